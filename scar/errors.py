@@ -1,0 +1,108 @@
+"""What can go wrong, in the words a person reads.
+
+Every failure that SCAR knows is a `ScarError`: a stable `code` for programs, a `message` that
+says what happened to what, and a `hint` that says what to do. The front-ends print the two
+sentences, the API puts them into RFC 9457 problem documents, a job keeps them as its error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from http import HTTPStatus
+from typing import Any
+
+_STATUS = {
+    "docker_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "docker_permission_denied": HTTPStatus.SERVICE_UNAVAILABLE,
+    "container_not_found": HTTPStatus.NOT_FOUND,
+    "project_not_found": HTTPStatus.NOT_FOUND,
+    "job_not_found": HTTPStatus.NOT_FOUND,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "project_invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "invalid_request": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "forbidden": HTTPStatus.FORBIDDEN,
+    "unauthorized": HTTPStatus.UNAUTHORIZED,
+    "busy": HTTPStatus.CONFLICT,
+    "conflict": HTTPStatus.CONFLICT,
+    "host_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "redis_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "build_failed": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "unhealthy": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "sync_failed": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "disk_full": HTTPStatus.INSUFFICIENT_STORAGE,
+    "cancelled": HTTPStatus.CONFLICT,
+    "timeout": HTTPStatus.GATEWAY_TIMEOUT,
+    "worker_lost": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+class ScarError(Exception):
+    """A failure with a code for programs and two sentences for a person.
+
+    `lines` are the last lines of the log or build that explain it, oldest first.
+    """
+
+    def __init__(self, code: str, message: str, hint: str, *, lines: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.lines = lines
+
+    @property
+    def status(self) -> HTTPStatus:
+        """The HTTP status that the API answers with."""
+        return _STATUS.get(self.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def record(self) -> ErrorRecord:
+        """What of it is kept with a job."""
+        return ErrorRecord(self.code, self.message, self.hint, self.lines)
+
+
+@dataclass(frozen=True)
+class ErrorRecord:
+    """A `ScarError` as a job keeps it."""
+
+    code: str
+    message: str
+    hint: str
+    lines: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The `error` of a job in the API."""
+        found: dict[str, Any] = {"code": self.code, "message": self.message, "hint": self.hint}
+        if self.lines:
+            found["lines"] = list(self.lines)
+        return found
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> ErrorRecord:
+        """The reverse of `to_json`."""
+        lines = tuple(found.get("lines", ()))
+        return cls(found["code"], found["message"], found["hint"], lines)
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """` Did you mean 'shop'?`, or nothing where no known name is near."""
+    found = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" Did you mean '{found[0]}'?" if found else ""
+
+
+def project_not_found(name: str, known: list[str]) -> ScarError:
+    """The contract's error for a name that is not in the projects file."""
+    hint = f"Add it to the projects file, or use one of: {', '.join(known) or '(none yet)'}."
+    shown = name[:64]
+    return ScarError(
+        "project_not_found",
+        f"Project '{shown}' not found in configuration",
+        nearest(name, known).lstrip() + (" " if nearest(name, known) else "") + hint,
+    )
+
+
+def container_not_found(name: str, known: list[str]) -> ScarError:
+    """The contract's error for a container that the Engine or the project does not have."""
+    names = ", ".join(known) or "(none)"
+    hint = f"{nearest(name, known)} Its containers are: {names}. Use the exact name `docker ps` shows."
+    return ScarError("container_not_found", f"Container '{name[:64]}' not found", hint.strip())
