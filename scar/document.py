@@ -1,0 +1,59 @@
+"""What SCAR says, free of any front-end's markup.
+
+A command turns a job into a `Document`; a front-end turns the document into its own markup.
+Text in a document is always plain text: whatever a log line or a name holds, it is shown, never
+interpreted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of text, or several that belong together."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text in which every character and line break counts: log lines, a diff."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Button:
+    """A tap that says `answer` on behalf of whoever taps it."""
+
+    label: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A text file that goes with the document: the whole of what is too long for a message."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """Everything that one message shows."""
+
+    blocks: tuple[Line | Code, ...]
+    buttons: tuple[Button, ...] = ()
+    attachment: Attachment | None = None
+
+    @classmethod
+    def of(cls, *lines: str) -> Document:
+        """A document of plain lines."""
+        return cls(tuple(Line(line) for line in lines))
+
+    @property
+    def text(self) -> str:
+        """The document as plain text, one block after the other."""
+        return "\n".join(block.text for block in self.blocks)
