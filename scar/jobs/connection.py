@@ -1,0 +1,42 @@
+"""How SCAR reaches Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import Redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from scar.errors import ScarError
+
+
+def connect(url: str, *, timeout: float = 5.0) -> Redis:
+    """A client whose calls end within some `timeout` seconds, whatever Redis does.
+
+    Every write of SCAR is a script that may run twice, so calls are retried.
+    """
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        protocol=2,
+        socket_timeout=timeout,
+        socket_connect_timeout=2.0,
+        health_check_interval=15,
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2),
+    )
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Turns what redis-py raises into the error a person reads."""
+    try:
+        yield
+    except RedisError as error:
+        raise ScarError(
+            "redis_unavailable",
+            f"Redis cannot take this now ({type(error).__name__})",
+            "Check that Redis runs and is reachable at SCAR_REDIS_URL, then ask again.",
+        ) from error

@@ -1,0 +1,249 @@
+"""The book of jobs on Redis: each change of a job is one Lua script that may run twice.
+
+Times are Redis' own, in milliseconds since the epoch. A worker's writes carry the fencing number
+it got with its claim and are refused once another worker holds the job (Kleppmann, "How to do
+distributed locking", 2016).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Literal, cast
+
+from redis import Redis
+
+from scar.errors import ErrorRecord
+from scar.jobs.connection import redis_errors
+from scar.jobs.record import Event, Job, JobState, Request, Step, oldest_id_at
+
+LEASE_MS = 10_000
+ATTEMPTS = 3
+QUEUE_PREFIX = "scar:mq:"
+_DAY_MS = 86_400_000
+_KEPT_MS = {True: 30 * _DAY_MS, False: _DAY_MS}
+
+WORKER_LOST = ErrorRecord(
+    "worker_lost",
+    f"The worker was killed {ATTEMPTS} times while it did this",
+    "Look at the worker's log (out of memory?) and at `scar status` before you ask again.",
+)
+UNANSWERED = ErrorRecord(
+    "timeout", "Nobody confirmed in time, nothing was done", "Ask again and answer `yes` in time."
+)
+
+
+def host_unavailable(host: str) -> ErrorRecord:
+    """The error of a job that waits for a host without a worker."""
+    return ErrorRecord(
+        "host_unavailable",
+        f"No worker listens for host '{host}'",
+        "Start one there with `scar worker`; the job waits for it and expires if none comes.",
+    )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job in the hands of one worker. `purpose` is what it was claimed for."""
+
+    id: str
+    purpose: Literal["run", "plan"]
+    request: str
+    signature: str
+    fence: int
+    attempt: int
+    confirmation: str
+    cancellation: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a submission or a confirmation; `id` is the job's or the holder's."""
+
+    what: str
+    id: str
+
+
+class Ledger:
+    """Every read and write of job records."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        folder = resources.files("scar.jobs") / "lua"
+        prelude = (folder / "prelude.lua").read_text()
+        self._scripts = {
+            name: redis.register_script(prelude + (folder / f"{name}.lua").read_text())
+            for name in ("submit", "confirm", "claim", "renew", "report", "cancel", "sweep")
+        }
+
+    def _run(self, script: str, *args: str | int) -> Any:
+        with redis_errors():
+            return self._scripts[script](args=list(args))
+
+    def submit(
+        self,
+        request: Request,
+        text: str,
+        signature: str,
+        *,
+        confirm_ms: int,
+        confirmation: str = "",
+        idempotency: tuple[str, str] = ("", ""),
+        watch: tuple[str, str] = ("", ""),
+    ) -> Outcome:
+        """Writes the job: `made`, `same` or `differs` (idempotency key), `busy` (the holder's id).
+
+        `text` is the signed form of `request`; `idempotency` a key and a fingerprint of what was
+        asked; `watch` a front-end and what it needs to find its message again.
+        """
+        asking = request.asks and not confirmation
+        state = JobState.AWAITING_CONFIRMATION if asking else JobState.QUEUED
+        what, id = self._run(
+            "submit",
+            request.id,
+            text,
+            signature,
+            state.value,
+            request.project or "",
+            "1" if request.changes else "",
+            request.host,
+            confirm_ms,
+            json.dumps(host_unavailable(request.host).to_json()),
+            *idempotency,
+            *watch,
+            confirmation,
+            request.expires_at,
+        )
+        return Outcome(what, id)
+
+    def confirm(self, id: str, confirmation: str, shown: str) -> Outcome:
+        """Queues a job that awaits its confirmation: `queued`, `busy`, `changed` or `not`."""
+        return Outcome(*self._run("confirm", id, confirmation, shown))
+
+    def cancel(self, id: str, cancellation: str, error: ErrorRecord, *, changes: bool) -> str | None:
+        """Ends a job that waits, or asks the running one to stop; the state after, if it exists."""
+        text = json.dumps(error.to_json())
+        return cast("str | None", self._run("cancel", id, cancellation, _KEPT_MS[changes], text))
+
+    def claim(self, id: str, worker: str, nonce: str) -> Claim | None:
+        """Takes the job for `worker`, if it is to be had."""
+        found = self._run("claim", id, worker, nonce, LEASE_MS)
+        if not found:
+            return None
+        purpose, request, signature, fence, attempt, confirmation, cancellation = found
+        return Claim(
+            id, purpose, request, signature, int(fence), int(attempt), confirmation, cancellation
+        )
+
+    def renew(self, id: str, fence: int) -> tuple[bool, str]:
+        """Keeps the claim: whether it is still held, and the cancellation if there is one."""
+        held, cancellation = self._run("renew", id, fence, LEASE_MS)
+        return held == "held", cancellation
+
+    def report(
+        self,
+        id: str,
+        fence: int,
+        batch: int,
+        events: Sequence[tuple[str, str]],
+        fields: Mapping[str, str],
+        *,
+        final: JobState | None = None,
+        changes: bool = True,
+    ) -> bool:
+        """Writes events (type, JSON) and fields; False once another worker holds the job."""
+        return bool(
+            self._run(
+                "report",
+                id,
+                fence,
+                batch,
+                _KEPT_MS[changes],
+                final.value if final else "",
+                json.dumps(events),
+                json.dumps(fields) if fields else "{}",
+            )
+        )
+
+    def sweep(self) -> list[tuple[str, str]]:
+        """One look over the open jobs; the (id, host) pairs to ring for again."""
+        found = self._run(
+            "sweep",
+            QUEUE_PREFIX,
+            LEASE_MS,
+            ATTEMPTS,
+            _KEPT_MS[True],
+            json.dumps(WORKER_LOST.to_json()),
+            json.dumps(host_unavailable("of this job").to_json()),
+            json.dumps(UNANSWERED.to_json()),
+        )
+        return list(zip(found[::2], found[1::2], strict=True))
+
+    def get(self, id: str) -> Job | None:
+        """The job, or None where there is none of that id."""
+        with redis_errors():
+            found = cast("dict[str, str]", self._redis.hgetall(f"scar:job:{id}"))
+        return _job(found) if found else None
+
+    def recent(
+        self, project: str | None = None, *, before: str | None = None, batch: int = 200
+    ) -> Iterator[Job]:
+        """Jobs, newest first, from the one before the id `before` on."""
+        index = f"scar:jobs:{project}" if project else "scar:jobs"
+        top = f"({before}" if before else "+"
+        while True:
+            with redis_errors():
+                ids = cast("list[str]", self._redis.zrevrangebylex(index, top, "-", 0, batch))
+                pipe = self._redis.pipeline(transaction=False)
+                for id in ids:
+                    pipe.hgetall(f"scar:job:{id}")
+                records = pipe.execute() if ids else []
+            yield from (_job(found) for found in records if found)
+            if len(ids) < batch:
+                return
+            top = f"({ids[-1]}"
+
+    def forget_before(self, seconds: float, project: str | None = None) -> None:
+        """Drops jobs older than `seconds` since the epoch from the lists; records expire alone."""
+        index = f"scar:jobs:{project}" if project else "scar:jobs"
+        with redis_errors():
+            self._redis.zremrangebylex(index, "-", f"({oldest_id_at(seconds)}")
+
+    def events(self, id: str, after: int = 0, *, count: int = 1000) -> list[Event]:
+        """Up to `count` events that follow the event `after`, oldest first."""
+        with redis_errors():
+            found = self._redis.xrange(f"scar:job:{id}:events", f"({after}-0", "+", count)
+        return [event_of(entry) for entry in cast("list[Any]", found)]
+
+
+def event_of(entry: tuple[str, Mapping[str, str]]) -> Event:
+    """An entry of an event stream as an `Event`."""
+    id, fields = entry
+    return Event(
+        int(id.split("-")[0]), fields["type"], int(fields["at"]), json.loads(fields["data"])
+    )
+
+
+def _job(found: Mapping[str, str]) -> Job:
+    error = found.get("error")
+    plan = found.get("plan_shown")
+    result = found.get("result")
+    return Job(
+        request=Request.from_json(json.loads(found["request"])),
+        state=JobState(found["state"]),
+        attempt=int(found["attempt"]),
+        started_at=_integer(found.get("started")),
+        finished_at=_integer(found.get("finished")),
+        steps=tuple(Step.from_json(step) for step in json.loads(found.get("steps", "[]"))),
+        plan=json.loads(plan) if plan else None,
+        confirm_until=_integer(found.get("confirm_until")),
+        result=json.loads(result) if result else None,
+        error=ErrorRecord.from_json(json.loads(error)) if error else None,
+        last_event=int(found["seq"]),
+    )
+
+
+def _integer(text: str | None) -> int | None:
+    return int(text) if text else None

@@ -1,0 +1,12 @@
+-- Stops a job that has not begun, or asks the worker that runs it to stop. ARGV: id, sealed
+-- cancellation, retention in milliseconds, error. Returns the state after, or nil.
+local id = ARGV[1]
+local state = redis.call('HGET', job_key(id), 'state')
+if not state then return nil end
+if state == 'running' then
+  redis.call('HSET', job_key(id), 'cancellation', ARGV[2])
+elseif not ended(state) then
+  close(id, 'cancelled', ARGV[3], ARGV[4])
+  return 'cancelled'
+end
+return state

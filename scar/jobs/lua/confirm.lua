@@ -1,0 +1,20 @@
+-- Turns a question into a queued job, once. ARGV: id, sealed confirmation, hash of the plan that
+-- was shown ('' where none was). Returns {'queued', id}, {'busy', holder}, {'changed', id} where
+-- another plan is on the table now, or {'not', state}.
+local id, confirmation, shown = ARGV[1], ARGV[2], ARGV[3]
+local key = job_key(id)
+local found = redis.call('HMGET', key, 'state', 'confirm_until', 'project', 'plan_hash')
+local state, confirm_until, project, plan_hash = found[1], found[2], found[3], found[4]
+if not state then return {'not', ''} end
+if state ~= 'awaiting_confirmation' then return {'not', state} end
+if tonumber(confirm_until) < tonumber(now) then return {'not', 'expired'} end
+if shown ~= '' and plan_hash and shown ~= plan_hash then return {'changed', id} end
+if project then
+  local holder = hold(project, id)
+  if holder then return {'busy', holder} end
+end
+redis.call('HSET', key, 'state', 'queued', 'confirmation', confirmation, 'rung', now)
+redis.call('HDEL', key, 'lease', 'claim')
+redis.call('HINCRBY', key, 'fence', 1)
+emit(id, 'job', cjson.encode({state = 'queued'}))
+return {'queued', id}

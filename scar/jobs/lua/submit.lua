@@ -1,0 +1,45 @@
+-- Writes a job, once. KEYS: none (one Redis). ARGV: id, request, signature, state, project ('' for
+-- none), changes ('1' or ''), host, confirm milliseconds, error if no worker listens, idempotency
+-- key ('' for none), fingerprint of the request, watching front-end ('' for none), watch,
+-- confirmation ('' for none), expiry in milliseconds since the epoch. Returns {'made'|'same'|'differs'|'busy', id}.
+local id, request, signature, state, project = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local changes, host, confirm_ms, unavailable = ARGV[6] == '1', ARGV[7], ARGV[8], ARGV[9]
+local idempotency, fingerprint, front_end, watch = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local confirmation = ARGV[14]
+local key = job_key(id)
+
+if redis.call('EXISTS', key) == 1 then return {'same', id} end
+if idempotency ~= '' then
+  local known = redis.call('HMGET', 'scar:idempotency:' .. idempotency, 'id', 'fingerprint')
+  if known[1] and redis.call('EXISTS', job_key(known[1])) == 1 then
+    return {known[2] == fingerprint and 'same' or 'differs', known[1]}
+  end
+end
+if changes and state == 'queued' then
+  local holder = hold(project, id)
+  if holder then return {'busy', holder} end
+end
+
+redis.call('HSET', key, 'request', request, 'signature', signature, 'state', state,
+  'attempt', 0, 'fence', 0, 'batch', 0, 'seq', 0, 'rung', now, 'host', host,
+  'confirm_ms', confirm_ms, 'expires', ARGV[15])
+if project ~= '' then redis.call('HSET', key, 'project', project) end
+if confirmation ~= '' then redis.call('HSET', key, 'confirmation', confirmation) end
+if state == 'awaiting_confirmation' then
+  redis.call('HSET', key, 'confirm_until', string.format('%.0f', now + confirm_ms))
+end
+local data = {state = state}
+if redis.call('ZCOUNT', 'scar:workers:' .. host, now, '+inf') == 0 then
+  redis.call('HSET', key, 'error', unavailable)
+  data.error = cjson.decode(unavailable)
+end
+emit(id, 'job', cjson.encode(data))
+redis.call('ZADD', 'scar:open', now, id)
+redis.call('ZADD', 'scar:jobs', 0, id)
+if project ~= '' then redis.call('ZADD', 'scar:jobs:' .. project, 0, id) end
+if idempotency ~= '' then
+  redis.call('HSET', 'scar:idempotency:' .. idempotency, 'id', id, 'fingerprint', fingerprint)
+  redis.call('EXPIRE', 'scar:idempotency:' .. idempotency, 86400)
+end
+if front_end ~= '' then redis.call('HSET', 'scar:watches:' .. front_end, id, watch) end
+return {'made', id}

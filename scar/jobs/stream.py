@@ -1,0 +1,174 @@
+"""Reading a job's events as they are written.
+
+One thread per process reads all the streams that anybody watches, with one blocking XREAD, and
+hands each event to its watchers: fifty watchers cost one read.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Any, cast
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from scar.errors import ScarError
+from scar.jobs.connection import redis_errors
+from scar.jobs.ledger import Ledger, event_of
+from scar.jobs.record import Event, JobState
+
+_BLOCK_MS = 1000
+_PAGE = 1000
+
+
+class Watch:
+    """One watcher's queue of events of one job."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+
+
+class EventStream:
+    """Lets any number of threads follow jobs over one connection.
+
+    `redis` must be a client of its own with a socket timeout above one second, since its
+    connection is blocked while nothing happens.
+    """
+
+    def __init__(self, redis: Redis, ledger: Ledger) -> None:
+        self._redis = redis
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._watches: dict[str, set[Watch]] = {}
+        self._cursors: dict[str, int] = {}
+        self._wanted = threading.Event()
+        self._changed = f"scar:wake:{id(self)}:{threading.get_native_id()}"
+        self._thread: threading.Thread | None = None
+
+    def follow(self, id: str, after: int = 0, *, idle: float = 15.0) -> Iterator[Event | None]:
+        """The events of a job that follow `after`, until the job has ended.
+
+        Yields None when nothing happened for `idle` seconds.
+        """
+        watch = self._subscribe(id)
+        try:
+            last = after
+            while True:
+                found = self._ledger.events(id, last, count=_PAGE)
+                for event in found:
+                    last = event.id
+                    yield event
+                    if ends(event):
+                        return
+                if len(found) < _PAGE:
+                    break
+            yield from self._live(watch, last, idle)
+        finally:
+            self._unsubscribe(watch)
+
+    def _live(self, watch: Watch, last: int, idle: float) -> Iterator[Event | None]:
+        while True:
+            try:
+                event = watch.queue.get(timeout=idle)
+            except queue.Empty:
+                yield None
+                continue
+            if event is None:  # the reader lost Redis for a while: look for what was missed
+                missed = self._ledger.events(watch.id, last)
+            elif event.id == last + 1:
+                missed = [event]
+            else:
+                missed = self._ledger.events(watch.id, last) if event.id > last else []
+            for found in missed:
+                last = found.id
+                yield found
+                if ends(found):
+                    return
+
+    def _subscribe(self, id: str) -> Watch:
+        """Registers a watcher: what is written from now on reaches its queue."""
+        watch = Watch(id)
+        with self._lock:
+            self._watches.setdefault(id, set()).add(watch)
+            known = id in self._cursors
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._read, name="events", daemon=True)
+                self._thread.start()
+        if not known:
+            try:
+                self._start_at_tail(id)
+            except ScarError:
+                self._unsubscribe(watch)
+                raise
+        return watch
+
+    def _start_at_tail(self, id: str) -> None:
+        with redis_errors():
+            tail = cast("list[Any]", self._redis.xrevrange(f"scar:job:{id}:events", count=1))
+            with self._lock:
+                if id in self._watches and id not in self._cursors:
+                    self._cursors[id] = event_of(tail[0]).id if tail else 0
+            self._wanted.set()
+            # The reader is blocked on the streams it knew: an entry on its own wakes it.
+            self._redis.xadd(self._changed, {"new": id}, maxlen=1)
+            self._redis.expire(self._changed, 60)
+
+    def _unsubscribe(self, watch: Watch) -> None:
+        with self._lock:
+            watches = self._watches.get(watch.id, set())
+            watches.discard(watch)
+            if not watches:
+                self._watches.pop(watch.id, None)
+                self._cursors.pop(watch.id, None)
+
+    def _read(self) -> None:
+        wake = "0-0"
+        while True:
+            with self._lock:
+                streams = {f"scar:job:{id}:events": f"{at}-0" for id, at in self._cursors.items()}
+            if not streams:
+                self._wanted.clear()
+                self._wanted.wait(_BLOCK_MS / 1000)
+                continue
+            try:
+                found = self._redis.xread({**streams, self._changed: wake}, block=_BLOCK_MS)
+            except RedisError:
+                self._tell_all_to_look()
+                self._wanted.clear()
+                self._wanted.wait(0.2)
+                continue
+            for name, entries in cast("list[Any]", found or []):
+                if name == self._changed:
+                    wake = entries[-1][0]
+                else:
+                    self._hand_out(name.split(":")[2], [event_of(entry) for entry in entries])
+
+    def _hand_out(self, id: str, events: list[Event]) -> None:
+        with self._lock:
+            watches = list(self._watches.get(id, ()))
+            if id in self._cursors:
+                self._cursors[id] = events[-1].id
+        for watch in watches:
+            for event in events:
+                watch.queue.put(event)
+
+    def _tell_all_to_look(self) -> None:
+        with self._lock:
+            watches = [watch for group in self._watches.values() for watch in group]
+        for watch in watches:
+            watch.queue.put(None)
+
+
+def ends(event: Event) -> bool:
+    """Whether `event` is the last of its job."""
+    return event.type == "job" and JobState(event.data["state"]).ended
+
+
+def sse(event: Event) -> bytes:
+    """The event as a Server-Sent Event (WHATWG HTML, section 9.2)."""
+    data = json.dumps(event.to_json(), separators=(",", ":"))
+    return f"id: {event.id}\nevent: {event.type}\ndata: {data}\n\n".encode()

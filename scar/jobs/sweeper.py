@@ -1,0 +1,44 @@
+"""Rings again for jobs that nobody heard, and gives back what a dead worker held."""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+
+from scar.errors import ScarError
+from scar.jobs.bell import Bell
+from scar.jobs.ledger import Ledger
+
+_log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """A thread that looks over the open jobs every `interval` seconds.
+
+    Any number may run, in any process: each look is one script on Redis, and ringing twice does
+    no harm.
+    """
+
+    def __init__(self, ledger: Ledger, bell: Bell, *, interval: float = 1.0) -> None:
+        self._ledger = ledger
+        self._bell = bell
+        self._interval = interval
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="sweeper", daemon=True)
+
+    def start(self) -> None:
+        """Begins to sweep."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends after the look that is under way."""
+        self._stopped.set()
+
+    def _work(self) -> None:
+        while not self._stopped.wait(self._interval):
+            try:
+                for id, host in self._ledger.sweep():
+                    self._bell.ring(host, id)
+            except ScarError as error:
+                _log.warning("sweep failed", reason=error.message)
