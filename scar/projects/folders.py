@@ -1,0 +1,106 @@
+"""Which folders a project may use."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+_TREES = frozenset(
+    map(
+        Path,
+        [
+            "/bin",
+            "/boot",
+            "/dev",
+            "/etc",
+            "/lib",
+            "/lib32",
+            "/lib64",
+            "/libx32",
+            "/proc",
+            "/run",
+            "/sbin",
+            "/sys",
+            "/usr",
+            "/var/lib/containerd",
+            "/var/lib/docker",
+            "/var/run",
+        ],
+    )
+)
+"""Folders in which nothing is a project's."""
+
+_ITSELF = frozenset(
+    map(
+        Path,
+        [
+            "/",
+            "/home",
+            "/lost+found",
+            "/media",
+            "/mnt",
+            "/opt",
+            "/root",
+            "/srv",
+            "/tmp",
+            "/var",
+            "/var/backups",
+            "/var/cache",
+            "/var/lib",
+            "/var/local",
+            "/var/lock",
+            "/var/log",
+            "/var/mail",
+            "/var/opt",
+            "/var/spool",
+            "/var/tmp",
+        ],
+    )
+)
+"""Folders that are not a project's themselves, while a folder in them may be."""
+
+
+def absolute(value: str) -> Path:
+    """The folder that `value` names; a ValueError says what is wrong with it.
+
+    It has to be absolute and without `..`. A slash at the end or twice is left out.
+    """
+    if not value.startswith("/"):
+        raise ValueError("is not an absolute path")
+    if ".." in value.split("/"):
+        raise ValueError("holds '..'; write the folder itself")
+    return Path("/" + value.strip("/"))
+
+
+def resolved(folder: Path) -> Path:
+    """Where `folder` is once symbolic links are followed; itself where that cannot be told."""
+    try:
+        return Path(os.path.realpath(folder))
+    except OSError:
+        return folder
+
+
+def inside(folder: Path, other: Path) -> bool:
+    """Whether `folder` is `other` or below it, as written or with symbolic links followed."""
+    return folder.is_relative_to(other) or resolved(folder).is_relative_to(resolved(other))
+
+
+def not_for_production(folder: Path) -> str | None:
+    """Why `folder` must not be a production folder, or None."""
+    for place in (folder, resolved(folder)):
+        seen = f"is {place}, which is" if place != folder else "is"
+        if place == Path("/"):
+            return f"{seen} the root of the file system"
+        if place.parent == Path("/home") or place in _homes():
+            return f"{seen} a home folder; use a folder in it"
+        if place in _ITSELF:
+            return f"{seen} a system folder"
+        if any(place.is_relative_to(tree) for tree in _TREES):
+            return f"{seen} a system folder" + ("" if place in _TREES else "'s")
+    return None
+
+
+def _homes() -> set[Path]:
+    homes = {Path(user.pw_dir) for user in pwd.getpwall() if user.pw_dir.startswith("/")}
+    return homes | {Path("/root")}

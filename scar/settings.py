@@ -1,0 +1,377 @@
+"""Every setting of SCAR: the environment and `.env`, read once, every error at once.
+
+No other module reads the environment. Where a variable is in both, the environment wins over
+`.env`; a variable that is set to nothing counts as not set, as Compose passes `${NAME:-}` on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from environs import Env
+from marshmallow import ValidationError
+
+from scar.errors import ScarError
+from scar.role import Role
+
+SECRET_KEY_LENGTH = 16
+"""Fewest characters of `SCAR_SECRET_KEY`: what signs jobs must not be guessed."""
+
+_LONGEST_WAIT = 86_400.0
+_HOST = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_GITHUB_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(?:\[bot\])?")
+_TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SYSTEM_STATE = Path("/var/lib/scar")
+
+
+class SettingsError(ScarError):
+    """Settings that are missing or wrong, one line each; no line holds a value."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(
+            "invalid_settings",
+            "\n".join(problems),
+            "Set it in the environment or in .env, then start again.",
+        )
+
+
+@dataclass(frozen=True)
+class ApiToken:
+    """A client of the HTTP API: `name:role:secret` in `SCAR_API_TOKENS`."""
+
+    name: str
+    role: Role
+    secret: str = field(repr=False)
+
+
+def _state_dir() -> Path:
+    """`/var/lib/scar` where this user can write it, else a folder in his home."""
+    nearest = _SYSTEM_STATE if _SYSTEM_STATE.exists() else _SYSTEM_STATE.parent
+    if os.access(nearest, os.W_OK | os.X_OK):
+        return _SYSTEM_STATE
+    return Path.home() / ".local/state/scar"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force. Durations are seconds; a setting that is not set is None or empty."""
+
+    redis_url: str | None = field(default=None, repr=False)
+    projects_file: Path = Path("/workspace/.scar-projects.json")
+    secret_key: str | None = field(default=None, repr=False)
+    default_project: str | None = None
+    host: str = "default"
+    api_url: str = "http://127.0.0.1:8080"
+    api_bind: str = "127.0.0.1:8080"
+    api_tokens: tuple[ApiToken, ...] = ()
+    api_token: str | None = field(default=None, repr=False)
+    telegram_token: str | None = field(default=None, repr=False)
+    telegram_api_url: str = "https://api.telegram.org"
+    telegram_users: Mapping[str, Role] = field(default_factory=dict)
+    github_webhook_secret: str | None = field(default=None, repr=False)
+    github_token: str | None = field(default=None, repr=False)
+    github_api_url: str = "https://api.github.com"
+    github_users: Mapping[str, Role] = field(default_factory=dict)
+    confirm_seconds: float = 60.0
+    stable_seconds: float = 10.0
+    wait_seconds: float = 10.0
+    state_dir: Path = field(default_factory=_state_dir)
+    docker_host: str | None = None
+
+    @classmethod
+    def load(
+        cls, env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")
+    ) -> Settings:
+        """Read `env` (the process's own by default) and the file `dotenv` where there is one.
+
+        Raises `SettingsError` that names every setting that is wrong.
+        """
+        reader = _Reader(os.environ if env is None else env)
+        if dotenv is not None:
+            reader.read_file(dotenv)
+        found = {
+            "redis_url": reader.get("SCAR_REDIS_URL", _redis_url),
+            "projects_file": reader.get("SCAR_PROJECTS_FILE", _absolute),
+            "secret_key": reader.get("SCAR_SECRET_KEY", _secret_key),
+            "default_project": reader.get("SCAR_DEFAULT_PROJECT", _name),
+            "host": reader.get("SCAR_HOST", _name),
+            "api_url": reader.get("SCAR_API_URL", _root),
+            "api_bind": reader.get("SCAR_API_BIND", _bind),
+            "api_tokens": reader.get("SCAR_API_TOKENS", _tokens),
+            "api_token": reader.get("SCAR_API_TOKEN", _one_word),
+            "telegram_token": reader.get("SCAR_TELEGRAM_TOKEN", _telegram_token),
+            "telegram_api_url": reader.get("SCAR_TELEGRAM_API_URL", _root),
+            "telegram_users": reader.get("SCAR_TELEGRAM_USERS", _telegram_users),
+            "github_webhook_secret": reader.get("SCAR_GITHUB_WEBHOOK_SECRET", _one_word),
+            "github_token": reader.get("SCAR_GITHUB_TOKEN", _one_word),
+            "github_api_url": reader.get("SCAR_GITHUB_API_URL", _root),
+            "github_users": reader.get("SCAR_GITHUB_USERS", _github_users),
+            "confirm_seconds": reader.get("SCAR_CONFIRM_SECONDS", _positive_seconds),
+            "stable_seconds": reader.get("SCAR_STABLE_SECONDS", _seconds),
+            "wait_seconds": reader.get("SCAR_WAIT_SECONDS", _seconds),
+            "state_dir": reader.get("SCAR_STATE_DIR", _absolute),
+            "docker_host": reader.get("DOCKER_HOST", _docker_host),
+        }
+        reader.finish()
+        return cls(**{name: value for name, value in found.items() if value is not None})
+
+    @property
+    def redis_socket(self) -> Path:
+        """Where the embedded Redis listens."""
+        return self.state_dir / "redis" / "redis.sock"
+
+    @property
+    def effective_redis_url(self) -> str:
+        """The Redis to use: the one that is set, else the embedded one."""
+        return self.redis_url or f"unix://{self.redis_socket}"
+
+    def required(self, name: str) -> str:
+        """The text setting `name` (as the field is called), or a `SettingsError` that names it."""
+        value = getattr(self, name)
+        if value is None:
+            raise SettingsError([f"SCAR_{name.upper()}: is not set"])
+        return str(value)
+
+    def signing_key(self) -> str:
+        """The key that signs jobs: `SCAR_SECRET_KEY`, or one that this machine keeps for itself.
+
+        With the embedded Redis nobody outside this machine takes part, so that a key made on
+        first use and kept in `<state_dir>/secret_key` (mode 0600) is enough. With a Redis of
+        one's own the parts have to share the key, so that it has to be set: `SettingsError`.
+        """
+        if self.secret_key is not None:
+            return self.secret_key
+        if self.redis_url is not None:
+            raise SettingsError(
+                [
+                    "SCAR_SECRET_KEY: is not set, and with SCAR_REDIS_URL every part needs "
+                    "the same key; `openssl rand -hex 32` makes one"
+                ]
+            )
+        return _kept_key(self.state_dir / "secret_key")
+
+    def secret_values(self) -> tuple[str, ...]:
+        """Every secret among the settings, to be masked wherever text leaves SCAR."""
+        redis_password = urlsplit(self.redis_url).password if self.redis_url else None
+        found = [getattr(self, item.name) for item in fields(self) if item.name in _SECRETS]
+        return tuple(
+            secret
+            for secret in [*found, redis_password, *(token.secret for token in self.api_tokens)]
+            if secret
+        )
+
+
+_SECRETS = {"secret_key", "api_token", "telegram_token", "github_webhook_secret", "github_token"}
+
+
+class _Reader(Env):
+    """environs over a given mapping instead of the process's environment."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        super().__init__(eager=False)
+        self._given = values
+        self._problems: list[str] = []
+
+    def read_file(self, path: Path) -> None:
+        """Take what `path` sets, if there is such a file."""
+        try:
+            self.read_env(path, recurse=False)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "is not a UTF-8 text file"
+            self._problems.append(f"{path}: {reason}")
+
+    def get(self, name: str, parse: Callable[[str], Any]) -> Any:
+        """The value of `name` as `parse` reads it, None where it is not set or is wrong."""
+        value = self.str(name, None)
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except ValidationError as error:
+            self._problems += [f"{name}: {said}" for said in error.messages]
+            return None
+
+    def finish(self) -> None:
+        """Raise everything that was wrong."""
+        if self._problems:
+            raise SettingsError(self._problems)
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        value = self._given.get(env_key, "").strip() or self._environ.get(env_key, "").strip()
+        return value or default
+
+
+def _kept_key(path: Path) -> str:
+    """The key in `path`, made there first if need be; two processes at once get the same one.
+
+    The key is written beside and linked into place, so that whoever finds the file finds all of
+    it, and whoever comes second takes the first one's.
+    """
+    try:
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, beside = tempfile.mkstemp(prefix=".secret_key.", dir=path.parent)
+            try:
+                with os.fdopen(handle, "w", encoding="ascii") as file:
+                    file.write(secrets.token_hex(32))
+                    file.flush()
+                    os.fsync(file.fileno())
+                _link(beside, path)
+            finally:
+                os.unlink(beside)
+        key = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            [f"SCAR_SECRET_KEY: is not set, and {path} cannot be used: {error}"]
+        ) from error
+    if len(key) < SECRET_KEY_LENGTH:
+        raise SettingsError([f"SCAR_SECRET_KEY: is not set, and {path} holds no key; remove it"])
+    return key
+
+
+def _link(beside: str, path: Path) -> None:
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        return
+
+
+def _absolute(value: str) -> Path:
+    path = Path(value).expanduser()
+    if not path.is_absolute():
+        raise ValidationError("is not an absolute path")
+    return path
+
+
+def _secret_key(value: str) -> str:
+    if len(value) < SECRET_KEY_LENGTH:
+        raise ValidationError(f"is shorter than {SECRET_KEY_LENGTH} characters")
+    return value
+
+
+def _name(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValidationError("is not a name: small letters, digits, '.', '_', '-', at most 64")
+    return value
+
+
+def _one_word(value: str) -> str:
+    if not value.isprintable() or " " in value:
+        raise ValidationError("holds a space or a character that cannot be seen")
+    return value
+
+
+def _telegram_token(value: str) -> str:
+    if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", value):
+        raise ValidationError("is not a bot token: NUMBER:LETTERS, as @BotFather gives it")
+    return value
+
+
+def _root(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValidationError("is not an address such as https://example.org")
+    return value.rstrip("/")
+
+
+def _redis_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        place = parts.path if parts.scheme == "unix" else parts.hostname
+        good = parts.scheme in ("redis", "rediss", "unix") and place and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValidationError("is not a redis://, rediss:// or unix:// address")
+    return value
+
+
+def _docker_host(value: str) -> str:
+    if not re.fullmatch(r"(unix|tcp|ssh|http|https|npipe|fd)://\S*", value):
+        raise ValidationError("is not an address such as unix:///var/run/docker.sock")
+    return value
+
+
+def _bind(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isascii() or not port.isdecimal() or int(port[:6]) > 65_535:
+        raise ValidationError("is not HOST:PORT")
+    return value
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _LONGEST_WAIT:
+        raise ValidationError(f"is not a number of seconds from 0 to {_LONGEST_WAIT:.0f}")
+    return seconds
+
+
+def _positive_seconds(value: str) -> float:
+    if (seconds := _seconds(value)) == 0:
+        raise ValidationError("has to be more than 0 seconds")
+    return seconds
+
+
+def _entries(value: str) -> list[tuple[int, str]]:
+    """The entries between commas with their number; an entry itself may be a secret."""
+    return [(at, text.strip()) for at, text in enumerate(value.split(","), 1) if text.strip()]
+
+
+def _role(word: str, at: int) -> Role:
+    try:
+        return Role.parse(word.strip())
+    except ValueError as error:
+        raise ValidationError(f"entry {at} has an {error}") from error
+
+
+def _users(value: str, known_id: re.Pattern[str], form: str) -> dict[str, Role]:
+    found: dict[str, Role] = {}
+    for at, text in _entries(value):
+        name, colon, word = text.rpartition(":")
+        if not colon or not known_id.fullmatch(name.strip()):
+            raise ValidationError(f"entry {at} is not {form}")
+        if name.strip().lower() in found:
+            raise ValidationError(f"entry {at} names somebody who was named before")
+        found[name.strip().lower()] = _role(word, at)
+    return found
+
+
+def _telegram_users(value: str) -> dict[str, Role]:
+    return _users(value, re.compile(r"[1-9][0-9]{0,19}"), "USER_ID:ROLE, such as 12345:admin")
+
+
+def _github_users(value: str) -> dict[str, Role]:
+    # GitHub's logins are the same in any case.
+    return _users(value, _GITHUB_LOGIN, "LOGIN:ROLE, such as octocat:operator")
+
+
+def _tokens(value: str) -> tuple[ApiToken, ...]:
+    found: list[ApiToken] = []
+    for at, text in _entries(value):
+        name, _, rest = text.partition(":")
+        word, _, secret = rest.partition(":")
+        if not _TOKEN_NAME.fullmatch(name) or not secret.strip():
+            raise ValidationError(f"entry {at} is not NAME:ROLE:SECRET")
+        role = _role(word, at)
+        _one_word(secret)
+        if any(name == other.name for other in found):
+            raise ValidationError(f"entry {at} has the name of an entry before")
+        if any(secret == other.secret for other in found):
+            raise ValidationError(f"entry {at} has the secret of an entry before")
+        found.append(ApiToken(name, role, secret))
+    return tuple(found)
