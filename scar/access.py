@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -96,6 +96,16 @@ class Access:
         if found < role:
             raise _too_low(actor, found, role)
         return found
+
+    def allows(self, actor: Actor, role: Role, project: Project) -> bool:
+        """Whether `require` would let them pass."""
+        found = self.role_of(actor, project)
+        return found is not None and found >= role
+
+    def highest_role(self, actor: Actor, projects: Iterable[Project]) -> Role | None:
+        """The highest role they have anywhere; None for a stranger."""
+        found = [self.role_of(actor, project) for project in (None, *projects)]
+        return max((role for role in found if role is not None), default=None)
 
     def actor_of_token(self, secret: str, frontend: str = "api") -> Actor | None:
         """Whose token `secret` is, found in a time that tells nothing of the secrets."""

@@ -7,7 +7,7 @@ interpreted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,10 @@ class Document:
     def of(cls, *lines: str) -> Document:
         """A document of plain lines."""
         return cls(tuple(Line(line) for line in lines))
+
+    def with_line(self, text: str) -> Document:
+        """The document with one more line at its end."""
+        return replace(self, blocks=(*self.blocks, Line(text)))
 
     @property
     def text(self) -> str:

@@ -122,7 +122,9 @@ class Ledger:
         """Queues a job that awaits its confirmation: `queued`, `busy`, `changed` or `not`."""
         return Outcome(*self._run("confirm", id, confirmation, shown))
 
-    def cancel(self, id: str, cancellation: str, error: ErrorRecord, *, changes: bool) -> str | None:
+    def cancel(
+        self, id: str, cancellation: str, error: ErrorRecord, *, changes: bool
+    ) -> str | None:
         """Ends a job that waits, or asks the running one to stop; the state after, if it exists."""
         text = json.dumps(error.to_json())
         return cast("str | None", self._run("cancel", id, cancellation, _KEPT_MS[changes], text))
@@ -216,6 +218,21 @@ class Ledger:
         with redis_errors():
             found = self._redis.xrange(f"scar:job:{id}:events", f"({after}-0", "+", count)
         return [event_of(entry) for entry in cast("list[Any]", found)]
+
+    def watches(self, front_end: str) -> dict[str, str]:
+        """The messages that a front-end still has to bring to their end, by job."""
+        with redis_errors():
+            return cast("dict[str, str]", self._redis.hgetall(f"scar:watches:{front_end}"))
+
+    def watch(self, front_end: str, id: str, watch: str) -> None:
+        """Keeps what the front-end needs to take the job's message up again."""
+        with redis_errors():
+            self._redis.hset(f"scar:watches:{front_end}", id, watch)
+
+    def unwatch(self, front_end: str, id: str) -> None:
+        """The job's message says how it ended: nothing is left to do for it."""
+        with redis_errors():
+            self._redis.hdel(f"scar:watches:{front_end}", id)
 
 
 def event_of(entry: tuple[str, Mapping[str, str]]) -> Event:

@@ -129,13 +129,14 @@ class EventStream:
         wake = "0-0"
         while True:
             with self._lock:
-                streams = {f"scar:job:{id}:events": f"{at}-0" for id, at in self._cursors.items()}
-            if not streams:
+                cursors = {f"scar:job:{id}:events": f"{at}-0" for id, at in self._cursors.items()}
+            if not cursors:
                 self._wanted.clear()
                 self._wanted.wait(_BLOCK_MS / 1000)
                 continue
             try:
-                found = self._redis.xread({**streams, self._changed: wake}, block=_BLOCK_MS)
+                streams: Any = {**cursors, self._changed: wake}
+                found = self._redis.xread(streams, block=_BLOCK_MS)
             except RedisError:
                 self._tell_all_to_look()
                 self._wanted.clear()

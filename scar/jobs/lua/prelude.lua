@@ -42,6 +42,8 @@ local function close(id, state, retention, error)
   if project and redis.call('GET', 'scar:hold:' .. project) == id then
     redis.call('DEL', 'scar:hold:' .. project)
   end
+  redis.call('XADD', 'scar:audit', 'MAXLEN', '~', 100000, '*', 'actor', 'scar', 'name', 'SCAR',
+    'action', 'ended', 'project', project or '', 'job', id, 'outcome', state)
   redis.call('PEXPIRE', key, retention)
   redis.call('PEXPIRE', key .. ':events', retention)
 end

@@ -1,0 +1,138 @@
+"""`/docker_deploy`: the workspace's files, images and containers into production."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scar.access import Role
+from scar.commands.command import JobCommand, failure, waiting
+from scar.commands.words import counted, listed, title, uptime
+from scar.document import Button, Code, Document, Line
+from scar.jobs.record import Job, JobState, Step, StepState
+
+_SHOWN = {
+    "checking": "🔍 Checking...",
+    "copying": "📦 Copying files...",
+    "building": "🔨 Building new image...",
+    "restarting": "🔄 Restarting containers...",
+    "verifying": "🩺 Checking health...",
+    "rolling_back": "↩️ Putting production back...",
+}
+_PASSING = ("checking", "verifying")
+
+
+class Deploy(JobCommand):
+    """Copies, builds, restarts and verifies; puts everything back where that fails."""
+
+    word = "docker_deploy"
+    kind = "deploy"
+    summary = "deploy the workspace to production"
+    role = Role.OPERATOR
+    asks = True
+    changes = True
+    rank = 21
+
+    def question(self, job: Job) -> Document:
+        """Where from, where to, what would change."""
+        plan = job.plan or {}
+        lines = [
+            "🚀 Deploy Workspace → Production",
+            "",
+            f"Source: {plan.get('workspace')}",
+            f"Target: {plan.get('production')}",
+            "",
+            "Steps:",
+            "1. Copy changes to production",
+            "2. Rebuild container (if needed)",
+            "3. Restart services",
+            "",
+            *_plan_lines(plan),
+            "",
+            "Type `yes` to deploy",
+        ]
+        buttons = (Button("🚀 Yes, deploy", "yes"), Button("✖️ No", "no"))
+        return Document((Line("\n".join(lines)),), buttons)
+
+    def view(self, job: Job) -> Document:
+        """The steps that apply, then how it ended."""
+        lines = [_shown(step) for step in job.steps if _visible(step, job)]
+        if not lines and not job.state.ended:
+            return waiting(job) or Document.of("🚀 Deploying...")
+        blocks: list[Line | Code] = [Line("\n".join(lines))] if lines else []
+        if job.state is JobState.SUCCEEDED:
+            blocks += _done(job.result or {})
+        elif job.state.ended:
+            failed = next((s for s in job.steps if s.state is StepState.FAILED), None)
+            at = f" at {failed.title}" if failed else ""
+            word = "cancelled" if job.state is JobState.CANCELLED else "failed"
+            blocks += failure(job, f"Deployment {word}{at}").blocks
+            state = (job.result or {}).get("production_state")
+            if state:
+                blocks.append(Line(f"↩️ {state}"))
+        return Document(tuple(blocks))
+
+
+def _visible(step: Step, job: Job) -> bool:
+    if step.state in (StepState.PENDING, StepState.SKIPPED):
+        return False
+    return step.name not in _PASSING or (step.state is StepState.RUNNING and not job.state.ended)
+
+
+def _shown(step: Step) -> str:
+    text = _SHOWN.get(step.name, f"▶️ {step.title}...")
+    if step.progress and step.progress.total:
+        text += f" {step.progress.done}/{step.progress.total}"
+    return text
+
+
+def _plan_lines(plan: Mapping[str, Any]) -> list[str]:
+    if plan.get("nothing"):
+        return ["✅ Nothing differs: production already has all of the workspace."]
+    files = plan.get("files", {})
+    lines = [
+        "Files: "
+        + ", ".join(
+            f"{len(files.get(word, ()))} {word}" for word in ("added", "changed", "removed")
+        )
+    ]
+    for word, sign in (("added", "+"), ("changed", "~"), ("removed", "-")):
+        lines += [f"  {sign} {name}" for name in files.get(word, ())[:5]]
+        if len(files.get(word, ())) > 5:
+            lines.append(f"  {sign} … and {len(files[word]) - 5} more")
+    if plan.get("build"):
+        lines.append(f"Build: {', '.join(plan['build'])}")
+    if plan.get("restart"):
+        lines.append(f"Restart: {', '.join(plan['restart'])}")
+    if plan.get("drift"):
+        count = counted(len(plan["drift"]), "file")
+        lines.append(f"⚠️ Changed by hand in production ({count}; the old content is kept):")
+        lines += listed(list(plan["drift"]), most=5)
+    if plan.get("left_alone"):
+        lines.append(f"💡 Left as it is in production: {', '.join(plan['left_alone'])}")
+    lines += [f"⚠️ {notice}" for notice in plan.get("notices", ())]
+    if plan.get("downtime"):
+        lines.append(f"⏱️ Estimated downtime: {plan['downtime']}")
+    return lines
+
+
+def _done(result: Mapping[str, Any]) -> list[Line | Code]:
+    if result.get("nothing"):
+        lines = [
+            "✅ Nothing to deploy: production already has all of the workspace.",
+            "Nothing was copied, built or restarted.",
+        ]
+        return [Line("\n".join(lines))]
+    lines = ["✅ Deployment complete!", ""]
+    primary = result.get("primary")
+    if primary:
+        up = f" ({uptime(primary['uptime_seconds'])} uptime)" if primary["uptime_seconds"] else ""
+        lines.append(f"{title(primary['name'])}: {primary['state'].capitalize()}{up}")
+    if result.get("downtime_seconds") is not None:
+        lines.append(f"⏱️ Downtime: {result['downtime_seconds']:.1f}s")
+    lines.append("Check status: /docker_status")
+    lines += [f"⚠️ {notice}" for notice in result.get("notices", ())]
+    return [Line("\n".join(lines))]
+
+
+COMMAND = Deploy()

@@ -1,0 +1,62 @@
+"""`/jobs`: the latest jobs and how far they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import islice
+
+from scar.access import Actor
+from scar.commands.command import LocalCommand, Surroundings
+from scar.commands.words import uptime
+from scar.document import Document
+from scar.jobs.record import Job, JobState
+
+_MOST = 10
+_ICON = {
+    JobState.AWAITING_CONFIRMATION: "❓",
+    JobState.QUEUED: "⏳",
+    JobState.RUNNING: "🔄",
+    JobState.SUCCEEDED: "✅",
+    JobState.FAILED: "❌",
+    JobState.ROLLED_BACK: "↩️",
+    JobState.CANCELLED: "✖️",
+    JobState.EXPIRED: "⌛",
+}
+
+
+class Jobs(LocalCommand):
+    """The ten latest jobs of the projects that the person may see."""
+
+    word = "jobs"
+    usage = "[project]"
+    summary = "the latest jobs"
+    rank = 31
+
+    def reply(self, actor: Actor, words: Sequence[str], around: Surroundings) -> Document:
+        """One line a job, newest first."""
+        projects = around.projects.projects
+        name = around.projects.get(words[0]).name if words else None
+        allowed = {p.name for p in projects.values() if around.access.allows(actor, self.role, p)}
+        if not allowed:
+            around.access.require(actor, self.role, None)
+        found = (j for j in around.ledger.recent(name, batch=50) if j.request.project in allowed)
+        jobs = list(islice(found, _MOST))
+        if not jobs:
+            return Document.of("🗂️ Jobs", "None yet.")
+        return Document.of("🗂️ Jobs, newest first", *[_line(job) for job in jobs])
+
+
+def _line(job: Job) -> str:
+    request = job.request
+    ago = uptime(max(0.0, time.time() - request.created_at / 1000))
+    running = next((step for step in job.steps if step.state == "running"), None)
+    at = f" ({running.title})" if running else ""
+    who = request.requested_by
+    return (
+        f"{_ICON[job.state]} {request.kind} {request.project}: {job.state.value}{at}, "
+        f"{who.name} ({who.frontend}), {ago} ago, {job.id}"
+    )
+
+
+COMMAND = Jobs()

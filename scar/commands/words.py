@@ -1,0 +1,33 @@
+"""How numbers and names read in a chat."""
+
+from __future__ import annotations
+
+
+def uptime(seconds: float) -> str:
+    """`3s`, `4m`, `2h 15m`, `3d 4h`."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m"
+    if whole < 86400:
+        return f"{whole // 3600}h {whole % 3600 // 60}m"
+    return f"{whole // 86400}d {whole % 86400 // 3600}h"
+
+
+def title(name: str) -> str:
+    """`project-orchestrator` as `Project-Orchestrator`."""
+    return name.title()
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(names: list[str], *, most: int = 10) -> list[str]:
+    """One line a name, and how many more there are."""
+    lines = [f"- {name}" for name in names[:most]]
+    if len(names) > most:
+        lines.append(f"- … and {len(names) - most} more")
+    return lines

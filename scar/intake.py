@@ -1,0 +1,226 @@
+"""Takes requests in: checks who asks, signs what they ask for, writes it down, rings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scar.access import Access, Actor
+from scar.audit import Audit
+from scar.commands.command import JobCommand
+from scar.errors import ErrorRecord, ScarError
+from scar.jobs.bell import Bell
+from scar.jobs.ledger import Ledger, Outcome
+from scar.jobs.record import Job, JobState, Request, new_job_id
+from scar.jobs.signing import Signatures
+from scar.projects import Project, ProjectsFile
+
+_EXPIRES_MS = 15 * 60_000
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The one way in for every front-end. `clock` gives seconds since the epoch."""
+
+    projects: ProjectsFile
+    access: Access
+    ledger: Ledger
+    signatures: Signatures
+    bell: Bell
+    audit: Audit
+    confirm_seconds: float
+    commands: Mapping[str, JobCommand]
+    clock: Callable[[], float] = time.time
+
+    def submit(
+        self,
+        actor: Actor,
+        command: JobCommand,
+        project: Project,
+        args: Mapping[str, Any],
+        *,
+        confirmed: bool = False,
+        idempotency_key: str | None = None,
+        watch: tuple[str, str] = ("", ""),
+    ) -> Job:
+        """Makes the job, or gives back the one that `idempotency_key` made before.
+
+        `watch` is the front-end and what it needs to take its message up again. Raises the refusal
+        (`unauthorized`, `forbidden`), `busy`, or `conflict` for a key used for something else.
+        """
+        self._authorise(actor, command, project)
+        request = self._request(actor, command, project, args)
+        text = json.dumps(request.to_json(), separators=(",", ":"))
+        outcome = self.ledger.submit(
+            request,
+            text,
+            self.signatures.sign("request", text),
+            confirm_ms=int(self.confirm_seconds * 1000),
+            confirmation=self._confirmation(actor, request.id, None) if confirmed else "",
+            idempotency=self._idempotency(actor, command, project, args, idempotency_key),
+            watch=watch,
+        )
+        if outcome.what == "busy":
+            self.audit.write(actor, command.kind, "refused: busy", project=project.name)
+            raise self._busy(project.name, outcome.id)
+        if outcome.what == "differs":
+            raise ScarError(
+                "conflict",
+                "This Idempotency-Key was used for another request",
+                "Use a new key for a new request.",
+            )
+        if outcome.what == "made":
+            self.audit.write(actor, command.kind, "accepted", project=project.name, job=outcome.id)
+            self.bell.ring(request.host, request.id)
+        return self.get(outcome.id)
+
+    def confirm(self, actor: Actor, id: str, answer: str, *, shown: str | None = None) -> Job:
+        """Answers the question of a job. `shown` is the hash of the plan that the person saw.
+
+        Raises `conflict` where the job awaits no confirmation, or a plan that is no longer the
+        one shown.
+        """
+        job = self.get(id)
+        self._authorise(actor, self.commands[job.request.kind], self._project_of(job))
+        if answer.strip().lower() != "yes":
+            return self.cancel(actor, id)
+        plan_hash = shown or (job.plan or {}).get("hash")
+        sealed = self._confirmation(actor, id, plan_hash)
+        outcome = self.ledger.confirm(id, sealed, plan_hash or "")
+        self._require_confirmed(actor, job, outcome)
+        self.audit.write(actor, job.request.kind, "confirmed", project=job.request.project, job=id)
+        self.bell.ring(job.request.host, id)
+        return self.get(id)
+
+    def cancel(self, actor: Actor, id: str) -> Job:
+        """Ends a job that has not begun, or asks the one that runs to stop.
+
+        Raises `conflict` where the job has ended already.
+        """
+        job = self.get(id)
+        self._authorise(actor, self.commands[job.request.kind], self._project_of(job))
+        who = f"{actor.name} ({actor.frontend})"
+        sealed = self.signatures.seal("cancellation", {"job": id, "by": actor.to_json()})
+        error = ErrorRecord(
+            "cancelled", f"Cancelled by {who}", "Nothing was done. Ask again if you want it."
+        )
+        state = self.ledger.cancel(id, sealed, error, changes=job.request.changes)
+        if state not in ("cancelled", "running") or job.state.ended:
+            raise ScarError(
+                "conflict",
+                f"Job {id} has ended already ({job.state.value})",
+                "There is nothing left to cancel.",
+            )
+        self.audit.write(
+            actor, job.request.kind, "cancel asked", project=job.request.project, job=id
+        )
+        return self.get(id)
+
+    def get(self, id: str) -> Job:
+        """The job; `job_not_found` where there is none."""
+        job = self.ledger.get(id)
+        if job is None:
+            raise ScarError(
+                "job_not_found",
+                f"Job '{id[:40]}' not found",
+                "See /jobs for the latest ones; old ones are forgotten after a while.",
+            )
+        return job
+
+    def _authorise(self, actor: Actor, command: JobCommand, project: Project | None) -> None:
+        try:
+            self.access.require(actor, command.role, project)
+        except ScarError as refusal:
+            name = project.name if project else None
+            self.audit.write(actor, command.kind, f"refused: {refusal.code}", project=name)
+            raise
+
+    def _request(
+        self, actor: Actor, command: JobCommand, project: Project, args: Mapping[str, Any]
+    ) -> Request:
+        now = self.clock()
+        return Request(
+            id=new_job_id(now),
+            kind=command.kind,
+            project=project.name,
+            host=project.host,
+            args=args,
+            requested_by=actor,
+            asks=command.asks,
+            changes=command.changes,
+            created_at=int(now * 1000),
+            expires_at=int(now * 1000) + _EXPIRES_MS,
+        )
+
+    def _confirmation(self, actor: Actor, id: str, plan_hash: str | None) -> str:
+        content = {
+            "job": id,
+            "plan": plan_hash,
+            "by": actor.to_json(),
+            "at": int(self.clock() * 1000),
+        }
+        return self.signatures.seal("confirmation", content)
+
+    def _idempotency(
+        self,
+        actor: Actor,
+        command: JobCommand,
+        project: Project,
+        args: Mapping[str, Any],
+        key: str | None,
+    ) -> tuple[str, str]:
+        if key is None:
+            return "", ""
+        asked = json.dumps([command.kind, project.name, dict(args)], sort_keys=True)
+        owner = f"{actor.frontend}:{actor.id}:{key}"
+        return hashlib.sha256(owner.encode()).hexdigest(), hashlib.sha256(
+            asked.encode()
+        ).hexdigest()
+
+    def _require_confirmed(self, actor: Actor, job: Job, outcome: Outcome) -> None:
+        if outcome.what == "queued":
+            return
+        self.audit.write(
+            actor,
+            job.request.kind,
+            f"not confirmed: {outcome.what}",
+            project=job.request.project,
+            job=job.id,
+        )
+        if outcome.what == "busy":
+            raise self._busy(job.request.project or "", outcome.id)
+        if outcome.what == "changed":
+            raise ScarError(
+                "conflict", "The plan has changed since it was shown", "Look at the new plan first."
+            )
+        raise ScarError(
+            "conflict",
+            f"Job {job.id} awaits no confirmation ({outcome.id})",
+            "Ask again to get a new question.",
+        )
+
+    def _busy(self, project: str, holder_id: str) -> ScarError:
+        holder = self.ledger.get(holder_id)
+        if holder is None:
+            return ScarError("busy", f"Project '{project}' is held", "Ask again in a moment.")
+        who = holder.request.requested_by
+        since = time.strftime("%H:%M:%S", time.gmtime(holder.request.created_at / 1000))
+        return ScarError(
+            "busy",
+            f"Project '{project}' is held by {holder.request.kind} {holder.id} "
+            f"of {who.name} ({who.frontend}), since {since} UTC",
+            "Wait until it has ended; /jobs shows how far it is.",
+        )
+
+    def _project_of(self, job: Job) -> Project | None:
+        """The project a job is for; None once it has left the projects file."""
+        return self.projects.projects.get(job.request.project or "")
+
+
+def awaiting(job: Job) -> bool:
+    """Whether the job has a question on the table."""
+    return job.state is JobState.AWAITING_CONFIRMATION and job.plan is not None

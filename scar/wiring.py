@@ -1,0 +1,71 @@
+"""Puts the parts of a front-end or the API together, once per process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis import Redis
+
+from scar.access import Access
+from scar.audit import Audit
+from scar.commands import all_commands, job_commands
+from scar.commands.command import Surroundings
+from scar.intake import Intake
+from scar.jobs.bell import Bell
+from scar.jobs.connection import connect
+from scar.jobs.ledger import Ledger
+from scar.jobs.signing import Signatures
+from scar.projects import Project, ProjectsFile
+from scar.settings import Settings
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Everything that a process which takes requests needs."""
+
+    settings: Settings
+    redis: Redis
+    projects: ProjectsFile
+    access: Access
+    signatures: Signatures
+    ledger: Ledger
+    bell: Bell
+    audit: Audit
+    intake: Intake
+    surroundings: Surroundings
+
+    def default_project(self) -> Project:
+        """The project that a command without one means; `project_not_found` if there is none."""
+        return self.projects.default(self.settings)
+
+
+def wire(settings: Settings) -> Wiring:
+    """Connects the parts; nothing is sent until one of them is used."""
+    redis = connect(settings.effective_redis_url)
+    projects = ProjectsFile.of(settings)
+    access = Access(settings)
+    signatures = Signatures(settings.signing_key())
+    ledger = Ledger(redis)
+    bell = Bell(settings.effective_redis_url, signatures)
+    audit = Audit(redis)
+    intake = Intake(
+        projects=projects,
+        access=access,
+        ledger=ledger,
+        signatures=signatures,
+        bell=bell,
+        audit=audit,
+        confirm_seconds=settings.confirm_seconds,
+        commands=job_commands(),
+    )
+    surroundings = Surroundings(
+        projects=projects,
+        access=access,
+        ledger=ledger,
+        audit=audit,
+        commands=all_commands,
+        default=lambda: projects.default(settings),
+    )
+    return Wiring(
+        settings, redis, projects, access, signatures, ledger, bell, audit, intake, surroundings
+    )
