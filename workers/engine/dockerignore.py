@@ -1,0 +1,117 @@
+"""Which files of a build context Docker sends to the builder.
+
+The rules are those of moby/patternmatcher (`ignorefile.ReadAll`, `Pattern.compile`,
+`MatchesOrParentMatches`), which differ from .gitignore's: a pattern is anchored at the context's
+root, `**` crosses folders, and a file is out when a folder above it is, unless a later `!` line
+matches the file or a folder above it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+
+from scar.errors import ScarError
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    expression: re.Pattern[str]
+    exception: bool
+
+
+class DockerIgnore:
+    """The patterns of one `.dockerignore`; `project_invalid` where Docker refuses one."""
+
+    def __init__(self, text: str) -> None:
+        self._patterns = [_compile(line) for line in _lines(text)]
+
+    def ignores(self, path: str) -> bool:
+        """Whether the file at `path` (relative to the context, with `/`) stays behind."""
+        parts = path.split("/")
+        tried = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+        ignored = False
+        for pattern in self._patterns:
+            # Only a pattern that could change the verdict is asked.
+            if pattern.exception == ignored and any(
+                pattern.expression.fullmatch(candidate) for candidate in tried
+            ):
+                ignored = not pattern.exception
+        return ignored
+
+
+def _lines(text: str) -> list[str]:
+    found = []
+    for line in text.removeprefix("\ufeff").split("\n"):
+        if line.startswith("#") or not (pattern := line.strip()):
+            continue
+        exception = pattern.startswith("!")
+        pattern = pattern[1:].strip() if exception else pattern
+        if pattern:
+            pattern = _clean(pattern)
+            pattern = pattern[1:] if len(pattern) > 1 and pattern[0] == "/" else pattern
+        found.append("!" + pattern if exception else pattern)
+    return found
+
+
+def _clean(path: str) -> str:
+    """Go's filepath.Clean; Python keeps a leading double slash."""
+    cleaned = posixpath.normpath(path)
+    return cleaned[1:] if cleaned.startswith("//") else cleaned
+
+
+def _compile(line: str) -> _Pattern:
+    exception = line.startswith("!")
+    pattern = line[1:] if exception else line
+    if not pattern:
+        raise _refused(line)
+    try:
+        return _Pattern(re.compile(_expression(pattern), re.DOTALL), exception)
+    except re.error as wrong:
+        raise _refused(line) from wrong
+
+
+def _expression(pattern: str) -> str:
+    found, at = "", 0
+    while at < len(pattern):
+        char = pattern[at]
+        at += 1
+        if char == "*" and pattern[at : at + 1] == "*":
+            at += 1
+            at += pattern[at : at + 1] == "/"
+            found += (
+                ".*" if at == len(pattern) else "(?:.*/)?" if _after_slash(pattern, at) else ".*"
+            )
+        elif char == "*":
+            found += "[^/]*"
+        elif char == "?":
+            found += "[^/]"
+        elif char == "\\":
+            found += re.escape(pattern[at : at + 1] or "\\")
+            at += 1
+        elif char == "[":
+            end = pattern.find("]", at + 1)
+            if end < 0:
+                raise re.error("no closing bracket")
+            found += "[" + pattern[at:end].replace("[", "\\[") + "]"
+            at = end + 1
+        else:
+            found += re.escape(char)
+    return found
+
+
+def _after_slash(pattern: str, at: int) -> bool:
+    """Whether what follows a `**` stands behind a slash (`**/a`), or right behind it (`**a`).
+
+    In moby `**a` at the very beginning is a plain suffix; elsewhere both mean `(.*/)?`.
+    """
+    return pattern[at - 1] == "/" or at != 2
+
+
+def _refused(line: str) -> ScarError:
+    return ScarError(
+        "project_invalid",
+        f"The pattern '{line}' in .dockerignore is not one Docker understands",
+        "Correct the line: `docker build` refuses it as well.",
+    )
