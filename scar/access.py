@@ -33,8 +33,7 @@ class Actor:
     @property
     def key(self) -> str:
         """`telegram:12345`, as the projects file names people. GitHub's logins ignore case."""
-        known = self.id.lower() if self.frontend == "github" else self.id
-        return f"{self.frontend}:{known}"
+        return _same_case(f"{self.frontend}:{self.id}")
 
     def to_json(self) -> dict[str, Any]:
         """The `requested_by` of a job."""
@@ -84,7 +83,7 @@ class Access:
         _, _, known_id = actor.key.partition(":")
         role = self._roles.get(actor.frontend, {}).get(known_id)
         for added, people in project.roles.items() if project else ():
-            if actor.key in people and (role is None or added > role):
+            if actor.key in map(_same_case, people) and (role is None or added > role):
                 role = added
         return role
 
@@ -115,6 +114,10 @@ class Access:
             if hmac.compare_digest(digest, given):
                 found = Actor(frontend, token.name, token.name, token.role)
         return found
+
+
+def _same_case(key: str) -> str:
+    return key.lower() if key.startswith("github:") else key
 
 
 def _shown(actor: Actor) -> str:

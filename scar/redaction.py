@@ -67,7 +67,8 @@ _PEM = re.compile(
 # `NAME=`, `NAME: `, `"name": `, `\"name\":`, `--name ` up to where the value begins.
 _PAIR = re.compile(
     r"(?<![\w.-])(?P<name>[\w.-]++)"
-    r"(?:(?P<quote>\\{0,4}[\"'])?[ \t]{0,40}+(?P<sign>=>|:=|==?|:)[ \t]{0,40}+|[ \t]{1,4}(?=[^\s-]))"
+    r"(?:(?P<quote>\\{0,4}[\"'])?[ \t]{0,40}+(?P<sign>=>|:=|==?|:)[ \t]{0,40}+"
+    r"|[ \t]{1,4}(?=[^\s-]))"
 )
 _QUOTED = re.compile(r"(?P<open>(?P<slashes>\\{0,4})[\"'])")
 _PLAIN = re.compile(r"\S++")

@@ -11,10 +11,11 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from environs import Env
 from marshmallow import ValidationError
@@ -160,11 +161,12 @@ class Settings:
 
     def secret_values(self) -> tuple[str, ...]:
         """Every secret among the settings, to be masked wherever text leaves SCAR."""
-        redis_password = urlsplit(self.redis_url).password if self.redis_url else None
+        password = urlsplit(self.redis_url).password if self.redis_url else None
+        redis = {password, unquote(password)} if password else set()
         found = [getattr(self, item.name) for item in fields(self) if item.name in _SECRETS]
         return tuple(
             secret
-            for secret in [*found, redis_password, *(token.secret for token in self.api_tokens)]
+            for secret in [*found, *redis, *(token.secret for token in self.api_tokens)]
             if secret
         )
 
@@ -182,11 +184,15 @@ class _Reader(Env):
 
     def read_file(self, path: Path) -> None:
         """Take what `path` sets, if there is such a file."""
+        if path.exists() and not path.is_file():
+            self._problems.append(f"{path}: cannot be read as a file")
+            return
         try:
             self.read_env(path, recurse=False)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "is not a UTF-8 text file"
-            self._problems.append(f"{path}: {reason}")
+        except OSError as error:
+            self._problems.append(f"{path}: {error.strerror}")
+        except UnicodeDecodeError:
+            self._problems.append(f"{path}: is not a UTF-8 text file")
 
     def get(self, name: str, parse: Callable[[str], Any]) -> Any:
         """The value of `name` as `parse` reads it, None where it is not set or is wrong."""
@@ -224,7 +230,8 @@ def _kept_key(path: Path) -> str:
                     file.write(secrets.token_hex(32))
                     file.flush()
                     os.fsync(file.fileno())
-                _link(beside, path)
+                with suppress(FileExistsError):
+                    os.link(beside, path)
             finally:
                 os.unlink(beside)
         key = path.read_text(encoding="ascii").strip()
@@ -237,18 +244,10 @@ def _kept_key(path: Path) -> str:
     return key
 
 
-def _link(beside: str, path: Path) -> None:
-    try:
-        os.link(beside, path)
-    except FileExistsError:
-        return
-
-
 def _absolute(value: str) -> Path:
-    path = Path(value).expanduser()
-    if not path.is_absolute():
+    if not value.startswith("/") or not value.isprintable():
         raise ValidationError("is not an absolute path")
-    return path
+    return Path(value)
 
 
 def _secret_key(value: str) -> str:

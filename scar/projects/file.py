@@ -106,6 +106,10 @@ class ProjectsFile:
             if self._seen is not None and self._seen == _signature(os.stat(self.path)):
                 return
             content, found = self._read()
+        except FileNotFoundError:
+            self._seen = self._content = None
+            self._fail(["there is no such file"], "Write it, or let `scar init` do so")
+            return
         except OSError as error:
             self._seen = self._content = None
             self._fail([f"it cannot be read: {error.strerror or error}"])
@@ -162,16 +166,20 @@ class ProjectsFile:
             if folders.inside(folder, own) or folders.inside(own, folder)
         ]
 
-    def _fail(self, problems: list[str]) -> None:
+    def _fail(self, problems: list[str], mend: str = "Mend the file") -> None:
         listed = problems[:_LISTED]
         if len(problems) > _LISTED:
             listed.append(f"and {len(problems) - _LISTED} more")
-        listing = listed[0] if len(listed) == 1 else "\n".join(["", *listed])
+        listing = f" {listed[0]}" if len(listed) == 1 else "\n" + "\n".join(listed)
+        until = (
+            "the last good configuration stays in force"
+            if self._projects
+            else "there is no project"
+        )
         self._problem = ErrorRecord(
             "project_invalid",
-            f"Projects file {self.path}: {listing}".replace(": \n", ":\n"),
-            "Mend the file; it takes effect by itself. Until then the last good "
-            f"configuration stays in force ({len(self._projects)} projects).",
+            f"Projects file {self.path}:{listing}",
+            f"{mend}; it takes effect by itself, and until then {until}.",
         )
 
 

@@ -6,57 +6,16 @@ import os
 import pwd
 from pathlib import Path
 
-_TREES = frozenset(
-    map(
-        Path,
-        [
-            "/bin",
-            "/boot",
-            "/dev",
-            "/etc",
-            "/lib",
-            "/lib32",
-            "/lib64",
-            "/libx32",
-            "/proc",
-            "/run",
-            "/sbin",
-            "/sys",
-            "/usr",
-            "/var/lib/containerd",
-            "/var/lib/docker",
-            "/var/run",
-        ],
-    )
+_TREES = (
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run"),
+    *("/sbin", "/sys", "/usr", "/var/lib/containerd", "/var/lib/docker", "/var/run"),
 )
 """Folders in which nothing is a project's."""
 
-_ITSELF = frozenset(
-    map(
-        Path,
-        [
-            "/",
-            "/home",
-            "/lost+found",
-            "/media",
-            "/mnt",
-            "/opt",
-            "/root",
-            "/srv",
-            "/tmp",
-            "/var",
-            "/var/backups",
-            "/var/cache",
-            "/var/lib",
-            "/var/local",
-            "/var/lock",
-            "/var/log",
-            "/var/mail",
-            "/var/opt",
-            "/var/spool",
-            "/var/tmp",
-        ],
-    )
+_ITSELF = (
+    *("/home", "/lost+found", "/media", "/mnt", "/opt", "/srv", "/tmp", "/var", "/var/backups"),
+    *("/var/cache", "/var/lib", "/var/local", "/var/lock", "/var/log", "/var/mail", "/var/opt"),
+    *("/var/spool", "/var/tmp"),
 )
 """Folders that are not a project's themselves, while a folder in them may be."""
 
@@ -74,11 +33,8 @@ def absolute(value: str) -> Path:
 
 
 def resolved(folder: Path) -> Path:
-    """Where `folder` is once symbolic links are followed; itself where that cannot be told."""
-    try:
-        return Path(os.path.realpath(folder))
-    except OSError:
-        return folder
+    """Where `folder` is once symbolic links are followed, as far as they can be."""
+    return Path(os.path.realpath(folder))
 
 
 def inside(folder: Path, other: Path) -> bool:
@@ -94,10 +50,11 @@ def not_for_production(folder: Path) -> str | None:
             return f"{seen} the root of the file system"
         if place.parent == Path("/home") or place in _homes():
             return f"{seen} a home folder; use a folder in it"
-        if place in _ITSELF:
+        if str(place) in _ITSELF:
             return f"{seen} a system folder"
-        if any(place.is_relative_to(tree) for tree in _TREES):
-            return f"{seen} a system folder" + ("" if place in _TREES else "'s")
+        for tree in _TREES:
+            if place.is_relative_to(tree):
+                return f"{seen} in the system folder {tree}"
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,8 @@ class _Entries(dict[str, Any]):
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        names = [name for name, _ in pairs]
-        self.twice = (
-            sorted({name for name in names if names.count(name) > 1})
-            if len(self) < len(names)
-            else []
-        )
+        times = Counter(name for name, _ in pairs)
+        self.twice = [name for name, count in times.items() if count > 1]
 
 
 def _no_constant(word: str) -> Any:
@@ -101,8 +98,8 @@ def _pattern(value: str) -> None:
 
 
 def _once(values: list[str]) -> None:
-    for value in values:
-        if values.count(value) > 1:
+    for value, count in Counter(values).items():
+        if count > 1:
             raise ValidationError(f"{_quoted(value)} is there twice")
 
 
@@ -119,7 +116,7 @@ class _Folder(fields.String):
 class _Flag(fields.Field[bool]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if not isinstance(value, bool):
-            raise ValidationError(f"{_quoted(value)} is not true or false")
+            raise ValidationError("is not true or false")
         return value
 
 
@@ -217,7 +214,7 @@ def _project(name: str, entry: Any) -> tuple[Project | None, list[str]]:
     problems += [f"{_quoted(name)}: {said}" for said in _flat(wrong)]
     if "containers" not in entry and entry.get("auto_detect") is not True:
         problems.append(f"{_quoted(name)}: containers: is missing; or set auto_detect")
-    if "compose_project" not in entry and "." in name:
+    if "compose_project" not in entry and "." in name and _NAME.fullmatch(name):
         problems.append(
             f"{_quoted(name)}: compose_project: is missing, and Compose does not take the "
             "project's name, which holds a '.'"
@@ -234,18 +231,22 @@ def _name_problems(name: str) -> Iterator[str]:
         yield f"{_quoted(name)}: a name of digits only would be taken for a number of lines"
 
 
-def _twice(entry: _Entries, above: str = "") -> Iterator[str]:
-    yield from (above + name for name in entry.twice)
+def _twice(entry: _Entries) -> Iterator[str]:
+    yield from map(_field, entry.twice)
     for name, value in entry.items():
         if isinstance(value, _Entries):
-            yield from _twice(value, f"{above}{name}.")
+            yield from (f"{_field(name)}.{_field(inner)}" for inner in value.twice)
 
 
 def _flat(wrong: Mapping[Any, Any], above: str = "") -> Iterator[str]:
     """marshmallow's nested messages as `containers[0]: what`."""
     for name, said in wrong.items():
-        shown = f"{above}[{name}]" if isinstance(name, int) else f"{above}.{_field(name)}"
-        path = shown.lstrip(".")
+        if isinstance(name, int):
+            path = f"{above}[{name}]"
+        elif name == "_schema":
+            path = above
+        else:
+            path = f"{above}.{_field(name)}".lstrip(".")
         if isinstance(said, Mapping):
             yield from _flat(said, path)
             continue

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scar.access import Access, Actor, Role
+from scar.errors import ScarError
+from scar.projects import Project
+from scar.settings import Settings
+
+SETTINGS = Settings.load(
+    {
+        "SCAR_TELEGRAM_USERS": "1:admin,2:operator,3:viewer",
+        "SCAR_GITHUB_USERS": "OctoCat:operator",
+        "SCAR_API_TOKENS": "ci:operator:first:secret,phone:viewer:sécond",
+    },
+    dotenv=None,
+)
+SHOP = Project(
+    name="shop",
+    workspace=Path("/w/shop"),
+    production=Path("/p/shop"),
+    compose_project="shop",
+    containers=("web",),
+    roles={
+        Role.VIEWER: ("telegram:1", "telegram:9"),
+        Role.OPERATOR: ("telegram:3", "github:HubOt"),
+        Role.ADMIN: ("api:phone",),
+    },
+)
+
+
+def actor(frontend: str, known_id: str) -> Actor:
+    return Actor(frontend, known_id, "A Name")
+
+
+def test_roles_are_in_order_and_read_as_words() -> None:
+    assert Role.VIEWER < Role.OPERATOR < Role.ADMIN
+    assert [f"{role}" for role in Role] == ["viewer", "operator", "admin"]
+    assert [Role.parse(str(role)) for role in Role] == list(Role)
+    for word in ("Admin", "owner", "", "1"):
+        with pytest.raises(ValueError, match="unknown role"):
+            Role.parse(word)
+
+
+@pytest.mark.parametrize(
+    ("frontend", "known_id", "anywhere", "in_shop"),
+    [
+        ("telegram", "1", Role.ADMIN, Role.ADMIN),
+        ("telegram", "2", Role.OPERATOR, Role.OPERATOR),
+        ("telegram", "3", Role.VIEWER, Role.OPERATOR),
+        ("telegram", "9", None, Role.VIEWER),
+        ("telegram", "4", None, None),
+        ("telegram", "ci", None, None),
+        ("github", "octocat", Role.OPERATOR, Role.OPERATOR),
+        ("github", "OCTOCAT", Role.OPERATOR, Role.OPERATOR),
+        ("github", "hubot", None, Role.OPERATOR),
+        ("github", "1", None, None),
+        ("api", "ci", Role.OPERATOR, Role.OPERATOR),
+        ("api", "phone", Role.VIEWER, Role.ADMIN),
+        ("web", "phone", Role.VIEWER, Role.VIEWER),
+        ("api", "1", None, None),
+        ("console", "root", Role.ADMIN, Role.ADMIN),
+        ("schedule", "push", Role.OPERATOR, Role.OPERATOR),
+        ("", "1", None, None),
+    ],
+)
+def test_the_role_is_the_highest_of_everywhere_and_here(
+    frontend: str, known_id: str, anywhere: Role | None, in_shop: Role | None
+) -> None:
+    access = Access(SETTINGS)
+    assert access.role_of(actor(frontend, known_id), None) == anywhere
+    assert access.role_of(actor(frontend, known_id), SHOP) == in_shop
+
+
+def test_a_stranger_reads_the_id_to_add_and_nothing_else() -> None:
+    with pytest.raises(ScarError) as caught:
+        Access(SETTINGS).require(actor("telegram", "12345"), Role.VIEWER, SHOP)
+    assert caught.value.code == "unauthorized"
+    assert caught.value.message == "You are not known here. Your id is telegram:12345."
+    assert caught.value.hint == "An admin can add 12345:viewer to SCAR_TELEGRAM_USERS."
+    assert "shop" not in caught.value.message + caught.value.hint
+
+
+def test_a_role_too_low_reads_which_one_is_needed() -> None:
+    with pytest.raises(ScarError) as caught:
+        Access(SETTINGS).require(actor("telegram", "2"), Role.ADMIN, SHOP)
+    assert caught.value.code == "forbidden"
+    assert caught.value.message == "This needs the role admin, and telegram:2 is operator."
+    assert "SCAR_TELEGRAM_USERS" in caught.value.hint
+
+
+def test_whoever_may_gets_the_role_they_have() -> None:
+    assert Access(SETTINGS).require(actor("telegram", "1"), Role.VIEWER, None) is Role.ADMIN
+
+
+def test_a_hostile_id_is_shown_on_one_short_line() -> None:
+    with pytest.raises(ScarError) as caught:
+        Access(SETTINGS).require(actor("github", "x\n\u202e" + "y" * 5000), Role.VIEWER, None)
+    assert (caught.value.message + caught.value.hint).isprintable()
+    assert len(caught.value.message) < 200
+
+
+def test_a_token_tells_who_asks() -> None:
+    access = Access(SETTINGS)
+    assert access.actor_of_token("first:secret") == Actor("api", "ci", "ci")
+    found = access.actor_of_token("sécond", frontend="web")
+    assert found == Actor("web", "phone", "phone")
+    assert found is not None
+    assert found.role is Role.VIEWER
+    for wrong in ("", "first", "first:secret ", "FIRST:SECRET", "sécond\n", "\udcff", "x" * 10**6):
+        assert access.actor_of_token(wrong) is None
+
+
+def test_without_tokens_none_is_known() -> None:
+    assert Access(Settings()).actor_of_token("") is None
+
+
+@pytest.mark.parametrize("role", [None, *Role])
+def test_an_actor_survives_json(role: Role | None) -> None:
+    asked = Actor("telegram", "1", "Ada <b>", role)
+    found = Actor.from_json(json.loads(json.dumps(asked.to_json())))
+    assert (found, found.name, found.role) == (asked, "Ada <b>", role)
+
+
+def test_the_person_counts_not_the_name() -> None:
+    assert Actor("telegram", "1", "Ada", Role.ADMIN) == Actor("telegram", "1", "Ada L.")
+    assert Actor("telegram", "1", "Ada") != Actor("github", "1", "Ada")

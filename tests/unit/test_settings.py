@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scar.role import Role
+from scar.settings import ApiToken, Settings, SettingsError
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def load(**env: str) -> Settings:
+    return Settings.load(env, dotenv=None)
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    settings = load()
+    assert settings == Settings()
+    assert settings.projects_file == Path("/workspace/.scar-projects.json")
+    assert (settings.host, settings.api_bind) == ("default", "127.0.0.1:8080")
+    assert settings.api_url == "http://127.0.0.1:8080"
+    assert settings.telegram_api_url == "https://api.telegram.org"
+    assert settings.github_api_url == "https://api.github.com"
+    assert (settings.confirm_seconds, settings.stable_seconds, settings.wait_seconds) == (
+        60,
+        10,
+        10,
+    )
+    assert settings.redis_url is None
+    assert settings.docker_host is None
+
+
+def test_every_setting_is_read() -> None:
+    settings = load(
+        SCAR_REDIS_URL="redis://:pass@redis:6379/0",
+        SCAR_PROJECTS_FILE="/etc/projects.json",
+        SCAR_SECRET_KEY=KEY,
+        SCAR_DEFAULT_PROJECT="shop",
+        SCAR_HOST="nas",
+        SCAR_API_URL="https://scar.example/",
+        SCAR_API_BIND="[::]:80",
+        SCAR_API_TOKENS="ci:operator:a:b:c, phone:viewer:word",
+        SCAR_API_TOKEN="word",
+        SCAR_TELEGRAM_TOKEN="1:abc",
+        SCAR_TELEGRAM_API_URL="http://127.0.0.1:9/",
+        SCAR_TELEGRAM_USERS="12345:admin, 67890:viewer,",
+        SCAR_GITHUB_WEBHOOK_SECRET="hook",
+        SCAR_GITHUB_TOKEN="ghp",
+        SCAR_GITHUB_API_URL="https://git.example/api/v3",
+        SCAR_GITHUB_USERS="OctoCat:operator",
+        SCAR_CONFIRM_SECONDS="30",
+        SCAR_STABLE_SECONDS="0.5",
+        SCAR_WAIT_SECONDS="0",
+        SCAR_STATE_DIR="/srv/scar",
+        DOCKER_HOST="unix:///run/docker.sock",
+    )
+    assert settings == Settings(
+        redis_url="redis://:pass@redis:6379/0",
+        projects_file=Path("/etc/projects.json"),
+        secret_key=KEY,
+        default_project="shop",
+        host="nas",
+        api_url="https://scar.example",
+        api_bind="[::]:80",
+        api_tokens=(
+            ApiToken("ci", Role.OPERATOR, "a:b:c"),
+            ApiToken("phone", Role.VIEWER, "word"),
+        ),
+        api_token="word",
+        telegram_token="1:abc",
+        telegram_api_url="http://127.0.0.1:9",
+        telegram_users={"12345": Role.ADMIN, "67890": Role.VIEWER},
+        github_webhook_secret="hook",
+        github_token="ghp",
+        github_api_url="https://git.example/api/v3",
+        github_users={"octocat": Role.OPERATOR},
+        confirm_seconds=30,
+        stable_seconds=0.5,
+        wait_seconds=0,
+        state_dir=Path("/srv/scar"),
+        docker_host="unix:///run/docker.sock",
+    )
+    assert settings.effective_redis_url == "redis://:pass@redis:6379/0"
+    assert settings.signing_key() == KEY
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SCAR_REDIS_URL", "http://hidden-word/"),
+        ("SCAR_REDIS_URL", "redis://u:hidden-word@h:99999/0"),
+        ("SCAR_REDIS_URL", "unix://"),
+        ("SCAR_PROJECTS_FILE", "hidden-word.json"),
+        ("SCAR_SECRET_KEY", "hidden-word"),
+        ("SCAR_DEFAULT_PROJECT", "../hidden-word"),
+        ("SCAR_HOST", "Hidden-Word"),
+        ("SCAR_API_URL", "hidden-word"),
+        ("SCAR_API_URL", "ftp://hidden-word"),
+        ("SCAR_API_BIND", "hidden-word"),
+        ("SCAR_API_BIND", "127.0.0.1:65536"),
+        ("SCAR_API_BIND", ":80"),
+        ("SCAR_API_BIND", "127.0.0.1:" + "9" * 6000),
+        ("SCAR_API_TOKENS", "hidden-word"),
+        ("SCAR_API_TOKENS", "ci:operator"),
+        ("SCAR_API_TOKENS", "ci:operator:"),
+        ("SCAR_API_TOKENS", "ci:owner:hidden-word"),
+        ("SCAR_API_TOKENS", ":admin:hidden-word"),
+        ("SCAR_API_TOKENS", "ci:admin:hidden-word,ci:viewer:other"),
+        ("SCAR_API_TOKENS", "ci:admin:hidden-word,phone:viewer:hidden-word"),
+        ("SCAR_API_TOKEN", "hidden word"),
+        ("SCAR_TELEGRAM_TOKEN", "hidden-word"),
+        ("SCAR_TELEGRAM_API_URL", "hidden-word"),
+        ("SCAR_TELEGRAM_USERS", "12345"),
+        ("SCAR_TELEGRAM_USERS", "hidden-word:admin"),
+        ("SCAR_TELEGRAM_USERS", "12345:hidden-word"),
+        ("SCAR_TELEGRAM_USERS", "-100123:admin"),
+        ("SCAR_TELEGRAM_USERS", "12345:admin,12345:viewer"),
+        ("SCAR_GITHUB_TOKEN", "hidden\tword"),
+        ("SCAR_GITHUB_API_URL", "hidden-word"),
+        ("SCAR_GITHUB_USERS", "hidden_word:admin"),
+        ("SCAR_GITHUB_USERS", "octocat:admin,OctoCat:viewer"),
+        ("SCAR_CONFIRM_SECONDS", "0"),
+        ("SCAR_CONFIRM_SECONDS", "hidden-word"),
+        ("SCAR_STABLE_SECONDS", "-1"),
+        ("SCAR_WAIT_SECONDS", "nan"),
+        ("SCAR_WAIT_SECONDS", "inf"),
+        ("SCAR_STATE_DIR", "~/hidden-word"),
+        ("DOCKER_HOST", "hidden-word"),
+    ],
+)
+def test_a_wrong_setting_is_named_on_one_line_without_its_value(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(**{name: value})
+    assert caught.value.code == "invalid_settings"
+    assert caught.value.message.startswith(f"{name}: ")
+    assert "\n" not in caught.value.message
+    assert "hidden" not in caught.value.message.lower()
+    assert caught.value.hint
+
+
+def test_every_error_is_said_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(SCAR_HOST="A B", SCAR_WAIT_SECONDS="soon", SCAR_TELEGRAM_USERS="me:admin")
+    named = [line.partition(":")[0] for line in caught.value.message.splitlines()]
+    assert sorted(named) == ["SCAR_HOST", "SCAR_TELEGRAM_USERS", "SCAR_WAIT_SECONDS"]
+
+
+def test_the_environment_wins_over_the_file_and_an_empty_variable_is_not_set(
+    tmp_path: Path,
+) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("SCAR_HOST=from-file\nSCAR_DEFAULT_PROJECT='shop'\nSCAR_API_URL=\nOTHER=1\n")
+    env = {"SCAR_HOST": "from-environment", "SCAR_DEFAULT_PROJECT": " "}
+    settings = Settings.load(env, dotenv)
+    assert settings.host == "from-environment"
+    assert settings.default_project == "shop"
+    assert settings.api_url == "http://127.0.0.1:8080"
+
+
+def test_a_file_that_is_not_there_is_no_error_and_one_that_is_not_text_is(tmp_path: Path) -> None:
+    assert Settings.load({}, tmp_path / "none") == Settings()
+    (tmp_path / ".env").write_bytes("SCAR_HOST=é".encode("utf-16"))
+    with pytest.raises(SettingsError, match="not a UTF-8 text file"):
+        Settings.load({}, tmp_path / ".env")
+    with pytest.raises(SettingsError, match=r"cannot be read as a file"):
+        Settings.load({}, tmp_path)
+
+
+def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCAR_HOST", "this-one")
+    assert Settings.load(dotenv=None).host == "this-one"
+
+
+def test_no_secret_is_in_the_repr() -> None:
+    secrets = ["redis-word", "k" * 16, "api-word", "own-word", "1:bot-word", "hook-word", "gh-word"]
+    settings = load(
+        SCAR_REDIS_URL=f"redis://:{secrets[0]}@h",
+        SCAR_SECRET_KEY=secrets[1],
+        SCAR_API_TOKENS=f"ci:viewer:{secrets[2]}",
+        SCAR_API_TOKEN=secrets[3],
+        SCAR_TELEGRAM_TOKEN=secrets[4],
+        SCAR_GITHUB_WEBHOOK_SECRET=secrets[5],
+        SCAR_GITHUB_TOKEN=secrets[6],
+    )
+    assert not [secret for secret in secrets if secret in repr(settings)]
+    assert sorted(settings.secret_values()) == sorted(secrets)
+
+
+def test_a_setting_that_a_part_needs_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"^SCAR_TELEGRAM_TOKEN: is not set$"):
+        load().required("telegram_token")
+    assert load(SCAR_TELEGRAM_TOKEN="1:a").required("telegram_token") == "1:a"
+
+
+def test_the_embedded_redis_and_its_key_are_in_the_state_folder(tmp_path: Path) -> None:
+    settings = load(SCAR_STATE_DIR=str(tmp_path / "state"))
+    assert settings.effective_redis_url == f"unix://{tmp_path}/state/redis/redis.sock"
+    assert not (tmp_path / "state").exists()
+    key = settings.signing_key()
+    kept = tmp_path / "state" / "secret_key"
+    assert len(key) >= 32
+    assert settings.signing_key() == key
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
+
+
+def test_processes_that_start_at_once_share_one_key(tmp_path: Path) -> None:
+    code = "from scar.settings import Settings; print(Settings.load(dotenv=None).signing_key())"
+    env = {"PATH": os.environ["PATH"], "SCAR_STATE_DIR": str(tmp_path / "state")}
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    assert len({process.communicate(timeout=60)[0] for process in started}) == 1
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["secret_key"]
+
+
+def test_a_shared_redis_needs_a_key_that_is_set(tmp_path: Path) -> None:
+    settings = load(SCAR_REDIS_URL="redis://h", SCAR_STATE_DIR=str(tmp_path))
+    with pytest.raises(SettingsError, match="SCAR_SECRET_KEY: is not set"):
+        settings.signing_key()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_kept_key_that_is_damaged_or_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").write_text("")
+    with pytest.raises(SettingsError, match="holds no key"):
+        load(SCAR_STATE_DIR=str(tmp_path)).signing_key()
+    with pytest.raises(SettingsError, match="cannot be used"):
+        load(SCAR_STATE_DIR=str(tmp_path / "secret_key")).signing_key()
