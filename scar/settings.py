@@ -184,11 +184,11 @@ class _Reader(Env):
 
     def read_file(self, path: Path) -> None:
         """Take what `path` sets, if there is such a file."""
-        if path.exists() and not path.is_file():
-            self._problems.append(f"{path}: cannot be read as a file")
-            return
         try:
-            self.read_env(path, recurse=False)
+            if path.exists() and not path.is_file():
+                self._problems.append(f"{path}: cannot be read as a file")
+            else:
+                self.read_env(path, recurse=False)
         except OSError as error:
             self._problems.append(f"{path}: {error.strerror}")
         except UnicodeDecodeError:

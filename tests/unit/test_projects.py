@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scar.projects import Project, ProjectsFile
+from scar.projects.schema import read
 from scar.role import Role
 
 SEED = """
@@ -363,3 +366,29 @@ def test_what_auto_detect_finds_may_be_primary_or_protected(path: Path) -> None:
 def test_a_byte_order_mark_is_no_mistake(path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf" + SEED.encode())
     assert ProjectsFile(path).problem is None
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["shop", "blog"]) | st.text(),
+        st.fixed_dictionaries({}, optional=dict.fromkeys(EVERYTHING, ANY_JSON)) | ANY_JSON,
+        max_size=3,
+    )
+)
+def test_whatever_the_file_holds_is_taken_whole_or_named(content: dict[str, Any]) -> None:
+    projects, problems = read(json.dumps(content))
+    assert problems or list(projects) == list(content)
+    assert all(problem.isprintable() for problem in problems)
+
+
+@given(st.text())
+def test_whatever_text_is_in_the_file_is_named(content: str) -> None:
+    projects, problems = read(content)
+    assert problems or (projects == {} and content.strip() == "{}")

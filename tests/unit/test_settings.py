@@ -209,6 +209,21 @@ def test_the_embedded_redis_and_its_key_are_in_the_state_folder(tmp_path: Path) 
     assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
 
 
+def test_without_the_right_to_var_lib_the_state_is_kept_at_home(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.environ["HOME"] = str(tmp_path)
+        if os.geteuid() == 0:
+            os.setuid(65534)
+        os.write(writer, str(Settings().state_dir).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        assert answer.read() == f"{tmp_path}/.local/state/scar"
+    os.waitpid(child, 0)
+
+
 def test_processes_that_start_at_once_share_one_key(tmp_path: Path) -> None:
     code = "from scar.settings import Settings; print(Settings.load(dotenv=None).signing_key())"
     env = {"PATH": os.environ["PATH"], "SCAR_STATE_DIR": str(tmp_path / "state")}
