@@ -94,6 +94,7 @@ def test_a_role_too_low_reads_which_one_is_needed() -> None:
 
 def test_whoever_may_gets_the_role_they_have() -> None:
     assert Access(SETTINGS).require(actor("telegram", "1"), Role.VIEWER, None) is Role.ADMIN
+    assert Access(SETTINGS).require(actor("telegram", "2"), Role.OPERATOR, None) is Role.OPERATOR
 
 
 def test_a_hostile_id_is_shown_on_one_short_line() -> None:

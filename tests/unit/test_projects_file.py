@@ -44,13 +44,25 @@ def path(tmp_path: Path) -> Path:
 def test_a_change_takes_effect_at_the_next_look(path: Path) -> None:
     path.write_text(_shop("a"))
     file = ProjectsFile(path)
-    for host in ("b", "c", "d"):  # same size, within one tick of the clock
+    for host in "bcdefghij" * 10:  # same size, many within one tick of the clock
         path.write_text(_shop(host))
         assert file.get("shop").host == host
     beside = path.with_suffix(".new")
     beside.write_text(FIRST)
     beside.replace(path)
     assert "health-agent" in file.projects
+
+
+def test_a_change_that_keeps_size_and_time_is_seen(path: Path) -> None:
+    path.write_text(_shop("a"))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    file = ProjectsFile(path, clock=lambda: path.stat().st_ctime + 60)
+    assert file.get("shop").host == "a"
+    before = path.stat().st_ctime_ns
+    while path.stat().st_ctime_ns == before:
+        path.write_text(_shop("b"))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert file.get("shop").host == "b"
 
 
 def test_a_settled_file_is_read_again_once_it_changes(path: Path) -> None:

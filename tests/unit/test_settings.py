@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -233,6 +234,24 @@ def test_processes_that_start_at_once_share_one_key(tmp_path: Path) -> None:
     ]
     assert len({process.communicate(timeout=60)[0] for process in started}) == 1
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["secret_key"]
+
+
+def test_a_key_that_another_process_made_meanwhile_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: (tmp_path / "secret_key").write_text(KEY))
+    assert load(SCAR_STATE_DIR=str(tmp_path)).signing_key() == KEY
+    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+
+
+def test_a_full_disk_leaves_no_half_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SettingsError, match="No space left on device"):
+        load(SCAR_STATE_DIR=str(tmp_path)).signing_key()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_shared_redis_needs_a_key_that_is_set(tmp_path: Path) -> None:
