@@ -53,6 +53,17 @@ def test_a_change_takes_effect_at_the_next_look(path: Path) -> None:
     assert "health-agent" in file.projects
 
 
+def test_a_change_within_one_tick_of_a_coarse_clock_is_seen(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scar.projects.file._signature", lambda _: (0, 0, 0, 0))
+    path.write_text(_shop("a"))
+    file = ProjectsFile(path)
+    assert file.get("shop").host == "a"
+    path.write_text(_shop("b"))
+    assert file.get("shop").host == "b"
+
+
 def test_a_change_that_keeps_size_and_time_is_seen(path: Path) -> None:
     path.write_text(_shop("a"))
     os.utime(path, (1_000_000_000, 1_000_000_000))
