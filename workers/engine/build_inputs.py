@@ -27,7 +27,7 @@ Read = Callable[[str], bytes]
 class BuildInputs:
     """`files` are relative to the tree, sorted. The same `digest` means the same build section and
     the same content. `outside` names inputs that the tree does not hold (a URL, a folder beside
-    it): where it is not empty an equal digest proves nothing, and the builder's cache has to decide.
+    it): where it is not empty an equal digest proves nothing, and the builder's cache decides.
     A base image that was replaced under its name is not seen either.
     """
 

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from workers.engine.progress import Event, Progress
 
 JSON_PROGRESS = (2, 29)
 _QUICK = 60.0
-_ENV_RESOLUTION = (2, 36)
+_EVERY_PROFILE = ("--profile", "*")
 _LINES = 30
 
 # What the child may know. Nothing of SCAR's own settings, and nothing that could change what a
@@ -84,20 +84,31 @@ class Compose:
     def config(self, project: ComposeProject, watch: Watch | None = None) -> ComposeConfig:
         """The project's services, those of every profile; `project_invalid` in Compose's words."""
         watch = watch or Watch(deadline=_QUICK)
-        unresolved = ["--no-env-resolution"] if self.version() >= _ENV_RESOLUTION else []
-        every = ["--profile", "*"]
-        found = self._read(project, [*every, "config", "--format", "json", *unresolved], watch)
-        hashes = self._read(project, ["config", "--hash", "*"], watch)
-        pairs = [line.split() for line in hashes.splitlines()]
+        resolved = self._read(project, [*_EVERY_PROFILE, "config", "--format", "json"], watch)
+        hashes = self._hashes(project, resolved, watch)
         return ComposeConfig.parse(
-            json.loads(found), {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+            json.loads(resolved), dict(line.split()[:2] for line in hashes.splitlines() if line)
         )
+
+    def _hashes(self, project: ComposeProject, resolved: str, watch: Watch) -> str:
+        """`config --hash` leaves env files out of the hash, while containers have them in it
+        (docker/compose #14001). So it is asked about the resolved configuration, which has taken
+        them in; that holds secrets, and is therefore never a file on a disk.
+        """
+        with os.fdopen(os.memfd_create("compose"), "wb") as held:
+            held.write(resolved.encode())
+            held.flush()
+            file = Path(f"/proc/self/fd/{held.fileno()}")
+            fds = (*watch.pass_fds, held.fileno())
+            same = replace(project, files=(file,), env_file=Path(os.devnull))
+            verb = [*_EVERY_PROFILE, "config", "--hash", "*"]
+            return self._read(same, verb, replace(watch, pass_fds=fds))
 
     def build(self, project: ComposeProject, services: Sequence[str], watch: Watch) -> None:
         """Builds the images of `services`; `build_failed` names the service and the step."""
         finished, progress = self._report(project, ["build", *services], watch)
         if finished.code != 0:
-            raise _build_failed(finished, progress)
+            raise _build_failed(finished, progress, services)
 
     def up(
         self,
@@ -212,7 +223,8 @@ def _failed(verb: str, finished: Finished, progress: Progress) -> ScarError:
     return ScarError("internal", f"`docker compose {verb}` failed: {words}", hint)
 
 
-def _build_failed(finished: Finished, progress: Progress) -> ScarError:
+def _build_failed(finished: Finished, progress: Progress, services: Sequence[str]) -> ScarError:
+    """The failed step and its last output, with the service that was being built."""
     told = progress.errors or list(finished.tail)
     words = _last_words(told)
     if unavailable := _engine_gone(words):
@@ -220,8 +232,10 @@ def _build_failed(finished: Finished, progress: Progress) -> ScarError:
     lines = tuple(progress.output[-_LINES:]) or tuple(told[-_LINES:])
     failed = progress.failed
     target = re.search(r"target ([^:\s]+): ", words)
-    service = (target[1] if target else "") or (failed.service if failed else "")
-    of = f" of service '{service}'" if service and service != "internal" else ""
+    named = [target[1] if target else "", failed.service if failed else "", *services[:1]]
+    # A single service's steps carry its stages' names only.
+    service = next((name for name in named if name in services), "")
+    of = f" of service '{service}'" if service else ""
     what = f" at step {failed.step}: {failed.reason}" if failed else f": {words}"
     return ScarError(
         "build_failed",

@@ -47,7 +47,7 @@ class PublishedPort:
 @dataclass(frozen=True)
 class Service:
     """One service. `image` is the name its containers run, also where the file does not give one.
-    `binds` are the absolute host paths it mounts, `env_files` those it reads.
+    `binds` are the absolute host paths it mounts.
     """
 
     name: str
@@ -56,14 +56,13 @@ class Service:
     container_name: str
     depends_on: Mapping[str, str]
     binds: tuple[str, ...]
-    env_files: tuple[str, ...]
     ports: tuple[PublishedPort, ...]
     has_health_check: bool
     restart: str
     profiles: tuple[str, ...]
     config_hash: str
-    """What a container made from it carries as `com.docker.compose.config-hash`; empty where the
-    service's profile is not active."""
+    """What a container made from it carries as `com.docker.compose.config-hash`: another one means
+    that `up` would recreate it. It covers the content of its env files."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +79,7 @@ class ComposeConfig:
         services: dict[str, Any] = found.get("services") or {}
         return cls(
             name,
-            {
-                service: _service(name, service, raw, hashes.get(service, ""))
-                for service, raw in services.items()
-            },
+            {key: _service(name, key, raw, hashes.get(key, "")) for key, raw in services.items()},
         )
 
 
@@ -121,9 +117,6 @@ def _named_in_env(folder: Path) -> tuple[Path, ...]:
 
 def _service(project: str, name: str, raw: Mapping[str, Any], config_hash: str) -> Service:
     volumes = raw.get("volumes") or []
-    env_files = [
-        entry if isinstance(entry, str) else entry["path"] for entry in _listed(raw.get("env_file"))
-    ]
     test = (raw.get("healthcheck") or {}).get("test")
     deploy = (raw.get("deploy") or {}).get("restart_policy") or {}
     return Service(
@@ -136,7 +129,6 @@ def _service(project: str, name: str, raw: Mapping[str, Any], config_hash: str) 
             for service, how in (raw.get("depends_on") or {}).items()
         },
         binds=tuple(_text(entry["source"]) for entry in volumes if entry.get("type") == "bind"),
-        env_files=tuple(_text(path) for path in env_files),
         ports=tuple(_port(port) for port in raw.get("ports") or []),
         has_health_check=bool(test) and test != ["NONE"],
         restart=_text(raw.get("restart")) or _text(deploy.get("condition")) or "no",
@@ -174,9 +166,3 @@ def _port(raw: Mapping[str, Any]) -> PublishedPort:
 def _text(value: object) -> str:
     """Compose writes `$$` for a dollar sign, so that its output is a Compose file again."""
     return "" if value is None else str(value).replace("$$", "$")
-
-
-def _listed(value: object) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]

@@ -80,33 +80,31 @@ def _expression(pattern: str) -> str:
         if char == "*" and pattern[at : at + 1] == "*":
             at += 1
             at += pattern[at : at + 1] == "/"
-            found += (
-                ".*" if at == len(pattern) else "(?:.*/)?" if _after_slash(pattern, at) else ".*"
-            )
+            anything = at == len(pattern) or (at == 2 and _is_suffix(pattern))
+            found += ".*" if anything else "(?:.*/)?"
         elif char == "*":
             found += "[^/]*"
         elif char == "?":
             found += "[^/]"
         elif char == "\\":
-            found += re.escape(pattern[at : at + 1] or "\\")
+            if at == len(pattern):
+                raise re.error("nothing to escape")
+            found += re.escape(pattern[at])
             at += 1
         elif char == "[":
-            end = pattern.find("]", at + 1)
-            if end < 0:
+            inside = re.match(r"\^?(?:\\.|[^\]\\])+\]", pattern[at:], re.DOTALL)
+            if not inside:
                 raise re.error("no closing bracket")
-            found += "[" + pattern[at:end].replace("[", "\\[") + "]"
-            at = end + 1
+            found += "[" + inside[0].replace("[", "\\[")
+            at += inside.end()
         else:
             found += re.escape(char)
     return found
 
 
-def _after_slash(pattern: str, at: int) -> bool:
-    """Whether what follows a `**` stands behind a slash (`**/a`), or right behind it (`**a`).
-
-    In moby `**a` at the very beginning is a plain suffix; elsewhere both mean `(.*/)?`.
-    """
-    return pattern[at - 1] == "/" or at != 2
+def _is_suffix(pattern: str) -> bool:
+    """`**name`, without another wildcard, is what a path ends with: it also matches `my-name`."""
+    return pattern[2:3] != "/" and not re.search(r"[*?\\\[\]]", pattern[2:])
 
 
 def _refused(line: str) -> ScarError:

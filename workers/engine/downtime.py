@@ -201,9 +201,9 @@ def _gateway() -> list[str]:
 def _speaks(addresses: list[tuple[str, int]]) -> tuple[tuple[str, int], bool] | None:
     """The first address that answers, and whether with HTTP; None where none does."""
     for address in addresses:
-        answered, http = _answers(address, True)
-        if answered:
-            return address, http
+        for http in (True, False):
+            if _answers(address, http) == (True, http):
+                return address, http
     return None
 
 

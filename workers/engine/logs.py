@@ -26,7 +26,7 @@ CAP_BYTES = 8 * 1024 * 1024
 """At most this much log is kept in memory for one answer; the oldest lines go first."""
 
 _PIECE = 16384  # The Engine stores a longer line in pieces, each with the line's timestamp.
-_TAIL_TRIES = 4
+_TAIL_TRIES = 8
 _CHUNK = 65536
 _LINE_COST = 64
 
@@ -70,10 +70,11 @@ class Logs:
         asked = lines + 1
         for _ in range(_TAIL_TRIES):
             kept, total, pieces = self._read_tail(container_id, asked, tty, lines, cap_bytes)
-            if total > lines or pieces < asked:
+            left_out = min(total, lines) - len(kept)
+            if total > lines or pieces < asked or left_out:
                 break
-            asked += max((lines + 1 - total) * 8, pieces - total)
-        return Tail(tuple(sorted(kept, key=lambda line: line.at)), min(total, lines) - len(kept))
+            asked *= 4
+        return Tail(tuple(sorted(kept, key=lambda line: line.at)), left_out)
 
     def follow(self, name: str, *, check: Callable[[], None], since: str = "") -> Iterator[LogLine]:
         """Lines of the container called `name` as they are written, after the moment `since`

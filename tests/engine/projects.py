@@ -1,0 +1,73 @@
+"""Tiny Compose projects on a real Engine, and patience."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+from workers.engine.compose import Compose, ComposeProject, Watch
+from workers.engine.containers import Container, Containers
+
+IMAGE = "scar-test/busybox:1"
+
+
+def run_docker(*argv: str, stdin: bytes = b"", check: bool = True) -> str:
+    done = subprocess.run(["docker", *argv], input=stdin, capture_output=True, check=False)
+    if check and done.returncode != 0:
+        raise AssertionError(f"docker {argv}: {done.stderr.decode('utf-8', 'replace')}")
+    return done.stdout.decode().strip()
+
+
+class Project:
+    """A Compose project of one test, removed after it."""
+
+    def __init__(self, folder: Path, compose: Compose, containers: Containers) -> None:
+        self.name = f"scartest-{uuid4().hex[:8]}"
+        self.folder = folder
+        self._compose = compose
+        self._containers = containers
+
+    def write(self, compose_file: str, **files: str) -> ComposeProject:
+        """`IMAGE` in the texts is the base image; containers end at once when told to stop."""
+        for name, text in {"compose.yaml": compose_file, **files}.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.replace("IMAGE", IMAGE))
+        return self.compose_project
+
+    @property
+    def compose_project(self) -> ComposeProject:
+        return ComposeProject(self.name, self.folder, (self.folder / "compose.yaml",))
+
+    def up(self, compose_file: str, **files: str) -> list[Container]:
+        self._compose.up(self.write(compose_file, **files), Watch(deadline=60))
+        return self.containers()
+
+    def containers(self) -> list[Container]:
+        return self._containers.of_project(self.name)
+
+    def service(self, name: str) -> Container:
+        return next(found for found in self.containers() if found.service == name)
+
+    def remove(self) -> None:
+        for label in (f"label=com.docker.compose.project={self.name}",):
+            if ids := run_docker("ps", "-aq", "--filter", label).split():
+                run_docker("rm", "-fv", *ids)
+            if ids := run_docker("network", "ls", "-q", "--filter", label).split():
+                run_docker("network", "rm", *ids, check=False)
+        built = run_docker("image", "ls", "-q", f"{self.name}-*").split()
+        pinned = run_docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}",
+                         f"scar-keep/{self.name}/*").split()  # fmt: skip
+        if built or pinned:
+            run_docker("image", "rm", "-f", *{*built, *pinned}, check=False)
+
+
+def until(true: Callable[[], object], seconds: float = 10.0) -> None:
+    """Polls until something holds; fails after `seconds`."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.05)

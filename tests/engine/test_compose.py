@@ -1,0 +1,286 @@
+"""`docker compose` at work, and when it is stopped in the middle."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from scar.errors import ScarError
+from workers.engine.compose import Compose, ComposeProject, Watch
+from workers.engine.containers import Containers
+from workers.engine.progress import BuildOutput, BuildStep, ContainerState, Event
+
+from .projects import Project, until
+
+RICH = """
+x-log: &log {driver: json-file, options: {max-size: 1m}}
+services:
+  web:
+    build: {context: ., args: [A, B=2]}
+    image: IMAGE
+    command: ["sh", "-c", "sleep 100; echo $$HOME ${DEFAULT:-x}"]
+    stop_signal: KILL
+    env_file: [app.env, {path: none.env, required: false}]
+    environment: [EMPTY=, PRICE=5$$, UNSET]
+    healthcheck: {test: "true", interval: 1m30s, start_period: 5s, disable: false}
+    deploy: {resources: {limits: {memory: 64M}}, restart_policy: {condition: on-failure}}
+    logging: *log
+    labels: [a.b=c]
+    volumes: ["./data:/data:ro", "kept:/kept", {type: tmpfs, target: /t}]
+    networks: {front: {aliases: [www]}}
+    extra_hosts: ["h:127.0.0.1"]
+    ulimits: {nofile: {soft: 100, hard: 200}}
+    ports: ["127.0.0.1::80", "127.0.0.1::90-91"]
+    expose: ["70"]
+    depends_on: [db]
+    secrets: [token]
+    configs: [{source: conf, target: /conf}]
+    stop_grace_period: 1m
+  db: {image: IMAGE, command: sleep 100, stop_signal: KILL, networks: [front], init: false}
+volumes: {kept: {}}
+networks: {front: {}}
+secrets: {token: {file: ./app.env}}
+configs: {conf: {file: ./app.env}}
+"""
+TWO = """
+services:
+  web:
+    build: .
+    command: sleep 100
+    stop_signal: KILL
+    env_file: [app.env]
+    environment: {PRICE: "5$$"}
+    depends_on: [api]
+    ports: ["127.0.0.1:0:80"]
+    volumes: ["./data:/data", "kept:/kept"]
+  api:
+    build: {context: ., dockerfile: api.Dockerfile, target: last, args: {A: "1"}}
+    command: sleep 100
+    stop_signal: KILL
+  tool: {image: IMAGE, profiles: [tools], container_name: the-tool}
+volumes: {kept: {}}
+"""
+WEB = """FROM IMAGE AS base
+RUN echo hello from base
+FROM base
+COPY compose.yaml /x
+RUN echo ready; printf 'no end'
+"""
+API = "FROM IMAGE AS last\nRUN echo api {0}; echo to stderr >&2\n"
+
+
+def two(project: Project) -> ComposeProject:
+    files = {"Dockerfile": WEB, "api.Dockerfile": API.format(project.name), "app.env": "TOKEN=1"}
+    return project.write(TWO, **files)
+
+
+def processes_of(name: str) -> list[str]:
+    """Command lines of processes that work on a project, or run in a build of it."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue
+        if name in words:
+            found.append(words)
+    return found
+
+
+def test_the_configuration_as_compose_reads_it(project: Project, compose: Compose) -> None:
+    config = compose.config(two(project))
+    web, api, tool = (config.services[name] for name in ("web", "api", "tool"))
+    assert config.name == project.name
+    assert web.image == f"{project.name}-web"
+    assert web.binds == (str(project.folder / "data"),)
+    assert web.depends_on == {"api": "service_started"}
+    assert (web.ports[0].target, web.ports[0].host_ip) == (80, "127.0.0.1")
+    assert api.build is not None
+    assert (api.build.context, api.build.target) == (str(project.folder), "last")
+    assert api.build.args == {"A": "1"}
+    assert (tool.profiles, tool.container_name, tool.build) == (("tools",), "the-tool", None)
+
+
+def test_build_and_up_report_what_they_do(
+    project: Project, compose: Compose, containers: Containers
+) -> None:
+    events: list[Event] = []
+    given = two(project)
+    compose.build(given, ["web", "api"], Watch(events.append))
+    steps = [event for event in events if isinstance(event, BuildStep)]
+    assert steps[-1] == BuildStep(5, 5)
+    assert all(before.done <= after.done for before, after in pairwise(steps))
+    printed = {event.line for event in events if isinstance(event, BuildOutput)}
+    assert f"api {project.name}" in printed
+    assert "to stderr" in printed
+
+    events.clear()
+    compose.up(given, Watch(events.append))
+    states = [event for event in events if isinstance(event, ContainerState)]
+    assert ContainerState(f"Container {project.name}-web-1", "Started") in states
+    running = {found.service: found for found in containers.of_project(project.name)}
+    assert sorted(running) == ["api", "web"]
+    # What an env file holds is in a container's hash, and `config --hash` leaves it out.
+    config = compose.config(given)
+    for name, found in running.items():
+        assert found.config_hash == config.services[name].config_hash
+    (project.folder / "app.env").write_text("TOKEN=2")
+    changed = compose.config(given).services
+    assert changed["web"].config_hash != running["web"].config_hash
+    assert changed["api"].config_hash == running["api"].config_hash
+
+
+def test_the_hash_is_the_one_that_containers_carry(project: Project, compose: Compose) -> None:
+    running = project.up(RICH, **{"app.env": "TOKEN=a$b\n", ".env": "DEFAULT=y\n"})
+    services = compose.config(project.compose_project).services
+    assert {found.service: found.config_hash for found in running} == {
+        name: service.config_hash for name, service in services.items()
+    }
+
+
+@pytest.mark.parametrize("services", [["web", "api"], ["web"]])
+def test_a_failed_build_names_service_step_and_output(
+    project: Project, compose: Compose, services: list[str]
+) -> None:
+    given = two(project)
+    with (project.folder / "Dockerfile").open("a") as dockerfile:
+        dockerfile.write("RUN echo about to fail; false\n")
+    with pytest.raises(ScarError) as failure:
+        compose.build(given, services, Watch())
+    assert failure.value.code == "build_failed"
+    assert "service 'web'" in failure.value.message
+    assert "3/3] RUN echo about to fail; false" in failure.value.message
+    assert "about to fail" in failure.value.lines
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("services: {a: {imag: x}}", "additional properties 'imag' not allowed"),
+        ("services: [", "yaml: "),
+        ("services: {a: {image: x, depends_on: [b]}}", "depends on undefined service"),
+        ("services: {a: {image: x, env_file: none.env}}", "none.env not found"),
+    ],
+)
+def test_an_invalid_file_in_composes_words(
+    project: Project, compose: Compose, text: str, words: str
+) -> None:
+    with pytest.raises(ScarError) as failure:
+        compose.config(project.write(text))
+    assert failure.value.code == "project_invalid"
+    assert words in failure.value.message
+
+
+def test_a_taken_port_in_the_engines_words(project: Project) -> None:
+    service = "{image: IMAGE, command: sleep 9, stop_signal: KILL, ports: ['127.0.0.1:%d:80']}"
+    (first,) = project.up("services: {a: " + service % 0 + "}")
+    taken = first.ports[0].host_port
+    with pytest.raises(ScarError, match=r"port is already allocated|address already in use"):
+        project.up("services: {a: " + service % 0 + ", b: " + service % taken + "}")
+
+
+def test_no_engine(project: Project, tmp_path: Path) -> None:
+    gone = Compose(f"unix://{tmp_path}/none.sock")
+    with pytest.raises(ScarError) as failure:
+        gone.build(two(project), ["web"], Watch())
+    assert failure.value.code == "docker_unavailable"
+
+
+def test_no_docker_command(project: Project) -> None:
+    with pytest.raises(ScarError, match="docker: command not found"):
+        Compose(environ={"PATH": "/nonexistent"}).config(two(project))
+
+
+def test_nothing_of_our_own_environment_reaches_a_project(
+    project: Project, docker: Callable[..., str]
+) -> None:
+    leaky = Compose(environ={**os.environ, "SCAR_SECRET_KEY": "s3cret"})
+    text = "services: {a: {image: IMAGE, command: 'echo (${SCAR_SECRET_KEY:-unset})'}}"
+    leaky.up(project.write(text), Watch())
+    shown = docker("inspect", "--format", "{{.Config.Cmd}}", project.containers()[0].id)
+    assert "(unset)" in shown
+
+
+SLOW = "FROM IMAGE\nRUN echo {0}; sleep 300; echo {0}\n"
+
+
+def slow(project: Project) -> ComposeProject:
+    text = "services: {web: {build: .}}"
+    return project.write(text, Dockerfile=SLOW.format(project.name))
+
+
+def test_a_cancelled_build_is_gone_within_five_seconds(project: Project, compose: Compose) -> None:
+    printed: list[str] = []
+    raised: list[float] = []
+
+    def events(event: Event) -> None:
+        if isinstance(event, BuildOutput):
+            printed.append(event.line)
+
+    def check() -> None:
+        if project.name in printed:
+            raised.append(time.monotonic())
+            raise ScarError("cancelled", "Cancelled", "")
+
+    with pytest.raises(ScarError, match="Cancelled"):
+        compose.build(slow(project), ["web"], Watch(events, check))
+    until(lambda: not processes_of(project.name), 5)
+    assert time.monotonic() - raised[0] < 5
+
+
+def test_a_deadline_ends_a_build(project: Project, compose: Compose) -> None:
+    with pytest.raises(ScarError, match="took longer than 1 s") as failure:
+        compose.build(slow(project), ["web"], Watch(deadline=1))
+    assert failure.value.code == "timeout"
+    until(lambda: not processes_of(project.name), 5)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from workers.engine.compose import Compose, ComposeProject, Watch
+lock = os.open(sys.argv[3], os.O_RDWR | os.O_CREAT)
+import fcntl; fcntl.flock(lock, fcntl.LOCK_EX)
+folder = Path(sys.argv[2])
+project = ComposeProject(sys.argv[1], folder, (folder / "compose.yaml",))
+Compose().build(project, ["web"], Watch(lambda event: print(event, flush=True), pass_fds=(lock,)))
+"""
+
+
+@pytest.mark.parametrize("victim", ["worker", "supervisor"])
+def test_a_killed_worker_leaves_no_process_and_no_lock(
+    project: Project, tmp_path: Path, victim: str
+) -> None:
+    slow(project)
+    lock = tmp_path / "lock"
+    argv = [sys.executable, "-c", KILLED, project.name, str(project.folder), str(lock)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        for line in worker.stdout:
+            if "BuildOutput" in line and project.name in line:
+                break
+        assert any("docker-buildx" in found or "sleep 300" in found for found in
+                   processes_of(project.name) + processes_of("sleep 300"))  # fmt: skip
+        holder = lock.open()
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+        killed = worker.pid if victim == "worker" else int(children[0])
+        os.kill(killed, signal.SIGKILL)
+        if victim == "worker":
+            worker.wait()
+        until(lambda: not processes_of(f"-p {project.name}"), 2)
+        until(lambda: not processes_of(f"echo {project.name}"), 5)
+        if victim == "supervisor":
+            worker.wait(10)
+        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        holder.close()

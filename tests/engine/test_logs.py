@@ -1,0 +1,138 @@
+"""Log lines as a person reads them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from workers.engine.containers import Container
+from workers.engine.logs import LogLine, Logs
+
+from .projects import Project, until
+
+
+def run(project: Project, script: str, *, tty: bool = False, then: str = "sleep 100") -> Container:
+    """A container that runs `script`, and whose output is complete."""
+    (project.folder / "script.sh").write_text(f"{script}\ntouch /done/it\n{then}\n")
+    (project.folder / "done").mkdir()
+    compose = f"""
+services:
+  app:
+    image: IMAGE
+    command: sh /script.sh
+    stop_signal: KILL
+    tty: {str(tty).lower()}
+    volumes: ["./script.sh:/script.sh:ro", "./done:/done"]
+"""
+    (container,) = project.up(compose)
+    until(lambda: (project.folder / "done/it").exists())
+    return container
+
+
+def test_both_streams_in_order_with_time(project: Project, logs: Logs) -> None:
+    script = "for i in 1 2 3; do echo out $i; usleep 20000; echo err $i >&2; usleep 20000; done"
+    found = run(project, script)
+    tail = logs.tail(found.id, 4)
+    assert [(line.stream, line.text) for line in tail.lines] == [
+        ("stdout", "out 2"), ("stderr", "err 2"), ("stdout", "out 3"), ("stderr", "err 3")
+    ]  # fmt: skip
+    assert tail.cut == 0
+    assert [line.at for line in tail.lines] == sorted(line.at for line in tail.lines)
+    assert tail.lines[0].time.tzinfo is not None
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_hostile_lines(project: Project, logs: Logs, *, tty: bool) -> None:
+    script = r"""
+printf '\033[31mred\033[0m <b> _*[]` $(x)\n'
+printf 'bad \377\376 utf-8\n'
+printf 'caf\303'; usleep 50000; printf '\251 \342\234\223\n'
+head -c 100000 /dev/zero | tr '\0' x; echo
+printf '\033]0;title\007after\n'
+printf '10%%\r50%%\r100%%\n'
+printf 'no end'"""
+    found = run(project, script, tty=tty)
+    texts = [line.text for line in logs.tail(found.id, 7).lines]
+    # What has no line break yet is not in the Engine's log while the container runs.
+    assert texts == [
+        "red <b> _*[]` $(x)",
+        "bad \ufffd\ufffd utf-8",
+        "café ✓",
+        "x" * 100_000,
+        "after",
+        "100%",
+    ]
+    last_two = [line.text for line in logs.tail(found.id, 2).lines]
+    assert last_two == ["after", "100%"]
+    three = logs.tail(found.id, 3).lines
+    assert three[0].text == "x" * 100_000
+    assert all(line.at.endswith("Z") and len(line.at) == 30 for line in three)
+
+
+def test_a_line_without_end_is_shown_once_the_container_has_ended(
+    project: Project, logs: Logs
+) -> None:
+    found = run(project, "echo first; printf 'no end'", then="exit 0")
+    until(lambda: project.service("app").state == "exited")
+    assert [line.text for line in logs.tail(found.id, 10).lines] == ["first", "no end"]
+
+
+def test_memory_is_bounded_and_what_was_cut_is_said(project: Project, logs: Logs) -> None:
+    found = run(project, "i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done")
+    tail = logs.tail(found.id, 1000, cap_bytes=10_000)
+    assert tail.lines[-1].text == "line 2999"
+    assert len(tail.lines) < 200
+    assert len(tail.lines) + tail.cut == 1000
+
+
+def test_a_line_longer_than_the_cap_says_so(project: Project, logs: Logs) -> None:
+    found = run(project, "head -c 1500000 /dev/zero | tr '\\0' x; echo; echo after")
+    long, after = logs.tail(found.id, 2).lines
+    assert after.text == "after"
+    assert long.text.endswith("x [... 451425 bytes of this line cut]")
+
+
+class Followed:
+    """A follower in a thread, with what it saw."""
+
+    def __init__(self, lines: Callable[[Callable[[], None]], Iterator[LogLine]]) -> None:
+        self.texts: list[str] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(lines,))
+        self._thread.start()
+
+    def _run(self, lines: Callable[[Callable[[], None]], Iterator[LogLine]]) -> None:
+        try:
+            for line in lines(self._check):
+                self.texts.append(line.text)
+        except KeyboardInterrupt:
+            self.texts.append("(stopped)")
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise KeyboardInterrupt
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=3)
+        assert not self._thread.is_alive()
+
+
+def test_following_survives_a_restart_and_can_be_stopped(
+    project: Project, logs: Logs, docker: Callable[..., str]
+) -> None:
+    count = "n=$(cat /done/n 2>/dev/null || echo 0); n=$((n+1)); echo $n > /done/n; echo run $n"
+    found = run(project, count)
+    first = logs.tail(found.id, 1).lines[0]
+    before = threading.active_count()
+    follower = Followed(lambda check: logs.follow(found.name, check=check, since=first.at))
+    # `since` is a moment already told: only what comes after it is new, even at the same instant.
+    docker("restart", found.name)
+    until(lambda: "run 2" in follower.texts)
+    docker("restart", found.name)
+    until(lambda: "run 3" in follower.texts)
+    follower.stop()
+    assert [text for text in follower.texts if text != "run 1"] == ["run 2", "run 3", "(stopped)"]
+    until(lambda: threading.active_count() <= before)

@@ -1,0 +1,81 @@
+"""Restarting: in which order, and with how much patience."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+
+import pytest
+
+from scar.errors import ScarError
+from workers.engine.connection import Engine
+from workers.engine.containers import Containers
+from workers.engine.restart import restart, restart_order
+
+from .projects import Project
+
+STUBBORN = """
+services:
+  app:
+    image: IMAGE
+    command: ["sh", "-c", "trap 'sleep 3; exit 0' TERM; while :; do sleep 0.1; done"]
+    stop_grace_period: 8s
+"""
+
+
+def test_dependencies_come_first(project: Project) -> None:
+    service = "{image: IMAGE, command: sleep 100, stop_signal: KILL"
+    listed = project.up(
+        "services:\n"
+        f"  app: {service}, depends_on: [cache, db]}}\n"
+        f"  cache: {service}, depends_on: [db]}}\n"
+        f"  db: {service}}}\n"
+        f"  zed: {service}}}\n"
+    )
+    given = sorted(listed, key=lambda found: found.name)
+    assert [found.service for found in restart_order(given)] == ["db", "cache", "app", "zed"]
+    assert [found.service for found in restart_order(given[::-1])] == ["zed", "db", "cache", "app"]
+
+
+def test_a_circle_is_cut(project: Project) -> None:
+    (found,) = project.up("services: {a: {image: IMAGE, command: sleep 9, stop_signal: KILL}}")
+    a = replace(found, service="a", depends_on={"b": ""})
+    b = replace(found, id="b", service="b", depends_on={"a": ""})
+    assert [container.service for container in restart_order([a, b])] == ["b", "a"]
+
+
+def test_a_container_gets_its_own_time_to_stop(
+    project: Project, engine: Engine, containers: Containers
+) -> None:
+    (found,) = project.up(STUBBORN)
+    before = containers.inspect(found.id)
+    assert before.stop_timeout == 8
+    begun = time.monotonic()
+    after = restart(engine, containers, found)
+    assert 2.5 < time.monotonic() - begun < 7
+    assert after.state == "running"
+    assert after.started_at != before.started_at
+
+
+def test_an_engine_that_answers_too_late_is_not_asked_twice(
+    project: Project, containers: Containers
+) -> None:
+    (found,) = project.up(STUBBORN.replace("stop_grace_period: 8s", "stop_grace_period: 0s"))
+    impatient = Engine(os.environ.get("DOCKER_HOST"), timeout=1)
+    (slow,) = project.up(
+        STUBBORN.replace("stop_grace_period: 8s", "stop_grace_period: 4s\n    stop_signal: USR1")
+    )
+    # The signal does nothing, so the stop takes the whole 4 s; the answer has 4 + 1 s.
+    before = containers.inspect(slow.id)
+    after = restart(impatient, containers, slow)
+    assert after.started_at != before.started_at
+    assert found.name == slow.name
+
+
+def test_restarting_what_is_gone(project: Project, engine: Engine, containers: Containers) -> None:
+    (found,) = project.up("services: {a: {image: IMAGE, command: sleep 9, stop_signal: KILL}}")
+    project.remove()
+    with pytest.raises(ScarError) as failure:
+        restart(engine, containers, found)
+    assert failure.value.code == "container_not_found"
