@@ -204,10 +204,17 @@ def test_nothing_of_our_own_environment_reaches_a_project(
     project: Project, docker: Callable[..., str]
 ) -> None:
     leaky = Compose(environ={**os.environ, "SCAR_SECRET_KEY": "s3cret"})
-    text = "services: {a: {image: IMAGE, command: 'echo (${SCAR_SECRET_KEY:-unset})'}}"
+    text = "services: {a: {image: IMAGE, command: ['echo', '${SCAR_SECRET_KEY:-unset}']}}"
     leaky.up(project.write(text), Watch())
     shown = docker("inspect", "--format", "{{.Config.Cmd}}", project.containers()[0].id)
-    assert "(unset)" in shown
+    assert "unset" in shown
+
+
+def test_containers_that_are_no_longer_in_the_file_stay(project: Project) -> None:
+    service = "{image: IMAGE, command: sleep 9, stop_signal: KILL}"
+    project.up(f"services: {{a: {service}, b: {service}}}")
+    left = project.up(f"services: {{a: {service}}}", **{".env": "COMPOSE_REMOVE_ORPHANS=1\n"})
+    assert [found.service for found in left] == ["a", "b"]
 
 
 SLOW = "FROM IMAGE\nRUN echo {0}; sleep 300; echo {0}\n"

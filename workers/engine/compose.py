@@ -30,7 +30,13 @@ _ENVIRONMENT = (
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
     "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
-_FIXED = {"LANG": "C.UTF-8", "COMPOSE_MENU": "0", "COMPOSE_ANSI": "never", "DOCKER_CLI_HINTS": "0"}
+_FIXED = {
+    "LANG": "C.UTF-8",
+    "COMPOSE_MENU": "0",
+    "COMPOSE_ANSI": "never",
+    # A project's own `.env` could ask for it; what SCAR did not make, SCAR does not remove.
+    "COMPOSE_REMOVE_ORPHANS": "0",
+}
 
 
 def no_check() -> None:

@@ -1,0 +1,172 @@
+"""Which files an image is built from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scar.errors import ScarError
+from workers.engine.build_inputs import BuildInputs, Tree, build_inputs
+from workers.engine.compose_config import ComposeConfig
+from workers.engine.dockerignore import DockerIgnore
+
+from .projects import IMAGE
+
+
+# Pattern, path, ignored: what `docker build` itself does.
+@pytest.mark.parametrize(
+    ("text", "path", "ignored"),
+    [
+        ("*.py", "a.py", True),
+        ("*.py", "lib/a.py", False),
+        ("**/*.py", "lib/deep/a.py", True),
+        ("**/*.py", "a.py", True),
+        ("node_modules", "node_modules/x/y.js", True),
+        ("node_modules", "web/node_modules/x", False),
+        ("/dist/", "dist/app.js", True),
+        ("./dist/../out", "out/x", True),
+        ("dir/**", "dir/a/b", True),
+        ("dir/**", "dir", False),
+        ("**name", "my-name", True),
+        ("**/name", "my-name", False),
+        ("**/name", "a/name/b", True),
+        ("a**/*.txt", "a/b/c/x.txt", True),
+        ("te?t", "test", True),
+        ("te?t", "te/t", False),
+        ("a[b-d]e", "ace", True),
+        ("a[^b-d]e", "ace", False),
+        (r"a\*b", "a*b", True),
+        (r"a\*b", "axb", False),
+        ("a.c", "abc", False),
+        ("a(b)$+{c}|", "a(b)$+{c}|", True),
+        ("# comment\n\n  x  ", "x", True),
+        ("\ufeffx", "x", True),
+        ("*\n!keep.txt", "keep.txt", False),
+        ("*\n!keep.txt", "other", True),
+        ("docs\n!docs/README.md", "docs/README.md", False),
+        ("docs\n!docs/README.md", "docs/other.md", True),
+        ("!a\n*", "a", True),
+        ("**\n!src/web\nsrc/web/secret", "src/web/app.js", False),
+        ("**\n!src/web\nsrc/web/secret", "src/web/secret", True),
+        ("! a \n", "a", False),
+        (".git", ".gitignore", False),
+    ],
+)
+def test_dockerignore(text: str, path: str, ignored: bool) -> None:
+    assert DockerIgnore(text).ignores(path) is ignored
+
+
+@pytest.mark.parametrize("text", ["!", "[", "a[", "a\\", "[]a]"])
+def test_patterns_that_docker_refuses(text: str) -> None:
+    with pytest.raises(ScarError) as failure:
+        DockerIgnore(text)
+    assert failure.value.code == "project_invalid"
+
+
+_NAMES = st.sampled_from(["a", "b", "ab", "a.txt", ".x", "dir", "b-a"])
+_PATTERN = st.lists(
+    st.sampled_from(["a", "b", "ab", "*", "**", "?", "dir", ".x", "*.txt", "a*", "**a", "[ab]"]),
+    min_size=1, max_size=3,
+).map("/".join)  # fmt: skip
+_IGNORE = st.lists(st.tuples(st.sampled_from(["", "", "!"]), _PATTERN), min_size=1, max_size=4)
+
+
+@settings(
+    max_examples=6,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(lists=st.lists(_IGNORE, min_size=8, max_size=8))
+def test_the_builder_gets_exactly_these_files(
+    tmp_path: Path, docker: Callable[..., str], lists: list[list[tuple[str, str]]]
+) -> None:
+    """Random ignore files, one context each, sent by the real `docker build` in one go."""
+    names = ["a", "b", "ab", "a.txt", ".x", "dir", "b-a"]
+    paths = [f"{one}.d/{two}" for one in names[:4] for two in names] + [f"{n}.f" for n in names]
+    paths += [f"a/{n}" for n in names[1:4]] + ["dir/a/b", "dir/a.txt", "b-a", "ab", ".x", "a.txt"]
+    folder = tmp_path / os.urandom(4).hex()
+    expected = []
+    dockerfile = f"FROM {IMAGE}\n"
+    argv = ["build", "-q"]
+    for number, lines in enumerate(lists):
+        context = folder / str(number)
+        for path in paths:
+            (context / path).parent.mkdir(parents=True, exist_ok=True)
+            (context / path).write_text("x")
+        text = "\n".join(mark + pattern for mark, pattern in lines)
+        (context / ".dockerignore").write_text(text)
+        ignore = DockerIgnore(text)
+        expected += [f"/{number}/{p}" for p in [*paths, ".dockerignore"] if not ignore.ignores(p)]
+        argv += ["--build-context", f"c{number}={context}"]
+        dockerfile += f"COPY --from=c{number} / /all/{number}/\n"
+    image = docker(*argv, "-f", "-", str(folder / "0" / "dir"), stdin=dockerfile.encode())
+    listed = docker("run", "--rm", image, "find", "/all", "-type", "f")
+    assert sorted(line.removeprefix("/all") for line in listed.split()) == sorted(expected)
+
+
+def inputs(root: str, section: object, files: dict[str, str]) -> BuildInputs:
+    found = {"name": "p", "services": {"web": {"build": section}}}
+    build = ComposeConfig.parse(found, {}).services["web"].build
+    assert build is not None
+    tree: Tree = {
+        path: (0o644, hashlib.sha256(text.encode()).hexdigest()) for path, text in files.items()
+    }
+    return build_inputs(build, root, tree, lambda path: files[path].encode())
+
+
+FILES = {
+    "Dockerfile": "FROM x",
+    "app/main.py": "1",
+    "app/Dockerfile": "FROM y",
+    "app/Dockerfile.dockerignore": "*.md\n",
+    "app/notes.md": "n",
+    "readme.md": "r",
+    ".dockerignore": "*.md\n.dockerignore\nDockerfile\n",
+}
+HERE = {"context": "/p", "dockerfile": "Dockerfile"}
+
+
+def test_ignored_files_are_no_inputs_but_the_dockerfile_is() -> None:
+    found = inputs("/p", HERE, FILES)
+    assert "readme.md" not in found.files
+    assert {"Dockerfile", "app/main.py", "app/notes.md"} <= set(found.files)
+    assert found.digest == inputs("/p", HERE, FILES | {"readme.md": "changed"}).digest
+    assert found.digest != inputs("/p", HERE, FILES | {"Dockerfile": "FROM z"}).digest
+    assert found.digest != inputs("/p", HERE, FILES | {"app/main.py": "2"}).digest
+    assert found.digest != inputs("/p", HERE, FILES | {"app/new.py": ""}).digest
+    assert found.digest != inputs("/p", HERE | {"args": {"A": "1"}}, FILES).digest
+
+
+def test_the_place_of_the_folder_is_no_input() -> None:
+    moved = {"context": "/else/where", "dockerfile": "Dockerfile"}
+    assert inputs("/p", HERE, FILES).digest == inputs("/else/where", moved, FILES).digest
+
+
+def test_an_ignore_file_named_after_the_dockerfile_wins() -> None:
+    found = inputs("/p", {"context": "/p/app", "dockerfile": "Dockerfile"}, FILES)
+    assert found.files == ("app/Dockerfile", "app/Dockerfile.dockerignore", "app/main.py")
+    assert found.outside == ()
+
+
+@pytest.mark.parametrize(
+    ("section", "outside"),
+    [
+        ({"context": "/other"}, ("/other",)),
+        ({"context": "/p/../p2"}, ("/p/../p2",)),
+        ({"context": "https://example.com/x.git"}, ("https://example.com/x.git",)),
+        ({"context": "/p", "dockerfile": "../Dockerfile"}, ("/p/../Dockerfile",)),
+        (
+            {"context": "/p", "additional_contexts": {"b": "docker-image://x"}},
+            ("docker-image://x",),
+        ),
+    ],
+)
+def test_inputs_from_elsewhere_are_named(section: object, outside: tuple[str, ...]) -> None:
+    assert inputs("/p", section, FILES).outside == outside

@@ -1,0 +1,132 @@
+"""Downtime as an independent prober sees it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from workers.engine.containers import Containers
+from workers.engine.downtime import DowntimeProbe, _union
+
+from .projects import Project, until
+
+HTTP = """
+services:
+  web:
+    image: IMAGE
+    command: httpd -f -p 80
+    stop_signal: KILL
+    ports: ["127.0.0.1:{port}:80"]
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class Prober:
+    """Fifty requests a second, and nothing in common with the one under test."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}/compose"
+        self._end = threading.Event()
+        self.down = 0.0
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        last, answered = time.monotonic(), True
+        while not self._end.is_set():
+            now = self._answers()
+            moment = time.monotonic()
+            self.down += 0.0 if answered and now else moment - last
+            last, answered = moment, now
+            self._end.wait(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            with urlopen(self._url, timeout=1):
+                return True
+        except URLError as refused:
+            return hasattr(refused, "code")  # 404 is an answer
+        except OSError:
+            return False
+
+    def stop(self) -> float:
+        self._end.set()
+        self._thread.join()
+        return self.down
+
+
+def test_it_agrees_with_an_independent_prober(
+    project: Project, containers: Containers, docker: Callable[..., str]
+) -> None:
+    port = free_port()
+    (web,) = project.up(HTTP.format(port=port))
+    outside = Prober(port)
+    with DowntimeProbe(containers, project.name) as probe:
+        for pause in (1.0, 0.4):
+            docker("stop", web.name)
+            time.sleep(pause)
+            docker("start", web.name)
+            time.sleep(0.5)
+    measured = probe.result()
+    seen = outside.stop()
+    assert measured.targets == ("web:80/tcp",)
+    assert measured.seconds is not None
+    assert abs(measured.seconds - seen) < 0.2
+    assert measured.seconds > 1.4
+
+
+def test_a_port_that_comes_back_under_another_number(
+    project: Project, containers: Containers, docker: Callable[..., str]
+) -> None:
+    (web,) = project.up(HTTP.format(port=0))
+    with DowntimeProbe(containers, project.name) as probe:
+        docker("stop", web.name)
+        time.sleep(0.5)
+        docker("start", web.name)
+        assert project.service("web").ports != web.ports
+        time.sleep(1.0)
+    seconds = probe.result().seconds
+    assert seconds is not None
+    assert 0.4 < seconds < 1.5
+
+
+def test_a_proxy_that_answers_for_nobody_is_down(project: Project, containers: Containers) -> None:
+    text = HTTP.format(port=0).replace("httpd -f -p 80", "sleep 100")
+    project.up(text)
+    with DowntimeProbe(containers, project.name) as probe:
+        pass
+    assert probe.result().targets == ()
+    assert probe.result().seconds is None
+
+
+def test_without_ports_the_health_checks_count(
+    project: Project, containers: Containers, docker: Callable[..., str]
+) -> None:
+    (db,) = project.up(
+        "services: {db: {image: IMAGE, command: sleep 100, stop_signal: KILL,"
+        " healthcheck: {test: 'true', interval: 300ms}}}"
+    )
+    until(lambda: project.service("db").health == "healthy")
+    with DowntimeProbe(containers, project.name) as probe:
+        docker("restart", db.name)
+        until(lambda: project.service("db").health == "healthy")
+        time.sleep(0.3)
+    found = probe.result()
+    assert found.targets == ("db (health)",)
+    assert found.seconds is not None
+    assert 0 < found.seconds < 3
+
+
+def test_overlapping_times_count_once() -> None:
+    assert _union([(3, 5), (0, 1), (4, 6), (4, 4.5)]) == 4
+    assert _union([]) == 0

@@ -1,0 +1,96 @@
+"""Lines of Compose and BuildKit, whatever they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scar.errors import ScarError
+from workers.engine.compose_config import compose_files
+from workers.engine.progress import BuildOutput, BuildStep, ContainerState, Message, Progress
+from workers.engine.text import LineSplitter, plain
+
+PLAIN = r"""
+#1 [web internal] load build definition from Dockerfile
+#1 DONE 0.0s
+#6 [web base 1/2] FROM docker.io/demo/busybox:1
+#6 CACHED
+#8 [web base 2/2] RUN echo hello
+#8 0.185 hello
+#8 DONE 0.2s
+#14 [web stage-2  3/12] RUN false
+#14 0.151 going
+#14 ERROR: process "/bin/sh -c false" did not complete successfully: exit code: 1
+"""
+
+
+def test_the_plain_form_of_older_versions() -> None:
+    progress = Progress()
+    events = [event for line in PLAIN.splitlines() for event in progress.feed(line)]
+    assert events == [
+        BuildStep(0, 1), BuildStep(1, 1), BuildStep(1, 2),
+        BuildOutput("[web base 2/2] RUN echo hello", "hello"),
+        BuildStep(2, 2), BuildStep(2, 3),
+        BuildOutput("[web stage-2  3/12] RUN false", "going"),
+    ]  # fmt: skip
+    assert progress.failed is not None
+    assert (progress.failed.service, progress.failed.step) == (
+        "web",
+        "[web stage-2  3/12] RUN false",
+    )
+
+
+def test_other_lines() -> None:
+    progress = Progress()
+    assert progress.feed('{"id":"Container a-1","status":"Started"}') == [
+        ContainerState("Container a-1", "Started")
+    ]
+    assert progress.feed("WARNING: something") == [Message("WARNING: something", error=False)]
+    assert progress.feed("") == []
+    progress.feed('{"error":true,"message":"no such service: x"}')
+    assert progress.errors == ["no such service: x"]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["vertexes", "logs", "id", "status", "error", "message", "name", "digest",
+                         "data", "vertex", "completed", "stream"]), inner, max_size=4),
+)  # fmt: skip
+
+
+@given(st.text() | _JSON.map(json.dumps))
+def test_no_line_breaks_it(line: str) -> None:
+    progress = Progress()
+    progress.feed(line)
+    progress.end()
+
+
+@given(st.lists(st.binary(max_size=8)))
+def test_lines_are_the_same_however_they_are_cut(chunks: list[bytes]) -> None:
+    whole, pieces = LineSplitter(), LineSplitter()
+    expected = whole.feed(b"".join(chunks)) + whole.end()
+    assert [line for chunk in chunks for line in pieces.feed(chunk)] + pieces.end() == expected
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x9F)))
+def test_no_control_character_is_left(line: str) -> None:
+    assert all(char == "\t" or 0x20 <= ord(char) < 0x7F for char in plain(line).replace("\n", ""))
+
+
+def test_compose_files_as_compose_finds_them(tmp_path: Path) -> None:
+    with pytest.raises(ScarError) as failure:
+        compose_files(tmp_path)
+    assert failure.value.code == "project_invalid"
+    for name in ("docker-compose.yaml", "docker-compose.yml", "docker-compose.override.yml"):
+        (tmp_path / name).touch()
+    found = [path.name for path in compose_files(tmp_path)]
+    assert found == ["docker-compose.yml", "docker-compose.override.yml"]
+    (tmp_path / "compose.yml").touch()
+    assert compose_files(tmp_path)[0].name == "compose.yml"
+    (tmp_path / ".env").write_text("# x\nCOMPOSE_FILE='a.yml:sub/b.yml'\n")
+    assert compose_files(tmp_path) == (tmp_path / "a.yml", tmp_path / "sub/b.yml")
