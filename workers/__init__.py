@@ -1,0 +1,1 @@
+"""What runs jobs: the only part of SCAR that reaches the Docker socket."""

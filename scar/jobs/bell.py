@@ -70,8 +70,7 @@ class Bell:
             self._app.send_task(
                 TASK,
                 args=[id, signature],
-                exchange="",
-                routing_key=queue_of(host),
+                queue=queue_of(host),
                 ignore_result=True,
                 retry=False,
             )

@@ -1,0 +1,91 @@
+"""The Celery application of a worker: `celery -A workers worker -Q host.default`.
+
+A message is a doorbell for a job on the ledger, so messages are acknowledged early and never
+prefetched: what gets lost here the sweeper rings for again. With late acknowledgement, Celery
+5.7's worker ends when Redis goes away while a task runs. Remote control is off: it would let
+whoever can write to Redis stop workers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_process_init, worker_ready, worker_shutting_down
+from kombu import Queue
+
+from scar.errors import ScarError
+from scar.jobs.bell import TASK, broker_settings, queue_of
+from scar.settings import Settings
+from workers.presence import Presence
+from workers.runner import Runner
+
+CONCURRENCY = 4
+_HARD_LIMIT = 2 * 3600
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.load()
+    except ScarError as error:
+        sys.exit(f"scar worker: {error.message}")
+
+
+settings = _settings()
+app = Celery("workers", set_as_current=False)
+app.conf.update(
+    broker_settings(settings.effective_redis_url, socket_timeout=30),
+    task_acks_late=False,
+    task_reject_on_worker_lost=False,
+    worker_disable_prefetch=True,
+    worker_prefetch_multiplier=1,
+    worker_concurrency=CONCURRENCY,
+    worker_enable_remote_control=False,
+    worker_send_task_events=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_soft_shutdown_timeout=25,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    broker_connection_retry=True,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_connection_timeout=4,
+    broker_heartbeat=None,
+    task_default_queue=queue_of(settings.host),
+    task_queues=[Queue(queue_of(settings.host), routing_key=queue_of(settings.host))],
+    task_create_missing_queues=False,
+    task_time_limit=_HARD_LIMIT,
+    task_soft_time_limit=_HARD_LIMIT - 300,
+    enable_utc=True,
+)
+
+_runner: Runner | None = None
+_presence = Presence(settings)
+
+
+@app.task(name=TASK)
+def run(id: str, signature: str) -> None:
+    """Answers the bell for one job."""
+    global _runner
+    if _runner is None:
+        _runner = Runner.of(settings)
+    _runner.run(id, signature)
+
+
+@worker_process_init.connect(weak=False)
+def _begin(**_: Any) -> None:
+    """Each pool process makes its own connections: none may cross a fork."""
+    global _runner
+    _runner = Runner.of(settings)
+
+
+@worker_ready.connect(weak=False)
+def _ready(**_: Any) -> None:
+    _presence.start(os.getpid())
+
+
+@worker_shutting_down.connect(weak=False)
+def _leaving(**_: Any) -> None:
+    _presence.stop()

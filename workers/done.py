@@ -1,0 +1,78 @@
+"""Which changing jobs this host has begun and ended, kept on disk.
+
+A job that Redis offers a second time, by mistake or by malice, is recognised here: what is on
+Redis can be rewritten by whoever writes to Redis, this cannot.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from scar.errors import ErrorRecord, ScarError
+from scar.jobs.record import JobState
+from workers.work import Outcome
+
+_KEPT_SECONDS = 60 * 86_400
+
+
+class DoneJobs:
+    """One small file a job: empty once it has begun, with its outcome once it has ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def begun(self, id: str) -> bool:
+        """Whether the job was ever begun here."""
+        return self._path(id).exists()
+
+    def begin(self, id: str) -> None:
+        """Notes, for good, that the job begins."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self.begun(id):
+            self._write(id, "")
+            self._forget_old()
+
+    def end(self, id: str, outcome: Outcome) -> None:
+        """Notes, for good, how the job ended."""
+        error = outcome.error.record().to_json() if outcome.error else None
+        content = {"state": outcome.state.value, "result": outcome.result, "error": error}
+        self._write(id, json.dumps(content))
+
+    def outcome(self, id: str) -> Outcome | None:
+        """How the job ended; None while it has not."""
+        path = self._path(id)
+        text = path.read_text() if path.exists() else ""
+        if not text:
+            return None
+        found = json.loads(text)
+        error = ErrorRecord.from_json(found["error"]) if found["error"] else None
+        return Outcome(
+            JobState(found["state"]),
+            found["result"],
+            ScarError(error.code, error.message, error.hint, lines=error.lines) if error else None,
+        )
+
+    def _path(self, id: str) -> Path:
+        return self._folder / id
+
+    def _write(self, id: str, text: str) -> None:
+        beside = self._folder / f".{id}.new"
+        with beside.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.rename(self._path(id))
+        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def _forget_old(self) -> None:
+        oldest = time.time() - _KEPT_SECONDS
+        for path in self._folder.iterdir():
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,91 @@
+"""Tells Redis that a worker listens for its host, and sweeps the ledger meanwhile."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+import structlog
+
+from scar.errors import ScarError
+from scar.jobs.bell import Bell
+from scar.jobs.connection import connect, redis_errors
+from scar.jobs.ledger import Ledger
+from scar.jobs.signing import Signatures
+from scar.jobs.sweeper import Sweeper
+from scar.settings import Settings
+from workers.engine.connection import Engine
+
+_INTERVAL = 3.0
+_KEPT_MS = 10_000
+_log = structlog.get_logger(__name__)
+
+
+class Presence:
+    """Two threads of the worker's main process: a sign of life, and the sweeper.
+
+    The sign is a member of the sorted set `scar:workers:<host>` whose score is the moment (in
+    milliseconds) until which the worker counts as alive, and a hash `scar:worker:<id>` about it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopped = threading.Event()
+        self._sweeper: Sweeper | None = None
+
+    def start(self, pid: int) -> None:
+        """Begins to tell; `pid` is the worker's main process."""
+        worker = f"{self._settings.host}-{pid}-{int(time.time())}"
+        threading.Thread(
+            target=self._work, args=(worker, pid), name="presence", daemon=True
+        ).start()
+        url = self._settings.effective_redis_url
+        bell = Bell(url, Signatures(self._settings.signing_key()))
+        self._sweeper = Sweeper(Ledger(connect(url)), bell)
+        self._sweeper.start()
+
+    def stop(self) -> None:
+        """No new sign is given; the last one runs out."""
+        self._stopped.set()
+        if self._sweeper:
+            self._sweeper.stop()
+
+    def _work(self, worker: str, pid: int) -> None:
+        redis = connect(self._settings.effective_redis_url)
+        engine = Engine(self._settings.docker_host)
+        about: dict[Any, Any] = {
+            "host": self._settings.host,
+            "pid": str(pid),
+            "started_at": str(int(time.time())),
+        }
+        key = f"scar:workers:{self._settings.host}"
+        while True:
+            about["engine"] = json.dumps(_engine(engine))
+            try:
+                with redis_errors():
+                    pipe = redis.pipeline()
+                    if self._stopped.is_set():
+                        pipe.zrem(key, worker)
+                        pipe.delete(f"scar:worker:{worker}")
+                    else:
+                        now = int(time.time() * 1000)
+                        pipe.sadd("scar:hosts", self._settings.host)
+                        pipe.zremrangebyscore(key, "-inf", now - _KEPT_MS)
+                        pipe.zadd(key, {worker: now + _KEPT_MS})
+                        pipe.hset(f"scar:worker:{worker}", mapping=about)
+                        pipe.pexpire(f"scar:worker:{worker}", 2 * _KEPT_MS)
+                    pipe.execute()
+            except ScarError as error:
+                _log.warning("no sign of life", reason=error.message)
+            if self._stopped.is_set():
+                return
+            self._stopped.wait(_INTERVAL)
+
+
+def _engine(engine: Engine) -> dict[str, str]:
+    try:
+        return {"version": engine.version()}
+    except ScarError as error:
+        return {"error": error.message}

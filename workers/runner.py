@@ -1,0 +1,173 @@
+"""From the bell to the last word: claim, believe, run, finish."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from scar.errors import ScarError
+from scar.jobs.connection import connect
+from scar.jobs.ledger import Claim, Ledger
+from scar.jobs.record import JobState, Request
+from scar.jobs.signing import Signatures
+from scar.projects import ProjectsFile
+from scar.settings import Settings
+from workers.done import DoneJobs
+from workers.engine.connection import Engine
+from workers.engine.containers import Containers
+from workers.kinds import kinds
+from workers.report import JobLost, Report
+from workers.work import Fact, Operation, Task
+
+_log = structlog.get_logger(__name__)
+
+
+class Forged(Exception):
+    """A record that no front-end signed, or that is not for this worker to do."""
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs jobs in one pool process. `clock` gives seconds since the epoch."""
+
+    settings: Settings
+    ledger: Ledger
+    signatures: Signatures
+    projects: ProjectsFile
+    engine: Engine
+    containers: Containers
+    done: DoneJobs
+    clock: Callable[[], float] = time.time
+
+    @classmethod
+    def of(cls, settings: Settings) -> Runner:
+        """A runner with its own connections."""
+        engine = Engine(settings.docker_host)
+        return cls(
+            settings=settings,
+            ledger=Ledger(connect(settings.effective_redis_url)),
+            signatures=Signatures(settings.signing_key()),
+            projects=ProjectsFile.of(settings),
+            engine=engine,
+            containers=Containers(engine),
+            done=DoneJobs(settings.state_dir / "done"),
+        )
+
+    def run(self, id: str, bell: str) -> None:
+        """Does the job if it is to be had; a bell without a valid signature is not heard."""
+        if not self.signatures.valid("bell", f"{self.settings.host}/{id}", bell):
+            _log.warning("bell refused: it was not signed for this host", job=id[:40])
+            return
+        try:
+            claim = self.ledger.claim(id, f"{self.settings.host}-{os.getpid()}", uuid4().hex)
+        except ScarError as error:
+            # Nothing is lost: the sweeper rings again once Redis is back.
+            _log.warning("job not claimed", job=id, reason=error.message)
+            return
+        if claim is not None:
+            self._do(claim)
+
+    def _do(self, claim: Claim) -> None:
+        try:
+            request, shown = self._believe(claim)
+        except Forged as forged:
+            self._refuse(claim, str(forged))
+            return
+        with Report(self.ledger, self.signatures, claim, changes=request.changes) as report:
+            try:
+                self._work(claim, request, shown, report)
+            except JobLost:
+                _log.warning("job is in other hands", job=claim.id)
+            except ScarError as error:
+                self._finish(report, claim.id, error)
+
+    def _work(self, claim: Claim, request: Request, shown: str | None, report: Report) -> None:
+        work = kinds()[request.kind]
+        task = Task(
+            request,
+            self.projects.get(request.project or ""),
+            self.settings,
+            self.engine,
+            self.containers,
+            report,
+            attempt=claim.attempt,
+        )
+        try:
+            if isinstance(work, Fact):
+                report.finish(JobState.SUCCEEDED, result=work.read(task))
+            elif claim.purpose == "plan":
+                report.planned(work.plan(task))
+            else:
+                self._operate(work, task, shown, report)
+        except (ScarError, JobLost):
+            raise
+        except Exception as error:
+            # The last resort: whatever was not foreseen ends the job with the truth, not silence.
+            _log.exception("job failed unexpectedly", job=claim.id)
+            raise ScarError(
+                "internal",
+                f"{type(error).__name__} while doing {request.kind}",
+                f"SCAR's log has the details under job {claim.id}. Please report this.",
+            ) from error
+
+    def _operate(self, work: Operation, task: Task, shown: str | None, report: Report) -> None:
+        id = task.request.id
+        known = self.done.outcome(id)
+        if known is not None:
+            report.finish(known.state, result=known.result, error=known.error)
+            return
+        if task.attempt == 1 and shown is not None:
+            plan = work.plan(task)
+            if plan["hash"] != shown:
+                report.planned({**plan, "changed": True})
+                return
+        self.done.begin(id)
+        outcome = work.run(task)
+        self.done.end(id, outcome)
+        report.finish(outcome.state, result=outcome.result, error=outcome.error)
+
+    def _finish(self, report: Report, id: str, error: ScarError) -> None:
+        state = JobState.CANCELLED if error.code == "cancelled" else JobState.FAILED
+        try:
+            report.finish(state, error=error)
+        except JobLost:
+            _log.warning("job is in other hands", job=id)
+
+    def _believe(self, claim: Claim) -> tuple[Request, str | None]:
+        """The request and the plan that was confirmed, once everything about them is signed."""
+        if not self.signatures.valid("request", claim.request, claim.signature):
+            raise Forged("its request carries no valid signature")
+        request = Request.from_json(json.loads(claim.request))
+        if request.id != claim.id:
+            raise Forged("its request was signed for another job")
+        if request.host != self.settings.host:
+            raise Forged(f"it is addressed to host '{request.host}'")
+        if request.kind not in kinds():
+            raise Forged(f"this worker knows no '{request.kind}'")
+        if request.expires_at < self.clock() * 1000 and not self.done.begun(claim.id):
+            raise Forged("it is too old")
+        if claim.purpose == "plan" or not request.asks:
+            return request, None
+        confirmation: dict[str, Any] | None = self.signatures.unseal(
+            "confirmation", claim.confirmation
+        )
+        if confirmation is None or confirmation["job"] != claim.id:
+            raise Forged("its confirmation carries no valid signature")
+        return request, confirmation["plan"]
+
+    def _refuse(self, claim: Claim, reason: str) -> None:
+        _log.warning("job refused", job=claim.id, reason=reason)
+        error = ScarError(
+            "forbidden",
+            f"The worker on host '{self.settings.host}' refused this job: {reason}",
+            "Ask again. If this comes back, check that every part has the same SCAR_SECRET_KEY.",
+        )
+        with Report(self.ledger, self.signatures, claim, changes=False) as report:
+            self._finish(report, claim.id, error)

@@ -1,0 +1,175 @@
+"""What a kind of job is to a worker: a fact that is read, or an operation that changes things."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from scar.errors import ScarError
+from scar.jobs.record import JobState, Progress, Request, Step, StepState
+from scar.projects import Project
+from scar.redaction import clean, mask
+from scar.settings import Settings
+from workers.engine.connection import Engine
+from workers.engine.containers import Containers
+from workers.report import Report
+
+_MOST_OUTPUT = 5000
+_PROGRESS_EVERY = 0.1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an operation ended."""
+
+    state: JobState
+    result: Mapping[str, Any] | None = None
+    error: ScarError | None = None
+
+
+class Task:
+    """One job in the hands of this worker: whose it is, and how it tells what it does.
+
+    `secrets` are the values that are masked wherever they turn up in what it tells.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        project: Project,
+        settings: Settings,
+        engine: Engine,
+        containers: Containers,
+        report: Report,
+        *,
+        attempt: int = 1,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.request = request
+        self.project = project
+        self.settings = settings
+        self.engine = engine
+        self.containers = containers
+        self.report = report
+        self.attempt = attempt
+        self.wall = wall
+        self.secrets: tuple[str, ...] = settings.secret_values()
+        self._steps: list[Step] = []
+        self._output = 0
+
+    def check(self) -> None:
+        """Before each side effect: raises where the job was cancelled or is another's by now."""
+        self.report.check()
+
+    def text(self, raw: str) -> str:
+        """Text from outside, fit to be shown."""
+        return mask(clean(raw), self.secrets)
+
+    def output(self, line: str) -> None:
+        """A line of build or log output; of too many, the last ones are left to the error."""
+        self._output += 1
+        if self._output <= _MOST_OUTPUT:
+            self.report.emit("output", {"line": self.text(line)})
+        elif self._output == _MOST_OUTPUT + 1:
+            self.report.emit("output", {"line": f"… more than {_MOST_OUTPUT} lines, not shown"})
+
+    def announce(self, *steps: tuple[str, str]) -> None:
+        """Names the steps (name, title) that are to come."""
+        for name, title in steps:
+            self._set(Step(name, title))
+
+    @contextmanager
+    def step(self, name: str, title: str, *, detail: str | None = None) -> Iterator[StepInHand]:
+        """A step that runs while the block does, and fails with it."""
+        self._set(Step(name, title, StepState.RUNNING, self._now(), detail=detail))
+        hand = StepInHand(self, name)
+        try:
+            yield hand
+        except BaseException:
+            self._end(name, StepState.FAILED)
+            raise
+        self._end(name, StepState.SKIPPED if hand.skipped else StepState.SUCCEEDED)
+
+    def skip(self, name: str) -> None:
+        """A step that does not apply."""
+        self._end(name, StepState.SKIPPED)
+
+    def found(self, name: str) -> Step:
+        """The step of that name."""
+        return next(step for step in self._steps if step.name == name)
+
+    def set_progress(self, name: str, progress: Progress) -> None:
+        """Keeps and tells how far a step is."""
+        self._keep(replace(self.found(name), progress=progress))
+        self.report.progress(name, progress)
+
+    def set_detail(self, name: str, detail: str) -> None:
+        """Says more about a step."""
+        self._set(replace(self.found(name), detail=self.text(detail)))
+
+    def _now(self) -> int:
+        return int(self.wall() * 1000)
+
+    def _end(self, name: str, state: StepState) -> None:
+        self._set(replace(self.found(name), state=state, finished_at=self._now()))
+
+    def _keep(self, step: Step) -> None:
+        for at, known in enumerate(self._steps):
+            if known.name == step.name:
+                self._steps[at] = step
+                return
+        self._steps.append(step)
+
+    def _set(self, step: Step) -> None:
+        self._keep(step)
+        self.report.steps(tuple(self._steps), step)
+
+
+@dataclass
+class StepInHand:
+    """A running step, to tell how far it is."""
+
+    task: Task
+    name: str
+    skipped: bool = False
+    _told_at: float = field(default=0.0, repr=False)
+
+    def progress(self, done: int, total: int, unit: str) -> None:
+        """Tells at most ten times a second, and always the last of it."""
+        now = time.monotonic()
+        if done >= total or now - self._told_at >= _PROGRESS_EVERY:
+            self._told_at = now
+            self.task.set_progress(self.name, Progress(done, total, unit))
+
+    def detail(self, text: str) -> None:
+        """Says more about the step."""
+        self.task.set_detail(self.name, text)
+
+
+class Fact(ABC):
+    """A kind that only reads."""
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def read(self, task: Task) -> dict[str, Any]:
+        """The job's result. Raises `ScarError`."""
+
+
+class Operation(ABC):
+    """A kind that changes things, and asks before it does."""
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def plan(self, task: Task) -> dict[str, Any]:
+        """What would be done, as the question shows it. `hash` stands for all that matters: a
+        confirmation counts only while planning again gives the same one. Changes nothing."""
+
+    @abstractmethod
+    def run(self, task: Task) -> Outcome:
+        """Does it. An attempt above the first finds what an earlier one left, and settles it."""
