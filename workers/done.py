@@ -28,12 +28,13 @@ class DoneJobs:
         """Whether the job was ever begun here."""
         return self._path(id).exists()
 
-    def begin(self, id: str) -> None:
-        """Notes, for good, that the job begins."""
+    def begin(self, id: str) -> float:
+        """Notes, for good, that the job begins; when it first did, in seconds since the epoch."""
         self._folder.mkdir(parents=True, exist_ok=True)
         if not self.begun(id):
             self._write(id, "")
             self._forget_old()
+        return self._path(id).stat().st_mtime
 
     def end(self, id: str, outcome: Outcome) -> None:
         """Notes, for good, how the job ended."""

@@ -24,7 +24,7 @@ from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.kinds import kinds
 from workers.report import JobLost, Report
-from workers.work import Fact, Operation, Task
+from workers.work import Fact, Operation, Outcome, Task
 
 _log = structlog.get_logger(__name__)
 
@@ -128,15 +128,17 @@ class Runner:
             if plan["hash"] != shown:
                 report.planned({**plan, "changed": True})
                 return
-        self.done.begin(id)
-        outcome = work.run(task)
+        task.begun_at = self.done.begin(id)
+        try:
+            outcome = work.run(task)
+        except ScarError as error:
+            outcome = Outcome(_state_of(error), None, error)
         self.done.end(id, outcome)
         report.finish(outcome.state, result=outcome.result, error=outcome.error)
 
     def _finish(self, report: Report, id: str, error: ScarError) -> None:
-        state = JobState.CANCELLED if error.code == "cancelled" else JobState.FAILED
         try:
-            report.finish(state, error=error)
+            report.finish(_state_of(error), error=error)
         except JobLost:
             _log.warning("job is in other hands", job=id)
 
@@ -171,3 +173,7 @@ class Runner:
         )
         with Report(self.ledger, self.signatures, claim, changes=False) as report:
             self._finish(report, claim.id, error)
+
+
+def _state_of(error: ScarError) -> JobState:
+    return JobState.CANCELLED if error.code == "cancelled" else JobState.FAILED

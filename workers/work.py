@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from scar.errors import ScarError
@@ -34,6 +35,7 @@ class Outcome:
 class Task:
     """One job in the hands of this worker: whose it is, and how it tells what it does.
 
+    `attempt` counts from 1; `begun_at` is when the first one began, in seconds since the epoch.
     `secrets` are the values that are masked wherever they turn up in what it tells.
     """
 
@@ -47,6 +49,7 @@ class Task:
         report: Report,
         *,
         attempt: int = 1,
+        begun_at: float = 0.0,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.request = request
@@ -56,10 +59,16 @@ class Task:
         self.containers = containers
         self.report = report
         self.attempt = attempt
+        self.begun_at = begun_at
         self.wall = wall
         self.secrets: tuple[str, ...] = settings.secret_values()
         self._steps: list[Step] = []
         self._output = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where this host keeps what it knows of the project."""
+        return self.settings.state_dir / "projects" / self.project.name
 
     def check(self) -> None:
         """Before each side effect: raises where the job was cancelled or is another's by now."""
