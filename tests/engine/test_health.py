@@ -120,7 +120,7 @@ def test_a_server_that_ends_quietly_is_not(project: Project, health: Health) -> 
 
 
 def test_out_of_memory_is_named(project: Project, health: Health) -> None:
-    script = "x=a; while :; do x=$x$x; done"
+    script = "x=a; while :; do x=$$x$$x; done"
     project.up(PLAIN.format(script=script, restart="no") + "    mem_limit: 8m\n")
     assert "out of memory" in fails(project, health, stable=5).hint
 

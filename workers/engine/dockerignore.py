@@ -1,7 +1,7 @@
 """Which files of a build context Docker sends to the builder.
 
 The rules are those of moby/patternmatcher (`ignorefile.ReadAll`, `Pattern.compile`,
-`MatchesOrParentMatches`), which differ from .gitignore's: a pattern is anchored at the context's
+`MatchesUsingParentResults`), which differ from .gitignore's: a pattern is anchored at the context's
 root, `**` crosses folders, and a file is out when a folder above it is, unless a later `!` line
 matches the file or a folder above it.
 """
@@ -29,16 +29,25 @@ class DockerIgnore:
 
     def ignores(self, path: str) -> bool:
         """Whether the file at `path` (relative to the context, with `/`) stays behind."""
-        parts = path.split("/")
-        tried = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+        above = [False] * len(self._patterns)
         ignored = False
-        for pattern in self._patterns:
-            # Only a pattern that could change the verdict is asked.
-            if pattern.exception == ignored and any(
-                pattern.expression.fullmatch(candidate) for candidate in tried
-            ):
-                ignored = not pattern.exception
+        for end in [*(at for at, char in enumerate(path) if char == "/"), len(path)]:
+            ignored, above = self._verdict(path[:end], above)
         return ignored
+
+    def _verdict(self, path: str, above: list[bool]) -> tuple[bool, list[bool]]:
+        """Whether one path is out, and which patterns matched it, given those that matched its
+        folder. A pattern that could not change the verdict is not asked and counts as no match,
+        for what lies below as well: so does the builder.
+        """
+        ignored = False
+        matched = list(above)
+        for number, pattern in enumerate(self._patterns):
+            if not above[number] and pattern.exception == ignored:
+                matched[number] = pattern.expression.fullmatch(path) is not None
+            if matched[number]:
+                ignored = not pattern.exception
+        return ignored, matched
 
 
 def _lines(text: str) -> list[str]:
