@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Any
 
-_STATUS = {
+STATUS = {
     "docker_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "docker_permission_denied": HTTPStatus.SERVICE_UNAVAILABLE,
     "container_not_found": HTTPStatus.NOT_FOUND,
@@ -54,7 +54,7 @@ class ScarError(Exception):
     @property
     def status(self) -> HTTPStatus:
         """The HTTP status that the API answers with."""
-        return _STATUS.get(self.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+        return STATUS.get(self.code, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def record(self) -> ErrorRecord:
         """What of it is kept with a job."""
@@ -104,5 +104,7 @@ def project_not_found(name: str, known: list[str]) -> ScarError:
 def container_not_found(name: str, known: list[str]) -> ScarError:
     """The contract's error for a container that the Engine or the project does not have."""
     names = ", ".join(known) or "(none)"
-    hint = f"{nearest(name, known)} Its containers are: {names}. Use the exact name `docker ps` shows."
+    hint = (
+        f"{nearest(name, known)} Its containers are: {names}. Use the exact name `docker ps` shows."
+    )
     return ScarError("container_not_found", f"Container '{name[:64]}' not found", hint.strip())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from scar.access import Actor
@@ -124,6 +126,13 @@ class Event:
     def to_json(self) -> dict[str, Any]:
         """An event as the API's lists show it."""
         return {"id": self.id, "type": self.type, "at": rfc3339(self.at), "data": dict(self.data)}
+
+    @cached_property
+    def sse(self) -> bytes:
+        """The event as a Server-Sent Event (WHATWG HTML, section 9.2), made once for all who
+        watch."""
+        data = json.dumps(self.to_json(), separators=(",", ":"))
+        return f"id: {self.id}\nevent: {self.type}\ndata: {data}\n\n".encode()
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ hands each event to its watchers: fifty watchers cost one read.
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -48,12 +48,22 @@ class EventStream:
         self._wanted = threading.Event()
         self._changed = f"scar:wake:{id(self)}:{threading.get_native_id()}"
         self._thread: threading.Thread | None = None
+        self.closed = threading.Event()
 
-    def follow(self, id: str, after: int = 0, *, idle: float = 15.0) -> Iterator[Event | None]:
+    def close(self) -> None:
+        """Ends every `follow` after what it has, whether its job has ended or not."""
+        self.closed.set()
+        self._tell_all_to_look()
+
+    def follow(
+        self, id: str, after: int = 0, *, idle: float = 15.0, seconds: float | None = None
+    ) -> Iterator[Event | None]:
         """The events of a job that follow `after`, until the job has ended.
 
-        Yields None when nothing happened for `idle` seconds.
+        Yields None when nothing happened for `idle` seconds; ends early after `seconds`, where
+        they are given, or when the stream is closed.
         """
+        until = None if seconds is None else time.monotonic() + seconds
         watch = self._subscribe(id)
         try:
             last = after
@@ -66,14 +76,19 @@ class EventStream:
                         return
                 if len(found) < _PAGE:
                     break
-            yield from self._live(watch, last, idle)
+            yield from self._live(watch, last, idle, until)
         finally:
             self._unsubscribe(watch)
 
-    def _live(self, watch: Watch, last: int, idle: float) -> Iterator[Event | None]:
-        while True:
+    def _live(
+        self, watch: Watch, last: int, idle: float, until: float | None
+    ) -> Iterator[Event | None]:
+        while not self.closed.is_set():
+            left = idle if until is None else min(idle, until - time.monotonic())
+            if left <= 0:
+                return
             try:
-                event = watch.queue.get(timeout=idle)
+                event = watch.queue.get(timeout=left)
             except queue.Empty:
                 yield None
                 continue
@@ -167,9 +182,3 @@ class EventStream:
 def ends(event: Event) -> bool:
     """Whether `event` is the last of its job."""
     return event.type == "job" and JobState(event.data["state"]).ended
-
-
-def sse(event: Event) -> bytes:
-    """The event as a Server-Sent Event (WHATWG HTML, section 9.2)."""
-    data = json.dumps(event.to_json(), separators=(",", ":"))
-    return f"id: {event.id}\nevent: {event.type}\ndata: {data}\n\n".encode()

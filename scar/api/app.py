@@ -1,0 +1,69 @@
+"""The Flask application."""
+
+from __future__ import annotations
+
+from flask import Flask, Response
+
+from scar.api import audit, docs, events, health, hosts, jobs, projects
+from scar.api.auth import authenticate
+from scar.api.context import ApiContext
+from scar.api.resource import ScarApi
+from scar.jobs.connection import connect
+from scar.jobs.stream import EventStream
+from scar.wiring import Wiring
+
+PREFIX = "/api/v1"
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_DESCRIPTION = (
+    "Docker Compose projects: what runs, and jobs that change it. Every route of /api/v1 wants "
+    "`Authorization: Bearer SECRET`. Times are RFC 3339 in UTC; lists are newest first."
+)
+
+
+def create_app(wiring: Wiring) -> Flask:
+    """The API over `wiring`; nothing is sent anywhere until the first request."""
+    app = Flask("scar.api", static_folder=None)
+    app.config.update(
+        API_TITLE="SCAR",
+        API_VERSION="1",
+        OPENAPI_VERSION="3.1.0",
+        API_SPEC_OPTIONS={
+            "info": {"description": _DESCRIPTION},
+            "security": [{"bearer": []}],
+        },
+        MAX_CONTENT_LENGTH=1 << 20,
+        MAX_FORM_MEMORY_SIZE=64 << 10,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    stream = EventStream(connect(wiring.settings.effective_redis_url), wiring.ledger)
+    shared = ApiContext(wiring, stream)
+    app.extensions["scar"] = shared
+    health.measure(app, shared)
+    app.after_request(_protect)
+    _routes(app)
+    return app
+
+
+def _routes(app: Flask) -> None:
+    api = ScarApi(app)
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+    for module in (jobs, events, projects, hosts, audit):
+        # Blueprints are made at import and serve any number of applications.
+        if authenticate not in module.resource.before_request_funcs.get(None, ()):
+            module.resource.before_request(authenticate)
+        api.register_blueprint(module.resource, url_prefix=PREFIX)
+    api.register_blueprint(health.resource)
+    docs.register(app, api.spec.to_dict())
+
+
+def _protect(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

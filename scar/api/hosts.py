@@ -1,0 +1,83 @@
+"""`/hosts`: where workers listen, as their signs of life on Redis say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from flask import Response
+from redis import Redis
+
+from scar.api.auth import known_everywhere, visible_projects
+from scar.api.context import context
+from scar.api.resource import Resource, answer
+from scar.api.schemas import HostsPage
+from scar.jobs.bell import queue_of
+from scar.jobs.connection import redis_errors
+from scar.jobs.ledger import QUEUE_PREFIX
+from scar.jobs.record import rfc3339
+
+resource = Resource("hosts", __name__, description="Machines with an Engine and a worker")
+
+
+@resource.route("/hosts")
+@resource.response(200, HostsPage)
+@resource.alt_response(401, response="UNAUTHORIZED")
+def hosts() -> Response:
+    """Hosts with live workers, their Engine and the length of their queue"""
+    redis = context().wiring.redis
+    names = {project.host for project in visible_projects().values()}
+    if known_everywhere():
+        with redis_errors():
+            names |= cast("set[str]", redis.smembers("scar:hosts"))
+    found = live_workers(redis, names)
+    items = [_host(redis, name, workers) for name, workers in sorted(found.items()) if workers]
+    return answer({"items": items, "next": None})
+
+
+def live_workers(redis: Redis, names: Iterable[str]) -> dict[str, list[str]]:
+    """The ids of each host's workers that gave a sign of life lately."""
+    hosts = list(names)
+    with redis_errors():
+        seconds, microseconds = redis.time()
+        pipe = redis.pipeline(transaction=False)
+        for name in hosts:
+            pipe.zrangebyscore(
+                f"scar:workers:{name}", seconds * 1000 + microseconds // 1000, "+inf"
+            )
+        return dict(zip(hosts, pipe.execute() if hosts else [], strict=True))
+
+
+def queue_lengths(redis: Redis, names: Iterable[str]) -> dict[str, int]:
+    """How many bells wait for each host."""
+    hosts = list(names)
+    with redis_errors():
+        pipe = redis.pipeline(transaction=False)
+        for name in hosts:
+            pipe.llen(f"{QUEUE_PREFIX}{queue_of(name)}")
+        return dict(zip(hosts, pipe.execute() if hosts else [], strict=True))
+
+
+def _host(redis: Redis, name: str, workers: list[str]) -> dict[str, Any]:
+    with redis_errors():
+        pipe = redis.pipeline(transaction=False)
+        for id in workers:
+            pipe.hgetall(f"scar:worker:{id}")
+        about = pipe.execute()
+    engines = [json.loads(found["engine"]) for found in about if "engine" in found]
+    return {
+        "name": name,
+        "workers": [_worker(id, found) for id, found in zip(workers, about, strict=True)],
+        "engine": engines[0] if engines else {},
+        "queue_length": queue_lengths(redis, [name])[name],
+    }
+
+
+def _worker(id: str, found: Mapping[str, str]) -> dict[str, Any]:
+    started = found.get("started_at")
+    return {
+        "id": id,
+        "pid": int(found["pid"]) if "pid" in found else None,
+        "started_at": rfc3339(int(started) * 1000) if started else None,
+    }

@@ -1,0 +1,182 @@
+"""`/jobs`: ask for one, answer its question, cancel it, look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from itertools import islice
+from typing import Any
+
+from flask import Response, request
+
+from scar.api.auth import actor, may_see, visible_job, visible_project, visible_projects
+from scar.api.context import context
+from scar.api.resource import Resource, answer
+from scar.api.schemas import AnswerSchema, JobSchema, JobsPage, JobsQuery, SubmitSchema
+from scar.commands.command import JobCommand
+from scar.errors import ScarError, nearest
+from scar.jobs.record import Job
+from scar.projects import Project
+
+_LOOKED_AT = 5000
+_LONGEST_KEY = 255
+
+resource = Resource("jobs", __name__, description="Requests and everything that came of them")
+_ID = [{"in": "path", "name": "job_id", "schema": {"type": "string"}}]
+_LOCATION = {"Location": {"description": "The job", "schema": {"type": "string"}}}
+_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "description": "The same key gives the same job, for a day",
+    "schema": {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY, "pattern": "^[!-~]+$"},
+}
+
+
+def accepted(job: Job) -> Response:
+    """202 with the job and where to find it."""
+    return answer(job.to_json(), HTTPStatus.ACCEPTED, Location=location(job.id))
+
+
+def location(id: str) -> str:
+    """Where a job is found."""
+    return f"/api/v1/jobs/{id}"
+
+
+def submit(command: JobCommand, project: Project, args: dict[str, Any], **options: Any) -> Job:
+    """Makes a job for whoever makes this request; `args` as a client sent them."""
+    intake = context().wiring.intake
+    return intake.submit(actor(), command, project, command.arguments(args), **options)
+
+
+@resource.route("/jobs", methods=["POST"])
+@resource.arguments(SubmitSchema)
+@resource.response(202, JobSchema, description="The job", headers=_LOCATION)
+@resource.alt_response(401, response="UNAUTHORIZED")
+@resource.alt_response(409, response="CONFLICT")
+@resource.doc(parameters=[_KEY])
+def ask(body: dict[str, Any]) -> Response:
+    """Ask for a job
+
+    A kind that asks `yes` and comes without `"confirm": "yes"` awaits its confirmation.
+    """
+    command = _command(body["kind"])
+    job = submit(
+        command,
+        _project(command, body.get("project")),
+        body.get("args", {}),
+        confirmed=body.get("confirm") is not None,
+        idempotency_key=_idempotency_key(),
+    )
+    return accepted(job)
+
+
+def _command(kind: str) -> JobCommand:
+    commands = context().wiring.intake.commands
+    if kind not in commands:
+        raise ScarError(
+            "invalid_request",
+            f"There is no kind of job '{kind[:64]}'",
+            f"{nearest(kind, list(commands))} Known are: {', '.join(commands)}.".strip(),
+        )
+    return commands[kind]
+
+
+def _project(command: JobCommand, name: str | None) -> Project:
+    wiring = context().wiring
+    asked = wiring.default_project().name if name is None else name
+    try:
+        return visible_project(asked)
+    except ScarError as refusal:
+        outcome = f"refused: {refusal.code}"
+        wiring.audit.write(actor(), command.kind, outcome, project=asked)
+        raise
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= _LONGEST_KEY or not key.isascii() or not key.isprintable():
+        raise ScarError(
+            "invalid_request",
+            "This Idempotency-Key cannot be used",
+            f"It has 1 to {_LONGEST_KEY} printable ASCII characters.",
+        )
+    return key
+
+
+@resource.route("/jobs", methods=["GET"])
+@resource.arguments(JobsQuery, location="query")
+@resource.response(200, JobsPage)
+@resource.alt_response(401, response="UNAUTHORIZED")
+def latest(query: dict[str, Any]) -> Response:
+    """The jobs that you may see, newest first
+
+    A page may hold fewer than `limit` although there are more: `next` alone says so.
+    """
+    name = query.get("project")
+    if name is not None:
+        visible_project(name)
+    else:
+        visible_projects()
+    filtered = "state" in query or "kind" in query
+    batch = 200 if filtered else query["limit"] + 1
+    jobs = context().wiring.ledger.recent(name, before=query.get("cursor"), batch=batch)
+    found: list[Job] = []
+    last = None
+    for job in islice(jobs, _LOOKED_AT):
+        last = job.id
+        if _wanted(job, query):
+            found.append(job)
+        if len(found) == query["limit"]:
+            break
+    more = last is not None and _another(jobs)
+    return answer({"items": [j.to_json() for j in found], "next": last if more else None})
+
+
+def _wanted(job: Job, query: dict[str, Any]) -> bool:
+    return (
+        query.get("state") in (None, job.state.value)
+        and query.get("kind") in (None, job.request.kind)
+        and may_see(job)
+    )
+
+
+def _another(jobs: Iterator[Job]) -> bool:
+    return next(jobs, None) is not None
+
+
+@resource.route("/jobs/<job_id>", methods=["GET"], parameters=_ID)
+@resource.response(200, JobSchema)
+@resource.alt_response(401, response="UNAUTHORIZED")
+@resource.alt_response(404, response="NOT_FOUND")
+def one(job_id: str) -> Response:
+    """A job"""
+    return answer(visible_job(job_id).to_json())
+
+
+@resource.route("/jobs/<job_id>/confirm", methods=["POST"], parameters=_ID)
+@resource.arguments(AnswerSchema)
+@resource.response(202, JobSchema, description="The job", headers=_LOCATION)
+@resource.alt_response(401, response="UNAUTHORIZED")
+@resource.alt_response(404, response="NOT_FOUND")
+@resource.alt_response(409, response="CONFLICT")
+def confirm(body: dict[str, Any], job_id: str) -> Response:
+    """Answer a job's question
+
+    `yes` queues it; anything else drops it.
+    """
+    job = visible_job(job_id)
+    intake = context().wiring.intake
+    return accepted(intake.confirm(actor(), job.id, body["answer"], shown=body.get("shown")))
+
+
+@resource.route("/jobs/<job_id>/cancel", methods=["POST"], parameters=_ID)
+@resource.response(202, JobSchema, description="The job", headers=_LOCATION)
+@resource.alt_response(401, response="UNAUTHORIZED")
+@resource.alt_response(404, response="NOT_FOUND")
+@resource.alt_response(409, response="CONFLICT")
+def cancel(job_id: str) -> Response:
+    """Stop a job that is queued or runs"""
+    job = visible_job(job_id)
+    return accepted(context().wiring.intake.cancel(actor(), job.id))

@@ -1,0 +1,199 @@
+"""`/projects`: the configuration in force, and what each project's commands answer.
+
+`status`, `logs`, `stats`, `diff` and `releases` make a job of that kind and wait for it: 200 with
+the job's result, the job's error as a problem document, or 202 with the job where it takes longer
+than `SCAR_WAIT_SECONDS` or no worker listens. `Location` names the job in each case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import structlog
+from flask import Response, request
+from marshmallow import Schema
+
+from scar.access import Actor
+from scar.api.auth import actor, known_everywhere, visible_project, visible_projects
+from scar.api.context import ApiContext, context
+from scar.api.errors import job_problem
+from scar.api.events import STREAM, stream
+from scar.api.jobs import accepted, location, submit
+from scar.api.resource import Resource, View, answer
+from scar.api.schemas import (
+    FollowQuery,
+    JobSchema,
+    LogsQuery,
+    ProjectAnswerSchema,
+    ProjectsPage,
+    ReleasesPage,
+)
+from scar.commands.command import JobCommand
+from scar.errors import ScarError
+from scar.jobs.record import Job, JobState
+from scar.jobs.stream import ends
+from scar.projects import Project
+from scar.redaction import mask
+
+_log = structlog.get_logger(__name__)
+
+resource = Resource("projects", __name__, description="Projects, and what their commands answer")
+_NAME = [{"in": "path", "name": "name", "schema": {"type": "string"}}]
+_LOCATION = {"Location": {"description": "The job", "schema": {"type": "string"}}}
+_RESULT = {"type": "object", "description": "The job's result"}
+
+
+def _shown(project: Project) -> dict[str, Any]:
+    found = project.to_json()
+    if found["agent"] is not None:
+        found["agent"] = mask(found["agent"])
+    return found
+
+
+def _problem() -> dict[str, Any] | None:
+    """What is wrong with the projects file, for whom it may name any project."""
+    problem = context().wiring.projects.problem
+    return problem.to_json() if problem and known_everywhere() else None
+
+
+@resource.route("/projects")
+@resource.response(200, ProjectsPage)
+@resource.alt_response(401, response="UNAUTHORIZED")
+def projects() -> Response:
+    """The projects that you may see, as in force, and what is wrong with the file"""
+    items = [_shown(project) for project in visible_projects().values()]
+    return answer({"items": items, "next": None, "problem": _problem()})
+
+
+@resource.route("/projects/<name>", parameters=_NAME)
+@resource.response(200, ProjectAnswerSchema)
+@resource.alt_response(401, response="UNAUTHORIZED")
+@resource.alt_response(404, response="NOT_FOUND")
+def project(name: str) -> Response:
+    """A project as in force, and what is wrong with the file"""
+    return answer({**_shown(visible_project(name)), "problem": _problem()})
+
+
+def _answers(schema: type[Schema] | dict[str, Any]) -> Callable[[View], View]:
+    """What the routes that make a job and wait for it have in common."""
+
+    def document(view: View) -> View:
+        view = resource.response(200, schema, headers=_LOCATION)(view)
+        view = resource.alt_response(
+            202, schema=JobSchema, description="The job, not done yet", headers=_LOCATION
+        )(view)
+        view = resource.alt_response(401, response="UNAUTHORIZED")(view)
+        return resource.alt_response(404, response="NOT_FOUND")(view)
+
+    return document
+
+
+@resource.route("/projects/<name>/status", parameters=_NAME)
+@_answers(_RESULT)
+def status(name: str) -> Response:
+    """What runs in production"""
+    return _result(_ask("status", name, {}))
+
+
+@resource.route("/projects/<name>/stats", parameters=_NAME)
+@_answers(_RESULT)
+def stats(name: str) -> Response:
+    """CPU, memory, network and disk of each container"""
+    return _result(_ask("stats", name, {}))
+
+
+@resource.route("/projects/<name>/diff", parameters=_NAME)
+@_answers(_RESULT)
+def diff(name: str) -> Response:
+    """What a deploy would change"""
+    return _result(_ask("diff", name, {}))
+
+
+@resource.route("/projects/<name>/logs", parameters=_NAME)
+@resource.arguments(LogsQuery, location="query")
+@_answers(_RESULT)
+def logs(query: dict[str, Any], name: str) -> Response:
+    """The last log lines of the primary container, or of another"""
+    return _result(_ask("logs", name, query))
+
+
+@resource.route("/projects/<name>/releases", parameters=_NAME)
+@_answers(ReleasesPage)
+def releases(name: str) -> Response:
+    """The releases, newest first"""
+    job = _ask("history", name, {})
+    if job.state is not JobState.SUCCEEDED:
+        return _result(job)
+    items = (job.result or {}).get("releases", [])
+    return answer({"items": items, "next": None}, Location=location(job.id))
+
+
+@resource.route("/projects/<name>/logs/follow", parameters=_NAME)
+@resource.arguments(FollowQuery, location="query")
+@resource.response(
+    200,
+    {"type": "string"},
+    content_type=STREAM,
+    description="The job's events; `output` has the lines",
+)
+@resource.alt_response(401, response="UNAUTHORIZED")
+@resource.alt_response(404, response="NOT_FOUND")
+def follow(query: dict[str, Any], name: str) -> Response:
+    """Log lines as they are written, until you go away"""
+    command, found = _command("follow"), visible_project(name)
+    if request.method == "HEAD":
+        return Response(content_type=f"{STREAM}; charset=utf-8")
+    job = submit(command, found, query)
+    try:
+        return stream(job, gone=partial(_stop, context(), actor(), job.id))
+    except Exception:
+        _stop(context(), actor(), job.id)
+        raise
+
+
+def _stop(shared: ApiContext, who: Actor, id: str) -> None:
+    """Cancels the job of somebody who has gone away."""
+    try:
+        job = shared.wiring.ledger.get(id)
+        if job is not None and not job.state.ended:
+            shared.wiring.intake.cancel(who, id)
+    except ScarError as error:
+        _log.warning("job of a reader who left not cancelled", job=id, reason=error.message)
+
+
+def _command(kind: str) -> JobCommand:
+    command = context().wiring.intake.commands.get(kind)
+    if command is None:
+        raise ScarError(
+            "not_found", f"This SCAR does not know '{kind}'", "/docs lists every route."
+        )
+    return command
+
+
+def _ask(kind: str, name: str, args: dict[str, Any]) -> Job:
+    """The job as it stands once it has ended, or has taken too long."""
+    command = _command(kind)
+    job = submit(command, visible_project(name), args)
+    shared = context()
+    seconds = shared.wiring.settings.wait_seconds
+    if job.error is not None or seconds <= 0:
+        return job
+    for event in shared.events.follow(job.id, seconds=seconds):
+        if event is not None and ends(event):
+            break
+    return shared.wiring.intake.get(job.id)
+
+
+def _result(job: Job) -> Response:
+    if not job.state.ended:
+        return accepted(job)
+    where = location(job.id)
+    if job.state is JobState.SUCCEEDED:
+        return answer(job.result or {}, Location=where)
+    if job.error is None:
+        raise ScarError("internal", f"Job {job.id} ended without a reason", "See SCAR's log.")
+    found = job_problem(job.error, job.to_json())
+    found.headers["Location"] = where
+    return found
