@@ -69,8 +69,10 @@ def compose() -> Compose:
 
 
 @pytest.fixture
-def project(tmp_path: Path, compose: Compose, containers: Containers) -> Iterator[Project]:
-    made = Project(tmp_path, compose, containers)
+def project(
+    tmp_path: Path, compose: Compose, containers: Containers, engine: Engine
+) -> Iterator[Project]:
+    made = Project(tmp_path, compose, containers, engine)
     yield made
     made.remove()
 

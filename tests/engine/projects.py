@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from workers.engine.compose import Compose, ComposeProject, Watch
+from workers.engine.connection import Engine
 from workers.engine.containers import Container, Containers
 
 IMAGE = "scar-test/busybox:1"
@@ -24,11 +25,14 @@ def run_docker(*argv: str, stdin: bytes = b"", check: bool = True) -> str:
 class Project:
     """A Compose project of one test, removed after it."""
 
-    def __init__(self, folder: Path, compose: Compose, containers: Containers) -> None:
+    def __init__(
+        self, folder: Path, compose: Compose, containers: Containers, engine: Engine
+    ) -> None:
         self.name = f"scartest-{uuid4().hex[:8]}"
         self.folder = folder
         self._compose = compose
         self._containers = containers
+        self._engine = engine
 
     def write(self, compose_file: str, **files: str) -> ComposeProject:
         """`IMAGE` in the texts is the base image; containers end at once when told to stop."""
@@ -53,16 +57,15 @@ class Project:
         return next(found for found in self.containers() if found.service == name)
 
     def remove(self) -> None:
-        for label in (f"label=com.docker.compose.project={self.name}",):
-            if ids := run_docker("ps", "-aq", "--filter", label).split():
-                run_docker("rm", "-fv", *ids)
-            if ids := run_docker("network", "ls", "-q", "--filter", label).split():
-                run_docker("network", "rm", *ids, check=False)
-        built = run_docker("image", "ls", "-q", f"{self.name}-*").split()
-        pinned = run_docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}",
-                         f"scar-keep/{self.name}/*").split()  # fmt: skip
-        if built or pinned:
-            run_docker("image", "rm", "-f", *{*built, *pinned}, check=False)
+        label = {"label": [f"com.docker.compose.project={self.name}"]}
+        with self._engine.api() as api:
+            for found in api.containers(all=True, filters=label):
+                api.remove_container(found["Id"], force=True, v=True)
+            for network in api.networks(filters=label):
+                api.remove_network(network["Id"])
+            for pattern in (f"{self.name}-*", f"scar-keep/{self.name}/*"):
+                for image in api.images(filters={"reference": pattern}):
+                    api.remove_image(image["Id"], force=True)
 
 
 def until(true: Callable[[], object], seconds: float = 10.0) -> None:
