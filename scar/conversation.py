@@ -1,8 +1,8 @@
 """The chat experience, the same for every front-end: ask, confirm, follow, one message a job.
 
 A front-end hands in what people say (`Conversation.hear`) and can send and edit messages
-(`FrontEnd`). Everything else is here: whom to believe, what a text means, when a `yes` counts,
-when a message is worth an edit, and how a message is taken up again after a restart.
+(`FrontEnd`). Everything else is here and in `scar.message`: whom to believe, what a text means,
+when a `yes` counts, when a message is worth an edit, how it is taken up again after a restart.
 """
 
 from __future__ import annotations
@@ -11,114 +11,31 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Protocol
+from typing import Any
 
 import structlog
 
-from scar.access import Actor, Role
+from scar.access import Role
 from scar.commands import all_commands
-from scar.commands.command import JobCommand, LocalCommand, refusal, waiting
+from scar.commands.command import JobCommand, LocalCommand, refusal
 from scar.commands.language import Answer, Language, Spoken
 from scar.document import Document
 from scar.errors import ScarError
-from scar.intake import awaiting
-from scar.jobs.record import Event, Job, JobState
+from scar.front_end import Events, FrontEnd, Heard, Place, Sent, Undelivered
+from scar.jobs.record import Job
+from scar.message import TAG_LENGTH, Asked, Message, Stage, said_before, watch
+from scar.pace import Pace
 from scar.wiring import Wiring
 
-TAG_LENGTH = 16
+__all__ = ["Conversation", "Events", "FrontEnd", "Heard", "Place", "Sent", "Undelivered"]
+
 _log = structlog.get_logger(__name__)
 _TOO_OLD = 60.0
-_FIRST_LOOK = 0.4
-_AWAY = Document.of(
-    "⌛ That came while I was away, or took too long to reach me: nothing was done.",
-    "💡 Send it again if you still want it.",
-)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a message stands: a chat, and a thread in it where the chat has threads."""
-
-    chat: str
-    thread: str | None = None
-
-
-@dataclass(frozen=True)
-class Heard:
-    """Something that a person said or tapped. `sent_at` is seconds since the epoch.
-
-    `button` is the job and the plan that a tapped button stood under; `number` the message's place
-    in its chat, where the chat counts its messages.
-    """
-
-    actor: Actor
-    place: Place
-    text: str
-    sent_at: float
-    button: tuple[str, str] | None = None
-    number: int | None = None
-
-
-class Undelivered(Exception):
-    """A message could not be sent or edited; `retry_after` seconds, or None: never."""
-
-    def __init__(self, reason: str, retry_after: float | None) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class FrontEnd(Protocol):
-    """All that a front-end is to the conversation."""
-
-    name: str
-    bot_name: str | None
-
-    async def send(self, place: Place, document: Document, tag: str) -> str:
-        """Sends a message and returns its reference. `tag` goes with its buttons."""
-
-    async def edit(self, place: Place, reference: str, document: Document, tag: str) -> None:
-        """Shows `document` in a message sent before; the same content again is no error."""
-
-    def interval(self, place: Place) -> float:
-        """The least seconds between two edits in that place."""
-
-
-class Events(Protocol):
-    """Where a job's events are read from."""
-
-    def follow(self, id: str, after: int = 0) -> AsyncIterator[Event]:
-        """The events that follow `after`, until the job has ended."""
-
-
-@dataclass
-class _Message:
-    """The one message of a job. `asked_at` is when its question was shown, in seconds."""
-
-    job: Job
-    place: Place
-    reference: str | None = None
-    asked_at: float | None = None
-    shown: Document | None = None
-
-
-class Pace:
-    """Spaces the edits of one place."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-
-    async def turn(self, interval: float) -> None:
-        """Waits until the next edit may be made, and takes that turn."""
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._next - loop.time()))
-        self.began(interval)
-
-    def began(self, interval: float) -> None:
-        """Notes that a message was sent or edited just now."""
-        self._next = asyncio.get_running_loop().time() + interval
+_AWAY = "That came while I was away, or took too long to reach me: nothing was done."
+_AGAIN = Document.of(f"⌛ {_AWAY}", "💡 Send it again if you still want it.")
+_NO_QUESTION = "There is nothing to confirm here."
 
 
 class Conversation:
@@ -134,28 +51,28 @@ class Conversation:
     ) -> None:
         self._front_end = front_end
         self._wiring = wiring
-        self._events = events
         self._clock = clock
+        self._stage = Stage(front_end, wiring, events, clock)
         self._language = Language(all_commands())
-        self._messages: dict[str, _Message] = {}
+        self._messages: dict[str, Message] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._paces: dict[Place, Pace] = {}
 
     async def resume(self) -> None:
         """Takes up the messages that an earlier run of this front-end left unfinished."""
-        for id, text in (await asyncio.to_thread(self._watches)).items():
+        ledger = self._wiring.ledger
+        for id, text in (await asyncio.to_thread(ledger.watches, self._front_end.name)).items():
             found = json.loads(text)
-            job = await asyncio.to_thread(self._wiring.ledger.get, id)
+            job = await asyncio.to_thread(ledger.get, id)
             if job is None:
-                await asyncio.to_thread(self._forget, id)
+                await self._forget(id)
                 continue
-            place = Place(found["chat"], found["thread"])
-            self._attend(_Message(_unread(job), place, found["reference"]))
+            self._attend(job, Place(found["chat"], found["thread"]), found)
 
     async def settle(self) -> None:
-        """Waits until every message under way shows the end of its job."""
+        """Waits until everything is said, and every message shows the end of its job."""
         while self._tasks:
-            await asyncio.gather(*self._tasks)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def close(self) -> None:
         """Stops following; another run takes the messages up with `resume`."""
@@ -168,7 +85,8 @@ class Conversation:
         try:
             return await self._hear(heard)
         except ScarError as error:
-            await self._say(heard.place, refusal(error.record()))
+            if heard.button is None:
+                self._say(heard.place, refusal(error.record()))
             return error.message
 
     async def _hear(self, heard: Heard) -> str | None:
@@ -184,226 +102,177 @@ class Conversation:
         if meant is None:
             return None
         if isinstance(meant, Answer):
-            return await self._answer(heard, meant)
+            return await self._answer(heard, meant, known=known)
         if not known:
             await self._refuse_stranger(heard)
-        elif self._too_old(heard):
-            await self._say(heard.place, _AWAY)
+        elif heard.sent_at < self._clock() - _TOO_OLD:
+            self._say(heard.place, _AGAIN)
         else:
-            await self._drop_questions(heard)
             await self._command(heard, meant)
         return None
 
     async def _refuse_stranger(self, heard: Heard) -> None:
-        audit = self._wiring.audit.write
-        await asyncio.to_thread(audit, heard.actor, heard.text, "refused: unauthorized")
+        await self._audit(heard, heard.text, "refused: unauthorized")
         self._wiring.access.require(heard.actor, Role.VIEWER, None)
 
-    def _too_old(self, heard: Heard) -> bool:
-        """Whether it lay on the way for so long that it may no longer be meant."""
-        return heard.sent_at < self._clock() - _TOO_OLD
-
     async def _command(self, heard: Heard, spoken: Spoken) -> None:
+        """Does a command. Whatever comes of it, it takes an open question off the table."""
         command = spoken.command
-        if isinstance(command, LocalCommand):
-            around = self._wiring.surroundings
-            try:
-                answer = await asyncio.to_thread(command.reply, heard.actor, spoken.words, around)
-            except ScarError as error:
-                outcome = f"refused: {error.code}"
-                await self._audit(heard.actor, command.word, outcome)
-                raise
-            await self._audit(heard.actor, command.word, "answered")
-            await self._say(heard.place, answer)
-            return
-        job = await asyncio.to_thread(self._submit, heard, command, spoken.words)
-        self._attend(_Message(_unread(job), heard.place))
+        job: Job | None = None
+        try:
+            if isinstance(command, LocalCommand):
+                await self._answer_here(heard, command, spoken.words)
+            else:
+                job = await asyncio.to_thread(self._submit, heard, command, spoken.words)
+        finally:
+            await self._drop_questions(heard, except_of=job)
+        if job and job.id not in self._messages and await self._unsaid(heard, job):
+            self._attend(job, heard.place, watch(heard.place))
+
+    async def _answer_here(
+        self, heard: Heard, command: LocalCommand, words: tuple[str, ...]
+    ) -> None:
+        around = self._wiring.surroundings
+        try:
+            answer = await asyncio.to_thread(command.reply, heard.actor, words, around)
+        except ScarError as error:
+            await self._audit(heard, command.word, f"refused: {error.code}")
+            raise
+        await self._audit(heard, command.word, "answered")
+        self._say(heard.place, answer)
 
     def _submit(self, heard: Heard, command: JobCommand, words: tuple[str, ...]) -> Job:
         projects = self._wiring.projects
         invocation = command.parse(words, projects, self._wiring.default_project)
-        watch = json.dumps(_watch(heard.place, None))
         return self._wiring.intake.submit(
             heard.actor,
             command,
             invocation.project,
             invocation.args,
-            watch=(self._front_end.name, watch),
+            idempotency_key=heard.key,
+            watch=(self._front_end.name, json.dumps(watch(heard.place))),
         )
 
-    async def _answer(self, heard: Heard, answer: Answer) -> str | None:
-        message = self._question_for(heard)
-        if message is None:
-            return "There is nothing to confirm here." if heard.button else None
-        if heard.actor != message.job.request.requested_by:
-            return f"Only {message.job.request.requested_by.name} can answer this."
-        plan = str((message.job.plan or {}).get("hash"))
-        if heard.button and heard.button[1] != plan[:TAG_LENGTH]:
+    async def _unsaid(self, heard: Heard, job: Job) -> bool:
+        """Whether the job was not shown to its end before; what is heard again may have been."""
+        if heard.key is None:
+            return True
+        ledger = self._wiring.ledger
+        return job.id in await asyncio.to_thread(ledger.watches, self._front_end.name)
+
+    async def _answer(self, heard: Heard, answer: Answer, *, known: bool) -> str | None:
+        if heard.button and not known:
+            await self._refuse_stranger(heard)
+        message, asked = await self._question_for(heard)
+        if message is None or asked is None:
+            return _NO_QUESTION if heard.button else None
+        asker = message.job.request.requested_by
+        if heard.actor != asker:
+            return f"Only {asker.name} can answer this."
+        if heard.stale or said_before(heard, message, asked):
+            if heard.button is None:
+                self._say(heard.place, _AGAIN)
+            return _AWAY
+        if heard.button and heard.button[1] != asked.plan[:TAG_LENGTH]:
             return "The plan has changed; look at the new one."
-        intake = self._wiring.intake
-        confirm = partial(intake.confirm, heard.actor, message.job.id, answer.name, shown=plan)
-        await asyncio.to_thread(confirm)
-        message.asked_at = None
+        await self._confirm(heard, answer, message, asked)
         return "Confirmed." if answer is Answer.YES else "Dropped."
 
-    def _question_for(self, heard: Heard) -> _Message | None:
-        """The question that a `yes` or `no` answers, if it was said after it was asked."""
+    async def _confirm(self, heard: Heard, answer: Answer, message: Message, asked: Asked) -> None:
+        """Answers the question with the plan that was shown; where that fails it can be again."""
+        message.asked, message.answered = None, asked.plan
+        intake = self._wiring.intake
+        confirm = partial(
+            intake.confirm, heard.actor, message.job.id, answer.name, shown=asked.plan
+        )
+        try:
+            await asyncio.to_thread(confirm)
+        except ScarError:
+            message.asked, message.answered = asked, None
+            raise
+
+    async def _question_for(self, heard: Heard) -> tuple[Message | None, Asked | None]:
+        """The question that a `yes` or `no` answers: the one tapped, or the latest of theirs."""
         if heard.button:
             message = self._messages.get(heard.button[0])
-            found = [message] if message else []
+            here = message is not None and message.place == heard.place
+            found = [message] if message and here else []
         else:
-            found = [
-                message
-                for message in self._messages.values()
-                if message.place == heard.place
-                and message.job.request.requested_by == heard.actor
-                and not _said_before(heard, message)
-            ]
-        asked = [message for message in found if message.asked_at is not None]
-        return asked[-1] if asked else None
+            found = self._theirs(heard)
+        asked = [(message, question) for message in found if (question := await message.question())]
+        return max(asked, key=lambda pair: pair[1].at, default=(None, None))
 
-    async def _drop_questions(self, heard: Heard) -> None:
-        """Another command takes the question of the same person off the table."""
-        for message in list(self._messages.values()):
-            if (
-                message.asked_at is not None
-                and message.place == heard.place
-                and message.job.request.requested_by == heard.actor
-            ):
-                message.asked_at = None
+    def _theirs(self, heard: Heard) -> list[Message]:
+        return [
+            message
+            for message in self._messages.values()
+            if message.place == heard.place and message.job.request.requested_by == heard.actor
+        ]
+
+    async def _drop_questions(self, heard: Heard, *, except_of: Job | None) -> None:
+        """Another command takes what the same person has not confirmed off the table."""
+        for message in self._theirs(heard):
+            if message.open and (except_of is None or message.job.id != except_of.id):
+                message.asked = None
                 with contextlib.suppress(ScarError):  # it expired or began in the same moment
                     await asyncio.to_thread(self._wiring.intake.cancel, heard.actor, message.job.id)
 
-    def _attend(self, message: _Message) -> None:
-        self._messages[message.job.id] = message
-        task = asyncio.create_task(self._show(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _attend(self, job: Job, place: Place, found: dict[str, str | None]) -> None:
+        message = Message(self._stage, job, place, self._pace(place), found)
+        self._messages[job.id] = message
+        self._begin(self._show(message))
 
-    async def _show(self, message: _Message) -> None:
-        """Keeps a job's message true until the job has ended and the message says so."""
-        changed = asyncio.Event()
-        reader = asyncio.create_task(self._read(message, changed))
+    async def _show(self, message: Message) -> None:
         try:
-            while True:
-                await changed.wait()
-                changed.clear()
-                if message.reference is None and not _worth_saying(message.job):
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(changed.wait(), _FIRST_LOOK)
-                    changed.clear()
-                if not await self._deliver(message) or _finished(message):
-                    break
+            await message.show()
         except ScarError as error:
-            await self._say(message.place, refusal(error.record()))
+            self._say(message.place, refusal(error.record()))
         finally:
-            reader.cancel()
             self._messages.pop(message.job.id, None)
-        await asyncio.to_thread(self._forget, message.job.id)
+        await self._forget(message.job.id)
 
-    async def _read(self, message: _Message, changed: asyncio.Event) -> None:
-        async for event in self._events.follow(message.job.id):
-            message.job = message.job.after(event)
-            changed.set()
+    def _say(self, place: Place, document: Document) -> None:
+        """Says what belongs to no job, without keeping anybody waiting."""
+        self._begin(self._send(place, self._front_end.fit(document)))
 
-    async def _deliver(self, message: _Message) -> bool:
-        """Shows the job as it stands; False where that message can never be shown again."""
-        interval = self._front_end.interval(message.place)
-        pace = self._paces.setdefault(message.place, Pace())
-        while True:
-            if message.reference is not None:
-                if self._document(message.job) == message.shown:
-                    return True
-                await pace.turn(interval)
-            job = message.job
-            document = self._document(job)
-            message.asked_at = self._clock() if awaiting(job) else None
-            try:
-                await self._put(message, document)
-            except Undelivered as error:
-                if error.retry_after is None:
-                    _log.warning("message given up", job=job.id, reason=str(error))
-                    return False
-                await asyncio.sleep(error.retry_after)
-                continue
-            pace.began(interval)
-            message.shown = document
-            if message.job is job:
-                return True
-
-    async def _put(self, message: _Message, document: Document) -> None:
-        tag = f"{message.job.id}:{str((message.job.plan or {}).get('hash'))[:TAG_LENGTH]}"
-        if message.reference is not None:
-            await self._front_end.edit(message.place, message.reference, document, tag)
-            return
-        message.reference = await self._front_end.send(message.place, document, tag)
-        await asyncio.to_thread(self._remember, message)
-
-    def _document(self, job: Job) -> Document:
-        command = self._wiring.intake.commands[job.request.kind]
-        if awaiting(job):
-            document = command.question(job)
-        elif job.state is JobState.AWAITING_CONFIRMATION:
-            document = waiting(job) or Document.of("🔍 Looking at what would change...")
-        elif job.error and not job.steps and job.state in (JobState.CANCELLED, JobState.EXPIRED):
-            document = refusal(job.error)
-        else:
-            document = command.view(job)
-        problem = self._wiring.projects.problem
-        return document.with_line(f"⚠️ {problem.message}") if problem else document
-
-    async def _say(self, place: Place, document: Document) -> None:
-        """Sends what belongs to no job; tried again for a minute, then given up."""
+    async def _send(self, place: Place, document: Document) -> None:
+        """Sends it; tried again for a minute, then given up."""
         deadline = self._clock() + _TOO_OLD
+        pace = self._pace(place)
+        reference: str | None = None
         while True:
             try:
-                await self._front_end.send(place, document, "")
+                async with pace.send(self._front_end.interval(place)):
+                    if reference is None:
+                        reference = (await self._front_end.send(place, document, "")).reference
+                    if document.attachment:
+                        await self._front_end.attach(place, reference, document.attachment)
+                return
             except Undelivered as error:
-                if error.retry_after is None or self._clock() > deadline:
+                if error.retry_after is None or self._clock() + error.retry_after > deadline:
                     _log.warning("answer given up", reason=str(error))
                     return
-                await asyncio.sleep(error.retry_after)
-            else:
-                return
+                pace.hold(error.retry_after)
 
-    async def _audit(self, actor: Actor, action: str, outcome: str) -> None:
-        await asyncio.to_thread(self._wiring.audit.write, actor, action, outcome)
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
 
-    def _watches(self) -> dict[str, str]:
-        return self._wiring.ledger.watches(self._front_end.name)
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("a message came to no end", exc_info=error)
 
-    def _remember(self, message: _Message) -> None:
-        text = json.dumps(_watch(message.place, message.reference))
-        self._wiring.ledger.watch(self._front_end.name, message.job.id, text)
+    def _pace(self, place: Place) -> Pace:
+        return self._paces.setdefault(place, Pace())
 
-    def _forget(self, id: str) -> None:
-        self._wiring.ledger.unwatch(self._front_end.name, id)
+    async def _audit(self, heard: Heard, action: str, outcome: str) -> None:
+        await asyncio.to_thread(self._wiring.audit.write, heard.actor, action, outcome)
 
-
-def _watch(place: Place, reference: str | None) -> dict[str, str | None]:
-    """What a front-end has to know to take a message up again."""
-    return {"chat": place.chat, "thread": place.thread, "reference": reference}
-
-
-def _unread(job: Job) -> Job:
-    """The job before its first event: its events tell the rest."""
-    return Job(request=job.request, state=JobState.QUEUED)
-
-
-def _worth_saying(job: Job) -> bool:
-    return job.state.ended or awaiting(job)
-
-
-def _finished(message: _Message) -> bool:
-    return message.job.state.ended
-
-
-def _said_before(heard: Heard, message: _Message) -> bool:
-    """Whether a `yes` was on its way before its question was shown.
-
-    Front-ends date in whole seconds, so within one second the numbers of the messages decide.
-    """
-    if message.asked_at is not None and int(heard.sent_at) < int(message.asked_at):
-        return True
-    numbered = heard.number is not None and (message.reference or "").isdigit()
-    return numbered and (heard.number or 0) < int(message.reference or 0)
+    async def _forget(self, id: str) -> None:
+        """The message says all there is to say; where Redis is away, the next run sees that."""
+        try:
+            await asyncio.to_thread(self._wiring.ledger.unwatch, self._front_end.name, id)
+        except ScarError as error:
+            _log.warning("message not forgotten", job=id, reason=error.message)

@@ -1,0 +1,7 @@
+"""`python -m scar.cli` is `scar`."""
+
+from __future__ import annotations
+
+from scar.cli import main
+
+main()

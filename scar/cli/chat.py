@@ -1,0 +1,20 @@
+"""`scar chat`: the chat in a terminal."""
+
+from __future__ import annotations
+
+import click
+
+from scar.frontends import console
+from scar.log import configure
+from scar.settings import Settings
+
+
+@click.command()
+def chat() -> None:
+    """The chat in this terminal: /help, /docker_status, /docker_deploy, yes, ..."""
+    settings = Settings.load()
+    configure(settings)
+    console.chat(settings)
+
+
+COMMANDS = (chat,)

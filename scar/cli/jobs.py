@@ -1,0 +1,166 @@
+"""`scar status`, `logs`, `restart`, `deploy`, ...: one job over the API, with live progress."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from scar.access import Actor
+from scar.client import ApiClient, service_token
+from scar.commands import job_commands
+from scar.commands.command import Invocation, JobCommand, refusal
+from scar.document import Document
+from scar.errors import ScarError
+from scar.frontends.screen import Screen
+from scar.intake import awaiting
+from scar.jobs.record import Job, JobState, rfc3339
+from scar.jobs.signing import Signatures
+from scar.message import plan_hash
+from scar.projects import Project, ProjectsFile
+from scar.settings import Settings
+
+_MOST_LISTED = 20
+
+
+def connect(settings: Settings) -> ApiClient:
+    """The API, with `SCAR_API_TOKEN`, else with a token that the secret key makes."""
+    if settings.api_token is not None:
+        token = settings.api_token
+        return ApiClient(settings.api_url, lambda: token)
+    signatures = Signatures(settings.signing_key())
+    user = getpass.getuser()
+    actor = Actor("console", user, user)
+    return ApiClient(settings.api_url, lambda: service_token(signatures, actor, time.time()))
+
+
+def _job_command(command: JobCommand) -> click.Command:
+    @click.pass_context
+    def run(
+        context: click.Context, words: tuple[str, ...], as_json: bool, yes: bool = False
+    ) -> None:
+        client = connect(Settings.load())
+        context.exit(_Errand(client, command, as_json=as_json).run(words, yes=yes))
+
+    options: list[click.Parameter] = [
+        click.Argument(["words"], nargs=-1, metavar=command.usage),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print the job as JSON."),
+    ]
+    if command.asks:
+        options.append(click.Option(["--yes", "-y"], is_flag=True, help="Do not ask."))
+    return click.Command(
+        command.kind, callback=run, params=options, help=f"{command.summary.capitalize()}."
+    )
+
+
+class _Errand:
+    """One job, from asking for it to its end."""
+
+    def __init__(self, client: ApiClient, command: JobCommand, *, as_json: bool) -> None:
+        self._client = client
+        self._command = command
+        self._as_json = as_json
+        self._screen = Screen()
+
+    def run(self, words: tuple[str, ...], *, yes: bool) -> int:
+        """The exit code: 0 where it succeeded, 1 where it did not."""
+        begun = self._ask(words, yes=yes)
+        job = Job(request=begun.request, state=JobState.QUEUED)
+        while not job.state.ended:
+            job = self._watch(job)
+            if awaiting(job):
+                self._answer(job)
+        if self._as_json:
+            found = self._client.request("GET", f"/jobs/{job.id}")
+            click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return 0 if job.state is JobState.SUCCEEDED else 1
+
+    def _ask(self, words: tuple[str, ...], *, yes: bool) -> Job:
+        invocation = _parsed(self._command, words)
+        body: dict[str, Any] = {"kind": self._command.kind, "args": dict(invocation.args)}
+        if invocation.project.name:
+            body["project"] = invocation.project.name
+        if yes:
+            body["confirm"] = "yes"
+        return Job.from_json(self._client.request("POST", "/jobs", json=body))
+
+    def _watch(self, job: Job) -> Job:
+        """Shows the job until it has ended or asks."""
+        with self._screen:
+            for event in self._client.events(job.id, job.last_event):
+                job = job.after(event)
+                if awaiting(job):
+                    break
+                if not self._as_json:
+                    self._show(job)
+        return job
+
+    def _show(self, job: Job) -> None:
+        if job.state is JobState.AWAITING_CONFIRMATION:
+            document = Document.of("🔍 Looking at what would change...")
+            if job.error:
+                document = Document.of(f"⏳ {job.error.message}", f"💡 {job.error.hint}")
+        elif job.error and not job.steps and job.state in (JobState.CANCELLED, JobState.EXPIRED):
+            document = refusal(job.error)
+        else:
+            document = self._command.view(job)
+        if document.attachment:  # a terminal holds all of it
+            document = Document.of(document.blocks[0].text, document.attachment.text.rstrip("\n"))
+        self._screen.show(job.id, document)
+
+    def _answer(self, job: Job) -> None:
+        question = self._command.question(job)
+        click.echo(question.text, err=self._as_json)
+        click.echo("› ", nl=False, err=True)
+        answer = sys.stdin.readline().strip().lower()
+        body = {"answer": "yes" if answer == "yes" else "no", "shown": plan_hash(job)}
+        try:
+            self._client.request("POST", f"/jobs/{job.id}/confirm", json=body)
+        except ScarError as error:
+            if error.code != "conflict":
+                raise
+            click.echo(error.message, err=True)  # what became of the question is shown next
+
+
+class _AnyProject:
+    """Takes every project's name as it is: the API knows which there are."""
+
+    def get(self, name: str) -> Project:
+        """A project of which only the name is known."""
+        return Project(name, Path("/"), Path("/"), name)
+
+
+def _parsed(command: JobCommand, words: tuple[str, ...]) -> Invocation:
+    projects = _AnyProject()
+    default: Callable[[], Project] = lambda: projects.get("")  # noqa: E731
+    return command.parse(words, cast("ProjectsFile", projects), default)
+
+
+@click.command()
+@click.argument("project", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the jobs as JSON.")
+def jobs(project: str | None, as_json: bool) -> None:
+    """The latest jobs."""
+    query: dict[str, Any] = {"limit": _MOST_LISTED}
+    if project:
+        query["project"] = project
+    found = connect(Settings.load()).request("GET", "/jobs", params=query)["items"]
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for job in map(Job.from_json, found):
+        who = job.request.requested_by
+        about = f"{job.request.kind} {job.request.project or ''}"
+        at = job.to_json()["created_at"]
+        click.echo(
+            f"{job.id}  {at}  {job.state.value:<12}  {about:<32}  {who.name} ({who.frontend})"
+        )
+
+
+COMMANDS = (*map(_job_command, job_commands().values()), jobs)

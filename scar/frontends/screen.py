@@ -1,0 +1,79 @@
+"""Documents on a terminal: in place where it is one, as plain lines where it is a pipe."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from scar.document import Code, Document
+
+
+class Screen:
+    """Shows messages that change. Between `with screen:` and its end they change in place.
+
+    On a pipe, a message that changes is said again only as far as it is new.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._live: Live | None = None
+        self._live_messages: dict[str, Document] = {}
+        self._said: dict[str, list[str]] = {}
+
+    @property
+    def in_place(self) -> bool:
+        """Whether this is a terminal on which messages can change."""
+        return self._console.is_terminal
+
+    def __enter__(self) -> Screen:
+        if self.in_place:
+            self._live_messages.clear()
+            self._live = Live(console=self._console, auto_refresh=False)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def show(self, name: str, document: Document) -> None:
+        """Shows the message `name`, new or changed."""
+        if self._live is None:
+            self._say(name, document)
+            return
+        self._live_messages[name] = document
+        self._live.update(Group(*map(_text, self._live_messages.values())), refresh=True)
+        self._said[name] = document.text.split("\n")
+
+    def _say(self, name: str, document: Document) -> None:
+        lines = document.text.split("\n")
+        before = self._said.get(name, [])
+        self._said[name] = lines
+        new = [
+            line
+            for number, line in enumerate(lines)
+            if number >= len(before) or before[number] != line
+        ]
+        if new:
+            self._console.print(Text("\n".join(new)))
+
+    def line(self, text: str) -> None:
+        """Says one thing that never changes."""
+        self._console.print(Text(text))
+
+
+def _text(document: Document) -> Text:
+    text = Text()
+    for number, block in enumerate(document.blocks):
+        text.append("\n" if number else "")
+        text.append(block.text, style="dim" if isinstance(block, Code) else "")
+    return text

@@ -1,0 +1,124 @@
+"""A document as a Telegram message: HTML that nothing in it can break, within 4,096 units.
+
+Telegram counts the text that is left once the markup is read, in UTF-16 code units (Bot API,
+"sendMessage" and "MessageEntity").
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import groupby
+
+from scar.document import Attachment, Code, Document, Line
+
+LONGEST = 4096
+_HEAD = 1000
+_CUT = Line("✂️ The whole is in the file.")
+_EMPTY = "(nothing)"
+_WORD_JOINER = "\u2060"
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_MENTION = re.compile(r"@(?=\w)")
+
+_Piece = tuple[int, "Line | Code"]
+
+
+def units(text: str) -> int:
+    """The length of a text as Telegram counts it."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def to_html(document: Document) -> str:
+    """The document in Telegram's HTML: lines as they are, code in `<pre>`."""
+    parts = [
+        f"<pre>{html.escape(text, quote=False)}</pre>"
+        if isinstance(block, Code) and text.strip()
+        else html.escape(text, quote=False)
+        for block, text in ((block, _inert(block)) for block in document.blocks)
+    ]
+    text = "\n".join(parts)
+    return text if text.strip() else _EMPTY
+
+
+def to_plain(document: Document) -> str:
+    """What remains of `to_html` once the markup is read."""
+    text = "\n".join(_inert(block) for block in document.blocks)
+    return text if text.strip() else _EMPTY
+
+
+def fit(document: Document) -> Document:
+    """The document as one message holds it: its first and last lines, the whole in a file.
+
+    A document that fits is given back as it is.
+    """
+    if units(to_plain(document)) <= LONGEST:
+        return document
+    pieces = [
+        (number, replace(block, text=line))
+        for number, block in enumerate(document.blocks)
+        for line in block.text.split("\n")
+    ]
+    head = _take(pieces, _HEAD)
+    room = LONGEST - 2 - units(_inert(_CUT.text)) - _length(head)
+    tail = _take(reversed(pieces[len(head) :]), room)[::-1]
+    return replace(
+        document,
+        blocks=(*_joined(head), _CUT, *_joined(tail)),
+        attachment=_whole(document),
+    )
+
+
+def _whole(document: Document) -> Attachment:
+    if document.attachment is None:
+        return Attachment("scar.txt", _seemly(document.text) + "\n")
+    return replace(
+        document.attachment, text=f"{_seemly(document.text)}\n\n{document.attachment.text}"
+    )
+
+
+def _take(pieces: Iterable[_Piece], room: int) -> list[_Piece]:
+    """The first lines that `room` holds; where not even one does, the beginning of it."""
+    taken: list[_Piece] = []
+    for number, block in pieces:
+        needed = units(_inert(block)) + 1
+        if needed > room:
+            if not taken:
+                taken.append((number, replace(block, text=_beginning(block, room - 2) + "…")))
+            break
+        room -= needed
+        taken.append((number, block))
+    return taken
+
+
+def _beginning(block: Line | Code, room: int) -> str:
+    kept: list[str] = []
+    for character in block.text:
+        room -= units(_inert(replace(block, text=character + "a"))) - 1
+        if room < 0:
+            break
+        kept.append(character)
+    return "".join(kept)
+
+
+def _length(pieces: list[_Piece]) -> int:
+    return sum(units(_inert(block)) + 1 for _, block in pieces)
+
+
+def _joined(pieces: list[_Piece]) -> Iterable[Line | Code]:
+    """The lines put together again into the blocks that they came from."""
+    for _, group in groupby(pieces, key=lambda piece: piece[0]):
+        lines = [block for _, block in group]
+        yield replace(lines[0], text="\n".join(line.text for line in lines))
+
+
+def _inert(block: Line | Code | str) -> str:
+    """The text of a block with nothing in it that Telegram would act on or refuse."""
+    text = _seemly(block if isinstance(block, str) else block.text)
+    return text if isinstance(block, Code) else _MENTION.sub("@" + _WORD_JOINER, text)
+
+
+def _seemly(text: str) -> str:
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _CONTROLS.sub("\ufffd", whole)
