@@ -1,0 +1,70 @@
+"""What can go wrong with files, in the words a person reads."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from scar.errors import ScarError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def shown(path: str) -> str:
+    """A path that cannot break a message: undecodable bytes and control characters escaped."""
+    text = path.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)[
+        :300
+    ]
+
+
+def sync_failed(path: str, what: str, hint: str) -> ScarError:
+    """A file that cannot be deployed as it is."""
+    return ScarError("sync_failed", f"'{shown(path)}' {what}", hint)
+
+
+def unfit(path: str, what: str) -> ScarError:
+    """Something in the workspace that is never copied."""
+    return sync_failed(path, what, "Remove it, or add it to the project's `exclude`.")
+
+
+def changed_meanwhile(path: str) -> ScarError:
+    """A file that did not hold still."""
+    return sync_failed(
+        path, "changed while it was being deployed", "Let it settle, then deploy again."
+    )
+
+
+@contextmanager
+def file_errors(path: str) -> Iterator[None]:
+    """Turns what the system says about `path` into the error a person reads."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise disk_full(path) from error
+        reason = error.strerror or type(error).__name__
+        raise sync_failed(path, f"cannot be worked on: {reason}", _HINT) from error
+
+
+_HINT = "Check its owner and permissions and the mount it is on, then deploy again."
+
+
+def disk_full(path: str, *, need: int | None = None) -> ScarError:
+    """No room; `need` is in bytes."""
+    folder = path
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder) or "/"
+    room = os.statvfs(folder)
+    mount = folder
+    while not os.path.ismount(mount):
+        mount = os.path.dirname(mount)
+    have = room.f_bavail * room.f_frsize
+    wanted = f"needs {need / 1e6:.1f} MB, " if need else ""
+    return ScarError(
+        "disk_full",
+        f"No room on {mount}: {wanted}{have / 1e6:.1f} MB and {room.f_favail} files are free",
+        f"Free some room on {mount}, then deploy again.",
+    )
