@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from fcntl import ioctl
+from socket import IPPROTO_TCP, MSG_DONTWAIT, SHUT_RDWR, TCP_USER_TIMEOUT, socket
+from struct import unpack
+from termios import TIOCOUTQ
 from typing import Any
 
 import structlog
@@ -14,12 +18,13 @@ from scar.api.context import ApiContext, context
 from scar.api.resource import Resource, answer
 from scar.api.schemas import EventsPage, EventsQuery
 from scar.errors import ScarError
-from scar.jobs.record import Job
+from scar.jobs.record import Event, Job
 from scar.jobs.stream import ends
 
 STREAM = "text/event-stream"
 _QUIET = 5.0
-_STALLED = 30.0
+_STALLED_MS = 30_000
+_ROOM = 4096
 _log = structlog.get_logger(__name__)
 
 resource = Resource("events", __name__, description="The history of a job, as it is written")
@@ -40,7 +45,9 @@ class JobStream:
         self._shared = shared
         self._gone = gone
         self._open = True
-        self._lines = self._follow(id, after)
+        self._last = after
+        self._socket = _chunked_socket()
+        self._lines = self._follow(id)
 
     def __iter__(self) -> Iterator[bytes]:
         return self._lines
@@ -54,31 +61,61 @@ class JobStream:
             if self._gone:
                 self._gone()
 
-    def _follow(self, id: str, after: int) -> Generator[bytes, None, None]:
+    def _follow(self, id: str) -> Generator[bytes, None, None]:
         events = self._shared.events
+        send = self._send if self._socket else None
         # The first bytes are sent at once, so that the client has its headers.
         yield b"retry: 1000\n\n"
-        last = after
         while not events.closed.is_set():
             try:
-                for event in events.follow(id, last, idle=_QUIET):
+                for event in events.follow(id, self._last, idle=_QUIET, send=send):
                     if event is not None:
-                        last = event.id
+                        self._last = event.id
                         yield event.sse
-                        if ends(event):
-                            return
-                    elif self._nothing_follows(id, last):
+                    elif self._nothing_follows(id):
                         return
                     else:
                         yield b": still here\n\n"
+                return
             except ScarError as error:
                 _log.warning("stream waits for Redis", job=id, reason=error.message)
                 yield b": waiting for Redis\n\n"
                 events.closed.wait(1.0)
 
-    def _nothing_follows(self, id: str, last: int) -> bool:
+    def _send(self, event: Event) -> bool:
+        """Writes an event to the socket as gunicorn would, from the thread that read it.
+
+        Called while the thread of this stream waits. Only what fits into the socket's buffer for
+        certain is sent; where it yet did not, the client is cut off and resumes where it was.
+        """
+        assert self._socket is not None
+        frame = b"%x\r\n%b\r\n" % (len(event.sse), event.sse)
+        try:
+            if _unsent(self._socket) + len(frame) > _ROOM:
+                return False
+            if self._socket.send(frame, MSG_DONTWAIT) < len(frame):
+                self._socket.shutdown(SHUT_RDWR)
+        except OSError:
+            return False  # the stream's own thread will find out
+        self._last = event.id
+        return True
+
+    def _nothing_follows(self, id: str) -> bool:
         job = self._shared.wiring.ledger.get(id)
-        return job is None or (job.state.ended and job.last_event <= last)
+        return job is None or (job.state.ended and job.last_event <= self._last)
+
+
+def _chunked_socket() -> socket | None:
+    """The socket of this request, where gunicorn writes chunks to it and nothing encrypts them."""
+    found = request.environ.get("gunicorn.socket")
+    chunked = request.environ.get("SERVER_PROTOCOL") == "HTTP/1.1"
+    return found if type(found) is socket and chunked else None
+
+
+def _unsent(connection: socket) -> int:
+    """How many bytes the kernel holds that the other side has not acknowledged."""
+    (count,) = unpack("i", ioctl(connection.fileno(), TIOCOUTQ, bytes(4)))
+    return int(count)
 
 
 def stream(job: Job, after: int = 0, gone: Callable[[], None] | None = None) -> Response:
@@ -86,12 +123,14 @@ def stream(job: Job, after: int = 0, gone: Callable[[], None] | None = None) -> 
     body = JobStream(context(), job.id, after, gone)
     connection = request.environ.get("gunicorn.socket")
     if connection is not None:
-        connection.settimeout(_STALLED)  # a client that reads no more holds no thread for ever
+        # A client that reads no more holds no thread for ever.
+        connection.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, _STALLED_MS)
     return _streamed(body)
 
 
 def _streamed(body: JobStream | bytes) -> Response:
-    found = Response(body, content_type=f"{STREAM}; charset=utf-8")
+    # Passed through as it is: each layer between an event and its socket costs every watcher.
+    found = Response(body, content_type=f"{STREAM}; charset=utf-8", direct_passthrough=True)
     found.headers["Cache-Control"] = "no-store"
     found.headers["X-Accel-Buffering"] = "no"
     return found

@@ -1,7 +1,8 @@
 """Reading a job's events as they are written.
 
 One thread per process reads all the streams that anybody watches, with one blocking XREAD, and
-hands each event to its watchers: fifty watchers cost one read.
+hands each event to its watchers: fifty watchers cost one read. A watcher can give it a way to send
+an event at once, so that fifty watchers do not cost fifty changes of thread either.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from redis import Redis
@@ -24,12 +25,44 @@ _BLOCK_MS = 1000
 _PAGE = 1000
 
 
-class Watch:
-    """One watcher's queue of events of one job."""
+Send = Callable[[Event], bool]
+"""Sends an event without waiting; False where it could not and has not."""
 
-    def __init__(self, id: str) -> None:
+
+class Watch:
+    """One watcher of one job, who has had its events up to `last`.
+
+    `busy` is held by the watcher except while it waits on `queue`. The reader takes it to send an
+    event itself, which it does only where that event is the next one.
+    """
+
+    def __init__(self, id: str, last: int, send: Send | None) -> None:
         self.id = id
+        self.last = last
         self.queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self.busy = threading.Lock()
+        self.busy.acquire()
+        self._send = send
+
+    def hand(self, event: Event) -> None:
+        """Called by the reader: sends the event, or leaves it to the watcher."""
+        if self._send and self.busy.acquire(blocking=False):
+            try:
+                if event.id == self.last + 1 and self._send(event):
+                    self.last = event.id
+                    if not ends(event):
+                        return
+            finally:
+                self.busy.release()
+        self.queue.put(event)
+
+    def wait(self, seconds: float) -> Event | None:
+        """What the reader left; raises `queue.Empty`."""
+        self.busy.release()
+        try:
+            return self.queue.get(timeout=seconds)
+        finally:
+            self.busy.acquire()
 
 
 class EventStream:
@@ -56,57 +89,65 @@ class EventStream:
         self._tell_all_to_look()
 
     def follow(
-        self, id: str, after: int = 0, *, idle: float = 15.0, seconds: float | None = None
+        self,
+        id: str,
+        after: int = 0,
+        *,
+        idle: float = 15.0,
+        seconds: float | None = None,
+        send: Send | None = None,
     ) -> Iterator[Event | None]:
         """The events of a job that follow `after`, until the job has ended.
 
         Yields None when nothing happened for `idle` seconds; ends early after `seconds`, where
-        they are given, or when the stream is closed.
+        they are given, or when the stream is closed. What `send` has sent, from another thread and
+        in its place between the others, is not given.
         """
         until = None if seconds is None else time.monotonic() + seconds
-        watch = self._subscribe(id)
+        watch = self._subscribe(Watch(id, after, send))
         try:
-            last = after
             while True:
-                found = self._ledger.events(id, last, count=_PAGE)
+                found = self._ledger.events(id, watch.last, count=_PAGE)
                 for event in found:
-                    last = event.id
+                    watch.last = event.id
                     yield event
                     if ends(event):
                         return
                 if len(found) < _PAGE:
                     break
-            yield from self._live(watch, last, idle, until)
+            yield from self._live(watch, idle, until)
         finally:
             self._unsubscribe(watch)
 
-    def _live(
-        self, watch: Watch, last: int, idle: float, until: float | None
-    ) -> Iterator[Event | None]:
+    def _live(self, watch: Watch, idle: float, until: float | None) -> Iterator[Event | None]:
         while not self.closed.is_set():
             left = idle if until is None else min(idle, until - time.monotonic())
             if left <= 0:
                 return
             try:
-                event = watch.queue.get(timeout=left)
+                event = watch.wait(left)
             except queue.Empty:
                 yield None
                 continue
             if event is None:  # the reader lost Redis for a while: look for what was missed
-                missed = self._ledger.events(watch.id, last)
-            elif event.id == last + 1:
+                missed = self._ledger.events(watch.id, watch.last)
+            elif event.id == watch.last + 1:
                 missed = [event]
+            elif event.id > watch.last:
+                missed = self._ledger.events(watch.id, watch.last)
+            elif ends(event):
+                return
             else:
-                missed = self._ledger.events(watch.id, last) if event.id > last else []
+                continue
             for found in missed:
-                last = found.id
+                watch.last = found.id
                 yield found
                 if ends(found):
                     return
 
-    def _subscribe(self, id: str) -> Watch:
-        """Registers a watcher: what is written from now on reaches its queue."""
-        watch = Watch(id)
+    def _subscribe(self, watch: Watch) -> Watch:
+        """Registers a watcher: what is written from now on is handed to it."""
+        id = watch.id
         with self._lock:
             self._watches.setdefault(id, set()).add(watch)
             known = id in self._cursors
@@ -170,7 +211,7 @@ class EventStream:
                 self._cursors[id] = events[-1].id
         for watch in watches:
             for event in events:
-                watch.queue.put(event)
+                watch.hand(event)
 
     def _tell_all_to_look(self) -> None:
         with self._lock:
