@@ -19,10 +19,8 @@ from scar.commands.command import Invocation, JobCommand, refusal
 from scar.document import Document
 from scar.errors import ScarError
 from scar.frontends.screen import Screen
-from scar.intake import awaiting
 from scar.jobs.record import Job, JobState, rfc3339
 from scar.jobs.signing import Signatures
-from scar.message import plan_hash
 from scar.projects import Project, ProjectsFile
 from scar.settings import Settings
 
@@ -74,7 +72,7 @@ class _Errand:
         job = Job(request=begun.request, state=JobState.QUEUED)
         while not job.state.ended:
             job = self._watch(job)
-            if awaiting(job):
+            if _asks(job):
                 self._answer(job)
         if self._as_json:
             found = self._client.request("GET", f"/jobs/{job.id}")
@@ -95,7 +93,7 @@ class _Errand:
         with self._screen:
             for event in self._client.events(job.id, job.last_event):
                 job = job.after(event)
-                if awaiting(job):
+                if _asks(job):
                     break
                 if not self._as_json:
                     self._show(job)
@@ -119,13 +117,20 @@ class _Errand:
         click.echo(question.text, err=self._as_json)
         click.echo("› ", nl=False, err=True)
         answer = sys.stdin.readline().strip().lower()
-        body = {"answer": "yes" if answer == "yes" else "no", "shown": plan_hash(job)}
+        body = {
+            "answer": "yes" if answer == "yes" else "no",
+            "shown": str((job.plan or {})["hash"]),
+        }
         try:
             self._client.request("POST", f"/jobs/{job.id}/confirm", json=body)
         except ScarError as error:
             if error.code != "conflict":
                 raise
             click.echo(error.message, err=True)  # what became of the question is shown next
+
+
+def _asks(job: Job) -> bool:
+    return job.state is JobState.AWAITING_CONFIRMATION and job.plan is not None
 
 
 class _AnyProject:
@@ -157,10 +162,9 @@ def jobs(project: str | None, as_json: bool) -> None:
     for job in map(Job.from_json, found):
         who = job.request.requested_by
         about = f"{job.request.kind} {job.request.project or ''}"
-        at = job.to_json()["created_at"]
-        click.echo(
-            f"{job.id}  {at}  {job.state.value:<12}  {about:<32}  {who.name} ({who.frontend})"
-        )
+        at = rfc3339(job.request.created_at)
+        by = f"{who.name} ({who.frontend})"
+        click.echo(f"{job.id}  {at}  {job.state.value:<12}  {about:<32}  {by}")
 
 
 COMMANDS = (*map(_job_command, job_commands().values()), jobs)

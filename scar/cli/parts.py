@@ -10,6 +10,8 @@ import click
 from scar.log import configure
 from scar.settings import Settings
 
+_ROOT_WARNING = "You're running the worker with superuser privileges"
+
 
 @click.command()
 def api() -> None:
@@ -36,10 +38,11 @@ def worker() -> None:
     """What does the jobs of this host: the only part that needs the Docker socket."""
     settings = Settings.load()
     settings.signing_key()
-    # The worker is Celery's own program; this one becomes it.
+    # The worker is Celery's own program; this one becomes it. That it runs as root, where it
+    # does, is no news to whoever gave it the Docker socket.
     arguments = [
-        *(sys.executable, "-m", "celery", "-A", "workers", "worker"),
-        *("-Q", f"host.{settings.host}", "--loglevel", "INFO"),
+        *(sys.executable, "-W", f"ignore:{_ROOT_WARNING}", "-m", "celery", "--quiet"),
+        *("-A", "workers", "worker", "-Q", f"host.{settings.host}", "--loglevel", "INFO"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
     os.execv(arguments[0], arguments)

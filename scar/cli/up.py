@@ -49,17 +49,16 @@ class Supervisor:
         """Starts a part, and starts it again whenever it ends."""
         self._keepers[part.name] = asyncio.create_task(self._keep(part))
 
-    async def stop_all(self) -> None:
-        """Ends all parts; the one that was started first, on which the others rest, last."""
-        first, *others = self._keepers or [""]
-        await self._stop(others)
-        await self._stop([first])
+    async def stop(self) -> None:
+        """Ends all parts; the first, on which the others rest, after them."""
+        for keeper in self._keepers.values():
+            keeper.cancel()
+        names = list(self._keepers)
+        await self._end(names[1:])
+        await self._end(names[:1])
 
-    async def _stop(self, names: list[str]) -> None:
-        """Asked first, killed where that takes too long."""
-        for name in names:
-            if name in self._keepers:
-                self._keepers[name].cancel()
+    async def _end(self, names: list[str]) -> None:
+        """Asks, and kills where that takes too long."""
         processes = [self._processes[name] for name in names if name in self._processes]
         for process in processes:
             _signal(process, signal.SIGTERM)
@@ -133,7 +132,7 @@ async def _up(settings: Settings) -> None:
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     working.cancel()
-    await supervisor.stop_all()
+    await supervisor.stop()
     with contextlib.suppress(asyncio.CancelledError):
         await working
 

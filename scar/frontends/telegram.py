@@ -25,6 +25,7 @@ from scar.conversation import Conversation
 from scar.errors import ScarError
 from scar.front_end import Heard, Place
 from scar.frontends.telegram_chat import TelegramChat, wait_of
+from scar.frontends.telegram_text import beginning
 from scar.jobs.connection import redis_errors
 from scar.settings import Settings, SettingsError
 from scar.wiring import Wiring, wire
@@ -97,7 +98,7 @@ class TelegramBot:
         done, _ = await asyncio.wait({hearing}, timeout=_SPINNER_SECONDS)
         said = hearing.result() if done else None
         try:
-            await query.answer(text=said[:_LONGEST_TOAST] if said else None)
+            await query.answer(text=beginning(said, _LONGEST_TOAST) if said else None)
         except TelegramError as error:  # too old to be answered, or Telegram is away
             _log.info("tap not answered", reason=str(error))
         await hearing

@@ -30,6 +30,11 @@ def units(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
+def beginning(text: str, room: int) -> str:
+    """As much of a plain text as `room` units hold."""
+    return _seemly(text).encode("utf-16-le")[: 2 * room].decode("utf-16-le", "ignore")
+
+
 def to_html(document: Document) -> str:
     """The document in Telegram's HTML: lines as they are, code in `<pre>`."""
     parts = [

@@ -1,0 +1,98 @@
+"""Documents as Telegram messages: whatever is in them, the markup holds and nothing is lost."""
+
+from __future__ import annotations
+
+import re
+
+from botapi.entities import read_html, units
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from scar.document import Attachment, Button, Code, Document, Line
+from scar.frontends.telegram_text import LONGEST, fit, to_html, to_plain
+
+_HOSTILE = [
+    "<b>bold</b>",
+    "</pre><b>",
+    "&lt;script&gt; & &amp; &#60;",
+    "_*[]()~`>#+-=|{}.!\\",
+    "@somebody and mail@example.org",
+    "\x1b[31mred\x1b[0m\x00\x07",
+    "\ud800 half a pair",
+    "👩‍👩‍👧 🇩🇪 𝔘𝔫𝔦",
+    "\u202eright to left",
+    "```\ncode\n```",
+    "/docker_deploy",
+    "",
+    "\n",
+]
+_text = st.one_of(st.text(max_size=300), st.sampled_from(_HOSTILE))
+_long = st.one_of(
+    st.text(alphabet="ab <&@\n𝔘", min_size=3000, max_size=9000),
+    st.builds(lambda text, times: text * times, _text, st.integers(0, 400)),
+)
+_blocks = st.one_of(st.builds(Line, _text), st.builds(Code, _text))
+_long_blocks = st.one_of(st.builds(Line, _long), st.builds(Code, _long))
+documents = st.builds(
+    Document,
+    st.lists(st.one_of(_blocks, _long_blocks), max_size=6).map(tuple),
+    st.just((Button("Yes", "yes"),)),
+    st.one_of(st.none(), st.builds(Attachment, st.just("x.log"), _text)),
+)
+
+
+def _bare(text: str) -> str:
+    """What a person reads of a text: without what Telegram does not show or changes."""
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return re.sub(r"[\x00-\x1f\x7f\ufffd\u2060]", "", whole)
+
+
+@given(documents)
+@example(Document.of("x" * 4096))
+@example(Document.of("x" * 4097))
+@example(Document((Code("𝔘" * 2048),)))
+@example(Document((Code("𝔘" * 2049),)))
+@example(Document((Code("@" * 100_000),)))
+@example(Document.of("@" * 100_000))
+@example(Document(()))
+def test_it_can_always_be_sent(document: Document) -> None:
+    fitted = fit(document)
+    text, entities = read_html(to_html(fitted))
+    assert text.strip()
+    assert units(text) <= LONGEST
+    assert units(to_plain(fitted)) <= LONGEST
+    assert not [found for found in entities if found["type"] not in ("pre", "bot_command")]
+    assert fitted.buttons == document.buttons
+
+
+@given(documents)
+def test_nothing_is_cut_silently(document: Document) -> None:
+    fitted = fit(document)
+    if fitted == document:
+        shown, _ = read_html(to_html(document))
+        assert _bare(shown) == (_bare(document.text).strip() or "(nothing)")
+        return
+    assert fitted.attachment is not None
+    assert _bare(fitted.attachment.text).startswith(_bare(document.text))
+    assert "The whole is in the file" in fitted.text
+    if document.attachment:
+        assert fitted.attachment.name == document.attachment.name
+        assert fitted.attachment.text.endswith(document.attachment.text)
+
+
+def test_a_long_document_keeps_its_first_and_its_last_lines() -> None:
+    lines = [f"line {number}" for number in range(2000)]
+    document = Document((Line("heading"), Code("\n".join(lines)), Line("the end")))
+    fitted = fit(document)
+    assert fitted.blocks[0] == Line("heading")
+    assert fitted.blocks[-1] == Line("the end")
+    assert "line 1999" in fitted.text
+    assert "line 0\n" in fitted.text
+    assert units(to_plain(fitted)) > 3500, "the room is used"
+
+
+def test_code_is_code_and_everything_else_is_not() -> None:
+    document = Document((Line("a <b>"), Code("x < y"), Line("Type `yes` to confirm")))
+    text, entities = read_html(to_html(document))
+    assert text == "a <b>\nx < y\nType `yes` to confirm"
+    assert entities == [{"type": "pre", "offset": 6, "length": 5}]

@@ -1,0 +1,83 @@
+"""The commands that do one job over the API: what they print, how they end."""
+
+from __future__ import annotations
+
+import json
+
+from .conftest import VIEWER
+from .home import Home, free_port
+
+
+def test_status_is_printed_as_it_comes(running: Home) -> None:
+    done = running.scar("status", "shop")
+    assert done.returncode == 0, done.stderr
+    assert "📊 Shop - Production Status" in done.stdout
+    assert "Workspace: " in done.stdout
+
+
+def test_json_prints_the_job_and_nothing_else(running: Home) -> None:
+    done = running.scar("status", "--json")
+    assert done.returncode == 0, done.stderr
+    job = json.loads(done.stdout)
+    assert (job["kind"], job["project"], job["state"]) == ("status", "shop", "succeeded")
+    assert job["result"]["containers"][0]["name"] == "scar-test-no-such-container"
+
+
+def test_a_failed_job_is_1(running: Home) -> None:
+    done = running.scar("logs", "shop", "5")
+    assert done.returncode == 1
+    assert "Container 'scar-test-no-such-container' not found" in done.stdout
+
+
+def test_usage_is_2(running: Home) -> None:
+    for words in (
+        ("logs", "0"),
+        ("logs", "-5"),
+        ("logs", "shop", "5", "6"),
+        ("status", "--nonsense"),
+        ("status", "two", "projects"),
+        ("shopp",),
+    ):
+        done = running.scar(*words)
+        assert done.returncode == 2, (words, done.stderr)
+        assert "Traceback" not in done.stderr
+    unknown = running.scar("status", "shp")
+    assert unknown.returncode == 2
+    assert "Project 'shp' not found in configuration" in unknown.stderr
+    assert "Did you mean 'shop'?" in unknown.stderr
+
+
+def test_an_api_that_is_not_there_is_3(running: Home) -> None:
+    done = running.scar("status", SCAR_API_URL=f"http://127.0.0.1:{free_port()}")
+    assert done.returncode == 3
+    assert "cannot be reached" in done.stderr
+
+
+def test_refused_is_4(running: Home) -> None:
+    viewer = running.scar("restart", "--yes", SCAR_API_TOKEN=VIEWER)
+    assert viewer.returncode == 4
+    assert "This needs the role operator" in viewer.stderr
+    stranger = running.scar("status", SCAR_API_TOKEN="nobody-knows-this")
+    assert stranger.returncode == 4
+
+
+def test_a_question_that_is_not_answered_with_yes_does_nothing(running: Home) -> None:
+    for said in ("no\n", "y\n", "yes please\n", ""):
+        done = running.scar("deploy", said=said)
+        assert done.returncode == 1, done.stdout
+        if "Type `yes` to deploy" in done.stdout:
+            assert "Cancelled by" in done.stdout
+
+
+def test_chat_on_a_pipe(running: Home) -> None:
+    done = running.scar("chat", said="/docker_status\n/help\nhello there\n/docker_statu\n")
+    assert done.returncode == 0, done.stderr
+    assert "📊 Shop - Production Status" in done.stdout
+    assert "/docker_deploy [project] - deploy the workspace" in done.stdout
+    assert "Did you mean '/docker_status'?" in done.stdout
+    assert done.stdout.index("Production Status") < done.stdout.index("What you may do here")
+
+
+def test_chat_without_an_api_is_3(running: Home) -> None:
+    done = running.scar("chat", SCAR_API_URL=f"http://127.0.0.1:{free_port()}")
+    assert done.returncode == 3
