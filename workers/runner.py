@@ -24,7 +24,7 @@ from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.kinds import kinds
 from workers.report import JobLost, Report
-from workers.work import Fact, Operation, Outcome, Task
+from workers.work import Fact, Operation, Outcome, PlanChanged, Task
 
 _log = structlog.get_logger(__name__)
 
@@ -123,14 +123,12 @@ class Runner:
         if known is not None:
             report.finish(known.state, result=known.result, error=known.error)
             return
-        if task.attempt == 1 and shown is not None:
-            plan = work.plan(task)
-            if plan["hash"] != shown:
-                report.planned({**plan, "changed": True})
-                return
         task.begun_at = self.done.begin(id)
         try:
-            outcome = work.run(task)
+            outcome = work.run(task, shown)
+        except PlanChanged as changed:
+            report.planned({**changed.plan, "changed": True})
+            return
         except ScarError as error:
             outcome = Outcome(_state_of(error), None, error)
         self.done.end(id, outcome)

@@ -180,5 +180,15 @@ class Operation(ABC):
         confirmation counts only while planning again gives the same one. Changes nothing."""
 
     @abstractmethod
-    def run(self, task: Task) -> Outcome:
-        """Does it. An attempt above the first finds what an earlier one left, and settles it."""
+    def run(self, task: Task, confirmed: str | None) -> Outcome:
+        """Does it. `confirmed` is the hash of the plan that a person saw: where planning gives
+        another one now, nothing is done and `PlanChanged` is raised. An attempt above the first
+        finds what an earlier one left, and settles it."""
+
+
+class PlanChanged(Exception):
+    """The world is not what it was when the question was asked; `plan` is the new plan."""
+
+    def __init__(self, plan: Mapping[str, Any]) -> None:
+        super().__init__("the plan has changed")
+        self.plan = plan

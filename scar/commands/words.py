@@ -17,7 +17,7 @@ def uptime(seconds: float) -> str:
 
 def title(name: str) -> str:
     """`project-orchestrator` as `Project-Orchestrator`."""
-    return name.title()
+    return "-".join(part[:1].upper() + part[1:] for part in name.split("-"))
 
 
 def counted(number: int, noun: str) -> str:

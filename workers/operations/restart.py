@@ -16,7 +16,7 @@ from workers.engine.logs import Logs
 from workers.engine.restart import restart, restart_order
 from workers.managed import managed
 from workers.project_lock import project_lock
-from workers.work import Operation, Outcome, Task
+from workers.work import Operation, Outcome, PlanChanged, Task
 
 _SETTLED_SECONDS = 3.0
 
@@ -28,7 +28,9 @@ class Restart(Operation):
 
     def plan(self, task: Task) -> dict[str, Any]:
         """The containers in order; `protected` ones are named and left alone."""
-        containers = _to_restart(task)
+        return self._shown(task, _to_restart(task))
+
+    def _shown(self, task: Task, containers: list[Container]) -> dict[str, Any]:
         identity = json.dumps([(c.name, c.id) for c in containers])
         return {
             "containers": [c.name for c in containers],
@@ -37,9 +39,12 @@ class Restart(Operation):
             "hash": hashlib.sha256(identity.encode()).hexdigest(),
         }
 
-    def run(self, task: Task) -> Outcome:
+    def run(self, task: Task, confirmed: str | None) -> Outcome:
         """Restarts what was not restarted by an earlier attempt of the same job."""
         containers = _to_restart(task)
+        plan = self._shown(task, containers)
+        if confirmed is not None and plan["hash"] != confirmed:
+            raise PlanChanged(plan)
         names = task.project.containers
         with (
             project_lock(task.folder, task.check),

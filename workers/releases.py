@@ -1,0 +1,90 @@
+"""What each successful deploy put into production, kept for history, comparison and rollback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workers.files.manifest import Entry, dump, load_present
+from workers.files.undo import write_synced
+
+
+@dataclass(frozen=True)
+class ReleasedService:
+    """What a service ran in a release: the image by name and id, its build inputs' digest."""
+
+    image: str
+    image_id: str | None
+    build: str | None
+    config_hash: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release. `id` is the job's, so releases sort by time; times are milliseconds since the
+    epoch, `seconds` and `downtime` are seconds. `environment` is the digest of production's `.env`.
+    """
+
+    id: str
+    at: int
+    by: str
+    commit: str | None
+    dirty: bool
+    seconds: float
+    downtime: float | None
+    environment: str
+    services: Mapping[str, ReleasedService]
+    files: Mapping[str, Entry] = field(repr=False)
+
+    def summary(self) -> dict[str, Any]:
+        """The release as history shows it."""
+        found = asdict(self)
+        found["files"] = len(self.files)
+        found["services"] = sorted(self.services)
+        del found["environment"]
+        return found
+
+
+class Releases:
+    """The releases of one project, one file each, in its state folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "releases"
+
+    def ids(self) -> list[str]:
+        """Oldest first."""
+        if not self._folder.exists():
+            return []
+        return sorted(path.stem for path in self._folder.glob("*.json"))
+
+    def latest(self) -> Release | None:
+        """What production was last brought to."""
+        ids = self.ids()
+        return self.get(ids[-1]) if ids else None
+
+    def get(self, id: str) -> Release:
+        """The release of that id."""
+        found = json.loads((self._folder / f"{id}.json").read_text())
+        files = load_present(found.pop("files"))
+        services = {name: ReleasedService(**s) for name, s in found.pop("services").items()}
+        return Release(**found, services=services, files=files)
+
+    def save(self, release: Release) -> None:
+        """Records a release, whole and synced: from here on it counts."""
+        found = {name: getattr(release, name) for name in _PLAIN}
+        found["services"] = {name: asdict(s) for name, s in release.services.items()}
+        found["files"] = dump(release.files)
+        write_synced(self._folder / f"{release.id}.json", json.dumps(found))
+
+    def drop_beyond(self, keep: int) -> list[str]:
+        """Forgets all but the newest `keep`; the ids that went."""
+        gone = self.ids()[:-keep]
+        for id in gone:
+            (self._folder / f"{id}.json").unlink(missing_ok=True)
+        return gone
+
+
+_PLAIN = ("id", "at", "by", "commit", "dirty", "seconds", "downtime", "environment")
