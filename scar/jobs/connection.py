@@ -13,10 +13,12 @@ from redis.retry import Retry
 from scar.errors import ScarError
 
 
-def connect(url: str, *, timeout: float = 5.0) -> Redis:
-    """A client whose calls end within some `timeout` seconds, whatever Redis does.
+def connect(url: str, *, timeout: float = 2.0) -> Redis:
+    """A client whose calls end within some four times `timeout` seconds, whatever Redis does.
 
-    Every write of SCAR is a script that may run twice, so calls are retried.
+    Every write of SCAR is a script that may run twice, so calls are retried: once, since redis-py
+    tries each connection as often again (with two retries a Redis that hangs held a call for ten
+    times its timeout).
     """
     return Redis.from_url(
         url,
@@ -25,7 +27,7 @@ def connect(url: str, *, timeout: float = 5.0) -> Redis:
         socket_timeout=timeout,
         socket_connect_timeout=2.0,
         health_check_interval=15,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 2),
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 1),
     )
 
 

@@ -1,0 +1,211 @@
+"""`/projects`, what their commands answer, and `/hosts`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from conftest import ActingWorker, Caller, bearer, until
+
+from scar.api.app import create_app
+from scar.commands.command import JobCommand
+from scar.document import Document
+from scar.intake import Intake
+from scar.jobs.record import Job
+from scar.settings import Settings
+from scar.wiring import Wiring, wire
+
+Call = Callable[[str | None], Caller]
+
+
+@pytest.fixture
+def at_work(worker: ActingWorker, wiring: Wiring) -> Iterator[Callable[[Callable[[str], None]], None]]:
+    """Does each job as soon as it is asked for."""
+    stopped = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def start(do: Callable[[str], None]) -> None:
+        def work() -> None:
+            done: set[str] = set()
+            while not stopped.is_set():
+                for job in list(wiring.ledger.recent()):
+                    if job.id not in done and job.state == "queued":
+                        done.add(job.id)
+                        do(job.id)
+                stopped.wait(0.01)
+
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+
+    yield start
+    stopped.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_projects_as_in_force(call: Call) -> None:
+    page = call("phone")("GET", "/api/v1/projects").json
+    assert [item["name"] for item in page["items"]] == ["shop", "blog"]
+    assert (page["next"], page["problem"]) == (None, None)
+    shop = call("phone")("GET", "/api/v1/projects/shop").json
+    assert shop == {**page["items"][0], "problem": None}
+    assert shop["compose_project"] == "shop"
+    assert shop["primary_container"] == "shop-web"
+
+
+def test_a_broken_file_leaves_the_last_good_one_in_force(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "projects.json"
+    file.write_text(Path(env["SCAR_PROJECTS_FILE"]).read_text())
+    own = wire(Settings.load({**env, "SCAR_PROJECTS_FILE": str(file)}, dotenv=None))
+    caller = Caller(create_app(own).test_client(), bearer("root")["Authorization"].split()[1])
+    assert caller("GET", "/api/v1/projects").json["problem"] is None
+    file.write_text('{"shop": {')
+    page = caller("GET", "/api/v1/projects").json
+    assert [item["name"] for item in page["items"]] == ["shop", "blog"]
+    assert page["problem"]["code"] == "project_invalid"
+    assert "line 1" in page["problem"]["message"]
+    assert caller("GET", "/api/v1/projects/shop").json["problem"] == page["problem"]
+
+
+def test_an_answer_is_the_result_of_its_job(
+    call: Call, worker: ActingWorker, at_work: Callable[[Any], None]
+) -> None:
+    at_work(lambda id: worker.claim(id).succeed({"project": "shop", "containers": []}))
+    answer = call("phone")("GET", "/api/v1/projects/shop/status")
+    assert answer.status_code == 200
+    assert answer.json == {"project": "shop", "containers": []}
+    job = call("phone")("GET", answer.headers["Location"]).json
+    assert (job["kind"], job["state"], job["requested_by"]["id"]) == ("status", "succeeded", "phone")
+
+
+def test_arguments_of_logs_reach_the_job(
+    call: Call, worker: ActingWorker, at_work: Callable[[Any], None]
+) -> None:
+    at_work(lambda id: worker.claim(id).succeed({"lines": []}))
+    query = {"lines": "7", "container": "shop-db"}
+    answer = call("phone")("GET", "/api/v1/projects/shop/logs", query_string=query)
+    assert answer.status_code == 200
+    job = call("phone")("GET", answer.headers["Location"]).json
+    assert job["args"] == {"lines": 7, "container": "shop-db"}
+
+
+def test_a_failure_is_the_error_of_its_job(
+    call: Call, worker: ActingWorker, at_work: Callable[[Any], None]
+) -> None:
+    at_work(lambda id: worker.claim(id).fail("container_not_found", "Container 'x' not found", "?"))
+    answer = call("phone")("GET", "/api/v1/projects/shop/logs", query_string={"container": "x"})
+    assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
+    assert (answer.json["code"], answer.json["detail"]) == (
+        "container_not_found",
+        "Container 'x' not found",
+    )
+    assert answer.json["job"]["state"] == "failed"
+
+
+def test_what_takes_longer_than_the_wait_is_202_with_the_job(
+    call: Call, worker: ActingWorker
+) -> None:
+    began = time.monotonic()
+    answer = call("phone")("GET", "/api/v1/projects/shop/status")
+    assert 1.9 < time.monotonic() - began < 6
+    assert (answer.status_code, answer.json["state"]) == (202, "queued")
+    assert answer.headers["Location"].endswith(answer.json["id"])
+
+
+def test_a_host_without_a_worker_is_said_at_once(call: Call) -> None:
+    began = time.monotonic()
+    answer = call("phone")("GET", "/api/v1/projects/blog/status")
+    assert time.monotonic() - began < 1
+    assert (answer.status_code, answer.json["error"]["code"]) == (202, "host_unavailable")
+
+
+class _Releases(JobCommand):
+    word, kind, summary = "docker_history", "history", ""
+
+    def view(self, job: Job) -> Document:
+        raise NotImplementedError
+
+
+class _Follow(_Releases):
+    word, kind = "docker_follow", "follow"
+
+    def arguments(self, raw: Any) -> dict[str, Any]:
+        return dict(raw)
+
+
+class _KnowsMore:
+    """The wiring with two kinds more, whose commands do not matter here."""
+
+    more: ClassVar[dict[str, JobCommand]] = {"history": _Releases(), "follow": _Follow()}
+
+    @classmethod
+    def of(cls, wiring: Wiring) -> Wiring:
+        intake: Intake = replace(wiring.intake, commands={**wiring.intake.commands, **cls.more})
+        return replace(wiring, intake=intake)
+
+
+def test_releases_have_the_shape_of_a_list(
+    wiring: Wiring, worker: ActingWorker, at_work: Callable[[Any], None]
+) -> None:
+    client = create_app(_KnowsMore.of(wiring)).test_client()
+    at_work(lambda id: worker.claim(id).succeed({"releases": [{"id": "r1"}]}))
+    answer = client.get("/api/v1/projects/shop/releases", headers=bearer("phone"))
+    assert (answer.status_code, answer.json) == (200, {"items": [{"id": "r1"}], "next": None})
+
+
+def test_following_logs_ends_when_the_reader_leaves(wiring: Wiring, worker: ActingWorker) -> None:
+    client = create_app(_KnowsMore.of(wiring)).test_client()
+    answer = client.get(
+        "/api/v1/projects/shop/logs/follow?container=shop-db", headers=bearer("phone")
+    )
+    assert answer.content_type == "text/event-stream; charset=utf-8"
+    (job,) = wiring.ledger.recent()
+    assert job.request.args == {"container": "shop-db"}
+    claim = worker.claim(job.id)
+    claim.lines("a log line")
+    lines = answer.iter_encoded()
+    until(lambda: b"a log line" in next(lines))
+    assert wiring.ledger.renew(job.id, claim.claim.fence) == (True, "")
+    answer.close()
+    held, cancellation = wiring.ledger.renew(job.id, claim.claim.fence)
+    assert held
+    assert wiring.signatures.unseal("cancellation", cancellation)["job"] == job.id  # type: ignore[index]
+
+
+def test_an_end_of_the_followed_job_is_not_cancelled(wiring: Wiring, worker: ActingWorker) -> None:
+    client = create_app(_KnowsMore.of(wiring)).test_client()
+    answer = client.get("/api/v1/projects/shop/logs/follow", headers=bearer("phone"))
+    (job,) = wiring.ledger.recent()
+    worker.claim(job.id).succeed({})
+    assert b'"succeeded"' in answer.data
+    answer.close()
+    assert "cancel asked" not in {entry.outcome for entry in wiring.audit.recent()}
+
+
+def test_hosts_with_live_workers(call: Call, wiring: Wiring) -> None:
+    assert call("phone")("GET", "/api/v1/hosts").json == {"items": [], "next": None}
+    ActingWorker(wiring).alive("default")
+    wiring.redis.zadd("scar:workers:far", {"far-1": int(time.time() * 1000) - 1})
+    call("phone")("POST", "/api/v1/jobs", json={"kind": "status", "project": "shop"})
+    page = call("phone")("GET", "/api/v1/hosts").json
+    assert page == {
+        "items": [
+            {
+                "name": "default",
+                "workers": [
+                    {"id": "default-1", "pid": 1, "started_at": "2025-10-09T08:53:20.000Z"}
+                ],
+                "engine": {"version": "28"},
+                "queue_length": 1,
+            }
+        ],
+        "next": None,
+    }
+
