@@ -78,10 +78,11 @@ class Task:
         """Text from outside, fit to be shown."""
         return mask(clean(raw), self.secrets)
 
-    def output(self, line: str) -> None:
-        """A line of build or log output; of too many, the last ones are left to the error."""
+    def output(self, line: str, *, endless: bool = False) -> None:
+        """A line of build or log output. Of a build's too many the rest is not told: an error
+        brings its last lines."""
         self._output += 1
-        if self._output <= _MOST_OUTPUT:
+        if endless or self._output <= _MOST_OUTPUT:
             self.report.emit("output", {"line": self.text(line)})
         elif self._output == _MOST_OUTPUT + 1:
             self.report.emit("output", {"line": f"… more than {_MOST_OUTPUT} lines, not shown"})

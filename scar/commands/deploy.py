@@ -47,7 +47,7 @@ class Deploy(JobCommand):
             "2. Rebuild container (if needed)",
             "3. Restart services",
             "",
-            *_plan_lines(plan),
+            *plan_lines(plan),
             "",
             "Type `yes` to deploy",
         ]
@@ -86,7 +86,8 @@ def _shown(step: Step) -> str:
     return text
 
 
-def _plan_lines(plan: Mapping[str, Any]) -> list[str]:
+def plan_lines(plan: Mapping[str, Any]) -> list[str]:
+    """What would be copied, built and restarted, one line each."""
     if plan.get("nothing"):
         return ["✅ Nothing differs: production already has all of the workspace."]
     files = plan.get("files", {})

@@ -31,3 +31,15 @@ def listed(names: list[str], *, most: int = 10) -> list[str]:
     if len(names) > most:
         lines.append(f"- … and {len(names) - most} more")
     return lines
+
+
+def size(count: int) -> str:
+    """`3.4 MiB`."""
+    amount = float(count)
+    if count < 1024:
+        return f"{count} B"
+    for unit in ("KiB", "MiB"):
+        amount /= 1024
+        if amount < 1024:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / 1024:.1f} GiB"
