@@ -26,6 +26,7 @@ class Control:
             "private_chat": self._private_chat,
             "group": self._group,
             "topic": self._topic,
+            "delete_topic": self._delete_topic,
             "migrate": self._migrate,
             "block": self._block,
             "remove_bot": self._remove_bot,
@@ -50,8 +51,8 @@ class Control:
         with self._world.changed:
             try:
                 return self._actions[action](**params)
-            except TypeError as error:
-                raise bad(str(error)) from error
+            except (TypeError, KeyError) as error:
+                raise bad(f"{action}: {error!r}") from error
 
     def _private_chat(self, user_id: int, name: str) -> Json:
         user = self._world.user(user_id, name)
@@ -74,6 +75,7 @@ class Control:
             title,
             forum=forum,
             admin=admin,
+            last_id=1 if forum else 0,  # 1 is the General topic's
         )
         self._world.chats[chat.id] = chat
         self._membership(chat, added_by, "left", "administrator" if admin else "member")
@@ -114,6 +116,9 @@ class Control:
         message.thread = message.id
         forum.topics[message.id] = name
         return message.id
+
+    def _delete_topic(self, chat: int, thread: int) -> None:
+        del self._world.chat(chat).topics[thread]
 
     def _migrate(self, chat: int) -> Json:
         old = self._world.chat(chat)
@@ -278,7 +283,7 @@ class Control:
 
     def _calls(self, method: str | None = None, chat: int | None = None) -> list[Json]:
         return [
-            call
+            dict(call)
             for call in self._world.calls
             if method in (None, call["method"]) and chat in (None, call["chat"])
         ]

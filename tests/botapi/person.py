@@ -82,10 +82,17 @@ class Telegram:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._client = httpx.Client(
+            base_url=f"{url}/control/", trust_env=False, verify=False, timeout=60
+        )
+
+    def close(self) -> None:
+        """Closes the connections to the server."""
+        self._client.close()
 
     def control(self, action: str, **params: Any) -> Any:
         """Does one thing of `/control/`; `ValueError` with the reason where it cannot be done."""
-        answer = httpx.post(f"{self.url}/control/{action}", json=params, timeout=60).json()
+        answer = self._client.post(action, json=params).json()
         if not answer["ok"]:
             raise ValueError(answer["description"])
         return answer["result"]
@@ -202,6 +209,10 @@ class Chat:
     def topic(self, name: str) -> int:
         """A new topic of a forum: its thread id."""
         return int(self._telegram.control("topic", chat=self.id, name=name))
+
+    def delete_topic(self, thread: int) -> None:
+        """Takes a topic away."""
+        self._telegram.control("delete_topic", chat=self.id, thread=thread)
 
     def least_spacing(self) -> float:
         """The shortest time in seconds between two sends or edits of the bot in this chat."""

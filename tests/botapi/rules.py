@@ -88,40 +88,9 @@ REQUIRED = {
     "setMessageReaction": ("chat_id", "message_id"),
     "setMyCommands": ("commands",),
 }
-ACTIONS = [
-    "typing",
-    "upload_photo",
-    "record_video",
-    "upload_video",
-    "record_voice",
-    "upload_voice",
-    "upload_document",
-    "choose_sticker",
-    "find_location",
-    "record_video_note",
-    "upload_video_note",
-]
-REACTIONS = [
-    "👍",
-    "👎",
-    "❤",
-    "🔥",
-    "🥰",
-    "👏",
-    "😁",
-    "🤔",
-    "🎉",
-    "🤩",
-    "🙏",
-    "👌",
-    "💯",
-    "⚡",
-    "🏆",
-    "👀",
-    "🫡",
-    "🆒",
-]
-UPDATES = [
+ACTIONS = ("typing", "upload_document", "upload_photo", "upload_video", "choose_sticker")
+REACTIONS = ("👍", "👎", "❤", "🔥", "👏", "😁", "🤔", "🎉", "🙏", "👌", "💯", "🏆", "👀", "🫡")
+UPDATES = (
     "message",
     "edited_message",
     "channel_post",
@@ -132,14 +101,14 @@ UPDATES = [
     "chat_member",
     "message_reaction",
     "message_reaction_count",
-]
-_LINK_PREVIEW = [
+)
+_LINK_PREVIEW = (
     "is_disabled",
     "url",
     "prefer_small_media",
     "prefer_large_media",
     "show_above_text",
-]
+)
 _REPLY = ("message_id", "chat_id", "allow_sending_without_reply")
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 

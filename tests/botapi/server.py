@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
+import socket
 import sys
 import threading
 import time
@@ -66,8 +68,10 @@ class BotApiServer(Telegram):
     def stop(self) -> None:
         """Ends the long polls and stops listening."""
         self.methods.close()
+        self.close()
         self._http.shutdown()
         self._http.server_close()
+        self._http.hang_up()
         self._thread.join()
 
     def __enter__(self) -> BotApiServer:
@@ -84,12 +88,12 @@ class BotApiServer(Telegram):
 
     def called(self, token: str, method: str, params: Params) -> Any:
         """Does a bot's call and records it; `ApiError` where it is refused."""
-        if token != self.token:
-            raise ApiError(401, "Unauthorized")
-        if method not in METHODS:
-            raise ApiError(404, "Not Found: method not found")
         call = self._recorded(method, params)
         try:
+            if token != self.token:
+                raise ApiError(401, "Unauthorized")
+            if method not in METHODS:
+                raise ApiError(404, "Not Found: method not found")
             fault = self._met(method, call["chat"])
             if self.controls.limiter is not None:
                 self.controls.limiter.check(method, call["chat"])
@@ -149,6 +153,26 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
     api: BotApiServer
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._connections: set[socket.socket] = set()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serves a connection in a thread of its own, and remembers it."""
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Closes a connection."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """Closes the connections that clients keep open."""
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no news; all else is shown."""

@@ -1,0 +1,27 @@
+"""A server for each test, and a bot of python-telegram-bot on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+import pytest
+from telegram import Bot
+
+from .server import BotApiServer
+
+T = TypeVar("T")
+Use = Callable[[Bot], Coroutine[Any, Any, T]]
+
+
+@pytest.fixture
+def server() -> Iterator[BotApiServer]:
+    with BotApiServer() as serving:
+        yield serving
+
+
+async def with_bot(server: BotApiServer, use: Use[T]) -> T:
+    """What `use` makes of a bot."""
+    bot = Bot(server.token, base_url=f"{server.url}/bot", base_file_url=f"{server.url}/file/bot")
+    async with bot:
+        return await use(bot)

@@ -1,0 +1,142 @@
+"""The server refuses what the Bot API refuses, in its words."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from .entities import read_html, units
+from .person import Telegram
+from .rules import ApiError
+from .server import BotApiServer
+
+
+def _call(server: BotApiServer, method: str, **params: Any) -> tuple[int, str]:
+    answer = httpx.post(f"{server.url}/bot{server.token}/{method}", json=params)
+    return answer.status_code, answer.json().get("description", "")
+
+
+def _markup(**button: Any) -> dict[str, Any]:
+    return {"inline_keyboard": [[{"text": "Yes", **button}]]}
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"text": "x", "colour": "red"}, 'unknown field "colour" of sendMessage'),
+        ({"text": "x", "parse_mode": "MarkdownV2"}, "only HTML is served here"),
+        ({"text": "x", "parse_mode": "Markdown"}, "only HTML is served here"),
+        ({"text": ""}, "message text is empty"),
+        ({}, "message text is empty"),
+        ({"text": "x", "reply_markup": _markup(callback_data="")}, "BUTTON_DATA_INVALID"),
+        ({"text": "x", "reply_markup": _markup(callback_data="ü" * 33)}, "BUTTON_DATA_INVALID"),
+        ({"text": "x", "reply_markup": _markup()}, "Text buttons are unallowed"),
+        ({"text": "x", "reply_markup": _markup(callback_data="y", colour="red")}, '"colour"'),
+        ({"text": "x", "reply_markup": {"keyboard": []}}, 'unknown field "keyboard"'),
+        ({"text": "x", "reply_parameters": {"id": 1}}, 'unknown field "id"'),
+        ({"text": "x", "link_preview_options": {"off": True}}, 'unknown field "off"'),
+        ({"text": "x", "disable_notification": "maybe"}, "must be of type bool"),
+        ({"text": 5}, "must be of type str"),
+    ],
+)
+def test_bad_messages(server: BotApiServer, params: dict[str, Any], reason: str) -> None:
+    chat = server.private_chat(7, "Ann")
+    status, description = _call(server, "sendMessage", chat_id=7, **params)
+    assert status == 400
+    assert description.startswith("Bad Request: ")
+    assert reason in description
+    assert chat.messages == []
+
+
+def test_data_of_a_button_may_have_64_bytes(server: BotApiServer) -> None:
+    server.private_chat(7, "Ann")
+    markup = json.dumps(_markup(callback_data="ü" * 32))
+    assert _call(server, "sendMessage", chat_id="7", text="x", reply_markup=markup)[0] == 200
+
+
+def test_token_and_method_must_be_known(server: BotApiServer) -> None:
+    assert httpx.post(f"{server.url}/bot123:NO/getMe").status_code == 401
+    assert _call(server, "sendTelepathy") == (404, "Not Found: method not found")
+    assert httpx.get(f"{server.url}/bot{server.token}/getMe").json()["result"]["is_bot"]
+    assert _call(server, "getMe", extra=1)[0] == 400
+    assert _call(server, "answerCallbackQuery", callback_query_id="1")[1].endswith("ID is invalid")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("a < b", 'Unsupported start tag "" at byte offset 2'),
+        ("ü<x>y</x>", 'Unsupported start tag "x" at byte offset 2'),
+        ("<b>y", 'Can\'t find end tag corresponding to start tag "b"'),
+        ("y</b>", "Unexpected end tag at byte offset 1"),
+        ("<b><i>y</b></i>", 'Unmatched end tag at byte offset 7, expected "</i>", found "</b>"'),
+        ("<b", "Unclosed start tag at byte offset 0"),
+        ("<b>x</b", "Unclosed end tag at byte offset 4"),
+        ("<span>x</span>", 'Tag "span" must have class "tg-spoiler"'),
+    ],
+)
+def test_html_that_cannot_be_read(source: str, reason: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        read_html(source)
+    assert refused.value.description.startswith("Bad Request: can't parse entities: ")
+    assert reason in refused.value.description
+
+
+def test_html_that_can_be_read() -> None:
+    source = (
+        '<a href="https://x.y/?a=1&amp;b=2">link</a> &nbsp; &#60; <pre><code class="language-py">'
+        "x</code></pre> <b><i></i></b> see /start and @someone <blockquote expandable>q"
+        "</blockquote>"
+    )
+    text, entities = read_html(source)
+    assert text == "link &nbsp; < x  see /start and @someone q"
+    assert [entity["type"] for entity in entities] == [
+        "text_link",
+        "pre",
+        "bot_command",
+        "mention",
+        "expandable_blockquote",
+    ]
+    assert entities[0]["url"] == "https://x.y/?a=1&b=2"
+    assert units("a😀") == 3
+
+
+def test_controls_that_make_no_sense_are_refused(server: BotApiServer) -> None:
+    chat = server.group("Team")
+    for action, params in (
+        ("fly", {}),
+        ("says", {"loudly": True}),
+        ("fault", {"kind": "meteor"}),
+        ("tap", {"id": "1"}),
+        ("topic", {"chat": chat.id, "name": "x"}),
+    ):
+        with pytest.raises(ValueError, match="Bad Request"):
+            server.control(action, **params)
+
+
+def test_another_process_serves_and_is_driven() -> None:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "tests.botapi", "--token", "5:X", "--limits"]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        people = Telegram(url)
+        ann = people.private_chat(7, "Ann")
+        sent = [
+            httpx.post(f"{url}/bot5:X/sendMessage", data={"chat_id": "7", "text": f"hello {n}"})
+            for n in range(4)
+        ]
+        assert [answer.status_code for answer in sent] == [200, 200, 200, 429]
+        assert sent[-1].json()["parameters"] == {"retry_after": 1}
+        assert ann.wait_for_text("hello 2").id == 3
+        people.close()
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(5) == 0
