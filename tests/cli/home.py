@@ -69,10 +69,11 @@ class Home:
                 stdout=log,
                 stderr=log,
             )
-        eventually(self._ready, f"`scar up` is ready:\n{self.log}")
+        eventually(self.is_ready, f"`scar up` is ready:\n{self.log}")
         return self._up
 
-    def _ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether the API answers, and a worker listens for every host."""
         try:
             return httpx.get(f"http://127.0.0.1:{self.port}/readyz").is_success
         except httpx.TransportError:
