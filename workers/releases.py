@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,11 @@ class Release:
 
     def summary(self) -> dict[str, Any]:
         """The release as history shows it."""
-        found = asdict(self)
-        found["files"] = len(self.files)
-        found["services"] = sorted(self.services)
-        del found["environment"]
-        return found
+        return {
+            **{name: getattr(self, name) for name in _PLAIN if name != "environment"},
+            "services": sorted(self.services),
+            "files": len(self.files),
+        }
 
 
 class Releases:
@@ -67,10 +68,7 @@ class Releases:
 
     def get(self, id: str) -> Release:
         """The release of that id."""
-        found = json.loads((self._folder / f"{id}.json").read_text())
-        files = load_present(found.pop("files"))
-        services = {name: ReleasedService(**s) for name, s in found.pop("services").items()}
-        return Release(**found, services=services, files=files)
+        return _read(self._folder / f"{id}.json")
 
     def save(self, release: Release) -> None:
         """Records a release, whole and synced: from here on it counts."""
@@ -85,6 +83,15 @@ class Releases:
         for id in gone:
             (self._folder / f"{id}.json").unlink(missing_ok=True)
         return gone
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path) -> Release:
+    """A release never changes once it is written, so it is read once a process."""
+    found = json.loads(path.read_text())
+    files = load_present(found.pop("files"))
+    services = {name: ReleasedService(**s) for name, s in found.pop("services").items()}
+    return Release(**found, services=services, files=files)
 
 
 _PLAIN = ("id", "at", "by", "commit", "dirty", "seconds", "downtime", "environment")

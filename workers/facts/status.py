@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from scar.errors import ScarError
+from workers.deployment.plan import indexes_path
 from workers.engine.containers import Container
-from workers.managed import managed
+from workers.files.compare import compare
+from workers.files.index import StatIndex
+from workers.files.manifest import Entry
+from workers.files.scan import scan
+from workers.git import workspace_commit
+from workers.managed import Managed, managed
+from workers.releases import Release, Releases
 from workers.work import Fact, Task
 
 
@@ -18,46 +27,77 @@ class Status(Fact):
         """Containers, folders, and what a person should know beside."""
         project = task.project
         found = managed(task.containers, project)
-        containers = [_container(c, c.name == found.primary) for c in found.containers]
-        containers += [_missing(name, name == found.primary) for name in found.missing]
+        release = Releases(task.folder).latest()
+        notices: list[str] = []
+        try:
+            old = _older_than_workspace(task, release)
+        except ScarError as error:
+            old = False
+            notices.append(f"The workspace cannot be compared: {error.message}")
+        behind = _behind(found, release) if old else set()
+        containers = [_container(c, found.primary, c.name in behind) for c in found.containers]
+        containers += [_missing(name, found.primary) for name in found.missing]
         return {
             "project": project.name,
             "containers": containers,
             "production": str(project.production),
             "workspace": str(project.workspace),
-            "old_version": False,
-            "workspace_dirty": False,
-            "notices": [],
+            "old_version": old,
+            "workspace_dirty": old and workspace_commit(project.workspace).dirty,
+            "notices": notices,
         }
 
 
-def _container(found: Container, primary: bool) -> dict[str, Any]:
+def _older_than_workspace(task: Task, release: Release | None) -> bool:
+    """Whether a deploy would bring other files than the ones in production."""
+    workspace, production = indexes_path(task)
+    tree = scan(str(task.project.workspace), task.project.exclude, StatIndex.load(workspace))
+    if release is None:
+        index = StatIndex.load(production)
+        return not compare(tree, str(task.project.production), None, index).none
+    return not _same(tree, release.files)
+
+
+def _same(tree: Mapping[str, Entry], released: Mapping[str, Entry]) -> bool:
+    left_alone = {path for path in tree if path.rpartition("/")[2] == ".env"} - released.keys()
+    if tree.keys() - left_alone != released.keys():
+        return False
+    return all(entry.same_content(tree[path]) for path, entry in released.items())
+
+
+def _behind(found: Managed, release: Release | None) -> set[str]:
+    """The containers that a deploy would bring up to date: those built from the workspace."""
+    built = {
+        name for name, service in (release.services if release else {}).items() if service.build
+    }
+    names = {c.name for c in found.containers if c.service in built}
+    return names or {str(found.primary)}
+
+
+def _container(found: Container, primary: str | None, old: bool) -> dict[str, Any]:
     return {
         "name": found.name,
         "service": found.service,
-        "primary": primary,
+        "primary": found.name == primary,
         "state": found.state,
         "health": found.health,
         "uptime_seconds": found.uptime,
         "exit_code": found.exit_code,
         "ports": [str(port) for port in found.ports],
         "image": found.image,
-        "old_version": False,
+        "old_version": old,
     }
 
 
-def _missing(name: str, primary: bool) -> dict[str, Any]:
+def _missing(name: str, primary: str | None) -> dict[str, Any]:
+    nothing = dict.fromkeys(("service", "health", "uptime_seconds", "exit_code", "image"))
     return {
         "name": name,
-        "service": None,
-        "primary": primary,
+        "primary": name == primary,
         "state": "not found",
-        "health": None,
-        "uptime_seconds": None,
-        "exit_code": None,
         "ports": [],
-        "image": None,
         "old_version": False,
+        **nothing,
     }
 
 
