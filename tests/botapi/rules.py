@@ -160,6 +160,8 @@ def _typed(name: str, kind: str, value: Any) -> Any:
     if kind == "bool" and str(value).lower() in ("true", "false", "1", "0"):
         return str(value).lower() in ("true", "1")
     if kind == "str" and isinstance(value, str):
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise bad("strings must be encoded in UTF-8")
         return value
     if kind == "chat" and _is_int(value):
         return int(value)

@@ -95,8 +95,9 @@ class BotApiServer(Telegram):
             if method not in METHODS:
                 raise ApiError(404, "Not Found: method not found")
             fault = self._met(method, call["chat"])
-            if self.controls.limiter is not None:
-                self.controls.limiter.check(method, call["chat"])
+            with self.world.changed:
+                if self.controls.limiter is not None:
+                    self.controls.limiter.check(method, call["chat"])
             result = self.methods.call(method, params)
             self._noted(call, ok=True, status=200, result=result)
             if fault is not None and fault.kind == "lose":

@@ -14,6 +14,9 @@ from .faults import Limiter
 from .rules import ApiError
 from .server import BotApiServer
 
+# `RetryAfter.retry_after` warns that it will be a timedelta.
+pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
+
 
 def test_a_scripted_flood_hits_the_next_calls_to_that_chat(server: BotApiServer) -> None:
     ann, ben = server.private_chat(7, "Ann"), server.private_chat(8, "Ben")

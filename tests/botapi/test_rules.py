@@ -20,7 +20,11 @@ from .server import BotApiServer
 
 
 def _call(server: BotApiServer, method: str, **params: Any) -> tuple[int, str]:
-    answer = httpx.post(f"{server.url}/bot{server.token}/{method}", json=params)
+    answer = httpx.post(
+        f"{server.url}/bot{server.token}/{method}",
+        content=json.dumps(params),  # ASCII only, so that half a surrogate pair can be sent
+        headers={"Content-Type": "application/json"},
+    )
     return answer.status_code, answer.json().get("description", "")
 
 
@@ -44,6 +48,7 @@ def _markup(**button: Any) -> dict[str, Any]:
         ({"text": "x", "reply_parameters": {"id": 1}}, 'unknown field "id"'),
         ({"text": "x", "link_preview_options": {"off": True}}, 'unknown field "off"'),
         ({"text": "x", "disable_notification": "maybe"}, "must be of type bool"),
+        ({"text": "\ud83d"}, "strings must be encoded in UTF-8"),
         ({"text": 5}, "must be of type str"),
     ],
 )
