@@ -1,0 +1,125 @@
+"""A real bot process, a real API, a real Redis, a Bot API server, and a worker under control."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from redis.exceptions import RedisError
+
+from scar import redis_server
+from scar.settings import Settings
+from scar.wiring import Wiring, wire
+from tests.botapi import BotApiServer, Chat, Message
+from tests.cli.home import Home, eventually
+from tests.telegram.worker import Worker
+
+TOKEN = "4242:AA-do-not-tell-anybody"
+KEY = "a key that only tests know"
+FIRST_USER, LAST_USER = 1000, 1199
+STRANGER = 66
+
+
+class Scene:
+    """Everything but the worker's work."""
+
+    def __init__(self, folder: Path, *, bot: bool = True) -> None:
+        self.telegram = BotApiServer(TOKEN)
+        self.telegram.start()
+        users = ",".join(f"{user}:operator" for user in range(FIRST_USER, LAST_USER))
+        self.home = Home(
+            folder,
+            SCAR_SECRET_KEY=KEY,
+            SCAR_REDIS_URL=f"unix://{folder}/state/redis/redis.sock",
+            SCAR_TELEGRAM_TOKEN=TOKEN,
+            SCAR_TELEGRAM_API_URL=self.telegram.url,
+            SCAR_TELEGRAM_USERS=users,
+        )
+        self.home.project("shop", "web")
+        self.settings = Settings.load(self.home.env, None)
+        (folder / "state" / "redis").mkdir(parents=True)
+        self._redis = self._process(*redis_server.command(self.settings))
+        self.wiring: Wiring = wire(self.settings)
+        eventually(self._redis_answers, "Redis answers")
+        self._api = self.part("api")
+        self.worker = Worker(self.wiring)
+        self.worker.alive()
+        self._users = iter(range(FIRST_USER, LAST_USER))
+        self._bot: subprocess.Popen[bytes] | None = None
+        if bot:
+            self.start_bot()
+        eventually(self.home.is_ready, "the API is ready")
+
+    def _redis_answers(self) -> bool:
+        try:
+            return bool(self.wiring.redis.ping())
+        except RedisError:
+            return False
+
+    def _process(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.home.folder / "parts.log").open("ab") as log:
+            return subprocess.Popen(
+                arguments, cwd=self.home.folder, env=self.home.env, stdout=log, stderr=log
+            )
+
+    def part(self, name: str) -> subprocess.Popen[bytes]:
+        """A part of SCAR in a process of its own."""
+        return self._process(sys.executable, "-m", "scar.cli", name)
+
+    @property
+    def log(self) -> str:
+        return (self.home.folder / "parts.log").read_text()
+
+    def start_bot(self) -> None:
+        """The bot, as soon as it listens."""
+        polls = len(self.telegram.calls("getUpdates"))
+        self._bot = self.part("telegram")
+        # It has heard everything that waited when its first long poll begins.
+        eventually(lambda: len(self.telegram.calls("getUpdates")) > polls, "the bot polls")
+        eventually(
+            lambda: any(
+                call["params"].get("timeout") not in (None, "0", 0)
+                for call in self.telegram.calls("getUpdates")[polls:]
+            ),
+            "the bot has heard what waited",
+        )
+
+    def kill_bot(self) -> None:
+        """kill -9."""
+        assert self._bot is not None
+        self._bot.kill()
+        self._bot.wait()
+
+    def stop_bot(self) -> int:
+        """SIGTERM; the exit code."""
+        assert self._bot is not None
+        self._bot.terminate()
+        return self._bot.wait(15)
+
+    def restart_api(self) -> None:
+        """The API killed and started again."""
+        self._api.kill()
+        self._api.wait()
+        self._api = self.part("api")
+        eventually(self.home.is_ready, "the API is back")
+
+    def chat(self, name: str = "Ada") -> Chat:
+        """The private chat of somebody who may do everything that asks."""
+        return self.telegram.private_chat(next(self._users), name)
+
+    def user(self) -> int:
+        """The id of somebody known who has no private chat."""
+        return next(self._users)
+
+    def close(self) -> None:
+        for process in (self._bot, self._api, self._redis):
+            if process is not None and process.poll() is None:
+                process.terminate()
+                process.wait(20)
+        self.telegram.stop()
+
+
+def question(chat: Chat) -> Message:
+    """The question on the table."""
+    return chat.wait_for(lambda message: bool(message.buttons))

@@ -1,0 +1,185 @@
+"""What a chat sees of a job: one message, never a flood, never cut, always the truth."""
+
+from __future__ import annotations
+
+from scar.commands import all_commands
+from scar.errors import ScarError
+from scar.jobs.record import JobState, StepState
+from tests.botapi import Chat
+from tests.telegram.scene import TOKEN, Scene, question
+from tests.telegram.worker import Worker, building, log_of, restarting, status_of
+
+
+def test_a_job_is_one_message(scene: Scene, chat: Chat, worker: Worker) -> None:
+    chat.person.says("/docker_status", chat)
+    job = worker.next_job("status", str(chat.person.id))
+    first = chat.wait_for_text("📊 Shop")
+    worker.finish(job.id, status_of("shop"))
+    shown = chat.wait_for_text("📊 Shop - Production Status")
+    assert shown.id == first.id
+    assert len(chat.from_bot) == 1
+    assert "📁 Workspace: /workspace/shop" in shown.text
+    assert TOKEN not in scene.log
+
+
+def test_progress_is_one_edit_a_second_and_ends_with_the_truth(
+    scene: Scene, chat: Chat, worker: Worker
+) -> None:
+    scene.telegram.limits(True)
+    chat.person.says("/docker_deploy", chat)
+    job = worker.next_job("deploy", str(chat.person.id))
+    worker.plan(job.id, workspace="/w", production="/p", files={})
+    chat.person.taps(question(chat), "🚀 Yes, deploy").wait()
+    with worker.report(worker.claim(job.id)) as report:
+        for done in range(1, 13):
+            step, progress = building(done, 12)
+            report.steps((step,), step)
+            report.progress("building", progress)
+            if done == 6:
+                chat.wait_for_text("🔨 Building new image...")
+        report.finish(JobState.SUCCEEDED, result={"downtime_seconds": 1.5})
+    shown = chat.wait_for_text("✅ Deployment complete!")
+    assert "🔨 Building new image... 12/12" in shown.text
+    assert len(chat.from_bot) == 1
+    assert chat.least_spacing() >= 0.95
+    assert not [call for call in scene.telegram.calls(chat=chat) if call["status"] == 429]
+
+
+def test_a_group_is_edited_once_in_three_seconds(scene: Scene, worker: Worker) -> None:
+    group = scene.telegram.group("ops", forum=True)
+    thread = group.topic("deploys")
+    user = scene.telegram.person(scene.user())
+    user.says("/docker_restart@test_scar_bot", group, thread)
+    job = worker.next_job("restart", str(user.id))
+    worker.plan(job.id)
+    user.taps(question(group), "✅ Yes, restart").wait()
+    with worker.report(worker.claim(job.id)) as report:
+        steps = (restarting("web", StepState.RUNNING),)
+        report.steps(steps, steps[0])
+        group.wait_for(lambda message: not message.buttons)
+        steps = (restarting("web", StepState.SUCCEEDED),)
+        report.steps(steps, steps[0])
+        report.finish(JobState.SUCCEEDED, result={"downtime_seconds": None})
+    shown = group.wait_for_text("✅ All containers healthy. Production is live.")
+    assert "✅ web restarted" in shown.text
+    assert [message.thread for message in group.from_bot] == [thread]
+    assert group.least_spacing() >= 2.9
+
+
+def test_whatever_telegram_does_the_end_is_shown(scene: Scene, chat: Chat, worker: Worker) -> None:
+    for kind in ("flood", "error", "drop", "lose"):
+        chat.person.says("/docker_logs 3", chat)
+        job = worker.next_job("logs", str(chat.person.id))
+        chat.wait_for_text("📜 Reading logs...")
+        scene.telegram.fault(kind, chat=chat, method="editMessageText")
+        worker.finish(job.id, log_of([f"line of {kind}"]))
+        chat.wait_for_text(f"line of {kind}", 15)
+    assert len(chat.from_bot) == 4
+
+
+def test_an_answer_without_a_job_survives_a_flood(scene: Scene, chat: Chat) -> None:
+    scene.telegram.fault("flood", chat=chat, method="sendMessage", times=2)
+    chat.person.says("/help", chat)
+    other = scene.chat("Bob")
+    other.person.says("/help", other)
+    other.wait_for_text("What you may do here", 3)
+    chat.wait_for_text("What you may do here")
+    assert len(chat.from_bot) == 1
+
+
+def test_a_long_log_is_a_file_sent_once(scene: Scene, chat: Chat, worker: Worker) -> None:
+    lines = [f"[2025-12-20 15:30:11] INFO: <b>𝔘 line</b> {number}" for number in range(3000)]
+    chat.person.says("/docker_logs shop 3000", chat)
+    job = worker.next_job("logs", str(chat.person.id))
+    worker.finish(job.id, log_of(lines))
+    file = chat.wait_for(lambda message: message.file is not None)
+    shown = chat.wait_for_text("📜 web - Last 3000 lines")
+    assert file.reply_to == shown.id
+    assert lines[-1] in shown.text
+    assert chat.content(file).decode() == "\n".join(lines) + "\n"
+    scene.kill_bot()
+    scene.start_bot()
+    chat.person.says("/help", chat)
+    chat.wait_for_text("What you may do here")
+    assert len([message for message in chat.from_bot if message.file]) == 1
+
+
+def test_a_long_plan_is_a_file_before_the_yes(chat: Chat, worker: Worker) -> None:
+    names = [f"container-with-quite-a-long-name-{number}" for number in range(300)]
+    chat.person.says("/docker_restart", chat)
+    job = worker.next_job("restart", str(chat.person.id))
+    worker.plan(job.id, containers=names)
+    file = chat.wait_for(lambda message: message.file is not None)
+    assert all(name in chat.content(file).decode() for name in names)
+    assert "Type `yes` to confirm" in question(chat).text
+
+
+def test_hostile_text_is_shown_as_text(chat: Chat, worker: Worker) -> None:
+    hostile = "</pre><b>bold</b> _*[]()~` & @somebody /docker_deploy https://example.org"
+    chat.person.says("/docker_logs", chat)
+    job = worker.next_job("logs", str(chat.person.id))
+    worker.fail(job.id, ScarError("internal", f"It said {hostile}", "Wait.", lines=(hostile,)))
+    shown = chat.wait_for_text("❌ Logs failed")
+    assert shown.marked("pre") == [hostile]
+    assert {entity["type"] for entity in shown.entities} <= {"pre", "bot_command"}
+    assert shown.text.replace("\u2060", "").count(hostile) == 2
+    sent = [c for c in chat._telegram.calls(chat=chat) if "text" in c["params"]]
+    assert all("is_disabled" in str(c["params"]["link_preview_options"]) for c in sent)
+
+
+def test_a_message_that_somebody_deleted_comes_again(
+    scene: Scene, chat: Chat, worker: Worker
+) -> None:
+    chat.person.says("/docker_status", chat)
+    job = worker.next_job("status", str(chat.person.id))
+    first = chat.wait_for_text("📊 Shop")
+    scene.telegram.called(TOKEN, "deleteMessage", {"chat_id": chat.id, "message_id": first.id})
+    worker.finish(job.id, status_of("shop"))
+    assert chat.wait_for_text("Production Status").id != first.id
+
+
+def test_a_group_that_became_a_supergroup_gets_its_end(scene: Scene, worker: Worker) -> None:
+    group = scene.telegram.group("ops")
+    user = scene.telegram.person(scene.user())
+    user.says("/docker_status", group)
+    job = worker.next_job("status", str(user.id))
+    group.wait_for_text("📊 Shop")
+    large = group.migrate()
+    worker.finish(job.id, status_of("shop"))
+    large.wait_for_text("📊 Shop - Production Status")
+
+
+def test_a_person_who_blocks_the_bot_stops_nobody_else(
+    scene: Scene, chat: Chat, worker: Worker
+) -> None:
+    chat.person.says("/docker_status", chat)
+    job = worker.next_job("status", str(chat.person.id))
+    chat.wait_for_text("📊 Shop")
+    chat.block()
+    worker.finish(job.id, status_of("shop"))
+    other = scene.chat("Bob")
+    other.person.says("/help", other)
+    other.wait_for_text("What you may do here")
+    scene.telegram.wait_for(lambda: job.id not in scene.wiring.ledger.watches("telegram"))
+
+
+def test_telegram_knows_the_commands(scene: Scene) -> None:
+    known = {command["command"] for command in scene.telegram.commands()}
+    assert known == {command.word for command in all_commands()}
+
+
+def test_what_is_not_said_by_a_person_to_the_bot_is_ignored(
+    scene: Scene, chat: Chat, worker: Worker
+) -> None:
+    person = chat.person
+    person.says("/docker_status@other_bot", chat)
+    person.says("/docker_status", chat, forwarded=True)
+    person.says("/docker_status", chat, extra={"via_bot": scene.telegram.world.bot})
+    sender = {"id": -100_5, "type": "channel", "title": "somebody"}
+    person.says("/docker_status", chat, extra={"sender_chat": sender})
+    person.says("nothing", chat)
+    person.says("/docker_status", chat, edited=True)
+    person.says("/help", chat)
+    chat.wait_for_text("What you may do here")
+    assert len(chat.from_bot) == 1
+    assert worker.jobs_of(str(person.id)) == []

@@ -1,0 +1,137 @@
+"""The bot as a process: killed, away, alone, and with a wrong token."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+
+from scar.jobs.record import JobState
+from tests.botapi import Chat
+from tests.telegram.scene import TOKEN, Scene, question
+from tests.telegram.worker import Worker, building, status_of
+
+
+def test_a_killed_bot_takes_its_message_up_again(scene: Scene, chat: Chat, worker: Worker) -> None:
+    chat.person.says("/docker_deploy", chat)
+    job = worker.next_job("deploy", str(chat.person.id))
+    worker.plan(job.id, workspace="/w", production="/p", files={})
+    chat.person.taps(question(chat), "🚀 Yes, deploy").wait()
+    with worker.report(worker.claim(job.id)) as report:
+        step, _ = building(3, 12)
+        report.steps((step,), step)
+        first = chat.wait_for_text("3/12")
+        scene.kill_bot()
+        step, _ = building(9, 12)
+        report.steps((step,), step)
+        scene.start_bot()
+        again = chat.wait_for_text("9/12")
+        report.finish(JobState.SUCCEEDED, result={})
+    shown = chat.wait_for_text("✅ Deployment complete!")
+    assert first.id == again.id == shown.id
+    texts = [version.text for version in shown.versions]
+    assert texts.index(first.text) == len(texts) - 3, "what was shown never went back"
+    assert len(chat.from_bot) == 1
+
+
+def test_a_job_that_ended_while_the_bot_was_away_is_told(
+    scene: Scene, chat: Chat, worker: Worker
+) -> None:
+    chat.person.says("/docker_status", chat)
+    job = worker.next_job("status", str(chat.person.id))
+    first = chat.wait_for_text("📊 Shop")
+    scene.kill_bot()
+    worker.finish(job.id, status_of("shop"))
+    scene.start_bot()
+    assert chat.wait_for_text("Production Status").id == first.id
+    scene.telegram.wait_for(lambda: scene.wiring.ledger.watches("telegram").get(job.id) is None)
+
+
+def test_what_was_said_while_the_bot_was_away(scene: Scene, chat: Chat, worker: Worker) -> None:
+    chat.person.says("/docker_restart", chat)
+    job = worker.next_job("restart", str(chat.person.id))
+    worker.plan(job.id)
+    shown = question(chat)
+    scene.kill_bot()
+    other = scene.chat("Bob")
+    chat.person.says("yes", chat)
+    tap = chat.person.taps(shown, "✅ Yes, restart")
+    other.person.says("/docker_status", other, date=time.time() - 300)
+    fresh = scene.chat("Eve")
+    fresh.person.says("/help", fresh)
+    scene.start_bot()
+    assert tap.wait()["answer"]["text"] != "Confirmed."
+    other.wait_for_text("That came while I was away")
+    fresh.wait_for_text("What you may do here")
+    assert worker.state(job.id) is JobState.AWAITING_CONFIRMATION
+    assert worker.jobs_of(str(other.person.id)) == []
+    edits = len(chat.messages)
+    time_of_question = time.time()
+    chat.person.says("yes", chat, date=time_of_question + 2)
+    worker.until(job.id, JobState.QUEUED)
+    assert edits
+
+
+def test_an_update_that_comes_twice_is_done_once(scene: Scene, chat: Chat, worker: Worker) -> None:
+    before = len(scene.telegram.world.updates)
+    assert before == 0
+    chat.person.says("/docker_status", chat)
+    worker.next_job("status", str(chat.person.id))
+    scene.kill_bot()
+    with scene.telegram.world.changed:
+        calls = scene.telegram.calls("getUpdates")
+        heard = [u for c in calls for u in c.get("result") or []]
+        last = [u for u in heard if u.get("message", {}).get("text") == "/docker_status"][-1]
+        scene.telegram.world.updates.insert(0, last)
+    scene.start_bot()
+    chat.person.says("/help", chat)
+    chat.wait_for_text("What you may do here")
+    assert len(worker.jobs_of(str(chat.person.id))) == 1
+
+
+def test_an_api_that_is_away_delays_and_loses_nothing(
+    scene: Scene, chat: Chat, worker: Worker
+) -> None:
+    chat.person.says("/docker_status", chat)
+    job = worker.next_job("status", str(chat.person.id))
+    chat.wait_for_text("📊 Shop")
+    scene.restart_api()
+    worker.finish(job.id, status_of("shop"))
+    chat.wait_for_text("Production Status")
+    assert len(chat.from_bot) == 1
+
+
+def test_a_second_bot_with_the_token_ends_one_of_them(scene: Scene, chat: Chat) -> None:
+    second = scene.part("telegram")
+    first = scene._bot
+    assert first is not None
+    deadline = time.monotonic() + 30
+    while second.poll() is None and first.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    codes = [process.poll() for process in (first, second)]
+    assert codes.count(None) == 1
+    assert 4 in codes
+    assert "Another process polls Telegram with the same SCAR_TELEGRAM_TOKEN" in scene.log
+    if first.poll() is not None:
+        scene._bot = second
+    chat.person.says("/help", chat)
+    chat.wait_for_text("What you may do here")
+
+
+def test_a_wrong_token_is_one_line(scene: Scene) -> None:
+    done = scene.home.scar("telegram", SCAR_TELEGRAM_TOKEN="4242:wrong")
+    assert done.returncode == 78
+    assert "SCAR_TELEGRAM_TOKEN" in done.stderr.splitlines()[0]
+    assert "wrong" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_bot_stops_when_it_is_told_and_never_says_its_token(scene: Scene) -> None:
+    began = time.monotonic()
+    assert scene.stop_bot() == 0
+    assert time.monotonic() - began < 5
+    assert TOKEN not in scene.log
+    assert TOKEN.split(":")[1] not in scene.log
+    assert "Traceback" not in scene.log
+    scene.start_bot()
+    assert httpx.get(f"{scene.settings.api_url}/healthz").is_success
