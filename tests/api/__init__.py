@@ -1,0 +1,1 @@
+"""Tests of the API on a live server and a real Redis."""
