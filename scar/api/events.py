@@ -22,6 +22,15 @@ from scar.jobs.record import Event, Job
 from scar.jobs.stream import ends
 
 STREAM = "text/event-stream"
+STREAMED = {
+    "type": "object",
+    "description": "Each event of the stream",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"enum": ["job", "step", "progress", "output", "result"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 _QUIET = 5.0
 _STALLED_MS = 30_000
 _ROOM = 4096
@@ -142,7 +151,7 @@ def _streamed(body: JobStream | bytes) -> Response:
 )
 @resource.arguments(EventsQuery, location="query")
 @resource.response(200, EventsPage, description="A list, or a stream that ends with the job")
-@resource.response(200, {"type": "string"}, content_type=STREAM)
+@resource.response(200, STREAMED, content_type=STREAM)
 @resource.alt_response(204, description="The job has ended, and nothing follows that event")
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(404, response="NOT_FOUND")

@@ -19,7 +19,7 @@ from scar.access import Actor
 from scar.api.auth import actor, known_everywhere, visible_project, visible_projects
 from scar.api.context import ApiContext, context
 from scar.api.errors import job_problem
-from scar.api.events import STREAM, stream
+from scar.api.events import STREAM, STREAMED, stream
 from scar.api.jobs import accepted, location, submit
 from scar.api.resource import Resource, View, answer
 from scar.api.schemas import (
@@ -134,7 +134,7 @@ def releases(name: str) -> Response:
 @resource.arguments(FollowQuery, location="query")
 @resource.response(
     200,
-    {"type": "string"},
+    STREAMED,
     content_type=STREAM,
     description="The job's events; `output` has the lines",
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from scar.commands import job_commands
 from scar.jobs.record import JobState, StepState
 
 JOB_ID = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
@@ -58,7 +59,10 @@ def _yes(value: str) -> None:
 class SubmitSchema(_Closed):
     """A request for a job."""
 
-    kind = fields.String(required=True, validate=validate.Length(1, 64))
+    # Checked by the view, which knows the nearest one.
+    kind = fields.String(
+        required=True, validate=validate.Length(1, 64), metadata={"enum": list(job_commands())}
+    )
     project = fields.String(allow_none=True, validate=validate.Length(1, 200))
     args = fields.Dict(keys=fields.String(), metadata={"description": "The kind's arguments"})
     confirm = fields.String(
@@ -101,7 +105,7 @@ class AuditQuery(_Closed):
     """How many lines."""
 
     limit = Number(load_default=50, validate=validate.Range(1, 200))
-    cursor = fields.String(validate=validate.Regexp(r"^[0-9]{1,15}-[0-9]{1,9}$"))
+    cursor = fields.String(validate=validate.Regexp(r"^[1-9][0-9]{0,14}-[0-9]{1,9}$"))
 
 
 class LogsQuery(_Closed):

@@ -10,7 +10,11 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx
-from conftest import (
+import pytest
+
+from scar.client import ApiClient, EventReader
+from scar.jobs.record import Event
+from tests.api.live import (
     TOKENS,
     ActingClaim,
     ActingWorker,
@@ -20,10 +24,6 @@ from conftest import (
     bearer,
     until,
 )
-
-from scar.client import ApiClient, EventReader
-from scar.jobs.record import Event
-from scar.wiring import Wiring
 
 Call = Callable[[str | None], Caller]
 
@@ -212,7 +212,8 @@ def _says(claim: ActingClaim, text: str) -> bool:
     return True
 
 
-def test_a_server_that_stops_ends_its_streams(own_server: ApiProcess, worker: ActingWorker) -> None:
+@pytest.mark.usefixtures("worker")
+def test_a_server_that_stops_ends_its_streams(own_server: ApiProcess) -> None:
     base = f"{own_server.url}/api/v1"
     with httpx.Client(base_url=base, headers=bearer("root"), timeout=30) as client:
         id = _ask(client)
@@ -263,7 +264,7 @@ def test_as_a_list(call: Call, worker: ActingWorker) -> None:
     claim = worker.claim(id)
     claim.lines("one", "two", "three")
     pages: list[Any] = []
-    after = 1
+    after: int | None = 1
     while after:
         page = caller("GET", path, query_string={"after": after, "limit": 2}).json
         pages += page["items"]

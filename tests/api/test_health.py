@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 
 import httpx
 import pytest
-from conftest import ActingWorker, ApiProcess, Caller, RedisProcess, bearer, until
 
 from scar.wiring import Wiring
+from tests.api.live import ActingWorker, ApiProcess, Caller, RedisProcess, bearer, until
 
 Call = Callable[[str | None], Caller]
 
@@ -33,7 +33,8 @@ def test_readyz_wants_a_worker_for_every_host(call: Call, wiring: Wiring) -> Non
     assert (answer.status_code, answer.json) == (200, {"status": "ready", "hosts": 2})
 
 
-def test_metrics_count_and_name_nothing(call: Call, worker: ActingWorker) -> None:
+@pytest.mark.usefixtures("worker")
+def test_metrics_count_and_name_nothing(call: Call) -> None:
     for kind in ("status", "status", "logs"):
         call("ci")("POST", "/api/v1/jobs", json={"kind": kind, "project": "shop"})
     call("ci")("GET", "/api/v1/projects/shop")
@@ -60,7 +61,7 @@ class _Page(HTMLParser):
         self.ids: set[str] = set()
         self.links: set[str] = set()
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
         self.ids |= {found["id"]} if found.get("id") else set()  # type: ignore[arg-type]
         self.links |= {str(found[name]) for name in ("href", "src") if name in found}
@@ -82,7 +83,12 @@ def test_docs_need_nothing_from_elsewhere(call: Call) -> None:
 
 def test_every_route_of_the_contract_is_described(call: Call) -> None:
     paths = call(None)("GET", "/openapi.json").json["paths"]
-    found = {f"{method.upper()} {path}" for path in paths for method in ("get", "post") if method in paths[path]}
+    found = {
+        f"{method.upper()} {path}"
+        for path in paths
+        for method in ("get", "post")
+        if method in paths[path]
+    }
     jobs, project = "/api/v1/jobs", "/api/v1/projects/{name}"
     assert found == {
         *(f"{method} {jobs}" for method in ("GET", "POST")),

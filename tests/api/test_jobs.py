@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import ActingWorker, Caller
 
 from scar.access import Actor
 from scar.jobs.record import JobState
 from scar.wiring import Wiring
+from tests.api.live import ActingWorker, Caller
 
 Call = Callable[[str | None], Caller]
 JOBS = "/api/v1/jobs"
@@ -23,7 +23,8 @@ def _ask(caller: Caller, kind: str = "status", **more: Any) -> dict[str, Any]:
     return found
 
 
-def test_a_job_is_made_and_found_where_location_says(call: Call, worker: ActingWorker) -> None:
+@pytest.mark.usefixtures("worker")
+def test_a_job_is_made_and_found_where_location_says(call: Call) -> None:
     answer = call("ci")("POST", JOBS, json={"kind": "logs", "args": {"lines": 20}})
     assert answer.status_code == 202
     job = answer.json
@@ -45,7 +46,8 @@ def test_a_job_for_a_host_without_a_worker_says_so_at_once(call: Call) -> None:
     assert job["error"]["code"] == "host_unavailable"
 
 
-def test_the_same_key_gives_the_same_job(call: Call, worker: ActingWorker) -> None:
+@pytest.mark.usefixtures("worker")
+def test_the_same_key_gives_the_same_job(call: Call) -> None:
     key = {"Idempotency-Key": "one"}
     made = [
         call("ci")("POST", JOBS, json={"kind": "status", "project": "shop"}, headers=key).json["id"]
@@ -73,24 +75,23 @@ def test_a_kind_that_asks_waits_for_its_yes(call: Call, worker: ActingWorker) ->
     assert (twice.status_code, twice.json["code"]) == (409, "conflict")
 
 
-def test_a_yes_in_the_request_needs_no_question(call: Call, worker: ActingWorker) -> None:
+@pytest.mark.usefixtures("worker")
+def test_a_yes_in_the_request_needs_no_question(call: Call) -> None:
     assert _ask(call("ci"), "restart", confirm="yes")["state"] == "queued"
-    busy = call("root")(
-        "POST", JOBS, json={"kind": "deploy", "project": "shop", "confirm": "yes"}
-    )
+    busy = call("root")("POST", JOBS, json={"kind": "deploy", "project": "shop", "confirm": "yes"})
     assert (busy.status_code, busy.json["code"]) == (409, "busy")
     assert "ci (api)" in busy.json["detail"]
 
 
-def test_no_drops_the_question(call: Call, worker: ActingWorker) -> None:
+@pytest.mark.usefixtures("worker")
+def test_no_drops_the_question(call: Call) -> None:
     id = _ask(call("ci"), "restart")["id"]
     answer = call("ci")("POST", f"{JOBS}/{id}/confirm", json={"answer": "no"})
     assert (answer.status_code, answer.json["state"]) == (202, "cancelled")
 
 
-def test_a_queued_job_is_cancelled_and_an_ended_one_is_not(
-    call: Call, worker: ActingWorker
-) -> None:
+@pytest.mark.usefixtures("worker")
+def test_a_queued_job_is_cancelled_and_an_ended_one_is_not(call: Call) -> None:
     id = _ask(call("ci"))["id"]
     answer = call("ci")("POST", f"{JOBS}/{id}/cancel")
     assert (answer.status_code, answer.json["state"]) == (202, "cancelled")
@@ -99,7 +100,8 @@ def test_a_queued_job_is_cancelled_and_an_ended_one_is_not(
     assert (again.status_code, again.json["code"]) == (409, "conflict")
 
 
-def test_pages_hold_every_job_once_newest_first(call: Call, worker: ActingWorker) -> None:
+@pytest.mark.usefixtures("worker")
+def test_pages_hold_every_job_once_newest_first(call: Call) -> None:
     ids = [_ask(call("ci"))["id"] for _ in range(7)]
     assert ids == sorted(ids)
     seen, cursor = [], None
@@ -130,8 +132,9 @@ def test_lists_are_filtered(call: Call, worker: ActingWorker) -> None:
     assert ids(project="blog", state="succeeded") == []
 
 
+@pytest.mark.usefixtures("worker")
 def test_more_jobs_than_a_request_looks_at_are_found_by_going_on(
-    call: Call, worker: ActingWorker, monkeypatch: pytest.MonkeyPatch
+    call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scar.api.jobs._LOOKED_AT", 3)
     wanted = _ask(call("ci"), "logs")["id"]
@@ -149,11 +152,16 @@ def test_the_end_of_a_job_is_seen(call: Call, worker: ActingWorker) -> None:
     worker.claim(id).fail("docker_unavailable", "No Engine", "Start it.")
     job = call("ci")("GET", f"{JOBS}/{id}").json
     assert job["state"] == JobState.FAILED
-    assert job["error"] == {"code": "docker_unavailable", "message": "No Engine", "hint": "Start it."}
+    assert job["error"] == {
+        "code": "docker_unavailable",
+        "message": "No Engine",
+        "hint": "Start it.",
+    }
     assert job["finished_at"] >= job["started_at"] >= job["created_at"]
 
 
-def test_roles(call: Call, worker: ActingWorker, wiring: Wiring) -> None:
+@pytest.mark.usefixtures("worker")
+def test_roles(call: Call, wiring: Wiring) -> None:
     refused = call("phone")("POST", JOBS, json={"kind": "restart", "project": "shop"})
     assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
     assert call("phone")("GET", JOBS).json["items"] == []
@@ -171,8 +179,9 @@ def test_roles(call: Call, worker: ActingWorker, wiring: Wiring) -> None:
     ]
 
 
+@pytest.mark.usefixtures("worker")
 def test_who_has_a_role_on_one_project_sees_no_other(
-    call: Call, worker: ActingWorker, as_actor: Callable[[Actor], Caller], wiring: Wiring
+    call: Call, as_actor: Callable[[Actor], Caller], wiring: Wiring
 ) -> None:
     guest = as_actor(Actor("telegram", "77", "Guest"))
     hidden, seen = _ask(call("ci"))["id"], _ask(call("ci"), project="blog")["id"]
@@ -200,9 +209,8 @@ def test_who_has_a_role_on_one_project_sees_no_other(
     assert "refused: project_not_found" in outcomes
 
 
-def test_a_stranger_makes_no_job(
-    worker: ActingWorker, as_actor: Callable[[Actor], Caller], wiring: Wiring
-) -> None:
+@pytest.mark.usefixtures("worker")
+def test_a_stranger_makes_no_job(as_actor: Callable[[Actor], Caller], wiring: Wiring) -> None:
     stranger = as_actor(Actor("telegram", "999", "Nobody"))
     for answer in (
         stranger("POST", JOBS, json={"kind": "status", "project": "shop"}),

@@ -5,26 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from conftest import ActingWorker, Caller, bearer, until
 
 from scar.api.app import create_app
-from scar.commands.command import JobCommand
-from scar.document import Document
-from scar.intake import Intake
-from scar.jobs.record import Job
 from scar.settings import Settings
 from scar.wiring import Wiring, wire
+from tests.api.live import ActingWorker, Caller, bearer, until
 
 Call = Callable[[str | None], Caller]
 
 
 @pytest.fixture
-def at_work(worker: ActingWorker, wiring: Wiring) -> Iterator[Callable[[Callable[[str], None]], None]]:
+def at_work(
+    worker: ActingWorker,  # noqa: ARG001
+    wiring: Wiring,
+) -> Iterator[Callable[[Callable[[str], None]], None]]:
     """Does each job as soon as it is asked for."""
     stopped = threading.Event()
     threads: list[threading.Thread] = []
@@ -82,7 +80,11 @@ def test_an_answer_is_the_result_of_its_job(
     assert answer.status_code == 200
     assert answer.json == {"project": "shop", "containers": []}
     job = call("phone")("GET", answer.headers["Location"]).json
-    assert (job["kind"], job["state"], job["requested_by"]["id"]) == ("status", "succeeded", "phone")
+    assert (job["kind"], job["state"], job["requested_by"]["id"]) == (
+        "status",
+        "succeeded",
+        "phone",
+    )
 
 
 def test_arguments_of_logs_reach_the_job(
@@ -109,9 +111,8 @@ def test_a_failure_is_the_error_of_its_job(
     assert answer.json["job"]["state"] == "failed"
 
 
-def test_what_takes_longer_than_the_wait_is_202_with_the_job(
-    call: Call, worker: ActingWorker
-) -> None:
+@pytest.mark.usefixtures("worker")
+def test_what_takes_longer_than_the_wait_is_202_with_the_job(call: Call) -> None:
     began = time.monotonic()
     answer = call("phone")("GET", "/api/v1/projects/shop/status")
     assert 1.9 < time.monotonic() - began < 6
@@ -126,48 +127,21 @@ def test_a_host_without_a_worker_is_said_at_once(call: Call) -> None:
     assert (answer.status_code, answer.json["error"]["code"]) == (202, "host_unavailable")
 
 
-class _Releases(JobCommand):
-    word, kind, summary = "docker_history", "history", ""
-
-    def view(self, job: Job) -> Document:
-        raise NotImplementedError
-
-
-class _Follow(_Releases):
-    word, kind = "docker_follow", "follow"
-
-    def arguments(self, raw: Any) -> dict[str, Any]:
-        return dict(raw)
-
-
-class _KnowsMore:
-    """The wiring with two kinds more, whose commands do not matter here."""
-
-    more: ClassVar[dict[str, JobCommand]] = {"history": _Releases(), "follow": _Follow()}
-
-    @classmethod
-    def of(cls, wiring: Wiring) -> Wiring:
-        intake: Intake = replace(wiring.intake, commands={**wiring.intake.commands, **cls.more})
-        return replace(wiring, intake=intake)
-
-
 def test_releases_have_the_shape_of_a_list(
-    wiring: Wiring, worker: ActingWorker, at_work: Callable[[Any], None]
+    call: Call, worker: ActingWorker, at_work: Callable[[Any], None]
 ) -> None:
-    client = create_app(_KnowsMore.of(wiring)).test_client()
     at_work(lambda id: worker.claim(id).succeed({"releases": [{"id": "r1"}]}))
-    answer = client.get("/api/v1/projects/shop/releases", headers=bearer("phone"))
+    answer = call("phone")("GET", "/api/v1/projects/shop/releases")
     assert (answer.status_code, answer.json) == (200, {"items": [{"id": "r1"}], "next": None})
 
 
-def test_following_logs_ends_when_the_reader_leaves(wiring: Wiring, worker: ActingWorker) -> None:
-    client = create_app(_KnowsMore.of(wiring)).test_client()
-    answer = client.get(
-        "/api/v1/projects/shop/logs/follow?container=shop-db", headers=bearer("phone")
-    )
+def test_following_logs_ends_when_the_reader_leaves(
+    call: Call, wiring: Wiring, worker: ActingWorker
+) -> None:
+    answer = call("phone")("GET", "/api/v1/projects/shop/logs/follow")
     assert answer.content_type == "text/event-stream; charset=utf-8"
     (job,) = wiring.ledger.recent()
-    assert job.request.args == {"container": "shop-db"}
+    assert job.request.kind == "follow"
     claim = worker.claim(job.id)
     claim.lines("a log line")
     lines = answer.iter_encoded()
@@ -179,9 +153,10 @@ def test_following_logs_ends_when_the_reader_leaves(wiring: Wiring, worker: Acti
     assert wiring.signatures.unseal("cancellation", cancellation)["job"] == job.id  # type: ignore[index]
 
 
-def test_an_end_of_the_followed_job_is_not_cancelled(wiring: Wiring, worker: ActingWorker) -> None:
-    client = create_app(_KnowsMore.of(wiring)).test_client()
-    answer = client.get("/api/v1/projects/shop/logs/follow", headers=bearer("phone"))
+def test_an_end_of_the_followed_job_is_not_cancelled(
+    call: Call, wiring: Wiring, worker: ActingWorker
+) -> None:
+    answer = call("phone")("GET", "/api/v1/projects/shop/logs/follow")
     (job,) = wiring.ledger.recent()
     worker.claim(job.id).succeed({})
     assert b'"succeeded"' in answer.data
@@ -208,4 +183,3 @@ def test_hosts_with_live_workers(call: Call, wiring: Wiring) -> None:
         ],
         "next": None,
     }
-

@@ -1,0 +1,103 @@
+"""Who gets in, and the trail."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+
+from scar.access import Actor
+from scar.client import service_token
+from scar.jobs.signing import Signatures
+from scar.wiring import Wiring
+from tests.api.live import TOKENS, Caller
+
+Call = Callable[[str | None], Caller]
+ROOT = TOKENS["root"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        f"Basic {ROOT}",
+        ROOT,
+        f"Bearer {ROOT}x",
+        f"Bearer  {ROOT}",
+        f"Bearer {ROOT}, Bearer {ROOT}",
+        f"Bearer {ROOT.upper()}",
+        "Bearer \xff\xfe",
+        "Bearer service:",
+        "Bearer service:nonsense.{}",
+        "Bearer " + "x" * 8000,
+    ],
+)
+def test_no_token_that_is_known(header: str | None, flask_client: FlaskClient) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    for path in ("/api/v1/jobs", "/api/v1/projects/shop", "/api/v1/jobs/x/events", "/api/v1/audit"):
+        answer = flask_client.get(path, headers=headers)
+        assert (answer.status_code, (answer.json or {})["code"]) == (401, "unauthorized")
+        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="SCAR"'
+        assert (answer.json or {})["hint"]
+        assert ROOT not in answer.text
+
+
+def test_the_scheme_ignores_case(flask_client: FlaskClient) -> None:
+    answer = flask_client.get("/api/v1/jobs", headers={"Authorization": f"bearer {ROOT}"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.usefixtures("worker")
+def test_service_tokens_speak_for_an_actor_for_five_minutes(
+    flask_client: FlaskClient, wiring: Wiring
+) -> None:
+    console = Actor("console", "sam", "Sam")
+
+    def ask(token: str) -> int:
+        answer = flask_client.post(
+            "/api/v1/jobs",
+            json={"kind": "restart", "project": "shop"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        return answer.status_code
+
+    assert ask(service_token(wiring.signatures, console, time.time())) == 202
+    (job,) = wiring.ledger.recent()
+    assert job.request.requested_by == console
+    assert ask(service_token(wiring.signatures, console, time.time() - 301)) == 401
+    assert ask(service_token(Signatures("another key entirely"), console, time.time())) == 401
+
+
+@pytest.mark.usefixtures("worker")
+def test_the_trail_is_for_admins(call: Call) -> None:
+    for _ in range(5):
+        call("ci")("POST", "/api/v1/jobs", json={"kind": "status", "project": "shop"})
+    for name in ("phone", "ci"):
+        answer = call(name)("GET", "/api/v1/audit")
+        assert (answer.status_code, answer.json["code"]) == (403, "forbidden")
+    seen, cursor = [], None
+    while True:
+        query = {"limit": 2, **({"cursor": cursor} if cursor else {})}
+        page = call("root")("GET", "/api/v1/audit", query_string=query).json
+        seen += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert len(seen) == len({entry["id"] for entry in seen}) == 5
+    assert seen == sorted(seen, key=lambda entry: str(entry["id"]), reverse=True)
+    assert {entry["actor"] for entry in seen} == {"api:ci"}
+    assert {entry["outcome"] for entry in seen} == {"accepted"}
+
+
+def test_headers_that_keep_browsers_safe(call: Call) -> None:
+    for path in ("/api/v1/jobs", "/docs", "/healthz", "/nothing"):
+        headers = call("root")("GET", path, headers={"Origin": "https://evil.example"}).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "Access-Control-Allow-Origin" not in headers
+        assert "Set-Cookie" not in headers

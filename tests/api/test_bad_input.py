@@ -1,0 +1,262 @@
+"""Whatever is sent: a problem document that says what is wrong, never a 500, never a job."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import httpx
+import pytest
+from flask import Flask
+
+from scar.api import errors
+from scar.wiring import Wiring
+from tests.api.live import TOKENS, ActingWorker, ApiProcess, Caller
+
+Call = Callable[[str | None], Caller]
+JOBS = "/api/v1/jobs"
+JSON = "application/json"
+
+
+def _is_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "application/problem+json"
+    found: dict[str, Any] = answer.json
+    assert found["status"] == status
+    assert found["code"] == code
+    assert found["type"] == f"/docs#{code}"
+    assert found["detail"]
+    assert found["hint"]
+    assert "Traceback" not in answer.text
+    return found
+
+
+@pytest.fixture
+def caller(call: Call, worker: ActingWorker, wiring: Wiring) -> Iterator[Caller]:  # noqa: ARG001
+    """An operator, who makes no job by all this."""
+    yield call("ci")
+    assert list(wiring.ledger.recent()) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "code"),
+    [
+        (b"", JSON, 422, "invalid_request"),
+        (b"null", JSON, 422, "invalid_request"),
+        (b"{", JSON, 400, "invalid_request"),
+        (b"not json", JSON, 400, "invalid_request"),
+        (b"\xff\xfe{\x00}\x00", JSON, 400, "invalid_request"),
+        (b'\xef\xbb\xbf{"kind": "status"}', JSON, 400, "invalid_request"),
+        (b'{"kind": "status"} {}', JSON, 400, "invalid_request"),
+        (b'{"kind": "status", "kind": "deploy"}', JSON, 400, "invalid_request"),
+        (b'{"kind": "logs", "args": {"lines": NaN}}', JSON, 400, "invalid_request"),
+        (b'{"kind": "logs", "args": {"lines": -Infinity}}', JSON, 400, "invalid_request"),
+        (b'{"kind": "logs", "args": {"lines": 1e400}}', JSON, 400, "invalid_request"),
+        (
+            b'{"kind": "logs", "args": {"lines": ' + b"9" * 5000 + b"}}",
+            JSON,
+            400,
+            "invalid_request",
+        ),
+        (b'{"kind": "status", "project": "\\ud800"}', JSON, 400, "invalid_request"),
+        (b"[" * 100_000, JSON, 400, "invalid_request"),
+        (b'{"a":' * 50_000, JSON, 400, "invalid_request"),
+        (b'"' + b"x" * (1 << 20) + b'"', JSON, 413, "too_large"),
+        (b'{"kind": "status"}', "text/plain", 415, "unsupported_media_type"),
+        (b"kind=status", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
+        (b'{"kind": "status"}', None, 415, "unsupported_media_type"),
+    ],
+)
+def test_bodies_that_are_no_json(
+    body: bytes, kind: str | None, status: int, code: str, caller: Caller
+) -> None:
+    _is_problem(caller("POST", JOBS, data=body, content_type=kind), status, code)
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ([], ""),
+        ("status", ""),
+        (7, ""),
+        ({}, "kind"),
+        ({"kind": None}, "kind"),
+        ({"kind": 7}, "kind"),
+        ({"kind": ["status"]}, "kind"),
+        ({"kind": ""}, "kind"),
+        ({"kind": "statsu"}, "statsu"),
+        ({"kind": "x" * 5000}, "kind"),
+        ({"kind": "status", "project": 7}, "project"),
+        ({"kind": "status", "project": ""}, "project"),
+        ({"kind": "status", "projcet": "shop"}, "projcet"),
+        ({"kind": "status", "args": []}, "args"),
+        ({"kind": "status", "args": None}, "args"),
+        ({"kind": "status", "args": {"deep": 1}}, "deep"),
+        ({"kind": "status", "confirm": "no"}, "confirm"),
+        ({"kind": "status", "confirm": True}, "confirm"),
+        *(
+            ({"kind": "logs", "args": {"lines": n}}, "ines")
+            for n in (0, -5, 10**9, 10**20, "5", 1.5)
+        ),
+        ({"kind": "logs", "args": {"lines": True}}, "lines"),
+        ({"kind": "logs", "args": {"lines": None}}, "lines"),
+        ({"kind": "logs", "args": {"container": 5}}, "container"),
+    ],
+)
+def test_json_that_is_no_request(body: Any, named: str, caller: Caller) -> None:
+    found = _is_problem(caller("POST", JOBS, json=body), 422, "invalid_request")
+    assert named in found["detail"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "foo",
+        "../../etc",
+        "foo/bar",
+        "-h",
+        "emoji 🚀",
+        "a\n/docker_deploy shop",
+        "a\0b",
+        "ｓhop",
+        "SHOP",
+    ],
+)
+def test_projects_that_do_not_exist(name: str, caller: Caller) -> None:
+    answer = caller("POST", JOBS, json={"kind": "status", "project": name})
+    found = _is_problem(answer, 404, "project_not_found")
+    assert found["detail"] == f"Project '{name}' not found in configuration"
+    assert "shop" in found["hint"]
+    answer = caller("GET", JOBS, query_string={"project": name})
+    _is_problem(answer, 404, "project_not_found")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": value}
+        for value in ("0", "-1", "201", "1e3", "ten", "", "５", "1_0", " 5", "9" * 30)
+    ]
+    + [{"state": "dead"}, {"cursor": "x"}, {"cursor": "("}, {"kind": ""}, {"limt": "5"}],
+)
+def test_queries_of_lists(query: dict[str, str], caller: Caller) -> None:
+    found = _is_problem(caller("GET", JOBS, query_string=query), 422, "invalid_request")
+    assert next(iter(query)) in found["detail"]
+
+
+@pytest.mark.parametrize(
+    "id",
+    ["x", "..", "0", "1" * 25, "1" * 27, "8" + "0" * 25, "01KA%0A", "*", "01KA:events", "é" * 26],
+)
+def test_ids_of_no_job(id: str, caller: Caller) -> None:
+    for method, path in (
+        ("GET", ""),
+        ("GET", "/events"),
+        ("POST", "/cancel"),
+        ("POST", "/confirm"),
+    ):
+        body = {"answer": "yes"} if path == "/confirm" else None
+        answer = caller(method, f"{JOBS}/{id}{path}", json=body)
+        if answer.status_code != 404 or answer.json["code"] != "not_found":
+            _is_problem(answer, 404, "job_not_found")
+
+
+def test_keys_of_redis_are_no_jobs(caller: Caller, call: Call, wiring: Wiring) -> None:
+    made = call("ci")("POST", JOBS, json={"kind": "status", "project": "shop"}).json["id"]
+    _is_problem(caller("GET", f"{JOBS}/{made}:events"), 404, "job_not_found")
+    _is_problem(caller("GET", f"{JOBS}/{made.lower()}"), 404, "job_not_found")
+    wiring.redis.flushdb()
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "ümlaut", "tab\there"])
+def test_idempotency_keys_that_cannot_be_used(key: str, caller: Caller) -> None:
+    answer = caller(
+        "POST",
+        JOBS,
+        json={"kind": "status", "project": "shop"},
+        headers={"Idempotency-Key": key},
+    )
+    _is_problem(answer, 422, "invalid_request")
+
+
+@pytest.mark.usefixtures("worker")
+def test_event_ids_and_waits(call: Call) -> None:
+    root = call("root")
+    path = (
+        f"{JOBS}/{root('POST', JOBS, json={'kind': 'status', 'project': 'shop'}).json['id']}/events"
+    )
+    for last in ("x", "-1", "1.5", "５", "9" * 30, "1-0"):
+        answer = root("GET", path, headers={"Last-Event-ID": last})
+        _is_problem(answer, 422, "invalid_request")
+    for query in ({"wait": "-1"}, {"wait": "nan"}, {"wait": "61"}, {"after": "-1"}, {"after": "x"}):
+        _is_problem(root("GET", path, query_string=query), 422, "invalid_request")
+
+
+@pytest.mark.parametrize("body", [{}, {"answer": 1}, {"answer": None}, {"answer": "yes", "x": 1}])
+@pytest.mark.usefixtures("worker")
+def test_answers(body: Any, call: Call) -> None:
+    job = call("ci")("POST", JOBS, json={"kind": "restart", "project": "shop"}).json
+    answer = call("ci")("POST", f"{JOBS}/{job['id']}/confirm", json=body)
+    _is_problem(answer, 422, "invalid_request")
+    assert call("ci")("GET", f"{JOBS}/{job['id']}").json["state"] == "awaiting_confirmation"
+
+
+@pytest.mark.parametrize("query", ["lines=0", "lines=5001", "lines=x", "container=", "line=5"])
+def test_queries_of_logs(query: str, caller: Caller) -> None:
+    _is_problem(caller("GET", f"/api/v1/projects/shop/logs?{query}"), 422, "invalid_request")
+
+
+def test_routes_and_methods(caller: Caller) -> None:
+    for path in ("/nope", "/api/v1", "/api/v1/jobs/a/b/c", "/api/v2/jobs", "/api/v1//jobs"):
+        _is_problem(caller("GET", path), 404, "not_found")
+    answer = caller("DELETE", JOBS)
+    _is_problem(answer, 405, "method_not_allowed")
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+    assert caller("OPTIONS", JOBS).status_code == 200
+
+
+def test_what_was_not_foreseen_is_500_without_its_details() -> None:
+    app = Flask("broken")
+    errors.register(app)
+
+    @app.get("/")
+    def broken() -> str:
+        raise KeyError("a secret")
+
+    answer = app.test_client().get("/")
+    found = _is_problem(answer, 500, "internal")
+    assert "a secret" not in answer.text
+    assert found["detail"] == "KeyError in the API"
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_record_spoilt_on_redis_is_no_job(call: Call, wiring: Wiring) -> None:
+    made = call("ci")("POST", JOBS, json={"kind": "status", "project": "shop"}).json["id"]
+    wiring.redis.delete(f"scar:job:{made}")
+    wiring.redis.rpush(f"scar:job:{made}", "not a hash")
+    answer = call("ci")("GET", f"{JOBS}/{made}")
+    assert answer.content_type == "application/problem+json"
+    assert answer.status_code in (500, 503)
+
+
+def _raw(server: ApiProcess, request: bytes) -> bytes:
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        return connection.recv(65536)
+
+
+def test_on_the_wire(server: ApiProcess) -> None:
+    auth = f"Host: evil.example\r\nAuthorization: Bearer {TOKENS['root']}\r\n".encode()
+    assert b" 200 " in _raw(server, b"GET /api/v1/jobs HTTP/1.1\r\n" + auth + b"\r\n")
+    assert b" 400 " in _raw(server, b"\x16\x03\x01\x02\r\n\r\n")[:40]
+    large = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 10_000 + b"\r\n\r\n"
+    assert b" 431 " in _raw(server, large)[:40]
+    answer = httpx.post(
+        f"{server.url}{JOBS}",
+        content=b"x" * (2 << 20),
+        headers={"Authorization": f"Bearer {TOKENS['root']}", "Content-Type": JSON},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")

@@ -1,0 +1,78 @@
+"""schemathesis over the whole API: what `/openapi.json` says is what the server does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from threading import Event, Thread
+from typing import Any, cast
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation import GenerationMode
+
+from scar.api.app import create_app
+from scar.settings import Settings
+from scar.wiring import Wiring, wire
+from tests.api.live import ActingClaim, ActingWorker, ApiProcess, bearer
+
+
+def _described() -> Any:
+    """What an application says of itself; nothing is connected for that."""
+    nowhere = Settings(redis_url="redis://127.0.0.1:1", secret_key="for no signature at all")
+    answer = create_app(wire(nowhere)).test_client().get("/openapi.json")
+    return schemathesis.openapi.from_dict(cast("dict[str, Any]", answer.json))
+
+
+schema = _described()
+
+
+@pytest.fixture
+def ended_job(worker: ActingWorker, wiring: Wiring) -> Iterator[str]:
+    """The id of a job that has ended; meanwhile whatever is asked for is done at once."""
+    shop = wiring.projects.get("shop")
+    root = wiring.access.actor_of_token(bearer("root")["Authorization"].split()[1])
+    assert root is not None
+    made = wiring.intake.submit(root, wiring.intake.commands["status"], shop, {})
+    worker.claim(made.id).succeed({"project": "shop"})
+    stopped = Event()
+
+    def work() -> None:
+        while not stopped.is_set():
+            worker.alive("default")
+            worker.alive("far")
+            for id in cast("list[str]", wiring.redis.zrange("scar:open", 0, -1)):
+                claim = wiring.ledger.claim(id, "test", "nonce")
+                if claim is not None and claim.purpose == "run":
+                    ActingClaim(wiring, claim).succeed({"project": "shop"})
+            stopped.wait(0.02)
+
+    thread = Thread(target=work)
+    thread.start()
+    yield made.id
+    stopped.set()
+    thread.join()
+
+
+@schema.parametrize()  # type: ignore[untyped-decorator]
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_api_is_what_it_says(case: Any, ended_job: str, server: ApiProcess) -> None:
+    if case.meta.generation.mode is GenerationMode.POSITIVE:
+        # Left alone, hardly a request would be for anything that exists.
+        real = {"job_id": ended_job, "name": "shop"}
+        for name in case.path_parameters or {}:
+            if len(json.dumps(case.path_parameters[name])) % 3:
+                case.path_parameters[name] = real[name]
+        if case.operation.label == "POST /api/v1/jobs":
+            case.body.pop("args", None)  # what they may be depends on the kind
+    header = case.meta.components.get(ParameterLocation.HEADER)
+    spoilt = header is not None and header.mode is GenerationMode.NEGATIVE
+    case.call_and_validate(base_url=server.url, headers={} if spoilt else bearer("root"))
