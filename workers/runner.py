@@ -99,6 +99,9 @@ class Runner:
             report,
             attempt=claim.attempt,
         )
+        if claim.attempt > 1:
+            before = self.ledger.get(claim.id)
+            task.take_up(before.steps if before else ())
         try:
             if isinstance(work, Fact):
                 report.finish(JobState.SUCCEEDED, result=work.read(task))

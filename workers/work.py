@@ -104,6 +104,14 @@ class Task:
             raise
         self._end(name, StepState.SKIPPED if hand.skipped else StepState.SUCCEEDED)
 
+    def take_up(self, steps: tuple[Step, ...]) -> None:
+        """Goes on from the steps of an attempt that was cut off: what ran then has failed."""
+        for step in steps:
+            if step.state is StepState.RUNNING:
+                self._set(replace(step, state=StepState.FAILED, finished_at=self._now()))
+            else:
+                self._keep(step)
+
     def skip(self, name: str) -> None:
         """A step that does not apply."""
         self._end(name, StepState.SKIPPED)
