@@ -70,9 +70,12 @@ class Conversation:
             self._attend(job, Place(found["chat"], found["thread"]), found)
 
     async def settle(self) -> None:
-        """Waits until everything is said, and every message shows the end of its job."""
+        """Waits until everything is said, and every message shows the end of its job.
+
+        Who waits may be cancelled; what is waited for goes on.
+        """
         while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.wait(self._tasks)
 
     async def close(self) -> None:
         """Stops following; another run takes the messages up with `resume`."""

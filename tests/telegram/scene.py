@@ -98,9 +98,9 @@ class Scene:
         return self._bot.wait(15)
 
     def restart_api(self) -> None:
-        """The API killed and started again."""
-        self._api.kill()
-        self._api.wait()
+        """The API stopped and started again."""
+        self._api.terminate()
+        self._api.wait(20)
         self._api = self.part("api")
         eventually(self.home.is_ready, "the API is back")
 

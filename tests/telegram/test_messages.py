@@ -110,7 +110,8 @@ def test_a_long_plan_is_a_file_before_the_yes(chat: Chat, worker: Worker) -> Non
     job = worker.next_job("restart", str(chat.person.id))
     worker.plan(job.id, containers=names)
     file = chat.wait_for(lambda message: message.file is not None)
-    assert all(name in chat.content(file).decode() for name in names)
+    whole = chat.content(file).decode()
+    assert all(f"- {name}\n" in whole for name in names)
     assert "Type `yes` to confirm" in question(chat).text
 
 

@@ -65,28 +65,25 @@ def test_what_was_said_while_the_bot_was_away(scene: Scene, chat: Chat, worker: 
     fresh.wait_for_text("What you may do here")
     assert worker.state(job.id) is JobState.AWAITING_CONFIRMATION
     assert worker.jobs_of(str(other.person.id)) == []
-    edits = len(chat.messages)
-    time_of_question = time.time()
-    chat.person.says("yes", chat, date=time_of_question + 2)
+    chat.person.says("yes", chat, date=time.time() + 1)
     worker.until(job.id, JobState.QUEUED)
-    assert edits
 
 
 def test_an_update_that_comes_twice_is_done_once(scene: Scene, chat: Chat, worker: Worker) -> None:
-    before = len(scene.telegram.world.updates)
-    assert before == 0
     chat.person.says("/docker_status", chat)
     worker.next_job("status", str(chat.person.id))
+    chat.wait_for_text("📊 Shop")
+    calls = scene.telegram.calls("getUpdates")
+    heard = [update for call in calls for update in call.get("result") or []]
     scene.kill_bot()
     with scene.telegram.world.changed:
-        calls = scene.telegram.calls("getUpdates")
-        heard = [u for c in calls for u in c.get("result") or []]
-        last = [u for u in heard if u.get("message", {}).get("text") == "/docker_status"][-1]
-        scene.telegram.world.updates.insert(0, last)
+        scene.telegram.world.updates.insert(0, heard[-1])
     scene.start_bot()
     chat.person.says("/help", chat)
     chat.wait_for_text("What you may do here")
+    assert heard[-1]["message"]["text"] == "/docker_status"
     assert len(worker.jobs_of(str(chat.person.id))) == 1
+    assert len(chat.from_bot) == 2
 
 
 def test_an_api_that_is_away_delays_and_loses_nothing(

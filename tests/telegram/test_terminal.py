@@ -1,0 +1,123 @@
+"""The same questions in a terminal: `scar chat` and the commands of the shell."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from scar.jobs.record import JobState
+from tests.telegram.scene import Scene
+from tests.telegram.worker import Worker
+
+Done = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def aside() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+def test_yes_on_the_terminal_runs_it(
+    scene: Scene, worker: Worker, aside: ThreadPoolExecutor
+) -> None:
+    running = aside.submit(scene.home.scar, "restart", "shop", said="yes\n")
+    job = worker.next_job("restart", getpass.getuser())
+    worker.plan(job.id)
+    worker.finish(job.id, {"downtime_seconds": 2.0})
+    done = running.result()
+    assert done.returncode == 0, done.stderr
+    assert "Type `yes` to confirm" in done.stdout
+    assert "✅ web restarted" in done.stdout
+    assert "Production is live" in done.stdout
+
+
+@pytest.mark.parametrize("said", ["no\n", "y\n", "yes please\n", ""])
+def test_anything_else_drops_it(
+    scene: Scene, worker: Worker, aside: ThreadPoolExecutor, said: str
+) -> None:
+    running = aside.submit(scene.home.scar, "restart", said=said)
+    job = worker.next_job("restart", getpass.getuser())
+    worker.plan(job.id)
+    done = running.result()
+    assert done.returncode == 1
+    assert "Cancelled by" in done.stdout
+    assert worker.state(job.id) is JobState.CANCELLED
+
+
+def test_a_plan_that_changed_is_asked_again(
+    scene: Scene, worker: Worker, aside: ThreadPoolExecutor
+) -> None:
+    running = aside.submit(scene.home.scar, "restart", said="yes\nno\n")
+    job = worker.next_job("restart", getpass.getuser())
+    worker.plan(job.id)
+    worker.plan_again(worker.claim(job.id), "b" * 64, containers=["web", "db"])
+    done = running.result()
+    assert done.returncode == 1
+    assert done.stdout.index("- web") < done.stdout.index("- db")
+    assert worker.state(job.id) is JobState.CANCELLED
+
+
+def test_with_yes_nothing_is_asked(scene: Scene, worker: Worker, aside: ThreadPoolExecutor) -> None:
+    running = aside.submit(scene.home.scar, "restart", "--yes")
+    job = worker.next_job("restart", getpass.getuser())
+    worker.finish(job.id, {"downtime_seconds": None})
+    done = running.result()
+    assert done.returncode == 0, done.stderr
+    assert "Type `yes`" not in done.stdout
+
+
+def test_a_busy_project_is_4(scene: Scene, worker: Worker, aside: ThreadPoolExecutor) -> None:
+    running = aside.submit(scene.home.scar, "restart", "--yes")
+    job = worker.next_job("restart", getpass.getuser())
+    second = scene.home.scar("deploy", "--yes")
+    assert second.returncode == 4
+    assert f"held by restart {job.id}" in second.stderr
+    worker.finish(job.id, {"downtime_seconds": None})
+    assert running.result().returncode == 0
+
+
+def test_a_question_in_the_chat_on_a_pipe(
+    scene: Scene, worker: Worker, aside: ThreadPoolExecutor
+) -> None:
+    running = aside.submit(scene.home.scar, "chat", said="/docker_restart\nyes\n")
+    job = worker.next_job("restart", getpass.getuser())
+    worker.plan(job.id)
+    worker.finish(job.id, {"downtime_seconds": None})
+    done = running.result()
+    assert done.returncode == 0, done.stderr
+    asked = done.stdout.index("Type `yes` to confirm")
+    assert asked < done.stdout.index("🔄 Restarting containers...")
+    assert "✅ All containers healthy. Production is live." in done.stdout
+    assert done.stdout.count("✅ web restarted") == 1
+
+
+def test_on_a_terminal_the_message_changes_in_place(scene: Scene, worker: Worker) -> None:
+    shell = subprocess.Popen(
+        ["script", "-qec", f"{sys.executable} -m scar.cli chat", "/dev/null"],
+        cwd=scene.home.folder,
+        env={**scene.home.env, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert shell.stdin is not None
+    shell.stdin.write(b"/docker_restart\n")
+    shell.stdin.flush()
+    job = worker.next_job("restart", getpass.getuser())
+    worker.plan(job.id)
+    shell.stdin.write(b"yes\n")
+    shell.stdin.flush()
+    worker.finish(job.id, {"downtime_seconds": None})
+    worker.until(job.id, JobState.SUCCEEDED)
+    shell.stdin.write(b"\x04")
+    shell.stdin.flush()
+    shown = shell.communicate(timeout=20)[0].decode()
+    assert shell.returncode == 0
+    assert "Production is live" in shown
+    assert "\x1b[" in shown
+    assert "› " in shown
