@@ -1,0 +1,94 @@
+"""`scar doctor` and `scar init` on a real Engine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from .home import Home
+
+_LABEL = "com.docker.compose."
+
+
+@pytest.fixture
+def compose_project() -> Iterator[str]:
+    """Two containers as Compose labels them, the second needing the first."""
+    name = f"scarinit{uuid4().hex[:8]}"
+    image = subprocess.check_output(
+        ["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"], text=True
+    )
+    base = next(line for line in image.split() if "busybox" in line)
+    for service, needs in (("zdb", ""), ("app", "zdb:service_started:false")):
+        labels = {
+            "project": name,
+            "service": service,
+            "depends_on": needs,
+            "oneoff": "False",
+            "project.working_dir": f"/srv/{name}",
+        }
+        pairs = [f"{_LABEL}{key}={value}" for key, value in labels.items()]
+        flags = [part for pair in pairs for part in ("--label", pair)]
+        container = f"{name}-{service}-1"
+        subprocess.run(
+            ["docker", "run", "-d", "--name", container, *flags, base, "sleep", "600"],
+            check=True,
+            capture_output=True,
+        )
+    yield name
+    ids = [f"{name}-zdb-1", f"{name}-app-1"]
+    subprocess.run(["docker", "rm", "-f", *ids], check=True, capture_output=True)
+
+
+def test_init_writes_what_runs_and_never_overwrites(home: Home, compose_project: str) -> None:
+    done = home.scar("init")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(home.projects_file.read_text())[compose_project]
+    assert found == {
+        "workspace": str(home.folder / compose_project),
+        "production": f"/srv/{compose_project}",
+        "compose_project": compose_project,
+        "containers": [f"{compose_project}-zdb-1", f"{compose_project}-app-1"],
+        "primary_container": f"{compose_project}-app-1",
+    }
+    before = home.projects_file.read_bytes()
+    again = home.scar("init")
+    assert again.returncode == 4
+    assert "is there already" in again.stderr
+    assert home.projects_file.read_bytes() == before
+
+
+def test_init_without_an_engine_says_so_and_writes_nothing(home: Home) -> None:
+    done = home.scar("init", DOCKER_HOST="unix:///nowhere/docker.sock")
+    assert done.returncode == 1
+    assert "Docker Engine cannot be reached" in done.stderr
+    assert not home.projects_file.exists()
+
+
+def test_doctor_names_what_is_wrong_and_how_to_mend_it(running: Home) -> None:
+    done = running.scar("doctor")
+    assert done.returncode == 1
+    assert "✅ docker compose: version" in done.stdout
+    assert "✅ redis: version" in done.stdout
+    assert "✅ worker of 'default': 1 alive" in done.stdout
+    assert "✅ api: " in done.stdout
+    assert "Container 'scar-test-no-such-container' not found" in done.stdout
+    assert "1 to mend." in done.stdout
+
+
+def test_doctor_on_a_machine_with_nothing(home: Home) -> None:
+    done = home.scar("doctor", PATH="/nowhere", DOCKER_HOST="unix:///nowhere/docker.sock")
+    assert done.returncode == 1
+    for line in (
+        "❌ projects file: ",
+        "❌ docker command: docker: command not found",
+        "❌ docker socket: /nowhere/docker.sock: No such file",
+        "❌ redis: ",
+        "❌ api: ",
+        "✅ state folder: ",
+    ):
+        assert line in done.stdout
+    assert "Traceback" not in done.stderr
