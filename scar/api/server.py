@@ -5,11 +5,14 @@ The arbiter holds the listening socket and little else; the application is loade
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
+from scar.parent_death import die_with_parent
 from scar.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,6 +66,9 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
         self.cfg.set("bind", [self._settings.api_bind])
         self.cfg.set("worker_class", Worker)
+        arbiter = os.getpid()
+        # An orphan would keep the port, and the next server could not have it.
+        self.cfg.set("post_fork", lambda _server, _worker: die_with_parent(arbiter, signal.SIGKILL))
 
     def load(self) -> Flask:
         """Called by gunicorn in the worker, after the fork: connections and threads are its own."""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import click
 
 from scar import redis_server
 from scar.errors import ScarError
 from scar.jobs.connection import connect, redis_errors
+from scar.parent_death import die_with_parent
 from scar.settings import Settings
 
-_PR_SET_PDEATHSIG = 1
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 10.0
 _STEADY_SECONDS = 30.0
@@ -78,7 +78,7 @@ class Supervisor:
                 *part.arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=part.descriptors,
-                preexec_fn=_tied_to(os.getpid(), part.dies_by),
+                preexec_fn=partial(die_with_parent, os.getpid(), part.dies_by),
             )
             self._processes[part.name] = process
             self._say(f"{part.name:<9} {part.about} (pid {process.pid})")
@@ -99,19 +99,6 @@ def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None
 
 def _ending(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
-
-
-def _tied_to(parent: int, number: signal.Signals) -> Callable[[], None]:
-    """What a child does first: it asks the kernel to be signalled when its parent dies."""
-    libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-    def tie() -> None:
-        if libc is not None:
-            libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-            if os.getppid() != parent:  # it died before it could be asked
-                os._exit(1)
-
-    return tie
 
 
 @click.command()
