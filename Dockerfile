@@ -12,9 +12,10 @@ RUN pip wheel --no-cache-dir --no-deps -w /wheels .
 
 FROM ${BASE} AS scar
 RUN --mount=from=wheels,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --no-index --find-links /wheels --root-user-action ignore scar-docker \
+    python3 -m venv /opt/scar \
+    && /opt/scar/bin/pip install --no-cache-dir --no-index --find-links /wheels scar-docker \
     && useradd --system --uid 10001 --create-home scar
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/scar/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /srv
 
 # API and front-ends: no Docker socket, no root.
