@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,6 +18,7 @@ from scar.jobs.signing import Signatures
 
 _SERVICE_SECONDS = 300
 _SILENCE = 45.0
+_RECONNECT = 0.3
 
 
 def service_token(signatures: Signatures, actor: Actor, now: float) -> str:
@@ -96,32 +98,37 @@ class ApiClient:
                 lost_at = lost_at or time.monotonic()
                 if time.monotonic() - lost_at > patience:
                     raise ApiUnreachable(self.url, type(error).__name__) from error
-                time.sleep(0.3)
+                time.sleep(_RECONNECT)
 
     async def follow(self, id: str, after: int = 0) -> AsyncIterator[Event]:
-        """Like `events`, for as long as it takes: an API that is away is waited for."""
+        """Like `events`, for as long as it takes: an API that is away is waited for.
+
+        What the API refuses (an unknown job, no right to see it) is raised.
+        """
         last = after
-        while True:
-            try:
-                async with (
-                    httpx.AsyncClient(timeout=_SILENCE) as http,
-                    http.stream("GET", self._events_url(id), headers=self._headers(last)) as answer,
-                ):
-                    if answer.status_code == 404:
-                        await answer.aread()
-                        raise problem(answer)
-                    answer.raise_for_status()
-                    reader = EventReader()
-                    async for line in answer.aiter_lines():
-                        event = reader.feed(line)
-                        if event is None:
-                            continue
+        async with httpx.AsyncClient(timeout=_SILENCE) as http:
+            while True:
+                with contextlib.suppress(httpx.TransportError, httpx.HTTPStatusError):
+                    async for event in self._stream(http, id, last):
                         last = event.id
                         yield event
                         if _ends(event):
                             return
-            except (httpx.TransportError, httpx.HTTPStatusError):
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(_RECONNECT)
+
+    async def _stream(self, http: httpx.AsyncClient, id: str, last: int) -> AsyncIterator[Event]:
+        """The events of one connection."""
+        headers = self._headers(last)
+        async with http.stream("GET", self._events_url(id), headers=headers) as answer:
+            if answer.is_client_error:
+                await answer.aread()
+                raise problem(answer)
+            answer.raise_for_status()
+            reader = EventReader()
+            async for line in answer.aiter_lines():
+                event = reader.feed(line)
+                if event is not None:
+                    yield event
 
     def _events_url(self, id: str) -> str:
         return f"{self.url}/api/v1/jobs/{id}/events"

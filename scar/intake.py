@@ -6,10 +6,10 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from scar.access import Access, Actor
+from scar.access import Access, Actor, Role
 from scar.audit import Audit
 from scar.commands.command import JobCommand
 from scar.errors import ErrorRecord, ScarError
@@ -52,7 +52,8 @@ class Intake:
         `watch` is the front-end and what it needs to take its message up again. Raises the refusal
         (`unauthorized`, `forbidden`), `busy`, or `conflict` for a key used for something else.
         """
-        self._authorise(actor, command, project)
+        role = self._authorise(actor, command.kind, command.role, project)
+        actor = replace(actor, role=role)
         request = self._request(actor, command, project, args)
         text = json.dumps(request.to_json(), separators=(",", ":"))
         outcome = self.ledger.submit(
@@ -85,12 +86,12 @@ class Intake:
         one shown.
         """
         job = self.get(id)
-        self._authorise(actor, self.commands[job.request.kind], self._project_of(job))
+        self._authorise(actor, job.request.kind, self._role_for(job), self._project_of(job))
         if answer.strip().lower() != "yes":
             return self.cancel(actor, id)
         plan_hash = shown or (job.plan or {}).get("hash")
         sealed = self._confirmation(actor, id, plan_hash)
-        outcome = self.ledger.confirm(id, sealed, plan_hash or "")
+        outcome = self.ledger.confirm(job.request, sealed, plan_hash or "")
         self._require_confirmed(actor, job, outcome)
         self.audit.write(actor, job.request.kind, "confirmed", project=job.request.project, job=id)
         self.bell.ring(job.request.host, id)
@@ -99,10 +100,13 @@ class Intake:
     def cancel(self, actor: Actor, id: str) -> Job:
         """Ends a job that has not begun, or asks the one that runs to stop.
 
-        Raises `conflict` where the job has ended already.
+        Whoever asked for it may; anybody else has to be an operator. Raises `conflict` where the
+        job has ended already.
         """
         job = self.get(id)
-        self._authorise(actor, self.commands[job.request.kind], self._project_of(job))
+        own = actor == job.request.requested_by
+        role = self._role_for(job) if own else max(self._role_for(job), Role.OPERATOR)
+        self._authorise(actor, job.request.kind, role, self._project_of(job))
         who = f"{actor.name} ({actor.frontend})"
         sealed = self.signatures.seal("cancellation", {"job": id, "by": actor.to_json()})
         error = ErrorRecord(
@@ -131,13 +135,18 @@ class Intake:
             )
         return job
 
-    def _authorise(self, actor: Actor, command: JobCommand, project: Project | None) -> None:
+    def _authorise(self, actor: Actor, kind: str, role: Role, project: Project | None) -> Role:
         try:
-            self.access.require(actor, command.role, project)
+            return self.access.require(actor, role, project)
         except ScarError as refusal:
             name = project.name if project else None
-            self.audit.write(actor, command.kind, f"refused: {refusal.code}", project=name)
+            self.audit.write(actor, kind, f"refused: {refusal.code}", project=name)
             raise
+
+    def _role_for(self, job: Job) -> Role:
+        """The role that a job's kind needs; of a kind that is known no more, the highest."""
+        command = self.commands.get(job.request.kind)
+        return command.role if command else Role.ADMIN
 
     def _request(
         self, actor: Actor, command: JobCommand, project: Project, args: Mapping[str, Any]

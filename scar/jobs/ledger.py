@@ -8,6 +8,7 @@ distributed locking", 2016).
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -118,9 +119,10 @@ class Ledger:
         )
         return Outcome(what, id)
 
-    def confirm(self, id: str, confirmation: str, shown: str) -> Outcome:
+    def confirm(self, request: Request, confirmation: str, shown: str) -> Outcome:
         """Queues a job that awaits its confirmation: `queued`, `busy`, `changed` or `not`."""
-        return Outcome(*self._run("confirm", id, confirmation, shown))
+        unavailable = json.dumps(host_unavailable(request.host).to_json())
+        return Outcome(*self._run("confirm", request.id, confirmation, shown, unavailable))
 
     def cancel(
         self, id: str, cancellation: str, error: ErrorRecord, *, changes: bool
@@ -207,11 +209,14 @@ class Ledger:
                 return
             top = f"({ids[-1]}"
 
-    def forget_before(self, seconds: float, project: str | None = None) -> None:
-        """Drops jobs older than `seconds` since the epoch from the lists; records expire alone."""
-        index = f"scar:jobs:{project}" if project else "scar:jobs"
+    def forget_old(self) -> None:
+        """Drops from the lists the jobs whose records have run out; at most once an hour."""
         with redis_errors():
-            self._redis.zremrangebylex(index, "-", f"({oldest_id_at(seconds)}")
+            if not self._redis.set("scar:forget:last", "1", nx=True, ex=3600):
+                return
+            oldest = oldest_id_at(time.time() - _KEPT_MS[True] / 1000)
+            for index in self._redis.scan_iter("scar:jobs*"):
+                self._redis.zremrangebylex(index, "-", f"({oldest}")
 
     def events(self, id: str, after: int = 0, *, count: int = 1000) -> list[Event]:
         """Up to `count` events that follow the event `after`, oldest first."""

@@ -267,10 +267,10 @@ def _fold_job(job: Job, event: Event) -> Job:
         values["plan"] = event.data["plan"]
         values["confirm_until"] = event.data.get("confirm_until_ms")
         values["steps"] = ()
-    if event.data.get("error"):
-        values["error"] = ErrorRecord.from_json(event.data["error"])
+    error = event.data.get("error")
+    if error or not state.ended:
+        values["error"] = ErrorRecord.from_json(error) if error else None
     if state is JobState.RUNNING:
-        values["error"] = None
         values["attempt"] = event.data.get("attempt", job.attempt)
         values["started_at"] = job.started_at or event.at
     if state.ended:

@@ -40,5 +40,6 @@ class Sweeper:
             try:
                 for id, host in self._ledger.sweep():
                     self._bell.ring(host, id)
+                self._ledger.forget_old()
             except ScarError as error:
                 _log.warning("sweep failed", reason=error.message)

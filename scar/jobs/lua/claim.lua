@@ -22,12 +22,12 @@ end
 if claimed ~= claim then
   redis.call('HSET', key, 'claim', claim, 'worker', worker, 'batch', 0,
     'lease', string.format('%.0f', now + lease))
+  redis.call('HDEL', key, 'error')
   redis.call('HINCRBY', key, 'fence', 1)
   if purpose == 'run' then
     local attempt = redis.call('HINCRBY', key, 'attempt', 1)
     redis.call('HSET', key, 'state', 'running')
     if not found[5] then redis.call('HSET', key, 'started', now) end
-    redis.call('HDEL', key, 'error')
     emit(id, 'job', cjson.encode({state = 'running', attempt = attempt}))
   end
 end

@@ -1,5 +1,5 @@
 -- Turns a question into a queued job, once. ARGV: id, sealed confirmation, hash of the plan that
--- was shown ('' where none was). Returns {'queued', id}, {'busy', holder}, {'changed', id} where
+-- was shown ('' where none was), error if no worker listens. Returns {'queued', id}, {'busy', holder}, {'changed', id} where
 -- another plan is on the table now, or {'not', state}.
 local id, confirmation, shown = ARGV[1], ARGV[2], ARGV[3]
 local key = job_key(id)
@@ -14,7 +14,12 @@ if project then
   if holder then return {'busy', holder} end
 end
 redis.call('HSET', key, 'state', 'queued', 'confirmation', confirmation, 'rung', now)
-redis.call('HDEL', key, 'lease', 'claim')
+redis.call('HDEL', key, 'lease', 'claim', 'error')
 redis.call('HINCRBY', key, 'fence', 1)
-emit(id, 'job', cjson.encode({state = 'queued'}))
+local data = {state = 'queued'}
+if unheard(redis.call('HGET', key, 'host')) then
+  redis.call('HSET', key, 'error', ARGV[4])
+  data.error = cjson.decode(ARGV[4])
+end
+emit(id, 'job', cjson.encode(data))
 return {'queued', id}

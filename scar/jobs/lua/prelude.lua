@@ -14,6 +14,11 @@ local function ended(state)
   return state ~= 'awaiting_confirmation' and state ~= 'queued' and state ~= 'running'
 end
 
+-- Whether no worker listens for the host.
+local function unheard(host)
+  return redis.call('ZCOUNT', 'scar:workers:' .. host, now, '+inf') == 0
+end
+
 -- A project is held by one open changing job at a time. Returns the holder's id, or nil once the
 -- project is held for `id`.
 local function hold(project, id)

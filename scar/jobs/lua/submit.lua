@@ -29,7 +29,7 @@ if state == 'awaiting_confirmation' then
   redis.call('HSET', key, 'confirm_until', string.format('%.0f', now + confirm_ms))
 end
 local data = {state = state}
-if redis.call('ZCOUNT', 'scar:workers:' .. host, now, '+inf') == 0 then
+if unheard(host) then
   redis.call('HSET', key, 'error', unavailable)
   data.error = cjson.decode(unavailable)
 end
