@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -55,13 +55,20 @@ class ApiClient:
         self.url = url.rstrip("/")
         self._token = token
 
-    def request(self, method: str, path: str, **options: Any) -> Any:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        extra_headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Any:
         """The JSON answer of a request; raises the API's own error, or `ApiUnreachable`."""
         try:
             answer = httpx.request(
                 method,
                 f"{self.url}/api/v1{path}",
-                headers=self._headers(),
+                headers={**self._headers(), **(extra_headers or {})},
                 timeout=30.0,
                 **options,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -130,6 +131,13 @@ class Home:
     def has_other(self, words: str, pid: int) -> bool:
         """Whether a process other than `pid` has `words` in its command line."""
         return any(words in found and other != pid for other, found in self.processes().items())
+
+    def kill_all(self, words: str) -> None:
+        """kill -9 of every process whose command line holds `words`, all at once."""
+        for pid, command in self.processes().items():
+            if words in command:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def kill(self, words: str) -> int:
         """kill -9 of the part whose command line holds `words`; its process id."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -166,11 +164,8 @@ class Shop:
         self.api.request("POST", f"/jobs/{job.id}/confirm", json={"answer": word})
 
     def kill_worker(self) -> None:
-        """kill -9 of the worker and its pool, as the kernel does it: all at once."""
-        for pid, command in self.home.processes().items():
-            if "celery" in command:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        """kill -9 of the worker and its pool."""
+        self.home.kill_all("celery")
 
     def leftovers(self) -> list[str]:
         """What SCAR must not leave: its own files in the two folders, half-made containers."""

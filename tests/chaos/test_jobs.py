@@ -1,0 +1,23 @@
+"""The short form of `make chaos`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import image as image
+
+from .jobs import Fleet, run
+
+
+@pytest.mark.timeout(240)
+def test_no_job_is_lost_or_done_twice(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, projects=6)
+    try:
+        fleet.begin()
+        findings = run(fleet, jobs=120, worker_kills=4, redis_kills=2, seed=20)
+    finally:
+        fleet.end()
+    assert findings.violations == [], str(findings)
+    assert findings.accepted >= 120
