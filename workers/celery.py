@@ -18,6 +18,7 @@ from kombu import Queue
 
 from scar.errors import ScarError
 from scar.jobs.bell import TASK, broker_settings, queue_of
+from scar.log import configure
 from scar.settings import Settings
 from workers.presence import Presence
 from workers.runner import Runner
@@ -34,6 +35,7 @@ def _settings() -> Settings:
 
 
 settings = _settings()
+configure(settings)
 app = Celery("workers", set_as_current=False)
 app.conf.update(
     broker_settings(settings.effective_redis_url, socket_timeout=30),

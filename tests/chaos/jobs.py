@@ -175,6 +175,7 @@ def _submit(fleet: Fleet, kind: str, project: str, findings: Findings) -> Job | 
 
 def _kill(fleet: Fleet, kind: str, findings: Findings) -> None:
     if kind == "redis":
+        eventually(lambda: fleet.home.has_other("redis.sock", 0), "Redis runs again")
         fleet.home.kill("redis.sock")
         findings.redis_kills += 1
         return

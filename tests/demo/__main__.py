@@ -1,0 +1,94 @@
+"""`make demo` plays the tour and ends; `make up` brings the same up and stays."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.botapi import BotApiServer
+from tests.cli.home import Home
+from tests.demo.sample import Sample
+from tests.demo.scene import Scene
+from tests.demo.screen import Screen
+
+_PERSON = 4711
+
+
+def main() -> int:
+    """Exit 0 where the chat said and the site served what they should."""
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("--stay", action="store_true", help="bring it up and stay")
+    asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    screen = Screen(Console(width=None if sys.stdout.isatty() else 100))
+    with tempfile.TemporaryDirectory(prefix="scar-demo-") as folder, BotApiServer() as telegram:
+        sample = Sample(Path(folder))
+        token = secrets.token_urlsafe(16)
+        home = Home(
+            Path(folder) / "scar",
+            SCAR_STABLE_SECONDS="2",
+            SCAR_API_TOKENS=f"demo:admin:{token}",
+            SCAR_TELEGRAM_TOKEN="123:ABC",
+            SCAR_TELEGRAM_API_URL=telegram.url,
+            SCAR_TELEGRAM_USERS=f"{_PERSON}:admin",
+        )
+        home.folder.mkdir()
+        home.projects_file.write_text(json.dumps({"shop": sample.entry()}))
+        try:
+            screen.note("starting SCAR: API, worker, bot, Redis")
+            home.up()
+            if asked.stay:
+                _stay(screen, home, sample, token)
+            else:
+                Scene(telegram.private_chat(_PERSON, "Ann"), sample, screen).play()
+                screen.title("Done")
+                _tell(screen, home, sample)
+        except AssertionError as error:
+            screen.console.print(f"[red]Not as it should be: {error}[/red]")
+            screen.console.print(home.log[-3000:])
+            return 1
+        finally:
+            home.down()
+            sample.remove()
+    return 0
+
+
+def _tell(screen: Screen, home: Home, sample: Sample) -> None:
+    screen.console.print(f"The site was at   http://127.0.0.1:{sample.port}/")
+    screen.console.print(f"The API was at    http://127.0.0.1:{home.port}/docs")
+    screen.console.print("`make up` brings the same up and stays.")
+
+
+def _stay(screen: Screen, home: Home, sample: Sample, token: str) -> None:
+    console = screen.console
+    console.print(f"The API:          http://127.0.0.1:{home.port}/docs")
+    console.print(f"The site, once deployed: http://127.0.0.1:{sample.port}/")
+    console.print(f"The workspace:    {sample.workspace}")
+    console.print("In another shell, from this folder:\n")
+    console.print('  eval "$(tests/machine/engine)"', highlight=False)
+    exports = {
+        "SCAR_API_URL": f"http://127.0.0.1:{home.port}",
+        "SCAR_API_TOKEN": token,
+        "SCAR_STATE_DIR": home.env["SCAR_STATE_DIR"],
+        "SCAR_PROJECTS_FILE": str(home.projects_file),
+    }
+    for name, value in exports.items():
+        console.print(f"  export {name}={value}", highlight=False, soft_wrap=True)
+    console.print("  .venv/bin/scar deploy    # or: status, logs, restart, chat, doctor\n")
+    console.print("Ctrl-C ends it.")
+    ended = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: ended.set())
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    ended.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""A small Compose project: a site, and something that logs."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from uuid import uuid4
+
+from tests.cli.home import free_port
+
+IMAGE = "scar-demo/busybox:1"
+
+_COMPOSE = f"""\
+services:
+  web:
+    build: .
+    stop_signal: KILL
+    ports: ["PORT:8000"]
+    depends_on: [ticker]
+    healthcheck:
+      test: ["CMD", "wget", "-q", "-O", "-", "http://127.0.0.1:8000/"]
+      interval: 2s
+      timeout: 1s
+      retries: 3
+      start_period: 10s
+      start_interval: 0.3s
+  ticker:
+    image: {IMAGE}
+    stop_signal: KILL
+    command: ["sh", "-c", "while :; do echo tick $$(date +%T); sleep 1; done"]
+"""
+_DOCKERFILE = f"""\
+FROM {IMAGE}
+RUN mkdir -p /www && echo "made by the build" > /www/built
+COPY page.html /www/index.html
+RUN ls -l /www
+CMD ["sh", "-c", "echo serving page; exec httpd -f -v -p 8000 -h /www"]
+"""
+
+
+class Sample:
+    """The project `shop`, in two folders below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name = f"scar-demo-{uuid4().hex[:6]}"
+        self.port = free_port()
+        self.workspace = folder / "workspace" / "shop"
+        self.production = folder / "production" / "shop"
+        self.workspace.mkdir(parents=True)
+        (self.workspace / "compose.yaml").write_text(_COMPOSE.replace("PORT", str(self.port)))
+        self.mend()
+        self.page("Welcome to the shop")
+
+    def entry(self) -> dict[str, object]:
+        """The project's entry of the projects file."""
+        return {
+            "workspace": str(self.workspace),
+            "production": str(self.production),
+            "compose_project": self.name,
+            "primary_container": f"{self.name}-web-1",
+            "auto_detect": True,
+            "health_timeout": 30,
+        }
+
+    def page(self, text: str) -> None:
+        """Edits the page, as a person or a coding agent would."""
+        (self.workspace / "page.html").write_text(f"<h1>{text}</h1>\n")
+
+    def spoil(self) -> None:
+        """Makes a mistake in the Dockerfile."""
+        (self.workspace / "Dockerfile").write_text(_DOCKERFILE + "RUN nosuchcommand --now\n")
+
+    def mend(self) -> None:
+        """Takes the mistake back."""
+        (self.workspace / "Dockerfile").write_text(_DOCKERFILE)
+
+    def remove(self) -> None:
+        """Takes everything of the project off the Engine."""
+        label = f"label=com.docker.compose.project={self.name}"
+        for listing, removal in (
+            (["ps", "-aq", "--filter", label], ["rm", "-f", "-v"]),
+            (["network", "ls", "-q", "--filter", label], ["network", "rm"]),
+        ):
+            found = _docker(*listing).split()
+            if found:
+                _docker(*removal, *found)
+        names = _docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        mine = [name for name in names if self.name in name]
+        if mine:
+            _docker("rmi", "-f", *mine)
+
+
+def _docker(*words: str) -> str:
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
+    return done.stdout

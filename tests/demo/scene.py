@@ -1,0 +1,77 @@
+"""What is played: each line is said by a person, each answer checked."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+
+from tests.botapi import Chat, Message
+from tests.demo.sample import Sample
+from tests.demo.screen import Screen
+
+
+class Scene:
+    """One person in one chat with the bot."""
+
+    def __init__(self, chat: Chat, sample: Sample, screen: Screen) -> None:
+        self._chat = chat
+        self._sample = sample
+        self._screen = screen
+
+    def play(self) -> None:
+        """The whole tour; AssertionError where the chat or the site says something else."""
+        screen, sample = self._screen, self._sample
+        screen.title("What runs?")
+        self._ask("/docker_status", "Production Status")
+        screen.title("The first deploy")
+        self._deploy("Welcome to the shop")
+        screen.title("A change in the workspace")
+        sample.page("Welcome to the new shop")
+        screen.note("page.html is edited in the workspace")
+        self._ask("/docker_status", "Running (OLD VERSION)")
+        self._deploy("Welcome to the new shop")
+        self._ask("/docker_status", "✅ Status: Running")
+        screen.title("Logs")
+        self._ask("/docker_logs 20", "serving page")
+        screen.title("An emergency restart")
+        self._ask("/docker_restart", "Type `yes` to confirm")
+        self._ask("yes", "All containers healthy. Production is live.")
+        screen.title("A deploy that fails")
+        sample.spoil()
+        screen.note("a mistake is made in the Dockerfile")
+        self._ask("/docker_deploy", "Type `yes` to deploy")
+        self._ask("yes", "Deployment failed at Building new image")
+        self._require_page("Welcome to the new shop")
+        sample.mend()
+
+    def _deploy(self, page: str) -> None:
+        self._ask("/docker_deploy", "Type `yes` to deploy")
+        message = self._ask("yes", "Deployment complete!")
+        for line in (
+            "📦 Copying files...",
+            "🔨 Building new image...",
+            "🔄 Restarting containers...",
+        ):
+            assert line in message.text, f"{line} is missing in: {message.text}"
+        self._require_page(page)
+
+    def _require_page(self, page: str) -> None:
+        url = f"http://127.0.0.1:{self._sample.port}/"
+        text = httpx.get(url, timeout=5).text.strip()
+        assert page in text, f"{url} shows {text}"
+        self._screen.note(f"{url} shows {text}")
+
+    def _ask(self, text: str, expected: str) -> Message:
+        known = {message.id for message in self._chat.from_bot}
+        before = {message.id: message.text for message in self._chat.from_bot}
+        self._screen.person("Ann", text)
+        self._chat.person.says(text, self._chat)
+
+        def answered(message: Message) -> bool:
+            return expected in message.text and before.get(message.id) != message.text
+
+        began = time.monotonic()
+        message = self._screen.bot(self._chat, known, answered, 90.0)
+        self._screen.note(f"{time.monotonic() - began:.1f} s")
+        return message
