@@ -69,7 +69,7 @@ class Logs(JobCommand):
                 return failure(job, "Logs failed")
             return waiting(job) or Document.of("📜 Reading logs...")
         result = job.result
-        heading = Line(f"📜 {result['container']} - Last {result['count']} lines")
+        heading = Line(f"📜 {result['container']} - Last {job.request.args['lines']} lines")
         notes = [Line(f"⚠️ {notice}") for notice in result["notices"]]
         text = "\n".join(result["lines"])
         if not text:

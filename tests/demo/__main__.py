@@ -26,9 +26,10 @@ def main() -> int:
     """Exit 0 where the chat said and the site served what they should."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument("--stay", action="store_true", help="bring it up and stay")
+    parser.add_argument("--pictures", type=Path, help="draw the scenes into this folder")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    screen = Screen(Console(width=None if sys.stdout.isatty() else 100))
+    screen = Screen(Console(width=None if sys.stdout.isatty() else 100), asked.pictures)
     with tempfile.TemporaryDirectory(prefix="scar-demo-") as folder, BotApiServer() as telegram:
         sample = Sample(Path(folder))
         token = secrets.token_urlsafe(16)

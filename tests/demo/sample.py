@@ -34,7 +34,7 @@ FROM {IMAGE}
 RUN mkdir -p /www && echo "made by the build" > /www/built
 COPY page.html /www/index.html
 RUN ls -l /www
-CMD ["sh", "-c", "echo serving page; exec httpd -f -v -p 8000 -h /www"]
+CMD ["sh", "-c", "echo serving page; exec httpd -f -p 8000 -h /www"]
 """
 
 

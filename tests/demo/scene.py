@@ -63,15 +63,10 @@ class Scene:
         self._screen.note(f"{url} shows {text}")
 
     def _ask(self, text: str, expected: str) -> Message:
-        known = {message.id for message in self._chat.from_bot}
         before = {message.id: message.text for message in self._chat.from_bot}
         self._screen.person("Ann", text)
-        self._chat.person.says(text, self._chat)
-
-        def answered(message: Message) -> bool:
-            return expected in message.text and before.get(message.id) != message.text
-
         began = time.monotonic()
-        message = self._screen.bot(self._chat, known, answered, 90.0)
+        self._chat.person.says(text, self._chat)
+        message = self._screen.bot(self._chat, before, expected, 90.0)
         self._screen.note(f"{time.monotonic() - began:.1f} s")
         return message

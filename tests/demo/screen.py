@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from pathlib import Path
 
-from rich.console import Console, Group
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.align import Align
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
@@ -18,12 +24,16 @@ _LOOK_SECONDS = 0.1
 class Screen:
     """Prints a chat. On a terminal a message updates in place; elsewhere each edit is printed."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, pictures: Path | None = None) -> None:
         self.console = console
-        self._began = time.monotonic()
+        self._pictures = pictures
+        self._scene = ""
+        self._recorded: list[RenderableType] = []
 
     def title(self, text: str) -> None:
         """What comes next."""
+        self.keep_picture()
+        self._scene = text.lower().replace(" ", "-").strip("?")
         self.console.print()
         self.console.rule(f"[bold]{text}", align="left")
 
@@ -35,39 +45,48 @@ class Screen:
         """A message of a person."""
         bubble = Panel(text, title=name, title_align="right", border_style="green", expand=False)
         self.console.print(bubble, justify="right")
+        self._recorded.append(Align.right(bubble))
 
-    def bot(
-        self, chat: Chat, known: set[int], done: Callable[[Message], bool], seconds: float
-    ) -> Message:
-        """Shows the bot's message as it changes until `done`; `known` are older messages."""
+    def bot(self, chat: Chat, before: Mapping[int, str], expected: str, seconds: float) -> Message:
+        """Shows the message that answers as it changes, until it says `expected`; `before` is what
+        the messages said until now."""
         deadline = time.monotonic() + seconds
-        live = Live(console=self.console, refresh_per_second=10, transient=False)
+        live = Live(console=self.console, refresh_per_second=10)
         shown = ""
-        with live if self.console.is_terminal else _Quiet():
+        with live if self.console.is_terminal else contextlib.nullcontext():
             while True:
-                new = [m for m in chat.from_bot if m.id not in known or done(m)]
-                message = new[-1] if new else None
-                if message is not None and message.text != shown:
-                    shown = message.text
+                new = [m for m in chat.from_bot if m.text != before.get(m.id)]
+                if new and new[-1].text != shown:
+                    shown = new[-1].text
+                    if "🔨" in shown and expected not in shown:
+                        self._draw(f"{self._scene}-live", [_bubble(new[-1])])
                     if self.console.is_terminal:
-                        live.update(_bubble(message))
+                        live.update(_bubble(new[-1]))
                     else:
-                        self.console.print(_bubble(message))
-                if message is not None and done(message):
-                    return message
+                        self.console.print(_bubble(new[-1]))
+                if new and expected in shown:
+                    self._recorded.append(_bubble(new[-1]))
+                    return new[-1]
                 if time.monotonic() > deadline:
                     raise AssertionError(f"the bot did not say it in {seconds} s; it said: {shown}")
                 time.sleep(_LOOK_SECONDS)
 
+    def keep_picture(self) -> None:
+        """Draws the scene that has ended, where pictures are wanted."""
+        if self._recorded:
+            self._draw(self._scene, self._recorded)
+        self._recorded = []
 
-class _Quiet:
-    """Where nothing is updated in place."""
-
-    def __enter__(self) -> None:
-        """Nothing to begin."""
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to end."""
+    def _draw(self, name: str, content: list[RenderableType]) -> None:
+        if self._pictures is None:
+            return
+        paper = Console(record=True, width=66, file=io.StringIO(), force_terminal=True)
+        for part in content:
+            paper.print(part)
+        plain = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+        self._pictures.mkdir(parents=True, exist_ok=True)
+        path = self._pictures / f"{name}.svg"
+        path.write_text(paper.export_svg(title="Telegram", code_format=plain, unique_id=name))
 
 
 def _bubble(message: Message) -> Panel:
