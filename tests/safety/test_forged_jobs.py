@@ -1,0 +1,141 @@
+"""Who can write to Redis but has not the key can make no worker act."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+from scar.jobs.record import Job
+from tests.chaos.jobs import Fleet
+from tests.cli.home import eventually
+from tests.engine.conftest import image as image
+from tests.engine.projects import run_docker
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Fleet]:  # noqa: F811
+    made = Fleet(tmp_path_factory.mktemp("fleet"), projects=1)
+    made.begin()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def redis(fleet: Fleet) -> Iterator[Any]:
+    """The attacker: every command, no key."""
+    client: Any = Redis(
+        unix_socket_path=f"{fleet.home.folder}/state/redis/redis.sock", decode_responses=True
+    )
+    yield client
+    client.close()
+
+
+def started(fleet: Fleet) -> str:
+    return run_docker("inspect", "-f", "{{.State.StartedAt}}", fleet.containers["p0"])
+
+
+def ask(fleet: Fleet, kind: str, **more: Any) -> Job:
+    return Job.from_json(fleet.api.request("POST", "/jobs", json={"kind": kind, **more}))
+
+
+def ended(fleet: Fleet, id: str) -> Job:
+    def look() -> Job | None:
+        job = fleet.api.job(id)
+        return job if job.state.ended else None
+
+    return eventually(look, "the job has ended") or fleet.api.job(id)
+
+
+def reopened(redis: Any, id: str, **fields: Any) -> None:
+    """Puts a record back on the table, as the sweeper would ring for it."""
+    redis.hset(f"scar:job:{id}", mapping={"state": "queued", "rung": 0, **fields})
+    redis.hdel(f"scar:job:{id}", "claim", "lease")
+    redis.zadd("scar:open", {id: 0})
+
+
+def test_a_question_cannot_be_answered_on_redis(fleet: Fleet, redis: Any) -> None:
+    before = started(fleet)
+    job = ask(fleet, "restart")
+    eventually(lambda: fleet.api.job(job.id).plan, "a plan")
+    reopened(redis, job.id, confirmation="AAAA." + json.dumps({"job": job.id, "plan": None}))
+    found = ended(fleet, job.id)
+    assert found.state == "failed"
+    assert found.error is not None
+    assert found.error.code == "forbidden"
+    assert started(fleet) == before
+
+
+def test_a_done_job_is_not_done_again(fleet: Fleet, redis: Any) -> None:
+    job = ask(fleet, "restart", confirm="yes")
+    assert ended(fleet, job.id).state == "succeeded"
+    after = started(fleet)
+    reopened(redis, job.id, attempt=0)
+    assert ended(fleet, job.id).state == "succeeded"
+    assert started(fleet) == after
+
+
+def test_a_request_cannot_be_altered(fleet: Fleet, redis: Any) -> None:
+    job = ask(fleet, "logs", args={"lines": 5})
+    ended(fleet, job.id)
+    request = json.loads(redis.hget(f"scar:job:{job.id}", "request"))
+    request.update(kind="restart", asks=False, changes=True, args={})
+    before = started(fleet)
+    reopened(redis, job.id, request=json.dumps(request))
+    found = ended(fleet, job.id)
+    assert found.state == "failed"
+    assert started(fleet) == before
+
+
+def test_a_job_cannot_be_moved_to_another_id(fleet: Fleet, redis: Any) -> None:
+    job = ask(fleet, "restart", confirm="yes")
+    ended(fleet, job.id)
+    before = started(fleet)
+    copy = job.id[:-4] + "0000"
+    redis.copy(f"scar:job:{job.id}", f"scar:job:{copy}")
+    reopened(redis, copy, attempt=0)
+    assert ended(fleet, copy).state == "failed"
+    assert started(fleet) == before
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments"),
+    [
+        ("scar.run", ["01ABC", "no-signature"]),
+        ("scar.run", []),
+        ("scar.run", [{"deep": ["er"]}, None]),
+        ("os.system", ["true"]),
+    ],
+)
+def test_a_message_nobody_signed_is_not_heard(
+    fleet: Fleet, redis: Any, task: str, arguments: list[Any]
+) -> None:
+    body = base64.b64encode(json.dumps([arguments, {}, {}]).encode()).decode()
+    message = {
+        "body": body,
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {"lang": "py", "task": task, "id": uuid4().hex, "argsrepr": "", "retries": 0},
+        "properties": {
+            "correlation_id": uuid4().hex,
+            "delivery_mode": 2,
+            "delivery_info": {"exchange": "", "routing_key": "host.default"},
+            "delivery_tag": uuid4().hex,
+            "body_encoding": "base64",
+        },
+    }
+    redis.lpush("scar:mq:host.default", json.dumps(message))
+    assert ended(fleet, ask(fleet, "status").id).state == "succeeded"
+
+
+def test_something_else_under_a_jobs_key_stops_nobody(fleet: Fleet, redis: Any) -> None:
+    redis.rpush("scar:job:01SPOILT", "not a job")
+    redis.zadd("scar:open", {"01SPOILT": 0})
+    eventually(lambda: redis.zscore("scar:open", "01SPOILT") is None, "it is left out")
+    assert ended(fleet, ask(fleet, "status").id).state == "succeeded"
