@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from workers.files.failures import file_errors, sync_failed
-from workers.files.index import StatIndex, stamp_of
-from workers.files.manifest import Entry, Manifest, entry_of
+from workers.files.collector import collector_paused
+from workers.files.failures import file_errors, shown, sync_failed
+from workers.files.index import StatIndex
+from workers.files.manifest import ALL_BITS, Entry, Manifest, entry_of
 from workers.files.scan import hashed
+from workers.files.tree import Tree
 
 
 @dataclass(frozen=True)
@@ -48,47 +51,60 @@ def compare(
 ) -> Changes:
     """The changes that would make `production` hold `workspace`. `index` is production's own."""
     look = _Production(production, index)
+    find = look.find
     base: Manifest = last or {}
+    left = [
+        path
+        for path in workspace
+        if path.endswith(".env") and _is_left_alone(path, base) and find(path) is not None
+    ]
+    before: dict[str, Entry | None] = {}
+    after: dict[str, Entry | None] = {}
+    with collector_paused():
+        differing = [(path, find(path)) for path in look.may_differ(workspace)]
+    for path, there in differing:
+        wanted = workspace[path]
+        if not wanted.same_content(there) and path not in left:
+            before[path], after[path] = there, wanted
+    for path in base.keys() - workspace.keys():
+        there = find(path)
+        if there is not None:
+            before[path], after[path] = there, None
+    look.refuse_what_is_in_the_way(after)
+    return _sorted_out(base, before, after, left)
+
+
+def _is_left_alone(path: str, base: Manifest) -> bool:
+    return path.rpartition("/")[2] == ".env" and path not in base
+
+
+def _sorted_out(
+    base: Manifest,
+    before: dict[str, Entry | None],
+    after: dict[str, Entry | None],
+    left: list[str],
+) -> Changes:
     added: list[str] = []
     changed: list[str] = []
     removed: list[str] = []
     drift: list[str] = []
     kept: list[str] = []
-    left: list[str] = []
-    before: dict[str, Entry | None] = {}
-    after: dict[str, Entry | None] = {}
-    find = look.finder()
-    for path, wanted in workspace.items():
-        there = find(path)
-        if there is not None and there == wanted:
-            continue
-        if wanted.same_content(there):
-            continue
-        brought = base.get(path)
-        if there is not None and brought is None and path.rpartition("/")[2] == ".env":
-            left.append(path)
-            continue
+    for path in sorted(after):
+        there, brought = before[path], base.get(path)
+        if after[path] is None:
+            removed.append(path)
+        else:
+            (added if there is None else changed).append(path)
         if brought is not None and not brought.same_content(there):
             drift.append(path)
         elif brought is None and there is not None:
             kept.append(path)
-        (added if there is None else changed).append(path)
-        before[path], after[path] = there, wanted
-    for path in base.keys() - workspace.keys():
-        there = find(path)
-        if there is None:
-            continue
-        if not base[path].same_content(there):
-            drift.append(path)
-        removed.append(path)
-        before[path], after[path] = there, None
-    look.refuse_foreign_folders(after)
     return Changes(
-        tuple(sorted(added)),
-        tuple(sorted(changed)),
-        tuple(sorted(removed)),
-        tuple(sorted(drift)),
-        tuple(sorted(kept)),
+        tuple(added),
+        tuple(changed),
+        tuple(removed),
+        tuple(drift),
+        tuple(kept),
         tuple(sorted(left)),
         before,
         after,
@@ -102,90 +118,131 @@ class _Production:
         self._root = root
         self._index = index
         self._folders: dict[str, bool] = {"": os.path.isdir(root)}
-        self.in_the_way: set[str] = set()
+        self._not_folders: dict[str, str] = {}
+        self._in_the_way: list[str] = []
 
-    def finder(self) -> Callable[[str], Entry | None]:
-        """A function that finds what stands at a path; None for nothing, or for a folder."""
-        known, root, folders = self._index.known, self._root + "/", self._folders
-        lstat = os.lstat
-
-        def find(path: str) -> Entry | None:
-            folder = path.rpartition("/")[0]
-            there = folders.get(folder)
-            if there is None:
-                there = self._is_folder(folder)
-            if not there:
-                return None
+    def find(self, path: str) -> Entry | None:
+        """What stands at a path; None for nothing, or for a folder."""
+        if not self._is_folder(path.rpartition("/")[0]):
+            return None
+        place = f"{self._root}/{path}"
+        with file_errors(place):
             try:
-                found = lstat(root + path)
+                found = os.lstat(place)
             except (FileNotFoundError, NotADirectoryError):
                 return None
-            cached = known.get(path)
-            if cached is not None and cached[0] == stamp_of(found):
-                return cached[1]
-            return self._read(path, found)
+        return self._index.find(path, found) or self._read(path, found)
 
-        return find
+    def may_differ(self, workspace: Manifest) -> Iterator[str]:
+        """The paths that the index alone does not show to be in production already.
+
+        This is where a deploy without a change spends its time: one `lstat` a file, no calls.
+        """
+        known, root = self._index.known, self._root + "/"
+        lstat, nothing = os.lstat, (None, ())
+        last, there = None, False
+        for path, wanted in workspace.items():
+            folder = path.rpartition("/")[0]
+            if folder != last:
+                last, there = folder, self._is_folder(folder)
+            stamp, entry = known.get(path, nothing)
+            if not there or entry != wanted:
+                yield path
+                continue
+            try:
+                found = lstat(root + path)
+            except OSError:
+                yield path
+                continue
+            if stamp != (
+                found.st_mtime_ns,
+                found.st_ctime_ns,
+                found.st_size,
+                found.st_ino,
+                found.st_mode,
+            ):
+                yield path
 
     def _is_folder(self, folder: str) -> bool:
-        """Whether the path is a real folder; `sync_failed` for a link on the way."""
+        """Whether the path is a real folder; what stands there instead is remembered."""
         known = self._folders.get(folder)
         if known is None:
-            above, _, _ = folder.rpartition("/")
-            known = self._is_folder(above)
-            if known:
-                known = self._look_at_folder(folder)
+            known = self._is_folder(folder.rpartition("/")[0]) and self._look_at_folder(folder)
             self._folders[folder] = known
         return known
 
     def _look_at_folder(self, folder: str) -> bool:
-        try:
-            mode = os.lstat(f"{self._root}/{folder}").st_mode
-        except FileNotFoundError:
-            return False
-        if stat.S_ISLNK(mode):
-            raise sync_failed(
-                folder,
-                "is a symbolic link in production where the workspace has a folder",
-                "SCAR never writes through a link: make it a real folder, or `exclude` it.",
-            )
+        place = f"{self._root}/{folder}"
+        with file_errors(place):
+            try:
+                mode = os.lstat(place).st_mode
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+        if not stat.S_ISDIR(mode):
+            self._not_folders[folder] = "symbolic link" if stat.S_ISLNK(mode) else "file"
         return stat.S_ISDIR(mode)
 
     def _read(self, path: str, found: os.stat_result) -> Entry | None:
         place = f"{self._root}/{path}"
+        read_at = time.time_ns()
         if stat.S_ISDIR(found.st_mode):
-            self.in_the_way.add(path)
+            self._in_the_way.append(path)
             return None
-        if stat.S_ISLNK(found.st_mode):
-            with file_errors(place):
-                entry = entry_of(found, os.readlink(place))
-        elif stat.S_ISREG(found.st_mode):
-            folder = os.open(os.path.dirname(place), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                found, entry = hashed(folder, os.path.basename(place), path)
-            finally:
-                os.close(folder)
-        else:
-            raise sync_failed(
-                path,
-                "is neither a file nor a link in production",
-                "Move it away, or add it to the project's `exclude`.",
-            )
-        self._index.remember(path, found, entry)
+        with file_errors(place):
+            if stat.S_ISLNK(found.st_mode):
+                digest = os.readlink(place)
+            elif stat.S_ISREG(found.st_mode):
+                with Tree(self._root) as tree:
+                    found, digest, read_at = hashed(*tree.split(path), place)
+            else:
+                raise sync_failed(
+                    place,
+                    "is neither a file nor a link in production",
+                    "Move it away, or add it to the project's `exclude`.",
+                )
+        entry = entry_of(found, digest, ALL_BITS)
+        self._index.remember(path, found, entry, read_at)
         return entry
 
-    def refuse_foreign_folders(self, after: dict[str, Entry | None]) -> None:
-        """A folder that stands where a file must go may hold only what this deploy removes."""
-        for path in self.in_the_way:
-            if after.get(path) is None:
-                continue
-            for folder, _, names in os.walk(f"{self._root}/{path}"):
-                for name in names:
-                    inner = os.path.relpath(os.path.join(folder, name), self._root)
-                    if inner not in after or after[inner] is not None:
-                        raise sync_failed(
-                            path,
-                            f"is a folder in production and a file in the workspace; "
-                            f"'{inner[:100]}' in it would be lost",
-                            "Move that folder away, then deploy again.",
-                        )
+    def refuse_what_is_in_the_way(self, after: dict[str, Entry | None]) -> None:
+        """Where a file and a folder change places, what goes must be what a release brought."""
+        for path in self._in_the_way:
+            if after.get(path) is not None:
+                self._refuse_foreign(path, after)
+        if self._not_folders:
+            for path in [path for path, entry in after.items() if entry is not None]:
+                self._refuse_below(path, after)
+
+    def _refuse_foreign(self, path: str, after: dict[str, Entry | None]) -> None:
+        for inner in self._below(path):
+            if inner not in after or after[inner] is not None:
+                raise sync_failed(
+                    f"{self._root}/{path}",
+                    f"is a folder in production and a file in the workspace; "
+                    f"'{shown(inner)[:100]}' in it would be lost",
+                    "Move that folder away, then deploy again.",
+                )
+
+    def _refuse_below(self, path: str, after: dict[str, Entry | None]) -> None:
+        folder = path.rpartition("/")[0]
+        while folder:
+            kind = self._not_folders.get(folder)
+            if kind is not None and folder not in after:
+                raise sync_failed(
+                    f"{self._root}/{folder}",
+                    f"is a {kind} in production where the workspace has a folder",
+                    "SCAR never writes through a link, nor removes what it did not bring: move "
+                    "it away or `exclude` it.",
+                )
+            folder = folder.rpartition("/")[0]
+
+    def _below(self, path: str) -> Iterator[str]:
+        """Everything in a folder that is not itself a folder."""
+        with file_errors(f"{self._root}/{path}"), os.scandir(f"{self._root}/{path}") as listing:
+            items = list(listing)
+        for item in items:
+            inner = f"{path}/{item.name}"
+            if item.is_dir(follow_symlinks=False):
+                yield from self._below(inner)
+            else:
+                yield inner

@@ -54,9 +54,7 @@ _HINT = "Check its owner and permissions and the mount it is on, then deploy aga
 
 def disk_full(path: str, *, need: int | None = None) -> ScarError:
     """No room; `need` is in bytes."""
-    folder = path
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder) or "/"
+    folder = existing_folder(path)
     room = os.statvfs(folder)
     mount = folder
     while not os.path.ismount(mount):
@@ -68,3 +66,11 @@ def disk_full(path: str, *, need: int | None = None) -> ScarError:
         f"No room on {mount}: {wanted}{have / 1e6:.1f} MB and {room.f_favail} files are free",
         f"Free some room on {mount}, then deploy again.",
     )
+
+
+def existing_folder(path: str) -> str:
+    """The nearest folder at or above `path` that is there."""
+    folder = os.path.abspath(path)
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder

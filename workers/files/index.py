@@ -4,23 +4,30 @@ The idea is git's index: size, times and inode tell whether a file can have chan
 changed so shortly before it was read that a further change could hide in the same clock tick is
 not remembered ("racily clean", git's Documentation/technical/racy-git).
 
-It is kept with `marshal`, ten times as fast as JSON here: the file is SCAR's own and can be made
-anew at any time.
+On disk it is a row of blocks, each with its length and checksum: the whole first, then what
+changed since, so that saving costs what changed. A block that is torn ends the reading. The blocks
+are `marshal`, ten times as fast as JSON here: the file is SCAR's own and can be made anew.
 """
 
 from __future__ import annotations
 
 import marshal
 import os
-import time
+import struct
+import zlib
 from pathlib import Path
+from typing import Any
 
+from workers.files.collector import collector_paused
+from workers.files.failures import file_errors
 from workers.files.manifest import Entry
 
-_TICK_NS = 50_000_000
-_VERSION = 1
+TICK_NS = 50_000_000
+_HEAD = struct.Struct("<4sII")
+_MAGIC = b"SCI2"
 
 Stamp = tuple[int, int, int, int, int]
+Row = tuple[Stamp, tuple[str | int, ...]]
 
 
 def stamp_of(found: os.stat_result) -> Stamp:
@@ -35,38 +42,86 @@ def stamp_of(found: os.stat_result) -> Stamp:
 
 
 class StatIndex:
-    """Path → stamp and entry."""
+    """Path → stamp and entry, as plain tuples."""
 
-    def __init__(self, known: dict[str, tuple[Stamp, Entry]] | None = None) -> None:
+    def __init__(self, known: dict[str, Row] | None = None, appended: int = 0) -> None:
         self.known = known if known is not None else {}
-        self.changed = False
+        self._touched: set[str] = set()
+        self._appended = appended
 
-    def remember(self, path: str, found: os.stat_result, entry: Entry) -> None:
-        """Keeps the entry, unless the file is too young to be sure of."""
-        self.changed = True
-        if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) > _TICK_NS:
-            self.known[path] = (stamp_of(found), entry)
+    def find(self, path: str, found: os.stat_result) -> Entry | None:
+        """The entry of a file that has not changed since it was read."""
+        row = self.known.get(path)
+        return Entry._make(row[1]) if row is not None and row[0] == stamp_of(found) else None
+
+    def remember(self, path: str, found: os.stat_result, entry: Entry, read_at: int) -> None:
+        """Keeps the entry, unless the file was too young to be sure of at `read_at` (ns)."""
+        if read_at - found.st_ctime_ns > TICK_NS:
+            self.put(path, found, entry)
         else:
-            self.known.pop(path, None)
+            self.forget(path)
+
+    def put(self, path: str, found: os.stat_result, entry: Entry) -> None:
+        """Keeps the entry of a file whose content is known for sure."""
+        self.known[path] = (stamp_of(found), tuple(entry))
+        self._touched.add(path)
+
+    def forget(self, path: str) -> None:
+        """The file is gone, or nobody knows what it holds."""
+        if self.known.pop(path, None) is not None:
+            self._touched.add(path)
 
     @classmethod
     def load(cls, path: Path) -> StatIndex:
-        """The index kept at `path`; an empty one where there is none or it does not read."""
+        """The index kept at `path`; as much of it as reads well."""
         try:
-            version, found = marshal.loads(path.read_bytes())
-        except (FileNotFoundError, ValueError, EOFError, TypeError):
+            content = path.read_bytes()
+        except FileNotFoundError:
             return cls()
-        if version != _VERSION:
-            return cls()
-        return cls({name: (stamp, Entry._make(entry)) for name, stamp, entry in found})
+        known: dict[str, Row] = {}
+        appended = -1
+        at = 0
+        while at + _HEAD.size <= len(content):
+            magic, length, checksum = _HEAD.unpack_from(content, at)
+            block = memoryview(content)[at + _HEAD.size : at + _HEAD.size + length]
+            if magic != _MAGIC or len(block) != length or zlib.crc32(block) != checksum:
+                return cls(known, len(known))  # the next save writes the whole
+            with collector_paused():
+                rows = marshal.loads(block)
+            if appended < 0:
+                known, appended = rows, 0
+            else:
+                _take(rows, known)
+                appended += len(rows)
+            at += _HEAD.size + length
+        return cls(known, max(appended, 0) if at == len(content) else len(known))
 
     def save(self, path: Path) -> None:
         """Keeps the index; losing it costs time, nothing else, so it is not synced."""
-        if not self.changed:
+        if not self._touched:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".new")
-        rows = [(path, stamp, tuple(entry)) for path, (stamp, entry) in self.known.items()]
-        beside.write_bytes(marshal.dumps((_VERSION, rows)))
-        os.replace(beside, path)
-        self.changed = False
+        with file_errors(str(path)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._appended += len(self._touched)
+            if self._appended * 2 > len(self.known) or not path.exists():
+                beside = path.with_suffix(".new")
+                beside.write_bytes(_block(self.known))
+                os.replace(beside, path)
+                self._appended = 0
+            else:
+                with path.open("ab") as file:
+                    file.write(_block({name: self.known.get(name) for name in self._touched}))
+        self._touched.clear()
+
+
+def _take(rows: dict[str, Row | None], known: dict[str, Row]) -> None:
+    for path, row in rows.items():
+        if row is None:
+            known.pop(path, None)
+        else:
+            known[path] = row
+
+
+def _block(rows: Any) -> bytes:
+    content = marshal.dumps(rows)
+    return _HEAD.pack(_MAGIC, len(content), zlib.crc32(content)) + content

@@ -6,10 +6,13 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PERMISSIONS = 0o1777
-"""The mode bits that are carried over; setuid and setgid never are."""
+"""The mode bits that are carried over from a workspace; setuid and setgid never are."""
+
+ALL_BITS = 0o7777
+"""The mode bits that a production file gets back when a change is undone."""
 
 
 class Entry(NamedTuple):
@@ -33,7 +36,7 @@ class Entry(NamedTuple):
             other is not None
             and self.digest == other.digest
             and self.kind == other.kind
-            and (self.mode == other.mode or self.kind == "link")
+            and (self.kind == "link" or (self.mode ^ other.mode) & PERMISSIONS == 0)
         )
 
 
@@ -42,12 +45,12 @@ Manifest = Mapping[str, Entry]
 Folders are there by the files in them; an empty folder is not carried."""
 
 
-def entry_of(found: os.stat_result, digest: str) -> Entry:
-    """The entry for what `lstat` found."""
+def entry_of(found: os.stat_result, digest: str, bits: int = PERMISSIONS) -> Entry:
+    """The entry for what `lstat` found; of its mode, `bits` count."""
     kind = "link" if stat.S_ISLNK(found.st_mode) else "file"
     return Entry(
         kind,
-        found.st_mode & PERMISSIONS,
+        found.st_mode & bits,
         found.st_size,
         found.st_mtime_ns,
         digest,
@@ -63,7 +66,12 @@ def dump(manifest: Mapping[str, Entry | None]) -> str:
 
 def load(text: str) -> dict[str, Entry | None]:
     """The reverse of `dump`."""
-    return {path: Entry(*found) if found else None for path, found in json.loads(text).items()}
+    return entries(json.loads(text))
+
+
+def entries(found: Mapping[str, list[Any] | None]) -> dict[str, Entry | None]:
+    """Entries from what JSON makes of them."""
+    return {path: Entry(*entry) if entry else None for path, entry in found.items()}
 
 
 def load_present(text: str) -> dict[str, Entry]:

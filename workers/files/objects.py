@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
 import hashlib
+import json
 import os
+import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from scar.errors import ScarError
 from workers.files.failures import changed_meanwhile, file_errors
-from workers.files.manifest import Entry, Manifest
+from workers.files.manifest import PERMISSIONS, Entry, Manifest, entries
 
 _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -26,63 +31,99 @@ class Objects:
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
+        self._handmade = f"{folder}/handmade.jsonl"
         self._made: set[str] = set()
 
+    @property
+    def folder(self) -> str:
+        """Where the store is."""
+        return self._folder
+
     def holds(self, entry: Entry) -> bool:
-        """Whether the content is there."""
-        return os.path.exists(self._path(entry))
+        """Whether the content is there, in its full length."""
+        try:
+            return os.lstat(self._path(entry)).st_size == entry.size
+        except FileNotFoundError:
+            return False
 
-    def put(self, source: str, entry: Entry) -> None:
-        """Takes in the file at `source`, which must still hold what `entry` says.
+    def put(self, source: str, entry: Entry, folder: int | None = None) -> bool:
+        """Takes in the file at `source`, False where it is held already.
 
-        Raises `sync_failed` where it does not, `disk_full` where there is no room.
+        `folder` is the open folder of the source, where no folder on the way may be a link.
+        It must still hold what `entry` says. Raises `sync_failed` where it does not, `disk_full`
+        where there is no room.
         """
         if entry.kind == "link" or self.holds(entry):
-            return
+            return False
         path = self._path(entry)
         self._make_folder(os.path.dirname(path))
-        beside = f"{path}.{os.getpid()}.new"
         with file_errors(source):
-            reader = os.open(source, _READ)
+            name = source if folder is None else os.path.basename(source)
+            reader = os.open(name, _READ, dir_fd=folder)
         try:
+            if not stat.S_ISREG(os.fstat(reader).st_mode):
+                raise changed_meanwhile(source)
             with file_errors(path):
-                writer = os.open(
-                    beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600
-                )
-                try:
-                    digest = _copy(reader, writer)
-                    os.fchmod(writer, entry.mode | stat.S_IRUSR)
-                finally:
-                    os.close(writer)
-                if digest != entry.digest:
-                    os.unlink(beside)
-                    raise changed_meanwhile(source)
-                os.rename(beside, path)
+                self._take(reader, path, entry, source)
         finally:
             os.close(reader)
+        return True
 
-    def write(self, entry: Entry, target: str, folder: int) -> None:
-        """Writes the content to the new file `target` in the open `folder`, checking it."""
-        reader = os.open(self._path(entry), _READ)
+    def _take(self, reader: int, path: str, entry: Entry, source: str) -> None:
+        beside = f"{path}.{os.getpid()}.new"
+        writer = os.open(beside, _NEW | os.O_TRUNC, 0o600)
         try:
-            writer = os.open(
-                target,
-                os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC,
-                0o600,
-                dir_fd=folder,
-            )
             try:
                 digest = _copy(reader, writer)
+                os.fchmod(writer, entry.mode & PERMISSIONS | stat.S_IRUSR)
             finally:
                 os.close(writer)
+            if digest != entry.digest:
+                raise changed_meanwhile(source)
+            os.rename(beside, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(beside)
+            raise
+
+    def write(self, entry: Entry, target: str, folder: int) -> int:
+        """Writes the content to the new file `target` in the open `folder`, checking it.
+
+        Returns the open file. A content that turns out damaged leaves the store, so that the
+        next deploy brings it again.
+        """
+        path = self._path(entry)
+        reader = os.open(path, _READ)
+        try:
+            writer = os.open(target, _NEW | os.O_EXCL, 0o600, dir_fd=folder)
+            try:
+                if _copy(reader, writer) != entry.digest:
+                    os.unlink(path)
+                    raise ScarError(
+                        "sync_failed",
+                        f"The stored copy {entry.digest[:12]} was damaged and is dropped",
+                        "Deploy again; if it comes back, the disk of SCAR_STATE_DIR is failing.",
+                    )
+            except BaseException:
+                os.close(writer)
+                raise
         finally:
             os.close(reader)
-        if digest != entry.digest:
-            raise ScarError(
-                "sync_failed",
-                f"The stored copy {entry.digest[:12]} is damaged",
-                "The disk of SCAR_STATE_DIR may be failing; deploy from the workspace again.",
-            )
+        return writer
+
+    def discard(self, taken: Iterable[Entry]) -> None:
+        """Gives up what was just put, and nothing else names."""
+        for entry in taken:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path(entry))
+
+    def keep(self, job: str, handmade: Mapping[str, Entry]) -> None:
+        """Notes contents that no release brought and that `job` replaces; no sweep takes them."""
+        if not handmade:
+            return
+        self._make_folder(self._folder)
+        with file_errors(self._handmade), open(self._handmade, "a") as file:
+            file.write(json.dumps({"job": job, "files": handmade}) + "\n")
 
     def link_tree(self, manifest: Manifest, target: Path) -> None:
         """Makes `target` a tree of hard links to the stored content: what a build reads."""
@@ -91,13 +132,22 @@ class Objects:
         for path, entry in manifest.items():
             place = f"{root}/{path}"
             folder = os.path.dirname(place)
-            if folder not in made:
-                os.makedirs(folder, exist_ok=True)
-                made.add(folder)
-            if entry.kind == "link":
-                os.symlink(entry.digest, place)
-            else:
-                os.link(self._path(entry), place)
+            with file_errors(place):
+                if folder not in made:
+                    os.makedirs(folder, exist_ok=True)
+                    made.add(folder)
+                if entry.kind == "link":
+                    os.symlink(entry.digest, place)
+                else:
+                    self._link(entry, place)
+
+    def _link(self, entry: Entry, place: str) -> None:
+        try:
+            os.link(self._path(entry), place)
+        except OSError as error:
+            if error.errno != errno.EMLINK:
+                raise
+            shutil.copy2(self._path(entry), place)  # so many empty files have one content
 
     def sync(self) -> None:
         """Brings everything that was written to the disk."""
@@ -107,14 +157,25 @@ class Objects:
     def sweep(self, keep: Iterable[Manifest]) -> None:
         """Drops what no manifest of `keep` names, and what a killed writer left."""
         wanted = {self._path(entry) for manifest in keep for entry in manifest.values()}
+        wanted.update(self._path(entry) for entry in self._kept())
+        wanted.add(self._handmade)
         for folder, _, names in os.walk(self._folder):
             for name in names:
                 path = os.path.join(folder, name)
                 if path not in wanted:
                     os.unlink(path)
 
+    def _kept(self) -> Iterable[Entry]:
+        if not os.path.exists(self._handmade):
+            return
+        with open(self._handmade, encoding="ascii", errors="replace") as file:
+            for line in file:
+                with contextlib.suppress(ValueError):  # torn: its deploy had not begun
+                    yield from filter(None, entries(json.loads(line)["files"]).values())
+
     def _path(self, entry: Entry) -> str:
-        return f"{self._folder}/{entry.digest[:2]}/{entry.digest}.{entry.mode:o}"
+        mode = entry.mode & PERMISSIONS
+        return f"{self._folder}/{entry.digest[:2]}/{entry.digest}.{mode:o}"
 
     def _make_folder(self, folder: str) -> None:
         if folder not in self._made:
@@ -124,22 +185,30 @@ class Objects:
 
 
 def _copy(reader: int, writer: int) -> str:
+    """Copies a regular file whole; the SHA-256 of what was copied."""
     digest = hashlib.sha256()
-    while chunk := os.read(reader, _CHUNK):
+    while True:
+        chunk = os.read(reader, _CHUNK)
         digest.update(chunk)
         view = memoryview(chunk)
         while view:
             view = view[os.write(writer, view) :]
-    return digest.hexdigest()
+        if len(chunk) < _CHUNK:
+            return digest.hexdigest()
 
 
 def sync_filesystem(path: str) -> None:
     """`syncfs(2)` of the filesystem that `path` is on: one call for a whole batch of files."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if _libc.syncfs(handle) != 0:
-            number = ctypes.get_errno()
-            with file_errors(path):
-                raise OSError(number, os.strerror(number))
-    finally:
-        os.close(handle)
+    with file_errors(path):
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            sync_device(handle)
+        finally:
+            os.close(handle)
+
+
+def sync_device(handle: int) -> None:
+    """`syncfs(2)` of the filesystem that an open file is on; raises `OSError`."""
+    if _libc.syncfs(handle) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

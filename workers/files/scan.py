@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import posixpath
 import stat
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
 
-from workers.files.failures import changed_meanwhile, file_errors, unfit
+from workers.files.collector import collector_paused
+from workers.files.failures import changed_meanwhile, file_errors, shown, unfit
 from workers.files.index import StatIndex, stamp_of
 from workers.files.manifest import Entry, entry_of
 
 _TRIES = 3
+_DEEPEST = 200
+_LINKS = 40
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CHUNK = 1 << 20
 
@@ -40,21 +43,24 @@ def scan(root: str, exclude: Sequence[str], index: StatIndex) -> dict[str, Entry
     with file_errors(root):
         handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _folder(walk, handle, "")
+        with collector_paused():
+            _folder(walk, handle, "")
     finally:
         os.close(handle)
     for path, entry in walk.found.items():
         if entry.kind == "link":
             _stays_inside(walk.found, path, entry.digest)
-    for path in index.known.keys() - walk.found.keys():
-        del index.known[path]
-        index.changed = True
+    if len(index.known) > len(walk.found):
+        for path in index.known.keys() - walk.found.keys():
+            index.forget(path)
     return walk.found
 
 
 def _folder(walk: _Walk, handle: int, prefix: str) -> None:
     folders: list[str] = []
-    known, found = walk.index.known, walk.found
+    known, found, make = walk.index.known, walk.found, Entry._make
+    if prefix.count("/") > _DEEPEST:
+        raise unfit(prefix, f"is nested more than {_DEEPEST} folders deep")
     with file_errors(prefix or walk.root), os.scandir(handle) as listing:
         for item in listing:
             name = item.name
@@ -69,9 +75,9 @@ def _folder(walk: _Walk, handle: int, prefix: str) -> None:
                 continue
             if name.endswith(".pyc") or _excluded(walk.spec, path):
                 continue
-            cached = known.get(path)
-            if cached is not None and cached[0] == stamp_of(status):
-                found[path] = cached[1]
+            row = known.get(path)
+            if row is not None and row[0] == stamp_of(status):
+                found[path] = make(row[1])
             else:
                 found[path] = _read(walk, handle, name, path, kind)
     for name in folders:
@@ -89,21 +95,27 @@ def _excluded(spec: GitIgnoreSpec | None, path: str) -> bool:
 
 
 def _read(walk: _Walk, handle: int, name: str, path: str, kind: int) -> Entry:
+    read_at = time.time_ns()
     if kind == stat.S_IFLNK:
         with file_errors(path):
             status = os.stat(name, dir_fd=handle, follow_symlinks=False)
-            entry = entry_of(status, os.readlink(name, dir_fd=handle))
+            digest = os.readlink(name, dir_fd=handle)
     elif kind == stat.S_IFREG:
-        status, entry = hashed(handle, name, path)
+        status, digest, read_at = hashed(handle, name, path)
     else:
         raise unfit(path, f"is a {_special(kind)}, which is never deployed")
-    walk.index.remember(path, status, entry)
+    entry = entry_of(status, digest)
+    walk.index.remember(path, status, entry, read_at)
     return entry
 
 
-def hashed(handle: int, name: str, path: str) -> tuple[os.stat_result, Entry]:
-    """The file `name` of the open folder `handle`, read while it held still."""
+def hashed(handle: int, name: str, path: str) -> tuple[os.stat_result, str, int]:
+    """The file `name` of the open folder `handle`, read while it held still.
+
+    Returns its status, its SHA-256 and when the reading began, in nanoseconds since the epoch.
+    """
     for _ in range(_TRIES):
+        read_at = time.time_ns()
         with file_errors(path):
             file = os.open(name, _OPEN, dir_fd=handle)
             try:
@@ -117,7 +129,7 @@ def hashed(handle: int, name: str, path: str) -> tuple[os.stat_result, Entry]:
         if not stat.S_ISREG(before.st_mode):
             break
         if stamp_of(before) == stamp_of(after):
-            return after, entry_of(after, digest.hexdigest())
+            return after, digest.hexdigest(), read_at
     raise changed_meanwhile(path)
 
 
@@ -132,26 +144,35 @@ def _special(kind: int) -> str:
 
 
 def _stays_inside(found: dict[str, Entry], path: str, target: str) -> None:
-    """Follows a link, and the links it leads over, as long as they are of the tree."""
-    at, seen = path, {path}
-    while True:
-        if posixpath.isabs(target):
-            raise unfit(path, f"is a symbolic link out of the workspace, to '{target[:100]}'")
-        at = posixpath.normpath(posixpath.join(posixpath.dirname(at), target))
-        if at == ".." or at.startswith("../"):
-            raise unfit(path, "is a symbolic link out of the workspace")
-        over = next((link for link in _prefixes(at) if link in found), None)
-        entry = found.get(over) if over else None
-        if entry is None or entry.kind != "link":
-            return
-        if over in seen:
-            return  # a loop leads nowhere, and stays inside
-        seen.add(str(over))
-        rest = at[len(str(over)) :].lstrip("/")
-        target = posixpath.join(entry.digest, rest) if rest else entry.digest
-        at = str(over)
+    """Walks to a link's target name by name, following the links of the tree on the way."""
+    at: list[str] = path.split("/")[:-1]
+    names = _names(path, target)
+    followed = 0
+    while names:
+        name = names.pop()
+        if name == "..":
+            if not at:
+                raise unfit(
+                    path, f"is a symbolic link out of the workspace, to '{shown(target)[:100]}'"
+                )
+            at.pop()
+            continue
+        at.append(name)
+        entry = found.get("/".join(at))
+        if entry is not None and entry.kind == "link":
+            followed += 1
+            if followed > _LINKS:
+                return  # a loop leads nowhere, as for the kernel
+            at.pop()
+            names += _names(path, entry.digest)
 
 
-def _prefixes(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[: n + 1]) for n in range(len(parts))]
+def _names(path: str, target: str) -> list[str]:
+    """The names of a link's target, the first one last."""
+    if target.startswith("/"):
+        raise unfit(path, _outward(target))
+    return [name for name in reversed(target.split("/")) if name not in ("", ".")]
+
+
+def _outward(target: str) -> str:
+    return f"is a symbolic link out of the workspace, to '{shown(target)[:100]}'"

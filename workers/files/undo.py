@@ -9,48 +9,55 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from workers.files.compare import Changes
 from workers.files.failures import file_errors
-from workers.files.manifest import Entry, dump, load
+from workers.files.manifest import ALL_BITS, Entry, entries
+
+Folder = tuple[int, int, int]
+"""Mode, owner, group."""
 
 
 @dataclass(frozen=True)
 class Undo:
-    """`root` is the production folder, `job` names the temporary files; `made` are the folders
-    that did not exist before, outermost first."""
+    """`root` is the production folder, `job` names the temporary files.
+
+    `made` are the folders that were not there before, `folders` those that were and that may go,
+    both outermost first. `handmade` are the paths that are replaced or removed although no release
+    brought what they hold: a copy of each is kept for good.
+    """
 
     job: str
     root: str
     before: dict[str, Entry | None]
     after: dict[str, Entry | None]
     made: tuple[str, ...]
+    folders: dict[str, Folder]
+    handmade: tuple[str, ...]
 
     @classmethod
     def of(cls, job: str, root: str, changes: Changes) -> Undo:
         """The record for `changes`, made before any of them."""
-        made: dict[str, None] = {}
-        for path, entry in changes.after.items():
-            folder = os.path.dirname(path)
-            while entry is not None and folder not in made:
-                if os.path.isdir(os.path.join(root, folder)):
-                    break
-                made[folder] = None
-                folder = os.path.dirname(folder)
-        return cls(job, root, changes.before, changes.after, tuple(sorted(made)))
+        coming = [path for path, entry in changes.after.items() if entry is not None]
+        going = [path for path, entry in changes.after.items() if entry is None]
+        filled = _all_above(coming)
+        with file_errors(root):
+            made = sorted(folder for folder in filled if _folder(root, folder) is None)
+            leaving = sorted(_all_above(going) - filled - {""})
+            folders = {path: found for path in leaving if (found := _folder(root, path))}
+            for path in coming:
+                if changes.before[path] is None:
+                    folders.update(_folders_below(root, path))
+        handmade = tuple(sorted({*changes.drift, *changes.kept}))
+        return cls(job, root, changes.before, changes.after, tuple(made), folders, handmade)
 
     def save(self, path: Path) -> None:
         """Writes the record, whole and synced."""
-        content = {
-            "job": self.job,
-            "root": self.root,
-            "before": dump(self.before),
-            "after": dump(self.after),
-            "made": self.made,
-        }
-        write_synced(path, json.dumps(content))
+        write_synced(path, json.dumps(vars(self), separators=(",", ":")))
 
     @classmethod
     def load(cls, path: Path) -> Undo | None:
@@ -61,10 +68,51 @@ class Undo:
         return cls(
             found["job"],
             found["root"],
-            load(found["before"]),
-            load(found["after"]),
+            entries(found["before"]),
+            entries(found["after"]),
             tuple(found["made"]),
+            {name: (mode, uid, gid) for name, (mode, uid, gid) in found["folders"].items()},
+            tuple(found["handmade"]),
         )
+
+
+def above(path: str) -> Iterator[str]:
+    """The folders that a path is in, innermost first, the root (`""`) last."""
+    while path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _all_above(paths: list[str]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        for folder in above(path):
+            if folder in found:
+                break
+            found.add(folder)
+    return found
+
+
+def _folder(root: str, path: str) -> Folder | None:
+    try:
+        found = os.lstat(f"{root}/{path}")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISDIR(found.st_mode):
+        return None
+    return found.st_mode & ALL_BITS, found.st_uid, found.st_gid
+
+
+def _folders_below(root: str, path: str) -> dict[str, Folder]:
+    """The folder at `path`, where a file will be, and all in it."""
+    here = _folder(root, path)
+    if here is None:
+        return {}
+    found = {path: here}
+    with os.scandir(f"{root}/{path}") as listing:
+        for item in listing:
+            found.update(_folders_below(root, f"{path}/{item.name}"))
+    return found
 
 
 def write_synced(path: Path, text: str) -> None:
@@ -72,11 +120,15 @@ def write_synced(path: Path, text: str) -> None:
     with file_errors(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.new")
-        with beside.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        try:
+            with beside.open("w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
         handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(handle)
