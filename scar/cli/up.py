@@ -20,7 +20,7 @@ from scar.parent_death import die_with_parent
 from scar.settings import Settings
 
 _FIRST_BACKOFF = 0.5
-_LONGEST_BACKOFF = 10.0
+_LONGEST_BACKOFF = 5.0
 _STEADY_SECONDS = 30.0
 _GRACE_SECONDS = 6.0
 _REDIS_SECONDS = 15.0
