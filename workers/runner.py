@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -86,6 +86,7 @@ class Runner:
             except JobLost:
                 _log.warning("job is in other hands", job=claim.id)
             except ScarError as error:
+                # Only what came before the task was made: the task masks its own errors.
                 self._finish(report, claim.id, error)
 
     def _work(self, claim: Claim, request: Request, shown: str | None, report: Report) -> None:
@@ -109,33 +110,30 @@ class Runner:
                 report.planned(work.plan(task))
             else:
                 self._operate(work, task, shown, report)
-        except (ScarError, JobLost):
+        except JobLost:
             raise
-        except Exception as error:
-            # The last resort: whatever was not foreseen ends the job with the truth, not silence.
-            _log.exception("job failed unexpectedly", job=claim.id)
-            raise ScarError(
-                "internal",
-                f"{type(error).__name__} while doing {request.kind}",
-                f"SCAR's log has the details under job {claim.id}. Please report this.",
-            ) from error
+        except Exception as error:  # noqa: BLE001 (a job always ends, whatever happened)
+            self._finish(report, claim.id, task.told(task.foreseen(error)))
 
     def _operate(self, work: Operation, task: Task, shown: str | None, report: Report) -> None:
         id = task.request.id
         known = self.done.outcome(id)
-        if known is not None:
-            report.finish(known.state, result=known.result, error=known.error)
-            return
-        task.begun_at = self.done.begin(id)
-        try:
-            outcome = work.run(task, shown)
-        except PlanChanged as changed:
-            report.planned({**changed.plan, "changed": True})
-            return
-        except ScarError as error:
-            outcome = Outcome(_state_of(error), None, error)
-        self.done.end(id, outcome)
-        report.finish(outcome.state, result=outcome.result, error=outcome.error)
+        if known is None:
+            task.begun_at = self.done.begin(id)
+            try:
+                known = work.run(task, shown)
+            except JobLost:
+                raise
+            except PlanChanged as changed:
+                report.planned({**changed.plan, "changed": True})
+                return
+            except Exception as error:  # noqa: BLE001 (and so does its operation)
+                found = task.foreseen(error)
+                known = Outcome(_state_of(found), None, found)
+            if known.error is not None:
+                known = replace(known, error=task.told(known.error))
+            self.done.end(id, known)
+        report.finish(known.state, result=known.result, error=known.error)
 
     def _finish(self, report: Report, id: str, error: ScarError) -> None:
         try:

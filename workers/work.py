@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
+
+import structlog
 
 from scar.errors import ScarError
 from scar.jobs.record import JobState, Progress, Request, Step, StepState
@@ -18,8 +20,10 @@ from scar.settings import Settings
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.report import Report
+from workers.secrets import project_secrets
 
 _MOST_OUTPUT = 5000
+_log = structlog.get_logger(__name__)
 _PROGRESS_EVERY = 0.1
 
 
@@ -61,7 +65,7 @@ class Task:
         self.attempt = attempt
         self.begun_at = begun_at
         self.wall = wall
-        self.secrets: tuple[str, ...] = settings.secret_values()
+        self.secrets = (*settings.secret_values(), *project_secrets(project))
         self._steps: list[Step] = []
         self._output = 0
 
@@ -77,6 +81,27 @@ class Task:
     def text(self, raw: str) -> str:
         """Text from outside, fit to be shown."""
         return mask(clean(raw), self.secrets)
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Further values that are masked from here on."""
+        self.secrets = (*self.secrets, *values)
+
+    def foreseen(self, error: Exception) -> ScarError:
+        """The error itself if it is one that a person can read; else it goes to the log, and what
+        can be said of it is returned: a job ends with the truth, never with silence."""
+        if isinstance(error, ScarError):
+            return error
+        _log.error("job failed unexpectedly", job=self.request.id, exc_info=error)
+        return ScarError(
+            "internal",
+            f"{type(error).__name__} while doing {self.request.kind}",
+            f"SCAR's log has the details under job {self.request.id}. Please report this.",
+        )
+
+    def told(self, error: ScarError) -> ScarError:
+        """The error as it may be shown: it can hold log lines and the words of other programs."""
+        lines = tuple(self.text(line) for line in error.lines)
+        return ScarError(error.code, self.text(error.message), self.text(error.hint), lines=lines)
 
     def output(self, line: str, *, endless: bool = False) -> None:
         """A line of build or log output. Of a build's too many the rest is not told: an error

@@ -79,7 +79,8 @@ class Details:
     """What only an inspection tells of a container.
 
     `stop_timeout` is in seconds. `probe_output` is what the last health check printed.
-    `publishes` says whether it has ports for the outside, also while it is down.
+    `publishes` says whether it has ports for the outside, also while it is down. `environment`
+    holds secrets: it is there to mask them.
     """
 
     id: str
@@ -98,6 +99,7 @@ class Details:
     publishes: bool
     error: str
     probe_output: tuple[str, ...] = field(default=())
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Containers:
@@ -291,6 +293,7 @@ def _details(raw: dict[str, Any]) -> Details:
         publishes=bool(host.get("PortBindings")),
         error=str(state.get("Error") or ""),
         probe_output=tuple(plain(line) for line in output[-4096:].splitlines() if line.strip()),
+        environment=dict(pair.split("=", 1) for pair in config.get("Env") or [] if "=" in pair),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from scar.redaction import secret_values
 from workers.engine.logs import Logs
 from workers.managed import managed
 from workers.work import Fact, Task
@@ -21,7 +22,9 @@ class Follow(Fact):
         """Ends after ten minutes, or when the job is cancelled."""
         found = managed(task.containers, task.project)
         wanted = task.request.args.get("container")
-        name = (found.named(wanted) if wanted else found.main()).name
+        container = found.named(wanted) if wanted else found.main()
+        task.hide(secret_values(task.containers.inspect(container.id).environment))
+        name = container.name
         deadline = time.monotonic() + _SECONDS
         lines = Logs(task.engine, task.containers).follow(name, check=_until(task, deadline))
         count = 0

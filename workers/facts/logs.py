@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from scar.redaction import secret_values
 from workers.engine.logs import LogLine, Logs
 from workers.managed import managed
 from workers.work import Fact, Task
@@ -19,6 +20,7 @@ class ReadLogs(Fact):
         found = managed(task.containers, task.project)
         wanted = task.request.args.get("container")
         container = found.named(wanted) if wanted else found.main()
+        task.hide(secret_values(task.containers.inspect(container.id).environment))
         tail = Logs(task.engine, task.containers).tail(container.id, task.request.args["lines"])
         lines = [_shown(task, line) for line in tail.lines]
         notices = []

@@ -15,6 +15,7 @@ from workers.journal import Journal
 from workers.managed import managed
 from workers.project_lock import project_lock
 from workers.releases import Releases
+from workers.report import JobLost
 from workers.work import Operation, Outcome, PlanChanged, Task
 
 _LATER = (
@@ -62,10 +63,12 @@ class Deploy(Operation):
         transaction.journal.begin(task.request.id)
         try:
             return self._steps(task, transaction, plan, begun)
-        except ScarError as error:
+        except JobLost:
+            raise
+        except Exception as error:
             if transaction.journal.find("committed"):
                 raise
-            return self._roll_back(task, transaction, error)
+            return self._roll_back(task, transaction, task.foreseen(error))
 
     def _steps(
         self, task: Task, transaction: Transaction, plan: DeployPlan, begun: float
