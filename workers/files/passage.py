@@ -6,7 +6,7 @@ import os
 import stat
 from typing import NamedTuple
 
-from workers.files.failures import changed_meanwhile, file_errors
+from workers.files.failures import changed_meanwhile, existing_folder, file_errors
 from workers.files.index import StatIndex, stamp_of
 from workers.files.manifest import ALL_BITS, Entry, entry_of
 from workers.files.objects import Objects, sync_device
@@ -105,12 +105,11 @@ class Passage:
 
     def sync(self) -> None:
         """Brings the store and every filesystem of production that was written to, to the disk."""
-        devices = self._tree.devices()
-        store = os.stat(self._objects.folder).st_dev if devices else 0
         with file_errors(self._tree.root):
+            devices = self._tree.devices()
             for handle in devices.values():
                 sync_device(handle)
-        if store not in devices:
+        if os.stat(existing_folder(self._objects.folder)).st_dev not in devices:
             self._objects.sync()
 
     def blocked(self, path: str) -> bool:
