@@ -133,7 +133,7 @@ class Reference:
         site.apply(self.undo)
         self.new = seen(site.production)
         assert contents(site.production) == {
-            **{k: v.removeprefix("-> ").encode() for k, v in {**NEW, **FOREIGN}.items()}
+            path: text.removeprefix("-> ").encode() for path, text in {**NEW, **FOREIGN}.items()
         }
         self.back()
 
@@ -247,7 +247,7 @@ def test_an_error_at_any_call_before_the_apply(
         shutil.rmtree(site.state / "objects", ignore_errors=True)
         assert traced.run(site, "stage", f"{call}:error={error}:when={n}") == code, (call, n)
         reference.is_old()
-        assert [p for p in (site.state).rglob("*.new")] == []
+        assert list(site.state.rglob("*.new")) == []
 
 
 def test_the_reference_has_a_step_of_every_kind(reference: Reference) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from workers.files.apply import apply, revert, stage
@@ -19,7 +20,7 @@ OLD = 1_600_000_000_000_000_000
 Seen = dict[str, tuple[str, int, bytes, int, int, int]]
 
 
-def write(root: Path, files: dict[str, str | bytes | None], *, mode: int = 0o644) -> None:
+def write(root: Path, files: Mapping[str, str | bytes | None], *, mode: int = 0o644) -> None:
     """Makes files; `-> target` makes a link, None an empty folder."""
     for name, content in files.items():
         path = root / name

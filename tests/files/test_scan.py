@@ -1,0 +1,119 @@
+"""What of a workspace is carried, and what is refused by name."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from scar.errors import ScarError
+from workers.files.index import StatIndex
+from workers.files.scan import scan
+
+from .trees import Site, write
+
+
+def test_what_is_never_carried(site: Site) -> None:
+    write(
+        site.workspace,
+        {
+            ".git/config": "", "sub/.git": "gitdir: x", "a.pyc": "", "p/__pycache__/a": "",
+            "foo.pyc/kept": "", "q/__pycache__": "a file", "log/x.log": "", "log/keep.log": "",
+            "kept": "", "empty": None,
+        },
+    )  # fmt: skip
+    found = scan(str(site.workspace), ("*.log", "!keep.log"), StatIndex())
+    assert set(found) == {"foo.pyc/kept", "q/__pycache__", "log/keep.log", "kept"}
+
+
+@pytest.mark.parametrize(
+    ("links", "fine"),
+    [
+        ({"l": "-> a"}, True),
+        ({"d/l": "-> ../a"}, True),
+        ({"l": "-> missing/deep"}, True),
+        ({"l": "-> l"}, True),
+        ({"l": "-> m", "m": "-> l"}, True),
+        ({"d/up": "-> ..", "d/l": "-> up/a"}, True),
+        ({"l": "-> /etc/passwd"}, False),
+        ({"l": "-> ../outside"}, False),
+        ({"l": "-> d/../../outside"}, False),
+        ({"d/e/up": "-> ../..", "l": "-> d/e/up/../outside"}, False),
+        ({"m": "-> d", "l": "-> m/../../outside"}, False),
+    ],
+)
+def test_links_stay_inside(site: Site, links: dict[str, str | bytes | None], fine: bool) -> None:
+    write(site.workspace, {"a": "x", "d/e/f": "x", **links})
+    if fine:
+        assert set(links) <= set(site.scan())
+    else:
+        with pytest.raises(ScarError, match="symbolic link out of the workspace"):
+            site.scan()
+
+
+@pytest.mark.parametrize("kind", ["named pipe", "socket", "device"])
+def test_special_files_are_refused(site: Site, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(site.workspace)
+    if kind == "named pipe":
+        os.mkfifo("x\ny")
+    elif kind == "socket":
+        socket.socket(socket.AF_UNIX).bind("x\ny")
+    else:
+        os.mknod("x\ny", 0o20666, os.makedev(1, 3))
+    with pytest.raises(ScarError) as caught:
+        site.scan()
+    assert caught.value.message == rf"'x\ny' is a {kind}, which is never deployed"
+
+
+def test_too_deep_is_refused(site: Site) -> None:
+    write(site.workspace, {"d/" * 210 + "x": ""})
+    with pytest.raises(ScarError, match="nested more than 200 folders deep"):
+        site.scan()
+
+
+def test_read_once_and_again_when_it_changes(site: Site) -> None:
+    index = StatIndex()
+    write(site.workspace, {"a": "one", "b": "b"})
+    before = scan(str(site.workspace), (), index)
+    (site.workspace / "a").write_text("two")
+    os.utime(site.workspace / "a", ns=(before["a"].mtime, before["a"].mtime))
+    after = scan(str(site.workspace), (), index)
+    assert before["a"].digest != after["a"].digest
+    assert before["b"] == after["b"]
+    (site.workspace / "b").unlink()
+    assert set(scan(str(site.workspace), (), index)) == {"a"}
+
+
+def _entries(path: Path) -> dict[str, object]:
+    return dict(StatIndex.load(path).known)
+
+
+def test_an_index_is_saved_by_what_changed(site: Site, tmp_path: Path) -> None:
+    status = os.stat(site.workspace)
+    write(site.workspace, {f"{n}": f"{n}" for n in range(100)})
+    entry = site.scan()["0"]
+    path = tmp_path / "index"
+    index = StatIndex()
+    for n in range(100):
+        index.put(f"{n}\udcff", status, entry)
+    index.save(path)
+    whole = path.stat().st_size
+    index.put("new", status, entry)
+    index.forget("5\udcff")
+    index.save(path)
+    assert path.stat().st_size - whole < whole / 20
+    assert _entries(path) == dict(index.known)
+    content = path.read_bytes()
+    for cut in range(whole, len(content)):
+        path.write_bytes(content[:cut])
+        assert len(_entries(path)) == 100
+    path.write_bytes(content[:-1])
+    again = StatIndex.load(path)
+    again.put("newer", status, entry)
+    again.save(path)
+    assert "newer" in _entries(path)
+    for spoilt in (b"", b"\0" * 100, content[: whole // 2], b"x" + content):
+        path.write_bytes(spoilt)
+        assert _entries(path) == {}
