@@ -1,0 +1,28 @@
+"""A Celery worker with SCAR's settings and a task that does nothing, to compare with."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+from scar.jobs.connection import connect
+from workers.celery import app as scar
+from workers.celery import settings
+
+QUEUE = "bare"
+
+app = Celery("bare", set_as_current=False)
+app.conf.update(scar.conf.changes or {})
+app.conf.update(task_default_queue=QUEUE, task_queues=None, task_create_missing_queues=True)
+
+
+@app.task(name="bare.nothing")
+def nothing(*_: str) -> None:
+    """Takes the same message and does nothing."""
+
+
+@app.task(name="bare.last")
+def last(key: str) -> None:
+    """Says that everything before it was taken."""
+    connect(settings.effective_redis_url).rpush(key, os.getpid())

@@ -1,0 +1,57 @@
+"""A deploy beside `docker compose up -d --build`, in turns, of the same project and change."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from tests.bench.stage import STABLE_SECONDS, Stage
+from tests.bench.table import Row, at_most, middle, seconds
+
+_CHANGED, _UNCHANGED = 1.15, 0.5
+
+
+def rows(stage: Stage, *, short: bool) -> list[Row]:
+    """One service with a changed file that is built in; then nothing to do."""
+    return [_changed(stage, 2 if short else 7), _unchanged(stage, 2 if short else 9)]
+
+
+def _changed(stage: Stage, rounds: int) -> Row:
+    ours: list[float] = []
+    theirs: list[float] = []
+    for number in range(rounds):
+        for sample in (stage.shop, stage.twin):
+            sample.page(f"Page {number}")
+        begun = perf_counter()
+        stage.compose("up", "-d", "--build")
+        theirs.append(perf_counter() - begun)
+        begun = perf_counter()
+        result = stage.do("deploy", confirm="yes")
+        ours.append(perf_counter() - begun)
+        assert stage.require(result)["result"]["built"] == ["web"], result
+    scar, compose = middle(ours), middle(theirs)
+    ratio = (scar - STABLE_SECONDS) / compose
+    return Row(
+        "deploy of one changed service",
+        seconds(scar),
+        f"compose up --build {seconds(compose)} + {STABLE_SECONDS} s stable",
+        f"× {ratio:.2f} + {STABLE_SECONDS} s",
+        f"≤ {_CHANGED} + {STABLE_SECONDS} s",
+        ratio <= _CHANGED,
+    )
+
+
+def _unchanged(stage: Stage, rounds: int) -> Row:
+    ours: list[float] = []
+    theirs: list[float] = []
+    for _ in range(rounds):
+        begun = perf_counter()
+        stage.compose("up", "-d", "--build")
+        theirs.append(perf_counter() - begun)
+        begun = perf_counter()
+        result = stage.do("deploy", confirm="yes")
+        ours.append(perf_counter() - begun)
+        assert stage.require(result)["result"]["nothing"], result
+    return at_most(
+        "deploy without a change", middle(ours), middle(theirs), _UNCHANGED,
+        against="compose up --build",
+    )  # fmt: skip

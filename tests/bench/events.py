@@ -1,0 +1,64 @@
+"""From an event's writing to its line at fifty clients."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from uuid import uuid4
+
+from scar.jobs.record import JobState
+from tests.bench.stage import ELSEWHERE, Stage
+from tests.bench.table import Row, percentile, seconds
+
+WATCHERS = 50
+_EVERY = 0.025
+_P50, _P99 = 0.003, 0.020
+
+
+def rows(stage: Stage, *, short: bool) -> list[Row]:
+    """The clients are sockets of one other process, which reads them as they become ready."""
+    found = _latencies(stage, 60 if short else 400)
+    result = []
+    for name, part, limit in (("half", 0.5, _P50), ("99 %", 0.99, _P99)):
+        value = percentile(found, part)
+        result.append(
+            Row(
+                f"event to line, {WATCHERS} watchers: {name} within",
+                seconds(value),
+                "",
+                seconds(value),
+                f"≤ {seconds(limit)}",
+                value <= limit,
+            )
+        )
+    return result
+
+
+def _latencies(stage: Stage, events: int) -> list[float]:
+    wiring = stage.wiring
+    http = stage.connection()
+    id = stage.ask(http, "status", project=ELSEWHERE)
+    http.close()
+    claim = wiring.ledger.claim(id, "bench", uuid4().hex)
+    assert claim is not None
+    watchers = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.watchers", str(stage.home.port), id, str(WATCHERS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert watchers.stdin
+    assert watchers.stdout
+    watchers.stdin.write(stage.token + "\n")
+    watchers.stdin.flush()
+    assert watchers.stdout.readline() == "all listen\n"
+    for number in range(1, events + 1):
+        line = json.dumps({"line": f"at={time.time()!r}"})
+        assert wiring.ledger.report(id, claim.fence, number, [("output", line)], {})
+        time.sleep(_EVERY)
+    wiring.ledger.report(id, claim.fence, events + 1, [], {}, final=JobState.SUCCEEDED)
+    found: list[float] = json.loads(watchers.communicate()[0])
+    assert len(found) == events * WATCHERS, len(found)
+    return found

@@ -1,0 +1,97 @@
+"""How many jobs a second go through API and queue, beside a bare Celery task's rate."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from time import perf_counter, sleep
+from typing import Any, cast
+
+from redis import Redis
+
+from tests.bench.stage import Stage
+from tests.bench.table import Row, middle
+from tests.cli.home import PATIENCE
+
+_CLIENTS = 4
+_LEAST = 0.4
+_SAID = "scar:bench:said"
+
+
+def rows(stage: Stage, *, short: bool) -> list[Row]:
+    """In both, the producer is as fast as it can be, and the time ends when all is done."""
+    count = 100 if short else 500
+    redis = stage.wiring.redis
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "celery", "--quiet", "-A", "tests.bench.bare", "worker",
+         "-Q", "bare", "--loglevel", "INFO", "--without-gossip", "--without-mingle",
+         "--without-heartbeat"],
+        env=stage.home.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _bare(stage, redis, 1)
+        ours: list[float] = []
+        theirs: list[float] = []
+        for _ in range(1 if short else 3):
+            theirs.append(count / _bare(stage, redis, count))
+            ours.append(count / _jobs(stage, redis, count))
+    finally:
+        worker.terminate()
+        worker.wait(PATIENCE)
+    rate, bare = middle(ours), middle(theirs)
+    return [
+        Row(
+            "jobs through API and queue",
+            f"{rate:.0f}/s",
+            f"bare Celery task {bare:.0f}/s",
+            f"× {rate / bare:.2f}",
+            f"≥ {_LEAST}",
+            rate / bare >= _LEAST,
+        )
+    ]
+
+
+def _bare(stage: Stage, redis: Redis, count: int) -> float:
+    """Seconds from the first message's sending to the last one's end."""
+    producer = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.producer", str(count), _SAID],
+        env=stage.home.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert producer.stdout
+    assert producer.stdin
+    producer.stdout.readline()
+    begun = perf_counter()
+    producer.stdin.close()
+    assert cast("Any", redis.blpop([_SAID], timeout=PATIENCE)), "the bare worker does not listen"
+    taken = perf_counter() - begun
+    assert producer.wait(PATIENCE) == 0
+    producer.stdout.close()
+    return taken
+
+
+def _jobs(stage: Stage, redis: Redis, count: int) -> float:
+    """Seconds from the first request to the end of the last job."""
+    failures: list[BaseException] = []
+
+    def client() -> None:
+        http = stage.connection()
+        try:
+            for _ in range(count // _CLIENTS):
+                stage.ask(http, "status")
+        except (AssertionError, OSError) as failure:
+            failures.append(failure)
+        finally:
+            http.close()
+
+    threads = [threading.Thread(target=client) for _ in range(_CLIENTS)]
+    begun = perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures
+    while redis.zcard("scar:open"):
+        assert perf_counter() - begun < 10 * PATIENCE, "jobs are left"
+        sleep(0.005)
+    return perf_counter() - begun

@@ -1,0 +1,42 @@
+"""What the idle processes keep in memory."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.bench.stage import Stage
+from tests.bench.table import Row
+
+_LIMIT = 300
+_PARTS = {"api": "scar.cli api", "telegram": "scar.cli telegram", "worker": "-m celery"}
+
+
+def rows(stage: Stage, *, short: bool) -> list[Row]:  # noqa: ARG001
+    """All processes of `scar api`, `scar telegram` and `scar worker`, after what came before.
+
+    Shared pages count in every process for RSS, in equal parts for PSS.
+    """
+    used = {"Rss": 0.0, "Pss": 0.0}
+    parts: dict[str, float] = dict.fromkeys(_PARTS, 0.0)
+    for pid, command in stage.home.processes().items():
+        for part, words in _PARTS.items():
+            if words in command:
+                found = _memory(pid)
+                parts[part] += found["Pss"]
+                used = {name: used[name] + found[name] for name in used}
+    beside = ", ".join(f"{part} {value:.0f}" for part, value in parts.items())
+    row = f"{used['Pss']:.0f} MB"
+    return [
+        Row("memory, idle: shared pages once", row, beside, row, f"≤ {_LIMIT} MB",
+            used["Pss"] <= _LIMIT),
+        Row("memory, idle: RSS added up", f"{used['Rss']:.0f} MB", "", f"{used['Rss']:.0f} MB",
+            f"≤ {_LIMIT} MB", used["Rss"] <= _LIMIT),
+    ]  # fmt: skip
+
+
+def _memory(pid: int) -> dict[str, float]:
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return {
+        name: int(size) / 1024 for name, size in re.findall(r"^(Rss|Pss): +(\d+) kB", text, re.M)
+    }

@@ -1,0 +1,27 @@
+"""The short form measures everything that the long one does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+NAMES = (
+    "status through the queue",
+    "event to line",
+    "jobs through API and queue",
+    "deploy of one changed service",
+    "deploy without a change",
+    "memory, idle",
+)
+
+
+def test_every_number_has_its_row() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "--short"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert [name for name in NAMES if name not in done.stdout] == []
