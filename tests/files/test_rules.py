@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
-from workers.files import passage
 from workers.files.apply import apply
+from workers.files.objects import sync_device
 from workers.files.undo import Undo
 
 from .trees import Site, contents, go_on, seen, write
@@ -209,13 +209,12 @@ def test_changed_by_somebody_between_the_look_and_the_rename(
     before = seen(site.production)
     write(site.workspace, {"a": "2", "b": "2"})
     _, _, undo = site.prepare()
-    real = passage.sync_device
 
     def and_somebody(handle: int) -> None:
-        real(handle)
+        sync_device(handle)
         (site.production / "b").write_text("by hand")
 
-    monkeypatch.setattr(passage, "sync_device", and_somebody)
+    monkeypatch.setattr("workers.files.passage.sync_device", and_somebody)
     with pytest.raises(ScarError, match="changed while it was being deployed"):
         site.apply(undo)
     monkeypatch.undo()

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 
 from scar.errors import ScarError
+from workers.files.collector import collector_paused
 from workers.files.failures import changed_meanwhile, file_errors
 from workers.files.index import StatIndex
 from workers.files.objects import Objects
@@ -26,6 +27,7 @@ __all__ = ["apply", "revert", "stage"]
 Tell = Callable[[int, int], None]
 
 
+@collector_paused()
 def apply(
     undo: Undo, objects: Objects, index: StatIndex, tell: Tell, check: Callable[[], None]
 ) -> None:

@@ -46,6 +46,7 @@ class Changes:
         return not self.after
 
 
+@collector_paused()
 def compare(
     workspace: Manifest, production: str, last: Manifest | None, index: StatIndex
 ) -> Changes:
@@ -60,10 +61,8 @@ def compare(
     ]
     before: dict[str, Entry | None] = {}
     after: dict[str, Entry | None] = {}
-    with collector_paused():
-        differing = [(path, find(path)) for path in look.may_differ(workspace)]
-    for path, there in differing:
-        wanted = workspace[path]
+    for path in look.may_differ(workspace):
+        there, wanted = find(path), workspace[path]
         if not wanted.same_content(there) and path not in left:
             before[path], after[path] = there, wanted
     for path in base.keys() - workspace.keys():

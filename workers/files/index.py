@@ -72,6 +72,7 @@ class StatIndex:
             self._touched.add(path)
 
     @classmethod
+    @collector_paused()
     def load(cls, path: Path) -> StatIndex:
         """The index kept at `path`; as much of it as reads well."""
         try:
@@ -86,8 +87,7 @@ class StatIndex:
             block = memoryview(content)[at + _HEAD.size : at + _HEAD.size + length]
             if magic != _MAGIC or len(block) != length or zlib.crc32(block) != checksum:
                 return cls(known, len(known))  # the next save writes the whole
-            with collector_paused():
-                rows = marshal.loads(block)
+            rows = marshal.loads(block)
             if appended < 0:
                 known, appended = rows, 0
             else:

@@ -31,6 +31,7 @@ class _Walk:
     found: dict[str, Entry]
 
 
+@collector_paused()
 def scan(root: str, exclude: Sequence[str], index: StatIndex) -> dict[str, Entry]:
     """The manifest of the tree at `root`.
 
@@ -43,8 +44,7 @@ def scan(root: str, exclude: Sequence[str], index: StatIndex) -> dict[str, Entry
     with file_errors(root):
         handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with collector_paused():
-            _folder(walk, handle, "")
+        _folder(walk, handle, "")
     finally:
         os.close(handle)
     for path, entry in walk.found.items():
@@ -58,28 +58,28 @@ def scan(root: str, exclude: Sequence[str], index: StatIndex) -> dict[str, Entry
 
 def _folder(walk: _Walk, handle: int, prefix: str) -> None:
     folders: list[str] = []
-    known, found, make = walk.index.known, walk.found, Entry._make
+    spec, known, found, make = walk.spec, walk.index.known, walk.found, Entry._make
     if prefix.count("/") > _DEEPEST:
         raise unfit(prefix, f"is nested more than {_DEEPEST} folders deep")
     with file_errors(prefix or walk.root), os.scandir(handle) as listing:
         for item in listing:
             name = item.name
-            if name == ".git":
-                continue
             path = prefix + name
             status = item.stat(follow_symlinks=False)
-            kind = stat.S_IFMT(status.st_mode)
-            if kind == stat.S_IFDIR:
-                if name != "__pycache__" and not _excluded(walk.spec, path + "/"):
-                    folders.append(name)
-                continue
-            if name.endswith(".pyc") or _excluded(walk.spec, path):
-                continue
             row = known.get(path)
-            if row is not None and row[0] == stamp_of(status):
-                found[path] = make(row[1])
-            else:
-                found[path] = _read(walk, handle, name, path, kind)
+            if row is not None and row[0] != stamp_of(status):
+                row = None
+            if row is not None and spec is None:
+                found[path] = make(row[1])  # in the index is only what was carried
+                continue
+            kind = stat.S_IFMT(status.st_mode)
+            if name == ".git" or _excluded(spec, path + "/" if kind == stat.S_IFDIR else path):
+                continue
+            if kind == stat.S_IFDIR:
+                if name != "__pycache__":
+                    folders.append(name)
+            elif not name.endswith(".pyc"):
+                found[path] = make(row[1]) if row else _read(walk, handle, name, path, kind)
     for name in folders:
         path = prefix + name
         with file_errors(path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 
+from workers.files.collector import collector_paused
 from workers.files.failures import disk_full, existing_folder, file_errors
 from workers.files.manifest import Entry
 from workers.files.objects import Objects
@@ -15,6 +16,7 @@ _SPARE_BYTES = 1 << 20
 _SPARE_FILES = 16
 
 
+@collector_paused()
 def stage(
     workspace: str, root: str, undo: Undo, objects: Objects, check: Callable[[], None]
 ) -> None:
