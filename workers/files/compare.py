@@ -132,35 +132,19 @@ class _Production:
                 return None
         return self._index.find(path, found) or self._read(path, found)
 
-    def may_differ(self, workspace: Manifest) -> Iterator[str]:
-        """The paths that the index alone does not show to be in production already.
-
-        This is where a deploy without a change spends its time: one `lstat` a file, no calls.
-        """
-        known, root = self._index.known, self._root + "/"
-        lstat, nothing = os.lstat, (None, ())
+    def may_differ(self, workspace: Manifest) -> list[str]:
+        """The paths that the index alone does not show to be in production already."""
+        known, nothing = self._index.known, (None, ())
         last, there = None, False
+        alike: list[str] = []
         for path, wanted in workspace.items():
             folder = path.rpartition("/")[0]
             if folder != last:
                 last, there = folder, self._is_folder(folder)
-            stamp, entry = known.get(path, nothing)
-            if not there or entry != wanted:
-                yield path
-                continue
-            try:
-                found = lstat(root + path)
-            except OSError:
-                yield path
-                continue
-            if stamp != (
-                found.st_mtime_ns,
-                found.st_ctime_ns,
-                found.st_size,
-                found.st_ino,
-                found.st_mode,
-            ):
-                yield path
+            if there and known.get(path, nothing)[1] == wanted:
+                alike.append(path)
+        same = set(alike) - self._index.stale(self._root, alike)
+        return [path for path in workspace if path not in same]
 
     def _is_folder(self, folder: str) -> bool:
         """Whether the path is a real folder; what stands there instead is remembered."""

@@ -15,6 +15,7 @@ import marshal
 import os
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,22 @@ class StatIndex:
         row = self.known.get(path)
         return Entry._make(row[1]) if row is not None and row[0] == stamp_of(found) else None
 
+    def stale(self, root: str, paths: Sequence[str]) -> set[str]:
+        """Those of `paths` below `root` that are not known, or not as they were.
+
+        This is where a deploy without a change spends its time: one `lstat` a file.
+        """
+        known, start, lstat, stamp = self.known, root + "/", os.lstat, stamp_of
+        found: set[str] = set()
+        for path in paths:
+            row = known.get(path)
+            try:
+                if row is None or row[0] != stamp(lstat(start + path)):
+                    found.add(path)
+            except OSError:
+                found.add(path)
+        return found
+
     def remember(self, path: str, found: os.stat_result, entry: Entry, read_at: int) -> None:
         """Keeps the entry, unless the file was too young to be sure of at `read_at` (ns)."""
         if read_at - found.st_ctime_ns > TICK_NS:
@@ -74,11 +91,25 @@ class StatIndex:
     @classmethod
     @collector_paused()
     def load(cls, path: Path) -> StatIndex:
-        """The index kept at `path`; as much of it as reads well."""
+        """The index kept at `path`; as much of it as reads well.
+
+        While nobody else writes the file, it is read once a process. What a job that then failed
+        put into the index is as true as the rest.
+        """
         try:
+            stamp = stamp_of(path.stat())
+            kept = _loaded.get(path)
+            if kept is not None and kept[0] == stamp:
+                return kept[1]
             content = path.read_bytes()
         except FileNotFoundError:
             return cls()
+        index = cls._read(content)
+        _loaded[path] = stamp, index
+        return index
+
+    @classmethod
+    def _read(cls, content: bytes) -> StatIndex:
         known: dict[str, Row] = {}
         appended = -1
         at = 0
@@ -111,7 +142,11 @@ class StatIndex:
             else:
                 with path.open("ab") as file:
                     file.write(_block({name: self.known.get(name) for name in self._touched}))
+            _loaded[path] = stamp_of(path.stat()), self
         self._touched.clear()
+
+
+_loaded: dict[Path, tuple[Stamp, StatIndex]] = {}
 
 
 def _take(rows: dict[str, Row | None], known: dict[str, Row]) -> None:

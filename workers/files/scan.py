@@ -7,7 +7,6 @@ import os
 import stat
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
 
@@ -15,20 +14,13 @@ from workers.files.collector import collector_paused
 from workers.files.failures import changed_meanwhile, file_errors, shown, unfit
 from workers.files.index import StatIndex, stamp_of
 from workers.files.manifest import Entry, entry_of
+from workers.files.tree import Tree
 
 _TRIES = 3
 _DEEPEST = 200
 _LINKS = 40
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CHUNK = 1 << 20
-
-
-@dataclass
-class _Walk:
-    root: str
-    spec: GitIgnoreSpec | None
-    index: StatIndex
-    found: dict[str, Entry]
 
 
 @collector_paused()
@@ -39,73 +31,61 @@ def scan(root: str, exclude: Sequence[str], index: StatIndex) -> dict[str, Entry
     Raises `sync_failed` for what cannot be deployed: special files, links that leave the tree,
     files that cannot be read or do not hold still.
     """
-    spec = GitIgnoreSpec.from_lines(exclude) if exclude else None
-    walk = _Walk(root, spec, index, {})
+    found: dict[str, Entry] = {}
     with file_errors(root):
-        handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        _folder(walk, handle, "")
-    finally:
-        os.close(handle)
-    for path, entry in walk.found.items():
+        tree = Tree(root)
+    with tree:
+        paths: list[str] = []
+        _list(tree, "", GitIgnoreSpec.from_lines(exclude) if exclude else None, paths)
+        stale, known, make = index.stale(root, paths), index.known, Entry._make
+        for path in paths:
+            found[path] = _read(tree, path, index) if path in stale else make(known[path][1])
+    for path, entry in found.items():
         if entry.kind == "link":
-            _stays_inside(walk.found, path, entry.digest)
-    if len(index.known) > len(walk.found):
-        for path in index.known.keys() - walk.found.keys():
+            _stays_inside(found, path, entry.digest)
+    if len(index.known) > len(found):
+        for path in index.known.keys() - found.keys():
             index.forget(path)
-    return walk.found
+    return found
 
 
-def _folder(walk: _Walk, handle: int, prefix: str) -> None:
+def _list(tree: Tree, folder: str, spec: GitIgnoreSpec | None, paths: list[str]) -> None:
+    """Adds every path in the folder that is no folder."""
+    if folder.count("/") >= _DEEPEST:
+        raise unfit(folder, f"is nested more than {_DEEPEST} folders deep")
+    prefix = f"{folder}/" if folder else ""
     folders: list[str] = []
-    spec, known, found, make = walk.spec, walk.index.known, walk.found, Entry._make
-    if prefix.count("/") > _DEEPEST:
-        raise unfit(prefix, f"is nested more than {_DEEPEST} folders deep")
-    with file_errors(prefix or walk.root), os.scandir(handle) as listing:
+    with file_errors(tree.absolute(folder)), os.scandir(tree.folder(folder)) as listing:
         for item in listing:
             name = item.name
             path = prefix + name
-            status = item.stat(follow_symlinks=False)
-            row = known.get(path)
-            if row is not None and row[0] != stamp_of(status):
-                row = None
-            if row is not None and spec is None:
-                found[path] = make(row[1])  # in the index is only what was carried
-                continue
-            kind = stat.S_IFMT(status.st_mode)
-            if name == ".git" or _excluded(spec, path + "/" if kind == stat.S_IFDIR else path):
-                continue
-            if kind == stat.S_IFDIR:
-                if name != "__pycache__":
-                    folders.append(name)
-            elif not name.endswith(".pyc"):
-                found[path] = make(row[1]) if row else _read(walk, handle, name, path, kind)
-    for name in folders:
-        path = prefix + name
-        with file_errors(path):
-            inner = os.open(name, _OPEN | os.O_DIRECTORY, dir_fd=handle)
-        try:
-            _folder(walk, inner, path + "/")
-        finally:
-            os.close(inner)
+            if item.is_dir(follow_symlinks=False):
+                if name not in (".git", "__pycache__") and not _excluded(spec, path + "/"):
+                    folders.append(path)
+            elif not (name.endswith(".pyc") or name == ".git" or _excluded(spec, path)):
+                paths.append(path)
+    for path in folders:
+        _list(tree, path, spec, paths)
 
 
 def _excluded(spec: GitIgnoreSpec | None, path: str) -> bool:
     return spec is not None and spec.match_file(path)
 
 
-def _read(walk: _Walk, handle: int, name: str, path: str, kind: int) -> Entry:
+def _read(tree: Tree, path: str, index: StatIndex) -> Entry:
     read_at = time.time_ns()
-    if kind == stat.S_IFLNK:
-        with file_errors(path):
-            status = os.stat(name, dir_fd=handle, follow_symlinks=False)
-            digest = os.readlink(name, dir_fd=handle)
-    elif kind == stat.S_IFREG:
-        status, digest, read_at = hashed(handle, name, path)
-    else:
-        raise unfit(path, f"is a {_special(kind)}, which is never deployed")
+    with file_errors(tree.absolute(path)):
+        folder, name = tree.split(path)
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        kind = stat.S_IFMT(status.st_mode)
+        if kind == stat.S_IFLNK:
+            digest = os.readlink(name, dir_fd=folder)
+        elif kind == stat.S_IFREG:
+            status, digest, read_at = hashed(folder, name, path)
+        else:
+            raise unfit(path, f"is a {_special(kind)}, which is never deployed")
     entry = entry_of(status, digest)
-    walk.index.remember(path, status, entry, read_at)
+    index.remember(path, status, entry, read_at)
     return entry
 
 
