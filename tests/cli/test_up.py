@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from functools import partial
+from pathlib import Path
 
 from .home import Home, eventually
 
@@ -66,9 +67,21 @@ def test_a_wrong_setting_is_one_line_that_names_it(home: Home) -> None:
         (("up",), {"SCAR_CONFIRM_SECONDS": "soon"}, "SCAR_CONFIRM_SECONDS"),
         (("telegram",), {}, "SCAR_TELEGRAM_TOKEN"),
         (("worker",), {"SCAR_REDIS_URL": "redis://127.0.0.1:1"}, "SCAR_SECRET_KEY"),
-        (("up",), {"SCAR_STATE_DIR": "/" + "x" * 120}, "SCAR_STATE_DIR"),
+        (("up",), {"SCAR_STATE_DIR": "not/absolute"}, "SCAR_STATE_DIR"),
     ):
         done = home.scar(*words, **settings)
         assert done.returncode == os.EX_CONFIG, done.stderr
         assert name in done.stderr.splitlines()[0]
         assert "Traceback" not in done.stderr
+
+
+def test_a_state_folder_too_deep_for_a_socket_does_as_well(tmp_path: Path) -> None:
+    deep = Home(tmp_path / ("x" * 100))
+    deep.folder.mkdir()
+    deep.project("shop", "scar-test-no-such-container")
+    try:
+        deep.up()
+        assert (deep.folder / "state/redis").is_dir()
+        assert len(deep.redis_url) < 108
+    finally:
+        deep.down()

@@ -59,7 +59,7 @@ def test_a_container_that_is_not_there(shop: Shop) -> None:
 def test_secrets_are_masked_in_logs(shop: Shop) -> None:
     noisy = COMPOSE.replace(
         '["sleep", "100000"]',
-        '["sh", "-c", "echo the word is $$SHOP_PASSWORD, <b>_*[; sleep 100000"]\n'
+        '["sh", "-c", "echo \\"the word is $$SHOP_PASSWORD, <b>_*[\\"; sleep 100000"]\n'
         "    environment: {SHOP_PASSWORD: correct-horse-battery}",
     )
     shop.write(**{"compose.yaml": noisy})

@@ -29,9 +29,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 @pytest.fixture
 def redis(fleet: Fleet) -> Iterator[Any]:
     """The attacker: every command, no key."""
-    client: Any = Redis(
-        unix_socket_path=f"{fleet.home.folder}/state/redis/redis.sock", decode_responses=True
-    )
+    client: Any = Redis.from_url(fleet.home.redis_url, decode_responses=True)
     yield client
     client.close()
 
