@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON := .venv/bin/python
-ENGINE := eval "$$(tests/machine/engine)"
+# `eval "$(...)"` alone would go on where there is no Engine.
+ENGINE := engine=$$(tests/machine/engine) && eval "$$engine"
 ROUNDS ?= 20
 
 .PHONY: help venv demo up test lint bench chaos clean
@@ -37,4 +38,4 @@ chaos: venv  ## kill everything, ROUNDS times, and look what is left
 
 clean:  ## end the private Engine and remove what was made here
 	@tests/machine/engine stop
-	@rm -rf .venv .run build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
