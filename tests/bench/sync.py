@@ -7,6 +7,7 @@ to undo it all, and syncing (`rsync` leaves that to the kernel).
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import time
@@ -113,7 +114,6 @@ class _Scar:
         self._objects = Objects(self._state / "objects")
         self._last: dict[str, Entry] = {}
         self._remembers = remembers
-        self._indexes: tuple[StatIndex, StatIndex] | None = None
 
     def plan(self) -> tuple[dict[str, Entry], Changes, StatIndex, StatIndex]:
         here, there = self._load()
@@ -132,12 +132,12 @@ class _Scar:
         self._last = tree
 
     def _load(self) -> tuple[StatIndex, StatIndex]:
-        if self._indexes is None or not self._remembers:
-            self._indexes = (
-                StatIndex.load(self._state / "workspace.index"),
-                StatIndex.load(self._state / "production.index"),
-            )
-        return self._indexes
+        paths = self._state / "workspace.index", self._state / "production.index"
+        if not self._remembers:
+            for path in paths:
+                if path.exists():
+                    os.utime(path)  # as if another process had written it: it is read again
+        return StatIndex.load(paths[0]), StatIndex.load(paths[1])
 
 
 class _Rsync:
