@@ -46,7 +46,7 @@ class AuditEntry:
 class Audit:
     """Writes and reads the trail; the newest 100,000 lines are kept.
 
-    The end of a job is written by the ledger's own script, in the step that ends it.
+    That a job was accepted, and its end, are written by the script that makes or ends it.
     """
 
     def __init__(self, redis: Redis) -> None:

@@ -56,7 +56,7 @@ class Intake:
         actor = replace(actor, role=role)
         request = self._request(actor, command, project, args)
         text = json.dumps(request.to_json(), separators=(",", ":"))
-        outcome = self.ledger.submit(
+        found = self.ledger.submit(
             request,
             text,
             self.signatures.sign("request", text),
@@ -65,19 +65,18 @@ class Intake:
             idempotency=self._idempotency(actor, command, project, args, idempotency_key),
             watch=watch,
         )
-        if outcome.what == "busy":
+        if found.what == "busy":
             self.audit.write(actor, command.kind, "refused: busy", project=project.name)
-            raise self._busy(project.name, outcome.id)
-        if outcome.what == "differs":
+            raise _busy(project.name, found.job)
+        if found.what == "differs":
             raise ScarError(
                 "conflict",
                 "This Idempotency-Key was used for another request",
                 "Use a new key for a new request.",
             )
-        if outcome.what == "made":
-            self.audit.write(actor, command.kind, "accepted", project=project.name, job=outcome.id)
+        if found.what == "made":
             self.bell.ring(request.host, request.id)
-        return self.get(outcome.id)
+        return found.job
 
     def confirm(self, actor: Actor, id: str, answer: str, *, shown: str | None = None) -> Job:
         """Answers the question of a job. `shown` is the hash of the plan that the person saw.
@@ -201,7 +200,7 @@ class Intake:
             job=job.id,
         )
         if outcome.what == "busy":
-            raise self._busy(job.request.project or "", outcome.id)
+            raise _busy(job.request.project or "", self.ledger.get(outcome.id))
         if outcome.what == "changed":
             raise ScarError(
                 "conflict", "The plan has changed since it was shown", "Look at the new plan first."
@@ -212,19 +211,6 @@ class Intake:
             "Ask again to get a new question.",
         )
 
-    def _busy(self, project: str, holder_id: str) -> ScarError:
-        holder = self.ledger.get(holder_id)
-        if holder is None:
-            return ScarError("busy", f"Project '{project}' is held", "Ask again in a moment.")
-        who = holder.request.requested_by
-        since = time.strftime("%H:%M:%S", time.gmtime(holder.request.created_at / 1000))
-        return ScarError(
-            "busy",
-            f"Project '{project}' is held by {holder.request.kind} {holder.id} "
-            f"of {who.name} ({who.frontend}), since {since} UTC",
-            "Wait until it has ended; /jobs shows how far it is.",
-        )
-
     def _project_of(self, job: Job) -> Project | None:
         """The project a job is for; None once it has left the projects file."""
         return self.projects.projects.get(job.request.project or "")
@@ -233,3 +219,16 @@ class Intake:
 def awaiting(job: Job) -> bool:
     """Whether the job has a question on the table."""
     return job.state is JobState.AWAITING_CONFIRMATION and job.plan is not None
+
+
+def _busy(project: str, holder: Job | None) -> ScarError:
+    if holder is None:
+        return ScarError("busy", f"Project '{project}' is held", "Ask again in a moment.")
+    who = holder.request.requested_by
+    since = time.strftime("%H:%M:%S", time.gmtime(holder.request.created_at / 1000))
+    return ScarError(
+        "busy",
+        f"Project '{project}' is held by {holder.request.kind} {holder.id} "
+        f"of {who.name} ({who.frontend}), since {since} UTC",
+        "Wait until it has ended; /jobs shows how far it is.",
+    )

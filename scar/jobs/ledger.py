@@ -60,8 +60,17 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Submission:
+    """What became of a request: `made`, `same` or `differs` (idempotency key), or `busy`. `job` is
+    the one that was made, now or before, or the one that holds the project."""
+
+    what: str
+    job: Job
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What became of a submission or a confirmation; `id` is the job's or the holder's."""
+    """What became of a confirmation; `id` is the job's or the holder's."""
 
     what: str
     id: str
@@ -93,15 +102,16 @@ class Ledger:
         confirmation: str = "",
         idempotency: tuple[str, str] = ("", ""),
         watch: tuple[str, str] = ("", ""),
-    ) -> Outcome:
-        """Writes the job: `made`, `same` or `differs` (idempotency key), `busy` (the holder's id).
+    ) -> Submission:
+        """Writes the job, and that it was accepted into the trail.
 
         `text` is the signed form of `request`; `idempotency` a key and a fingerprint of what was
         asked; `watch` a front-end and what it needs to find its message again.
         """
         asking = request.asks and not confirmation
         state = JobState.AWAITING_CONFIRMATION if asking else JobState.QUEUED
-        what, id = self._run(
+        actor = request.requested_by
+        what, record = self._run(
             "submit",
             request.id,
             text,
@@ -116,8 +126,11 @@ class Ledger:
             *watch,
             confirmation,
             request.expires_at,
+            f"{actor.frontend}:{actor.id}",
+            actor.name,
+            request.kind,
         )
-        return Outcome(what, id)
+        return Submission(what, _job(dict(zip(record[::2], record[1::2], strict=True))))
 
     def confirm(self, request: Request, confirmation: str, shown: str) -> Outcome:
         """Queues a job that awaits its confirmation: `queued`, `busy`, `changed` or `not`."""

@@ -32,6 +32,12 @@ local function hold(project, id)
   return nil
 end
 
+-- A line of the trail.
+local function trail(actor, name, action, project, job, outcome)
+  redis.call('XADD', 'scar:audit', 'MAXLEN', '~', 100000, '*', 'actor', actor, 'name', name,
+    'action', action, 'project', project, 'job', job, 'outcome', outcome)
+end
+
 -- The last line of a job's life: its state, its hold, its place among the open ones, its expiry.
 local function close(id, state, retention, error)
   local key = job_key(id)
@@ -47,8 +53,7 @@ local function close(id, state, retention, error)
   if project and redis.call('GET', 'scar:hold:' .. project) == id then
     redis.call('DEL', 'scar:hold:' .. project)
   end
-  redis.call('XADD', 'scar:audit', 'MAXLEN', '~', 100000, '*', 'actor', 'scar', 'name', 'SCAR',
-    'action', 'ended', 'project', project or '', 'job', id, 'outcome', state)
+  trail('scar', 'SCAR', 'ended', project or '', id, state)
   redis.call('PEXPIRE', key, retention)
   redis.call('PEXPIRE', key .. ':events', retention)
 end
