@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from pathlib import Path
 from uuid import uuid4
 
 from tests.cli.home import free_port
+from tests.engine.projects import remove_project
+from workers.engine.connection import Engine
 
 IMAGE = "scar-demo/busybox:1"
 
@@ -76,20 +78,4 @@ class Sample:
 
     def remove(self) -> None:
         """Takes everything of the project off the Engine."""
-        label = f"label=com.docker.compose.project={self.name}"
-        for listing, removal in (
-            (["ps", "-aq", "--filter", label], ["rm", "-f", "-v"]),
-            (["network", "ls", "-q", "--filter", label], ["network", "rm"]),
-        ):
-            found = _docker(*listing).split()
-            if found:
-                _docker(*removal, *found)
-        names = _docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
-        mine = [name for name in names if self.name in name]
-        if mine:
-            _docker("rmi", "-f", *mine)
-
-
-def _docker(*words: str) -> str:
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
-    return done.stdout
+        remove_project(Engine(os.environ.get("DOCKER_HOST")), self.name)

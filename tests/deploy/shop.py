@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from scar.client import ApiClient
 from scar.jobs.record import Event, Job
 from tests.cli.home import Home, free_port
 from tests.cli.home import eventually as eventually
-from tests.engine.projects import IMAGE, run_docker
+from tests.engine.projects import IMAGE, remove_project, run_docker
+from workers.engine.connection import Engine
 
 TOKEN = "deploys-and-restarts-1"
 
@@ -177,12 +177,4 @@ class Shop:
     def remove(self) -> None:
         """Ends SCAR and takes the project off the Engine."""
         self.home.down()
-        label = f"label=com.docker.compose.project={self.name}"
-        for id in run_docker("ps", "-aq", "--filter", label).split():
-            run_docker("rm", "-f", "-v", id)
-        for id in run_docker("network", "ls", "-q", "--filter", label).split():
-            run_docker("network", "rm", id)
-        names = run_docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
-        mine = [name for name in names if self.name in name]
-        if mine:
-            subprocess.run(["docker", "rmi", "-f", *mine], capture_output=True, check=False)
+        remove_project(Engine(os.environ.get("DOCKER_HOST")), self.name)

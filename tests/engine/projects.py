@@ -57,15 +57,24 @@ class Project:
         return next(found for found in self.containers() if found.service == name)
 
     def remove(self) -> None:
-        label = {"label": [f"com.docker.compose.project={self.name}"]}
-        with self._engine.api() as api:
-            for found in api.containers(all=True, filters=label):
-                api.remove_container(found["Id"], force=True, v=True)
-            for network in api.networks(filters=label):
-                api.remove_network(network["Id"])
-            for pattern in (f"{self.name}-*", f"scar-keep/{self.name}/*"):
-                for image in api.images(filters={"reference": pattern}):
-                    api.remove_image(image["Id"], force=True)
+        remove_project(self._engine, self.name)
+
+
+def remove_project(engine: Engine, name: str) -> None:
+    """Takes everything of a Compose project off the Engine: what Compose made carries the
+    project's label, an image that lost its name too; one kept by a tag may carry only the name.
+    """
+    label = {"label": [f"com.docker.compose.project={name}"]}
+    with engine.api() as api:
+        for found in api.containers(all=True, filters=label):
+            api.remove_container(found["Id"], force=True, v=True)
+        for network in api.networks(filters=label):
+            api.remove_network(network["Id"])
+        for volume in api.volumes(filters=label)["Volumes"] or []:
+            api.remove_volume(volume["Name"])
+        for filters in (label, {"reference": [f"{name}-*", f"scar-keep/{name}/*"]}):
+            for image in api.images(all=True, filters=filters):
+                api.remove_image(image["Id"], force=True)
 
 
 def until(true: Callable[[], object], seconds: float = 10.0) -> None:

@@ -13,7 +13,9 @@ from .projects import IMAGE, Project
 
 
 def built(project: Project, docker: Callable[..., str], content: str) -> str:
-    dockerfile = f"FROM {IMAGE}\nLABEL is={content}\nCMD sleep 100\n"
+    """An image as Compose builds it, with the label that gets it removed after the test."""
+    label = f"com.docker.compose.project={project.name}"
+    dockerfile = f"FROM {IMAGE}\nLABEL is={content} {label}\nCMD sleep 100\n"
     docker("build", "-q", "-t", f"{project.name}-app", "-", stdin=dockerfile.encode())
     return docker("image", "inspect", "--format", "{{.Id}}", f"{project.name}-app")
 
