@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
+def pytest_sessionstart() -> None:
     """The suite works on a real Engine; without one it says so, once, and ends."""
     docker = shutil.which("docker")
     if (
