@@ -10,6 +10,7 @@ from typing import Any
 
 from scar.errors import ScarError
 
+_TRIES = 5
 _SECONDS = 15
 
 
@@ -49,9 +50,15 @@ def docker(*arguments: str) -> str:
 def inspect_containers(*filters: str) -> list[dict[str, Any]]:
     """All containers, running or not, that match every `--filter`, as `docker inspect` has them."""
     chosen = [part for one in filters for part in ("--filter", one)]
-    ids = docker("ps", "-aq", "--no-trunc", *chosen).split()
-    found: list[dict[str, Any]] = json.loads(docker("inspect", *ids)) if ids else []
-    return found
+    for tries_left in reversed(range(_TRIES)):
+        ids = docker("ps", "-aq", "--no-trunc", *chosen).split()
+        try:
+            return list(json.loads(docker("inspect", *ids))) if ids else []
+        except ScarError as error:
+            # One that was removed between the two commands: look again.
+            if "No such object" not in error.message or not tries_left:
+                raise
+    return []
 
 
 def socket_path(docker_host: str | None) -> str | None:

@@ -211,7 +211,9 @@ def _judge(
             wanted[fleet.containers[project]] += 1
         if job.state.ended:
             _judge_events(fleet, job, findings)
-    for container, times in fleet.restarts(began - 1).items():
+    restarts = fleet.restarts(began - 1)
+    for container in fleet.containers.values():
+        times = restarts[container]
         if times > wanted[container]:
             findings.doubled.append(
                 f"{container} was restarted {times} times for {wanted[container]} jobs"
