@@ -62,7 +62,7 @@ class Project:
 
 def remove_project(engine: Engine, name: str) -> None:
     """Takes everything of a Compose project off the Engine: what Compose made carries the
-    project's label, an image that lost its name too; one kept by a tag may carry only the name.
+    project's label, an image that lost its name too; a tag that keeps an image carries the name.
     """
     label = {"label": [f"com.docker.compose.project={name}"]}
     with engine.api() as api:
@@ -72,9 +72,13 @@ def remove_project(engine: Engine, name: str) -> None:
             api.remove_network(network["Id"])
         for volume in api.volumes(filters=label)["Volumes"] or []:
             api.remove_volume(volume["Name"])
-        for filters in (label, {"reference": [f"{name}-*", f"scar-keep/{name}/*"]}):
-            for image in api.images(all=True, filters=filters):
-                api.remove_image(image["Id"], force=True)
+        for image in api.images(all=True, filters=label):
+            api.remove_image(image["Id"], force=True)
+        # Only the name: a base image is kept for a release too, and is not the project's.
+        for image in api.images(filters={"reference": [f"{name}-*", f"scar-keep/{name}/*"]}):
+            for tag in image["RepoTags"]:
+                if name in tag:
+                    api.remove_image(tag)
 
 
 def until(true: Callable[[], object], seconds: float = 10.0) -> None:
