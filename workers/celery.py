@@ -8,22 +8,31 @@ whoever can write to Redis stop workers.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import (
+    worker_before_create_process,
+    worker_process_init,
+    worker_ready,
+    worker_shutting_down,
+)
 from kombu import Queue
 
 from scar.errors import ScarError
 from scar.jobs.bell import TASK, broker_settings, queue_of
 from scar.log import configure
 from scar.settings import Settings
+from workers.kinds import kinds
 from workers.presence import Presence
 from workers.runner import Runner
 
-CONCURRENCY = 4
+CONCURRENCY = 3
+"""So many jobs run at once: a status need not wait for two deploys."""
+
 _HARD_LIMIT = 2 * 3600
 
 
@@ -74,6 +83,15 @@ def run(id: str, signature: str) -> None:
     if _runner is None:
         _runner = Runner.of(settings)
     _runner.run(id, signature)
+
+
+@worker_before_create_process.connect(weak=False)
+def _share(**_: Any) -> None:
+    """What is loaded before the fork is one copy for the whole pool, as long as nobody writes to
+    it: a garbage collection would, to every object it looks at."""
+    kinds()
+    gc.collect()
+    gc.freeze()
 
 
 @worker_process_init.connect(weak=False)
