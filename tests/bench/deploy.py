@@ -20,7 +20,8 @@ def _changed(stage: Stage, rounds: int) -> Row:
     theirs: list[float] = []
     for number in range(rounds):
         for sample in (stage.shop, stage.twin):
-            sample.page(f"Page {number}")
+            # Not the same for both: the builder would have the one's image for the other.
+            sample.page(f"Page {number} of {sample.name}")
         begun = perf_counter()
         stage.compose("up", "-d", "--build")
         theirs.append(perf_counter() - begun)

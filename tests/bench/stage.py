@@ -6,6 +6,7 @@ import json
 import secrets
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +45,7 @@ class Stage:
         for sample in (self.shop, self.twin):
             compose = _COMPOSE.replace("PORT", str(sample.port))
             (sample.workspace / "compose.yaml").write_text(compose)
+            sample.page(f"First page of {sample.name}")
         self.token = secrets.token_urlsafe(16)
         self._telegram = BotApiServer()
         self.home: Home
@@ -82,11 +84,12 @@ class Stage:
         self._close()
 
     def _close(self) -> None:
-        self.home.down()
-        self._telegram.__exit__(None, None, None)
-        self.shop.remove()
-        self.twin.remove()
-        self._folder.cleanup()
+        with ExitStack() as ends:
+            ends.callback(self._folder.cleanup)
+            ends.callback(self.twin.remove)
+            ends.callback(self.shop.remove)
+            ends.callback(self._telegram.__exit__, None, None, None)
+            ends.callback(self.home.down)
 
     def _projects(self, **entries: dict[str, object]) -> None:
         self.home.projects_file.write_text(json.dumps(entries))
