@@ -8,9 +8,9 @@ import sys
 
 from rich.console import Console
 
-from tests.bench import deploy, events, jobs, memory, status
+from tests.bench import deploy, events, jobs, memory, status, sync
 from tests.bench.stage import Stage
-from tests.bench.table import Row, show
+from tests.bench.table import Row, at_most, show
 
 
 def main() -> int:
@@ -24,6 +24,9 @@ def main() -> int:
     with Stage() as stage, console.status("measuring"):
         for part in (status, events, jobs, deploy, memory):
             rows += part.rows(stage, short=asked.short)
+    files = sync.rows(2, 4000) if asked.short else sync.rows()
+    for name, scar, rsync, _, limit in files:
+        rows.append(at_most(name, scar, rsync, limit, against="rsync"))
     show(rows, console)
     return 0
 

@@ -30,46 +30,57 @@ ROUNDS = 7
 Row = tuple[str, float, float, float, float]
 
 
-def rows() -> list[Row]:
+def rows(rounds: int = ROUNDS, files: int = FILES) -> list[Row]:
     """Name, SCAR's seconds, rsync's, their ratio, and the highest ratio allowed; medians."""
     with tempfile.TemporaryDirectory(prefix="scar-bench-") as folder:
-        return _measured(Path(folder))
+        return _measured(Path(folder), rounds, files)
 
 
-def _measured(folder: Path) -> list[Row]:
+def _measured(folder: Path, rounds: int, files: int) -> list[Row]:
     ours, theirs = _Scar(folder / "scar"), _Rsync(folder / "rsync")
     for side in (ours, theirs):
-        _make_tree(side.workspace)
+        _make_tree(side.workspace, files)
         side.deploy()
         side.deploy()
-    result = [_row("files: plan", 1.0, ours.plan, theirs.plan, _nothing)]
-    result.append(_row("files: no change", 1.0, ours.deploy, theirs.deploy, _nothing))
+    result = [_row(rounds, "files: plan", 1.0, ours.plan, theirs.plan, _nothing)]
+    result.append(_row(rounds, "files: no change", 1.0, ours.deploy, theirs.deploy, _nothing))
     with_memory = _Scar(folder / "scar", remembers=True)
     with_memory.deploy()
     result.append(
-        _row("files: no change, index in memory", 1.0, with_memory.deploy, theirs.deploy, _nothing)
+        _row(
+            rounds,
+            "files: no change, index in memory",
+            1.0,
+            with_memory.deploy,
+            theirs.deploy,
+            _nothing,
+        )
     )
 
     def edit(round: int) -> None:
         for side in (ours, theirs):
             _edit(side.workspace, round)
 
-    result.append(_row("files: 1 % changed", 1.0, ours.deploy, theirs.deploy_with_backup, edit))
+    result.append(
+        _row(rounds, "files: 1 % changed", 1.0, ours.deploy, theirs.deploy_with_backup, edit)
+    )
     with_memory = _Scar(folder / "scar", remembers=True)
     with_memory.deploy()
     result.append(
         _row(
+            rounds,
             "files: 1 % changed, index in memory",
             1.0,
             with_memory.deploy,
             theirs.deploy_with_backup,
-            lambda round: edit(round + ROUNDS),
+            lambda round: edit(round + rounds),
         )
     )
     return result
 
 
 def _row(
+    rounds: int,
     name: str,
     target: float,
     ours: Callable[[], object],
@@ -77,7 +88,7 @@ def _row(
     prepare: Callable[[int], None],
 ) -> Row:
     times: tuple[list[float], list[float]] = ([], [])
-    for round in range(ROUNDS):
+    for round in range(rounds):
         prepare(round)
         for side, act in enumerate((ours, theirs)):
             begun = time.perf_counter()
@@ -91,11 +102,11 @@ def _nothing(_round: int) -> None:
     """For rounds before which nothing is edited."""
 
 
-def _make_tree(root: Path) -> None:
+def _make_tree(root: Path, files: int) -> None:
     for number in range(FOLDERS):
         folder = root / f"package{number // 20}" / f"module{number}"
         folder.mkdir(parents=True)
-        for file in range(FILES // FOLDERS):
+        for file in range(files // FOLDERS):
             (folder / f"file{file}.py").write_text(f"# {number} {file}\n" + "x = 1\n" * (file * 7))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 NAMES = (
     "status through the queue",
     "event to line",
@@ -12,16 +14,19 @@ NAMES = (
     "deploy of one changed service",
     "deploy without a change",
     "memory, idle",
+    "files: no change",
+    "files: 1 % changed",
 )
 
 
+@pytest.mark.timeout(400)
 def test_every_number_has_its_row() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench", "--short"],
         capture_output=True,
         text=True,
         check=False,
-        timeout=150,
+        timeout=380,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert [name for name in NAMES if name not in done.stdout] == []
