@@ -59,8 +59,10 @@ _TOKENS = re.compile(
 _BEARER = re.compile(r"(?i)(?<![A-Za-z0-9])(bearer[ \t]{1,4}+)[A-Za-z0-9._~+/=-]{16,}+")
 _USERINFO = re.compile(r"(?<=://)([^\s:@/]*+):[^\s/\"'<>]*@")
 # What is not dashes is not the end; a key that was cut off is masked as far as the text goes.
+# Not possessive: Python before 3.11.5 loses its place in a possessive group (gh-106052). Nothing
+# that follows must match, so there is nothing to go back for either.
 _PEM = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----))*+"
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]+|-(?!----))*"
     r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?"
 )
 

@@ -29,6 +29,7 @@ SECRET_KEY_LENGTH = 16
 
 _LONGEST_WAIT = 86_400.0
 _LONGEST_SOCKET = 100
+_SHARED = Path("/tmp")
 _HOST = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _GITHUB_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(?:\[bot\])?")
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -129,12 +130,13 @@ class Settings:
     @property
     def redis_socket(self) -> Path:
         """Where the embedded Redis listens: in the state folder, unless its path is too long for a
-        socket (108 bytes on Linux); then in a folder of this user's beside other temporary ones."""
+        socket (108 bytes on Linux); then in a folder of this user's that does not depend on TMPDIR,
+        which the parts of SCAR may not share."""
         socket = self.state_dir / "redis" / "redis.sock"
         if len(os.fsencode(socket)) <= _LONGEST_SOCKET:
             return socket
         name = hashlib.sha256(os.fsencode(self.state_dir)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"scar-{os.getuid()}-{name}" / "redis.sock"
+        return _SHARED / f"scar-{os.getuid()}-{name}" / "redis.sock"
 
     @property
     def effective_redis_url(self) -> str:

@@ -199,8 +199,9 @@ def test_a_setting_that_a_part_needs_is_named() -> None:
 
 
 def test_the_embedded_redis_and_its_key_are_in_the_state_folder(tmp_path: Path) -> None:
+    settings = load(SCAR_STATE_DIR="/srv/scar")
+    assert settings.effective_redis_url == "unix:///srv/scar/redis/redis.sock"
     settings = load(SCAR_STATE_DIR=str(tmp_path / "state"))
-    assert settings.effective_redis_url == f"unix://{tmp_path}/state/redis/redis.sock"
     assert not (tmp_path / "state").exists()
     key = settings.signing_key()
     kept = tmp_path / "state" / "secret_key"
