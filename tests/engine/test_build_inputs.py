@@ -109,6 +109,7 @@ def test_the_builder_gets_exactly_these_files(
         dockerfile += f"COPY --from=c{number} / /all/{number}/\n"
     image = docker(*argv, "-f", "-", str(folder / "0" / "dir"), stdin=dockerfile.encode())
     listed = docker("run", "--rm", image, "find", "/all", "-type", "f")
+    docker("image", "rm", image)
     sent = {line.removeprefix("/all") for line in listed.split()}
     differs = {path: lists[int(path[1])] for path in sent ^ set(expected)}
     assert differs == {}
