@@ -117,7 +117,7 @@ def test_the_builder_gets_exactly_these_files(
 
 def inputs(root: str, section: object, files: dict[str, str]) -> BuildInputs:
     found = {"name": "p", "services": {"web": {"build": section}}}
-    build = ComposeConfig.parse(found, {}).services["web"].build
+    build = ComposeConfig.parse(found, {}, frozenset()).services["web"].build
     assert build is not None
     tree: Tree = {
         path: (0o644, hashlib.sha256(text.encode()).hexdigest()) for path, text in files.items()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from workers.engine.compose import Compose
+from scar.errors import ScarError
+from workers.deployment.preview import Preview
+from workers.engine.compose import Compose, Watch
+from workers.engine.compose_config import Service
 from workers.engine.compose_inputs import inputs_digest
 
 from .projects import Project
@@ -23,6 +27,12 @@ services:
 """
 
 
+def service(project: Project, compose: Compose) -> Service:
+    preview = Preview(project.folder, project.folder, {}, frozenset())
+    config = preview.config(compose, project.name, project.folder.parent, Watch(deadline=60))
+    return config.services["web"]
+
+
 @pytest.mark.parametrize(
     ("file", "text"),
     [
@@ -35,11 +45,11 @@ services:
 def test_a_change_of_anything_it_reads_is_seen(
     project: Project, compose: Compose, file: str, text: str
 ) -> None:
-    shape = project.write(COMPOSE, **{"web.env": "COLOUR=red\n"})
-    first = compose.config(shape).services["web"]
-    assert compose.config(shape).services["web"] is first
+    project.write(COMPOSE, **{"web.env": "COLOUR=red\n"})
+    first = service(project, compose)
+    assert service(project, compose) is first
     project.write(COMPOSE, **{file: text})
-    assert compose.config(shape).services["web"].config_hash != first.config_hash
+    assert service(project, compose).config_hash != first.config_hash
 
 
 @pytest.mark.parametrize(
@@ -55,18 +65,18 @@ def test_a_change_of_anything_it_reads_is_seen(
     ],
 )
 def test_what_reads_other_files_is_never_remembered(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "compose.yaml"
-    file.write_text(text)
-    assert inputs_digest(tmp_path, (file,), None, ()) is None
+    (tmp_path / "compose.yaml").write_text(text)
+    assert inputs_digest(("compose.yaml",), tmp_path.joinpath, ()) is None
 
 
 def test_a_missing_file_is_compose_s_to_tell(tmp_path: Path) -> None:
-    assert inputs_digest(tmp_path, (tmp_path / "compose.yaml",), None, ()) is None
+    assert inputs_digest(("compose.yaml",), tmp_path.joinpath, ()) is None
 
 
-def test_the_same_file_in_another_folder_is_another_project(tmp_path: Path) -> None:
-    file = tmp_path / "compose.yaml"
-    file.write_text("services: {}\n")
-    here = inputs_digest(tmp_path, (file,), None, ())
-    assert here is not None
-    assert here != inputs_digest(tmp_path / "other", (file,), None, ())
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    os.mkfifo(tmp_path / ".env")
+    with pytest.raises(ScarError) as refused:
+        inputs_digest(("compose.yaml",), tmp_path.joinpath, ())
+    assert refused.value.code == "project_invalid"
+    assert "not a regular file" in refused.value.message

@@ -88,9 +88,9 @@ def test_compose_files_as_compose_finds_them(tmp_path: Path) -> None:
     assert failure.value.code == "project_invalid"
     for name in ("docker-compose.yaml", "docker-compose.yml", "docker-compose.override.yml"):
         (tmp_path / name).touch()
-    found = [path.name for path in compose_files(tmp_path)]
+    found = list(compose_files(tmp_path))
     assert found == ["docker-compose.yml", "docker-compose.override.yml"]
     (tmp_path / "compose.yml").touch()
-    assert compose_files(tmp_path)[0].name == "compose.yml"
+    assert compose_files(tmp_path)[0] == "compose.yml"
     (tmp_path / ".env").write_text("# x\nCOMPOSE_FILE='a.yml:sub/b.yml'\n")
-    assert compose_files(tmp_path) == (tmp_path / "a.yml", tmp_path / "sub/b.yml")
+    assert compose_files(tmp_path) == ("a.yml", "sub/b.yml")

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
+from workers.deployment.preview import Preview
 from workers.downtimes import Downtimes
 from workers.engine.build_inputs import build_inputs
-from workers.engine.compose import Compose, ComposeProject, Watch
-from workers.engine.compose_config import ComposeConfig, Service, compose_files
+from workers.engine.compose import Compose, Watch
+from workers.engine.compose_config import ComposeConfig, Service
+from workers.engine.compose_inputs import content
 from workers.engine.containers import Container
 from workers.engine.images import Images
 from workers.files.compare import Changes, compare
@@ -26,22 +28,25 @@ from workers.releases import Release, Releases
 from workers.work import Task
 
 _SHOWN = 200
+_NOT_ASKED = ComposeConfig("", {}, {})
 
 
 @dataclass(frozen=True)
 class DeployPlan:
     """Everything a deploy needs to know before it touches anything.
 
-    `build` are services whose image has to be built, `mounted` those that have a changed file
-    mounted, `restart` all that will be restarted or recreated as far as can be told.
+    `build` are services whose image has to be built, `pull` those whose image has to be fetched,
+    `mounted` those that have a changed file mounted, `restart` all that will be restarted or
+    recreated as far as can be told. `config` is empty where there is nothing to do.
     """
 
     workspace: Mapping[str, Entry] = field(repr=False)
     changes: Changes
     last: Release | None
-    config: ComposeConfig | None
+    config: ComposeConfig
     builds: Mapping[str, str]
     build: tuple[str, ...]
+    pull: tuple[str, ...]
     mounted: tuple[str, ...]
     restart: tuple[str, ...]
     containers: tuple[Container, ...]
@@ -62,6 +67,7 @@ class DeployPlan:
             "before": {path: e and (e.digest, e.mode) for path, e in self.changes.before.items()},
             "after": {path: e and (e.digest, e.mode) for path, e in self.changes.after.items()},
             "build": self.build,
+            "pull": self.pull,
             "restart": self.restart,
             "containers": [(c.name, c.id, c.image_id) for c in self.containers],
             "environment": self.environment,
@@ -92,15 +98,22 @@ def make_plan(task: Task) -> DeployPlan:
     if last and changes.none and _as_released(containers, last, environment):
         builds = {name: s.build for name, s in last.services.items() if s.build}
         return DeployPlan(
-            tree, changes, last, None, builds, (), (), (), containers, environment, git, *indexes
-        )
-    config = _config(task, tree)
-    builds, build = _builds(task, config, tree, changes, last)
+            tree, changes, last, _NOT_ASKED, builds, (), (), (), (), containers, environment, git,
+            *indexes,
+        )  # fmt: skip
+    removed = {path for path, entry in changes.after.items() if entry is None}
+    preview = Preview(project.workspace, project.production, tree, removed)
+    config = _config(task, preview)
+    _require_possible(task, config)
+    images = Images(task.engine)
+    present = {name: images.id_of(service.image) for name, service in config.active.items()}
+    builds, build = _builds(task, config, preview, changes, last, present)
+    pull = tuple(sorted(n for n in present if not (present[n] or config.services[n].build)))
     mounted = _mounted(config, production, changes)
-    restart = _restart(config, containers, build, mounted)
+    restart = _restart(task, config, containers, build, mounted)
     return DeployPlan(
-        tree, changes, last, config, builds, build, mounted, restart, containers, environment, git,
-        *indexes,
+        tree, changes, last, config, builds, build, pull, mounted, restart, containers, environment,
+        git, *indexes,
     )  # fmt: skip
 
 
@@ -166,12 +179,10 @@ def _require_own(containers: tuple[Container, ...], production: str) -> None:
 
 def _environment(production: str, tree: Mapping[str, Entry]) -> str:
     """The digest of the `.env` that Compose will use."""
-    path = os.path.join(production, ".env")
     if ".env" in tree:
         return tree[".env"].digest
-    if os.path.isfile(path) and not os.path.islink(path):
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    return ""
+    found = content(Path(production, ".env"))
+    return "" if found is None else hashlib.sha256(found).hexdigest()
 
 
 def _as_released(containers: tuple[Container, ...], last: Release, environment: str) -> bool:
@@ -194,78 +205,65 @@ def _as_released(containers: tuple[Container, ...], last: Release, environment: 
     return True
 
 
-def compose_project(task: Task, folder: Path, files: tuple[Path, ...]) -> ComposeProject:
-    """The project for Compose, with production's `.env` where there is one."""
-    own = task.project.production / ".env"
-    env_file = own if own.is_file() else None
-    if env_file is None and (task.project.workspace / ".env").is_file():
-        env_file = task.project.workspace / ".env"
-    return ComposeProject(task.project.compose_project, folder, files, env_file)
+def _config(task: Task, preview: Preview) -> ComposeConfig:
+    """The Compose file as it will be in production."""
+    compose = Compose(task.settings.docker_host)
+    task.folder.mkdir(parents=True, exist_ok=True)
+    watch = Watch(check=task.check, deadline=60.0)
+    return preview.config(compose, task.project.compose_project, task.folder, watch)
 
 
-def _config(task: Task, tree: Mapping[str, Entry]) -> ComposeConfig:
-    """The workspace's Compose file as it will be in production."""
-    files = compose_files(task.project.workspace)
-    for file in files:
-        path = os.path.relpath(file, task.project.workspace)
-        if path not in tree:
+def _require_possible(task: Task, config: ComposeConfig) -> None:
+    """What the Engine would refuse in the middle of a deploy is refused before it."""
+    if not config.active:
+        raise ScarError(
+            "project_invalid",
+            f"The Compose file of '{task.project.name}' has no service to run",
+            "Add one under `services`, or name its profile as COMPOSE_PROFILES in `.env`.",
+        )
+    named = {s.container_name: s.name for s in config.active.values() if s.container_name}
+    for container in task.containers.all() if named else ():
+        service_name = named.get(container.name)
+        theirs = (container.project, container.service)
+        if service_name and theirs != (task.project.compose_project, service_name):
+            owner = f"project '{container.project}'" if container.project else "somebody else"
             raise ScarError(
                 "project_invalid",
-                f"The Compose file '{path}' is not among the files that are deployed",
-                "Take it out of `exclude`, or put it inside the workspace.",
+                f"Service '{service_name}' wants the container name '{container.name}', which a "
+                f"container of {owner} has",
+                "Change `container_name` in the Compose file, or remove the other container.",
             )
-    compose = Compose(task.settings.docker_host)
-    watch = Watch(check=task.check, deadline=60.0)
-    if task.project.production.is_dir():
-        try:
-            return compose.config(compose_project(task, task.project.production, files), watch)
-        except ScarError as error:
-            if error.code != "project_invalid":
-                raise
-            # It may name files that only the workspace has yet, such as a new env file.
-    return compose.config(compose_project(task, task.project.workspace, files), watch)
 
 
 def _builds(
     task: Task,
     config: ComposeConfig,
-    tree: Mapping[str, Entry],
+    preview: Preview,
     changes: Changes,
     last: Release | None,
+    present: Mapping[str, str | None],
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The digest of each built service's inputs, and the services that have to be built."""
-    modes = {path: (entry.mode, entry.digest) for path, entry in tree.items()}
+    modes = {path: (entry.mode, entry.digest) for path, entry in preview.brought.items()}
     touched = set(changes.after)
-    images = Images(task.engine)
+    own = set(preview.compose_files())
+    production = str(task.project.production)
     digests: dict[str, str] = {}
     build: list[str] = []
-    for name, service in config.services.items():
-        if service.build is None or service.profiles:
+    for name, service in config.active.items():
+        if service.build is None:
             continue
-        root = _root_of(task, service.build.context)
-        inputs = build_inputs(service.build, root, modes, _reader(task.project.workspace))
+        inputs = build_inputs(service.build, production, modes, _reader(task.project.workspace))
         digests[name] = inputs.digest
         known = last.services.get(name) if last else None
         if known is not None and known.build is not None:
             differs = known.build != inputs.digest
         else:
-            differs = last is not None or bool(touched.intersection(inputs.files))
-            differs = differs or bool(touched.intersection(_compose_names(task)))
-        if differs or inputs.outside or images.id_of(service.image) is None:
+            differs = last is not None or not touched.isdisjoint(inputs.files)
+            differs = differs or bool(touched & own)
+        if differs or inputs.outside or present[name] is None:
             build.append(name)
     return digests, tuple(sorted(build))
-
-
-def _compose_names(task: Task) -> set[str]:
-    files = compose_files(task.project.workspace)
-    return {os.path.relpath(file, task.project.workspace) for file in files}
-
-
-def _root_of(task: Task, context: str) -> str:
-    """Which of the two folders Compose resolved the context against."""
-    production = str(task.project.production)
-    inside = context == production or context.startswith(production + "/")
-    return production if inside else str(task.project.workspace)
 
 
 def _reader(workspace: Path) -> Any:
@@ -291,6 +289,7 @@ def _below(path: str, folder: str) -> bool:
 
 
 def _restart(
+    task: Task,
     config: ComposeConfig,
     containers: tuple[Container, ...],
     build: tuple[str, ...],
@@ -299,11 +298,12 @@ def _restart(
     by_service: dict[str, list[Container]] = {}
     for container in containers:
         by_service.setdefault(container.service, []).append(container)
+    protected = {c.service for c in containers if c.name in task.project.protected}
     wanted = {*build, *mounted}
-    for name, service in config.services.items():
-        if not service.profiles and _differs(service, by_service.get(name, [])):
+    for name, service in config.active.items():
+        if _differs(service, by_service.get(name, [])):
             wanted.add(name)
-    return tuple(sorted(name for name in wanted if not config.services[name].profiles))
+    return tuple(sorted(name for name in wanted - protected if config.services[name].active))
 
 
 def _differs(service: Service, running: list[Container]) -> bool:

@@ -7,35 +7,30 @@ What `put_back` does depends on the journal alone, so it does the same after a k
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from docker.errors import NotFound
-
-from scar.errors import ScarError
-from workers.deployment.plan import DeployPlan, compose_project, indexes_path
+from workers.deployment.plan import DeployPlan, indexes_path
+from workers.deployment.production import Production
+from workers.deployment.restoration import Restoration, standing
 from workers.downtimes import Downtimes
 from workers.engine.compose import Compose, ComposeProject, Watch
-from workers.engine.compose_config import compose_files
+from workers.engine.compose_config import moved
 from workers.engine.containers import Container
 from workers.engine.downtime import DowntimeProbe
-from workers.engine.health import Health
 from workers.engine.images import Images
-from workers.engine.logs import Logs
 from workers.engine.progress import BuildOutput, BuildStep, Event
-from workers.engine.restart import restart
-from workers.files.apply import apply, revert, stage
-from workers.files.index import StatIndex
+from workers.files.apply import apply, stage
 from workers.files.objects import Objects
 from workers.files.undo import Undo
 from workers.journal import ENDED, Journal
 from workers.releases import Release, ReleasedService, Releases
 from workers.work import StepInHand, Task
 
-_TRIES = 3
 _BUILD_SECONDS = 3600.0
 
 
@@ -51,6 +46,11 @@ class Transaction:
     def objects(self) -> Objects:
         """The project's store of contents."""
         return Objects(self.task.folder / "objects")
+
+    @property
+    def production(self) -> Production:
+        """What runs."""
+        return Production(self.task, self.lock)
 
     @property
     def _undo_path(self) -> Path:
@@ -69,31 +69,44 @@ class Transaction:
         return undo
 
     def build(self, plan: DeployPlan, step: StepInHand) -> None:
-        """Builds the images that need it, from the store."""
+        """Builds the images that need it, from the store, and fetches those that are missing."""
         task = self.task
         images = Images(task.engine)
         before = {
             name: [service.image, images.id_of(service.image)]
-            for name, service in (plan.config.services if plan.config else {}).items()
-            if name in plan.build
+            for name, service in plan.config.services.items()
+            if name in plan.build or name in plan.pull
         }
         for name, (_, id) in before.items():
             if id:
                 # Kept by a name of its own, so that no prune takes it before it is needed again.
                 images.pin(task.project.compose_project, name, f"before-{task.request.id}", id)
         self.journal.write("building", {"images": before})
-        tree = self._build_tree(plan)
+        watch = Watch(self._build_teller(step), task.check, _BUILD_SECONDS, (self.lock,))
         compose = Compose(task.settings.docker_host)
+        tree = self._build_tree(plan)
+        env_file = (tree if ".env" in plan.workspace else task.project.production) / ".env"
         project = ComposeProject(
-            task.project.compose_project,
-            tree,
-            compose_files(tree),
-            compose_project(task, tree, ()).env_file,
+            task.project.compose_project, tree, (), env_file if env_file.is_file() else None
         )
-        watch = self._watch(self._build_teller(step), _BUILD_SECONDS)
-        compose.build(project, plan.build, watch)
+        resolved = moved(plan.config.resolved, self._in_build_tree(tree))
+        if plan.pull:
+            compose.pull(project, resolved, plan.pull, watch)
+        if plan.build:
+            compose.build_resolved(project, resolved, plan.build, watch)
         self._drop_build_tree()
         self.journal.write("built")
+
+    def _in_build_tree(self, tree: Path) -> Callable[[str], str]:
+        """A path of production as one of what was brought, wherever that has it."""
+        root = str(self.task.project.production)
+
+        def place(path: str) -> str:
+            inside = path == root or path.startswith(f"{root}/")
+            brought = f"{tree}{path.removeprefix(root)}"
+            return brought if inside and os.path.lexists(brought) else path
+
+        return place
 
     def _build_tree(self, plan: DeployPlan) -> Path:
         """The workspace as a tree of links into the store: what the build reads."""
@@ -131,24 +144,20 @@ class Transaction:
         apply(undo, self.objects, plan.production_index, _untold, task.check)
         plan.production_index.save(indexes_path(task)[1])
         plan.workspace_index.save(indexes_path(task)[0])
-        self.journal.write(
-            "starting",
-            {"containers": [c.id for c in plan.containers], "mounted": list(plan.mounted)},
-        )
-        self._up()
-        self._restart_mounted({c.id for c in plan.containers}, plan.mounted)
+        before = standing(self.production, plan.config)
+        self.journal.write("starting", {**before, "mounted": list(plan.mounted)})
+        self.production.up(task.check)
+        self.production.restart_mounted(before["containers"], plan.mounted)
 
-    def verify(self) -> list[Container]:
-        """Waits until every container is well and stays so; they are what is released."""
+    def verify(self, plan: DeployPlan) -> list[Container]:
+        """Waits until every container of the file is well and stays so; they are what is
+        released. Orphans are none of its business."""
         task = self.task
-        containers = self._containers()
-        Health(task.containers, Logs(task.engine, task.containers)).wait(
-            [c.id for c in containers],
-            timeout=task.project.health_timeout,
-            stable_seconds=task.settings.stable_seconds,
-            check=task.check,
+        services = plan.config.active
+        self.production.wait(
+            services, stable_seconds=task.settings.stable_seconds, check=task.check
         )
-        return self._containers()
+        return [c for c in self.production.containers() if c.service in services]
 
     def commit(
         self, plan: DeployPlan, containers: list[Container], probe: DowntimeProbe, begun: float
@@ -210,118 +219,12 @@ class Transaction:
         self.journal.write(ENDED)
 
     def put_back(self) -> None:
-        """Undoes whatever the journal says was begun: files, image names, containers.
-
-        Can be cut off and run again. Raises what keeps it from succeeding.
-        """
-        self.journal.write("putting back")
+        """Undoes whatever the journal says was begun; see `Restoration`."""
         self._drop_build_tree()
-        if self.journal.find("applying"):
-            undo = Undo.load(self._undo_path)
-            if undo is not None:
-                index = StatIndex()
-                revert(undo, self.objects, index)
-        self._restore_images()
-        if self.journal.find("starting"):
-            self._restore_containers()
-        self.journal.write("put back")
-        Images(self.task.engine).unpin(
-            self.task.project.compose_project, f"before-{self.journal.job}"
+        Restoration(self.task, self.journal, self.production, self.objects).put_back(
+            Undo.load(self._undo_path)
         )
-        self.journal.write(ENDED)
-
-    def _restore_images(self) -> None:
-        found = self.journal.find("building")
-        images = Images(self.task.engine)
-        recorded: Mapping[str, tuple[str, str | None]] = found["images"] if found else {}
-        for reference, id in recorded.values():
-            if id is None:
-                images.untag(reference)
-            elif images.id_of(reference) != id:
-                images.tag(id, reference)
-
-    def _restore_containers(self) -> None:
-        found = self.journal.find("starting") or {}
-        before, mounted = set(found.get("containers", ())), tuple(found.get("mounted", ()))
-        self._remove_leftovers()
-        if not before:
-            for container in self._containers():
-                self._remove(container)
-            return
-        self._up(tries=_TRIES)
-        self._restart_mounted({c.id for c in self._containers()}, mounted)
-        task = self.task
-        Health(task.containers, Logs(task.engine, task.containers)).wait(
-            [c.id for c in self._containers()],
-            timeout=task.project.health_timeout,
-            stable_seconds=0.0,
-        )
-
-    def _remove_leftovers(self) -> None:
-        """Containers that a killed Compose had made to replace others, and never started."""
-        for container in self._containers():
-            if container.replaces and container.state == "created":
-                self._remove(container)
-
-    def _remove(self, container: Container) -> None:
-        """Removes a container that this deploy made; its volumes stay."""
-        with self.task.engine.api() as api:
-            try:
-                api.remove_container(container.id, v=False, force=True)
-            except NotFound:
-                return
-
-    def _up(self, *, tries: int = 1) -> None:
-        task = self.task
-        production = task.project.production
-        project = compose_project(task, production, compose_files(production))
-        protected = {c.service for c in self._containers() if c.name in task.project.protected}
-        compose = Compose(task.settings.docker_host)
-        # What is being put back is not called off.
-        watch = self._watch(_unheard, _BUILD_SECONDS, called_off=tries == 1)
-        services: tuple[str, ...] = ()
-        if protected:
-            config = compose.config(project)
-            wanted = (n for n, s in config.services.items() if not s.profiles)
-            services = tuple(name for name in wanted if name not in protected)
-        for attempt in range(1, tries + 1):
-            try:
-                compose.up(project, watch, services, dependencies=not protected)
-            except ScarError:
-                if attempt == tries:
-                    raise
-                self._remove_leftovers()
-            else:
-                return
-
-    def _restart_mounted(self, before: set[str], services: tuple[str, ...]) -> None:
-        """Containers that Compose left alone although a file they have mounted was changed."""
-        task = self.task
-        for container in self._containers():
-            if (
-                container.id in before
-                and container.service in services
-                and container.name not in task.project.protected
-            ):
-                restart(task.engine, task.containers, container)
-
-    def _containers(self) -> list[Container]:
-        return self.task.containers.of_project(self.task.project.compose_project)
-
-    def _watch(
-        self, events: Callable[[Event], None], deadline: float, *, called_off: bool = True
-    ) -> Watch:
-        check = self.task.check if called_off else _untroubled
-        return Watch(events, check, deadline, (self.lock,))
 
 
 def _untold(_done: int, _total: int) -> None:
     """For what shows no progress of its own."""
-
-
-def _unheard(_event: Event) -> None:
-    """For commands whose events nobody needs."""
-
-
-def _untroubled() -> None:
-    """For what is not called off."""

@@ -6,14 +6,15 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from scar.errors import ScarError
-from workers.engine.compose_config import ComposeConfig
-from workers.engine.compose_inputs import inputs_digest
+from workers.engine.compose_config import ComposeConfig, moved
 from workers.engine.process import Finished, Process
 from workers.engine.progress import Event, Progress
 
@@ -41,12 +42,6 @@ _FIXED = {
     # half a second longer, and its steps do not say whose they are.
     "COMPOSE_BAKE": "false",
 }
-_REMEMBERED = 32
-
-
-_configs: dict[str, ComposeConfig] = {}
-"""What Compose said, by the digest of what it read. In memory only: build arguments can be
-secrets."""
 
 
 def no_check() -> None:
@@ -97,50 +92,73 @@ class Compose:
         """Compose's version, such as (2, 40, 3)."""
         return _version(tuple(sorted(self._env.items())))
 
-    def config(self, project: ComposeProject, watch: Watch | None = None) -> ComposeConfig:
+    def config(
+        self, project: ComposeProject, watch: Watch | None = None, home: Path | None = None
+    ) -> ComposeConfig:
         """The project's services, those of every profile; `project_invalid` in Compose's words.
 
-        Compose is asked once for the same content of all that it reads: it takes a quarter of a
-        second, and a deploy of code rarely changes any of that.
+        `home` is where the content of the project's folder is going to be: every path in it is
+        told, and goes into the hashes, as if it were there already.
         """
-        environment = (self._env, project.name, self.version())
-        key = inputs_digest(project.folder, project.files, project.env_file, environment)
-        if key is None or not project.folder.is_dir():
-            return self._config(project, watch)
-        if key not in _configs:
-            found = self._config(project, watch)
-            while len(_configs) >= _REMEMBERED:
-                del _configs[next(iter(_configs))]
-            _configs[key] = found
-        return _configs[key]
-
-    def _config(self, project: ComposeProject, watch: Watch | None) -> ComposeConfig:
         watch = watch or Watch(deadline=_QUICK)
-        resolved = self._read(project, [*_EVERY_PROFILE, "config", "--format", "json"], watch)
-        hashes = self._hashes(project, resolved, watch)
-        return ComposeConfig.parse(
-            json.loads(resolved), dict(line.split()[:2] for line in hashes.splitlines() if line)
+        found = json.loads(
+            self._read(project, [*_EVERY_PROFILE, "config", "--format", "json"], watch)
         )
+        active = found.get("services") or {}
+        if any(service.get("profiles") for service in active.values()):
+            active = self._read(project, ["config", "--services"], watch).split()
+        if home is not None:
+            found = moved(found, lambda path: _below(path, project.folder, home))
+        hashes = self._hashes(project, found, watch)
+        return ComposeConfig.parse(found, hashes, frozenset(active))
 
-    def _hashes(self, project: ComposeProject, resolved: str, watch: Watch) -> str:
+    def _hashes(
+        self, project: ComposeProject, resolved: Mapping[str, Any], watch: Watch
+    ) -> dict[str, str]:
         """`config --hash` leaves env files out of the hash, while containers have them in it
         (docker/compose #14001). So it is asked about the resolved configuration, which has taken
-        them in; that holds secrets, and is therefore never a file on a disk.
+        them in.
         """
-        with os.fdopen(os.memfd_create("compose"), "wb") as held:
-            held.write(resolved.encode())
-            held.flush()
-            file = Path(f"/proc/self/fd/{held.fileno()}")
-            fds = (*watch.pass_fds, held.fileno())
+        verb = [*_EVERY_PROFILE, "config", "--hash", "*"]
+        with _held(resolved) as (file, handle):
             same = replace(project, files=(file,), env_file=Path(os.devnull))
-            verb = [*_EVERY_PROFILE, "config", "--hash", "*"]
-            return self._read(same, verb, replace(watch, pass_fds=fds))
+            fds = (*watch.pass_fds, handle)
+            said = self._read(same, verb, replace(watch, pass_fds=fds))
+        return dict(line.split()[:2] for line in said.splitlines() if line)
+
+    def build_resolved(
+        self,
+        project: ComposeProject,
+        resolved: Mapping[str, Any],
+        services: Sequence[str],
+        watch: Watch,
+    ) -> None:
+        """The same as `build`, from a configuration that was resolved already."""
+        with _held(resolved) as (file, handle):
+            fds = (*watch.pass_fds, handle)
+            self.build(replace(project, files=(file,)), services, replace(watch, pass_fds=fds))
 
     def build(self, project: ComposeProject, services: Sequence[str], watch: Watch) -> None:
         """Builds the images of `services`; `build_failed` names the service and the step."""
         finished, progress = self._report(project, ["build", *services], watch)
         if finished.code != 0:
             raise _build_failed(finished, progress, services)
+
+    def pull(
+        self,
+        project: ComposeProject,
+        resolved: Mapping[str, Any],
+        services: Sequence[str],
+        watch: Watch,
+    ) -> None:
+        """Fetches the images of `services`, as far as they are missing."""
+        verb = ["pull", "--policy", "missing", "--quiet", *services]
+        with _held(resolved) as (file, handle):
+            held = replace(project, files=(file,))
+            fds = (*watch.pass_fds, handle)
+            finished, progress = self._report(held, verb, replace(watch, pass_fds=fds))
+        if finished.code != 0:
+            raise _failed("pull", finished, progress)
 
     def up(
         self,
@@ -204,6 +222,20 @@ class Compose:
                 "project_invalid", f"{folder} is not a folder", "Create it, or correct its path."
             ) from missing
         return process.run(deadline=watch.deadline, check=watch.check, stdout=stdout, stderr=stderr)
+
+
+@contextmanager
+def _held(resolved: Mapping[str, Any]) -> Iterator[tuple[Path, int]]:
+    """The configuration as an open file that is on no disk: it holds secrets."""
+    with os.fdopen(os.memfd_create("compose"), "wb") as held:
+        held.write(json.dumps(resolved).encode())
+        held.flush()
+        yield Path(f"/proc/self/fd/{held.fileno()}"), held.fileno()
+
+
+def _below(path: str, folder: Path, home: Path) -> str:
+    inside = path == str(folder) or path.startswith(f"{folder}/")
+    return f"{home}{path.removeprefix(str(folder))}" if inside else path
 
 
 def _argv(project: ComposeProject, options: Sequence[str], verb: Sequence[str]) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
+from workers.engine.compose_inputs import Place, content
 
 # Compose's own order of preference (compose-go, DefaultFileNames and DefaultOverrideFileNames).
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -47,7 +48,8 @@ class PublishedPort:
 @dataclass(frozen=True)
 class Service:
     """One service. `image` is the name its containers run, also where the file does not give one.
-    `binds` are the absolute host paths it mounts.
+    `binds` are the absolute host paths it mounts, those of its secrets and configs too. `active`
+    says whether `up` makes it: where it has profiles, only if one of them is asked for.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Service:
     has_health_check: bool
     restart: str
     profiles: tuple[str, ...]
+    active: bool
     config_hash: str
     """What a container made from it carries as `com.docker.compose.config-hash`: another one means
     that `up` would recreate it. It covers the content of its env files."""
@@ -67,32 +70,59 @@ class Service:
 
 @dataclass(frozen=True)
 class ComposeConfig:
-    """Every service of a project. Values of variables are not kept: they hold secrets."""
+    """Every service of a project. `resolved` is what Compose made of its files, as a Compose file
+    again; it holds secrets, and is never written to a disk.
+    """
 
     name: str
     services: Mapping[str, Service]
+    resolved: Mapping[str, Any] = field(repr=False)
 
     @classmethod
-    def parse(cls, found: Mapping[str, Any], hashes: Mapping[str, str]) -> ComposeConfig:
+    def parse(
+        cls, found: Mapping[str, Any], hashes: Mapping[str, str], active: Set[str]
+    ) -> ComposeConfig:
         """Reads the JSON of `docker compose config`."""
         name = str(found.get("name", ""))
         services: dict[str, Any] = found.get("services") or {}
         return cls(
             name,
-            {key: _service(name, key, raw, hashes.get(key, "")) for key, raw in services.items()},
+            {
+                key: _service(found, key, raw, hashes.get(key, ""), active=key in active)
+                for key, raw in services.items()
+            },
+            found,
         )
 
+    @property
+    def active(self) -> dict[str, Service]:
+        """The services that `up` makes."""
+        return {name: service for name, service in self.services.items() if service.active}
 
-def compose_files(folder: Path) -> tuple[Path, ...]:
-    """The files that Compose would use in `folder`: those `COMPOSE_FILE` names in its `.env`, else
-    the first of Compose's names with its override. `project_invalid` where there is none.
+
+def moved(found: Any, place: Callable[[str], str]) -> Any:
+    """A resolved configuration with each absolute path replaced by what `place` says."""
+    if isinstance(found, str):
+        return place(found) if found.startswith("/") else found
+    if isinstance(found, Mapping):
+        return {key: moved(value, place) for key, value in found.items()}
+    if isinstance(found, list):
+        return [moved(value, place) for value in found]
+    return found
+
+
+def compose_files(folder: Path, place: Place | None = None) -> tuple[str, ...]:
+    """The files, relative to `folder`, that Compose would use there: those `COMPOSE_FILE` names in
+    its `.env`, else the first of Compose's names with its override. `project_invalid` where there
+    is none. `place` says where they lie as long as they are not in `folder` yet.
     """
-    if named := _named_in_env(folder):
+    where = place or folder.joinpath
+    if named := _named_in_env(content(where(".env")) or b""):
         return named
     for name in _NAMES:
-        if (folder / name).is_file():
-            overrides = [folder / other for other in _OVERRIDES if (folder / other).is_file()]
-            return (folder / name, *overrides[:1])
+        if where(name).is_file():
+            overrides = [other for other in _OVERRIDES if where(other).is_file()]
+            return (name, *overrides[:1])
     raise ScarError(
         "project_invalid",
         f"No Compose file in {folder}",
@@ -100,41 +130,49 @@ def compose_files(folder: Path) -> tuple[Path, ...]:
     )
 
 
-def _named_in_env(folder: Path) -> tuple[Path, ...]:
-    try:
-        lines = (folder / ".env").read_text("utf-8", "replace").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
+def _named_in_env(env: bytes) -> tuple[str, ...]:
     values = {}
-    for line in lines:
+    for line in env.decode("utf-8", "replace").splitlines():
         key, equals, value = line.removeprefix("export ").partition("=")
         if equals:
             values[key.strip()] = value.split(" #")[0].strip().strip("'\"")
     separator = values.get("COMPOSE_PATH_SEPARATOR") or ":"
-    listed = values.get("COMPOSE_FILE", "")
-    return tuple(folder / name for name in listed.split(separator) if name)
+    return tuple(name for name in values.get("COMPOSE_FILE", "").split(separator) if name)
 
 
-def _service(project: str, name: str, raw: Mapping[str, Any], config_hash: str) -> Service:
+def _service(
+    whole: Mapping[str, Any], name: str, raw: Mapping[str, Any], config_hash: str, *, active: bool
+) -> Service:
     volumes = raw.get("volumes") or []
+    binds = [_text(entry["source"]) for entry in volumes if entry.get("type") == "bind"]
     test = (raw.get("healthcheck") or {}).get("test")
     deploy = (raw.get("deploy") or {}).get("restart_policy") or {}
     return Service(
         name=name,
-        image=_text(raw.get("image")) or f"{project}-{name}",
+        image=_text(raw.get("image")) or f"{whole.get('name', '')}-{name}",
         build=_build(raw["build"]) if raw.get("build") else None,
         container_name=_text(raw.get("container_name")),
         depends_on={
             service: str((how or {}).get("condition", "service_started"))
             for service, how in (raw.get("depends_on") or {}).items()
         },
-        binds=tuple(_text(entry["source"]) for entry in volumes if entry.get("type") == "bind"),
+        binds=(*binds, *_mounted_files(whole, raw)),
         ports=tuple(_port(port) for port in raw.get("ports") or []),
         has_health_check=bool(test) and test != ["NONE"],
         restart=_text(raw.get("restart")) or _text(deploy.get("condition")) or "no",
         profiles=tuple(raw.get("profiles") or ()),
+        active=active,
         config_hash=config_hash,
     )
+
+
+def _mounted_files(whole: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator[str]:
+    """The files of a service's secrets and configs."""
+    for kind in ("secrets", "configs"):
+        for used in raw.get(kind) or []:
+            defined = (whole.get(kind) or {}).get(used.get("source")) or {}
+            if "file" in defined:
+                yield _text(defined["file"])
 
 
 def _build(raw: Mapping[str, Any]) -> Build:

@@ -34,12 +34,34 @@ class Images:
         self._engine = engine
 
     def id_of(self, reference: str) -> str | None:
-        """The id (`sha256:...`) that a name or id stands for, None where there is no such image."""
+        """The id (`sha256:...`) that a name or id stands for, None where there is no such image;
+        `project_invalid` where there can be none of that name.
+        """
         with self._engine.api() as api:
             try:
                 return str(api.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]
             except NotFound:
                 return None
+            except APIError as refused:
+                if refused.status_code != HTTPStatus.BAD_REQUEST:
+                    raise
+                raise ScarError(
+                    "project_invalid",
+                    f"The Engine takes no image of the name '{reference}'",
+                    "Correct `image` in the Compose file: lower case, [registry/]name[:tag].",
+                ) from None
+
+    def drop_unnamed(self, image_id: str) -> None:
+        """Gives back an image that has no name left and that no container needs."""
+        with self._engine.api() as api:
+            try:
+                if not api.inspect_image(image_id)["RepoTags"]:  # type: ignore[no-untyped-call]
+                    api.remove_image(image_id)
+            except NotFound:
+                return
+            except APIError as refused:
+                if refused.status_code != HTTPStatus.CONFLICT:
+                    raise
 
     def tag(self, image_id: str, reference: str) -> None:
         """Gives an image a name, taking it from whichever image had it before."""

@@ -25,6 +25,7 @@ _LATER = (
     ("verifying", "Verifying"),
 )
 _AS_BEFORE = "Production has the files and images it had before, and its containers are up."
+_NONE_AS_BEFORE = "Production has the files it had before, and no containers, as before."
 _UNTOUCHED = "Production was not touched."
 
 
@@ -77,16 +78,16 @@ class Deploy(Operation):
             undo = transaction.copy(plan, step)
             step.skipped = plan.changes.none
         with task.step(*_LATER[1]) as step:
-            if plan.build:
+            if plan.build or plan.pull:
                 transaction.build(plan, step)
-            step.skipped = not plan.build
+            step.skipped = not (plan.build or plan.pull)
         task.check()
         with DowntimeProbe(task.containers, task.project.compose_project) as probe:
             with task.step(*_LATER[2]) as step:
                 transaction.put_in_place(plan, undo)
                 step.skipped = not plan.restart
             with task.step(*_LATER[3]):
-                containers = transaction.verify()
+                containers = transaction.verify(plan)
             task.report.uncancellable()
             release = transaction.commit(plan, containers, probe, begun)
         transaction.end()
@@ -107,13 +108,13 @@ class Deploy(Operation):
         )
 
     def _roll_back(self, task: Task, transaction: Transaction, error: ScarError) -> Outcome:
-        touched = transaction.journal.find("applying") is not None
+        began = _production_state(transaction.journal)
         try:
             with task.step("rolling_back", "Rolling back"):
                 transaction.put_back()
         except ScarError as failed:
             return _between(error, failed)
-        result = {"production_state": _AS_BEFORE if touched else _UNTOUCHED}
+        result = {"production_state": began}
         cancelled = error.code == "cancelled"
         state = JobState.CANCELLED if cancelled else JobState.ROLLED_BACK
         return Outcome(state, result, error)
@@ -137,6 +138,14 @@ class Deploy(Operation):
             "Nothing is lost; deploy again.",
         )
         return self._roll_back(task, transaction, lost)
+
+
+def _production_state(journal: Journal) -> str:
+    """How production is once what was begun is undone."""
+    if not journal.find("applying"):
+        return _UNTOUCHED
+    started = journal.find("starting")
+    return _NONE_AS_BEFORE if started and not started["containers"] else _AS_BEFORE
 
 
 def _between(error: ScarError, failed: ScarError) -> Outcome:

@@ -1,0 +1,123 @@
+"""What runs from the production folder: brought up by Compose, watched, taken down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from docker.errors import APIError, NotFound
+
+from workers.engine.compose import Compose, ComposeProject, Watch
+from workers.engine.compose_config import ComposeConfig, compose_files
+from workers.engine.containers import PROJECT, Container
+from workers.engine.health import Health
+from workers.engine.logs import Logs
+from workers.engine.restart import restart
+from workers.work import Task
+
+_UP_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Production:
+    """The containers of one project. `lock` is the descriptor of the held project lock: a Compose
+    that outlives its worker holds it until it is gone.
+    """
+
+    task: Task
+    lock: int
+
+    def containers(self) -> list[Container]:
+        """The project's containers, orphans too."""
+        return self.task.containers.of_project(self.task.project.compose_project)
+
+    def config(self) -> ComposeConfig:
+        """The Compose file as it is in production now."""
+        return self._compose.config(self._project())
+
+    def up(self, check: Callable[[], None]) -> None:
+        """Creates, recreates and starts what differs from the file, but nothing protected."""
+        found = self.containers()
+        protected = {c.service for c in found if c.name in self.task.project.protected}
+        for container in found:
+            # Compose neither replaces nor starts what is paused; it fails on it.
+            if container.state == "paused" and container.service not in protected:
+                self._unpause(container)
+        services: tuple[str, ...] = ()
+        if protected:
+            services = tuple(name for name in self.config().active if name not in protected)
+        self._compose.up(self._project(), self._watch(check), services, dependencies=not protected)
+
+    def restart_mounted(self, before: Collection[str], services: Collection[str]) -> None:
+        """Restarts those of `services` that Compose left alone (their id is in `before`) although a
+        file they have mounted was changed."""
+        task = self.task
+        for container in self.containers():
+            if (
+                container.id in before
+                and container.service in services
+                and container.name not in task.project.protected
+            ):
+                restart(task.engine, task.containers, container)
+
+    def wait(
+        self, services: Collection[str], *, stable_seconds: float, check: Callable[[], None]
+    ) -> None:
+        """Returns once the containers of `services` are well; what is protected is not waited
+        for, since nothing was done to it."""
+        task = self.task
+        awaited = [
+            container.id
+            for container in self.containers()
+            if container.service in services and container.name not in task.project.protected
+        ]
+        Health(task.containers, Logs(task.engine, task.containers)).wait(
+            awaited,
+            timeout=task.project.health_timeout,
+            stable_seconds=stable_seconds,
+            check=check,
+        )
+
+    def remove(self, container: Container) -> None:
+        """Removes a container that a deploy made; its volumes stay."""
+        with self.task.engine.api() as api:
+            try:
+                api.remove_container(container.id, v=False, force=True)
+            except NotFound:
+                return
+
+    def networks(self) -> list[str]:
+        """The ids of the project's networks."""
+        label = f"{PROJECT}={self.task.project.compose_project}"
+        with self.task.engine.api() as api:
+            return [str(found["Id"]) for found in api.networks(filters={"label": [label]})]
+
+    def remove_network(self, id: str) -> None:
+        """Removes a network that a deploy made, unless somebody has joined it meanwhile."""
+        with self.task.engine.api() as api:
+            try:
+                api.remove_network(id)
+            except NotFound:
+                return
+            except APIError as refused:
+                if "active endpoints" not in str(refused):
+                    raise
+
+    def _unpause(self, container: Container) -> None:
+        with self.task.engine.api() as api:
+            try:
+                api.unpause(container.id)
+            except NotFound:
+                return
+
+    def _watch(self, check: Callable[[], None]) -> Watch:
+        return Watch(check=check, deadline=_UP_SECONDS, pass_fds=(self.lock,))
+
+    def _project(self) -> ComposeProject:
+        folder = self.task.project.production
+        files = tuple(folder / name for name in compose_files(folder))
+        return ComposeProject(self.task.project.compose_project, folder, files)
+
+    @property
+    def _compose(self) -> Compose:
+        return Compose(self.task.settings.docker_host)
