@@ -7,12 +7,12 @@ Redis can be rewritten by whoever writes to Redis, this cannot.
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.record import JobState
+from workers.files.undo import write_synced
 from workers.work import Outcome
 
 _KEPT_SECONDS = 60 * 86_400
@@ -30,7 +30,6 @@ class DoneJobs:
 
     def begin(self, id: str) -> float:
         """Notes, for good, that the job begins; when it first did, in seconds since the epoch."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         if not self.begun(id):
             self._write(id, "")
             self._forget_old()
@@ -60,17 +59,7 @@ class DoneJobs:
         return self._folder / id
 
     def _write(self, id: str, text: str) -> None:
-        beside = self._folder / f".{id}.new"
-        with beside.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.rename(self._path(id))
-        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        write_synced(self._path(id), text)
 
     def _forget_old(self) -> None:
         oldest = time.time() - _KEPT_SECONDS

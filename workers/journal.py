@@ -7,15 +7,16 @@ begun.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from workers.files.failures import file_errors
+from workers.files.records import add_record, read_records, reserve
 
 ENDED = "ended"
+_ROOM = 1 << 18
+"""Bytes kept free for the rest, so that a disk that fills up keeps no rollback from being noted."""
 
 
 class Journal:
@@ -42,19 +43,12 @@ class Journal:
         with file_errors(str(self._path)):
             self._path.unlink(missing_ok=True)
         self.write("begun", {"job": job})
+        reserve(self._path, _ROOM)
 
     def write(self, what: str, content: Mapping[str, Any] | None = None) -> None:
         """Adds a record; returns once it is on the disk."""
         record = {"what": what, **(content or {})}
-        with file_errors(str(self._path)):
-            handle = os.open(
-                self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-            )
-            try:
-                os.write(handle, (json.dumps(record) + "\n").encode())
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        add_record(self._path, record)
         self.records.append(record)
 
     def find(self, what: str) -> dict[str, Any] | None:
@@ -63,12 +57,10 @@ class Journal:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
+    """The records up to the first that cannot be read: what follows cannot be understood."""
     records: list[dict[str, Any]] = []
-    for line in path.read_bytes().splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
+    for record in read_records(path):
+        if record is None:
             break
+        records.append(record)
     return records

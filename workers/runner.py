@@ -132,8 +132,15 @@ class Runner:
                 known = Outcome(_state_of(found), None, found)
             if known.error is not None:
                 known = replace(known, error=task.told(known.error))
-            self.done.end(id, known)
+            self._note_end(id, known)
         report.finish(known.state, result=known.result, error=known.error)
+
+    def _note_end(self, id: str, outcome: Outcome) -> None:
+        """Where that cannot be kept the job has still ended as it has, and says so."""
+        try:
+            self.done.end(id, outcome)
+        except ScarError as error:
+            _log.warning("end of the job not kept", job=id, reason=error.message)
 
     def _finish(self, report: Report, id: str, error: ScarError) -> None:
         try:

@@ -6,20 +6,23 @@ import contextlib
 import ctypes
 import errno
 import hashlib
-import json
 import os
 import shutil
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import structlog
+
 from scar.errors import ScarError
 from workers.files.failures import changed_meanwhile, file_errors
 from workers.files.manifest import PERMISSIONS, Entry, Manifest, entries
+from workers.files.records import add_record, read_records
 
 _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+_log = structlog.get_logger(__name__)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -45,6 +48,20 @@ class Objects:
             return os.lstat(self._path(entry)).st_size == entry.size
         except FileNotFoundError:
             return False
+
+    def drop_if_damaged(self, entry: Entry) -> None:
+        """Reads a content whole; where it is not what it should be, it leaves the store."""
+        path = self._path(entry)
+        with file_errors(path):
+            try:
+                reader = os.open(path, _READ)
+            except FileNotFoundError:
+                return
+            with os.fdopen(reader, "rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() == entry.digest:
+                    return
+            _log.warning("stored copy was damaged, and is taken in again", file=path)
+            os.unlink(path)
 
     def put(self, source: str, entry: Entry, folder: int | None = None) -> bool:
         """Takes in the file at `source`, False where it is held already.
@@ -122,8 +139,7 @@ class Objects:
         if not handmade:
             return
         self._make_folder(self._folder)
-        with file_errors(self._handmade), open(self._handmade, "a") as file:
-            file.write(json.dumps({"job": job, "files": handmade}) + "\n")
+        add_record(Path(self._handmade), {"job": job, "files": handmade})
 
     def link_tree(self, manifest: Manifest, target: Path) -> None:
         """Makes `target` a tree of hard links to the stored content: what a build reads."""
@@ -155,23 +171,22 @@ class Objects:
             sync_filesystem(self._folder)
 
     def sweep(self, keep: Iterable[Manifest]) -> None:
-        """Drops what no manifest of `keep` names, and what a killed writer left."""
+        """Drops what no manifest of `keep` names, and what a killed writer left. Nothing at all
+        where it cannot be read what a person's files were.
+        """
+        notes = read_records(Path(self._handmade))
+        if None in notes:
+            _log.warning("store not swept: a line cannot be read", file=self._handmade)
+            return
         wanted = {self._path(entry) for manifest in keep for entry in manifest.values()}
-        wanted.update(self._path(entry) for entry in self._kept())
+        handmade = [entries(note["files"]).values() for note in notes if note]
+        wanted.update(self._path(entry) for found in handmade for entry in found if entry)
         wanted.add(self._handmade)
         for folder, _, names in os.walk(self._folder):
             for name in names:
                 path = os.path.join(folder, name)
                 if path not in wanted:
                     os.unlink(path)
-
-    def _kept(self) -> Iterable[Entry]:
-        if not os.path.exists(self._handmade):
-            return
-        with open(self._handmade, encoding="ascii", errors="replace") as file:
-            for line in file:
-                with contextlib.suppress(ValueError):  # torn: its deploy had not begun
-                    yield from filter(None, entries(json.loads(line)["files"]).values())
 
     def _path(self, entry: Entry) -> str:
         mode = entry.mode & PERMISSIONS

@@ -12,7 +12,7 @@ from workers.files.manifest import ALL_BITS, Entry, entry_of
 from workers.files.objects import Objects, sync_device
 from workers.files.scan import hashed
 from workers.files.tree import Tree, set_folder
-from workers.files.undo import Undo, above
+from workers.files.undo import Undo, above, set_attributes
 
 
 class Found(NamedTuple):
@@ -99,6 +99,8 @@ class Passage:
                 if os.geteuid() == 0:
                     os.fchown(file, uid, gid)
                 os.fchmod(file, entry.mode)
+                attributes = self._undo.attributes.get(path, {})
+                set_attributes(file, attributes, security=not self._forward)
                 os.utime(file, ns=(entry.mtime, entry.mtime))
             finally:
                 os.close(file)

@@ -26,6 +26,9 @@ def stage(
     file is no longer what it was. Whatever stops it, what it had taken in is given up again.
     """
     coming, replaced = _files(undo.after), _files(undo.before)
+    for entry in replaced.values():
+        # The only copy there will be: its length alone proves nothing.
+        objects.drop_if_damaged(entry)
     lacking = [e for e in (*coming.values(), *replaced.values()) if not objects.holds(e)]
     _require_room(objects.folder, root, lacking, coming.values())
     taken: list[Entry] = []

@@ -7,10 +7,12 @@ directions: bring each path to the one or the other, wherever it is now.
 
 from __future__ import annotations
 
+import base64
+import errno
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +30,8 @@ class Undo:
 
     `made` are the folders that were not there before, `folders` those that were and that may go,
     both outermost first. `handmade` are the paths that are replaced or removed although no release
-    brought what they hold: a copy of each is kept for good.
+    brought what they hold: a copy of each is kept for good. `attributes` are the extended ones
+    (POSIX ACLs among them) of the files of `before` that have any, in base64.
     """
 
     job: str
@@ -38,6 +41,7 @@ class Undo:
     made: tuple[str, ...]
     folders: dict[str, Folder]
     handmade: tuple[str, ...]
+    attributes: dict[str, dict[str, str]]
 
     @classmethod
     def of(cls, job: str, root: str, changes: Changes) -> Undo:
@@ -52,8 +56,15 @@ class Undo:
             for path in coming:
                 if changes.before[path] is None:
                     folders.update(_folders_below(root, path))
+            attributes = {
+                path: held
+                for path, entry in changes.before.items()
+                if entry and entry.kind == "file" and (held := _attributes(f"{root}/{path}"))
+            }
         handmade = tuple(sorted({*changes.drift, *changes.kept}))
-        return cls(job, root, changes.before, changes.after, tuple(made), folders, handmade)
+        return cls(
+            job, root, changes.before, changes.after, tuple(made), folders, handmade, attributes
+        )
 
     def save(self, path: Path) -> None:
         """Writes the record, whole and synced."""
@@ -73,6 +84,7 @@ class Undo:
             tuple(found["made"]),
             {name: (mode, uid, gid) for name, (mode, uid, gid) in found["folders"].items()},
             tuple(found["handmade"]),
+            found["attributes"],
         )
 
 
@@ -101,6 +113,31 @@ def _folder(root: str, path: str) -> Folder | None:
     if not stat.S_ISDIR(found.st_mode):
         return None
     return found.st_mode & ALL_BITS, found.st_uid, found.st_gid
+
+
+def _attributes(path: str) -> dict[str, str]:
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in (errno.ENOTSUP, errno.ENOENT):
+            return {}
+        raise
+    values = {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
+    return {name: base64.b64encode(value).decode() for name, value in values.items()}
+
+
+def set_attributes(file: int, attributes: Mapping[str, str], *, security: bool) -> None:
+    """Gives an open file its extended attributes; those of `security` (labels, capabilities) only
+    where they are its own. What this process may not set, or this filesystem does not know, was
+    not set by it either.
+    """
+    for name, value in attributes.items():
+        if security or not name.startswith("security."):
+            try:
+                os.setxattr(file, name, base64.b64decode(value))
+            except OSError as error:
+                if error.errno not in (errno.ENOTSUP, errno.EPERM):
+                    raise
 
 
 def _folders_below(root: str, path: str) -> dict[str, Folder]:

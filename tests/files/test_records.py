@@ -1,0 +1,144 @@
+"""Records on disk: torn lines, damaged copies, a disk that is full."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scar.errors import ScarError
+from scar.jobs.record import JobState
+from workers.done import DoneJobs
+from workers.files.index import StatIndex
+from workers.files.manifest import Entry
+from workers.files.objects import Objects
+from workers.files.records import add_record, read_records
+from workers.files.scan import scan
+from workers.journal import Journal
+from workers.work import Outcome
+
+from .test_store import _fill as fill
+from .test_store import mount as mount
+from .trees import Site, seen, write
+
+
+@pytest.mark.parametrize("torn", [b'{"what": "sta', b'{"what": "sta\n', b"\0\0\0\n", b"\xff"])
+def test_a_torn_line_swallows_nothing(tmp_path: Path, torn: bytes) -> None:
+    journal = Journal(tmp_path)
+    journal.begin("one")
+    with (tmp_path / "journal.jsonl").open("ab") as file:
+        file.write(torn)
+    again = Journal(tmp_path)
+    assert [record["what"] for record in again.records] == ["begun"]
+    again.write("staged")
+    again.write("ended")
+    assert [record["what"] for record in Journal(tmp_path).records] == ["begun", "staged", "ended"]
+    assert not Journal(tmp_path).open
+
+
+def test_a_full_disk_breaks_no_journal(mount: Callable[[str], Path]) -> None:
+    folder = mount("size=1m")
+    journal = Journal(folder)
+    journal.begin("one")
+    fill(folder, 0)
+    journal.write("putting back", {"much": "x" * 100_000})  # there is room kept for it
+    with pytest.raises(ScarError) as full:
+        journal.write("more", {"much": "x" * 1_000_000})
+    assert full.value.code == "disk_full"
+    journal.write("ended")
+    whats = [record["what"] for record in Journal(folder).records]
+    assert whats == ["begun", "putting back", "ended"]
+
+
+def test_a_full_disk_lets_no_journal_begin(mount: Callable[[str], Path]) -> None:
+    folder = mount("size=1m")
+    fill(folder, 40_000)
+    with pytest.raises(ScarError) as full:
+        Journal(folder).begin("one")
+    assert full.value.code == "disk_full"
+
+
+def entry(objects: Objects, folder: Path, content: str) -> Entry:
+    """A content that is in the store."""
+    site = Site(folder)
+    write(site.workspace, {"file": content})
+    found = site.scan()["file"]
+    objects.put(str(site.workspace / "file"), found)
+    return found
+
+
+def test_what_a_person_made_survives_a_torn_note(tmp_path: Path) -> None:
+    objects = Objects(tmp_path / "objects")
+    first = entry(objects, tmp_path / "1", "first")
+    second = entry(objects, tmp_path / "2", "second")
+    objects.keep("one", {"file": first})
+    notes = tmp_path / "objects" / "handmade.jsonl"
+    with notes.open("ab") as file:
+        file.write(b'{"job": "two", "fil')
+    objects.keep("three", {"file": second})
+    objects.sweep([])
+    assert objects.holds(first)
+    assert objects.holds(second)
+
+
+def test_nothing_is_swept_while_a_note_cannot_be_read(tmp_path: Path) -> None:
+    objects = Objects(tmp_path / "objects")
+    first = entry(objects, tmp_path / "1", "first")
+    notes = tmp_path / "objects" / "handmade.jsonl"
+    notes.write_bytes(b"damaged by the disk\n")
+    with notes.open("ab") as file:
+        file.write(b'{"job": "two", "files": {}}\n')
+    objects.sweep([])
+    assert objects.holds(first)
+
+
+def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    write(site.production, {"file": "by hand"})
+    write(site.workspace, {"file": "new"})
+    old = seen(site.production)
+    objects = site.objects
+    held = scan(str(site.production), (), StatIndex())["file"]
+    objects.put(str(site.production / "file"), held)
+    Path(objects._path(held)).write_text("BY HAND")  # the same length
+    _, _, undo = site.prepare()
+    site.apply(undo)
+    site.revert(undo)
+    assert seen(site.production) == old
+
+
+def test_attributes_come_back(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    write(site.production, {"file": "old"})
+    write(site.workspace, {"file": "new"})
+    file = site.production / "file"
+    os.setxattr(file, "user.note", b"mine")
+    _, _, undo = site.prepare()
+    site.apply(undo)
+    assert file.read_text() == "new"
+    assert os.getxattr(file, "user.note") == b"mine"
+    site.revert(undo)
+    assert file.read_text() == "old"
+    assert os.getxattr(file, "user.note") == b"mine"
+
+
+def test_an_end_that_cannot_be_noted_leaves_nothing_half(mount: Callable[[str], Path]) -> None:
+    folder = mount("size=1m")
+    done = DoneJobs(folder)
+    done.begin("one")
+    fill(folder, 0)
+    with pytest.raises(ScarError) as full:
+        done.end("one", Outcome(JobState.SUCCEEDED, {"much": "x" * 10_000}))
+    assert full.value.code == "disk_full"
+    assert sorted(path.name for path in folder.iterdir()) == ["ballast", "one"]
+    assert done.outcome("one") is None
+
+
+def test_records_are_read_as_they_were_added(tmp_path: Path) -> None:
+    path = tmp_path / "records"
+    assert read_records(path) == []
+    for number in range(3):
+        add_record(path, {"number": number})
+    assert read_records(path) == [{"number": 0}, {"number": 1}, {"number": 2}]

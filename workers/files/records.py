@@ -1,0 +1,81 @@
+"""A file of JSON records, one a line, that grows by whole records only."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workers.files.failures import file_errors
+
+_KEEP_SIZE = 1  # linux/falloc.h: FALLOC_FL_KEEP_SIZE
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def read_records(path: Path) -> list[dict[str, Any] | None]:
+    """The records, None for each line that cannot be read. A last line that was torn (the machine
+    or the disk failed while it was written) is as if it had not been begun.
+    """
+    with file_errors(str(path)):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return []
+    lines = content[: _whole(content)].splitlines()
+    return [_parsed(line) for line in lines]
+
+
+def add_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Adds a record; returns once it is on the disk. `disk_full` leaves the file as it was."""
+    line = (json.dumps(record) + "\n").encode()
+    with file_errors(str(path)):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            whole = _whole(path.read_bytes())
+            if os.fstat(handle).st_size != whole:
+                # What is torn there would swallow the next record. (Never to the same length:
+                # that would give up what is reserved.)
+                os.ftruncate(handle, whole)
+            try:
+                if os.pwrite(handle, line, whole) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(handle)
+            except BaseException:
+                os.ftruncate(handle, whole)
+                raise
+        finally:
+            os.close(handle)
+
+
+def reserve(path: Path, size: int) -> None:
+    """Keeps room on the disk for the file to grow to `size` bytes; `disk_full` where there is
+    none. On a filesystem that cannot do it, nothing is kept.
+    """
+    with file_errors(str(path)):
+        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            if _libc.fallocate(handle, _KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(size)) != 0:
+                number = ctypes.get_errno()
+                if number not in (errno.EOPNOTSUPP, errno.ENOSYS):
+                    raise OSError(number, os.strerror(number))
+        finally:
+            os.close(handle)
+
+
+def _whole(content: bytes) -> int:
+    """The length of the lines that are whole."""
+    end = content.rfind(b"\n") + 1
+    last = content.rfind(b"\n", 0, max(0, end - 1)) + 1
+    return last if end and _parsed(content[last:end]) is None else end
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
