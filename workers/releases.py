@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from scar.jobs.record import rfc3339
 from workers.files.manifest import Entry, dump, load_present
 from workers.files.undo import write_synced
 
@@ -44,6 +45,7 @@ class Release:
         """The release as history shows it."""
         return {
             **{name: getattr(self, name) for name in _PLAIN if name != "environment"},
+            "at": rfc3339(self.at),
             "services": sorted(self.services),
             "files": len(self.files),
         }

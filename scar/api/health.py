@@ -41,8 +41,10 @@ def healthz() -> Response:
 @resource.alt_response(503, response="SERVICE_UNAVAILABLE")
 @resource.doc(security=_OPEN)
 def readyz() -> Response:
-    """Redis, and a worker for every host of the projects file, can be reached"""
+    """Redis takes writes, and a worker for every host of the projects file can be reached"""
     wiring = context().wiring
+    with redis_errors():
+        wiring.redis.set("scar:ready", "1", ex=60)
     hosts = {project.host for project in wiring.projects.projects.values()}
     missing = [name for name, found in live_workers(wiring.redis, hosts).items() if not found]
     if missing:

@@ -29,6 +29,7 @@ from scar.api.schemas import (
     ProjectAnswerSchema,
     ProjectsPage,
     ReleasesPage,
+    ReleasesQuery,
 )
 from scar.commands.command import JobCommand
 from scar.errors import ScarError
@@ -120,14 +121,19 @@ def logs(query: dict[str, Any], name: str) -> Response:
 
 
 @resource.route("/projects/<name>/releases", parameters=_NAME)
+@resource.arguments(ReleasesQuery, location="query")
 @_answers(ReleasesPage)
-def releases(name: str) -> Response:
+def releases(query: dict[str, Any], name: str) -> Response:
     """The releases, newest first"""
     job = _ask("history", name, {})
     if job.state is not JobState.SUCCEEDED:
         return _result(job)
-    items = (job.result or {}).get("releases", [])
-    return answer({"items": items, "next": None}, Location=location(job.id))
+    rows = (job.result or {}).get("releases", [])
+    cursor = query.get("cursor")
+    items = [row for row in rows if cursor is None or row["id"] < cursor]
+    page = items[: query["limit"]]
+    more = page[-1]["id"] if len(items) > len(page) else None
+    return answer({"items": page, "next": more}, Location=location(job.id))
 
 
 @resource.route("/projects/<name>/logs/follow", parameters=_NAME)

@@ -93,6 +93,13 @@ class JobsQuery(_Closed):
     cursor = fields.String(validate=validate.Regexp(JOB_ID))
 
 
+class ReleasesQuery(_Closed):
+    """How many releases."""
+
+    limit = Number(load_default=50, validate=validate.Range(1, 200))
+    cursor = fields.String(validate=validate.Regexp(JOB_ID))
+
+
 class EventsQuery(_Closed):
     """From where, and how long to wait for something new, in seconds."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scar.commands.command import JobCommand, failure, waiting
 from scar.commands.words import title, uptime
 from scar.document import Document
-from scar.jobs.record import Job, rfc3339
+from scar.jobs.record import Job
 
 
 class History(JobCommand):
@@ -29,7 +29,7 @@ class History(JobCommand):
             lines += [
                 "",
                 f"{row['id']} ({commit})",
-                f"{(rfc3339(row['at']) or '')[:19].replace('T', ' ')} UTC by {row['by']}, "
+                f"{row['at'][:19].replace('T', ' ')} UTC by {row['by']}, "
                 f"took {uptime(row['seconds'])}{away}",
             ]
         if not job.result["releases"]:

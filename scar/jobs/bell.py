@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from scar.jobs.ledger import QUEUE_PREFIX
 from scar.jobs.signing import Signatures
@@ -74,6 +75,6 @@ class Bell:
                 ignore_result=True,
                 retry=False,
             )
-        except (OperationalError, OSError):
+        except (OperationalError, RedisError, OSError):
             return False
         return True

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from redis.retry import Retry
 
 from scar.errors import ScarError
@@ -36,9 +36,27 @@ def redis_errors() -> Iterator[None]:
     """Turns what redis-py raises into the error a person reads."""
     try:
         yield
+    except OutOfMemoryError as error:
+        raise _full("memory", str(error)) from error
+    except ResponseError as error:
+        if str(error).startswith("MISCONF"):
+            raise _full("disk", str(error)) from error
+        raise _unavailable(str(error)) from error
     except RedisError as error:
-        raise ScarError(
-            "redis_unavailable",
-            f"Redis cannot take this now ({type(error).__name__})",
-            "Check that Redis runs and is reachable at SCAR_REDIS_URL, then ask again.",
-        ) from error
+        raise _unavailable(type(error).__name__) from error
+
+
+def _full(what: str, words: str) -> ScarError:
+    return ScarError(
+        "disk_full",
+        f"Redis takes no writes, its {what} is full: {words}",
+        f"Free room on the {what} of Redis; it takes writes again by itself.",
+    )
+
+
+def _unavailable(why: str) -> ScarError:
+    return ScarError(
+        "redis_unavailable",
+        f"Redis cannot take this now ({why})",
+        "Check that Redis runs and is reachable at SCAR_REDIS_URL, then ask again.",
+    )

@@ -130,3 +130,18 @@ def test_without_redis_the_answer_is_503_within_seconds(
             else:
                 os.kill(redis_process.process.pid, signal.SIGCONT)
         until(lambda: client.get("/api/v1/jobs").status_code == 200)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_redis_that_is_full_is_told_and_takes_nothing(call: Call, wiring: Wiring) -> None:
+    assert call(None)("GET", "/readyz").status_code == 200
+    wiring.redis.config_set("maxmemory", "1")
+    try:
+        for method, path in (("GET", "/readyz"), ("POST", "/api/v1/jobs")):
+            body = {"kind": "status", "project": "shop"} if method == "POST" else None
+            answer = call("root")(method, path, json=body)
+            assert (answer.status_code, answer.json["code"]) == (507, "disk_full")
+            assert "maxmemory" in answer.json["detail"]
+    finally:
+        wiring.redis.config_set("maxmemory", "0")
+    assert call("root")("GET", "/api/v1/jobs").json["items"] == []

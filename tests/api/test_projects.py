@@ -130,9 +130,16 @@ def test_a_host_without_a_worker_is_said_at_once(call: Call) -> None:
 def test_releases_have_the_shape_of_a_list(
     call: Call, worker: ActingWorker, at_work: Callable[[Any], None]
 ) -> None:
-    at_work(lambda id: worker.claim(id).succeed({"releases": [{"id": "r1"}]}))
-    answer = call("phone")("GET", "/api/v1/projects/shop/releases")
-    assert (answer.status_code, answer.json) == (200, {"items": [{"id": "r1"}], "next": None})
+    rows = [{"id": f"01ARZ3NDEKTSV4RRFFQ69G5FA{n}"} for n in (3, 2, 1)]
+    at_work(lambda id: worker.claim(id).succeed({"releases": rows}))
+    path = "/api/v1/projects/shop/releases"
+    answer = call("phone")("GET", path)
+    assert (answer.status_code, answer.json) == (200, {"items": rows, "next": None})
+    answer = call("phone")("GET", f"{path}?limit=2")
+    assert answer.json == {"items": rows[:2], "next": rows[1]["id"]}
+    answer = call("phone")("GET", f"{path}?limit=2&cursor={rows[1]['id']}")
+    assert answer.json == {"items": rows[2:], "next": None}
+    assert call("phone")("GET", f"{path}?limit=0").status_code == 422
 
 
 def test_following_logs_ends_when_the_reader_leaves(
