@@ -17,7 +17,8 @@ def configure(settings: Settings) -> None:
     """Sets up structlog and logging for this process.
 
     Tracebacks never show local variables, and httpx, which logs the addresses it asks (a bot's
-    token is part of its address), is only heard when something is wrong.
+    token is part of its address), is only heard when something is wrong; so is Celery about each
+    message, since the trail says who asked for what and how it ended.
     """
     secrets = settings.secret_values()
 
@@ -41,5 +42,5 @@ def configure(settings: Settings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
-    for name in ("httpx", "httpcore", "telegram"):
+    for name in ("httpx", "httpcore", "telegram", "celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).setLevel(logging.WARNING)

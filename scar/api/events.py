@@ -56,6 +56,7 @@ class JobStream:
         self._open = True
         self._last = after
         self._socket = _chunked_socket()
+        self._room = 0
         self._lines = self._follow(id)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -98,10 +99,13 @@ class JobStream:
         certain is sent; where it yet did not, the client is cut off and resumes where it was.
         """
         assert self._socket is not None
-        frame = b"%x\r\n%b\r\n" % (len(event.sse), event.sse)
+        frame = event.chunk
         try:
-            if _unsent(self._socket) + len(frame) > _ROOM:
+            if self._room < len(frame):  # as far as is known without asking the kernel
+                self._room = _ROOM - _unsent(self._socket)
+            if self._room < len(frame):
                 return False
+            self._room -= len(frame)
             if self._socket.send(frame, MSG_DONTWAIT) < len(frame):
                 self._socket.shutdown(SHUT_RDWR)
         except OSError:

@@ -134,6 +134,11 @@ class Event:
         data = json.dumps(self.to_json(), separators=(",", ":"))
         return f"id: {self.id}\nevent: {self.type}\ndata: {data}\n\n".encode()
 
+    @cached_property
+    def chunk(self) -> bytes:
+        """The same as a chunk of an HTTP/1.1 body."""
+        return b"%x\r\n%b\r\n" % (len(self.sse), self.sse)
+
 
 @dataclass(frozen=True)
 class Request:

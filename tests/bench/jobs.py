@@ -25,7 +25,7 @@ def rows(stage: Stage, *, short: bool) -> list[Row]:
     redis = stage.wiring.redis
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "--quiet", "-A", "tests.bench.bare", "worker",
-         "-Q", "bare", "--loglevel", "INFO", "--without-gossip", "--without-mingle",
+         "-Q", "bare", "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
          "--without-heartbeat"],
         env=stage.home.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
