@@ -2,7 +2,7 @@
 
 One file per project, one JSON record a line, each synced before the next effect. A last line that
 is torn (the machine died while writing it) is as if it had not been written: its effect had not
-begun.
+begun. A damaged line before it can have told of anything: then nobody but a person can go on.
 """
 
 from __future__ import annotations
@@ -11,20 +11,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workers.files.failures import file_errors
+from workers.files.failures import damaged
 from workers.files.records import add_record, read_records, reserve
 
 ENDED = "ended"
 _ROOM = 1 << 18
 """Bytes kept free for the rest, so that a disk that fills up keeps no rollback from being noted."""
+_HINT = (
+    "A deploy was cut off, and this file told how far it had come. See to it that production is as "
+    "it should be, remove the file, then deploy again."
+)
 
 
 class Journal:
-    """The journal of one project; `records` are of the job under way, or the last."""
+    """The journal of one project; `records` are of the job under way, or the last.
+
+    Raises `sync_failed` where a job is under way and what it did cannot be told.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "journal.jsonl"
-        self.records: list[dict[str, Any]] = _read(self._path)
+        found = read_records(self._path)
+        if found and found[-1] is None:
+            found.pop()
+        self.records = [record for record in found if record is not None]
+        if None in found and (self.open or not self.records):
+            raise damaged(str(self._path), _HINT)
 
     @property
     def open(self) -> bool:
@@ -38,29 +50,16 @@ class Journal:
 
     def begin(self, job: str) -> None:
         """Starts over for a new job."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         self.records = []
-        with file_errors(str(self._path)):
-            self._path.unlink(missing_ok=True)
-        self.write("begun", {"job": job})
         reserve(self._path, _ROOM)
+        self.write("begun", {"job": job})
 
     def write(self, what: str, content: Mapping[str, Any] | None = None) -> None:
         """Adds a record; returns once it is on the disk."""
         record = {"what": what, **(content or {})}
-        add_record(self._path, record)
+        add_record(self._path, record, over_damaged=True)
         self.records.append(record)
 
     def find(self, what: str) -> dict[str, Any] | None:
         """The last record of that kind."""
         return next((r for r in reversed(self.records) if r["what"] == what), None)
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    """The records up to the first that cannot be read: what follows cannot be understood."""
-    records: list[dict[str, Any]] = []
-    for record in read_records(path):
-        if record is None:
-            break
-        records.append(record)
-    return records

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +61,47 @@ def test_a_full_disk_lets_no_journal_begin(mount: Callable[[str], Path]) -> None
     with pytest.raises(ScarError) as full:
         Journal(folder).begin("one")
     assert full.value.code == "disk_full"
+    assert not Journal(folder).open
+
+
+def journal_with_a_damaged_line(folder: Path, *whats: str) -> None:
+    """The line that told of `applying` has its end, and cannot be read."""
+    journal = Journal(folder)
+    journal.begin("one")
+    for what in ("applying", *whats):
+        journal.write(what)
+    path = folder / "journal.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"applying"', b'"appl\0ing"'))
+
+
+def test_a_damaged_journal_is_not_guessed_from(tmp_path: Path) -> None:
+    """Without `applying` it would say that production was not touched."""
+    journal_with_a_damaged_line(tmp_path, "starting")
+    with pytest.raises(ScarError, match=r"journal\.jsonl' is damaged") as found:
+        Journal(tmp_path)
+    assert found.value.code == "sync_failed"
+    assert "remove the file" in found.value.hint
+
+
+def test_a_damaged_journal_of_a_job_that_ended_is_in_nobodys_way(tmp_path: Path) -> None:
+    journal_with_a_damaged_line(tmp_path, "ended")
+    journal = Journal(tmp_path)
+    assert not journal.open
+    journal.begin("two")
+    assert Journal(tmp_path).job == "two"
+
+
+def test_a_new_file_of_records_has_its_name_on_the_disk(tmp_path: Path) -> None:
+    """A power cut after `begin` must not bring the journal of before back, or none."""
+    code = "import sys; from pathlib import Path; from workers.journal import Journal; "
+    code += "Journal(Path(sys.argv[1])).begin('one')"
+    log = tmp_path / "strace"
+    subprocess.run(
+        ["strace", "-y", "-e", "trace=fsync", "-o", log, sys.executable, "-c", code, tmp_path],
+        check=True,
+    )
+    synced = re.findall(r"fsync\(\d+<(.*)>\)", log.read_text())
+    assert synced == [str(tmp_path), f"{tmp_path}/journal.jsonl"]
 
 
 def entry(objects: Objects, folder: Path, content: str) -> Entry:
@@ -83,15 +127,23 @@ def test_what_a_person_made_survives_a_torn_note(tmp_path: Path) -> None:
     assert objects.holds(second)
 
 
-def test_nothing_is_swept_while_a_note_cannot_be_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "note", [b"damaged by the disk\n", b'{"job": "one", "fil\xffs": {}}\n', b'{"files": 7}\n']
+)
+@pytest.mark.parametrize("later", [0, 1])
+def test_nothing_is_swept_while_a_note_cannot_be_read(
+    tmp_path: Path, note: bytes, later: int
+) -> None:
     objects = Objects(tmp_path / "objects")
     first = entry(objects, tmp_path / "1", "first")
     notes = tmp_path / "objects" / "handmade.jsonl"
-    notes.write_bytes(b"damaged by the disk\n")
-    with notes.open("ab") as file:
-        file.write(b'{"job": "two", "files": {}}\n')
+    notes.write_bytes(note)
+    for _ in range(later):
+        objects.keep("two", {"file": first._replace(digest="0" * 64)})
     objects.sweep([])
     assert objects.holds(first)
+    objects.keep("three", {"file": first})
+    assert notes.read_bytes().startswith(note)
 
 
 def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:

@@ -37,6 +37,11 @@ def changed_meanwhile(path: str) -> ScarError:
     )
 
 
+def damaged(path: str, hint: str) -> ScarError:
+    """A file of SCAR's own that does not hold what was written."""
+    return sync_failed(path, "is damaged and cannot be read", hint)
+
+
 @contextmanager
 def file_errors(path: str) -> Iterator[None]:
     """Turns what the system says about `path` into the error a person reads."""

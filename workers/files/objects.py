@@ -174,19 +174,27 @@ class Objects:
         """Drops what no manifest of `keep` names, and what a killed writer left. Nothing at all
         where it cannot be read what a person's files were.
         """
-        notes = read_records(Path(self._handmade))
-        if None in notes:
+        handmade = self._kept()
+        if handmade is None:
             _log.warning("store not swept: a line cannot be read", file=self._handmade)
             return
         wanted = {self._path(entry) for manifest in keep for entry in manifest.values()}
-        handmade = [entries(note["files"]).values() for note in notes if note]
-        wanted.update(self._path(entry) for found in handmade for entry in found if entry)
+        wanted.update(self._path(entry) for entry in handmade)
         wanted.add(self._handmade)
         for folder, _, names in os.walk(self._folder):
             for name in names:
                 path = os.path.join(folder, name)
                 if path not in wanted:
-                    os.unlink(path)
+                    with file_errors(path):
+                        os.unlink(path)
+
+    def _kept(self) -> list[Entry] | None:
+        """The contents that no release brought; None where a note of them cannot be read."""
+        notes = read_records(Path(self._handmade))
+        try:
+            return [e for note in notes for e in entries((note or {})["files"]).values() if e]
+        except (LookupError, TypeError, AttributeError):
+            return None
 
     def _path(self, entry: Entry) -> str:
         mode = entry.mode & PERMISSIONS

@@ -17,7 +17,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def read_records(path: Path) -> list[dict[str, Any] | None]:
-    """The records, None for each line that cannot be read. A last line that was torn (the machine
+    """The records, None for each line that cannot be read. A last line without its end (the machine
     or the disk failed while it was written) is as if it had not been begun.
     """
     with file_errors(str(path)):
@@ -25,17 +25,21 @@ def read_records(path: Path) -> list[dict[str, Any] | None]:
             content = path.read_bytes()
         except FileNotFoundError:
             return []
-    lines = content[: _whole(content)].splitlines()
-    return [_parsed(line) for line in lines]
+    return [_parsed(line) for line in content.split(b"\n")[:-1]]
 
 
-def add_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Adds a record; returns once it is on the disk. `disk_full` leaves the file as it was."""
+def add_record(path: Path, record: Mapping[str, Any], *, over_damaged: bool = False) -> None:
+    """Adds a record; returns once it is on the disk. `disk_full` leaves the file as it was.
+
+    It takes the place of a last line that was torn, and with `over_damaged` of one that has its
+    end but cannot be read.
+    """
     line = (json.dumps(record) + "\n").encode()
     with file_errors(str(path)):
+        new = not path.exists()
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            whole = _whole(path.read_bytes())
+            whole = _whole(path.read_bytes(), over_damaged)
             if os.fstat(handle).st_size != whole:
                 # What is torn there would swallow the next record. (Never to the same length:
                 # that would give up what is reserved.)
@@ -49,14 +53,17 @@ def add_record(path: Path, record: Mapping[str, Any]) -> None:
                 raise
         finally:
             os.close(handle)
+        if new:
+            sync_folder(path.parent)
 
 
 def reserve(path: Path, size: int) -> None:
-    """Keeps room on the disk for the file to grow to `size` bytes; `disk_full` where there is
-    none. On a filesystem that cannot do it, nothing is kept.
+    """Makes an empty file and keeps room on the disk for it to grow to `size` bytes; `disk_full`
+    where there is none. On a filesystem that cannot do it, no room is kept.
     """
     with file_errors(str(path)):
-        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             if _libc.fallocate(handle, _KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(size)) != 0:
                 number = ctypes.get_errno()
@@ -64,13 +71,23 @@ def reserve(path: Path, size: int) -> None:
                     raise OSError(number, os.strerror(number))
         finally:
             os.close(handle)
+        sync_folder(path.parent)
 
 
-def _whole(content: bytes) -> int:
+def sync_folder(folder: Path) -> None:
+    """Brings to the disk which names a folder holds; raises `OSError`."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _whole(content: bytes, over_damaged: bool) -> int:
     """The length of the lines that are whole."""
     end = content.rfind(b"\n") + 1
     last = content.rfind(b"\n", 0, max(0, end - 1)) + 1
-    return last if end and _parsed(content[last:end]) is None else end
+    return last if over_damaged and end and _parsed(content[last:end]) is None else end
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

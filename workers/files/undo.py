@@ -19,6 +19,7 @@ from pathlib import Path
 from workers.files.compare import Changes
 from workers.files.failures import file_errors
 from workers.files.manifest import ALL_BITS, Entry, entries
+from workers.files.records import sync_folder
 
 Folder = tuple[int, int, int]
 """Mode, owner, group."""
@@ -166,8 +167,4 @@ def write_synced(path: Path, text: str) -> None:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
-        handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(path.parent)
