@@ -142,6 +142,77 @@ def test_damage_in_the_store_is_found_and_mended(site: Site) -> None:
     assert contents(site.production) == {"a": b"content"}
 
 
+@pytest.mark.parametrize("damage", ["changed", "removed"])
+def test_damage_to_the_only_copy_is_told_and_not_made_worse(site: Site, damage: str) -> None:
+    write(site.workspace, {"a": "old a", "b": "old b"})
+    site.deploy()
+    write(site.workspace, {"a": "new a", "b": "new b"})
+    _, _, undo = site.prepare()
+    site.apply(undo)
+    copy = site.objects_of(b"old a")[0]
+    if damage == "changed":
+        copy.write_bytes(b"old !")
+    else:
+        copy.unlink()
+    for _ in range(2):
+        with pytest.raises(
+            ScarError, match=r"'.*/a' cannot be brought back: .*\.644 is "
+        ) as caught:
+            site.revert(undo)
+        assert str(copy) in caught.value.message
+        assert contents(site.production) == {"a": b"new a", "b": b"old b"}
+    if damage == "changed":
+        assert copy.read_bytes() == b"old !"  # a person may still make something of it
+    write(site.production, {"a": "old a"})
+    assert site.revert(undo) == []
+
+
+def test_a_damaged_copy_of_what_somebody_just_wrote_is_not_relied_on(site: Site) -> None:
+    write(site.workspace, {"a": "one", "b": "by hand"})
+    site.deploy()
+    write(site.workspace, {"a": "two"})
+    _, _, undo = site.prepare()
+    site.apply(undo)
+    for copy in site.objects_of(b"by hand"):
+        copy.write_bytes(b"BY HAND")
+    write(site.production, {"a": "by hand"})
+    assert site.revert(undo) == ["a"]
+    assert b"by hand" in site.stored()
+
+
+def test_a_store_that_cannot_be_written_to_any_more(site: Site) -> None:
+    """What went wrong is told, not what giving back met."""
+    write(site.workspace, {"a": "1", "b": "2"})
+    _, changes = site.plan()
+    undo = Undo.of("job", str(site.production), changes)
+
+    def freeze(flag: str) -> None:
+        subprocess.run(["chattr", flag, *(site.state / "objects").rglob("*.644")], check=True)
+
+    def check() -> None:
+        if site.stored():
+            freeze("+i")
+            raise ScarError("cancelled", "called off", "")
+
+    try:
+        with pytest.raises(ScarError, match="called off"):
+            stage(str(site.workspace), undo.root, undo, site.objects, check)
+        with pytest.raises(ScarError, match="cannot be worked on: Operation not permitted"):
+            site.objects.sweep([])
+    finally:
+        freeze("-i")
+
+
+def test_a_store_that_is_not_as_it_was_made(site: Site) -> None:
+    write(site.workspace, {"a": "1"})
+    entry = site.scan()["a"]
+    place = site.state / "objects" / entry.digest[:2]
+    place.parent.mkdir(parents=True)
+    place.write_text("a file where a folder was")
+    with pytest.raises(ScarError, match="cannot be worked on: Not a directory"):
+        site.prepare()
+
+
 def test_cut_short_in_the_store_counts_as_missing(site: Site) -> None:
     write(site.workspace, {"a": "content"})
     site.prepare()

@@ -122,6 +122,11 @@ class Site:
         self.last = {path: entry for path, entry in tree.items() if path not in left}
         return changes
 
+    def objects_of(self, content: bytes) -> list[Path]:
+        """The files of the store that hold a content."""
+        files = [p for p in (self.state / "objects").rglob("*") if p.is_file()]
+        return [path for path in files if path.read_bytes() == content]
+
     def stored(self) -> set[bytes]:
         """Every content in the store."""
         return set(contents(self.state / "objects").values())

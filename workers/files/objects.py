@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from scar.errors import ScarError
-from workers.files.failures import changed_meanwhile, file_errors
+from workers.files.failures import changed_meanwhile, file_errors, sync_failed
 from workers.files.manifest import PERMISSIONS, Entry, Manifest, entries
 from workers.files.records import add_record, read_records
 
@@ -44,13 +44,17 @@ class Objects:
 
     def holds(self, entry: Entry) -> bool:
         """Whether the content is there, in its full length."""
-        try:
-            return os.lstat(self._path(entry)).st_size == entry.size
-        except FileNotFoundError:
-            return False
+        path = self._path(entry)
+        with file_errors(path):
+            try:
+                return os.lstat(path).st_size == entry.size
+            except FileNotFoundError:
+                return False
 
     def drop_if_damaged(self, entry: Entry) -> None:
         """Reads a content whole; where it is not what it should be, it leaves the store."""
+        if entry.kind == "link":
+            return
         path = self._path(entry)
         with file_errors(path):
             try:
@@ -103,24 +107,26 @@ class Objects:
                 os.unlink(beside)
             raise
 
-    def write(self, entry: Entry, target: str, folder: int) -> int:
+    def write(self, entry: Entry, target: str, folder: int, *, restores: str = "") -> int:
         """Writes the content to the new file `target` in the open `folder`, checking it.
 
         Returns the open file. A content that turns out damaged leaves the store, so that the
-        next deploy brings it again.
+        next deploy brings it again; unless it is the only one there is of the file that it
+        `restores`: then a person may still have a use for it.
         """
         path = self._path(entry)
-        reader = os.open(path, _READ)
+        try:
+            reader = os.open(path, _READ)
+        except FileNotFoundError:
+            raise _unusable(path, "is missing", restores) from None
         try:
             writer = os.open(target, _NEW | os.O_EXCL, 0o600, dir_fd=folder)
             try:
                 if _copy(reader, writer) != entry.digest:
+                    if restores:
+                        raise _unusable(path, "is damaged", restores)
                     os.unlink(path)
-                    raise ScarError(
-                        "sync_failed",
-                        f"The stored copy {entry.digest[:12]} was damaged and is dropped",
-                        "Deploy again; if it comes back, the disk of SCAR_STATE_DIR is failing.",
-                    )
+                    raise _unusable(path, "was damaged and is dropped", restores)
             except BaseException:
                 os.close(writer)
                 raise
@@ -131,7 +137,7 @@ class Objects:
     def discard(self, taken: Iterable[Entry]) -> None:
         """Gives up what was just put, and nothing else names."""
         for entry in taken:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # what has gone wrong counts; a sweep takes the rest
                 os.unlink(self._path(entry))
 
     def keep(self, job: str, handmade: Mapping[str, Entry]) -> None:
@@ -205,6 +211,20 @@ class Objects:
             with file_errors(folder):
                 os.makedirs(folder, mode=0o700, exist_ok=True)
             self._made.add(folder)
+
+
+def _unusable(path: str, what: str, restores: str) -> ScarError:
+    if restores:
+        return sync_failed(
+            restores,
+            f"cannot be brought back: its stored copy {path} {what}",
+            "Put that file in place yourself, as it was, then deploy again.",
+        )
+    return ScarError(
+        "sync_failed",
+        f"The stored copy {path} {what}",
+        "Deploy again; if it comes back, the disk of SCAR_STATE_DIR is failing.",
+    )
 
 
 def _copy(reader: int, writer: int) -> str:

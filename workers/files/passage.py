@@ -94,7 +94,8 @@ class Passage:
                 times = (entry.mtime, entry.mtime)
                 os.utime(name, ns=times, dir_fd=folder, follow_symlinks=False)
                 return
-            file = self._objects.write(entry, name, folder)
+            restores = "" if self._forward else self._tree.absolute(path)
+            file = self._objects.write(entry, name, folder, restores=restores)
             try:
                 if os.geteuid() == 0:
                     os.fchown(file, uid, gid)
@@ -216,6 +217,7 @@ class Passage:
             return
         with file_errors(self._tree.absolute(path)):
             folder, _ = self._tree.split(path)
+        self._objects.drop_if_damaged(found.entry)
         self._objects.put(self._tree.absolute(path), found.entry, folder)
         self._objects.keep(self._undo.job, {path: found.entry})
 
