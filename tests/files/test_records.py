@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -159,21 +158,6 @@ def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:
     site.apply(undo)
     site.revert(undo)
     assert seen(site.production) == old
-
-
-def test_attributes_come_back(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    write(site.production, {"file": "old"})
-    write(site.workspace, {"file": "new"})
-    file = site.production / "file"
-    os.setxattr(file, "user.note", b"mine")
-    _, _, undo = site.prepare()
-    site.apply(undo)
-    assert file.read_text() == "new"
-    assert os.getxattr(file, "user.note") == b"mine"
-    site.revert(undo)
-    assert file.read_text() == "old"
-    assert os.getxattr(file, "user.note") == b"mine"
 
 
 def test_an_end_that_cannot_be_noted_leaves_nothing_half(mount: Callable[[str], Path]) -> None:

@@ -17,14 +17,14 @@ from .trees import Site, contents, go_on, seen, write
 
 
 @pytest.fixture
-def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     """Mounts a small filesystem."""
     mounted: list[Path] = []
 
-    def make(options: str) -> Path:
+    def make(options: str, kind: str = "tmpfs") -> Path:
         folder = tmp_path / f"mount{len(mounted)}"
         folder.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], check=True)
+        subprocess.run(["mount", "-t", kind, "-o", options or "rw", "none", folder], check=True)
         mounted.append(folder)
         return folder
 

@@ -99,9 +99,11 @@ class Passage:
             try:
                 if os.geteuid() == 0:
                     os.fchown(file, uid, gid)
+                had = self._undo.before[path]
+                if had is not None and had.kind == "file":
+                    attributes = self._undo.attributes.get(path, {})
+                    set_attributes(file, attributes, security=not self._forward)
                 os.fchmod(file, entry.mode)
-                attributes = self._undo.attributes.get(path, {})
-                set_attributes(file, attributes, security=not self._forward)
                 os.utime(file, ns=(entry.mtime, entry.mtime))
             finally:
                 os.close(file)
@@ -163,9 +165,11 @@ class Passage:
                 self._tree.remove_folder(folder)
 
     def restore_folder(self, path: str) -> None:
-        """Gives a folder of before back, with its mode and owner."""
+        """Gives a folder of before back, with its attributes, mode and owner."""
         with file_errors(self._tree.absolute(path)):
-            set_folder(self._tree.make(path), *self._undo.folders[path])
+            folder = self._tree.make(path)
+            set_attributes(folder, self._undo.attributes.get(path, {}), security=True)
+            set_folder(folder, *self._undo.folders[path])
 
     def _beside_of(self, path: str, name: str) -> str:
         """In the nearest folder that is there before and after, so that no kill can hide it."""

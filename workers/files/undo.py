@@ -21,6 +21,8 @@ from workers.files.failures import file_errors
 from workers.files.manifest import ALL_BITS, Entry, entries
 from workers.files.records import sync_folder
 
+_ACLS = frozenset({"system.posix_acl_access", "system.posix_acl_default"})
+
 Folder = tuple[int, int, int]
 """Mode, owner, group."""
 
@@ -32,7 +34,7 @@ class Undo:
     `made` are the folders that were not there before, `folders` those that were and that may go,
     both outermost first. `handmade` are the paths that are replaced or removed although no release
     brought what they hold: a copy of each is kept for good. `attributes` are the extended ones
-    (POSIX ACLs among them) of the files of `before` that have any, in base64.
+    (POSIX ACLs among them) of the files of `before` and of `folders` that have any, in base64.
     """
 
     job: str
@@ -57,11 +59,9 @@ class Undo:
             for path in coming:
                 if changes.before[path] is None:
                     folders.update(_folders_below(root, path))
-            attributes = {
-                path: held
-                for path, entry in changes.before.items()
-                if entry and entry.kind == "file" and (held := _attributes(f"{root}/{path}"))
-            }
+            held = [path for path, e in changes.before.items() if e and e.kind == "file"]
+            asked = ((path, _attributes(f"{root}/{path}")) for path in (*held, *folders))
+            attributes = {path: found for path, found in asked if found}
         handmade = tuple(sorted({*changes.drift, *changes.kept}))
         return cls(
             job, root, changes.before, changes.after, tuple(made), folders, handmade, attributes
@@ -85,7 +85,7 @@ class Undo:
             tuple(found["made"]),
             {name: (mode, uid, gid) for name, (mode, uid, gid) in found["folders"].items()},
             tuple(found["handmade"]),
-            found["attributes"],
+            found.get("attributes", {}),  # a deploy that an earlier version was cut off in
         )
 
 
@@ -128,10 +128,19 @@ def _attributes(path: str) -> dict[str, str]:
 
 
 def set_attributes(file: int, attributes: Mapping[str, str], *, security: bool) -> None:
-    """Gives an open file its extended attributes; those of `security` (labels, capabilities) only
-    where they are its own. What this process may not set, or this filesystem does not know, was
-    not set by it either.
+    """Gives an open file or folder the extended attributes of the one that it replaces; those of
+    `security` (labels, capabilities) only where they are its own. An ACL that it has from its
+    folder goes. The mode has to be set after them: an ACL says it too.
+
+    What this process may not set, or this filesystem does not know, was not set by it either.
     """
+    try:
+        inherited = _ACLS.intersection(os.listxattr(file)) - attributes.keys()
+        for name in inherited:
+            os.removexattr(file, name)
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
     for name, value in attributes.items():
         if security or not name.startswith("security."):
             try:
