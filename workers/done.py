@@ -6,12 +6,14 @@ Redis can be rewritten by whoever writes to Redis, this cannot.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from pathlib import Path
 
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.record import JobState
+from workers.files.failures import file_errors
 from workers.files.undo import write_synced
 from workers.work import Outcome
 
@@ -63,6 +65,8 @@ class DoneJobs:
 
     def _forget_old(self) -> None:
         oldest = time.time() - _KEPT_SECONDS
-        for path in self._folder.iterdir():
-            if path.stat().st_mtime < oldest:
-                path.unlink(missing_ok=True)
+        with file_errors(str(self._folder)):
+            for path in self._folder.iterdir():
+                with contextlib.suppress(FileNotFoundError):  # renamed by another process
+                    if path.stat().st_mtime < oldest:
+                        path.unlink()
