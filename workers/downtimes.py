@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
+from typing import Any
 
+import structlog
+
+from scar.errors import ScarError
+from workers.files.undo import read_json, write_synced
+
+_log = structlog.get_logger(__name__)
 _KEPT = 10
 UNKNOWN = "10-30 seconds"
 
@@ -18,13 +24,13 @@ class Downtimes:
         self._path = folder / "downtimes.json"
 
     def add(self, kind: str, seconds: float) -> None:
-        """Keeps one measurement."""
+        """Keeps one measurement; what was done counts, whether that can be kept or not."""
         found = self._read()
         found[kind] = [*found.get(kind, []), seconds][-_KEPT:]
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._path.with_suffix(".new")
-        beside.write_text(json.dumps(found))
-        os.replace(beside, self._path)
+        try:
+            write_synced(self._path, json.dumps(found))
+        except ScarError as error:
+            _log.warning("downtime not kept", reason=error.message)
 
     def estimate(self, kind: str) -> str:
         """`0-2 seconds`: the range of the last ones, whole seconds; a guess until there is one."""
@@ -35,7 +41,15 @@ class Downtimes:
         return f"{low}-{high} seconds" if low != high else f"{low} seconds"
 
     def _read(self) -> dict[str, list[float]]:
+        """What is kept; nothing where that is damaged: the next measurements take its place."""
         if not self._path.exists():
             return {}
-        found: dict[str, list[float]] = json.loads(self._path.read_text())
-        return found
+        try:
+            return read_json(self._path, _numbers, "")
+        except ScarError as error:
+            _log.warning("downtimes not read", reason=error.message)
+            return {}
+
+
+def _numbers(found: Any) -> dict[str, list[float]]:
+    return {kind: [float(seconds) for seconds in known] for kind, known in found.items()}

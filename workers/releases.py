@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from scar.jobs.record import rfc3339
+from workers.files.failures import file_errors
 from workers.files.manifest import Entry, dump, load_present
-from workers.files.undo import write_synced
+from workers.files.undo import read_json, write_synced
 
 
 @dataclass(frozen=True)
@@ -83,17 +84,23 @@ class Releases:
         """Forgets all but the newest `keep`; the ids that went."""
         gone = self.ids()[:-keep]
         for id in gone:
-            (self._folder / f"{id}.json").unlink(missing_ok=True)
+            path = self._folder / f"{id}.json"
+            with file_errors(str(path)):
+                path.unlink(missing_ok=True)
         return gone
 
 
 @lru_cache(maxsize=8)
 def _read(path: Path) -> Release:
     """A release never changes once it is written, so it is read once a process."""
-    found = json.loads(path.read_text())
+    return read_json(path, _made_of, _HINT)
+
+
+def _made_of(found: Any) -> Release:
     files = load_present(found.pop("files"))
     services = {name: ReleasedService(**s) for name, s in found.pop("services").items()}
     return Release(**found, services=services, files=files)
 
 
 _PLAIN = ("id", "at", "by", "commit", "dirty", "seconds", "downtime", "environment")
+_HINT = "Remove that file: the release is forgotten then, and the one before it counts instead."

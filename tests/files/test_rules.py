@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,34 @@ from workers.files.objects import sync_device
 from workers.files.undo import Undo
 
 from .trees import Site, contents, go_on, seen, write
+
+NOBODY = 65534
+
+
+@contextmanager
+def _as_nobody(site: Site) -> Iterator[None]:
+    """Everything is nobody's, and the way there is open; the caller may become nobody."""
+    folders = [p for p in site.state.parents if p.is_relative_to(Path(tempfile.gettempdir()))]
+    modes = {folder: folder.stat().st_mode for folder in folders}
+    for folder in folders:
+        folder.chmod(folder.stat().st_mode | 0o111)
+    subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", site.state.parent], check=True)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        for folder, mode in modes.items():
+            folder.chmod(mode)
+
+
+@contextmanager
+def _immutable(path: Path) -> Iterator[None]:
+    subprocess.run(["chattr", "+i", path], check=True)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        subprocess.run(["chattr", "-i", path], check=True)
 
 
 def test_the_production_folder_is_made_and_unmade(site: Site) -> None:
@@ -256,6 +286,25 @@ def test_a_revert_brings_back_what_it_can(site: Site) -> None:
     shutil.rmtree(site.production / "d")
     site.revert(undo)
     assert contents(site.production) == {"a": b"1", "d": b"file"}
+
+
+def test_a_revert_is_not_kept_by_what_it_cannot_touch(site: Site) -> None:
+    """A folder that cannot be removed, and a file that cannot be looked at."""
+    write(site.workspace, {"a": "1", "secret": "1", "d/x": "1"})
+    site.deploy()
+    write(site.workspace, {"a": "2", "secret": "2", "d/new/y": "2"})
+    _, _, undo = site.prepare()
+    site.apply(undo)
+    (site.production / "secret").write_text("theirs")
+    with _as_nobody(site), _immutable(site.production / "d"):
+        (site.production / "secret").chmod(0)
+        os.chown(site.production / "secret", 0, 0)
+        os.seteuid(NOBODY)
+        for _ in range(2):
+            with pytest.raises(ScarError, match=r"'.*/secret' cannot be worked on: Permission"):
+                site.revert(undo)
+        os.seteuid(0)
+        assert contents(site.production) == {"a": b"1", "secret": b"theirs", "d/x": b"1"}
 
 
 def test_a_link_swapped_in_leads_nowhere(site: Site, tmp_path: Path) -> None:

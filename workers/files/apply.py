@@ -73,7 +73,8 @@ def _rename(passage: Passage, coming: list[str], going: list[str]) -> None:
             passage.place(path)
     for path in going:
         passage.remove(path)
-    passage.remove_folders()
+    for folder in passage.leaving():
+        passage.remove_folder(folder)
     for path in blocked:
         passage.place(path)
 
@@ -105,8 +106,9 @@ def _bring_back(passage: Passage, undo: Undo) -> list[ScarError]:
     """Removes first, which frees room; then everything at once, or one by one where that fails."""
     passage.clear_temporaries()
     todo = passage.look()
-    failed = _each(passage.remove, [path for path in todo if undo.before[path] is None])
-    passage.remove_folders()
+    failed = list(passage.failed)
+    failed += _each(passage.remove, [path for path in todo if undo.before[path] is None])
+    failed += _each(passage.remove_folder, passage.leaving())
     coming = [path for path in todo if undo.before[path] is not None]
     try:
         for path in coming:

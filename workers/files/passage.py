@@ -6,6 +6,7 @@ import os
 import stat
 from typing import NamedTuple
 
+from scar.errors import ScarError
 from workers.files.failures import changed_meanwhile, existing_folder, file_errors
 from workers.files.index import StatIndex, stamp_of
 from workers.files.manifest import ALL_BITS, Entry, entry_of
@@ -37,7 +38,8 @@ class Passage:
     """The steps of one crossing, `forward` from before to after, or back.
 
     `strange` are the paths found in neither state. Forward, they end the crossing; on the way
-    back, what they hold is kept in the store and then replaced. Methods raise `ScarError`.
+    back, what they hold is kept in the store and then replaced, and `failed` tells of those that
+    could not be looked at. Methods raise `ScarError`.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Passage:
             for number, path in enumerate(sorted(undo.after))
         }
         self.strange: list[str] = []
+        self.failed: list[ScarError] = []
         self.placed: set[str] = set()
 
     def clear_temporaries(self) -> None:
@@ -69,11 +72,17 @@ class Passage:
         """The paths that are not yet what they should be; notes and keeps the strange ones."""
         todo: list[str] = []
         for path, wanted in self._wanted.items():
-            found = self._find(path)
-            if found.is_(wanted):
+            try:
+                found = self._find(path)
+                if found.is_(wanted):
+                    continue
+                if not self._is_expected(path, found):
+                    self._meet(path, found)
+            except ScarError as error:
+                if self._forward:
+                    raise
+                self.failed.append(error)
                 continue
-            if not self._is_expected(path, found):
-                self._meet(path, found)
             self._seen[path] = found
             todo.append(path)
         if self.strange and not self._forward:
@@ -157,12 +166,15 @@ class Passage:
             with file_errors(self._tree.absolute(path)):
                 self._tree.unlink(self._beside[path])
 
-    def remove_folders(self) -> None:
-        """Removes the folders that this side does not have, where nobody has put anything."""
+    def leaving(self) -> list[str]:
+        """The folders that this side does not have, innermost first."""
         folders = list(self._undo.folders) if self._forward else list(self._undo.made)
-        for folder in sorted(filter(None, folders), reverse=True):
-            with file_errors(self._tree.absolute(folder)):
-                self._tree.remove_folder(folder)
+        return sorted(filter(None, folders), reverse=True)
+
+    def remove_folder(self, path: str) -> None:
+        """Removes a folder, where nobody has put anything."""
+        with file_errors(self._tree.absolute(path)):
+            self._tree.remove_folder(path)
 
     def restore_folder(self, path: str) -> None:
         """Gives a folder of before back, with its attributes, mode and owner."""
@@ -187,7 +199,7 @@ class Passage:
                 if stat.S_ISLNK(status.st_mode):
                     digest = os.readlink(name, dir_fd=folder)
                 else:
-                    status, digest, _ = hashed(folder, name, path)
+                    status, digest, _ = hashed(folder, name, self._tree.absolute(path))
                 entry = entry_of(status, digest, ALL_BITS)
             return Found(status, entry)
 

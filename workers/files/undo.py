@@ -12,17 +12,23 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from workers.files.compare import Changes
-from workers.files.failures import file_errors
+from workers.files.failures import damaged, file_errors
 from workers.files.manifest import ALL_BITS, Entry, entries
 from workers.files.records import sync_folder
 
 _ACLS = frozenset({"system.posix_acl_access", "system.posix_acl_default"})
 
+_HINT = (
+    "It told what the last deploy changed. See to it that production is as it should be, remove "
+    "the file, then deploy again."
+)
+T = TypeVar("T")
 Folder = tuple[int, int, int]
 """Mode, owner, group."""
 
@@ -74,9 +80,10 @@ class Undo:
     @classmethod
     def load(cls, path: Path) -> Undo | None:
         """The record kept at `path`, if there is one."""
-        if not path.exists():
-            return None
-        found = json.loads(path.read_text())
+        return read_json(path, cls._made_of, _HINT) if path.exists() else None
+
+    @classmethod
+    def _made_of(cls, found: Any) -> Undo:
         return cls(
             found["job"],
             found["root"],
@@ -177,3 +184,14 @@ def write_synced(path: Path, text: str) -> None:
             beside.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def read_json(path: Path, make: Callable[[Any], T], hint: str) -> T:
+    """What `make` makes of what `write_synced` wrote; `sync_failed` with `hint` where that is
+    damaged."""
+    with file_errors(str(path)):
+        content = path.read_bytes()
+    try:
+        return make(json.loads(content))
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise damaged(str(path), hint) from error
