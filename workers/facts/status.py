@@ -27,9 +27,10 @@ class Status(Fact):
         """Containers, folders, and what a person should know beside."""
         project = task.project
         found = managed(task.containers, project)
-        release = Releases(task.folder).latest()
+        release: Release | None = None
         notices: list[str] = []
         try:
+            release = Releases(task.folder).latest()
             old = _older_than_workspace(task, release)
         except ScarError as error:
             old = False
