@@ -28,7 +28,9 @@ class ReleasedService:
 @dataclass(frozen=True)
 class Release:
     """One release. `id` is the job's, so releases sort by time; times are milliseconds since the
-    epoch, `seconds` and `downtime` are seconds. `environment` is the digest of production's `.env`.
+    epoch, `seconds` and `downtime` are seconds. `files` are what was brought, `relied_on` what
+    production had of its own that the containers were made with (its `.env`). `restored` is the
+    release that this one went back to.
     """
 
     id: str
@@ -38,14 +40,20 @@ class Release:
     dirty: bool
     seconds: float
     downtime: float | None
-    environment: str
+    restored: str | None
     services: Mapping[str, ReleasedService]
     files: Mapping[str, Entry] = field(repr=False)
+    relied_on: Mapping[str, Entry] = field(repr=False)
+
+    @property
+    def contents(self) -> dict[str, Entry]:
+        """Every file that going back to it needs."""
+        return {**self.files, **self.relied_on}
 
     def summary(self) -> dict[str, Any]:
         """The release as history shows it."""
         return {
-            **{name: getattr(self, name) for name in _PLAIN if name != "environment"},
+            **{name: getattr(self, name) for name in _PLAIN},
             "at": rfc3339(self.at),
             "services": sorted(self.services),
             "files": len(self.files),
@@ -78,6 +86,7 @@ class Releases:
         found = {name: getattr(release, name) for name in _PLAIN}
         found["services"] = {name: asdict(s) for name, s in release.services.items()}
         found["files"] = dump(release.files)
+        found["relied_on"] = dump(release.relied_on)
         write_synced(self._folder / f"{release.id}.json", json.dumps(found))
 
     def drop_beyond(self, keep: int) -> list[str]:
@@ -97,10 +106,10 @@ def _read(path: Path) -> Release:
 
 
 def _made_of(found: Any) -> Release:
-    files = load_present(found.pop("files"))
+    files, relied_on = (load_present(found.pop(name)) for name in ("files", "relied_on"))
     services = {name: ReleasedService(**s) for name, s in found.pop("services").items()}
-    return Release(**found, services=services, files=files)
+    return Release(**found, services=services, files=files, relied_on=relied_on)
 
 
-_PLAIN = ("id", "at", "by", "commit", "dirty", "seconds", "downtime", "environment")
+_PLAIN = ("id", "at", "by", "commit", "dirty", "seconds", "downtime", "restored")
 _HINT = "Remove that file: the release is forgotten then, and the one before it counts instead."

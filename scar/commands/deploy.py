@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scar.access import Role
@@ -56,21 +56,30 @@ class Deploy(JobCommand):
 
     def view(self, job: Job) -> Document:
         """The steps that apply, then how it ended."""
-        lines = [_shown(step) for step in job.steps if _visible(step, job)]
-        if not lines and not job.state.ended:
-            return waiting(job) or Document.of("🚀 Deploying...")
-        blocks: list[Line | Code] = [Line("\n".join(lines))] if lines else []
-        if job.state is JobState.SUCCEEDED:
-            blocks += _done(job.result or {})
-        elif job.state.ended:
-            failed = next((s for s in job.steps if s.state is StepState.FAILED), None)
-            at = f" at {failed.title}" if failed else ""
-            word = "cancelled" if job.state is JobState.CANCELLED else "failed"
-            blocks += failure(job, f"Deployment {word}{at}").blocks
-            state = (job.result or {}).get("production_state")
-            if state:
-                blocks.append(Line(f"↩️ {state}"))
-        return Document(tuple(blocks))
+        return progress_view(job, "🚀 Deploying...", "Deployment", _done)
+
+
+def progress_view(
+    job: Job, begun: str, what: str, done: Callable[[Mapping[str, Any]], list[str]]
+) -> Document:
+    """A rollout as it stands: the steps that apply, then what `done` makes of its result, or why
+    it did not come to that.
+    """
+    lines = [_shown(step) for step in job.steps if _visible(step, job)]
+    if not lines and not job.state.ended:
+        return waiting(job) or Document.of(begun)
+    blocks: list[Line | Code] = [Line("\n".join(lines))] if lines else []
+    if job.state is JobState.SUCCEEDED:
+        blocks.append(Line("\n".join(done(job.result or {}))))
+    elif job.state.ended:
+        failed = next((s for s in job.steps if s.state is StepState.FAILED), None)
+        at = f" at {failed.title}" if failed else ""
+        word = "cancelled" if job.state is JobState.CANCELLED else "failed"
+        blocks += failure(job, f"{what} {word}{at}").blocks
+        state = (job.result or {}).get("production_state")
+        if state:
+            blocks.append(Line(f"↩️ {state}"))
+    return Document(tuple(blocks))
 
 
 def _visible(step: Step, job: Job) -> bool:
@@ -89,7 +98,7 @@ def _shown(step: Step) -> str:
 def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     """What would be copied, built and restarted, one line each."""
     if plan.get("nothing"):
-        return ["✅ Nothing differs: production already has all of the workspace."]
+        return ["✅ Nothing differs: there is nothing to copy, build or restart."]
     files = plan.get("files", {})
     lines = [
         "Files: "
@@ -117,14 +126,18 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _done(result: Mapping[str, Any]) -> list[Line | Code]:
+def _done(result: Mapping[str, Any]) -> list[str]:
     if result.get("nothing"):
-        lines = [
+        return [
             "✅ Nothing to deploy: production already has all of the workspace.",
             "Nothing was copied, built or restarted.",
         ]
-        return [Line("\n".join(lines))]
-    lines = ["✅ Deployment complete!", ""]
+    return ["✅ Deployment complete!", "", *done_lines(result)]
+
+
+def done_lines(result: Mapping[str, Any]) -> list[str]:
+    """How the primary container does, how long it was away, and what to know."""
+    lines = []
     primary = result.get("primary")
     if primary:
         up = f" ({uptime(primary['uptime_seconds'])} uptime)" if primary["uptime_seconds"] else ""
@@ -132,8 +145,7 @@ def _done(result: Mapping[str, Any]) -> list[Line | Code]:
     if result.get("downtime_seconds") is not None:
         lines.append(f"⏱️ Downtime: {result['downtime_seconds']:.1f}s")
     lines.append("Check status: /docker_status")
-    lines += [f"⚠️ {notice}" for notice in result.get("notices", ())]
-    return [Line("\n".join(lines))]
+    return lines + [f"⚠️ {notice}" for notice in result.get("notices", ())]
 
 
 COMMAND = Deploy()

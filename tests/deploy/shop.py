@@ -90,7 +90,7 @@ class Shop:
     def ask(self, kind: str, *, confirm: bool = True, **args: Any) -> Job:
         """Makes a job."""
         body: dict[str, Any] = {"kind": kind, "project": "shop", "args": args}
-        if confirm and kind in ("deploy", "restart"):
+        if confirm and kind in ("deploy", "restart", "rollback"):
             body["confirm"] = "yes"
         return Job.from_json(self.api.request("POST", "/jobs", json=body))
 

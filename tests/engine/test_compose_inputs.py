@@ -28,7 +28,7 @@ services:
 
 
 def service(project: Project, compose: Compose) -> Service:
-    preview = Preview(project.folder, project.folder, {}, frozenset())
+    preview = Preview(project.folder, {}, frozenset(), project.folder.joinpath)
     config = preview.config(compose, project.name, project.folder.parent, Watch(deadline=60))
     return config.services["web"]
 

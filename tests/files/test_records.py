@@ -153,7 +153,7 @@ def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:
     objects = site.objects
     held = scan(str(site.production), (), StatIndex())["file"]
     objects.put(str(site.production / "file"), held)
-    Path(objects._path(held)).write_text("BY HAND")  # the same length
+    Path(objects.path_of(held)).write_text("BY HAND")  # the same length
     _, _, undo = site.prepare()
     site.apply(undo)
     site.revert(undo)

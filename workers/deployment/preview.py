@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scar.errors import ScarError
 from workers.engine.compose import Compose, ComposeProject, Watch
 from workers.engine.compose_config import ComposeConfig, compose_files
 from workers.engine.compose_inputs import inputs_digest
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry
 from workers.files.undo import above
+from workers.work import Task
 
 _REMEMBERED = 32
 _configs: dict[str, ComposeConfig] = {}
@@ -28,28 +28,29 @@ _configs: dict[str, ComposeConfig] = {}
 
 @dataclass(frozen=True)
 class Preview:
-    """`brought` are the files that the workspace brings, `removed` those that go."""
+    """`brought` are the files that come, `source` says where each of them is now; `removed` are
+    those that go.
+    """
 
-    workspace: Path
     production: Path
     brought: Mapping[str, Entry] = field(repr=False)
     removed: Set[str] = field(repr=False)
+    source: Callable[[str], Path]
 
     def place(self, path: str) -> Path:
         """Where the content that will stand at `path` is now."""
-        return (self.workspace if path in self.brought else self.production) / path
+        return self.source(path) if path in self.brought else self.production / path
 
     def compose_files(self) -> tuple[str, ...]:
         """The Compose files that production will have, relative to it."""
-        try:
-            return compose_files(self.production, self.place)
-        except ScarError as missing:
-            here = compose_files(self.workspace)  # or it says that there is none either
-            raise ScarError(
-                "project_invalid",
-                f"The Compose file '{here[0]}' is not among the files that are deployed",
-                "Take it out of `exclude`, or put it inside the workspace.",
-            ) from missing
+        return compose_files(self.production, self.place)
+
+    def config_for(self, task: Task) -> ComposeConfig:
+        """The project of a task as Compose will understand it."""
+        task.folder.mkdir(parents=True, exist_ok=True)
+        compose = Compose(task.settings.docker_host)
+        watch = Watch(check=task.check, deadline=60.0)
+        return self.config(compose, task.project.compose_project, task.folder, watch)
 
     def config(self, compose: Compose, name: str, scratch: Path, watch: Watch) -> ComposeConfig:
         """The project `name` as Compose will understand it. `scratch` is a folder for links.
@@ -90,8 +91,9 @@ class Preview:
         made = {inner for path in (*self.brought, *self.removed) for inner in above(path)} | {""}
         for inner in made:
             os.makedirs(folder / inner, exist_ok=True)
-        for path in self.brought:
-            os.symlink(self.workspace / path, folder / path)
+        for path, entry in self.brought.items():
+            target = entry.digest if entry.kind == "link" else self.source(path)
+            os.symlink(target, folder / path)
         for inner in made:
             with suppress(FileNotFoundError, NotADirectoryError):
                 for name in os.listdir(self.production / inner):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.deployment.plan import DeployPlan, indexes_path
+from workers.deployment.plan import Plan, indexes_path
 from workers.deployment.production import Production
 from workers.deployment.restoration import Restoration, standing
 from workers.downtimes import Downtimes
@@ -56,7 +56,7 @@ class Transaction:
     def _undo_path(self) -> Path:
         return self.task.folder / "undo.json"
 
-    def copy(self, plan: DeployPlan, step: StepInHand) -> Undo:
+    def copy(self, plan: Plan, step: StepInHand) -> Undo:
         """Takes new and old contents into the store, and notes how to undo. Touches nothing."""
         task = self.task
         undo = Undo.of(task.request.id, str(task.project.production), plan.changes)
@@ -68,24 +68,32 @@ class Transaction:
         step.progress(total, total, "files")
         return undo
 
-    def build(self, plan: DeployPlan, step: StepInHand) -> None:
-        """Builds the images that need it, from the store, and fetches those that are missing."""
-        task = self.task
-        images = Images(task.engine)
-        before = {
-            name: [service.image, images.id_of(service.image)]
-            for name, service in plan.config.services.items()
-            if name in plan.build or name in plan.pull
-        }
+    def name_images(self, plan: Plan) -> None:
+        """Gives images that were kept the names they had in the release that comes back."""
+        self._note_images({name: reference for name, (reference, _) in plan.tags.items()})
+        for reference, id in plan.tags.values():
+            self.task.check()
+            Images(self.task.engine).tag(id, reference)
+
+    def _note_images(self, references: Mapping[str, str]) -> None:
+        """Journals what the names stand for, by service, and keeps those images from pruning."""
+        images = Images(self.task.engine)
+        noted = self.journal.find("building") or {"images": {}}
+        before = {name: [image, images.id_of(image)] for name, image in references.items()}
         for name, (_, id) in before.items():
             if id:
-                # Kept by a name of its own, so that no prune takes it before it is needed again.
-                images.pin(task.project.compose_project, name, f"before-{task.request.id}", id)
-        self.journal.write("building", {"images": before})
+                project = self.task.project.compose_project
+                images.pin(project, name, f"before-{self.task.request.id}", id)
+        self.journal.write("building", {"images": {**before, **noted["images"]}})
+
+    def build(self, plan: Plan, step: StepInHand) -> None:
+        """Builds the images that need it, from the store, and fetches those that are missing."""
+        task = self.task
+        self._note_images({n: plan.config.services[n].image for n in (*plan.build, *plan.pull)})
         watch = Watch(self._build_teller(step), task.check, _BUILD_SECONDS, (self.lock,))
         compose = Compose(task.settings.docker_host)
         tree = self._build_tree(plan)
-        env_file = (tree if ".env" in plan.workspace else task.project.production) / ".env"
+        env_file = (tree if ".env" in plan.files else task.project.production) / ".env"
         project = ComposeProject(
             task.project.compose_project, tree, (), env_file if env_file.is_file() else None
         )
@@ -108,22 +116,24 @@ class Transaction:
 
         return place
 
-    def _build_tree(self, plan: DeployPlan) -> Path:
+    def _build_tree(self, plan: Plan) -> Path:
         """The workspace as a tree of links into the store: what the build reads."""
         tree = self.task.folder / "build"
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir(parents=True)
-        self.objects.link_tree(plan.workspace, tree)
+        self.objects.link_tree(plan.files, tree)
         return tree
 
-    def _store(self, plan: DeployPlan) -> None:
+    def _store(self, plan: Plan) -> None:
         """Takes in what no earlier release brought: a release is kept whole."""
-        known = plan.last.files if plan.last else {}
-        objects = self.objects
-        for path, entry in plan.workspace.items():
-            if not entry.same_content(known.get(path)):
-                self.task.check()
-                objects.put(f"{self.task.project.workspace}/{path}", entry)
+        known = plan.last.contents if plan.last else {}
+        project = self.task.project
+        folders = (project.workspace, plan.files), (project.production, plan.relied_on)
+        for folder, manifest in folders:
+            for path, entry in manifest.items():
+                if not entry.same_content(known.get(path)):
+                    self.task.check()
+                    self.objects.put(f"{folder}/{path}", entry)
 
     def _drop_build_tree(self) -> None:
         shutil.rmtree(self.task.folder / "build", ignore_errors=True)
@@ -137,7 +147,7 @@ class Transaction:
 
         return told
 
-    def put_in_place(self, plan: DeployPlan, undo: Undo) -> None:
+    def put_in_place(self, plan: Plan, undo: Undo) -> None:
         """Brings the files, then the containers, to the new release."""
         task = self.task
         self.journal.write("applying")
@@ -149,7 +159,7 @@ class Transaction:
         self.production.up(task.check)
         self.production.restart_mounted(before["containers"], plan.mounted)
 
-    def verify(self, plan: DeployPlan) -> list[Container]:
+    def verify(self, plan: Plan) -> list[Container]:
         """Waits until every container of the file is well and stays so; they are what is
         released. Orphans are none of its business."""
         task = self.task
@@ -160,23 +170,21 @@ class Transaction:
         return [c for c in self.production.containers() if c.service in services]
 
     def commit(
-        self, plan: DeployPlan, containers: list[Container], probe: DowntimeProbe, begun: float
+        self, plan: Plan, containers: list[Container], probe: DowntimeProbe, begun: float
     ) -> Release:
         """Records the release: the point from which production stays as it is now."""
         task = self.task
         images = Images(task.engine)
         request = task.request
         by_service = {c.service: c for c in reversed(containers)}
-        names = set(by_service) | set(plan.builds)
         services = {
             name: ReleasedService(
-                image=by_service[name].image if name in by_service else "",
-                image_id=by_service[name].image_id if name in by_service else None,
+                image=container.image,
+                image_id=container.image_id,
                 build=plan.builds.get(name),
-                config_hash=by_service[name].config_hash if name in by_service else "",
+                config_hash=container.config_hash,
             )
-            for name in names
-            if name in by_service
+            for name, container in by_service.items()
         }
         for name, service in services.items():
             if service.image_id:
@@ -186,18 +194,19 @@ class Transaction:
             id=request.id,
             at=int(task.wall() * 1000),
             by=f"{request.requested_by.name} ({request.requested_by.frontend})",
-            commit=plan.git.commit,
-            dirty=plan.git.dirty,
+            commit=plan.commit,
+            dirty=plan.dirty,
             seconds=round(time.monotonic() - begun, 2),
             downtime=downtime,
-            environment=plan.environment,
+            restored=plan.restores,
             services=services,
-            files=plan.workspace,
+            files=plan.files,
+            relied_on=plan.relied_on,
         )
         Releases(task.folder).save(release)
         self.journal.write("committed")
         if downtime is not None:
-            Downtimes(task.folder).add("deploy", downtime)
+            Downtimes(task.folder).add(request.kind, downtime)
         return release
 
     def end(self) -> None:
@@ -209,7 +218,7 @@ class Transaction:
         for gone in releases.drop_beyond(task.project.keep_releases):
             images.unpin(name, gone)
         images.unpin(name, f"before-{self.journal.job}")
-        keep = [releases.get(id).files for id in releases.ids()]
+        keep = [releases.get(id).contents for id in releases.ids()]
         undo = Undo.load(self._undo_path)
         if undo:
             # What the last change replaced stays until the next one: a hand-made file among it.

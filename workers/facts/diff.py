@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from workers.deployment.plan import make_plan, shown
+from workers.deployment.deploy_plan import plan_deploy
+from workers.deployment.plan import shown
 from workers.work import Fact, Task
 
 
@@ -15,7 +16,7 @@ class Diff(Fact):
 
     def read(self, task: Task) -> dict[str, Any]:
         """The same as what the question of a deploy shows."""
-        return shown(make_plan(task), task)
+        return shown(plan_deploy(task), task)
 
 
 WORK = Diff()

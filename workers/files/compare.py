@@ -73,6 +73,12 @@ def compare(
     return _sorted_out(base, before, after, left)
 
 
+def existing(production: str, path: str, index: StatIndex) -> dict[str, Entry]:
+    """What stands at a path of production, as a manifest of one or none."""
+    found = _Production(production, index).find(path)
+    return {path: found} if found else {}
+
+
 def _is_left_alone(path: str, base: Manifest) -> bool:
     return path.rpartition("/")[2] == ".env" and path not in base
 

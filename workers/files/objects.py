@@ -44,7 +44,7 @@ class Objects:
 
     def holds(self, entry: Entry) -> bool:
         """Whether the content is there, in its full length."""
-        path = self._path(entry)
+        path = self.path_of(entry)
         with file_errors(path):
             try:
                 return os.lstat(path).st_size == entry.size
@@ -55,7 +55,7 @@ class Objects:
         """Reads a content whole; where it is not what it should be, it leaves the store."""
         if entry.kind == "link":
             return
-        path = self._path(entry)
+        path = self.path_of(entry)
         with file_errors(path):
             try:
                 reader = os.open(path, _READ)
@@ -76,7 +76,7 @@ class Objects:
         """
         if entry.kind == "link" or self.holds(entry):
             return False
-        path = self._path(entry)
+        path = self.path_of(entry)
         self._make_folder(os.path.dirname(path))
         with file_errors(source):
             name = source if folder is None else os.path.basename(source)
@@ -114,7 +114,7 @@ class Objects:
         next deploy brings it again; unless it is the only one there is of the file that it
         `restores`: then a person may still have a use for it.
         """
-        path = self._path(entry)
+        path = self.path_of(entry)
         try:
             reader = os.open(path, _READ)
         except FileNotFoundError:
@@ -138,7 +138,7 @@ class Objects:
         """Gives up what was just put, and nothing else names."""
         for entry in taken:
             with contextlib.suppress(OSError):  # what has gone wrong counts; a sweep takes the rest
-                os.unlink(self._path(entry))
+                os.unlink(self.path_of(entry))
 
     def keep(self, job: str, handmade: Mapping[str, Entry]) -> None:
         """Notes contents that no release brought and that `job` replaces; no sweep takes them."""
@@ -165,11 +165,11 @@ class Objects:
 
     def _link(self, entry: Entry, place: str) -> None:
         try:
-            os.link(self._path(entry), place)
+            os.link(self.path_of(entry), place)
         except OSError as error:
             if error.errno != errno.EMLINK:
                 raise
-            shutil.copy2(self._path(entry), place)  # so many empty files have one content
+            shutil.copy2(self.path_of(entry), place)  # so many empty files have one content
 
     def sync(self) -> None:
         """Brings everything that was written to the disk."""
@@ -184,8 +184,8 @@ class Objects:
         if handmade is None:
             _log.warning("store not swept: a line cannot be read", file=self._handmade)
             return
-        wanted = {self._path(entry) for manifest in keep for entry in manifest.values()}
-        wanted.update(self._path(entry) for entry in handmade)
+        wanted = {self.path_of(entry) for manifest in keep for entry in manifest.values()}
+        wanted.update(self.path_of(entry) for entry in handmade)
         wanted.add(self._handmade)
         for folder, _, names in os.walk(self._folder):
             for name in names:
@@ -202,7 +202,8 @@ class Objects:
         except (LookupError, TypeError, AttributeError):
             return None
 
-    def _path(self, entry: Entry) -> str:
+    def path_of(self, entry: Entry) -> str:
+        """Where a content is, if it is held."""
         mode = entry.mode & PERMISSIONS
         return f"{self._folder}/{entry.digest[:2]}/{entry.digest}.{mode:o}"
 

@@ -1,0 +1,82 @@
+"""`/docker_rollback`: production back to an earlier release, without a build."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from scar.access import Role
+from scar.commands.command import Invocation, JobCommand
+from scar.commands.deploy import done_lines, plan_lines, progress_view
+from scar.document import Button, Document, Line
+from scar.jobs.record import Job
+from scar.projects import Project, ProjectsFile
+
+# A release has the id of the job that made it (a ULID).
+_RELEASE = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
+
+
+class Rollback(JobCommand):
+    """Files, environment and images as they were; puts everything back where that fails."""
+
+    word = "docker_rollback"
+    kind = "rollback"
+    usage = "[project] [release]"
+    summary = "go back to the previous release, or to the one named"
+    role = Role.OPERATOR
+    asks = True
+    changes = True
+    rank = 22
+
+    def parse(
+        self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
+    ) -> Invocation:
+        """A project and a release, in either order."""
+        releases = [word for word in words if _RELEASE.fullmatch(word)]
+        names = [word for word in words if word not in releases]
+        if len(releases) > 1 or len(names) > 1:
+            raise self.misuse(f"/{self.word} takes a project and a release")
+        project = projects.get(names[0]) if names else default()
+        return Invocation(project, {"release": releases[0].upper()} if releases else {})
+
+    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """`release`, the id of one."""
+        super().arguments({name: value for name, value in raw.items() if name != "release"})
+        release = raw.get("release")
+        if release is None:
+            return {}
+        if not isinstance(release, str) or not _RELEASE.fullmatch(release):
+            raise self.misuse("'release' has to be the id of a release")
+        return {"release": release.upper()}
+
+    def question(self, job: Job) -> Document:
+        """Which release, and what would change."""
+        plan = job.plan or {}
+        commit = f" ({plan['commit'][:12]})" if plan.get("commit") else ""
+        lines = [
+            "⏪ Roll Production Back",
+            "",
+            f"Project: {job.request.project}",
+            f"Release: {plan.get('release')}{commit}",
+            f"Target: {plan.get('production')}",
+            "",
+            *plan_lines(plan),
+            "",
+            "Type `yes` to roll back",
+        ]
+        buttons = (Button("⏪ Yes, roll back", "yes"), Button("✖️ No", "no"))
+        return Document((Line("\n".join(lines)),), buttons)
+
+    def view(self, job: Job) -> Document:
+        """The steps that apply, then how it ended."""
+        return progress_view(job, "⏪ Rolling back...", "Rollback", _done)
+
+
+def _done(result: Mapping[str, Any]) -> list[str]:
+    if result.get("nothing"):
+        return ["✅ Nothing to roll back: production is as that release left it."]
+    return ["✅ Rollback complete!", "", *done_lines(result)]
+
+
+COMMAND = Rollback()

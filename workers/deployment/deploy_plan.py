@@ -1,0 +1,139 @@
+"""The plan of a deploy, from the workspace, production, the last release and the Engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from scar.errors import ScarError
+from workers.deployment.plan import (
+    NOT_ASKED,
+    Plan,
+    indexes_path,
+    mounted_services,
+    require_own,
+    require_possible,
+    services_to_restart,
+)
+from workers.deployment.preview import Preview
+from workers.engine.build_inputs import build_inputs
+from workers.engine.compose_config import ComposeConfig
+from workers.engine.containers import Container
+from workers.engine.images import Images
+from workers.files.compare import Changes, compare, existing
+from workers.files.index import StatIndex
+from workers.files.manifest import Entry
+from workers.files.scan import scan
+from workers.git import workspace_commit
+from workers.releases import Release, Releases
+from workers.work import Task
+
+
+def plan_deploy(task: Task) -> Plan:
+    """Compares and changes nothing. Raises `project_invalid`, `sync_failed` or the Engine's."""
+    project = task.project
+    workspace, production = str(project.workspace), str(project.production)
+    if not os.path.isdir(workspace):
+        raise ScarError(
+            "project_invalid",
+            f"The workspace {workspace} is not there",
+            "Clone the project there, or correct `workspace` in the projects file.",
+        )
+    paths = indexes_path(task)
+    indexes = StatIndex.load(paths[0]), StatIndex.load(paths[1])
+    tree = scan(workspace, project.exclude, indexes[0])
+    last = Releases(task.folder).latest()
+    changes = compare(tree, production, last.files if last else None, indexes[1])
+    left = set(changes.left_alone)
+    tree = {path: entry for path, entry in tree.items() if path not in left}
+    containers = tuple(task.containers.of_project(project.compose_project))
+    require_own(containers, production)
+    relied_on = {} if ".env" in tree else existing(production, ".env", indexes[1])
+    git = workspace_commit(project.workspace)
+    plan = partial(
+        Plan, tree, relied_on, changes, last,
+        containers=containers, commit=git.commit, dirty=git.dirty,
+        workspace_index=indexes[0], production_index=indexes[1],
+    )  # fmt: skip
+    if last and changes.none and _as_released(containers, last, relied_on):
+        return plan(NOT_ASKED)
+    removed = {path for path, entry in changes.after.items() if entry is None}
+    preview = Preview(project.production, tree, removed, project.workspace.joinpath)
+    config = preview.config_for(task)
+    require_possible(task, config)
+    images = Images(task.engine)
+    present = {name: images.id_of(service.image) for name, service in config.active.items()}
+    builds, build = _builds(task, config, preview, changes, last, present)
+    mounted = mounted_services(config, production, changes)
+    return plan(
+        config,
+        builds=builds,
+        build=build,
+        pull=tuple(sorted(n for n in present if not (present[n] or config.services[n].build))),
+        mounted=mounted,
+        restart=services_to_restart(task, config, containers, (*build, *mounted)),
+    )
+
+
+def _as_released(
+    containers: tuple[Container, ...], last: Release, relied_on: Mapping[str, Entry]
+) -> bool:
+    """Whether every service still runs what the last release brought."""
+    if {path: e.digest for path, e in relied_on.items()} != {
+        path: e.digest for path, e in last.relied_on.items()
+    }:
+        return False
+    by_service: dict[str, list[Container]] = {}
+    for container in containers:
+        by_service.setdefault(container.service, []).append(container)
+    for name, service in last.services.items():
+        running = by_service.get(name, [])
+        if not running:
+            return False
+        for container in running:
+            well = container.state == "running" or container.exit_code == 0
+            if not well or container.config_hash != service.config_hash:
+                return False
+            if service.image_id and container.image_id != service.image_id:
+                return False
+    return True
+
+
+def _builds(
+    task: Task,
+    config: ComposeConfig,
+    preview: Preview,
+    changes: Changes,
+    last: Release | None,
+    present: Mapping[str, str | None],
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The digest of each built service's inputs, and the services that have to be built."""
+    modes = {path: (entry.mode, entry.digest) for path, entry in preview.brought.items()}
+    touched = set(changes.after)
+    own = set(preview.compose_files())
+    production = str(task.project.production)
+    digests: dict[str, str] = {}
+    build: list[str] = []
+    for name, service in config.active.items():
+        if service.build is None:
+            continue
+        inputs = build_inputs(service.build, production, modes, _reader(task.project.workspace))
+        digests[name] = inputs.digest
+        known = last.services.get(name) if last else None
+        if known is not None and known.build is not None:
+            differs = known.build != inputs.digest
+        else:
+            differs = last is not None or not touched.isdisjoint(inputs.files)
+            differs = differs or bool(touched & own)
+        if differs or inputs.outside or present[name] is None:
+            build.append(name)
+    return digests, tuple(sorted(build))
+
+
+def _reader(workspace: Path) -> Callable[[str], bytes]:
+    def read(path: str) -> bytes:
+        return (workspace / path).read_bytes()
+
+    return read

@@ -1,0 +1,176 @@
+"""A plan brought into production, or production left as it was: deploy and rollback."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from typing import Any
+
+from scar.errors import ScarError
+from scar.jobs.record import JobState
+from workers.deployment.plan import Plan, shown
+from workers.deployment.transaction import Transaction
+from workers.engine.containers import Container
+from workers.engine.downtime import DowntimeProbe
+from workers.journal import Journal
+from workers.managed import managed
+from workers.project_lock import project_lock
+from workers.releases import Releases
+from workers.report import JobLost
+from workers.work import Operation, Outcome, PlanChanged, Task
+
+_LATER = (
+    ("copying", "Copying files"),
+    ("building", "Building new image"),
+    ("restarting", "Restarting containers"),
+    ("verifying", "Verifying"),
+)
+_AS_BEFORE = "Production has the files and images it had before, and its containers are up."
+_NONE_AS_BEFORE = "Production has the files it had before, and no containers, as before."
+_UNTOUCHED = "Production was not touched."
+
+
+class Rollout(Operation):
+    """Checking, copying, building, restarting, verifying; rolling back where one of them fails."""
+
+    @abstractmethod
+    def make(self, task: Task) -> Plan:
+        """The plan; changes nothing."""
+
+    def plan(self, task: Task) -> dict[str, Any]:
+        """What would be copied, built and restarted."""
+        return shown(self.make(task), task)
+
+    def run(self, task: Task, confirmed: str | None) -> Outcome:
+        """Rolls the plan out, once an earlier rollout that was cut off is settled."""
+        with project_lock(task.folder, task.check) as lock:
+            journal = Journal(task.folder)
+            transaction = Transaction(task, journal, lock)
+            if journal.open:
+                own = journal.job == task.request.id
+                settled = self._settle(task, transaction)
+                if own:
+                    return settled
+            return self._roll_out(task, transaction, confirmed)
+
+    def _roll_out(self, task: Task, transaction: Transaction, confirmed: str | None) -> Outcome:
+        begun = time.monotonic()
+        with task.step("checking", "Checking"):
+            plan = self.make(task)
+        if confirmed is not None and plan.hash != confirmed:
+            raise PlanChanged(shown(plan, task))
+        task.announce(*_LATER)
+        if plan.nothing:
+            for name, _ in _LATER:
+                task.skip(name)
+            return Outcome(JobState.SUCCEEDED, {"nothing": True, **_primary(task)})
+        transaction.journal.begin(task.request.id)
+        try:
+            return self._steps(task, transaction, plan, begun)
+        except JobLost:
+            raise
+        except Exception as error:
+            if transaction.journal.find("committed"):
+                raise
+            return self._roll_back(task, transaction, task.foreseen(error))
+
+    def _steps(self, task: Task, transaction: Transaction, plan: Plan, begun: float) -> Outcome:
+        with task.step(*_LATER[0]) as step:
+            undo = transaction.copy(plan, step)
+            step.skipped = plan.changes.none
+        with task.step(*_LATER[1]) as step:
+            if plan.build or plan.pull:
+                transaction.build(plan, step)
+            step.skipped = not (plan.build or plan.pull)
+        if plan.tags:
+            transaction.name_images(plan)
+        task.check()
+        with DowntimeProbe(task.containers, task.project.compose_project) as probe:
+            with task.step(*_LATER[2]) as step:
+                transaction.put_in_place(plan, undo)
+                step.skipped = not plan.restart
+            with task.step(*_LATER[3]):
+                containers = transaction.verify(plan)
+            task.report.uncancellable()
+            release = transaction.commit(plan, containers, probe, begun)
+        transaction.end()
+        return Outcome(
+            JobState.SUCCEEDED,
+            {
+                "nothing": False,
+                "release": release.id,
+                "restored": release.restored,
+                "commit": release.commit,
+                "counts": shown(plan, task)["counts"],
+                "built": list(plan.build),
+                "restarted": _recreated(plan, containers),
+                "downtime_seconds": release.downtime,
+                "seconds": release.seconds,
+                "kept": shown(plan, task)["drift"],
+                **_primary(task),
+            },
+        )
+
+    def _roll_back(self, task: Task, transaction: Transaction, error: ScarError) -> Outcome:
+        began = _production_state(transaction.journal)
+        try:
+            with task.step("rolling_back", "Rolling back"):
+                transaction.put_back()
+        except ScarError as failed:
+            return _between(error, failed)
+        result = {"production_state": began}
+        cancelled = error.code == "cancelled"
+        state = JobState.CANCELLED if cancelled else JobState.ROLLED_BACK
+        return Outcome(state, result, error)
+
+    def _settle(self, task: Task, transaction: Transaction) -> Outcome:
+        """Finishes or undoes the deploy that the journal tells of."""
+        journal = transaction.journal
+        if journal.find("committed"):
+            transaction.end()
+            release = Releases(task.folder).get(str(journal.job))
+            result = {
+                "nothing": False,
+                "release": release.id,
+                "downtime_seconds": release.downtime,
+                **_primary(task),
+            }
+            return Outcome(JobState.SUCCEEDED, result)
+        lost = ScarError(
+            "worker_lost",
+            "The worker was killed while it worked on production",
+            "Nothing is lost; ask again.",
+        )
+        return self._roll_back(task, transaction, lost)
+
+
+def _production_state(journal: Journal) -> str:
+    """How production is once what was begun is undone."""
+    if not journal.find("applying"):
+        return _UNTOUCHED
+    started = journal.find("starting")
+    return _NONE_AS_BEFORE if started and not started["containers"] else _AS_BEFORE
+
+
+def _between(error: ScarError, failed: ScarError) -> Outcome:
+    """The rollback failed too: a person has to look."""
+    state = (
+        f"Putting production back failed too: {failed.message} It is between old and new. "
+        f"{failed.hint} The next deploy or rollback tries to put it back first."
+    )
+    return Outcome(JobState.FAILED, {"production_state": state}, error)
+
+
+def _recreated(plan: Plan, containers: list[Container]) -> list[str]:
+    before = {c.id for c in plan.containers}
+    fresh = {c.service for c in containers if c.id not in before}
+    return sorted(fresh.union(plan.mounted))
+
+
+def _primary(task: Task) -> dict[str, Any]:
+    """How the main container does, for the last line of the message."""
+    found = managed(task.containers, task.project)
+    if found.primary is None or found.primary in found.missing:
+        return {"primary": None}
+    main = found.main()
+    return {"primary": {"name": main.name, "state": main.state, "uptime_seconds": main.uptime or 0}}

@@ -1,0 +1,21 @@
+"""Brings a release back: files, environment and images as they were, without a build."""
+
+from __future__ import annotations
+
+from workers.deployment.plan import Plan
+from workers.deployment.rollback_plan import plan_rollback
+from workers.deployment.rollout import Rollout
+from workers.work import Task
+
+
+class Rollback(Rollout):
+    """The release before the last one, or the one that `release` names."""
+
+    kind = "rollback"
+
+    def make(self, task: Task) -> Plan:
+        """What would be copied and restarted."""
+        return plan_rollback(task)
+
+
+WORK = Rollback()
