@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,18 +57,18 @@ class Intake:
         actor = replace(actor, role=role)
         request = self._request(actor, command, project, args)
         text = json.dumps(request.to_json(), separators=(",", ":"))
-        found = self.ledger.submit(
-            request,
-            text,
-            self.signatures.sign("request", text),
-            confirm_ms=int(self.confirm_seconds * 1000),
-            confirmation=self._confirmation(actor, request.id, None) if confirmed else "",
-            idempotency=self._idempotency(actor, command, project, args, idempotency_key),
-            watch=watch,
-        )
-        if found.what == "busy":
-            self.audit.write(actor, command.kind, "refused: busy", project=project.name)
-            raise _busy(project.name, found.job)
+        with self._audited(actor, command.kind, "refused", project.name):
+            found = self.ledger.submit(
+                request,
+                text,
+                self.signatures.sign("request", text),
+                confirm_ms=int(self.confirm_seconds * 1000),
+                confirmation=self._confirmation(actor, request.id, None) if confirmed else "",
+                idempotency=self._idempotency(actor, command, project, args, idempotency_key),
+                watch=watch,
+            )
+            if found.what == "busy":
+                raise _busy(project.name, found.job)
         if found.what == "differs":
             raise ScarError(
                 "conflict",
@@ -90,9 +91,10 @@ class Intake:
             return self.cancel(actor, id)
         plan_hash = shown or (job.plan or {}).get("hash")
         sealed = self._confirmation(actor, id, plan_hash)
-        outcome = self.ledger.confirm(job.request, sealed, plan_hash or "")
-        self._require_confirmed(actor, job, outcome)
-        self.audit.write(actor, job.request.kind, "confirmed", project=job.request.project, job=id)
+        kind, project = job.request.kind, job.request.project
+        with self._audited(actor, kind, "not confirmed", project, id):
+            self._require_confirmed(job, self.ledger.confirm(job.request, sealed, plan_hash or ""))
+        self.audit.write(actor, kind, "confirmed", project=project, job=id)
         self.bell.ring(job.request.host, id)
         return self.get(id)
 
@@ -112,6 +114,12 @@ class Intake:
             "cancelled", f"Cancelled by {who}", "Nothing was done. Ask again if you want it."
         )
         state = self.ledger.cancel(id, sealed, error, changes=job.request.changes)
+        if state == "settled":
+            raise ScarError(
+                "conflict",
+                f"Too late: {job.request.kind} {id} is done but for its last words",
+                "/docker_rollback brings back what was there before.",
+            )
         if state not in ("cancelled", "running") or job.state.ended:
             raise ScarError(
                 "conflict",
@@ -189,16 +197,21 @@ class Intake:
             asked.encode()
         ).hexdigest()
 
-    def _require_confirmed(self, actor: Actor, job: Job, outcome: Outcome) -> None:
+    @contextmanager
+    def _audited(
+        self, actor: Actor, kind: str, what: str, project: str | None, job: str = ""
+    ) -> Iterator[None]:
+        """Brings a refusal into the trail; that Redis is away is none."""
+        try:
+            yield
+        except ScarError as refusal:
+            if refusal.code in ("busy", "conflict"):
+                self.audit.write(actor, kind, f"{what}: {refusal.code}", project=project, job=job)
+            raise
+
+    def _require_confirmed(self, job: Job, outcome: Outcome) -> None:
         if outcome.what == "queued":
             return
-        self.audit.write(
-            actor,
-            job.request.kind,
-            f"not confirmed: {outcome.what}",
-            project=job.request.project,
-            job=job.id,
-        )
         if outcome.what == "busy":
             raise _busy(job.request.project or "", self.ledger.get(outcome.id))
         if outcome.what == "changed":

@@ -14,6 +14,7 @@ from scar.intake import Intake
 from scar.jobs.bell import Bell
 from scar.jobs.connection import connect
 from scar.jobs.ledger import Ledger
+from scar.jobs.locks import Locks
 from scar.jobs.signing import Signatures
 from scar.projects import Project, ProjectsFile
 from scar.settings import Settings
@@ -64,7 +65,9 @@ def wire(settings: Settings) -> Wiring:
         ledger=ledger,
         audit=audit,
         commands=all_commands,
+        locks=Locks(redis),
         default=lambda: projects.default(settings),
+        cancel=intake.cancel,
     )
     return Wiring(
         settings, redis, projects, access, signatures, ledger, bell, audit, intake, surroundings

@@ -140,8 +140,16 @@ class Report:
             )
 
     def uncancellable(self) -> None:
-        """From here on a cancellation comes too late."""
+        """From here on a cancellation comes too late, and who asks for one is told."""
         self._too_late = True
+        with self._wake:
+            self._fields["settled"] = "1"
+            self._wake.notify()
+
+    @property
+    def cancelled_too_late(self) -> bool:
+        """Whether somebody asked to stop it when it could not be stopped any more."""
+        return self._too_late and self._cancelled_by is not None
 
     def _say_last(
         self, state: JobState, event: tuple[str, str] | None, fields: dict[str, str]

@@ -15,6 +15,7 @@ import structlog
 from scar.errors import ScarError
 from scar.jobs.connection import connect
 from scar.jobs.ledger import Claim, Ledger
+from scar.jobs.locks import Locks
 from scar.jobs.record import JobState, Request
 from scar.jobs.signing import Signatures
 from scar.projects import ProjectsFile
@@ -44,20 +45,23 @@ class Runner:
     engine: Engine
     containers: Containers
     done: DoneJobs
+    locks: Locks
     clock: Callable[[], float] = time.time
 
     @classmethod
     def of(cls, settings: Settings) -> Runner:
         """A runner with its own connections."""
         engine = Engine(settings.docker_host)
+        redis = connect(settings.effective_redis_url)
         return cls(
             settings=settings,
-            ledger=Ledger(connect(settings.effective_redis_url)),
+            ledger=Ledger(redis),
             signatures=Signatures(settings.signing_key()),
             projects=ProjectsFile.of(settings),
             engine=engine,
             containers=Containers(engine),
             done=DoneJobs(settings.state_dir / "done"),
+            locks=Locks(redis),
         )
 
     def run(self, id: str, bell: str) -> None:
@@ -98,6 +102,7 @@ class Runner:
             self.engine,
             self.containers,
             report,
+            self.locks,
             attempt=claim.attempt,
         )
         if claim.attempt > 1:

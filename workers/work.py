@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import structlog
 
 from scar.errors import ScarError
+from scar.jobs.locks import Locks
 from scar.jobs.record import JobState, Progress, Request, Step, StepState
 from scar.projects import Project
 from scar.redaction import clean, mask
@@ -51,6 +52,7 @@ class Task:
         engine: Engine,
         containers: Containers,
         report: Report,
+        locks: Locks,
         *,
         attempt: int = 1,
         begun_at: float = 0.0,
@@ -62,6 +64,7 @@ class Task:
         self.engine = engine
         self.containers = containers
         self.report = report
+        self.locks = locks
         self.attempt = attempt
         self.begun_at = begun_at
         self.wall = wall

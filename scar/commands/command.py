@@ -17,6 +17,7 @@ from scar.audit import Audit
 from scar.document import Code, Document, Line
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.ledger import Ledger
+from scar.jobs.locks import Locks
 from scar.jobs.record import Job, JobState
 from scar.projects import Project, ProjectsFile
 
@@ -87,7 +88,9 @@ class Surroundings:
     ledger: Ledger
     audit: Audit
     commands: Callable[[], tuple[Command, ...]]
+    locks: Locks
     default: Callable[[], Project]
+    cancel: Callable[[Actor, str], Job]
 
 
 class LocalCommand(Command):

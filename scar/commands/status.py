@@ -37,6 +37,10 @@ class Status(JobCommand):
         lines.append(f"📁 Workspace: {result['workspace']}")
         if result["workspace_dirty"]:
             lines.append("💡 Workspace has uncommitted changes")
+        if result["lock"]:
+            lock = result["lock"]
+            since = lock["since"][:16].replace("T", " ")
+            lines.append(f"🔒 Locked by {lock['by']} since {since} UTC: {lock['reason']}")
         lines += [f"⚠️ {notice}" for notice in result["notices"]]
         assert job.state is JobState.SUCCEEDED or not job.state.ended
         return Document.of("\n".join(lines))

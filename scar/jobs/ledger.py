@@ -18,6 +18,7 @@ from redis import Redis
 
 from scar.errors import ErrorRecord
 from scar.jobs.connection import redis_errors
+from scar.jobs.locks import Lock
 from scar.jobs.record import Event, Job, JobState, Request, Step, oldest_id_at
 
 LEASE_MS = 10_000
@@ -106,7 +107,8 @@ class Ledger:
         """Writes the job, and that it was accepted into the trail.
 
         `text` is the signed form of `request`; `idempotency` a key and a fingerprint of what was
-        asked; `watch` a front-end and what it needs to find its message again.
+        asked; `watch` a front-end and what it needs to find its message again. Raises `busy` where
+        a person holds the project.
         """
         asking = request.asks and not confirmation
         state = JobState.AWAITING_CONFIRMATION if asking else JobState.QUEUED
@@ -130,12 +132,21 @@ class Ledger:
             actor.name,
             request.kind,
         )
+        if what == "locked":
+            raise Lock.parse(record).refusal()
         return Submission(what, _job(dict(zip(record[::2], record[1::2], strict=True))))
 
     def confirm(self, request: Request, confirmation: str, shown: str) -> Outcome:
-        """Queues a job that awaits its confirmation: `queued`, `busy`, `changed` or `not`."""
+        """Queues a job that awaits its confirmation: `queued`, `busy`, `changed` or `not`.
+
+        Raises `busy` where a person
+        holds the project.
+        """
         unavailable = json.dumps(host_unavailable(request.host).to_json())
-        return Outcome(*self._run("confirm", request.id, confirmation, shown, unavailable))
+        what, found = self._run("confirm", request.id, confirmation, shown, unavailable)
+        if what == "locked":
+            raise Lock.parse(found).refusal()
+        return Outcome(what, found)
 
     def cancel(
         self, id: str, cancellation: str, error: ErrorRecord, *, changes: bool

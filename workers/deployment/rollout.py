@@ -27,6 +27,7 @@ _LATER = (
 )
 _AS_BEFORE = "Production has the files and images it had before, and its containers are up."
 _NONE_AS_BEFORE = "Production has the files it had before, and no containers, as before."
+_TOO_LATE = "It was cancelled too late: everything was done. /docker_rollback goes back."
 _UNTOUCHED = "Production was not touched."
 
 
@@ -107,6 +108,7 @@ class Rollout(Operation):
                 "downtime_seconds": release.downtime,
                 "seconds": release.seconds,
                 "kept": shown(plan, task)["drift"],
+                "notices": [_TOO_LATE] if task.report.cancelled_too_late else [],
                 **_primary(task),
             },
         )

@@ -38,8 +38,10 @@ class Status(Fact):
         behind = _behind(found, release) if old else set()
         containers = [_container(c, found.primary, c.name in behind) for c in found.containers]
         containers += [_missing(name, found.primary) for name in found.missing]
+        lock = task.locks.of(project.name)
         return {
             "project": project.name,
+            "lock": lock.to_json() if lock else None,
             "containers": containers,
             "production": str(project.production),
             "workspace": str(project.workspace),

@@ -1,8 +1,11 @@
 -- Stops a job that has not begun, or asks the worker that runs it to stop. ARGV: id, sealed
--- cancellation, retention in milliseconds, error. Returns the state after, or nil.
+-- cancellation, retention in milliseconds, error. Returns the state after, 'settled' where it
+-- runs and cannot be stopped any more, or nil.
 local id = ARGV[1]
-local state = redis.call('HGET', job_key(id), 'state')
+local found = redis.call('HMGET', job_key(id), 'state', 'settled')
+local state = found[1]
 if not state then return nil end
+if state == 'running' and found[2] then return 'settled' end
 if state == 'running' then
   redis.call('HSET', job_key(id), 'cancellation', ARGV[2])
 elseif not ended(state) then

@@ -1,5 +1,6 @@
 -- Turns a question into a queued job, once. ARGV: id, sealed confirmation, hash of the plan that
--- was shown ('' where none was), error if no worker listens. Returns {'queued', id}, {'busy', holder}, {'changed', id} where
+-- was shown ('' where none was), error if no worker listens. Returns {'queued', id}, {'busy', holder},
+-- {'locked', the person's lock}, {'changed', id} where
 -- another plan is on the table now, or {'not', state}.
 local id, confirmation, shown = ARGV[1], ARGV[2], ARGV[3]
 local key = job_key(id)
@@ -10,6 +11,7 @@ if state ~= 'awaiting_confirmation' then return {'not', state} end
 if tonumber(confirm_until) < tonumber(now) then return {'not', 'expired'} end
 if shown ~= '' and plan_hash and shown ~= plan_hash then return {'changed', id} end
 if project then
+  if locked(project) then return {'locked', locked(project)} end
   local holder = hold(project, id)
   if holder then return {'busy', holder} end
 end

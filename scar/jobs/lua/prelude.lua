@@ -32,6 +32,11 @@ local function hold(project, id)
   return nil
 end
 
+-- What a person holds the project by (JSON), or false.
+local function locked(project)
+  return redis.call('HGET', 'scar:locks', '*') or redis.call('HGET', 'scar:locks', project)
+end
+
 -- A line of the trail.
 local function trail(actor, name, action, project, job, outcome)
   redis.call('XADD', 'scar:audit', 'MAXLEN', '~', 100000, '*', 'actor', actor, 'name', name,

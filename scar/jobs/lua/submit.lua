@@ -2,7 +2,8 @@
 -- none), changes ('1' or ''), host, confirm milliseconds, error if no worker listens, idempotency
 -- key ('' for none), fingerprint of the request, watching front-end ('' for none), watch,
 -- confirmation ('' for none), expiry in milliseconds since the epoch; for the trail: who asks, their
--- name, kind. Returns {'made'|'same'|'differs'|'busy', the record of that job}.
+-- name, kind. Returns {'made'|'same'|'differs'|'busy', the record of that job},
+-- or {'locked', the person's lock}.
 local id, request, signature, state, project = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local changes, host, confirm_ms, unavailable = ARGV[6] == '1', ARGV[7], ARGV[8], ARGV[9]
 local idempotency, fingerprint, front_end, watch = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
@@ -18,6 +19,7 @@ if idempotency ~= '' then
     return answer(known[2] == fingerprint and 'same' or 'differs', known[1])
   end
 end
+if changes and locked(project) then return {'locked', locked(project)} end
 if changes and state == 'queued' then
   local holder = hold(project, id)
   if holder then return answer('busy', holder) end
