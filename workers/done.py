@@ -9,9 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from scar.errors import ErrorRecord, ScarError
+from scar.jobs.ledger import Signed
 from scar.jobs.record import JobState
 from workers.files.failures import file_errors
 from workers.files.undo import write_synced
@@ -21,7 +25,7 @@ _KEPT_SECONDS = 60 * 86_400
 
 
 class DoneJobs:
-    """One small file a job: empty once it has begun, with its outcome once it has ended."""
+    """One small file a job: what was signed once it has begun, its outcome once it has ended."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -30,26 +34,24 @@ class DoneJobs:
         """Whether the job was ever begun here."""
         return self._path(id).exists()
 
-    def begin(self, id: str) -> float:
+    def begin(self, id: str, signed: Signed) -> float:
         """Notes, for good, that the job begins; when it first did, in seconds since the epoch."""
         if not self.begun(id):
-            self._write(id, "")
+            self._write(id, {"signed": asdict(signed), "begun_at": time.time()})
             self._forget_old()
-        return self._path(id).stat().st_mtime
+        return float(self._read(id)["begun_at"])
 
     def end(self, id: str, outcome: Outcome) -> None:
-        """Notes, for good, how the job ended."""
+        """Notes, for good, how a begun job ended."""
         error = outcome.error.record().to_json() if outcome.error else None
-        content = {"state": outcome.state.value, "result": outcome.result, "error": error}
-        self._write(id, json.dumps(content))
+        ending = {"state": outcome.state.value, "result": outcome.result, "error": error}
+        self._write(id, {**self._read(id), **ending})
 
     def outcome(self, id: str) -> Outcome | None:
         """How the job ended; None while it has not."""
-        path = self._path(id)
-        text = path.read_text() if path.exists() else ""
-        if not text:
+        found = self._read(id) if self.begun(id) else {}
+        if "state" not in found:
             return None
-        found = json.loads(text)
         error = ErrorRecord.from_json(found["error"]) if found["error"] else None
         return Outcome(
             JobState(found["state"]),
@@ -57,11 +59,22 @@ class DoneJobs:
             ScarError(error.code, error.message, error.hint, lines=error.lines) if error else None,
         )
 
+    def recent(self, seconds: float) -> Iterator[tuple[str, Signed]]:
+        """The jobs that began or ended at most so long ago."""
+        oldest = time.time() - seconds
+        for path in self._folder.iterdir() if self._folder.exists() else ():
+            if not path.name.startswith(".") and path.stat().st_mtime >= oldest:
+                yield path.name, Signed(**self._read(path.name)["signed"])
+
+    def _read(self, id: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._path(id).read_text())
+        return found
+
     def _path(self, id: str) -> Path:
         return self._folder / id
 
-    def _write(self, id: str, text: str) -> None:
-        write_synced(self._path(id), text)
+    def _write(self, id: str, found: Mapping[str, Any]) -> None:
+        write_synced(self._path(id), json.dumps(found))
 
     def _forget_old(self) -> None:
         oldest = time.time() - _KEPT_SECONDS

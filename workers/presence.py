@@ -1,4 +1,4 @@
-"""Tells Redis that a worker listens for its host, and sweeps the ledger meanwhile."""
+"""Tells Redis that a worker listens for its host, and looks after the ledger meanwhile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from scar.jobs.ledger import Ledger
 from scar.jobs.signing import Signatures
 from scar.jobs.sweeper import Sweeper
 from scar.settings import Settings
+from workers.done import DoneJobs
 from workers.engine.connection import Engine
+from workers.reconciler import Reconciler
 
 _INTERVAL = 3.0
 _KEPT_MS = 10_000
@@ -24,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Presence:
-    """Two threads of the worker's main process: a sign of life, and the sweeper.
+    """Threads of the worker's main process: a sign of life, the sweeper, the reconciler.
 
     The sign is a member of the sorted set `scar:workers:<host>` whose score is the moment (in
     milliseconds) until which the worker counts as alive, and a hash `scar:worker:<id>` about it.
@@ -33,7 +35,7 @@ class Presence:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stopped = threading.Event()
-        self._sweeper: Sweeper | None = None
+        self._helpers: tuple[Sweeper | Reconciler, ...] = ()
 
     def start(self, pid: int) -> None:
         """Begins to tell; `pid` is the worker's main process."""
@@ -43,14 +45,17 @@ class Presence:
         ).start()
         url = self._settings.effective_redis_url
         bell = Bell(url, Signatures(self._settings.signing_key()))
-        self._sweeper = Sweeper(Ledger(connect(url)), bell)
-        self._sweeper.start()
+        ledger = Ledger(connect(url))
+        done = DoneJobs(self._settings.state_dir / "done")
+        self._helpers = (Sweeper(ledger, bell), Reconciler(ledger, bell, done))
+        for helper in self._helpers:
+            helper.start()
 
     def stop(self) -> None:
         """No new sign is given; the last one runs out."""
         self._stopped.set()
-        if self._sweeper:
-            self._sweeper.stop()
+        for helper in self._helpers:
+            helper.stop()
 
     def _work(self, worker: str, pid: int) -> None:
         redis = connect(self._settings.effective_redis_url)

@@ -14,7 +14,7 @@ import structlog
 
 from scar.errors import ScarError
 from scar.jobs.connection import connect
-from scar.jobs.ledger import Claim, Ledger
+from scar.jobs.ledger import Claim, Ledger, Signed
 from scar.jobs.locks import Locks
 from scar.jobs.record import JobState, Request
 from scar.jobs.signing import Signatures
@@ -114,17 +114,19 @@ class Runner:
             elif claim.purpose == "plan":
                 report.planned(work.plan(task))
             else:
-                self._operate(work, task, shown, report)
+                self._operate(work, task, shown, claim.signed, report)
         except JobLost:
             raise
         except Exception as error:  # noqa: BLE001 (a job always ends, whatever happened)
             self._finish(report, claim.id, task.told(task.foreseen(error)))
 
-    def _operate(self, work: Operation, task: Task, shown: str | None, report: Report) -> None:
+    def _operate(
+        self, work: Operation, task: Task, shown: str | None, signed: Signed, report: Report
+    ) -> None:
         id = task.request.id
         known = self.done.outcome(id)
         if known is None:
-            task.begun_at = self.done.begin(id)
+            task.begun_at = self.done.begin(id, signed)
             try:
                 known = work.run(task, shown)
             except JobLost:
@@ -155,9 +157,9 @@ class Runner:
 
     def _believe(self, claim: Claim) -> tuple[Request, str | None]:
         """The request and the plan that was confirmed, once everything about them is signed."""
-        if not self.signatures.valid("request", claim.request, claim.signature):
+        if not self.signatures.valid("request", claim.signed.request, claim.signed.signature):
             raise Forged("its request carries no valid signature")
-        request = Request.from_json(json.loads(claim.request))
+        request = Request.from_json(json.loads(claim.signed.request))
         if request.id != claim.id:
             raise Forged("its request was signed for another job")
         if request.host != self.settings.host:
@@ -169,7 +171,7 @@ class Runner:
         if claim.purpose == "plan" or not request.asks:
             return request, None
         confirmation: dict[str, Any] | None = self.signatures.unseal(
-            "confirmation", claim.confirmation
+            "confirmation", claim.signed.confirmation
         )
         if confirmation is None or confirmation["job"] != claim.id:
             raise Forged("its confirmation carries no valid signature")

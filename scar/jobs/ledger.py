@@ -24,6 +24,7 @@ from scar.jobs.record import Event, Job, JobState, Request, Step, oldest_id_at
 LEASE_MS = 10_000
 ATTEMPTS = 3
 QUEUE_PREFIX = "scar:mq:"
+_SCRIPTS = ("submit", "restore", "confirm", "claim", "renew", "report", "cancel", "sweep")
 _DAY_MS = 86_400_000
 _KEPT_MS = {True: 30 * _DAY_MS, False: _DAY_MS}
 
@@ -47,16 +48,23 @@ def host_unavailable(host: str) -> ErrorRecord:
 
 
 @dataclass(frozen=True)
+class Signed:
+    """What a worker believes of a job: the request as it was signed, and the sealed `yes`."""
+
+    request: str
+    signature: str
+    confirmation: str
+
+
+@dataclass(frozen=True)
 class Claim:
     """A job in the hands of one worker. `purpose` is what it was claimed for."""
 
     id: str
     purpose: Literal["run", "plan"]
-    request: str
-    signature: str
+    signed: Signed
     fence: int
     attempt: int
-    confirmation: str
     cancellation: str
 
 
@@ -86,7 +94,7 @@ class Ledger:
         prelude = (folder / "prelude.lua").read_text()
         self._scripts = {
             name: redis.register_script(prelude + (folder / f"{name}.lua").read_text())
-            for name in ("submit", "confirm", "claim", "renew", "report", "cancel", "sweep")
+            for name in _SCRIPTS
         }
 
     def _run(self, script: str, *args: str | int) -> Any:
@@ -136,6 +144,24 @@ class Ledger:
             raise Lock.parse(record).refusal()
         return Submission(what, _job(dict(zip(record[::2], record[1::2], strict=True))))
 
+    def restore(self, request: Request, record: Signed) -> bool:
+        """Puts a begun job back that Redis has lost; False where it is there, or has to wait."""
+        actor = request.requested_by
+        return bool(
+            self._run(
+                "restore",
+                request.id,
+                record.request,
+                record.signature,
+                request.project or "",
+                request.host,
+                record.confirmation,
+                request.expires_at,
+                f"{actor.frontend}:{actor.id}",
+                actor.name,
+            )
+        )
+
     def confirm(self, request: Request, confirmation: str, shown: str) -> Outcome:
         """Queues a job that awaits its confirmation: `queued`, `busy`, `changed` or `not`.
 
@@ -161,9 +187,8 @@ class Ledger:
         if not found:
             return None
         purpose, request, signature, fence, attempt, confirmation, cancellation = found
-        return Claim(
-            id, purpose, request, signature, int(fence), int(attempt), confirmation, cancellation
-        )
+        signed = Signed(request, signature, confirmation)
+        return Claim(id, purpose, signed, int(fence), int(attempt), cancellation)
 
     def renew(self, id: str, fence: int) -> tuple[bool, str]:
         """Keeps the claim: whether it is still held, and the cancellation if there is one."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
+from scar.jobs.ledger import Signed
 from scar.jobs.record import JobState
 from workers.done import DoneJobs
 from workers.files.index import StatIndex
@@ -163,7 +164,7 @@ def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:
 def test_an_end_that_cannot_be_noted_leaves_nothing_half(mount: Callable[[str], Path]) -> None:
     folder = mount("size=1m")
     done = DoneJobs(folder)
-    done.begin("one")
+    done.begin("one", Signed("{}", "", ""))
     fill(folder, 0)
     with pytest.raises(ScarError) as full:
         done.end("one", Outcome(JobState.SUCCEEDED, {"much": "x" * 10_000}))

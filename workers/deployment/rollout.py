@@ -6,19 +6,22 @@ import time
 from abc import abstractmethod
 from typing import Any
 
+import structlog
+
 from scar.errors import ScarError
 from scar.jobs.record import JobState
 from workers.deployment.plan import Plan, shown
 from workers.deployment.transaction import Transaction
+from workers.done import DoneJobs
 from workers.engine.containers import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.journal import Journal
 from workers.managed import managed
 from workers.project_lock import project_lock
-from workers.releases import Releases
 from workers.report import JobLost
 from workers.work import Operation, Outcome, PlanChanged, Task
 
+_log = structlog.get_logger(__name__)
 _LATER = (
     ("copying", "Copying files"),
     ("building", "Building new image"),
@@ -45,13 +48,10 @@ class Rollout(Operation):
     def run(self, task: Task, confirmed: str | None) -> Outcome:
         """Rolls the plan out, once an earlier rollout that was cut off is settled."""
         with project_lock(task.folder, task.check) as lock:
-            journal = Journal(task.folder)
-            transaction = Transaction(task, journal, lock)
-            if journal.open:
-                own = journal.job == task.request.id
-                settled = self._settle(task, transaction)
-                if own:
-                    return settled
+            settled = settle(task, lock)
+            if settled is not None:
+                return settled
+            transaction = Transaction(task, Journal(task.folder), lock)
             return self._roll_out(task, transaction, confirmed)
 
     def _roll_out(self, task: Task, transaction: Transaction, confirmed: str | None) -> Outcome:
@@ -71,9 +71,9 @@ class Rollout(Operation):
         except JobLost:
             raise
         except Exception as error:
-            if transaction.journal.find("committed"):
+            if transaction.release is not None:
                 raise
-            return self._roll_back(task, transaction, task.foreseen(error))
+            return _roll_back(task, transaction, task.foreseen(error))
 
     def _steps(self, task: Task, transaction: Transaction, plan: Plan, begun: float) -> Outcome:
         with task.step(*_LATER[0]) as step:
@@ -94,7 +94,11 @@ class Rollout(Operation):
                 containers = transaction.verify(plan)
             task.report.uncancellable()
             release = transaction.commit(plan, containers, probe, begun)
-        transaction.end()
+        try:
+            transaction.end()
+        except ScarError as error:
+            # The release counts; the next job on this project clears up what was left.
+            _log.warning("not cleared up", job=task.request.id, reason=error.message)
         return Outcome(
             JobState.SUCCEEDED,
             {
@@ -113,37 +117,56 @@ class Rollout(Operation):
             },
         )
 
-    def _roll_back(self, task: Task, transaction: Transaction, error: ScarError) -> Outcome:
-        began = _production_state(transaction.journal)
-        try:
-            with task.step("rolling_back", "Rolling back"):
-                transaction.put_back()
-        except ScarError as failed:
-            return _between(error, failed)
-        result = {"production_state": began}
-        cancelled = error.code == "cancelled"
-        state = JobState.CANCELLED if cancelled else JobState.ROLLED_BACK
-        return Outcome(state, result, error)
 
-    def _settle(self, task: Task, transaction: Transaction) -> Outcome:
-        """Finishes or undoes the deploy that the journal tells of."""
-        journal = transaction.journal
-        if journal.find("committed"):
-            transaction.end()
-            release = Releases(task.folder).get(str(journal.job))
-            result = {
-                "nothing": False,
-                "release": release.id,
-                "downtime_seconds": release.downtime,
-                **_primary(task),
-            }
-            return Outcome(JobState.SUCCEEDED, result)
+def settle(task: Task, lock: int) -> Outcome | None:
+    """Finishes or undoes a rollout that was cut off, if there is one; to be called first by
+    whatever holds the project's lock.
+
+    The outcome is returned where it is this job's own, and where production could not be put
+    back: then nothing else may be done to it.
+    """
+    journal = Journal(task.folder)
+    if not journal.open:
+        return None
+    outcome = _settled(task, Transaction(task, journal, lock))
+    if journal.job == task.request.id or journal.open:
+        return outcome
+    done = DoneJobs(task.settings.state_dir / "done")
+    if done.begun(str(journal.job)) and done.outcome(str(journal.job)) is None:
+        done.end(str(journal.job), outcome)
+    return None
+
+
+def _settled(task: Task, transaction: Transaction) -> Outcome:
+    release = transaction.release
+    if release is None:
         lost = ScarError(
             "worker_lost",
             "The worker was killed while it worked on production",
             "Nothing is lost; ask again.",
         )
-        return self._roll_back(task, transaction, lost)
+        return _roll_back(task, transaction, lost)
+    transaction.end()
+    result = {
+        "nothing": False,
+        "release": release.id,
+        "restored": release.restored,
+        "downtime_seconds": release.downtime,
+        **_primary(task),
+    }
+    return Outcome(JobState.SUCCEEDED, result)
+
+
+def _roll_back(task: Task, transaction: Transaction, error: ScarError) -> Outcome:
+    state_after = _production_state(transaction.journal)
+    try:
+        with task.step("rolling_back", "Rolling back"):
+            transaction.put_back()
+    except ScarError as failed:
+        return _between(error, failed)
+    cancelled = error.code == "cancelled"
+    state = JobState.CANCELLED if cancelled else JobState.ROLLED_BACK
+    return Outcome(state, {"production_state": state_after}, error)
 
 
 def _production_state(journal: Journal) -> str:

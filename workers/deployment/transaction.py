@@ -53,6 +53,14 @@ class Transaction:
         return Production(self.task, self.lock)
 
     @property
+    def release(self) -> Release | None:
+        """The release that the journal's job recorded: there is one from the point of no return
+        on."""
+        releases = Releases(self.task.folder)
+        job = str(self.journal.job)
+        return releases.get(job) if job in releases.ids() else None
+
+    @property
     def _undo_path(self) -> Path:
         return self.task.folder / "undo.json"
 

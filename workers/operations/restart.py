@@ -8,6 +8,7 @@ from typing import Any
 
 from scar.errors import ScarError, container_not_found
 from scar.jobs.record import JobState
+from workers.deployment.rollout import settle
 from workers.downtimes import Downtimes
 from workers.engine.containers import Container
 from workers.engine.downtime import DowntimeProbe
@@ -41,15 +42,19 @@ class Restart(Operation):
 
     def run(self, task: Task, confirmed: str | None) -> Outcome:
         """Restarts what was not restarted by an earlier attempt of the same job."""
-        containers = _to_restart(task)
-        plan = self._shown(task, containers)
-        if confirmed is not None and plan["hash"] != confirmed:
-            raise PlanChanged(plan)
+        with project_lock(task.folder, task.check) as lock:
+            unsettled = settle(task, lock)
+            if unsettled is not None:
+                return unsettled
+            containers = _to_restart(task)
+            plan = self._shown(task, containers)
+            if confirmed is not None and plan["hash"] != confirmed:
+                raise PlanChanged(plan)
+            return self._restart(task, containers)
+
+    def _restart(self, task: Task, containers: list[Container]) -> Outcome:
         names = task.project.containers
-        with (
-            project_lock(task.folder, task.check),
-            DowntimeProbe(task.containers, task.project.compose_project, names) as probe,
-        ):
+        with DowntimeProbe(task.containers, task.project.compose_project, names) as probe:
             failures = self._restart_all(task, containers)
             if not failures:
                 _wait(task, containers, settled=True)

@@ -44,7 +44,8 @@ for _, id in ipairs(redis.call('ZRANGE', 'scar:open', 0, 999)) do
     end
   elseif state == 'awaiting_confirmation' and tonumber(job[7]) < tonumber(now) then
     close(id, 'expired', retention, unanswered)
-  elseif state == 'queued' and job[8] and tonumber(job[8]) < tonumber(now) then
+  -- What was begun once has to be settled, however late.
+  elseif state == 'queued' and job[3] == '0' and job[8] and tonumber(job[8]) < tonumber(now) then
     close(id, 'expired', retention, unavailable)
   elseif unheard and (state == 'queued' or (not job[6] and leased < tonumber(now))) then
     redis.call('HSET', key, 'rung', now)

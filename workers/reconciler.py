@@ -1,0 +1,58 @@
+"""Tells a Redis that has lost its data what this host knows of its jobs."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import structlog
+
+from scar.errors import ScarError
+from scar.jobs.bell import Bell
+from scar.jobs.ledger import Ledger
+from scar.jobs.record import Request
+from workers.done import DoneJobs
+
+_INTERVAL = 3.0
+_LOOKED_BACK = 2 * 3600.0
+_log = structlog.get_logger(__name__)
+
+
+class Reconciler:
+    """A thread that puts jobs back on the ledger which a worker of this host had begun.
+
+    Whoever claims such a job finds on the disk how far it came: one that ended is told again, one
+    that was cut off is settled. Jobs that began or ended within two hours are looked at: no job
+    may run longer, and the ledger keeps every changing job longer.
+    """
+
+    def __init__(self, ledger: Ledger, bell: Bell, done: DoneJobs) -> None:
+        self._ledger = ledger
+        self._bell = bell
+        self._done = done
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        """Begins to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends after the look that is under way."""
+        self._stopped.set()
+
+    def _work(self) -> None:
+        while not self._stopped.wait(_INTERVAL):
+            try:
+                self.look()
+            except (ScarError, OSError) as error:
+                _log.warning("jobs not compared with the ledger", reason=str(error))
+
+    def look(self) -> None:
+        """Puts back every job that is missing."""
+        for id, signed in self._done.recent(_LOOKED_BACK):
+            if self._ledger.get(id) is None:
+                request = Request.from_json(json.loads(signed.request))
+                if self._ledger.restore(request, signed):
+                    _log.warning("job put back on a Redis that had lost it", job=id)
+                    self._bell.ring(request.host, id)
