@@ -1,4 +1,8 @@
-"""`make chaos`: kills the worker and Redis under load, and says what was lost."""
+"""`make chaos`: breaks everything at random instants, and looks what is left.
+
+First jobs are asked for while the worker and Redis are killed; then `--rounds` deploys and
+rollbacks each meet a fault.
+"""
 
 from __future__ import annotations
 
@@ -10,35 +14,54 @@ from pathlib import Path
 
 from rich.console import Console
 
-from .jobs import Fleet, run
+from . import deploys, jobs
+
+_KILLS = 20
 
 
 def main() -> int:
-    """Exit 0 where nothing was lost and nothing done twice."""
+    """Exit 0 where nothing was lost, nothing done twice, and production was old or new."""
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20, help="kills of the worker")
-    parser.add_argument("--jobs", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=20, help="deploys that meet a fault")
+    parser.add_argument("--jobs", type=int, default=500, help="0 leaves the first part out")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     asked = parser.parse_args()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(f"seed {asked.seed} (again with --seed {asked.seed})")
+    wrong = _jobs(asked.jobs, asked.seed, console) if asked.jobs else 0
+    return 1 if wrong + _deploys(asked.rounds, asked.seed, console) else 0
+
+
+def _jobs(count: int, seed: int, console: Console) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        fleet = Fleet(Path(folder), projects=6)
+        fleet = jobs.Fleet(Path(folder), projects=6)
         try:
             fleet.begin()
-            findings = run(
-                fleet,
-                jobs=asked.jobs,
-                worker_kills=asked.rounds,
-                redis_kills=(asked.rounds + 1) // 2,
-                seed=asked.seed,
+            findings = jobs.run(
+                fleet, jobs=count, worker_kills=_KILLS, redis_kills=_KILLS // 2, seed=seed
             )
         finally:
             fleet.end()
     console.print(str(findings))
     for violation in findings.violations:
-        console.print(f"[red]{violation}[/red]")
-    return 1 if findings.violations else 0
+        console.print(violation, style="red", markup=False)
+    return len(findings.violations)
+
+
+def _deploys(rounds: int, seed: int, console: Console) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        chaos = deploys.Chaos(Path(folder), seed)
+        try:
+            chaos.begin()
+            done = deploys.run(chaos, rounds, lambda found: console.print(str(found), markup=False))
+        finally:
+            chaos.end()
+    console.print(
+        "| fault | rounds | ends | slowest | violations |\n| --- | --- | --- | --- | --- |"
+    )
+    for line in deploys.table(done):
+        console.print(line, markup=False)
+    return sum(len(found.violations) for found in done)
 
 
 if __name__ == "__main__":

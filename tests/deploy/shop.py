@@ -126,16 +126,7 @@ class Shop:
 
     def tree(self) -> dict[str, tuple[int, str]]:
         """Production, byte for byte: path → mode and digest of every file."""
-        return {
-            str(path.relative_to(self.production)): (
-                path.lstat().st_mode,
-                hashlib.sha256(
-                    os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
-                ).hexdigest(),
-            )
-            for path in sorted(self.production.rglob("*"))
-            if not path.is_dir() or path.is_symlink()
-        }
+        return tree_of(self.production)
 
     def images(self) -> dict[str, str]:
         """Container → the id of the image it runs."""
@@ -178,3 +169,17 @@ class Shop:
         """Ends SCAR and takes the project off the Engine."""
         self.home.down()
         remove_project(Engine(os.environ.get("DOCKER_HOST")), self.name)
+
+
+def tree_of(root: Path) -> dict[str, tuple[int, str]]:
+    """A folder, byte for byte: path → mode and digest of every file."""
+    return {
+        str(path.relative_to(root)): (
+            path.lstat().st_mode,
+            hashlib.sha256(
+                os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+            ).hexdigest(),
+        )
+        for path in sorted(root.rglob("*"))
+        if not path.is_dir() or path.is_symlink()
+    }
