@@ -37,7 +37,7 @@ class Status(JobCommand):
         lines.append(f"📁 Workspace: {result['workspace']}")
         if result["workspace_dirty"]:
             lines.append("💡 Workspace has uncommitted changes")
-        if result["lock"]:
+        if result.get("lock"):
             lock = result["lock"]
             since = lock["since"][:16].replace("T", " ")
             lines.append(f"🔒 Locked by {lock['by']} since {since} UTC: {lock['reason']}")

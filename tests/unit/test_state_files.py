@@ -23,7 +23,7 @@ DAMAGE = [b"", b"\0" * 40, b'{"id": "a", "fi', b"[]", b"{}", b"\xff\xfe", b"7"]
 def release(id: str) -> Release:
     file = Entry("file", 0o644, 1, 1, "0" * 64, 0, 0)
     service = ReleasedService("image", None, None, "")
-    return Release(id, 1, "me", None, False, 1.0, None, "", {"web": service}, {"file": file})
+    return Release(id, 1, "me", None, False, 1.0, None, None, {"web": service}, {"file": file}, {})
 
 
 @pytest.mark.parametrize("content", DAMAGE)
@@ -83,9 +83,10 @@ def test_jobs_that_begin_at_once_do_not_hinder_each_other(tmp_path: Path) -> Non
     code = """if True:
         import sys
         from pathlib import Path
+        from scar.jobs.ledger import Signed
         from workers.done import DoneJobs
         for n in range(400):
-            DoneJobs(Path(sys.argv[1])).begin(f"{sys.argv[2]}-{n}")
+            DoneJobs(Path(sys.argv[1])).begin(f"{sys.argv[2]}-{n}", Signed("", "", ""))
     """
     found = [
         subprocess.Popen([sys.executable, "-c", code, tmp_path, str(n)], stderr=subprocess.PIPE)
