@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from scar.errors import ErrorRecord, ScarError
 from scar.jobs.ledger import Signed
 from scar.jobs.record import JobState
 from workers.files.failures import file_errors
-from workers.files.undo import write_synced
+from workers.files.undo import read_json, write_synced
 from workers.work import Outcome
 
 _KEPT_SECONDS = 60 * 86_400
+_HINT = "Look at what the job did, then remove that file: the job counts as never begun then."
 
 
 class DoneJobs:
@@ -59,16 +60,22 @@ class DoneJobs:
             ScarError(error.code, error.message, error.hint, lines=error.lines) if error else None,
         )
 
-    def recent(self, seconds: float) -> Iterator[tuple[str, Signed]]:
+    def recent(self, seconds: float) -> list[str]:
         """The jobs that began or ended at most so long ago."""
         oldest = time.time() - seconds
+        found = []
         for path in self._folder.iterdir() if self._folder.exists() else ():
-            if not path.name.startswith(".") and path.stat().st_mtime >= oldest:
-                yield path.name, Signed(**self._read(path.name)["signed"])
+            with contextlib.suppress(FileNotFoundError):  # renamed by another process
+                if not path.name.startswith(".") and path.stat().st_mtime >= oldest:
+                    found.append(path.name)
+        return found
+
+    def signed(self, id: str) -> Signed:
+        """What was signed of a begun job."""
+        return read_json(self._path(id), lambda found: Signed(**found["signed"]), _HINT)
 
     def _read(self, id: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._path(id).read_text())
-        return found
+        return read_json(self._path(id), dict, _HINT)
 
     def _path(self, id: str) -> Path:
         return self._folder / id

@@ -21,6 +21,7 @@ from pathlib import Path
 import structlog
 
 from scar.errors import ScarError
+from workers.files.failures import file_errors
 
 _POLL = 0.1
 _log = structlog.get_logger(__name__)
@@ -57,7 +58,8 @@ def project_lock(
                     "Wait for it to end; `ps` on the host shows a running `docker compose`.",
                 )
             pause(_POLL)
-        _sign(handle)
+        with file_errors(str(folder / "lock")):
+            _sign(handle)
         yield handle
     finally:
         os.close(handle)

@@ -43,16 +43,17 @@ class Reconciler:
 
     def _work(self) -> None:
         while not self._stopped.wait(_INTERVAL):
-            try:
-                self.look()
-            except (ScarError, OSError) as error:
-                _log.warning("jobs not compared with the ledger", reason=str(error))
+            for id in self._done.recent(_LOOKED_BACK):
+                try:
+                    self._look_at(id)
+                except ScarError as error:
+                    _log.warning("job not compared with the ledger", job=id, reason=error.message)
 
-    def look(self) -> None:
-        """Puts back every job that is missing."""
-        for id, signed in self._done.recent(_LOOKED_BACK):
-            if self._ledger.get(id) is None:
-                request = Request.from_json(json.loads(signed.request))
-                if self._ledger.restore(request, signed):
-                    _log.warning("job put back on a Redis that had lost it", job=id)
-                    self._bell.ring(request.host, id)
+    def _look_at(self, id: str) -> None:
+        """Puts the job back if it is missing."""
+        if self._ledger.get(id) is None:
+            signed = self._done.signed(id)
+            request = Request.from_json(json.loads(signed.request))
+            if self._ledger.restore(request, signed):
+                _log.warning("job put back on a Redis that had lost it", job=id)
+                self._bell.ring(request.host, id)

@@ -19,7 +19,7 @@ from scar.commands.command import Invocation, JobCommand, refusal
 from scar.document import Document
 from scar.errors import ScarError
 from scar.frontends.screen import Screen
-from scar.jobs.record import Job, JobState, rfc3339
+from scar.jobs.record import Job, JobState, is_job_id, rfc3339
 from scar.jobs.signing import Signatures
 from scar.projects import Project, ProjectsFile
 from scar.settings import Settings
@@ -167,4 +167,29 @@ def jobs(project: str | None, as_json: bool) -> None:
         click.echo(f"{job.id}  {at}  {job.state.value:<12}  {about:<32}  {by}")
 
 
-COMMANDS = (*map(_job_command, job_commands().values()), jobs)
+@click.command()
+@click.argument("job_or_project")
+@click.pass_context
+def cancel(context: click.Context, job_or_project: str) -> None:
+    """Stop a job, or the one that works on a project."""
+    client = connect(Settings.load())
+    id = job_or_project if is_job_id(job_or_project) else _open_job(client, job_or_project)
+    job = Job.from_json(client.request("POST", f"/jobs/{id}/cancel"))
+    for event in client.events(id, job.last_event) if not job.state.ended else ():
+        job = job.after(event)
+    click.echo(f"{job.request.kind} {job.request.project}: {job.state.value}")
+    context.exit(0 if job.state is JobState.CANCELLED else 1)
+
+
+def _open_job(client: ApiClient, project: str) -> str:
+    items = client.request("GET", "/jobs", params={"project": project, "limit": 200})["items"]
+    for job in map(Job.from_json, items):
+        command = job_commands().get(job.request.kind)
+        if not job.state.ended and command is not None and command.changes:
+            return job.id
+    raise ScarError(
+        "not_found", f"No job works on '{project}'", "`scar jobs` shows the latest; give its id."
+    )
+
+
+COMMANDS = (*map(_job_command, job_commands().values()), jobs, cancel)

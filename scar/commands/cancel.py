@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import islice
 
@@ -10,9 +9,8 @@ from scar.access import Actor, Role
 from scar.commands.command import LocalCommand, Surroundings
 from scar.document import Document
 from scar.errors import ScarError
-from scar.jobs.record import Job, JobState
+from scar.jobs.record import Job, JobState, is_job_id
 
-_JOB = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
 _LOOKED_AT = 200
 
 
@@ -39,7 +37,7 @@ class Cancel(LocalCommand):
 
     def _meant(self, actor: Actor, words: Sequence[str], around: Surroundings) -> str:
         """The job named, or the only one that is open."""
-        if words and _JOB.fullmatch(words[0]):
+        if words and is_job_id(words[0]):
             return words[0].upper()
         name = around.projects.get(words[0]).name if words else None
         found = [job for job in _open(around, name) if _may_see(actor, job, around)]

@@ -26,9 +26,10 @@ class History(JobCommand):
         for row in job.result["releases"]:
             commit = (row["commit"] or "no commit")[:12] + (" + changes" if row["dirty"] else "")
             away = f", {row['downtime']:.1f}s downtime" if row["downtime"] is not None else ""
+            back = f", back to {row['restored']}" if row.get("restored") else ""
             lines += [
                 "",
-                f"{row['id']} ({commit})",
+                f"{row['id']} ({commit}{back})",
                 f"{row['at'][:19].replace('T', ' ')} UTC by {row['by']}, "
                 f"took {uptime(row['seconds'])}{away}",
             ]

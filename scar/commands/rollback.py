@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,11 +9,8 @@ from scar.access import Role
 from scar.commands.command import Invocation, JobCommand
 from scar.commands.deploy import done_lines, plan_lines, progress_view
 from scar.document import Button, Document, Line
-from scar.jobs.record import Job
+from scar.jobs.record import Job, is_job_id
 from scar.projects import Project, ProjectsFile
-
-# A release has the id of the job that made it (a ULID).
-_RELEASE = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
 
 
 class Rollback(JobCommand):
@@ -33,7 +29,7 @@ class Rollback(JobCommand):
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
         """A project and a release, in either order."""
-        releases = [word for word in words if _RELEASE.fullmatch(word)]
+        releases = [word for word in words if is_job_id(word)]
         names = [word for word in words if word not in releases]
         if len(releases) > 1 or len(names) > 1:
             raise self.misuse(f"/{self.word} takes a project and a release")
@@ -46,7 +42,7 @@ class Rollback(JobCommand):
         release = raw.get("release")
         if release is None:
             return {}
-        if not isinstance(release, str) or not _RELEASE.fullmatch(release):
+        if not isinstance(release, str) or not is_job_id(release):
             raise self.misuse("'release' has to be the id of a release")
         return {"release": release.upper()}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,14 @@ def new_job_id(now: float | None = None) -> str:
     stamp = int((time.time() if now is None else now) * 1000)
     number = (stamp << 80) | int.from_bytes(os.urandom(10))
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -5, -5))
+
+
+_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
+
+
+def is_job_id(text: str) -> bool:
+    """Whether this has the form of a job's id, which is a release's too."""
+    return _ID.fullmatch(text) is not None
 
 
 def oldest_id_at(seconds: float) -> str:

@@ -44,6 +44,10 @@ class Scene:
         self._ask("yes", "Deployment failed at Building new image")
         self._require_page("Welcome to the new shop")
         sample.mend()
+        screen.title("Back to what was there before")
+        self._ask("/docker_rollback", "Type `yes` to roll back")
+        self._ask("yes", "Rollback complete!")
+        self._require_page("Welcome to the shop")
 
     def _deploy(self, page: str) -> None:
         self._ask("/docker_deploy", "Type `yes` to deploy")

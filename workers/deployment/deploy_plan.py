@@ -15,6 +15,7 @@ from workers.deployment.plan import (
     mounted_services,
     require_own,
     require_possible,
+    services_to_pull,
     services_to_restart,
 )
 from workers.deployment.preview import Preview
@@ -71,7 +72,7 @@ def plan_deploy(task: Task) -> Plan:
         config,
         builds=builds,
         build=build,
-        pull=tuple(sorted(n for n in present if not (present[n] or config.services[n].build))),
+        pull=services_to_pull(config, present),
         mounted=mounted,
         restart=services_to_restart(task, config, containers, (*build, *mounted)),
     )

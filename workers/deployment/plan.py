@@ -153,6 +153,14 @@ def require_possible(task: Task, config: ComposeConfig) -> None:
             )
 
 
+def services_to_pull(config: ComposeConfig, present: Mapping[str, str | None]) -> tuple[str, ...]:
+    """The services whose image the Engine lacks (by `present`) and nobody builds."""
+    built = {service.image for service in config.active.values() if service.build}
+    return tuple(
+        sorted(n for n, id in present.items() if not id and config.services[n].image not in built)
+    )
+
+
 def mounted_services(config: ComposeConfig, production: str, changes: Changes) -> tuple[str, ...]:
     """Services that see a changed file through a bind mount, and need a restart to read it."""
     touched = [os.path.join(production, path) for path in changes.after]

@@ -59,9 +59,12 @@ class Restoration:
     objects: Objects
 
     def put_back(self, undo: Undo | None) -> None:
-        """Undoes whatever the journal says was begun. Raises what keeps it from succeeding."""
+        """Undoes whatever the journal says was begun; `undo` is there where files were touched.
+
+        Raises what keeps it from succeeding.
+        """
         self.journal.write("putting back")
-        if self.journal.find("applying") and undo is not None:
+        if undo is not None:
             revert(undo, self.objects, StatIndex())
         self._restore_images()
         started = self.journal.find("starting")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from scar.errors import ScarError, nearest
@@ -12,10 +11,10 @@ from workers.deployment.plan import (
     mounted_services,
     require_own,
     require_possible,
+    services_to_pull,
     services_to_restart,
 )
 from workers.deployment.preview import Preview
-from workers.engine.compose_config import ComposeConfig
 from workers.engine.images import Images
 from workers.files.compare import compare
 from workers.files.index import StatIndex
@@ -50,6 +49,9 @@ def plan_rollback(task: Task) -> Plan:
 
     config = Preview(task.project.production, contents, removed, source).config_for(task)
     require_possible(task, config)
+    images = Images(task.engine)
+    # What a release kept is named again, and need not be there by its name.
+    present = {n: images.id_of(s.image) for n, s in config.active.items() if n not in tags}
     mounted = mounted_services(config, production, changes)
     other = [c.service for c in containers if c.image_id != tags.get(c.service, ("", ""))[1]]
     return Plan(
@@ -64,7 +66,7 @@ def plan_rollback(task: Task) -> Plan:
         StatIndex.load(indexes_path(task)[0]),
         index,
         builds={name: s.build for name, s in target.services.items() if s.build},
-        pull=_lacking(task, config, tags),
+        pull=services_to_pull(config, present),
         tags=tags,
         mounted=mounted,
         restart=services_to_restart(
@@ -118,17 +120,3 @@ def _require_contents(target: Release, objects: Objects) -> None:
                 f"Release {target.id} cannot be restored: the store has lost {path}",
                 "Choose another release of /docker_history, or check its commit out and deploy it.",
             )
-
-
-def _lacking(
-    task: Task, config: ComposeConfig, tags: Mapping[str, tuple[str, str]]
-) -> tuple[str, ...]:
-    """Services whose image no release kept and the Engine does not have."""
-    images = Images(task.engine)
-    return tuple(
-        sorted(
-            name
-            for name, service in config.active.items()
-            if name not in tags and not service.build and images.id_of(service.image) is None
-        )
-    )

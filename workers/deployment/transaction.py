@@ -14,6 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
+from scar.errors import ScarError
 from workers.deployment.plan import Plan, indexes_path
 from workers.deployment.production import Production
 from workers.deployment.restoration import Restoration, standing
@@ -32,6 +35,7 @@ from workers.releases import Release, ReleasedService, Releases
 from workers.work import StepInHand, Task
 
 _BUILD_SECONDS = 3600.0
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -160,8 +164,11 @@ class Transaction:
         task = self.task
         self.journal.write("applying")
         apply(undo, self.objects, plan.production_index, _untold, task.check)
-        plan.production_index.save(indexes_path(task)[1])
-        plan.workspace_index.save(indexes_path(task)[0])
+        try:
+            plan.production_index.save(indexes_path(task)[1])
+            plan.workspace_index.save(indexes_path(task)[0])
+        except ScarError as error:
+            _log.warning("index not kept: the next look takes longer", reason=error.message)
         before = standing(self.production, plan.config)
         self.journal.write("starting", {**before, "mounted": list(plan.mounted)})
         self.production.up(task.check)
@@ -238,9 +245,8 @@ class Transaction:
     def put_back(self) -> None:
         """Undoes whatever the journal says was begun; see `Restoration`."""
         self._drop_build_tree()
-        Restoration(self.task, self.journal, self.production, self.objects).put_back(
-            Undo.load(self._undo_path)
-        )
+        undo = Undo.load(self._undo_path) if self.journal.find("applying") else None
+        Restoration(self.task, self.journal, self.production, self.objects).put_back(undo)
 
 
 def _untold(_done: int, _total: int) -> None:

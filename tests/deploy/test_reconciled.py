@@ -1,0 +1,34 @@
+"""A Redis that has lost everything is told the truth again."""
+
+from __future__ import annotations
+
+from scar.errors import ScarError
+from scar.jobs.connection import connect
+from scar.jobs.record import Job
+from tests.cli.home import eventually
+from tests.deploy.shop import Shop
+
+
+def told(shop: Shop, job: Job) -> Job | None:
+    try:
+        found = shop.api.job(job.id)
+    except ScarError:
+        return None
+    return found if found.state.ended else None
+
+
+def test_a_job_under_way_is_settled_and_one_that_ended_is_told(shop: Shop) -> None:
+    before = shop.images(), shop.tree()
+    shop.write(page="two", Dockerfile="FROM IMAGE\nRUN sleep 20\n")
+    job = shop.ask("deploy")
+    shop.until_step(job, "building")
+    redis = connect(shop.home.redis_url)
+    redis.flushall()
+    found = eventually(lambda: told(shop, job), "the job has ended", 60)
+    assert found is not None
+    assert (found.state, found.error and found.error.code) == ("rolled_back", "worker_lost")
+    assert (shop.images(), shop.tree()) == before
+    redis.flushall()
+    again = eventually(lambda: told(shop, job), "the job is told again", 30)
+    assert again is not None
+    assert (again.state, again.result) == (found.state, found.result)
