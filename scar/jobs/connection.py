@@ -58,5 +58,5 @@ def _unavailable(why: str) -> ScarError:
     return ScarError(
         "redis_unavailable",
         f"Redis cannot take this now ({why})",
-        "Check that Redis runs and is reachable at SCAR_REDIS_URL, then ask again.",
+        "Check that Redis runs, that its disk is not full, and that SCAR_REDIS_URL is right.",
     )
