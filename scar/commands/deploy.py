@@ -145,6 +145,9 @@ def done_lines(result: Mapping[str, Any]) -> list[str]:
     if result.get("downtime_seconds") is not None:
         lines.append(f"⏱️ Downtime: {result['downtime_seconds']:.1f}s")
     lines.append("Check status: /docker_status")
+    if result.get("kept"):
+        kept = ", ".join(result["kept"][:5]) + (", …" if len(result["kept"]) > 5 else "")
+        lines.append(f"💾 Made by hand and replaced, a copy is kept (/docker_kept): {kept}")
     return lines + [f"⚠️ {notice}" for notice in result.get("notices", ())]
 
 

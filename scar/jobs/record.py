@@ -29,6 +29,14 @@ def new_job_id(now: float | None = None) -> str:
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -5, -5))
 
 
+def time_of_id(id: str) -> int:
+    """When a job of that id was made, in milliseconds since the epoch."""
+    number = 0
+    for letter in id:
+        number = number << 5 | _CROCKFORD.index(letter)
+    return number >> 80
+
+
 _ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
 
 

@@ -6,13 +6,18 @@ from time import perf_counter
 
 from tests.bench.stage import STABLE_SECONDS, Stage
 from tests.bench.table import Row, at_most, middle, seconds
+from tests.engine.projects import run_docker
 
-_CHANGED, _UNCHANGED = 1.15, 0.5
+_CHANGED, _ROLLED_BACK, _UNCHANGED = 1.15, 1.2, 0.5
 
 
 def rows(stage: Stage, *, short: bool) -> list[Row]:
     """One service with a changed file that is built in; then nothing to do."""
-    return [_changed(stage, 2 if short else 7), _unchanged(stage, 2 if short else 9)]
+    return [
+        _changed(stage, 2 if short else 7),
+        _rolled_back(stage, 1 if short else 5),
+        _unchanged(stage, 2 if short else 9),
+    ]
 
 
 def _changed(stage: Stage, rounds: int) -> Row:
@@ -38,6 +43,37 @@ def _changed(stage: Stage, rounds: int) -> Row:
         f"× {ratio:.2f} + {STABLE_SECONDS} s",
         f"≤ {_CHANGED} + {STABLE_SECONDS} s",
         ratio <= _CHANGED,
+    )
+
+
+def _rolled_back(stage: Stage, rounds: int) -> Row:
+    """Back to the image before: `compose up -d` once that has its name again."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    image = f"{stage.twin.name}-web"
+    for number in range(rounds):
+        before = run_docker("image", "inspect", "-f", "{{.Id}}", image)
+        for sample in (stage.shop, stage.twin):
+            sample.page(f"Another page {number} of {sample.name}")
+        stage.compose("up", "-d", "--build")
+        stage.require(stage.do("deploy", confirm="yes"))
+        begun = perf_counter()
+        run_docker("tag", before, image)
+        stage.compose("up", "-d")
+        theirs.append(perf_counter() - begun)
+        begun = perf_counter()
+        result = stage.do("rollback", confirm="yes")
+        ours.append(perf_counter() - begun)
+        assert stage.require(result)["result"]["restored"], result
+    scar, compose = middle(ours), middle(theirs)
+    ratio = (scar - STABLE_SECONDS) / compose
+    return Row(
+        "rollback to the release before",
+        seconds(scar),
+        f"tag, compose up {seconds(compose)} + {STABLE_SECONDS} s stable",
+        f"× {ratio:.2f} + {STABLE_SECONDS} s",
+        f"≤ {_ROLLED_BACK} + {STABLE_SECONDS} s",
+        ratio <= _ROLLED_BACK,
     )
 
 

@@ -24,9 +24,7 @@ def main() -> int:
     """Exit 0 where nothing was lost, nothing done twice, and production was old or new."""
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="deploys that meet a fault")
-    parser.add_argument(
-        "--points", type=int, default=0, help="one kill every so many system calls"
-    )
+    parser.add_argument("--points", type=int, default=0, help="one kill every so many system calls")
     parser.add_argument("--jobs", type=int, default=500, help="0 leaves the first part out")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     asked = parser.parse_args()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 
 import pytest
 
+from scar.commands import job_commands
 from scar.errors import ScarError
 from scar.jobs.record import Job
 
@@ -80,6 +82,23 @@ def test_drift_is_shown_and_kept(shop: Shop) -> None:
     assert (shop.production / "page").read_text() == "one"
     state = shop.home.folder / "state/projects/shop/objects"
     assert "by hand" in [path.read_text() for path in state.rglob("*") if path.is_file()]
+
+
+def test_what_was_made_by_hand_can_be_had_back(shop: Shop) -> None:
+    (shop.production / "page").write_text("by hand\n")
+    shop.write(page="two")
+    job = shop.do("deploy")
+    assert job.result is not None
+    assert job.result["kept"] == ["page"]
+    said = job_commands()["deploy"].view(job).text
+    assert "/docker_kept" in said
+    kept = shop.do("kept")
+    assert kept.result is not None
+    (row,) = kept.result["files"]
+    assert (row["path"], row["job"]) == ("page", job.id)
+    subprocess.run(row["command"], shell=True, check=True)
+    assert (shop.production / "page").read_text() == "by hand\n"
+    assert row["command"] in job_commands()["kept"].view(kept).text
 
 
 def test_a_bind_mounted_file_only_restarts(open_shop: Callable[..., Shop]) -> None:

@@ -111,7 +111,7 @@ class Rollout(Operation):
                 "restarted": _recreated(plan, containers),
                 "downtime_seconds": release.downtime,
                 "seconds": release.seconds,
-                "kept": shown(plan, task)["drift"],
+                "kept": [*shown(plan, task)["drift"], *shown(plan, task)["kept"]],
                 "notices": [_TOO_LATE] if task.report.cancelled_too_late else [],
                 **_primary(task),
             },

@@ -15,13 +15,14 @@ from pathlib import Path
 import structlog
 
 from scar.errors import ScarError
-from workers.files.failures import changed_meanwhile, file_errors, sync_failed
+from workers.files.failures import changed_meanwhile, damaged, file_errors, sync_failed
 from workers.files.manifest import PERMISSIONS, Entry, Manifest, entries
 from workers.files.records import add_record, read_records
 
 _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+_HINT = "Mend or remove the line that is not JSON: what it names is then swept."
 _log = structlog.get_logger(__name__)
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -180,12 +181,13 @@ class Objects:
         """Drops what no manifest of `keep` names, and what a killed writer left. Nothing at all
         where it cannot be read what a person's files were.
         """
-        handmade = self._kept()
-        if handmade is None:
-            _log.warning("store not swept: a line cannot be read", file=self._handmade)
+        try:
+            handmade = self.handmade()
+        except ScarError as error:
+            _log.warning("store not swept", reason=error.message)
             return
         wanted = {self.path_of(entry) for manifest in keep for entry in manifest.values()}
-        wanted.update(self.path_of(entry) for entry in handmade)
+        wanted.update(self.path_of(e) for _, files in handmade for e in files.values())
         wanted.add(self._handmade)
         for folder, _, names in os.walk(self._folder):
             for name in names:
@@ -194,13 +196,19 @@ class Objects:
                     with file_errors(path):
                         os.unlink(path)
 
-    def _kept(self) -> list[Entry] | None:
-        """The contents that no release brought; None where a note of them cannot be read."""
-        notes = read_records(Path(self._handmade))
+    def handmade(self) -> list[tuple[str, dict[str, Entry]]]:
+        """The contents that no release brought, by the job that replaced them, oldest first.
+
+        `sync_failed` where a note of them cannot be read.
+        """
+        notes = [note or {} for note in read_records(Path(self._handmade))]
         try:
-            return [e for note in notes for e in entries((note or {})["files"]).values() if e]
-        except (LookupError, TypeError, AttributeError):
-            return None
+            return [
+                (note["job"], {path: e for path, e in entries(note["files"]).items() if e})
+                for note in notes
+            ]
+        except (LookupError, TypeError, AttributeError) as error:
+            raise damaged(self._handmade, _HINT) from error
 
     def path_of(self, entry: Entry) -> str:
         """Where a content is, if it is held."""

@@ -1,0 +1,29 @@
+"""Many ask at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from scar.errors import ScarError
+from scar.jobs.record import JobState
+from tests.deploy.shop import Shop
+
+
+def test_two_hundred_deploys_at_once(shop: Shop) -> None:
+    """Each is done in its turn, or refused with the holder's name; nothing hangs."""
+    shop.write(page="two")
+
+    def ask(_: int) -> str:
+        try:
+            return shop.end_of(shop.ask("deploy")).state.value
+        except ScarError as refused:
+            return f"{refused.code}: {refused.message.split(', since')[0]}"
+
+    with ThreadPoolExecutor(40) as pool:
+        ends = Counter(pool.map(ask, range(200)))
+    assert ends.total() == 200
+    assert ends.pop(JobState.SUCCEEDED.value) >= 1
+    held = "busy: Project 'shop' is held by deploy "
+    assert [end for end in ends if not (end.startswith(held) and "of test (api)" in end)] == []
+    assert shop.site() == "two"

@@ -1,0 +1,38 @@
+"""Contents of production that no release brought and a rollout replaced: where they are kept."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from scar.jobs.record import rfc3339, time_of_id
+from workers.files.objects import Objects
+from workers.work import Fact, Task
+
+
+class Kept(Fact):
+    """What a person had changed by hand, and how to have it back."""
+
+    kind = "kept"
+
+    def read(self, task: Task) -> dict[str, Any]:
+        """One row a file, the latest first; `command` brings it back, on the project's host."""
+        objects = Objects(task.folder / "objects")
+        rows = [
+            {
+                "path": path,
+                "job": job,
+                "at": rfc3339(time_of_id(job)),
+                "size": entry.size,
+                "command": shlex.join(
+                    ["cp", objects.path_of(entry), f"{task.project.production}/{path}"]
+                ),
+            }
+            for job, files in reversed(objects.handmade())
+            for path, entry in files.items()
+            if entry.kind == "file"
+        ]
+        return {"project": task.project.name, "files": rows}
+
+
+WORK = Kept()
