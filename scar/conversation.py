@@ -27,6 +27,7 @@ from scar.front_end import Events, FrontEnd, Heard, Place, Sent, Undelivered
 from scar.jobs.record import Job
 from scar.message import TAG_LENGTH, Asked, Message, Stage, said_before, watch
 from scar.pace import Pace
+from scar.redaction import clean
 from scar.wiring import Wiring
 
 __all__ = ["Conversation", "Events", "FrontEnd", "Heard", "Place", "Sent", "Undelivered"]
@@ -115,7 +116,8 @@ class Conversation:
         return None
 
     async def _refuse_stranger(self, heard: Heard) -> None:
-        await self._audit(heard, heard.text, "refused: unauthorized")
+        word = clean(heard.text).split()[:1]
+        await self._audit(heard, "".join(word)[:64], "refused: unauthorized")
         self._wiring.access.require(heard.actor, Role.VIEWER, None)
 
     async def _command(self, heard: Heard, spoken: Spoken) -> None:

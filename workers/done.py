@@ -48,6 +48,11 @@ class DoneJobs:
         ending = {"state": outcome.state.value, "result": outcome.result, "error": error}
         self._write(id, {**self._read(id), **ending})
 
+    def forget(self, id: str) -> None:
+        """The job has not begun after all."""
+        with file_errors(str(self._folder)):
+            self._path(id).unlink(missing_ok=True)
+
     def outcome(self, id: str) -> Outcome | None:
         """How the job ended; None while it has not."""
         found = self._read(id) if self.begun(id) else {}

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SECONDS = 10
-# What a repository's own configuration could start is switched off.
+# What a repository's own configuration could start is switched off; its filters below.
 _SAFE = (
     "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
-    "-c", "core.pager=cat",
+    "-c", "core.pager=cat", "-c", "protocol.allow=never",
 )  # fmt: skip
+_FILTERS = r"^filter\..*\.(clean|smudge|process)$"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,11 @@ def workspace_commit(folder: Path) -> WorkspaceCommit:
     if not (folder / ".git").exists():
         return WorkspaceCommit(None, False)
     commit = _git(folder, "rev-parse", "--verify", "-q", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--no-renames")
+    # `status` runs the repository's own filters on what it looks at: each is set to nothing.
+    filters = (_git(folder, "config", "--name-only", "--get-regexp", _FILTERS) or "").splitlines()
+    off = [word for name in filters for word in ("-c", f"{name}=")]
+    status = ("status", "--porcelain", "--no-renames", "--ignore-submodules=all")
+    changes = _git(folder, *off, *status)
     return WorkspaceCommit(commit or None, bool(changes))
 
 

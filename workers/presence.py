@@ -22,6 +22,7 @@ from workers.reconciler import Reconciler
 
 _INTERVAL = 3.0
 _KEPT_MS = 10_000
+_ENGINE_SECONDS = 2
 _log = structlog.get_logger(__name__)
 
 
@@ -59,7 +60,8 @@ class Presence:
 
     def _work(self, worker: str, pid: int) -> None:
         redis = connect(self._settings.effective_redis_url)
-        engine = Engine(self._settings.docker_host)
+        # One that hangs must not keep the next sign of life.
+        engine = Engine(self._settings.docker_host, timeout=_ENGINE_SECONDS)
         about: dict[Any, Any] = {
             "host": self._settings.host,
             "pid": str(pid),
@@ -75,7 +77,8 @@ class Presence:
                         pipe.zrem(key, worker)
                         pipe.delete(f"scar:worker:{worker}")
                     else:
-                        now = int(time.time() * 1000)
+                        seconds, _ = redis.time()
+                        now = seconds * 1000  # Redis' clock: the scripts compare with it
                         pipe.sadd("scar:hosts", self._settings.host)
                         pipe.zremrangebyscore(key, "-inf", now - _KEPT_MS)
                         pipe.zadd(key, {worker: now + _KEPT_MS})

@@ -43,11 +43,18 @@ class Reconciler:
 
     def _work(self) -> None:
         while not self._stopped.wait(_INTERVAL):
-            for id in self._done.recent(_LOOKED_BACK):
+            for id in self._recent():
                 try:
                     self._look_at(id)
                 except ScarError as error:
                     _log.warning("job not compared with the ledger", job=id, reason=error.message)
+
+    def _recent(self) -> list[str]:
+        try:
+            return self._done.recent(_LOOKED_BACK)
+        except OSError as error:
+            _log.warning("jobs not compared with the ledger", reason=str(error))
+            return []
 
     def _look_at(self, id: str) -> None:
         """Puts the job back if it is missing."""

@@ -132,6 +132,7 @@ class Runner:
             except JobLost:
                 raise
             except PlanChanged as changed:
+                self.done.forget(id)  # nothing was done, and that confirmation is spent
                 report.planned({**changed.plan, "changed": True})
                 return
             except Exception as error:  # noqa: BLE001 (and so does its operation)

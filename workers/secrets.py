@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,9 +25,13 @@ def _variables(path: Path) -> Iterator[tuple[str, str]]:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return  # there is none, or it is no file: then it holds no values either
-    with os.fdopen(handle, "rb") as file:
-        text = file.read(_LARGEST).decode("utf-8", "replace")
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return
+        text = os.read(handle, _LARGEST).decode("utf-8", "replace")
+    finally:
+        os.close(handle)
     for line in text.splitlines():
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and not name.startswith("#"):
-            yield name.strip(), value.strip().strip("'\"")
+            yield name.strip(), value.split(" #")[0].strip().strip("'\"")

@@ -16,7 +16,7 @@ from scar.errors import ScarError
 from scar.jobs.locks import Locks
 from scar.jobs.record import JobState, Progress, Request, Step, StepState
 from scar.projects import Project
-from scar.redaction import clean, mask
+from scar.redaction import clean, mask, secret_values
 from scar.settings import Settings
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
@@ -103,8 +103,19 @@ class Task:
 
     def told(self, error: ScarError) -> ScarError:
         """The error as it may be shown: it can hold log lines and the words of other programs."""
+        if error.lines:
+            self._hide_environments()
         lines = tuple(self.text(line) for line in error.lines)
         return ScarError(error.code, self.text(error.message), self.text(error.hint), lines=lines)
+
+    def _hide_environments(self) -> None:
+        """What a container says last may well be what it was given."""
+        project = self.project
+        try:
+            for found in self.containers.of_project(project.compose_project, project.containers):
+                self.hide(secret_values(self.containers.inspect(found.id).environment))
+        except ScarError as error:
+            _log.warning("not every secret is known", reason=error.message)
 
     def output(self, line: str, *, endless: bool = False) -> None:
         """A line of build or log output. Of a build's too many the rest is not told: an error

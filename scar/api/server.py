@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
+from socket import SO_RCVTIMEO, SOL_SOCKET
+from struct import pack
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 _THREADS = 160
+_READ_SECONDS = 5
 _OPTIONS = {
     "workers": 1,
     "threads": _THREADS,
@@ -66,6 +69,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
         self.cfg.set("bind", [self._settings.api_bind])
         self.cfg.set("worker_class", Worker)
+        self.cfg.set("when_ready", _limit_reading)
         arbiter = os.getpid()
         # An orphan would keep the port, and the next server could not have it.
         self.cfg.set("post_fork", lambda _server, _worker: die_with_parent(arbiter, signal.SIGKILL))
@@ -85,6 +89,15 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Ends the open event streams."""
         if self._app is not None:
             self._app.extensions["scar"].events.close()
+
+
+def _limit_reading(arbiter: Any) -> None:
+    """gunicorn's threads wait for the rest of a request for ever; a connection takes over from its
+    listener how long the kernel lets it wait (socket(7), SO_RCVTIMEO).
+    """
+    for listener in arbiter.LISTENERS:
+        wait = pack("ll", _READ_SECONDS, 0)
+        listener.sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, wait)
 
 
 def serve(settings: Settings) -> None:

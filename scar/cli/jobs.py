@@ -173,7 +173,7 @@ def jobs(project: str | None, as_json: bool) -> None:
 def cancel(context: click.Context, job_or_project: str) -> None:
     """Stop a job, or the one that works on a project."""
     client = connect(Settings.load())
-    id = job_or_project if is_job_id(job_or_project) else _open_job(client, job_or_project)
+    id = job_or_project.upper() if is_job_id(job_or_project) else _open_job(client, job_or_project)
     job = Job.from_json(client.request("POST", f"/jobs/{id}/cancel"))
     for event in client.events(id, job.last_event) if not job.state.ended else ():
         job = job.after(event)

@@ -99,23 +99,19 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     """What would be copied, built and restarted, one line each."""
     if plan.get("nothing"):
         return ["✅ Nothing differs: there is nothing to copy, build or restart."]
-    files = plan.get("files", {})
-    lines = [
-        "Files: "
-        + ", ".join(
-            f"{len(files.get(word, ()))} {word}" for word in ("added", "changed", "removed")
-        )
-    ]
-    for word, sign in (("added", "+"), ("changed", "~"), ("removed", "-")):
+    files, counts = plan.get("files", {}), plan.get("counts", {})
+    words = ("added", "changed", "removed")
+    lines = ["Files: " + ", ".join(f"{counts.get(word, 0)} {word}" for word in words)]
+    for word, sign in zip(words, "+~-", strict=True):
         lines += [f"  {sign} {name}" for name in files.get(word, ())[:5]]
-        if len(files.get(word, ())) > 5:
-            lines.append(f"  {sign} … and {len(files[word]) - 5} more")
+        if counts.get(word, 0) > 5:
+            lines.append(f"  {sign} … and {counts[word] - 5} more")
     if plan.get("build"):
         lines.append(f"Build: {', '.join(plan['build'])}")
     if plan.get("restart"):
         lines.append(f"Restart: {', '.join(plan['restart'])}")
     if plan.get("drift"):
-        count = counted(len(plan["drift"]), "file")
+        count = counted(counts.get("drift", len(plan["drift"])), "file")
         lines.append(f"⚠️ Changed by hand in production ({count}; the old content is kept):")
         lines += listed(list(plan["drift"]), most=5)
     if plan.get("left_alone"):

@@ -145,7 +145,7 @@ class Chaos:
         kind = self._prepare_good(number)
         found = Round(number, kind, f"killed at call {number}", 0.0)
         before = self._standing()
-        pids = [word for pid in self._children() for word in ("-p", str(pid))]
+        pids = [word for pid in self.shop.pool() for word in ("-p", str(pid))]
         inject = ["-e", f"trace={_CALLS}", "-e", f"inject={_CALLS}:signal=SIGKILL:when={number}"]
         tracer = subprocess.Popen(
             ["strace", "-q", "-o", "/dev/null", *inject, *pids],
@@ -237,7 +237,8 @@ class Chaos:
         else:
             if now.tree != before.tree:
                 wrong.append(f"{job.state}, but changed: {_differing(before.tree, now.tree)}")
-            if (now.images, now.site) != (before.images, before.site):
+            # What was missing before may be there now: it was only brought up.
+            if not now.images.items() >= before.images.items() or now.site != before.site:
                 wrong.append(f"{job.state}, but runs {now}, not {before}")
         wrong += [f"left over: {name}" for name in shop.leftovers()]
         folder = self._state / "projects" / "shop"
@@ -256,13 +257,8 @@ class Chaos:
     def _kill_worker(self, _: Job) -> None:
         self.shop.kill_worker()
 
-    def _children(self) -> list[int]:
-        found = self.shop.home.processes()
-        celery = sorted(pid for pid, command in found.items() if "celery" in command)
-        return [pid for pid in celery if _parent(pid) in celery]
-
     def _kill_child(self, _: Job) -> None:
-        for pid in self._children():
+        for pid in self.shop.pool():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -271,7 +267,7 @@ class Chaos:
         self._stop([pid for pid, command in found.items() if "celery" in command])
 
     def _stop_child(self, _: Job) -> None:
-        self._stop(self._children())
+        self._stop(self.shop.pool())
 
     def _stop(self, pids: list[int]) -> None:
         """For longer than the lease; woken from another thread, as whoever stopped it would."""
@@ -320,14 +316,6 @@ class Chaos:
     def _remove_container(self, _: Job) -> None:
         name = f"{self.shop.name}-side-1"
         subprocess.run(["docker", "rm", "-f", name], capture_output=True, check=False)
-
-
-def _parent(pid: int) -> int:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return 0
-    return int(stat.rpartition(")")[2].split()[1])
 
 
 def _differing(one: dict[str, tuple[int, str]], other: dict[str, tuple[int, str]]) -> list[str]:

@@ -158,6 +158,12 @@ class Shop:
         """kill -9 of the worker and its pool."""
         self.home.kill_all("celery")
 
+    def pool(self) -> list[int]:
+        """The processes of the worker that do the jobs."""
+        found = self.home.processes()
+        celery = {pid for pid, command in found.items() if "celery" in command}
+        return sorted(pid for pid in celery if _parent(pid) in celery)
+
     def leftovers(self) -> list[str]:
         """What SCAR must not leave: its own files in the two folders, half-made containers."""
         found = [str(p) for root in (self.workspace, self.production) for p in root.rglob(".scar*")]
@@ -169,6 +175,13 @@ class Shop:
         """Ends SCAR and takes the project off the Engine."""
         self.home.down()
         remove_project(Engine(os.environ.get("DOCKER_HOST")), self.name)
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def tree_of(root: Path) -> dict[str, tuple[int, str]]:

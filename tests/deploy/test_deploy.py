@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 
@@ -181,6 +182,61 @@ def test_a_protected_container_is_left_alone(open_shop: Callable[..., Shop]) -> 
     restart = shop.do("restart")
     assert restart.state == "succeeded", restart.error
     assert shop.started(side) == before
+
+
+def test_every_container_protected(open_shop: Callable[..., Shop]) -> None:
+    shop = open_shop()
+    assert shop.do("deploy").state == "succeeded"
+    names = [name.lstrip("/") for name in shop.images()]
+    shop.entry["protected"] = names
+    shop.home.projects_file.write_text(json.dumps({"shop": shop.entry}))
+    before = [shop.started(name) for name in names]
+    shop.write(page="two", **{"compose.yaml": COMPOSE.replace("100000", "99999")})
+    job = shop.do("deploy")
+    assert job.state == "succeeded", job.error
+    assert [shop.started(name) for name in names] == before
+
+
+def test_what_is_excluded_since_stays(open_shop: Callable[..., Shop]) -> None:
+    shop = open_shop()
+    shop.write(**{"uploads/a": "one", "gone": "one"})
+    assert shop.do("deploy").state == "succeeded"
+    shop.entry["exclude"] = ["uploads/"]
+    shop.home.projects_file.write_text(json.dumps({"shop": shop.entry}))
+    (shop.workspace / "gone").unlink()
+    shop.write(page="two")
+    assert shop.do("deploy").state == "succeeded"
+    assert (shop.production / "uploads" / "a").read_text() == "one"
+    assert not (shop.production / "gone").exists()
+
+
+def test_a_folder_called_env(shop: Shop) -> None:
+    """Docker makes one where a missing `.env` is mounted."""
+    (shop.workspace / ".env").mkdir()
+    assert shop.do("status").state == "succeeded"
+    shop.write(page="two")
+    assert shop.do("deploy").state == "succeeded"
+    assert shop.site() == "two"
+
+
+def test_git_starts_nothing_of_the_workspace(shop: Shop) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-C", shop.workspace, *words], check=True, capture_output=True)
+
+    git("init", "-q")
+    git("add", ".")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "one")
+    trap = shop.workspace.parent / "started"
+    git("config", "filter.x.clean", f"touch {trap}; cat")
+    git("config", "filter.x.process", f"touch {trap}")
+    (shop.workspace / ".git" / "info" / "attributes").write_text("* filter=x\n")
+    shop.write(page="two")
+    os.utime(shop.workspace / "Dockerfile", (1, 1))
+    found = shop.do("status").result
+    assert found is not None
+    assert found["workspace_dirty"] is True
+    assert shop.do("deploy").state == "succeeded"
+    assert not trap.exists()
 
 
 def test_the_plan_that_was_confirmed_is_the_plan_that_runs(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -93,6 +94,17 @@ def test_productions_own_env_comes_back_and_a_hand_made_one_is_kept(
     done(shop, "rollback")
     assert env.read_text() == "WORD=by-hand\n"
     assert result["kept"] == []
+
+
+def test_a_folder_that_the_workspace_has_dropped(shop: Shop) -> None:
+    shop.write(**{"old/deep/file": "one"})
+    done(shop, "deploy")
+    first = standing(shop)
+    shutil.rmtree(shop.workspace / "old")
+    done(shop, "deploy")
+    shutil.rmtree(shop.workspace)
+    done(shop, "rollback")
+    assert standing(shop) == first
 
 
 def test_a_hand_changed_file_is_kept(shop: Shop) -> None:

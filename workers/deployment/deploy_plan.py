@@ -26,7 +26,7 @@ from workers.engine.images import Images
 from workers.files.compare import Changes, compare, existing
 from workers.files.index import StatIndex
 from workers.files.manifest import Entry
-from workers.files.scan import scan
+from workers.files.scan import excluded, scan
 from workers.git import workspace_commit
 from workers.releases import Release, Releases
 from workers.work import Task
@@ -46,7 +46,10 @@ def plan_deploy(task: Task) -> Plan:
     indexes = StatIndex.load(paths[0]), StatIndex.load(paths[1])
     tree = scan(workspace, project.exclude, indexes[0])
     last = Releases(task.folder).latest()
-    changes = compare(tree, production, last.files if last else None, indexes[1])
+    base = last.files if last else {}
+    # What was brought and is excluded since is production's own from now on.
+    ours = base.keys() - excluded(base.keys() - tree.keys(), project.exclude)
+    changes = compare(tree, production, {path: base[path] for path in ours}, indexes[1])
     left = set(changes.left_alone)
     tree = {path: entry for path, entry in tree.items() if path not in left}
     containers = tuple(task.containers.of_project(project.compose_project))

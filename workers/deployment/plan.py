@@ -92,7 +92,11 @@ def shown(plan: Plan, task: Task) -> dict[str, Any]:
         "workspace": str(task.project.workspace),
         "production": str(task.project.production),
         "nothing": plan.nothing,
-        "counts": {word: len(paths) for word, paths in files.items()},
+        "counts": {
+            **{word: len(paths) for word, paths in files.items()},
+            "drift": len(changes.drift),
+            "kept": len(changes.kept),
+        },
         "files": {word: _named(paths) for word, paths in files.items()},
         "drift": _named(changes.drift),
         "kept": _named(changes.kept),

@@ -26,6 +26,13 @@ _configs: dict[str, ComposeConfig] = {}
 """What Compose said, by the digest of what it read. In memory only: it holds secrets."""
 
 
+def drop_stale_previews(scratch: Path) -> None:
+    """Removes what a killed worker left of them."""
+    for left in scratch.glob("preview-*"):
+        if not Path("/proc", left.name.removeprefix("preview-")).exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class Preview:
     """`brought` are the files that come, `source` says where each of them is now; `removed` are
@@ -75,9 +82,6 @@ class Preview:
     @contextmanager
     def _laid_out(self, scratch: Path) -> Iterator[Path]:
         """A folder of links to what will be in production."""
-        for left in scratch.glob("preview-*"):  # of a worker that was killed
-            if not Path("/proc", left.name.removeprefix("preview-")).exists():
-                shutil.rmtree(left, ignore_errors=True)
         folder = scratch / f"preview-{os.getpid()}"
         shutil.rmtree(folder, ignore_errors=True)
         try:

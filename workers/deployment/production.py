@@ -46,6 +46,8 @@ class Production:
         services: tuple[str, ...] = ()
         if protected:
             services = tuple(name for name in self.config().active if name not in protected)
+            if not services:
+                return  # to Compose, no name would mean every one
         self._compose.up(self._project(), self._watch(check), services, dependencies=not protected)
 
     def restart_mounted(self, before: Collection[str], services: Collection[str]) -> None:

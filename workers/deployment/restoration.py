@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -125,6 +126,7 @@ class Restoration:
             except ScarError:
                 if attempt == _TRIES:
                     raise
+                time.sleep(attempt)
                 self._remove_half_made()
             else:
                 return

@@ -8,9 +8,10 @@ from typing import Any
 
 import structlog
 
-from scar.errors import ScarError
+from scar.errors import ErrorRecord, ScarError
 from scar.jobs.record import JobState
 from workers.deployment.plan import Plan, shown
+from workers.deployment.preview import drop_stale_previews
 from workers.deployment.transaction import Transaction
 from workers.done import DoneJobs
 from workers.engine.containers import Container
@@ -31,6 +32,12 @@ _LATER = (
 _AS_BEFORE = "Production has the files and images it had before, and its containers are up."
 _NONE_AS_BEFORE = "Production has the files it had before, and no containers, as before."
 _TOO_LATE = "It was cancelled too late: everything was done. /docker_rollback goes back."
+_ENGINE_SECONDS = 45.0
+_LOST = ScarError(
+    "worker_lost",
+    "The worker was killed while it worked on production",
+    "Nothing is lost; ask again.",
+)
 _UNTOUCHED = "Production was not touched."
 
 
@@ -94,11 +101,7 @@ class Rollout(Operation):
                 containers = transaction.verify(plan)
             task.report.uncancellable()
             release = transaction.commit(plan, containers, probe, begun)
-        try:
-            transaction.end()
-        except ScarError as error:
-            # The release counts; the next job on this project clears up what was left.
-            _log.warning("not cleared up", job=task.request.id, reason=error.message)
+        _clear_up(task, transaction)
         return Outcome(
             JobState.SUCCEEDED,
             {
@@ -125,11 +128,14 @@ def settle(task: Task, lock: int) -> Outcome | None:
     The outcome is returned where it is this job's own, and where production could not be put
     back: then nothing else may be done to it.
     """
+    drop_stale_previews(task.folder)
     journal = Journal(task.folder)
-    if not journal.open:
+    own = journal.job == task.request.id
+    if not journal.open and not own:
         return None
+    # Its own journal is closed already where it was killed just before it could say so.
     outcome = _settled(task, Transaction(task, journal, lock))
-    if journal.job == task.request.id or journal.open:
+    if own or journal.open:
         return outcome
     done = DoneJobs(task.settings.state_dir / "done")
     if done.begun(str(journal.job)) and done.outcome(str(journal.job)) is None:
@@ -140,13 +146,13 @@ def settle(task: Task, lock: int) -> Outcome | None:
 def _settled(task: Task, transaction: Transaction) -> Outcome:
     release = transaction.release
     if release is None:
-        lost = ScarError(
-            "worker_lost",
-            "The worker was killed while it worked on production",
-            "Nothing is lost; ask again.",
-        )
-        return _roll_back(task, transaction, lost)
-    transaction.end()
+        failed = transaction.journal.find("failed")
+        error = _LOST
+        if failed:
+            record = ErrorRecord.from_json(failed["error"])
+            error = ScarError(record.code, record.message, record.hint, lines=record.lines)
+        return _roll_back(task, transaction, error)
+    _clear_up(task, transaction)
     result = {
         "nothing": False,
         "release": release.id,
@@ -160,13 +166,39 @@ def _settled(task: Task, transaction: Transaction) -> Outcome:
 def _roll_back(task: Task, transaction: Transaction, error: ScarError) -> Outcome:
     state_after = _production_state(transaction.journal)
     try:
-        with task.step("rolling_back", "Rolling back"):
-            transaction.put_back()
+        if transaction.journal.open:
+            with task.step("rolling_back", "Rolling back"):
+                transaction.journal.write("failed", {"error": task.told(error).record().to_json()})
+                _wait_for_engine(task)
+                transaction.put_back()
     except ScarError as failed:
         return _between(error, failed)
     cancelled = error.code == "cancelled"
     state = JobState.CANCELLED if cancelled else JobState.ROLLED_BACK
     return Outcome(state, {"production_state": state_after}, error)
+
+
+def _clear_up(task: Task, transaction: Transaction) -> None:
+    """The release counts, whatever happens now: the next job clears up what was left."""
+    if transaction.journal.open:
+        try:
+            transaction.end()
+        except ScarError as error:
+            _log.warning("not cleared up", job=task.request.id, reason=error.message)
+
+
+def _wait_for_engine(task: Task) -> None:
+    """An Engine that is restarted is what made many a step fail; without it nothing is put back."""
+    deadline = time.monotonic() + _ENGINE_SECONDS
+    while True:
+        try:
+            task.engine.version()
+        except ScarError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+        else:
+            return
 
 
 def _production_state(journal: Journal) -> str:
@@ -194,7 +226,11 @@ def _recreated(plan: Plan, containers: list[Container]) -> list[str]:
 
 def _primary(task: Task) -> dict[str, Any]:
     """How the main container does, for the last line of the message."""
-    found = managed(task.containers, task.project)
+    try:
+        found = managed(task.containers, task.project)
+    except ScarError as error:
+        _log.warning("primary container not looked at", reason=error.message)
+        return {"primary": None}
     if found.primary is None or found.primary in found.missing:
         return {"primary": None}
     main = found.main()

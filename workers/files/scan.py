@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pathspec import GitIgnoreSpec
 
@@ -66,6 +66,12 @@ def _list(tree: Tree, folder: str, spec: GitIgnoreSpec | None, paths: list[str])
                 paths.append(path)
     for path in folders:
         _list(tree, path, spec, paths)
+
+
+def excluded(paths: Iterable[str], exclude: Sequence[str]) -> set[str]:
+    """Those of `paths` that `exclude` names."""
+    spec = GitIgnoreSpec.from_lines(exclude)
+    return set(spec.match_files(paths)) if exclude else set()
 
 
 def _excluded(spec: GitIgnoreSpec | None, path: str) -> bool:

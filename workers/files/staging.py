@@ -55,10 +55,14 @@ def _take(
     taken: list[Entry],
     check: Callable[[], None],
 ) -> None:
+    # What is held need not be there any more: a release that comes back is in the store alone.
+    lacking = {path: entry for path, entry in files.items() if not objects.holds(entry)}
+    if not lacking:
+        return
     with file_errors(root):
         tree = Tree(root)
     with tree:
-        for path, entry in files.items():
+        for path, entry in lacking.items():
             check()
             with file_errors(tree.absolute(path)):
                 folder, _ = tree.split(path)

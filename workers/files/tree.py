@@ -46,7 +46,9 @@ class Tree:
             handle = os.open(name, _FOLDER, dir_fd=self.folder(above))
             if len(self._handles) >= _OPEN_AT_ONCE:
                 os.close(self._handles.pop(next(k for k in self._handles if k)))
-            self._handles[path] = handle
+        else:
+            del self._handles[path]  # the one used last is given up last
+        self._handles[path] = handle
         return handle
 
     def split(self, path: str) -> tuple[int, str]:

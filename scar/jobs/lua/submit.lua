@@ -31,7 +31,8 @@ redis.call('HSET', key, 'request', request, 'signature', signature, 'state', sta
 if project ~= '' then redis.call('HSET', key, 'project', project) end
 if confirmation ~= '' then redis.call('HSET', key, 'confirmation', confirmation) end
 if state == 'awaiting_confirmation' then
-  redis.call('HSET', key, 'confirm_until', string.format('%.0f', now + confirm_ms))
+  -- The time to answer begins with the question, once a worker has planned.
+  redis.call('HSET', key, 'confirm_until', ARGV[15])
 end
 local data = {state = state}
 if unheard(host) then

@@ -11,9 +11,9 @@ redis.call('SET', 'scar:sweep:last', now)
 local graced = tonumber(redis.call('GET', 'scar:sweep:grace') or '0') > tonumber(now)
 
 local waiting = {}
-local function queue_empty(host)
+local function bells(host)
   if waiting[host] == nil then waiting[host] = redis.call('LLEN', prefix .. 'host.' .. host) end
-  return waiting[host] == 0
+  return waiting[host]
 end
 
 local ring = {}
@@ -24,7 +24,8 @@ for _, id in ipairs(redis.call('ZRANGE', 'scar:open', 0, 999)) do
   if job.err then job = {} end  -- not a job at all: somebody else wrote there
   local state, leased, host = job[1], tonumber(job[2] or '0'), job[5]
   local quiet = now - tonumber(job[4] or '0')
-  local unheard = quiet > 30000 or (quiet > 2000 and host and queue_empty(host))
+  -- Those of a host that is away would pile up.
+  local unheard = host and (quiet > 30000 and bells(host) < 100 or quiet > 2000 and bells(host) == 0)
   if not state or ended(state) then
     redis.call('ZREM', 'scar:open', id)
   elseif state == 'running' then
