@@ -16,7 +16,7 @@ from scar.errors import ScarError
 from scar.jobs.connection import connect
 from scar.jobs.ledger import Claim, Ledger, Signed
 from scar.jobs.locks import Locks
-from scar.jobs.record import JobState, Request
+from scar.jobs.record import JobState, Request, Step
 from scar.jobs.signing import Signatures
 from scar.projects import ProjectsFile
 from scar.settings import Settings
@@ -106,8 +106,7 @@ class Runner:
             attempt=claim.attempt,
         )
         if claim.attempt > 1:
-            before = self.ledger.get(claim.id)
-            task.take_up(before.steps if before else ())
+            task.take_up(self._steps_before(claim.id))
         try:
             if isinstance(work, Fact):
                 report.finish(JobState.SUCCEEDED, result=work.read(task))
@@ -119,6 +118,15 @@ class Runner:
             raise
         except Exception as error:  # noqa: BLE001 (a job always ends, whatever happened)
             self._finish(report, claim.id, task.told(task.foreseen(error)))
+
+    def _steps_before(self, id: str) -> tuple[Step, ...]:
+        """What an attempt that was cut off has told; only to be shown."""
+        try:
+            before = self.ledger.get(id)
+        except ScarError as error:
+            _log.warning("steps of the attempt before not known", job=id, reason=error.message)
+            return ()
+        return before.steps if before else ()
 
     def _operate(
         self, work: Operation, task: Task, shown: str | None, signed: Signed, report: Report

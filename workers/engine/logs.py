@@ -85,8 +85,8 @@ class Logs:
         """
         last, seen = since, set[str]()
         tail: int | str = "all" if since else 0
+        found = self._known(name)
         while True:
-            found = self._await_running(name, check)
             for line in self._follow_once(found, last, tail, check):
                 if line.at < last or (line.at == last and line.text in seen):
                     continue
@@ -96,20 +96,22 @@ class Logs:
                 yield line
             tail = "all" if last else 0
             check()
-            sleep(0.1)
+            found = self._await_running(name, check)
+
+    def _known(self, name: str) -> str:
+        known = self._containers.all()
+        for container in known:
+            if container.name == name:
+                return container.id
+        raise container_not_found(name, [container.name for container in known])
 
     def _await_running(self, name: str, check: Callable[[], None]) -> str:
-        first = True
+        """The id once it runs: it may have ended, or be about to be made anew."""
         while True:
-            check()
-            known = self._containers.all()
-            found = next((container for container in known if container.name == name), None)
-            if found is None and first:
-                raise container_not_found(name, [container.name for container in known])
-            if found is not None and (first or found.state in ("running", "paused")):
-                return found.id
-            first = False
             _pause(0.5, check)
+            for container in self._containers.all():
+                if container.name == name and container.state in ("running", "paused"):
+                    return container.id
 
     def _follow_once(
         self, container_id: str, since: str, tail: int | str, check: Callable[[], None]
