@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from scar.errors import ScarError
 from scar.jobs.connection import connect
 from scar.jobs.record import Job
@@ -32,3 +34,22 @@ def test_a_job_under_way_is_settled_and_one_that_ended_is_told(shop: Shop) -> No
     again = eventually(lambda: told(shop, job), "the job is told again", 30)
     assert again is not None
     assert (again.state, again.result) == (found.state, found.result)
+
+
+def test_a_job_whose_end_was_lost_is_not_done_again(shop: Shop) -> None:
+    shop.write(page="two")
+    job = shop.do("deploy")
+    marker = shop.home.folder / "state" / "done" / job.id
+    kept = json.loads(marker.read_text())
+    marker.write_text(json.dumps({name: kept[name] for name in ("signed", "begun_at")}))
+    shop.write(page="three", Dockerfile="FROM IMAGE\nRUN false\n")
+    failed = shop.do("deploy")
+    assert failed.state == "rolled_back"
+    before = shop.images(), shop.tree()
+    connect(shop.home.redis_url).flushall()
+    again = eventually(lambda: told(shop, job), "the job is told again", 30)
+    assert again is not None
+    assert again.state == "succeeded"
+    assert again.result is not None
+    assert again.result["release"] == job.id
+    assert (shop.images(), shop.tree()) == before

@@ -19,6 +19,7 @@ from workers.engine.downtime import DowntimeProbe
 from workers.journal import Journal
 from workers.managed import managed
 from workers.project_lock import project_lock
+from workers.releases import Releases
 from workers.report import JobLost
 from workers.work import Operation, Outcome, PlanChanged, Task
 
@@ -132,7 +133,9 @@ def settle(task: Task, lock: int) -> Outcome | None:
     journal = Journal(task.folder)
     own = journal.job == task.request.id
     if not journal.open and not own:
-        return None
+        # Begun before, and a later job has worked here since: it ended, though its end was lost.
+        overtaken = task.attempt > 1 and (journal.job or "") > task.request.id
+        return _overtaken(task) if overtaken else None
     # Its own journal is closed already where it was killed just before it could say so.
     outcome = _settled(task, Transaction(task, journal, lock))
     if own or journal.open:
@@ -141,6 +144,19 @@ def settle(task: Task, lock: int) -> Outcome | None:
     if done.begun(str(journal.job)) and done.outcome(str(journal.job)) is None:
         done.end(str(journal.job), outcome)
     return None
+
+
+def _overtaken(task: Task) -> Outcome:
+    releases = Releases(task.folder)
+    if task.request.id in releases.ids():
+        release = releases.get(task.request.id)
+        return Outcome(JobState.SUCCEEDED, {"nothing": False, "release": release.id})
+    error = ScarError(
+        "worker_lost",
+        "How this job ended is not known any more; it was not done again",
+        "/docker_status and /docker_history show what is in production.",
+    )
+    return Outcome(JobState.FAILED, None, error)
 
 
 def _settled(task: Task, transaction: Transaction) -> Outcome:
