@@ -225,6 +225,9 @@ class Chaos:
         shop = self.shop
         eventually(shop.home.is_ready, "every part is back", _ENDS_WITHIN)
         eventually(self._quiet, "no job is open", 2 * _ENDS_WITHIN)
+        folder = self._state / "projects" / "shop"
+        # One that was called off while it planned clears up behind itself.
+        eventually(lambda: not [*folder.glob("preview-*")], "no preview is left over", 10)
         now = self._standing()
         wrong = []
         if job.state is JobState.SUCCEEDED:
@@ -241,10 +244,8 @@ class Chaos:
             if not now.images.items() >= before.images.items() or now.site != before.site:
                 wrong.append(f"{job.state}, but runs {now}, not {before}")
         wrong += [f"left over: {name}" for name in shop.leftovers()]
-        folder = self._state / "projects" / "shop"
         if Journal(folder).open:
             wrong.append(f"the journal is open: {Journal(folder).records[-1]}")
-        wrong += [f"left over: {path.name}" for path in folder.glob("preview-*")]
         wrong += [f"left over: {pin}" for pin in _pins(shop.name) if ":before-" in pin]
         return [f"{text} ({job.error})" for text in wrong]
 
