@@ -96,7 +96,7 @@ class Access:
             raise _too_low(actor, found, role)
         return found
 
-    def allows(self, actor: Actor, role: Role, project: Project) -> bool:
+    def allows(self, actor: Actor, role: Role, project: Project | None) -> bool:
         """Whether `require` would let them pass."""
         found = self.role_of(actor, project)
         return found is not None and found >= role

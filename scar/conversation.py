@@ -11,22 +11,33 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import structlog
 
 from scar.access import Role
+from scar.choices import Choices, choice
 from scar.commands import all_commands
-from scar.commands.command import JobCommand, LocalCommand, refusal
+from scar.commands.command import (
+    JobCommand,
+    LocalCommand,
+    Surroundings,
+    WhichProject,
+    WindowCommand,
+    refusal,
+)
 from scar.commands.language import Answer, Language, Spoken
 from scar.document import Document
 from scar.errors import ScarError
 from scar.front_end import Events, FrontEnd, Heard, Place, Sent, Undelivered
 from scar.jobs.record import Job
-from scar.message import TAG_LENGTH, Asked, Message, Stage, said_before, watch
+from scar.message import TAG_LENGTH, Asked, Message, Stage, said_before
 from scar.pace import Pace
+from scar.projects import Project
 from scar.redaction import clean
 from scar.wiring import Wiring
 
@@ -37,6 +48,8 @@ _TOO_OLD = 60.0
 _AWAY = "That came while I was away, or took too long to reach me: nothing was done."
 _AGAIN = Document.of(f"⌛ {_AWAY}", "💡 Send it again if you still want it.")
 _NO_QUESTION = "There is nothing to confirm here."
+_NO_OFFER = "That is no longer on offer here."
+_LOOK_SECONDS = 1.0
 
 
 class Conversation:
@@ -55,20 +68,34 @@ class Conversation:
         self._clock = clock
         self._stage = Stage(front_end, wiring, events, clock)
         self._language = Language(all_commands())
-        self._messages: dict[str, Message] = {}
+        self._choices = Choices(wiring.redis)
+        self._messages: dict[tuple[str, Place], Message] = {}
+        self._said: deque[tuple[str, Place]] = deque(maxlen=1000)
         self._tasks: set[asyncio.Task[None]] = set()
         self._paces: dict[Place, Pace] = {}
 
     async def resume(self) -> None:
         """Takes up the messages that an earlier run of this front-end left unfinished."""
         ledger = self._wiring.ledger
-        for id, text in (await asyncio.to_thread(ledger.watches, self._front_end.name)).items():
-            found = json.loads(text)
+        watches = await asyncio.to_thread(ledger.watches, self._front_end.name)
+        for (id, key), text in watches.items():
+            place = Place.of_key(key)
+            if (id, place) in self._messages or (id, place) in self._said:
+                continue
             job = await asyncio.to_thread(ledger.get, id)
             if job is None:
-                await self._forget(id)
+                await self._forget(id, place)
                 continue
-            self._attend(job, Place(found["chat"], found["thread"]), found)
+            self._attend(job, place, json.loads(text))
+
+    async def look_out(self) -> None:
+        """Shows what others want to be shown here, as it comes; until cancelled."""
+        while True:
+            try:
+                await self.resume()
+            except ScarError as error:
+                _log.warning("not looked for new messages", reason=error.message)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def settle(self) -> None:
         """Waits until everything is said, and every message shows the end of its job.
@@ -94,6 +121,8 @@ class Conversation:
             return error.message
 
     async def _hear(self, heard: Heard) -> str | None:
+        if heard.button and heard.text not in ("yes", "no"):
+            return await self._take_up_offer(heard)
         projects = self._wiring.projects.projects.values()
         known = self._wiring.access.highest_role(heard.actor, projects) is not None
         try:
@@ -115,6 +144,21 @@ class Conversation:
             await self._command(heard, meant)
         return None
 
+    async def _take_up_offer(self, heard: Heard) -> str | None:
+        """Does what a tapped button offers, as if whoever tapped it had typed that."""
+        assert heard.button is not None
+        id, _ = heard.button
+        text = await asyncio.to_thread(self._choices.take, heard)
+        if text is None:
+            job = await asyncio.to_thread(self._wiring.ledger.get, id)
+            command = self._wiring.intake.commands.get(job.request.kind) if job else None
+            buttons = command.view(job).buttons if job and command and job.state.ended else ()
+            text = next((b.command for b in buttons if b.answer == heard.text), None)
+        if text is None:
+            return _NO_OFFER
+        await self._hear(replace(heard, text=text, button=None))
+        return None
+
     async def _refuse_stranger(self, heard: Heard) -> None:
         word = clean(heard.text).split()[:1]
         await self._audit(heard, "".join(word)[:64], "refused: unauthorized")
@@ -124,20 +168,55 @@ class Conversation:
         """Does a command. Whatever comes of it, it takes an open question off the table."""
         command = spoken.command
         job: Job | None = None
+        watch: dict[str, Any] = {}
         try:
             if isinstance(command, LocalCommand):
                 await self._answer_here(heard, command, spoken.words)
+            elif isinstance(command, WindowCommand):
+                watch = {"by": heard.actor.to_json()}
+                job = await self._open_window(heard, command, spoken.words, watch)
             else:
                 job = await asyncio.to_thread(self._submit, heard, command, spoken.words)
+        except WhichProject as question:
+            await self._ask_which(heard, question)
         finally:
             await self._drop_questions(heard, except_of=job)
-        if job and job.id not in self._messages and await self._unsaid(heard, job):
-            self._attend(job, heard.place, watch(heard.place))
+        if job and await self._unsaid(heard, job):
+            self._attend(job, heard.place, watch)
+
+    async def _open_window(
+        self,
+        heard: Heard,
+        command: WindowCommand,
+        words: tuple[str, ...],
+        watch: Mapping[str, Any],
+    ) -> Job:
+        """The job to show here; that it is to be shown is kept."""
+        around = self._around(heard)
+        job = await asyncio.to_thread(command.find, heard.actor, words, around)
+        await self._audit(heard, command.word, "answered")
+        name, ledger = self._front_end.name, self._wiring.ledger
+        if (job.id, heard.place) not in self._messages:
+            await asyncio.to_thread(ledger.watch, name, job.id, heard.place.key, json.dumps(watch))
+        return job
+
+    async def _ask_which(self, heard: Heard, question: WhichProject) -> None:
+        texts = list(question.choices.values())
+        tag = await asyncio.to_thread(self._choices.offer, heard.actor, heard.place, texts)
+        self._say(heard.place, choice(f"❓ {question.message}", question.choices), tag)
+
+    def _around(self, heard: Heard) -> Surroundings:
+        return replace(self._wiring.surroundings, default=partial(self._default_project, heard))
+
+    def _default_project(self, heard: Heard) -> Project:
+        """The project that the place is about, else the usual one."""
+        known = self._wiring.projects.projects.get(heard.project or "")
+        return known or self._wiring.default_project()
 
     async def _answer_here(
         self, heard: Heard, command: LocalCommand, words: tuple[str, ...]
     ) -> None:
-        around = self._wiring.surroundings
+        around = self._around(heard)
         try:
             answer = await asyncio.to_thread(command.reply, heard.actor, words, around)
         except ScarError as error:
@@ -148,14 +227,14 @@ class Conversation:
 
     def _submit(self, heard: Heard, command: JobCommand, words: tuple[str, ...]) -> Job:
         projects = self._wiring.projects
-        invocation = command.parse(words, projects, self._wiring.default_project)
+        invocation = command.parse(words, projects, partial(self._default_project, heard))
         return self._wiring.intake.submit(
             heard.actor,
             command,
             invocation.project,
             invocation.args,
             idempotency_key=heard.key,
-            watch=(self._front_end.name, json.dumps(watch(heard.place))),
+            watch=(self._front_end.name, heard.place.key, "{}"),
         )
 
     async def _unsaid(self, heard: Heard, job: Job) -> bool:
@@ -163,7 +242,8 @@ class Conversation:
         if heard.key is None:
             return True
         ledger = self._wiring.ledger
-        return job.id in await asyncio.to_thread(ledger.watches, self._front_end.name)
+        watches = await asyncio.to_thread(ledger.watches, self._front_end.name)
+        return (job.id, heard.place.key) in watches
 
     async def _answer(self, heard: Heard, answer: Answer, *, known: bool) -> str | None:
         if heard.button and not known:
@@ -171,9 +251,8 @@ class Conversation:
         message, asked = await self._question_for(heard)
         if message is None or asked is None:
             return _NO_QUESTION if heard.button else None
-        asker = message.job.request.requested_by
-        if heard.actor != asker:
-            return f"Only {asker.name} can answer this."
+        if heard.actor != message.opener:
+            return f"Only {message.opener.name} can answer this."
         if heard.stale or said_before(heard, message, asked):
             if heard.button is None:
                 self._say(heard.place, _AGAIN)
@@ -199,9 +278,8 @@ class Conversation:
     async def _question_for(self, heard: Heard) -> tuple[Message | None, Asked | None]:
         """The question that a `yes` or `no` answers: the one tapped, or the latest of theirs."""
         if heard.button:
-            message = self._messages.get(heard.button[0])
-            here = message is not None and message.place == heard.place
-            found = [message] if message and here else []
+            message = self._messages.get((heard.button[0], heard.place))
+            found = [message] if message else []
         else:
             found = self._theirs(heard)
         asked = [(message, question) for message in found if (question := await message.question())]
@@ -211,21 +289,24 @@ class Conversation:
         return [
             message
             for message in self._messages.values()
-            if message.place == heard.place and message.job.request.requested_by == heard.actor
+            if message.place == heard.place and message.opener == heard.actor
         ]
 
     async def _drop_questions(self, heard: Heard, *, except_of: Job | None) -> None:
-        """Another command takes what the same person has not confirmed off the table."""
+        """Another command takes what the same person has not confirmed off the table; what they
+        look at of others' goes on."""
         for message in self._theirs(heard):
-            if message.open and (except_of is None or message.job.id != except_of.id):
+            own = message.job.request.requested_by == heard.actor
+            if message.open and own and (except_of is None or message.job.id != except_of.id):
                 message.asked = None
                 with contextlib.suppress(ScarError):  # it expired or began in the same moment
                     await asyncio.to_thread(self._wiring.intake.cancel, heard.actor, message.job.id)
 
-    def _attend(self, job: Job, place: Place, found: dict[str, str | None]) -> None:
-        message = Message(self._stage, job, place, self._pace(place), found)
-        self._messages[job.id] = message
-        self._begin(self._show(message))
+    def _attend(self, job: Job, place: Place, watch: Mapping[str, Any]) -> None:
+        if (job.id, place) not in self._messages:
+            message = Message(self._stage, job, place, self._pace(place), watch)
+            self._messages[job.id, place] = message
+            self._begin(self._show(message))
 
     async def _show(self, message: Message) -> None:
         try:
@@ -233,14 +314,15 @@ class Conversation:
         except ScarError as error:
             self._say(message.place, refusal(error.record()))
         finally:
-            self._messages.pop(message.job.id, None)
-        await self._forget(message.job.id)
+            self._messages.pop((message.job.id, message.place), None)
+            self._said.append((message.job.id, message.place))
+        await self._forget(message.job.id, message.place)
 
-    def _say(self, place: Place, document: Document) -> None:
+    def _say(self, place: Place, document: Document, tag: str = "") -> None:
         """Says what belongs to no job, without keeping anybody waiting."""
-        self._begin(self._send(place, self._front_end.fit(document)))
+        self._begin(self._send(place, self._front_end.fit(document), tag))
 
-    async def _send(self, place: Place, document: Document) -> None:
+    async def _send(self, place: Place, document: Document, tag: str) -> None:
         """Sends it; tried again for a minute, then given up."""
         deadline = self._clock() + _TOO_OLD
         pace = self._pace(place)
@@ -249,7 +331,7 @@ class Conversation:
             try:
                 async with pace.send(self._front_end.interval(place)):
                     if reference is None:
-                        reference = (await self._front_end.send(place, document, "")).reference
+                        reference = (await self._front_end.send(place, document, tag)).reference
                     if document.attachment:
                         await self._front_end.attach(place, reference, document.attachment)
                 return
@@ -275,9 +357,10 @@ class Conversation:
     async def _audit(self, heard: Heard, action: str, outcome: str) -> None:
         await asyncio.to_thread(self._wiring.audit.write, heard.actor, action, outcome)
 
-    async def _forget(self, id: str) -> None:
+    async def _forget(self, id: str, place: Place) -> None:
         """The message says all there is to say; where Redis is away, the next run sees that."""
         try:
-            await asyncio.to_thread(self._wiring.ledger.unwatch, self._front_end.name, id)
+            unwatch = self._wiring.ledger.unwatch
+            await asyncio.to_thread(unwatch, self._front_end.name, id, place.key)
         except ScarError as error:
             _log.warning("message not forgotten", job=id, reason=error.message)

@@ -26,10 +26,16 @@ class Code:
 
 @dataclass(frozen=True)
 class Button:
-    """A tap that says `answer` on behalf of whoever taps it."""
+    """A tap that says `answer` on behalf of whoever taps it.
+
+    One with a `command` does that command instead, in the name of whoever taps it; `answer` is then
+    a short word that tells it from the others of its message. A front-end without buttons shows the
+    command.
+    """
 
     label: str
     answer: str
+    command: str | None = None
 
 
 @dataclass(frozen=True)

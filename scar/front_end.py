@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +19,16 @@ class Place:
     chat: str
     thread: str | None = None
 
+    @property
+    def key(self) -> str:
+        """The place as one text, which `of_key` reads."""
+        return json.dumps([self.chat, self.thread])
+
+    @classmethod
+    def of_key(cls, key: str) -> Place:
+        """The reverse of `key`."""
+        return cls(*json.loads(key))
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -26,7 +37,7 @@ class Heard:
     `button` is the job and the plan that a tapped button stood under; `number` the message's place
     in its chat, where the chat counts its messages. `key` tells it from everything else that was
     ever said: what is heard twice under one key is done once. `stale` says that it came while
-    the front-end was down.
+    the front-end was down. `project` is the one that the place is about, where it is about one.
     """
 
     actor: Actor
@@ -37,6 +48,7 @@ class Heard:
     number: int | None = None
     key: str | None = None
     stale: bool = False
+    project: str | None = None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,9 @@ _EXPIRES_MS = 15 * 60_000
 
 @dataclass(frozen=True)
 class Intake:
-    """The one way in for every front-end. `clock` gives seconds since the epoch."""
+    """The one way in for every front-end. `host` does the jobs that are of no project; `clock`
+    gives seconds since the epoch.
+    """
 
     projects: ProjectsFile
     access: Access
@@ -34,6 +36,7 @@ class Intake:
     bell: Bell
     audit: Audit
     confirm_seconds: float
+    host: str
     commands: Mapping[str, JobCommand]
     clock: Callable[[], float] = time.time
 
@@ -41,23 +44,24 @@ class Intake:
         self,
         actor: Actor,
         command: JobCommand,
-        project: Project,
+        project: Project | None,
         args: Mapping[str, Any],
         *,
         confirmed: bool = False,
         idempotency_key: str | None = None,
-        watch: tuple[str, str] = ("", ""),
+        watch: tuple[str, str, str] = ("", "", ""),
     ) -> Job:
         """Makes the job, or gives back the one that `idempotency_key` made before.
 
-        `watch` is the front-end and what it needs to take its message up again. Raises the refusal
-        (`unauthorized`, `forbidden`), `busy`, or `conflict` for a key used for something else.
+        `watch` is the front-end, the place in it and what it needs to take its message up again.
+        Raises the refusal (`unauthorized`, `forbidden`), `busy`, or `conflict` for a key used for
+        something else.
         """
         role = self._authorise(actor, command.kind, command.role, project)
         actor = replace(actor, role=role)
         request = self._request(actor, command, project, args)
         text = json.dumps(request.to_json(), separators=(",", ":"))
-        with self._audited(actor, command.kind, "refused", project.name):
+        with self._audited(actor, command.kind, "refused", request.project):
             found = self.ledger.submit(
                 request,
                 text,
@@ -68,7 +72,7 @@ class Intake:
                 watch=watch,
             )
             if found.what == "busy":
-                raise _busy(project.name, found.job)
+                raise _busy(request, found.job)
         if found.what == "differs":
             raise ScarError(
                 "conflict",
@@ -156,20 +160,22 @@ class Intake:
         return command.role if command else Role.ADMIN
 
     def _request(
-        self, actor: Actor, command: JobCommand, project: Project, args: Mapping[str, Any]
+        self, actor: Actor, command: JobCommand, project: Project | None, args: Mapping[str, Any]
     ) -> Request:
         now = self.clock()
         return Request(
             id=new_job_id(now),
             kind=command.kind,
-            project=project.name,
-            host=project.host,
+            project=project.name if project else None,
+            host=project.host if project else self.host,
             args=args,
             requested_by=actor,
             asks=command.asks,
             changes=command.changes,
             created_at=int(now * 1000),
             expires_at=int(now * 1000) + _EXPIRES_MS,
+            holds=command.holds(project, args),
+            respects=command.respects(project, args),
         )
 
     def _confirmation(self, actor: Actor, id: str, plan_hash: str | None) -> str:
@@ -185,13 +191,14 @@ class Intake:
         self,
         actor: Actor,
         command: JobCommand,
-        project: Project,
+        project: Project | None,
         args: Mapping[str, Any],
         key: str | None,
     ) -> tuple[str, str]:
         if key is None:
             return "", ""
-        asked = json.dumps([command.kind, project.name, dict(args)], sort_keys=True)
+        name = project.name if project else None
+        asked = json.dumps([command.kind, name, dict(args)], sort_keys=True)
         owner = f"{actor.frontend}:{actor.id}:{key}"
         return hashlib.sha256(owner.encode()).hexdigest(), hashlib.sha256(
             asked.encode()
@@ -213,7 +220,7 @@ class Intake:
         if outcome.what == "queued":
             return
         if outcome.what == "busy":
-            raise _busy(job.request.project or "", self.ledger.get(outcome.id))
+            raise _busy(job.request, self.ledger.get(outcome.id))
         if outcome.what == "changed":
             raise ScarError(
                 "conflict", "The plan has changed since it was shown", "Look at the new plan first."
@@ -234,14 +241,17 @@ def awaiting(job: Job) -> bool:
     return job.state is JobState.AWAITING_CONFIRMATION and job.plan is not None
 
 
-def _busy(project: str, holder: Job | None) -> ScarError:
+def _busy(request: Request, holder: Job | None) -> ScarError:
+    what = f"Project '{request.project}'" if request.project else "What this would change"
     if holder is None:
-        return ScarError("busy", f"Project '{project}' is held", "Ask again in a moment.")
+        return ScarError("busy", f"{what} is held", "Ask again in a moment.")
+    if request.project and request.project not in holder.request.holds:
+        what = f"The workspace of '{request.project}'"
     who = holder.request.requested_by
     since = time.strftime("%H:%M:%S", time.gmtime(holder.request.created_at / 1000))
     return ScarError(
         "busy",
-        f"Project '{project}' is held by {holder.request.kind} {holder.id} "
+        f"{what} is held by {holder.request.kind} {holder.id} "
         f"of {who.name} ({who.frontend}), since {since} UTC",
-        "Wait until it has ended; /jobs shows how far it is.",
+        f"Wait until it has ended; /job_{holder.id} shows how far it is.",
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from scar.access import Actor
 from scar.commands.command import refusal, waiting
 from scar.document import Document
 from scar.errors import ErrorRecord, ScarError
@@ -47,8 +48,9 @@ class Stage:
 class Message:
     """A job as one place sees it.
 
-    `asked` is the question on the table, `answered` the plan that was answered last. What a later
-    run needs to take the message up again is kept on the ledger (`watch`).
+    `opener` is who may answer its question here: who asked for the job, or opened this window on
+    it. `asked` is the question on the table, `answered` the plan that was answered last. What a
+    later run needs to take the message up again is kept on the ledger (`watch`).
     """
 
     def __init__(
@@ -59,10 +61,12 @@ class Message:
         self._begun = job
         self.job = _unread(job)
         self.place = place
-        self.reference: str | None = watch["reference"]
+        by = watch.get("by")
+        self.opener = Actor.from_json(by) if by else job.request.requested_by
+        self.reference: str | None = watch.get("reference")
         self.asked: Asked | None = None
         self.answered: str | None = None
-        self._attached: str | None = watch["attached"]
+        self._attached: str | None = watch.get("attached")
         self._kept = dict(watch)
         self._shown: Document | None = None
         self._changed = asyncio.Event()
@@ -174,13 +178,14 @@ class Message:
 
     async def _keep(self) -> None:
         """Notes what a later run needs; tried again with the next edit where Redis is away."""
-        found = watch(self.place, self.reference, self._attached)
+        found = {**self._kept, "reference": self.reference, "attached": self._attached}
         if found == self._kept:
             return
-        ledger = self._stage.wiring.ledger
-        name = self._stage.front_end.name
+        ledger, name = self._stage.wiring.ledger, self._stage.front_end.name
         try:
-            await asyncio.to_thread(ledger.watch, name, self.job.id, json.dumps(found))
+            await asyncio.to_thread(
+                ledger.watch, name, self.job.id, self.place.key, json.dumps(found)
+            )
             self._kept = found
         except ScarError as error:
             _log.warning("message not noted", job=self.job.id, reason=error.message)
@@ -199,18 +204,6 @@ class Message:
         if problem:
             document = document.with_line(f"⚠️ {problem.message}")
         return self._stage.front_end.fit(document)
-
-
-def watch(
-    place: Place, reference: str | None = None, attached: str | None = None
-) -> dict[str, str | None]:
-    """What a front-end has to know to take a message up again."""
-    return {
-        "chat": place.chat,
-        "thread": place.thread,
-        "reference": reference,
-        "attached": attached,
-    }
 
 
 def plan_hash(job: Job) -> str:

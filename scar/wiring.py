@@ -57,6 +57,7 @@ def wire(settings: Settings) -> Wiring:
         bell=bell,
         audit=audit,
         confirm_seconds=settings.confirm_seconds,
+        host=settings.host,
         commands=job_commands(),
     )
     surroundings = Surroundings(

@@ -97,7 +97,7 @@ class Runner:
         work = kinds()[request.kind]
         task = Task(
             request,
-            self.projects.get(request.project or ""),
+            self.projects.get(request.project) if request.project else None,
             self.settings,
             self.engine,
             self.containers,

@@ -47,7 +47,7 @@ class Task:
     def __init__(
         self,
         request: Request,
-        project: Project,
+        project: Project | None,
         settings: Settings,
         engine: Engine,
         containers: Containers,
@@ -59,7 +59,7 @@ class Task:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.request = request
-        self.project = project
+        self._project = project
         self.settings = settings
         self.engine = engine
         self.containers = containers
@@ -68,9 +68,17 @@ class Task:
         self.attempt = attempt
         self.begun_at = begun_at
         self.wall = wall
-        self.secrets = (*settings.secret_values(), *project_secrets(project))
+        self.secrets = settings.secret_values()
+        if project:
+            self.hide(project_secrets(project))
         self._steps: list[Step] = []
         self._output = 0
+
+    @property
+    def project(self) -> Project:
+        """What it is for; not to be asked for by a kind that is of no project."""
+        assert self._project is not None
+        return self._project
 
     @property
     def folder(self) -> Path:
@@ -110,7 +118,9 @@ class Task:
 
     def _hide_environments(self) -> None:
         """What a container says last may well be what it was given."""
-        project = self.project
+        project = self._project
+        if project is None:
+            return
         try:
             for found in self.containers.of_project(project.compose_project, project.containers):
                 self.hide(secret_values(self.containers.inspect(found.id).environment))

@@ -42,7 +42,9 @@ def location(id: str) -> str:
     return f"/api/v1/jobs/{id}"
 
 
-def submit(command: JobCommand, project: Project, args: dict[str, Any], **options: Any) -> Job:
+def submit(
+    command: JobCommand, project: Project | None, args: dict[str, Any], **options: Any
+) -> Job:
     """Makes a job for whoever makes this request; `args` as a client sent them."""
     intake = context().wiring.intake
     return intake.submit(actor(), command, project, command.arguments(args), **options)
@@ -81,8 +83,12 @@ def _command(kind: str) -> JobCommand:
     return commands[kind]
 
 
-def _project(command: JobCommand, name: str | None) -> Project:
+def _project(command: JobCommand, name: str | None) -> Project | None:
     wiring = context().wiring
+    if not command.for_project:
+        if name is not None:
+            raise command.misuse(f"'{command.kind}' is for no project")
+        return None
     asked = wiring.default_project().name if name is None else name
     try:
         return visible_project(asked)

@@ -199,6 +199,7 @@ class JobSchema(Schema):
     finished_at = _moment(none=True)
     attempt = fields.Integer(required=True)
     asks = fields.Boolean(required=True)
+    changes = fields.Boolean(required=True)
     confirm_until = _moment(none=True)
     plan = fields.Dict(required=True, allow_none=True)
     steps = fields.List(fields.Nested(StepSchema), required=True)

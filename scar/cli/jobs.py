@@ -82,7 +82,7 @@ class _Errand:
     def _ask(self, words: tuple[str, ...], *, yes: bool) -> Job:
         invocation = _parsed(self._command, words)
         body: dict[str, Any] = {"kind": self._command.kind, "args": dict(invocation.args)}
-        if invocation.project.name:
+        if invocation.project and invocation.project.name:
             body["project"] = invocation.project.name
         if yes:
             body["confirm"] = "yes"
@@ -161,10 +161,9 @@ def jobs(project: str | None, as_json: bool) -> None:
         return
     for job in map(Job.from_json, found):
         who = job.request.requested_by
-        about = f"{job.request.kind} {job.request.project or ''}"
         at = rfc3339(job.request.created_at)
         by = f"{who.name} ({who.frontend})"
-        click.echo(f"{job.id}  {at}  {job.state.value:<12}  {about:<32}  {by}")
+        click.echo(f"{job.id}  {at}  {job.state.value:<12}  {job.about:<32}  {by}")
 
 
 @click.command()
@@ -177,7 +176,7 @@ def cancel(context: click.Context, job_or_project: str) -> None:
     job = Job.from_json(client.request("POST", f"/jobs/{id}/cancel"))
     for event in client.events(id, job.last_event) if not job.state.ended else ():
         job = job.after(event)
-    click.echo(f"{job.request.kind} {job.request.project}: {job.state.value}")
+    click.echo(f"{job.about}: {job.state.value}")
     context.exit(0 if job.state is JobState.CANCELLED else 1)
 
 

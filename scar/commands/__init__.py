@@ -6,13 +6,13 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 
-from scar.commands.command import JobCommand, LocalCommand
+from scar.commands.command import AnyCommand, JobCommand
 
 
 @cache
-def all_commands() -> tuple[JobCommand | LocalCommand, ...]:
+def all_commands() -> tuple[AnyCommand, ...]:
     """Every command of this folder, in the order in which `/help` lists them."""
-    found: list[JobCommand | LocalCommand] = []
+    found: list[AnyCommand] = []
     for module in pkgutil.iter_modules(__path__):
         command = getattr(import_module(f"{__name__}.{module.name}"), "COMMAND", None)
         if command is not None:

@@ -28,7 +28,7 @@ class Cancel(LocalCommand):
         if len(words) > 1:
             raise self.misuse(f"/{self.word} takes one job")
         job = around.cancel(actor, self._meant(actor, words, around))
-        about = f"{job.request.kind} {job.request.project} ({job.id})"
+        about = f"{job.about} ({job.id})"
         if job.state is JobState.CANCELLED:
             return Document.of(f"✖️ Cancelled: {about}", "It had not begun: nothing was done.")
         return Document.of(
@@ -45,7 +45,7 @@ class Cancel(LocalCommand):
             return found[0].id
         if not found:
             raise ScarError("not_found", "There is no job to cancel", "/jobs shows the latest.")
-        listed = ", ".join(f"{job.request.kind} {job.request.project} {job.id}" for job in found)
+        listed = ", ".join(f"{job.about} {job.id}" for job in found)
         raise ScarError(
             "invalid_request",
             f"{len(found)} jobs are open: {listed}",
@@ -60,7 +60,7 @@ def _open(around: Surroundings, project: str | None) -> list[Job]:
 
 def _may_see(actor: Actor, job: Job, around: Surroundings) -> bool:
     project = around.projects.projects.get(job.request.project or "")
-    return project is not None and around.access.allows(actor, Role.OPERATOR, project)
+    return around.access.allows(actor, Role.OPERATOR, project)
 
 
 COMMAND = Cancel()

@@ -24,37 +24,63 @@ from scar.projects import Project, ProjectsFile
 
 @dataclass(frozen=True)
 class Invocation:
-    """A command as somebody typed it: for which project, with which arguments."""
+    """A command as somebody typed it: for which project (None: for none), with which arguments."""
 
-    project: Project
+    project: Project | None
     args: Mapping[str, Any]
 
 
 class Command(ABC):
-    """What every command says of itself."""
+    """What every command says of itself.
+
+    One that `takes_text` is given everything behind its word as one word, line breaks and all.
+    """
 
     word: ClassVar[str]
     usage: ClassVar[str] = ""
     summary: ClassVar[str]
     role: ClassVar[Role] = Role.VIEWER
     rank: ClassVar[int] = 50
+    takes_text: ClassVar[bool] = False
+
+    @property
+    def spelled(self) -> str:
+        """How it is typed, with its arguments."""
+        return f"/{self.word} {self.usage}".strip()
 
     def misuse(self, what: str) -> ScarError:
         """The error for words that the command does not understand."""
-        usage = f"/{self.word} {self.usage}".strip()
-        return ScarError("invalid_request", what, f"Usage: {usage}")
+        return ScarError("invalid_request", what, f"Usage: {self.spelled}")
+
+
+class WhichProject(ScarError):
+    """A command that could be meant for several projects; `choices` is its text for each."""
+
+    def __init__(self, choices: Mapping[str, str]) -> None:
+        super().__init__("invalid_request", "Which project?", f"Name one of: {', '.join(choices)}.")
+        self.choices = choices
 
 
 class JobCommand(Command):
     """A command that makes a job of a `kind`.
 
-    `asks`: whether it waits for a `yes`. `changes`: whether it holds the project while it runs.
+    `asks`: whether it waits for a `yes`. `changes`: whether it changes anything. `for_project`:
+    whether it is for one project; else it is done on SCAR's own host.
     """
 
     kind: ClassVar[str]
     asks: ClassVar[bool] = False
     changes: ClassVar[bool] = False
+    for_project: ClassVar[bool] = True
     usage: ClassVar[str] = "[project]"
+
+    def holds(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+        """What no other open job may hold beside it; by default the project it changes."""
+        return (project.name,) if project and self.changes else ()
+
+    def respects(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+        """What no other job may hold when it begins."""
+        return ()
 
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
@@ -99,6 +125,17 @@ class LocalCommand(Command):
     @abstractmethod
     def reply(self, actor: Actor, words: Sequence[str], around: Surroundings) -> Document:
         """The answer."""
+
+
+class WindowCommand(Command):
+    """A command that shows a job here which was asked for before, perhaps somewhere else."""
+
+    @abstractmethod
+    def find(self, actor: Actor, words: Sequence[str], around: Surroundings) -> Job:
+        """The job."""
+
+
+AnyCommand = JobCommand | LocalCommand | WindowCommand
 
 
 def failure(job: Job, title: str) -> Document:

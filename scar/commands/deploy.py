@@ -10,6 +10,7 @@ from scar.commands.command import JobCommand, failure, waiting
 from scar.commands.words import counted, listed, title, uptime
 from scar.document import Button, Code, Document, Line
 from scar.jobs.record import Job, JobState, Step, StepState
+from scar.projects import Project, workspace_hold
 
 _SHOWN = {
     "checking": "🔍 Checking...",
@@ -32,6 +33,10 @@ class Deploy(JobCommand):
     asks = True
     changes = True
     rank = 21
+
+    def respects(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+        """Nobody may be at work in the workspace that it brings."""
+        return (workspace_hold(project),) if project else ()
 
     def question(self, job: Job) -> Document:
         """Where from, where to, what would change."""

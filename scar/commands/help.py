@@ -25,9 +25,7 @@ class Help(LocalCommand):
         for command in around.commands():
             if role is not None and command.role <= role:
                 asked = " (asks for a yes)" if getattr(command, "asks", False) else ""
-                lines.append(
-                    f"/{command.word} {command.usage}".rstrip() + f" - {command.summary}{asked}"
-                )
+                lines.append(f"{command.spelled} - {command.summary}{asked}")
         lines += ["", f"Your role: {role.name.lower() if role is not None else 'none'}"]
         return Document.of("\n".join(lines))
 

@@ -37,9 +37,13 @@ class Jobs(LocalCommand):
         """One line a job, newest first."""
         projects = around.projects.projects
         name = around.projects.get(words[0]).name if words else None
-        allowed = {p.name for p in projects.values() if around.access.allows(actor, self.role, p)}
+        allowed: set[str | None] = {
+            p.name for p in projects.values() if around.access.allows(actor, self.role, p)
+        }
         if not allowed:
             around.access.require(actor, self.role, None)
+        if around.access.role_of(actor, None) is not None:
+            allowed.add(None)
         found = (j for j in around.ledger.recent(name, batch=50) if j.request.project in allowed)
         jobs = list(islice(found, _MOST))
         if not jobs:
@@ -54,8 +58,8 @@ def _line(job: Job) -> str:
     at = f" ({running.title})" if running else ""
     who = request.requested_by
     return (
-        f"{_ICON[job.state]} {request.kind} {request.project}: {job.state.value}{at}, "
-        f"{who.name} ({who.frontend}), {ago} ago, {job.id}"
+        f"{_ICON[job.state]} {job.about}: {job.state.value}{at}, "
+        f"{who.name} ({who.frontend}), {ago} ago, /job_{job.id}"
     )
 
 

@@ -49,9 +49,11 @@ class TelegramBot:
     async def run(self) -> None:
         """Takes up what was left, then listens; ends only with a `ScarError` or cancelled."""
         await self._conversation.resume()
+        looking_out = asyncio.create_task(self._conversation.look_out())
         try:
             await self._listen()
         finally:
+            looking_out.cancel()
             await self._conversation.close()
 
     async def _listen(self) -> None:
@@ -145,7 +147,7 @@ def heard_in(update: Update, *, key: str, stale: bool) -> Heard | None:
 def _tapped(query: CallbackQuery, key: str, stale: bool) -> Heard | None:
     answer, _, tag = (query.data or "").partition(":")
     job, colon, plan = tag.partition(":")
-    if answer not in ("yes", "no") or not colon or not isinstance(query.message, Message):
+    if not answer or not colon or not isinstance(query.message, Message):
         return None
     return Heard(
         actor=_actor(query.from_user),

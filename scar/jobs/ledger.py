@@ -110,13 +110,13 @@ class Ledger:
         confirm_ms: int,
         confirmation: str = "",
         idempotency: tuple[str, str] = ("", ""),
-        watch: tuple[str, str] = ("", ""),
+        watch: tuple[str, str, str] = ("", "", ""),
     ) -> Submission:
         """Writes the job, and that it was accepted into the trail.
 
         `text` is the signed form of `request`; `idempotency` a key and a fingerprint of what was
-        asked; `watch` a front-end and what it needs to find its message again. Raises `busy` where
-        a person holds the project.
+        asked; `watch` a front-end, a place in it and what it needs to find its message again.
+        Raises `busy` where a person holds the project.
         """
         asking = request.asks and not confirmation
         state = JobState.AWAITING_CONFIRMATION if asking else JobState.QUEUED
@@ -128,7 +128,8 @@ class Ledger:
             signature,
             state.value,
             request.project or "",
-            "1" if request.changes else "",
+            json.dumps(request.holds),
+            json.dumps(request.respects),
             request.host,
             confirm_ms,
             json.dumps(host_unavailable(request.host).to_json()),
@@ -157,6 +158,7 @@ class Ledger:
                 request.host,
                 record.confirmation,
                 request.expires_at,
+                json.dumps(request.holds),
                 f"{actor.frontend}:{actor.id}",
                 actor.name,
             )
@@ -165,8 +167,7 @@ class Ledger:
     def confirm(self, request: Request, confirmation: str, shown: str) -> Outcome:
         """Queues a job that awaits its confirmation: `queued`, `busy`, `changed` or `not`.
 
-        Raises `busy` where a person
-        holds the project.
+        Raises `busy` where a person holds the project.
         """
         unavailable = json.dumps(host_unavailable(request.host).to_json())
         what, found = self._run("confirm", request.id, confirmation, shown, unavailable)
@@ -273,20 +274,23 @@ class Ledger:
             found = self._redis.xrange(f"scar:job:{id}:events", f"({after}-0", "+", count)
         return [event_of(entry) for entry in cast("list[Any]", found)]
 
-    def watches(self, front_end: str) -> dict[str, str]:
-        """The messages that a front-end still has to bring to their end, by job."""
+    def watches(self, front_end: str) -> dict[tuple[str, str], str]:
+        """The messages that a front-end still has to bring to their end, by job and place."""
         with redis_errors():
-            return cast("dict[str, str]", self._redis.hgetall(f"scar:watches:{front_end}"))
+            found = cast("dict[str, str]", self._redis.hgetall(f"scar:watches:{front_end}"))
+        parts = ((name.partition(" "), watch) for name, watch in found.items())
+        return {(id, place): watch for (id, _, place), watch in parts}
 
-    def watch(self, front_end: str, id: str, watch: str) -> None:
-        """Keeps what the front-end needs to take the job's message up again."""
+    def watch(self, front_end: str, id: str, place: str, watch: str) -> None:
+        """Has the front-end show the job in a place, and keeps what it needs to take that message
+        up again."""
         with redis_errors():
-            self._redis.hset(f"scar:watches:{front_end}", id, watch)
+            self._redis.hset(f"scar:watches:{front_end}", f"{id} {place}", watch)
 
-    def unwatch(self, front_end: str, id: str) -> None:
-        """The job's message says how it ended: nothing is left to do for it."""
+    def unwatch(self, front_end: str, id: str, place: str) -> None:
+        """The job's message there says how it ended: nothing is left to do for it."""
         with redis_errors():
-            self._redis.hdel(f"scar:watches:{front_end}", id)
+            self._redis.hdel(f"scar:watches:{front_end}", f"{id} {place}")
 
 
 def event_of(entry: tuple[str, Mapping[str, str]]) -> Event:

@@ -159,7 +159,11 @@ class Event:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked, by whom: the part of a job that is signed and never changes."""
+    """What was asked, by whom: the part of a job that is signed and never changes.
+
+    `holds` names what no other open job may hold beside it (a project, a workspace), `respects`
+    what none may hold when it begins.
+    """
 
     id: str
     kind: str
@@ -171,6 +175,8 @@ class Request:
     changes: bool
     created_at: int
     expires_at: int
+    holds: tuple[str, ...] = ()
+    respects: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The signed form."""
@@ -185,6 +191,8 @@ class Request:
             "changes": self.changes,
             "created_at": self.created_at,
             "expires_at": self.expires_at,
+            "holds": list(self.holds),
+            "respects": list(self.respects),
         }
 
     @classmethod
@@ -192,6 +200,7 @@ class Request:
         """The reverse of `to_json`."""
         values = dict(found)
         values["requested_by"] = Actor.from_json(values["requested_by"])
+        values["holds"], values["respects"] = tuple(values["holds"]), tuple(values["respects"])
         return cls(**values)
 
 
@@ -217,6 +226,11 @@ class Job:
         """The request's id."""
         return self.request.id
 
+    @property
+    def about(self) -> str:
+        """`deploy shop`: what it does, to what."""
+        return f"{self.request.kind} {self.request.project or ''}".rstrip()
+
     def step(self, name: str) -> Step | None:
         """The step of that name, if the job has one."""
         return next((step for step in self.steps if step.name == name), None)
@@ -237,6 +251,7 @@ class Job:
             "finished_at": rfc3339(self.finished_at),
             "attempt": self.attempt,
             "asks": request.asks,
+            "changes": request.changes,
             "confirm_until": rfc3339(self.confirm_until),
             "plan": dict(self.plan) if self.plan is not None else None,
             "steps": [step.to_json() for step in self.steps],
@@ -256,7 +271,7 @@ class Job:
             args=found["args"],
             requested_by=Actor.from_json(found["requested_by"]),
             asks=found["asks"],
-            changes=found["asks"],
+            changes=found["changes"],
             created_at=milliseconds(found["created_at"]) or 0,
             expires_at=0,
         )

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from scar.projects.file import ProjectsFile
-from scar.projects.project import Project
+from scar.projects.project import Project, workspace_hold
 
-__all__ = ["Project", "ProjectsFile"]
+__all__ = ["Project", "ProjectsFile", "workspace_hold"]

@@ -10,6 +10,11 @@ from typing import Any
 from scar.role import Role
 
 
+def workspace_hold(project: Project) -> str:
+    """What a job holds that changes the project's workspace, which projects may share."""
+    return f"workspace:{project.host}:{project.workspace}"
+
+
 @dataclass(frozen=True)
 class Project:
     """A workspace, a production folder and a Compose project, on one host.

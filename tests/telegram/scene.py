@@ -85,6 +85,10 @@ class Scene:
             "the bot has heard what waited",
         )
 
+    def watched(self) -> set[str]:
+        """The jobs whose messages the bot still has to bring to their end."""
+        return {id for id, _ in self.wiring.ledger.watches("telegram")}
+
     def kill_bot(self) -> None:
         """kill -9."""
         assert self._bot is not None

@@ -4,20 +4,19 @@
 -- another plan is on the table now, or {'not', state}.
 local id, confirmation, shown = ARGV[1], ARGV[2], ARGV[3]
 local key = job_key(id)
-local found = redis.call('HMGET', key, 'state', 'confirm_until', 'project', 'plan_hash',
-  'confirmation')
-local state, confirm_until, project, plan_hash = found[1], found[2], found[3], found[4]
+local found = redis.call('HMGET', key, 'state', 'confirm_until', 'holds', 'plan_hash',
+  'confirmation', 'respects')
+local state, confirm_until, holds, plan_hash = found[1], found[2], found[3], found[4]
 if not state then return {'not', ''} end
 -- Run twice, since the answer to the first run was lost.
 if found[5] == confirmation and not ended(state) then return {'queued', id} end
 if state ~= 'awaiting_confirmation' then return {'not', state} end
 if tonumber(confirm_until) < tonumber(now) then return {'not', 'expired'} end
 if shown ~= '' and plan_hash and shown ~= plan_hash then return {'changed', id} end
-if project then
-  if locked(project) then return {'locked', locked(project)} end
-  local holder = hold(project, id)
-  if holder then return {'busy', holder} end
-end
+local lock = locked(holds)
+if lock then return {'locked', lock} end
+local holder = hold(id, holds, found[6])
+if holder then return {'busy', holder} end
 redis.call('HSET', key, 'state', 'queued', 'confirmation', confirmation, 'rung', now)
 redis.call('HDEL', key, 'lease', 'claim', 'error')
 redis.call('HINCRBY', key, 'fence', 1)

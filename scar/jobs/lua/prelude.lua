@@ -19,22 +19,45 @@ local function unheard(host)
   return redis.call('ZCOUNT', 'scar:workers:' .. host, now, '+inf') == 0
 end
 
--- A project is held by one open changing job at a time. Returns the holder's id, or nil once the
--- project is held for `id`.
-local function hold(project, id)
-  local key = 'scar:hold:' .. project
-  local holder = redis.call('GET', key)
-  if holder and holder ~= id then
-    local state = redis.call('HGET', job_key(holder), 'state')
-    if state and not ended(state) then return holder end
+-- The open job other than `id` that holds `name` (a project, a workspace), if there is one.
+local function holder_of(name, id)
+  local holder = redis.call('GET', 'scar:hold:' .. name)
+  if not holder or holder == id then return nil end
+  local state = redis.call('HGET', job_key(holder), 'state')
+  return state and not ended(state) and holder or nil
+end
+
+-- Lets the job `id` hold all of `holds`, where nobody else holds any of them or of `respects` (JSON
+-- lists of names). Returns the holder's id, or nil once they are held.
+local function hold(id, holds, respects)
+  local names = cjson.decode(holds)
+  for _, list in ipairs({names, cjson.decode(respects)}) do
+    for _, name in ipairs(list) do
+      local holder = holder_of(name, id)
+      if holder then return holder end
+    end
   end
-  redis.call('SET', key, id)
+  for _, name in ipairs(names) do redis.call('SET', 'scar:hold:' .. name, id) end
   return nil
 end
 
--- What a person holds the project by (JSON), or false.
-local function locked(project)
-  return redis.call('HGET', 'scar:locks', '*') or redis.call('HGET', 'scar:locks', project)
+-- Gives up what the job holds.
+local function release(id)
+  for _, name in ipairs(cjson.decode(redis.call('HGET', job_key(id), 'holds') or '[]')) do
+    if redis.call('GET', 'scar:hold:' .. name) == id then redis.call('DEL', 'scar:hold:' .. name) end
+  end
+end
+
+-- The lock (JSON) by which a person keeps jobs from holding one of `holds` (a JSON list), or nil. A
+-- workspace is nobody's production: no lock is on it.
+local function locked(holds)
+  for _, name in ipairs(cjson.decode(holds)) do
+    if not string.find(name, '^workspace:') then
+      local lock = redis.call('HGET', 'scar:locks', '*') or redis.call('HGET', 'scar:locks', name)
+      if lock then return lock end
+    end
+  end
+  return nil
 end
 
 -- A line of the trail.
@@ -54,11 +77,8 @@ local function close(id, state, retention, error)
   end
   emit(id, 'job', cjson.encode(data))
   redis.call('ZREM', 'scar:open', id)
-  local project = redis.call('HGET', key, 'project')
-  if project and redis.call('GET', 'scar:hold:' .. project) == id then
-    redis.call('DEL', 'scar:hold:' .. project)
-  end
-  trail('scar', 'SCAR', 'ended', project or '', id, state)
+  release(id)
+  trail('scar', 'SCAR', 'ended', redis.call('HGET', key, 'project') or '', id, state)
   redis.call('PEXPIRE', key, retention)
   redis.call('PEXPIRE', key .. ':events', retention)
 end

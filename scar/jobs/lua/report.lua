@@ -15,10 +15,7 @@ if final == 'awaiting_confirmation' then
   local until_ms = string.format('%.0f', now + redis.call('HGET', key, 'confirm_ms'))
   redis.call('HSET', key, 'state', final, 'confirm_until', until_ms, 'attempt', 0)
   redis.call('HDEL', key, 'lease', 'claim', 'confirmation', 'steps', 'started')
-  local project = redis.call('HGET', key, 'project')
-  if project and redis.call('GET', 'scar:hold:' .. project) == id then
-    redis.call('DEL', 'scar:hold:' .. project)
-  end
+  release(id)
   local plan = redis.call('HGET', key, 'plan_shown')
   emit(id, 'job', '{"state":"' .. final .. '","confirm_until_ms":' .. until_ms .. ',"plan":' .. plan .. '}')
 elseif final ~= '' then

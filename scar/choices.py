@@ -1,0 +1,64 @@
+"""What a person is to choose between before there is a job: kept until they have chosen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from redis import Redis
+
+from scar.access import Actor
+from scar.document import Button, Document
+from scar.front_end import Heard, Place
+from scar.jobs.connection import redis_errors
+from scar.jobs.record import new_job_id
+
+_SECONDS = 600
+
+
+class Choices:
+    """Questions of "which one?" on Redis, each answered once, within ten minutes, by whom it was
+    put to, in the same place."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def offer(self, actor: Actor, place: Place, texts: Sequence[str]) -> str:
+        """Keeps what each answer (`c0`, `c1`, ...) stands for; the tag of the message that asks."""
+        token = new_job_id()
+        content = {"actor": actor.key, "place": [place.chat, place.thread], "texts": list(texts)}
+        with redis_errors():
+            self._redis.set(_key(token), json.dumps(content), ex=_SECONDS)
+        return f"{token}:"
+
+    def take(self, heard: Heard) -> str | None:
+        """What a tapped answer stands for; None where it is no answer to an open question."""
+        token, _ = heard.button or ("", "")
+        with redis_errors():
+            text: Any = self._redis.get(_key(token))
+            found = json.loads(text) if text else None
+            if found is None or not _put_to(found, heard):
+                return None
+            if not self._redis.delete(_key(token)):
+                return None  # tapped twice
+        number = int(heard.text[1:]) if heard.text[1:].isdecimal() else len(found["texts"])
+        return str(found["texts"][number]) if number < len(found["texts"]) else None
+
+
+def choice(heading: str, choices: Mapping[str, str]) -> Document:
+    """The message that asks; each choice is a button, or the text that makes it."""
+    buttons = tuple(
+        Button(label, f"c{number}", command=text)
+        for number, (label, text) in enumerate(choices.items())
+    )
+    return Document((*Document.of(heading).blocks,), buttons)
+
+
+def _put_to(found: Mapping[str, Any], heard: Heard) -> bool:
+    place = [heard.place.chat, heard.place.thread]
+    return bool(found["actor"] == heard.actor.key and found["place"] == place)
+
+
+def _key(token: str) -> str:
+    return f"scar:choice:{token}"
