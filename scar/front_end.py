@@ -1,4 +1,4 @@
-"""What the conversation and a front-end say to each other."""
+"""What the conversation and a front-end say to each other; docs/front-ends.md tells it whole."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
@@ -64,7 +64,7 @@ class Message:
         by = watch.get("by")
         self.opener = Actor.from_json(by) if by else job.request.requested_by
         self.reference: str | None = watch.get("reference")
-        self.asked: Asked | None = None
+        self.asked = _asked_before(job, watch)
         self.answered: str | None = None
         self._attached: str | None = watch.get("attached")
         self._kept = dict(watch)
@@ -178,7 +178,12 @@ class Message:
 
     async def _keep(self) -> None:
         """Notes what a later run needs; tried again with the next edit where Redis is away."""
-        found = {**self._kept, "reference": self.reference, "attached": self._attached}
+        found = {
+            **self._kept,
+            "reference": self.reference,
+            "attached": self._attached,
+            "asked": asdict(self.asked) if self.asked else None,
+        }
         if found == self._kept:
             return
         ledger, name = self._stage.wiring.ledger, self._stage.front_end.name
@@ -204,6 +209,12 @@ class Message:
         if problem:
             document = document.with_line(f"⚠️ {problem.message}")
         return self._stage.front_end.fit(document)
+
+
+def _asked_before(job: Job, watch: Mapping[str, Any]) -> Asked | None:
+    """The question that an earlier run put on the table, if it is there still."""
+    asked = Asked(**watch["asked"]) if watch.get("asked") else None
+    return asked if asked and awaiting(job) and asked.plan == plan_hash(job) else None
 
 
 def plan_hash(job: Job) -> str:

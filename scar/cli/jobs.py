@@ -6,7 +6,8 @@ import getpass
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -68,7 +69,10 @@ class _Errand:
 
     def run(self, words: tuple[str, ...], *, yes: bool) -> int:
         """The exit code: 0 where it succeeded, 1 where it did not."""
-        begun = self._ask(words, yes=yes)
+        return self.follow(self._ask(words, yes=yes))
+
+    def follow(self, begun: Job) -> int:
+        """The same for a job that was asked for before."""
         job = Job(request=begun.request, state=JobState.QUEUED)
         while not job.state.ended:
             job = self._watch(job)
@@ -80,7 +84,7 @@ class _Errand:
         return 0 if job.state is JobState.SUCCEEDED else 1
 
     def _ask(self, words: tuple[str, ...], *, yes: bool) -> Job:
-        invocation = _parsed(self._command, words)
+        invocation = _parsed(self._command, words, self._client)
         body: dict[str, Any] = {"kind": self._command.kind, "args": dict(invocation.args)}
         if invocation.project and invocation.project.name:
             body["project"] = invocation.project.name
@@ -133,17 +137,29 @@ def _asks(job: Job) -> bool:
     return job.state is JobState.AWAITING_CONFIRMATION and job.plan is not None
 
 
-class _AnyProject:
-    """Takes every project's name as it is: the API knows which there are."""
+class _ProjectsOfApi:
+    """Takes every project's name as it is: the API knows which there are, and is asked where that
+    has to be known before."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
 
     def get(self, name: str) -> Project:
         """A project of which only the name is known."""
         return Project(name, Path("/"), Path("/"), name)
 
+    @cached_property
+    def projects(self) -> Mapping[str, Project]:
+        """Those that whoever asks may see."""
+        found = self._client.request("GET", "/projects")["items"]
+        return {item["name"]: Project.from_json(item) for item in found}
 
-def _parsed(command: JobCommand, words: tuple[str, ...]) -> Invocation:
-    projects = _AnyProject()
+
+def _parsed(command: JobCommand, words: tuple[str, ...], client: ApiClient) -> Invocation:
+    projects = _ProjectsOfApi(client)
     default: Callable[[], Project] = lambda: projects.get("")  # noqa: E731
+    if command.takes_text:
+        words = (" ".join(words),) if words else ()
     return command.parse(words, cast("ProjectsFile", projects), default)
 
 
@@ -164,6 +180,22 @@ def jobs(project: str | None, as_json: bool) -> None:
         at = rfc3339(job.request.created_at)
         by = f"{who.name} ({who.frontend})"
         click.echo(f"{job.id}  {at}  {job.state.value:<12}  {job.about:<32}  {by}")
+
+
+@click.command()
+@click.argument("id")
+@click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
+@click.pass_context
+def job(context: click.Context, id: str, as_json: bool) -> None:
+    """Show a job as it goes on, wherever it was asked for; where it asks, answer."""
+    client = connect(Settings.load())
+    found = client.job(id.upper())
+    command = job_commands().get(found.request.kind)
+    if command is None:
+        raise ScarError(
+            "not_found", f"This SCAR does not know '{found.request.kind}'", "Is it of one version?"
+        )
+    context.exit(_Errand(client, command, as_json=as_json).follow(found))
 
 
 @click.command()
@@ -191,4 +223,4 @@ def _open_job(client: ApiClient, project: str) -> str:
     )
 
 
-COMMANDS = (*map(_job_command, job_commands().values()), jobs, cancel)
+COMMANDS = (*map(_job_command, job_commands().values()), jobs, job, cancel)

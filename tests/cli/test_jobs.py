@@ -69,6 +69,14 @@ def test_a_question_that_is_not_answered_with_yes_does_nothing(running: Home) ->
             assert "Cancelled by" in done.stdout
 
 
+def test_a_job_is_shown_again_by_its_id(running: Home) -> None:
+    made = json.loads(running.scar("status", "--json").stdout)
+    again = running.scar("job", made["id"].lower())
+    assert again.returncode == 0, again.stderr
+    assert "📊 Shop - Production Status" in again.stdout
+    assert running.scar("job", "01ARZ3NDEKTSV4RRFFQ69G5FAV").returncode == 2
+
+
 def test_chat_on_a_pipe(running: Home) -> None:
     done = running.scar("chat", said="/docker_status\n/help\nhello there\n/docker_statu\n")
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,54 @@
+"""A whole front-end: letters are sheets of paper in a box, written over until the job has ended."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from itertools import count
+
+from scar.access import Actor
+from scar.conversation import Conversation
+from scar.document import Attachment, Document
+from scar.front_end import Heard, Place, Sent
+
+
+@dataclass
+class LetterBox:
+    """Receives with `says` and `taps`; keeps what it was told to send."""
+
+    name: str = "letterbox"
+    bot_name: str | None = None
+    sheets: dict[str, list[Document]] = field(default_factory=dict)
+    enclosed: list[Attachment] = field(default_factory=list)
+    numbers: count[int] = field(default_factory=lambda: count(1))
+
+    def fit(self, document: Document) -> Document:
+        return document
+
+    def interval(self, place: Place) -> float:  # noqa: ARG002
+        return 0.05
+
+    async def send(self, place: Place, document: Document, tag: str) -> Sent:
+        reference = f"{next(self.numbers)}"
+        return Sent(reference, await self.edit(place, reference, document, tag))
+
+    async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:  # noqa: ARG002
+        self.sheets.setdefault(reference, []).append(document)
+        return time.time()
+
+    async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:  # noqa: ARG002
+        self.enclosed.append(attachment)
+
+
+@dataclass
+class Writer:
+    """Somebody at the letter box."""
+
+    conversation: Conversation
+    actor: Actor
+    place: Place = field(default_factory=lambda: Place("box"))
+
+    async def says(self, text: str, button: tuple[str, str] | None = None) -> str | None:
+        return await self.conversation.hear(
+            Heard(self.actor, self.place, text, time.time(), button=button)
+        )
