@@ -120,6 +120,11 @@ class Conversation:
                 self._say(heard.place, refusal(error.record()))
             return error.message
 
+    async def refuse(self, heard: Heard, refused: ScarError) -> None:
+        """Says why what was asked is not done; for what only the front-end can know."""
+        await self._audit(heard, clean(heard.text).split()[0][:64], f"refused: {refused.code}")
+        self._say(heard.place, refusal(refused.record()))
+
     async def _hear(self, heard: Heard) -> str | None:
         if heard.button and heard.text not in ("yes", "no"):
             return await self._take_up_offer(heard)

@@ -82,6 +82,8 @@ class Settings:
     telegram_users: Mapping[str, Role] = field(default_factory=dict)
     github_webhook_secret: str | None = field(default=None, repr=False)
     github_token: str | None = field(default=None, repr=False)
+    github_app_id: str | None = None
+    github_app_key: str | None = field(default=None, repr=False)
     github_api_url: str = "https://api.github.com"
     github_users: Mapping[str, Role] = field(default_factory=dict)
     confirm_seconds: float = 60.0
@@ -116,6 +118,8 @@ class Settings:
             "telegram_users": reader.get("SCAR_TELEGRAM_USERS", _telegram_users),
             "github_webhook_secret": reader.get("SCAR_GITHUB_WEBHOOK_SECRET", _one_word),
             "github_token": reader.get("SCAR_GITHUB_TOKEN", _one_word),
+            "github_app_id": reader.get("SCAR_GITHUB_APP_ID", _one_word),
+            "github_app_key": reader.get("SCAR_GITHUB_APP_KEY", _private_key),
             "github_api_url": reader.get("SCAR_GITHUB_API_URL", _root),
             "github_users": reader.get("SCAR_GITHUB_USERS", _github_users),
             "confirm_seconds": reader.get("SCAR_CONFIRM_SECONDS", _positive_seconds),
@@ -142,6 +146,11 @@ class Settings:
     def effective_redis_url(self) -> str:
         """The Redis to use: the one that is set, else the embedded one."""
         return self.redis_url or f"unix://{self.redis_socket}"
+
+    @property
+    def github_answers(self) -> bool:
+        """Whether there is anything to speak to GitHub as."""
+        return self.github_token is not None or self.github_app_key is not None
 
     def required(self, name: str) -> str:
         """The text setting `name` (as the field is called), or a `SettingsError` that names it."""
@@ -180,7 +189,10 @@ class Settings:
         )
 
 
-_SECRETS = {"secret_key", "api_token", "telegram_token", "github_webhook_secret", "github_token"}
+_SECRETS = {
+    *("secret_key", "api_token", "telegram_token"),
+    *("github_webhook_secret", "github_token", "github_app_key"),
+}
 
 
 class _Reader(Env):
@@ -275,6 +287,19 @@ def _one_word(value: str) -> str:
     if not value.isprintable() or " " in value:
         raise ValidationError("holds a space or a character that cannot be seen")
     return value
+
+
+def _private_key(value: str) -> str:
+    """The key itself (line ends may be written as `\\n`), or the file that holds it."""
+    if value.startswith("/"):
+        try:
+            value = Path(value).read_text(encoding="ascii")
+        except (OSError, ValueError) as error:
+            raise ValidationError("names a file that cannot be read") from error
+    text = value.replace("\\n", "\n").strip()
+    if not text.startswith("-----BEGIN ") or "PRIVATE KEY-----" not in text:
+        raise ValidationError("is no private key (PEM), nor the absolute path of one")
+    return text
 
 
 def _telegram_token(value: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from scar.api import audit, docs, events, health, hosts, jobs, projects
+from scar.api import audit, docs, events, github, health, hosts, jobs, projects
 from scar.api.auth import authenticate
 from scar.api.context import ApiContext
 from scar.api.resource import ScarApi
@@ -60,6 +60,7 @@ def _routes(app: Flask) -> None:
             module.resource.before_request(authenticate)
         api.register_blueprint(module.resource, url_prefix=PREFIX)
     api.register_blueprint(health.resource)
+    api.register_blueprint(github.resource)
     docs.register(app, api.spec.to_dict())
 
 

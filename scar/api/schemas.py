@@ -303,6 +303,12 @@ class AliveSchema(Schema):
     status = _text()
 
 
+class DeliverySchema(Schema):
+    """What became of a delivery: `taken`, `known` (it was taken before) or `ignored`."""
+
+    status = _text()
+
+
 class ReadySchema(Schema):
     """Redis and workers can be reached."""
 

@@ -16,6 +16,7 @@ _MODULES = {
     "up": "up",
     "api": "parts",
     "telegram": "parts",
+    "github": "parts",
     "worker": "parts",
     "chat": "chat",
     "doctor": "doctor",

@@ -1,4 +1,4 @@
-"""`scar api`, `scar telegram`, `scar worker`: one part of SCAR in this process."""
+"""`scar api`, `scar telegram`, `scar github`, `scar worker`: one part of SCAR in this process."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ def telegram() -> None:
 
 
 @click.command()
+def github() -> None:
+    """What answers comments and deploys pushes on GitHub."""
+    from scar.frontends.github import serve
+
+    settings = Settings.load()
+    configure(settings)
+    serve(settings)
+
+
+@click.command()
 def worker() -> None:
     """What does the jobs of this host: the only part that needs the Docker socket."""
     settings = Settings.load()
@@ -48,4 +58,4 @@ def worker() -> None:
     os.execv(arguments[0], arguments)
 
 
-COMMANDS = (api, telegram, worker)
+COMMANDS = (api, telegram, github, worker)

@@ -145,6 +145,9 @@ def _parts(settings: Settings) -> list[Part]:
     ]
     if settings.telegram_token is not None:
         found.append(Part("telegram", f"polls {settings.telegram_api_url}", scar("telegram")))
+    if settings.github_webhook_secret is not None and settings.github_answers:
+        about = f"{url}/github/webhook, answers at {settings.github_api_url}"
+        found.append(Part("github", about, scar("github")))
     return found
 
 

@@ -1,0 +1,136 @@
+"""`POST /github/webhook`: takes in what GitHub tells, once, and answers before anything is done."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, request
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from scar.api.context import context
+from scar.api.errors import problem
+from scar.api.resource import Resource, answer, strict_json
+from scar.api.schemas import DeliverySchema
+from scar.jobs.inbox import Inbox
+
+resource = Resource("github", __name__, description="What GitHub tells")
+_SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
+_DELIVERY = re.compile(r"[A-Za-z0-9-]{1,64}")
+_COMMENTS = ("issue_comment", "pull_request_review_comment")
+_LONGEST = 20_000
+
+
+@resource.route("/github/webhook", methods=["POST"])
+@resource.response(202, DeliverySchema, description="Taken in, or not for SCAR")
+@resource.alt_response(401, response="UNAUTHORIZED")
+@resource.alt_response(503, response="SERVICE_UNAVAILABLE")
+@resource.doc(
+    security=[],
+    parameters=[
+        {"in": "header", "name": name, "schema": {"type": "string"}}
+        for name in ("X-Hub-Signature-256", "X-GitHub-Event", "X-GitHub-Delivery")
+    ],
+)
+def webhook() -> Response:
+    """A delivery of GitHub's
+
+    Signed with `SCAR_GITHUB_WEBHOOK_SECRET` (`X-Hub-Signature-256`). Comments and pushes are
+    taken in, once; everything else is answered and left alone.
+    """
+    body = request.get_data(cache=True)
+    refusal = _unsigned(body)
+    if refusal is not None:
+        return refusal
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("Set the webhook's content type to application/json")
+    found = strict_json(body)
+    if not isinstance(found, Mapping):
+        raise BadRequest("The body is no JSON object")
+    event = request.headers.get("X-GitHub-Event", "")
+    letter = _letter(event, found)
+    if letter is None:
+        return answer({"status": "ignored"}, HTTPStatus.ACCEPTED)
+    delivery = request.headers.get("X-GitHub-Delivery", "")
+    if not _DELIVERY.fullmatch(delivery):
+        raise BadRequest("X-GitHub-Delivery is not the id of a delivery")
+    # The signature covers the body alone: a replay under another id is the same body.
+    known_by = [f"delivery:{delivery}", f"body:{hashlib.sha256(body).hexdigest()}"]
+    if letter["event"] == "comment":
+        known_by.append(f"comment:{event}:{letter['repository']}:{letter['id']}")
+    new = Inbox(context().wiring.redis, "github").put(letter, known_by)
+    return answer({"status": "taken" if new else "known"}, HTTPStatus.ACCEPTED)
+
+
+def _unsigned(body: bytes) -> Response | None:
+    """Why the delivery is not believed; None where it is."""
+    secret = context().wiring.settings.github_webhook_secret
+    if secret is None:
+        return problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "not_configured",
+            "This SCAR takes no deliveries of GitHub",
+            "Set SCAR_GITHUB_WEBHOOK_SECRET to the webhook's secret.",
+        )
+    given = request.headers.get("X-Hub-Signature-256", "")
+    right = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    if _SIGNATURE.fullmatch(given) and hmac.compare_digest(given, right):
+        return None
+    return problem(
+        HTTPStatus.UNAUTHORIZED,
+        "unauthorized",
+        "This delivery carries no valid X-Hub-Signature-256",
+        "Give the webhook the secret that SCAR_GITHUB_WEBHOOK_SECRET has.",
+    )
+
+
+def _letter(event: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What SCAR needs of a delivery; None where that is nothing. What a payload lacks that it
+    should have makes it nothing, too: it is not GitHub's."""
+    try:
+        if event in _COMMENTS and found["action"] == "created":
+            return _comment(event, found)
+        if event == "push":
+            return _push(found)
+    except (LookupError, TypeError, ValueError):
+        return None
+    return None
+
+
+def _comment(event: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
+    comment, place = found["comment"], found.get("issue") or found["pull_request"]
+    if comment["user"]["type"] != "User" or len(comment["body"]) > _LONGEST:
+        return None
+    return {
+        "event": "comment",
+        "id": int(comment["id"]),
+        "review": event != "issue_comment",
+        "repository": str(found["repository"]["full_name"]),
+        "url": str(found["repository"]["html_url"]),
+        "number": int(place["number"]),
+        "login": str(comment["user"]["login"]),
+        "body": str(comment["body"]),
+        "created_at": str(comment["created_at"]),
+        "installation": int((found.get("installation") or {"id": 0})["id"]),
+    }
+
+
+def _push(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    reference, after = str(found["ref"]), str(found["after"])
+    if not reference.startswith("refs/heads/") or not after.strip("0"):
+        return None
+    if not re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", after):
+        return None
+    return {
+        "event": "push",
+        "repository": str(found["repository"]["full_name"]),
+        "url": str(found["repository"]["html_url"]),
+        "branch": reference.removeprefix("refs/heads/"),
+        "commit": after,
+        "login": str(found["sender"]["login"]),
+        "installation": int((found.get("installation") or {"id": 0})["id"]),
+    }

@@ -1,0 +1,203 @@
+"""SCAR on GitHub: comments on issues and pull requests are a chat, pushes can be deployed.
+
+The API takes deliveries in; this process reads them one after the other, hands what people say to
+the conversation and pushes to `Pushes`, and drops each once it was dealt with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import structlog
+
+from scar.access import Actor, Role
+from scar.client import ApiClient, service_token
+from scar.commands import all_commands
+from scar.commands.language import Answer, Language
+from scar.conversation import Conversation
+from scar.errors import ScarError
+from scar.front_end import Heard, Place
+from scar.frontends.github_api import GitHub, Refused
+from scar.frontends.github_chat import GitHubChat
+from scar.frontends.github_push import Pushes
+from scar.frontends.github_text import first_words
+from scar.jobs.connection import connect
+from scar.jobs.inbox import Inbox
+from scar.repositories import Repositories, same_repository
+from scar.settings import Settings
+from scar.wiring import Wiring, wire
+
+_WAIT_MS = 1000
+_AGAIN_SECONDS = 1.0
+_SEEN_SECONDS = 600.0
+_MAY_CHANGE = ("admin", "maintain", "write")
+_log = structlog.get_logger(__name__)
+
+
+class GitHubBot:
+    """Reads the inbox and hands on what is in it. `began` is when it did, in seconds."""
+
+    def __init__(
+        self, github: GitHub, wiring: Wiring, conversation: Conversation, pushes: Pushes
+    ) -> None:
+        self._github = github
+        self._wiring = wiring
+        self._conversation = conversation
+        self._pushes = pushes
+        self._language = Language(all_commands())
+        self._repositories = Repositories(wiring.redis)
+        self._permissions: dict[tuple[str, str], tuple[str | None, float]] = {}
+        self.began = time.time()
+
+    async def run(self, inbox: Inbox) -> None:
+        """Takes up what was left, then reads; ends only cancelled."""
+        await self._conversation.resume()
+        others = [
+            asyncio.create_task(self._conversation.look_out()),
+            asyncio.create_task(self._pushes.run()),
+        ]
+        try:
+            await self._read(inbox)
+        finally:
+            for task in others:
+                task.cancel()
+            await self._conversation.close()
+
+    async def _read(self, inbox: Inbox) -> None:
+        after = "0"
+        while True:
+            try:
+                letters = await asyncio.to_thread(partial(inbox.read, after, wait_ms=_WAIT_MS))
+                for id, letter in letters:
+                    await self._take(id, letter)
+                    await asyncio.to_thread(inbox.drop, id)
+                    after = id
+            except (ScarError, Refused) as error:
+                _log.warning("inbox not read", reason=str(error))
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _take(self, id: str, letter: Mapping[str, Any]) -> None:
+        if letter["event"] == "push":
+            await self._pushes.note(id, letter)
+            return
+        heard = await self._heard(int(id.partition("-")[0]) / 1000, letter)
+        if heard is None:
+            return
+        refusal = await self._refusal(heard, letter)
+        if refusal is None:
+            await self._react(letter)
+            await self._conversation.hear(heard)
+        else:
+            await self._conversation.refuse(heard, refusal)
+
+    async def _heard(self, received: float, letter: Mapping[str, Any]) -> Heard | None:
+        """What a person says to SCAR; None for talk among themselves."""
+        text = first_words(letter["body"])
+        if text is None:
+            return None
+        try:
+            if self._language.understand(text) is None:
+                return None
+        except ScarError:
+            pass  # no command of ours: the conversation says so to whom it knows
+        repository = letter["repository"]
+        known = await asyncio.to_thread(self._repositories.known)
+        about = [name for name, origin in known.items() if same_repository(origin, repository)]
+        return Heard(
+            actor=Actor("github", letter["login"], letter["login"]),
+            place=Place(repository, str(letter["number"])),
+            text=text,
+            sent_at=datetime.fromisoformat(letter["created_at"]).timestamp(),
+            number=None if letter["review"] else letter["id"],
+            key=f"github:{'review' if letter['review'] else 'comment'}:{letter['id']}",
+            stale=received < self.began,
+            project=about[0] if about else None,
+        )
+
+    async def _refusal(self, heard: Heard, letter: Mapping[str, Any]) -> ScarError | None:
+        """Why somebody with a role may not do this: GitHub itself lets them do less there."""
+        projects = self._wiring.projects.projects.values()
+        if self._wiring.access.highest_role(heard.actor, projects) is None:
+            return None  # a stranger, whom the conversation refuses
+        try:
+            meant = self._language.understand(heard.text)
+        except ScarError:
+            return None
+        changes = meant is Answer.YES or (
+            meant is not None
+            and not isinstance(meant, Answer)
+            and meant.command.role >= Role.OPERATOR
+        )
+        permission = await self._permission(letter["repository"], letter["login"])
+        if permission is None or permission in _MAY_CHANGE:
+            return None
+        if permission != "none" and not changes:
+            return None
+        needed = "write" if changes else "read"
+        return ScarError(
+            "forbidden",
+            f"This needs the permission to {needed} on {letter['repository']}, and "
+            f"{letter['login']} has '{permission}'",
+            "An owner of the repository can give it.",
+        )
+
+    async def _permission(self, repository: str, login: str) -> str | None:
+        """What GitHub lets the person do there; asked anew after ten seconds."""
+        known = self._permissions.get((repository, login))
+        if known is None or known[1] < time.monotonic() - 10.0:
+            found = await self._github.permission(repository, login)
+            known = self._permissions[repository, login] = found, time.monotonic()
+        return known[0]
+
+    async def _react(self, letter: Mapping[str, Any]) -> None:
+        """👀: it was seen. A server without reactions is none the worse."""
+        try:
+            await self._github.react(
+                letter["repository"], str(letter["id"]), review=letter["review"], content="eyes"
+            )
+        except Refused as error:
+            _log.info("no reaction", reason=str(error))
+
+
+def serve(settings: Settings) -> None:
+    """Runs it until SIGTERM or SIGINT; a `ScarError` says why it cannot."""
+    settings.required("github_webhook_secret")
+    GitHub(settings)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    running = asyncio.create_task(_run(settings))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    else:
+        stopping.cancel()
+        await running
+
+
+async def _run(settings: Settings) -> None:
+    wiring = wire(settings)
+    github = GitHub(settings)
+    actor = Actor("console", "github", "SCAR on GitHub")
+    client = ApiClient(
+        settings.api_url, lambda: service_token(wiring.signatures, actor, time.time())
+    )
+    conversation = Conversation(GitHubChat(github, wiring.ledger.get), wiring, client)
+    inbox = Inbox(connect(settings.effective_redis_url, timeout=5.0), "github")
+    _log.info("listening", github=settings.github_api_url)
+    try:
+        await GitHubBot(github, wiring, conversation, Pushes(github, wiring)).run(inbox)
+    finally:
+        await github.close()

@@ -1,0 +1,173 @@
+"""GitHub's REST API: the one place that speaks it.
+
+As a token's user, or as a GitHub App, whose token for an installation is made of a signed JWT and
+good for an hour. gidgethub is not used: it keeps the headers from us that say when to try again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import jwt
+
+from scar.settings import Settings, SettingsError
+
+_AGAIN_SECONDS = 5.0
+_LIMITED_SECONDS = 60.0
+_RENEWED_BEFORE = 300.0
+_JWT_SECONDS = 540
+_TIMEOUT = httpx.Timeout(20.0)
+
+
+class Refused(Exception):
+    """GitHub did not do it. `retry_after` is in seconds; None where asking again is of no use."""
+
+    def __init__(self, status: int, reason: str, retry_after: float | None) -> None:
+        super().__init__(f"GitHub answered {status}: {reason[:200]}")
+        self.status = status
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A comment as GitHub has it. `at` is when it was written or edited last, in seconds."""
+
+    id: str
+    at: float
+
+
+@dataclass
+class GitHub:
+    """One GitHub, in one process. `clock` gives seconds since the epoch."""
+
+    settings: Settings
+    http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=_TIMEOUT))
+    clock: Callable[[], float] = time.time
+    _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Stops a process whose settings let it do nothing: `SettingsError`."""
+        if not self.settings.github_answers:
+            raise SettingsError(["SCAR_GITHUB_TOKEN: is not set, nor is SCAR_GITHUB_APP_KEY"])
+        if self.settings.github_token is None:
+            self.settings.required("github_app_id")
+            try:
+                self._app_token()
+            except (ValueError, jwt.exceptions.PyJWTError) as error:
+                raise SettingsError(["SCAR_GITHUB_APP_KEY: is no private key (PEM)"]) from error
+
+    async def comment(self, repository: str, number: str, body: str) -> Comment:
+        """Writes a comment on an issue or a pull request."""
+        path = f"/repos/{repository}/issues/{number}/comments"
+        return _comment(await self._ask("POST", repository, path, {"body": body}))
+
+    async def edit(self, repository: str, id: str, body: str) -> Comment:
+        """Writes another text into a comment."""
+        path = f"/repos/{repository}/issues/comments/{id}"
+        return _comment(await self._ask("PATCH", repository, path, {"body": body}))
+
+    async def react(self, repository: str, id: str, *, review: bool, content: str) -> None:
+        """Reacts to somebody's comment."""
+        kind = "pulls" if review else "issues"
+        path = f"/repos/{repository}/{kind}/comments/{id}/reactions"
+        await self._ask("POST", repository, path, {"content": content})
+
+    async def permission(self, repository: str, login: str) -> str | None:
+        """`admin`, `write`, `read` or `none`; None where GitHub does not let us know."""
+        path = f"/repos/{repository}/collaborators/{quote(login, safe='')}/permission"
+        try:
+            found = await self._ask("GET", repository, path)
+        except Refused as error:
+            if error.retry_after is None:
+                return None
+            raise
+        permission = found.get("permission")
+        return permission if isinstance(permission, str) else None
+
+    async def set_status(
+        self, repository: str, commit: str, state: str, context: str, description: str
+    ) -> None:
+        """Says of a commit how it fares: `pending`, `success`, `failure` or `error`."""
+        content = {"state": state, "context": context, "description": description[:140]}
+        await self._ask("POST", repository, f"/repos/{repository}/statuses/{commit}", content)
+
+    async def close(self) -> None:
+        """Gives the connections back."""
+        await self.http.aclose()
+
+    async def _ask(self, method: str, repository: str, path: str, content: Any = None) -> Any:
+        token = self.settings.github_token or await self._installation_token(repository)
+        try:
+            return await self._send(method, path, token, content)
+        except Refused as error:
+            if error.status == HTTPStatus.UNAUTHORIZED:
+                self._tokens.pop(repository, None)  # it may have been taken back
+            raise
+
+    async def _installation_token(self, repository: str) -> str:
+        token, expires = self._tokens.get(repository, ("", 0.0))
+        if expires - _RENEWED_BEFORE < self.clock():
+            app = self._app_token()
+            found = await self._send("GET", f"/repos/{repository}/installation", app)
+            path = f"/app/installations/{found['id']}/access_tokens"
+            made = await self._send("POST", path, app, {})
+            token, expires = made["token"], datetime.fromisoformat(made["expires_at"]).timestamp()
+            self._tokens[repository] = token, expires
+        return token
+
+    def _app_token(self) -> str:
+        """What proves that we are the App; GitHub's clock may be a minute behind."""
+        now = int(self.clock())
+        claims = {"iat": now - 60, "exp": now + _JWT_SECONDS, "iss": self.settings.github_app_id}
+        return jwt.encode(claims, self.settings.github_app_key or "", algorithm="RS256")
+
+    async def _send(self, method: str, path: str, token: str, content: Any = None) -> Any:
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "Authorization": f"Bearer {token}",
+            "User-Agent": "scar",
+            "X-GitHub-Api-Version": "2022-11-28",
+        }
+        url = f"{self.settings.github_api_url}{path}"
+        try:
+            answer = await self.http.request(method, url, headers=headers, json=content)
+        except httpx.TransportError as error:
+            raise Refused(0, type(error).__name__, _AGAIN_SECONDS) from error
+        if answer.is_error:
+            raise Refused(answer.status_code, _reason(answer), self._retry_after(answer))
+        return answer.json() if answer.content else {}
+
+    def _retry_after(self, answer: httpx.Response) -> float | None:
+        """What GitHub asks for (REST API, "Rate limits"); a server in trouble gets a moment."""
+        status, headers = answer.status_code, answer.headers
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.UNAUTHORIZED:
+            return _AGAIN_SECONDS
+        if status not in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS):
+            return None
+        if headers.get("retry-after", "").isdigit():
+            return float(headers["retry-after"])
+        if headers.get("x-ratelimit-remaining") == "0":
+            reset = headers.get("x-ratelimit-reset", "")
+            wait = float(reset) - self.clock() if reset.isdigit() else _LIMITED_SECONDS
+            return max(wait, 1.0)
+        limited = status == HTTPStatus.TOO_MANY_REQUESTS or "rate limit" in _reason(answer).lower()
+        return _LIMITED_SECONDS if limited else None
+
+
+def _comment(found: Any) -> Comment:
+    at = datetime.fromisoformat(found.get("updated_at") or found["created_at"])
+    return Comment(str(found["id"]), at.timestamp())
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json().get("message", ""))
+    except (ValueError, AttributeError):
+        return answer.reason_phrase

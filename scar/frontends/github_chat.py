@@ -1,0 +1,85 @@
+"""Comments of SCAR's on GitHub: written once, then edited, within GitHub's limits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from scar.document import Attachment, Document
+from scar.errors import ScarError
+from scar.front_end import Place, Sent, Undelivered
+from scar.frontends.github_api import GitHub, Refused
+from scar.frontends.github_text import fit, to_markdown
+from scar.jobs.record import Job
+
+_EDIT_SECONDS = 3.0
+
+
+class GitHubChat:
+    """The front-end that the conversation speaks through. A place is a repository and the number of
+    an issue in it. `job` finds a job, for the outcome that programs read.
+    """
+
+    name = "github"
+    bot_name: str | None = None
+
+    def __init__(self, github: GitHub, job: Callable[[str], Job | None]) -> None:
+        self._github = github
+        self._job = job
+
+    def fit(self, document: Document) -> Document:
+        """The document as one comment holds it."""
+        return fit(document)
+
+    def interval(self, place: Place) -> float:  # noqa: ARG002
+        """One edit in three seconds."""
+        return _EDIT_SECONDS
+
+    async def send(self, place: Place, document: Document, tag: str) -> Sent:
+        """Writes a comment."""
+        body = await self._body(document, tag)
+        with _undelivered():
+            made = await self._github.comment(place.chat, place.thread or "", body)
+        return Sent(made.id, made.at)
+
+    async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
+        """Edits one."""
+        body = await self._body(document, tag)
+        with _undelivered():
+            return (await self._github.edit(place.chat, reference, body)).at
+
+    async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:
+        """Nothing to do: the comment holds it, folded, since GitHub takes no files."""
+
+    async def _body(self, document: Document, tag: str) -> str:
+        id = tag.partition(":")[0]
+        try:
+            job = await asyncio.to_thread(self._job, id) if id else None
+        except ScarError as error:
+            raise Undelivered(error.message, _EDIT_SECONDS) from error
+        return to_markdown(document, _outcome(job) if job else None)
+
+
+def _outcome(job: Job) -> dict[str, Any]:
+    result = job.result or {}
+    return {
+        "job": job.id,
+        "kind": job.request.kind,
+        "project": job.request.project,
+        "state": job.state.value,
+        "error": job.error.code if job.error else None,
+        "release": result.get("release"),
+        "downtime_seconds": result.get("downtime_seconds"),
+    }
+
+
+@contextmanager
+def _undelivered() -> Iterator[None]:
+    try:
+        yield
+    except Refused as error:
+        gone = error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+        raise Undelivered(str(error), error.retry_after, gone=gone) from error

@@ -1,0 +1,181 @@
+"""Deploys what is pushed: of each project the newest, one after the other, and says how it went.
+
+What was pushed last is kept on Redis until a deploy was asked for, so that a push while one works
+leads to one more, and a process that is killed forgets none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import structlog
+
+from scar.access import Actor
+from scar.errors import ScarError
+from scar.front_end import Place
+from scar.frontends.github_api import GitHub, Refused
+from scar.jobs.connection import redis_errors
+from scar.jobs.record import Job, JobState
+from scar.projects import Project
+from scar.repositories import Repositories, same_repository
+from scar.wiring import Wiring
+
+_WAITING = "scar:github:pushes"
+_UNDER_WAY = "scar:github:deploys"
+_LOOK_SECONDS = 1.0
+_LONGEST_WAIT = 10.0
+_STATE = {
+    JobState.SUCCEEDED: "success",
+    JobState.FAILED: "failure",
+    JobState.ROLLED_BACK: "failure",
+}
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Pushes:
+    """The pushes that wait for their deploy, and the deploys whose end GitHub is to be told."""
+
+    github: GitHub
+    wiring: Wiring
+
+    async def note(self, id: str, letter: Mapping[str, Any]) -> None:
+        """Keeps a push for every project that deploys that branch of that repository."""
+        for project in await asyncio.to_thread(self._meant, letter):
+            before = (await asyncio.to_thread(self._all, _WAITING)).get(project.name)
+            push = json.dumps({"id": id, **letter})
+            await asyncio.to_thread(self._keep, _WAITING, project.name, push)
+            if before and json.loads(before)["commit"] != letter["commit"]:
+                overtaken = "Not deployed by itself: a newer push took its place"
+                await self._tell(json.loads(before), project.name, "error", overtaken)
+            await self._tell(letter, project.name, "pending", "Waits for its deploy")
+
+    async def run(self) -> None:
+        """Looks once a second what can be done; until cancelled."""
+        while True:
+            try:
+                for project, push in (await asyncio.to_thread(self._all, _WAITING)).items():
+                    await self._deploy(project, push)
+                for id, push in (await asyncio.to_thread(self._all, _UNDER_WAY)).items():
+                    await self._follow(id, push)
+            except ScarError as error:
+                _log.warning("pushes not looked at", reason=error.message)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _meant(self, letter: Mapping[str, Any]) -> list[Project]:
+        known = Repositories(self.wiring.redis).known()
+        return [
+            project
+            for name, project in self.wiring.projects.projects.items()
+            if project.auto_deploy_branch == letter["branch"]
+            and (name not in known or same_repository(known[name], letter["repository"]))
+        ]
+
+    async def _deploy(self, name: str, text: str) -> None:
+        """Asks for the deploy, unless another job holds the project: then later."""
+        push = json.loads(text)
+        project = self.wiring.projects.projects.get(name)
+        try:
+            if project is None or project.auto_deploy_branch != push["branch"]:
+                raise ScarError("conflict", "It is not deployed on a push any more", "")
+            job = await asyncio.to_thread(self._submit, project, push)
+        except ScarError as error:
+            locks = self.wiring.surroundings.locks
+            if error.code == "busy" and not await asyncio.to_thread(locks.of, name):
+                return  # held by a job: its end is waited for; a person's lock is not
+            if error.code in ("redis_unavailable", "disk_full"):
+                raise
+            await self._tell(push, name, "error", error.message)
+        else:
+            await asyncio.to_thread(self._keep, _UNDER_WAY, job.id, text)
+            await self._show(job, project)
+            await self._tell(push, name, "pending", f"Deploying ({job.id})")
+        await asyncio.to_thread(self._drop, _WAITING, name, text)
+
+    def _submit(self, project: Project, push: Mapping[str, Any]) -> Job:
+        repository = f"{urlsplit(push['url']).netloc}/{push['repository']}"
+        who = f"{push['login']}'s push to {push['repository']}"
+        return self.wiring.intake.submit(
+            Actor("schedule", "push", who),
+            self.wiring.intake.commands["deploy"],
+            project,
+            {
+                "push": {
+                    "repository": repository.lower(),
+                    "branch": push["branch"],
+                    "commit": push["commit"],
+                }
+            },
+            confirmed=True,
+            idempotency_key=f"push:{push['id']}",
+        )
+
+    async def _show(self, job: Job, project: Project) -> None:
+        """Has the chats that the project's `alerts` names show the deploy."""
+        for alert in project.alerts:
+            front_end, _, rest = alert.partition(":")
+            chat, _, thread = rest.partition("/")
+            place = Place(chat, thread or None)
+            await asyncio.to_thread(self.wiring.ledger.watch, front_end, job.id, place.key, "{}")
+
+    async def _follow(self, id: str, text: str) -> None:
+        job = await asyncio.to_thread(self.wiring.ledger.get, id)
+        if job is None or job.state.ended:
+            push = json.loads(text)
+            if job is None:
+                await self._tell(push, "", "error", "What became of the deploy is not known")
+            else:
+                state = _STATE.get(job.state, "error")
+                await self._tell(push, job.request.project or "", state, _description(job))
+            await asyncio.to_thread(self._drop, _UNDER_WAY, id, text)
+
+    async def _tell(
+        self, push: Mapping[str, Any], project: str, state: str, description: str
+    ) -> None:
+        """Sets the commit's status. That GitHub does not take it stops no deploy."""
+        context = f"scar/{project}" if project else "scar"
+        for _ in range(3):
+            try:
+                await self.github.set_status(
+                    push["repository"], push["commit"], state, context, description
+                )
+            except Refused as error:
+                _log.warning("status not set", commit=push["commit"], reason=str(error))
+                if error.retry_after is None or error.retry_after > _LONGEST_WAIT:
+                    return
+                await asyncio.sleep(error.retry_after)
+            else:
+                return
+
+    def _all(self, key: str) -> dict[str, str]:
+        with redis_errors():
+            return cast("dict[str, str]", self.wiring.redis.hgetall(key))
+
+    def _keep(self, key: str, name: str, text: str) -> None:
+        with redis_errors():
+            self.wiring.redis.hset(key, name, text)
+
+    def _drop(self, key: str, name: str, text: str) -> None:
+        """Drops what was dealt with, unless something newer took its place meanwhile."""
+        with redis_errors():
+            self.wiring.redis.eval(_DROP, 1, key, name, text)
+
+
+_DROP = """
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
+"""
+
+
+def _description(job: Job) -> str:
+    if job.error is not None:
+        return f"{job.state.value.replace('_', ' ')}: {job.error.message}"
+    result = job.result or {}
+    if result.get("nothing"):
+        return "Production already had all of it"
+    downtime = result.get("downtime_seconds")
+    return "Deployed" if downtime is None else f"Deployed, {downtime:.1f} s of downtime"

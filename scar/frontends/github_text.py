@@ -1,0 +1,125 @@
+"""A document as a GitHub comment: Markdown that nothing in it can break, of 65,536 characters.
+
+Markdown is GitHub's (GFM, https://github.github.com/gfm/): a comment's line ends are kept, a list
+of ours may look like one. What else would be taken for markup is escaped.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from scar.document import Code, Document, Line
+
+LONGEST = 65_536
+MARK = "<!-- scar"
+"""What every comment of SCAR's holds."""
+
+_ROOM = 60_000
+_FOLDED = 15
+_WORD_JOINER = "\u2060"
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_REFERENCE = re.compile(r"(?:@(?=[\w-])|#(?=\d)|(?<=[A-Za-z0-9])!(?=\d))")
+_SPECIAL = re.compile(r"[\\*\[\]|~$]|(?<!\w)_|_(?!\w)")
+_LEADING = re.compile(r"^(?=#{1,6}(?:\s|$)|`{3}|={2,}\s*$|-{2,}\s*$|\+{2,}\s*$)", re.MULTILINE)
+_INDENT = re.compile(r"^[ \t]{4,}", re.MULTILINE)
+
+
+def to_markdown(document: Document, outcome: Mapping[str, Any] | None = None) -> str:
+    """The comment; `outcome` is what programs are told, where nobody sees it."""
+    parts = [_block(block) for block in document.blocks]
+    offers = [button for button in document.buttons if button.command]
+    if offers:
+        parts.append("Comment to go on:")
+        parts += [f"- {_text(button.label)}: {_code_span(button.command)}" for button in offers]
+    hidden = _hidden(outcome)
+    if document.attachment is not None:
+        room = LONGEST - 500 - sum(map(len, parts)) - len(parts) - len(hidden)
+        parts.append(_file(document.attachment.name, document.attachment.text, room))
+    return "\n".join([*parts, "", hidden])
+
+
+def fit(document: Document) -> Document:
+    """The document as one comment holds it: of a code block that is too long, the last lines."""
+    if len(to_markdown(Document(document.blocks, document.buttons))) <= _ROOM:
+        return document
+    room = _ROOM // max(1, len(document.blocks))
+    blocks = tuple(_shortened(block, room) for block in document.blocks)
+    return Document(blocks, document.buttons, document.attachment)
+
+
+def _shortened(block: Line | Code, room: int) -> Line | Code:
+    if len(_block(block)) <= room:
+        return block
+    text = block.text[-(room // 3) :]  # escaped, it may be longer
+    note = f"✂️ Of {len(block.text)} characters, the last {len(text)} follow; the API has all of it."
+    return type(block)(f"{note}\n{text}")
+
+
+def _block(block: Line | Code) -> str:
+    if isinstance(block, Line):
+        return _text(block.text)
+    lines = block.text.count("\n") + 1
+    fenced = _fenced(block.text)
+    return _details(f"{lines} lines", fenced) if lines > _FOLDED else fenced
+
+
+def _file(name: str, text: str, room: int) -> str:
+    """What other front-ends send as a file: folded, and as much of its end as there is room for."""
+    if len(text) <= room:
+        return _details(name, _fenced(text))
+    kept = text[len(text) - room :].partition("\n")[2]
+    left_out = text.count("\n") - kept.count("\n")
+    heading = f"{name}: its last lines; {left_out} before them do not fit, the API has all of it"
+    return _details(heading, _fenced(kept))
+
+
+def _details(summary: str, content: str) -> str:
+    head = html.escape(_CONTROLS.sub("\ufffd", summary), quote=False)
+    return f"\n<details><summary>{head}</summary>\n\n{content}\n\n</details>\n"
+
+
+def _fenced(text: str) -> str:
+    """A code block whose fence is longer than any run of backticks in it; what looks like the
+    hidden outcome there does so no more."""
+    clean = _CONTROLS.sub("\ufffd", text).replace("<!--", f"<{_WORD_JOINER}!--")
+    longest = max(map(len, re.findall(r"`+", clean)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"\n{fence}text\n{clean}\n{fence}\n"
+
+
+def _code_span(text: str | None) -> str:
+    clean = _CONTROLS.sub("\ufffd", text or "").replace("\n", " ")
+    return "`" + clean.replace("`", "'") + "`"
+
+
+def _text(text: str) -> str:
+    """Text that shows as it is: no markup, no mention, no reference."""
+    shown = _CONTROLS.sub("\ufffd", text)
+    shown = _SPECIAL.sub(lambda found: "\\" + found[0], shown)
+    shown = html.escape(shown, quote=False)
+    shown = _REFERENCE.sub(lambda found: found[0] + _WORD_JOINER, shown)
+    shown = _INDENT.sub(lambda found: "\u00a0" * len(found[0]), shown)
+    return _LEADING.sub(_WORD_JOINER, shown)
+
+
+def _hidden(outcome: Mapping[str, Any] | None) -> str:
+    """A comment of HTML, which ends at `-->` and nowhere else: nothing in it can be that."""
+    if outcome is None:
+        return f"{MARK} -->"
+    text = json.dumps(outcome, separators=(",", ":"), sort_keys=True)
+    for character in "<>-&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return f"{MARK}: {text} -->"
+
+
+def first_words(body: str) -> str | None:
+    """What a comment says to SCAR: all of it, where its first line does not quote or show code, and
+    it is nobody's of SCAR's own."""
+    text = body.strip()
+    if MARK in body or text.startswith((">", "```", "~~~", "<!--")):
+        return None
+    return text
