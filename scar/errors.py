@@ -27,7 +27,6 @@ STATUS = {
     "conflict": HTTPStatus.CONFLICT,
     "host_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "redis_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
-    "not_configured": HTTPStatus.SERVICE_UNAVAILABLE,
     "build_failed": HTTPStatus.INTERNAL_SERVER_ERROR,
     "unhealthy": HTTPStatus.INTERNAL_SERVER_ERROR,
     "sync_failed": HTTPStatus.INTERNAL_SERVER_ERROR,

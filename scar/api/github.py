@@ -28,7 +28,7 @@ _LONGEST = 20_000
 @resource.route("/github/webhook", methods=["POST"])
 @resource.response(202, DeliverySchema, description="Taken in, or not for SCAR")
 @resource.alt_response(401, response="UNAUTHORIZED")
-@resource.alt_response(503, response="SERVICE_UNAVAILABLE")
+@resource.alt_response(404, response="NOT_FOUND")
 @resource.doc(
     security=[],
     parameters=[
@@ -71,8 +71,8 @@ def _unsigned(body: bytes) -> Response | None:
     secret = context().wiring.settings.github_webhook_secret
     if secret is None:
         return problem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "not_configured",
+            HTTPStatus.NOT_FOUND,
+            "not_found",
             "This SCAR takes no deliveries of GitHub",
             "Set SCAR_GITHUB_WEBHOOK_SECRET to the webhook's secret.",
         )
