@@ -143,6 +143,12 @@ class Settings:
         """The Redis to use: the one that is set, else the embedded one."""
         return self.redis_url or f"unix://{self.redis_socket}"
 
+    @property
+    def agent_homes(self) -> Path:
+        """Where the users of coding agents have a home who have none: beside the state folder,
+        which is closed to them."""
+        return self.state_dir.with_name(f"{self.state_dir.name}-agents")
+
     def required(self, name: str) -> str:
         """The text setting `name` (as the field is called), or a `SettingsError` that names it."""
         value = getattr(self, name)
