@@ -29,6 +29,7 @@ STATUS = {
     "redis_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "build_failed": HTTPStatus.INTERNAL_SERVER_ERROR,
     "unhealthy": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "agent_failed": HTTPStatus.INTERNAL_SERVER_ERROR,
     "sync_failed": HTTPStatus.INTERNAL_SERVER_ERROR,
     "disk_full": HTTPStatus.INSUFFICIENT_STORAGE,
     "cancelled": HTTPStatus.CONFLICT,

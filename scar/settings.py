@@ -152,6 +152,12 @@ class Settings:
         """Whether there is anything to speak to GitHub as."""
         return self.github_token is not None or self.github_app_key is not None
 
+    @property
+    def agent_homes(self) -> Path:
+        """Where the users of coding agents have a home who have none: beside the state folder,
+        which is closed to them."""
+        return self.state_dir.with_name(f"{self.state_dir.name}-agents")
+
     def required(self, name: str) -> str:
         """The text setting `name` (as the field is called), or a `SettingsError` that names it."""
         value = getattr(self, name)

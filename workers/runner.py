@@ -134,6 +134,7 @@ class Runner:
         id = task.request.id
         known = self.done.outcome(id)
         if known is None:
+            task.resumed = self.done.begun(id)
             task.begun_at = self.done.begin(id, signed)
             try:
                 known = work.run(task, shown)

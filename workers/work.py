@@ -40,7 +40,8 @@ class Outcome:
 class Task:
     """One job in the hands of this worker: whose it is, and how it tells what it does.
 
-    `attempt` counts from 1; `begun_at` is when the first one began, in seconds since the epoch.
+    `attempt` counts from 1; `begun_at` is when the first one began, in seconds since the epoch, and
+    `resumed` whether there was one before this, as this host's own disk knows.
     `secrets` are the values that are masked wherever they turn up in what it tells.
     """
 
@@ -67,6 +68,7 @@ class Task:
         self.locks = locks
         self.attempt = attempt
         self.begun_at = begun_at
+        self.resumed = False
         self.wall = wall
         self.secrets = settings.secret_values()
         if project:
@@ -79,6 +81,12 @@ class Task:
         """What it is for; not to be asked for by a kind that is of no project."""
         assert self._project is not None
         return self._project
+
+    @property
+    def holder(self) -> str:
+        """What it is called where something is held for it."""
+        who = self.request.requested_by
+        return f"{self.request.kind} {self.request.id} of {who.name} ({who.frontend})"
 
     @property
     def folder(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import structlog
@@ -49,9 +50,14 @@ class Rollout(Operation):
     def make(self, task: Task) -> Plan:
         """The plan; changes nothing."""
 
+    def reading(self, task: Task) -> AbstractContextManager[object]:  # noqa: ARG002
+        """Held while the plan is made and contents are taken in, so that nobody changes them."""
+        return nullcontext()
+
     def plan(self, task: Task) -> dict[str, Any]:
         """What would be copied, built and restarted."""
-        return shown(self.make(task), task)
+        with self.reading(task):
+            return shown(self.make(task), task)
 
     def run(self, task: Task, confirmed: str | None) -> Outcome:
         """Rolls the plan out, once an earlier rollout that was cut off is settled."""
@@ -60,11 +66,15 @@ class Rollout(Operation):
             if settled is not None:
                 return settled
             transaction = Transaction(task, Journal(task.folder), lock)
-            return self._roll_out(task, transaction, confirmed)
+            with ExitStack() as reading:
+                return self._roll_out(task, transaction, confirmed, reading)
 
-    def _roll_out(self, task: Task, transaction: Transaction, confirmed: str | None) -> Outcome:
+    def _roll_out(
+        self, task: Task, transaction: Transaction, confirmed: str | None, reading: ExitStack
+    ) -> Outcome:
         begun = time.monotonic()
         with task.step("checking", "Checking"):
+            reading.enter_context(self.reading(task))
             plan = self.make(task)
         if confirmed is not None and plan.hash != confirmed:
             raise PlanChanged(shown(plan, task))
@@ -75,7 +85,7 @@ class Rollout(Operation):
             return Outcome(JobState.SUCCEEDED, {"nothing": True, **_primary(task)})
         transaction.journal.begin(task.request.id)
         try:
-            return self._steps(task, transaction, plan, begun)
+            return self._steps(task, transaction, plan, begun, reading)
         except JobLost:
             raise
         except Exception as error:
@@ -83,10 +93,13 @@ class Rollout(Operation):
                 raise
             return _roll_back(task, transaction, task.foreseen(error))
 
-    def _steps(self, task: Task, transaction: Transaction, plan: Plan, begun: float) -> Outcome:
+    def _steps(
+        self, task: Task, transaction: Transaction, plan: Plan, begun: float, reading: ExitStack
+    ) -> Outcome:
         with task.step(*_LATER[0]) as step:
             undo = transaction.copy(plan, step)
             step.skipped = plan.changes.none
+        reading.close()
         with task.step(*_LATER[1]) as step:
             if plan.build or plan.pull:
                 transaction.build(plan, step)

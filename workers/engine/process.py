@@ -148,9 +148,9 @@ class _Tail:
 
     def add(self, line: str) -> None:
         self._lines.append(line)
-        self._size += len(line)
+        self._size += len(line) + 1  # empty lines take room as well
         while self._size > KEPT_BYTES and len(self._lines) > 1:
-            self._size -= len(self._lines.popleft())
+            self._size -= len(self._lines.popleft()) + 1
 
 
 def _read(selector: selectors.BaseSelector, tail: _Tail) -> None:

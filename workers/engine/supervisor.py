@@ -16,10 +16,12 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PAUSE = 0.005
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -57,21 +59,63 @@ def _as_a_child() -> None:
 
 
 def _end_orphans() -> None:
-    """Kills what the kernel hands over, generation after generation, until nothing is left."""
-    while True:
-        for pid in _children():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    """Ends everything that descends from this process, also what forks faster than it is killed:
+    it is stopped until nothing is new, then killed, and reaped as the kernel hands it over.
+    """
+    while _reap():
+        stopped: set[int] = set()
+        while fresh := [(pid, above) for pid, above in _descendants() if pid not in stopped]:
+            for pid, above in fresh:
+                _signal(pid, above, signal.SIGSTOP)
+                stopped.add(pid)
+        for pid, above in _descendants():
+            _signal(pid, above, signal.SIGKILL)
+        time.sleep(_PAUSE)
+
+
+def _reap() -> bool:
+    """Takes leave of the children that have ended; False where there are none any more."""
+    try:
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _descendants() -> list[tuple[int, int]]:
+    """Every process below this one, with its parent."""
+    found: list[tuple[int, int]] = []
+    waiting = [os.getpid()]
+    while waiting:
+        above = waiting.pop()
+        below = _children(above)
+        found += [(pid, above) for pid in below]
+        waiting += below
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    """The children of all its threads."""
+    found: list[int] = []
+    with suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as listed:
+                found += [int(child) for child in listed.read().split()]
+    return found
+
+
+def _signal(pid: int, above: int, number: int) -> None:
+    """Sends it to that child of `above`; its number may have become another process's."""
+    with suppress(OSError):
+        handle = os.pidfd_open(pid)
         try:
-            os.waitpid(-1, 0)
-        except ChildProcessError:
-            return
-
-
-def _children() -> list[int]:
-    path = f"/proc/self/task/{os.getpid()}/children"
-    with open(path, encoding="ascii") as listed:
-        return [int(pid) for pid in listed.read().split()]
+            with open(f"/proc/{pid}/stat", errors="replace") as file:
+                parent = int(file.read().rpartition(")")[2].split()[1])
+            if parent == above:
+                signal.pidfd_send_signal(handle, number)
+        finally:
+            os.close(handle)
 
 
 if __name__ == "__main__":

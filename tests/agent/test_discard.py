@@ -1,0 +1,254 @@
+"""What was there comes back, byte for byte, and nothing that anybody did since is lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scar.errors import ScarError
+from tests.files.trees import contents, go_on, seen, write
+from workers.agent.difference import difference
+from workers.agent.shelf import Begun, Shelf
+from workers.agent.snapshot import Contents, changed_since, listing, still_there
+from workers.files.apply import revert
+from workers.files.index import StatIndex
+from workers.files.undo import Undo
+
+
+class Desk:
+    """A workspace, and what is kept of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "workspace"
+        self.root.mkdir()
+        self.state = folder / "state"
+        self.runs = 0
+
+    @property
+    def shelf(self) -> Shelf:
+        """As another process would read it."""
+        return Shelf(self.state)
+
+    def keep(self) -> None:
+        self.runs += 1
+        shelf = self.shelf
+        found = shelf.look(self.root)
+        begun = Begun(f"job{self.runs}", 1, False, None, tuple(sorted(found.left_out)))
+        shelf.keep(begun, self.root, found, go_on)
+
+    def ended(self) -> dict[str, list[str]]:
+        shelf = self.shelf
+        kept, begun = shelf.kept, shelf.begun
+        assert kept
+        assert begun
+        now = shelf.look(self.root)
+        undo = changed_since(kept, frozenset(begun.left_out), now)
+        shelf.ended(undo)
+        return listing(undo, now)
+
+    def undoable(self) -> tuple[Undo, list[str], Contents]:
+        undo = self.shelf.undo
+        assert undo
+        now = self.shelf.look(self.root)
+        return *still_there(undo, now), now
+
+    def discard(self) -> list[str]:
+        undo, theirs, _ = self.undoable()
+        revert(undo, self.shelf.objects, StatIndex())
+        return theirs
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    made = Desk(tmp_path)
+    write(
+        made.root,
+        {
+            "app.py": "print('one')\n",
+            "src/lib.py": "x = 1\n",
+            "src/data.bin": bytes(range(256)) * 10,
+            "src/deep/er/note": "",
+            "run.sh": "#!/bin/sh\n",
+            "current": "-> src/lib.py",
+            "outside": "-> /etc/hostname",
+            "dangling": "-> nowhere",
+            "node_modules/m/index.js": "ignored by git\n",
+            ".gitignore": "node_modules\n",
+            "__pycache__/a.pyc": b"\x00\x01",
+            ".git/HEAD": "ref: refs/heads/main\n",
+        },
+    )
+    (made.root / "empty" / "inside").mkdir(parents=True)
+    (made.root / "run.sh").chmod(0o750)
+    (made.root / "src").chmod(0o2775)
+    os.chown(made.root / "src" / "lib.py", 1234, 4321)
+    return made
+
+
+def everything(root: Path) -> object:
+    """All that a discard has to give back; of folders no times."""
+    return seen(root)
+
+
+def havoc(root: Path) -> None:
+    """All that an agent can do to files."""
+    (root / "app.py").write_text("print('two')\n")
+    (root / "run.sh").chmod(0o644)
+    (root / "src" / "lib.py").unlink()
+    (root / "src" / "data.bin").write_bytes(b"\x00short")
+    for path in (root / "src" / "deep" / "er" / "note", root / "current"):
+        path.unlink()
+    (root / "current").symlink_to("app.py")
+    (root / "src" / "deep" / "er").rmdir()
+    (root / "src" / "deep").rmdir()
+    (root / "src" / "deep").write_text("a file where a folder was\n")
+    (root / "dangling").unlink()
+    (root / "dangling").mkdir()
+    (root / "dangling" / "in").write_text("a folder where a link was\n")
+    (root / "empty" / "inside").rmdir()
+    (root / "new" / "er").mkdir(parents=True)
+    (root / "new" / "er" / "file").write_text("new\n")
+    (root / "src").chmod(0o700)
+    (root / "node_modules" / "m" / "index.js").write_text("changed\n")
+
+
+def test_exactly_what_was_there(desk: Desk) -> None:
+    before = everything(desk.root)
+    desk.keep()
+    havoc(desk.root)
+    files = desk.ended()
+    assert files["added"] == ["dangling/in", "new/er/file", "src/deep"]
+    assert "src/lib.py" in files["removed"]
+    assert "app.py" in files["changed"]
+    assert "run.sh" in files["changed"]
+    assert desk.discard() == []
+    assert everything(desk.root) == before
+    assert desk.discard() == []
+    assert everything(desk.root) == before
+
+
+def test_the_whole_workspace_is_gone(desk: Desk) -> None:
+    before = {name: about for name, about in seen(desk.root).items() if ".git/" not in name}
+    before.pop(".git")
+    desk.keep()
+    os.rename(desk.root, desk.root.with_name("elsewhere"))
+    assert len(desk.ended()["removed"]) == 12
+    assert desk.discard() == []
+    assert seen(desk.root) == before
+
+
+def test_nothing_changed(desk: Desk) -> None:
+    desk.keep()
+    os.utime(desk.root / "app.py")
+    assert desk.ended() == {"added": [], "changed": [], "removed": []}
+
+
+def test_what_somebody_changed_since_is_left(desk: Desk) -> None:
+    desk.keep()
+    (desk.root / "app.py").write_text("the agent's\n")
+    (desk.root / "run.sh").write_text("the agent's\n")
+    (desk.root / "made").write_text("the agent's\n")
+    desk.ended()
+    (desk.root / "app.py").write_text("mine\n")
+    (desk.root / "mine").write_text("mine too\n")
+    assert desk.discard() == ["app.py"]
+    found = contents(desk.root)
+    assert found["app.py"] == b"mine\n"
+    assert found["mine"] == b"mine too\n"
+    assert found["run.sh"] == b"#!/bin/sh\n"
+    assert "made" not in found
+
+
+def test_cut_off_in_the_middle_and_done_again(desk: Desk) -> None:
+    before = everything(desk.root)
+    desk.keep()
+    havoc(desk.root)
+    desk.ended()
+    undo, _, _ = desk.undoable()
+    desk.shelf.discard(undo)
+    # Half of it is back already.
+    (desk.root / "app.py").write_text("print('one')\n")
+    (desk.root / "new" / "er" / "file").unlink()
+    cut_off = desk.shelf.discarding
+    assert cut_off
+    revert(cut_off, desk.shelf.objects, StatIndex())
+    found = everything(desk.root)
+    assert isinstance(found, dict)
+    assert isinstance(before, dict)
+    same = {name: about[:5] for name, about in found.items()}
+    assert same == {name: about[:5] for name, about in before.items()}
+
+
+def test_pipes_and_depths_are_named_and_left(desk: Desk) -> None:
+    os.mkfifo(desk.root / "was-there")
+    desk.keep()
+    os.mkfifo(desk.root / "came")
+    (desk.root / "app.py").unlink()
+    os.mkfifo(desk.root / "app.py")
+    deep = desk.root
+    for _ in range(230):
+        deep = deep / "d"
+        os.mkdir(deep)
+    (deep / "file").touch()
+    files = desk.ended()
+    assert "app.py" in files["removed"]
+    assert desk.shelf.look(desk.root).special == {"was-there", "came", "app.py"}
+    desk.discard()
+    assert (desk.root / "was-there").is_fifo()
+    assert (desk.root / "came").is_fifo()
+
+
+def test_only_the_last_run_is_kept(desk: Desk) -> None:
+    desk.keep()
+    (desk.root / "app.py").write_text("first\n")
+    desk.ended()
+    desk.keep()
+    assert desk.shelf.undo is None
+    (desk.root / "app.py").write_text("second\n")
+    desk.ended()
+    desk.discard()
+    assert (desk.root / "app.py").read_text() == "first\n"
+    kept = {p.read_bytes() for p in (desk.state / "objects").rglob("*") if p.is_file()}
+    assert b"print('one')\n" not in kept
+
+
+def test_the_diff(desk: Desk) -> None:
+    desk.keep()
+    havoc(desk.root)
+    (desk.root / "-rf").write_text("a name like an option\n")
+    (desk.root / "line\nbreak").write_text("a name of two lines\n")
+    (desk.root / ".gitattributes").write_text("* diff=evil\n")
+    desk.ended()
+    undo = desk.shelf.undo
+    assert undo
+    text, left_out = difference(undo, desk.shelf.objects)
+    assert "-print('one')\n+print('two')\n" in text
+    assert "--- a/app.py\n+++ b/app.py\n" in text
+    assert "old mode 100755\nnew mode 100644" in text
+    assert "Binary files a/src/data.bin and b/src/data.bin differ" in text
+    assert "+a name like an option" in text
+    assert "+a name of two lines" in text
+    assert left_out == ["current", "dangling"]
+
+
+def test_a_diff_without_an_end(desk: Desk) -> None:
+    desk.keep()
+    for number in range(30):
+        (desk.root / f"large{number}").write_text("0123456789\n" * 20_000)
+    (desk.root / "huge").write_text("0123456789\n" * 200_000)
+    desk.ended()
+    undo = desk.shelf.undo
+    assert undo
+    text, left_out = difference(undo, desk.shelf.objects)
+    assert len(text) < 201_000
+    assert left_out == ["huge"]
+
+
+def test_a_damaged_record_is_an_error_that_says_so(desk: Desk) -> None:
+    desk.keep()
+    desk.ended()
+    (desk.state / "undo.json").write_text("{")
+    with pytest.raises(ScarError, match="damaged"):
+        desk.undoable()

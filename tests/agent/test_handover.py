@@ -1,0 +1,67 @@
+"""Root's files in other hands, and back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.files.trees import seen, write
+from workers.agent.handover import hand_over, take_back
+from workers.agent.identity import NOBODY
+
+from .conftest import own
+
+
+def test_to_the_agent_and_back(public: Path) -> None:
+    root, note = public / "workspace", public / "note"
+    write(root, {"a": "a", "sub/b": "b", "sub/link": "-> ../a", "mine": "m", "nobodys": "n"})
+    write(public, {"outside": "o"})
+    os.symlink(public / "outside", root / "out")
+    os.link(public / "outside", root / "two-names")
+    (root / "setuid").write_text("s")
+    (root / "setuid").chmod(0o4755)
+    os.chown(root / "mine", 1234, 1234)
+    os.chown(root / "nobodys", NOBODY, 0)
+    before, outside = seen(root), seen(public)["outside"]
+    hand_over(note, root, NOBODY, NOBODY)
+    owners = {name: about[3] for name, about in seen(root).items()}
+    assert owners == {
+        "a": NOBODY, "sub": NOBODY, "sub/b": NOBODY, "nobodys": NOBODY, "mine": 1234,
+        "sub/link": 0, "out": 0, "two-names": 0, "setuid": 0,
+    }  # fmt: skip
+    assert root.stat().st_uid == NOBODY
+    (root / "made").mkdir()
+    (root / "made" / "file").write_text("f")
+    (root / "made" / "file").chmod(0o4755)
+    own(root / "made", NOBODY)
+    (root / "made" / "file").chmod(0o4755)
+    take_back(note)
+    after = seen(root)
+    assert (after.pop("made")[3:5], after.pop("made/file")[1:5]) == ((0, 0), (0o755, b"f", 0, 0))
+    assert after == before
+    assert root.stat().st_uid == 0
+    assert seen(public)["outside"] == outside
+    assert not note.exists()
+
+
+def test_cut_off_anywhere(public: Path) -> None:
+    root, note = public / "workspace", public / "note"
+    write(root, {"a": "a", "sub/b": "b"})
+    before = seen(root)
+    hand_over(note, root, NOBODY, NOBODY)
+    os.chown(root / "sub" / "b", 0, -1)  # half of it was taken back, or not handed over yet
+    take_back(note)
+    assert seen(root) == before
+    take_back(note)
+
+
+def test_a_workspace_that_is_gone(public: Path) -> None:
+    root, note = public / "workspace", public / "note"
+    write(root, {"a": "a"})
+    write(public / "else", {"theirs": "t"})
+    os.chown(public / "else" / "theirs", NOBODY, 0)
+    hand_over(note, root, NOBODY, NOBODY)
+    os.rename(root, public / "moved")
+    os.symlink(public / "else", root)
+    take_back(note)
+    assert (public / "else" / "theirs").stat().st_uid == NOBODY

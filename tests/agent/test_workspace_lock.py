@@ -1,0 +1,130 @@
+"""Who has a workspace: alone or together, and what becomes of a holder that sleeps."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from scar.errors import ScarError
+from tests.engine.projects import until
+from workers.workspace_lock import lock_path, workspace_lock
+
+WORKSPACE = Path("/some/workspace")
+_HOLDER = """
+import sys, time
+from pathlib import Path
+from workers.workspace_lock import workspace_lock
+with workspace_lock(Path(sys.argv[1]), Path(sys.argv[2]), lambda: None,
+                    shared=sys.argv[3] == "shared", holder="agent 01X of anna (console)"):
+    print("held", flush=True)
+    sys.stdin.readline()
+print("released", flush=True)
+time.sleep(60)
+"""
+
+
+@contextmanager
+def holder(state: Path, how: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has it."""
+    words = [sys.executable, "-c", _HOLDER, str(state), str(WORKSPACE), how]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as found:
+        assert found.stdout
+        assert found.stdout.readline() == "held\n"
+        try:
+            yield found
+        finally:
+            found.kill()
+
+
+class Clock:
+    """Time that passes while somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def pause(self, _seconds: float) -> None:
+        self.now += 1.0
+
+
+def take(state: Path, *, shared: bool = False, notice: float = 8.0) -> None:
+    clock = Clock()
+    with workspace_lock(
+        state, WORKSPACE, _go_on, shared=shared, notice=notice,
+        monotonic=clock.monotonic, pause=clock.pause,
+    ):  # fmt: skip
+        pass
+
+
+def _go_on() -> None:
+    pass
+
+
+def test_who_reads_finds_out_who_works(tmp_path: Path) -> None:
+    with holder(tmp_path, "alone"):
+        with pytest.raises(ScarError, match=r"agent 01X of anna \(console\)") as caught:
+            take(tmp_path, shared=True)
+        assert caught.value.code == "busy"
+    take(tmp_path, shared=True)
+
+
+def test_readers_share_it_and_are_waited_for(tmp_path: Path) -> None:
+    with holder(tmp_path, "shared") as found:
+        take(tmp_path, shared=True)
+        with pytest.raises(ScarError) as caught:
+            take(tmp_path)
+        assert caught.value.code == "busy"
+        assert found.poll() is None
+
+
+def test_a_holder_that_sleeps_is_killed(tmp_path: Path) -> None:
+    with holder(tmp_path, "alone") as found:
+        found.send_signal(signal.SIGSTOP)
+        with workspace_lock(tmp_path, WORKSPACE, _go_on, notice=0.2):
+            assert found.wait(5) == -signal.SIGKILL
+
+
+def test_who_has_let_go_is_not_killed_for_another(tmp_path: Path) -> None:
+    """Its signature is gone; and were it not, the kernel knows better."""
+    with holder(tmp_path, "alone") as once:
+        path = lock_path(tmp_path, WORKSPACE)
+        signature = path.read_bytes()
+        assert once.stdin
+        assert once.stdout
+        once.stdin.write("\n")
+        once.stdin.flush()
+        assert once.stdout.readline() == "released\n"
+        assert path.read_bytes() == b""
+        with holder(tmp_path, "shared"):
+            path.write_bytes(signature)
+            with pytest.raises(ScarError):
+                take(tmp_path)
+            assert once.poll() is None
+
+
+def test_it_is_free_when_its_holder_dies(tmp_path: Path) -> None:
+    with holder(tmp_path, "alone") as found:
+        os.kill(found.pid, signal.SIGKILL)
+        until(lambda: found.poll() is not None)
+        take(tmp_path)
+
+
+def test_the_wait_can_be_called_off(tmp_path: Path) -> None:
+    def cancelled() -> None:
+        raise ScarError("cancelled", "Cancelled", "")
+
+    with (
+        holder(tmp_path, "alone"),
+        pytest.raises(ScarError, match="Cancelled"),
+        workspace_lock(tmp_path, WORKSPACE, cancelled),
+    ):
+        pass

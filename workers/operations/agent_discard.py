@@ -1,0 +1,85 @@
+"""The workspace as it was before the agent's last run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from scar.errors import ScarError
+from scar.jobs.record import JobState
+from workers.agent.shelf import Shelf
+from workers.agent.snapshot import Contents, listing, still_there
+from workers.files.apply import revert
+from workers.files.failures import shown
+from workers.files.index import StatIndex
+from workers.files.undo import Undo
+from workers.operations.agent import agent_folder
+from workers.work import Operation, Outcome, PlanChanged, Task
+from workers.workspace_lock import workspace_lock
+
+_SHOWN = 200
+
+
+class AgentDiscard(Operation):
+    """Each file is brought back whole; what somebody changed since is left to them."""
+
+    kind = "agent_discard"
+
+    def plan(self, task: Task) -> dict[str, Any]:
+        """What would be brought back, and what is left since somebody changed it."""
+        shelf = Shelf(agent_folder(task))
+        now = shelf.look(task.project.workspace)
+        return _shown(task, *_undoable(task, shelf, now), now)
+
+    def run(self, task: Task, confirmed: str | None) -> Outcome:
+        """Brings it back; one that was cut off is finished."""
+        state, workspace = task.settings.state_dir, task.project.workspace
+        with workspace_lock(state, workspace, task.check, holder=task.holder):
+            shelf = Shelf(agent_folder(task))
+            now = shelf.look(workspace)
+            cut_off = shelf.discarding if task.resumed else None
+            if cut_off is not None and cut_off.job == task.request.id:
+                revert(cut_off, shelf.objects, StatIndex())
+                return Outcome(JobState.SUCCEEDED, _shown(task, cut_off, [], now))
+            undo, theirs = _undoable(task, shelf, now)
+            plan = _shown(task, undo, theirs, now)
+            if confirmed is not None and plan["hash"] != confirmed:
+                raise PlanChanged(plan)
+            with task.step("discarding", "Bringing files back"):
+                task.check()
+                shelf.discard(undo)
+                revert(undo, shelf.objects, StatIndex())
+            return Outcome(JobState.SUCCEEDED, plan)
+
+
+def _undoable(task: Task, shelf: Shelf, now: Contents) -> tuple[Undo, list[str]]:
+    undo = shelf.undo
+    if undo is None:
+        raise ScarError(
+            "not_found",
+            f"There is nothing of an agent in '{task.project.name}' to discard",
+            "Discard undoes the agent's last run, once that has ended.",
+        )
+    found, theirs = still_there(undo, now)
+    return Undo(**{**vars(found), "job": task.request.id}), theirs
+
+
+def _shown(task: Task, undo: Undo, theirs: list[str], now: Contents) -> dict[str, Any]:
+    files = listing(undo, now)
+    seen = {
+        "now": {path: e and (e.digest, e.mode) for path, e in undo.after.items()},
+        "back": {path: e and (e.digest, e.mode) for path, e in undo.before.items()},
+        "folders": [sorted(undo.folders), undo.made],
+        "left": theirs,
+    }
+    return {
+        "workspace": str(task.project.workspace),
+        "counts": {word: len(paths) for word, paths in files.items()},
+        "files": {word: [shown(p) for p in paths[:_SHOWN]] for word, paths in files.items()},
+        "left": [shown(path) for path in theirs[:_SHOWN]],
+        "hash": hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest(),
+    }
+
+
+WORK = AgentDiscard()
