@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,8 +36,29 @@ _DOCKERFILE = f"""\
 FROM {IMAGE}
 RUN mkdir -p /www && echo "made by the build" > /www/built
 COPY page.html /www/index.html
+COPY serve.sh /serve.sh
 RUN ls -l /www
-CMD ["sh", "-c", "echo serving page; exec httpd -f -p 8000 -h /www"]
+CMD ["sh", "/serve.sh"]
+"""
+_SERVE = """\
+TIMEOUT=0
+echo "INFO: serving page on port 8000"
+if [ "$TIMEOUT" -eq 0 ]; then
+  echo "ERROR: Task failed: Connection timeout"
+else
+  echo "INFO: Task done, within its $TIMEOUT seconds"
+fi
+exec httpd -f -p 8000 -h /www
+"""
+_AGENT = """\
+#!/bin/sh
+# A coding agent that knows one bug. It works as another user, so a shell is all it is sure to have.
+echo "Looking for it in $(ls | tr '\\n' ' ')"
+case $1 in
+  *timeout*) sed -i 's/^TIMEOUT=0$/TIMEOUT=30/' serve.sh ;;
+  *) echo "I know of no such bug"; exit 1 ;;
+esac
+echo "serve.sh gave each task 0 seconds; it gives 30 now"
 """
 
 
@@ -49,9 +71,18 @@ class Sample:
         self.workspace = folder / "workspace" / "shop"
         self.production = folder / "production" / "shop"
         self.workspace.mkdir(parents=True)
+        self._agent = folder / "agent.sh"
+        self._agent.write_text(_AGENT)
+        for path in (folder, self._agent):
+            path.chmod(0o755)
+        (self.workspace / "serve.sh").write_text(_SERVE)
         (self.workspace / "compose.yaml").write_text(_COMPOSE.replace("PORT", str(self.port)))
         self.mend()
         self.page("Welcome to the shop")
+        for words in ("init", "add .", "commit -m First"):
+            identity = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org")
+            command = ["git", "-C", str(self.workspace), *identity, *words.split()]
+            subprocess.run(command, check=True, capture_output=True)
 
     def entry(self) -> dict[str, object]:
         """The project's entry of the projects file."""
@@ -62,6 +93,7 @@ class Sample:
             "primary_container": f"{self.name}-web-1",
             "auto_detect": True,
             "health_timeout": 30,
+            "agent": str(self._agent),
         }
 
     def page(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import httpx
@@ -33,7 +34,7 @@ class Scene:
         self._deploy("Welcome to the new shop")
         self._ask("/docker_status", "✅ Status: Running")
         screen.title("Logs")
-        self._ask("/docker_logs 20", "serving page")
+        self._ask("/docker_logs 20", "Task failed: Connection timeout")
         screen.title("An emergency restart")
         self._ask("/docker_restart", "Type `yes` to confirm")
         self._ask("yes", "All containers healthy. Production is live.")
@@ -48,6 +49,18 @@ class Scene:
         self._ask("/docker_rollback", "Type `yes` to roll back")
         self._ask("yes", "Rollback complete!")
         self._require_page("Welcome to the shop")
+        if os.geteuid() == 0:  # an agent works as somebody else, whom only root can become
+            screen.title("Fix a bug")
+            self._fix_a_bug()
+
+    def _fix_a_bug(self) -> None:
+        """From the instruction to the log that shows it fixed."""
+        fixed = self._ask("@scar fix the timeout bug in shop", "✅ Done in workspace")
+        assert "+TIMEOUT=30" in fixed.text, fixed.text
+        old = self._ask("/docker_status", "Running (OLD VERSION)")
+        assert "💡 Workspace has uncommitted changes" in old.text, old.text
+        self._deploy("Welcome to the new shop")
+        self._ask("/docker_logs 20", "Task done, within its 30 seconds")
 
     def _deploy(self, page: str) -> None:
         self._ask("/docker_deploy", "Type `yes` to deploy")
