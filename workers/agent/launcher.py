@@ -21,6 +21,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
+_CAPABILITY_VERSION_3 = 0x20080522
 _OUT_OF_MEMORY_FIRST = b"500"
 _NOT_STARTED = 127
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -79,11 +80,18 @@ def _become(uid: int, gid: int) -> None:
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    # Inheritable ones stay when the user changes: two words each of effective, permitted, those.
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    _libc.capset(header, (ctypes.c_uint32 * 6)())
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "no_new_privs")
     # As bytes: Python's own folder may be closed to this user by now, its codecs with it.
     with open("/proc/self/status", "rb") as file:
-        held = [line.split()[1] for line in file if line.startswith((b"CapEff", b"CapPrm"))]
+        held = [
+            line.split()[1]
+            for line in file
+            if line.startswith(b"Cap") and not line.startswith(b"CapBnd")
+        ]
     left = any(int(value, 16) for value in held)
     if left or 0 in (*os.getresuid(), *os.getresgid()) or os.getgroups():
         raise SystemExit("privileges are left")
