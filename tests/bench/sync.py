@@ -128,8 +128,10 @@ class _Scar:
 
     def plan(self) -> tuple[dict[str, Entry], Changes, StatIndex, StatIndex]:
         here, there = self._load()
-        tree = scan(str(self.workspace), (), here)
-        return tree, compare(tree, str(self.production), self._last, there), here, there
+        production = str(self.production)
+        with there.looking_ahead(production):
+            tree = scan(str(self.workspace), (), here)
+            return tree, compare(tree, production, self._last, there), here, there
 
     def deploy(self) -> None:
         tree, changes, here, there = self.plan()

@@ -44,12 +44,13 @@ def plan_deploy(task: Task) -> Plan:
         )
     paths = indexes_path(task)
     indexes = StatIndex.load(paths[0]), StatIndex.load(paths[1])
-    tree = scan(workspace, project.exclude, indexes[0])
-    last = Releases(task.folder).latest()
-    base = last.files if last else {}
-    # What was brought and is excluded since is production's own from now on.
-    ours = base.keys() - excluded(base.keys() - tree.keys(), project.exclude)
-    changes = compare(tree, production, {path: base[path] for path in ours}, indexes[1])
+    with indexes[1].looking_ahead(production):
+        tree = scan(workspace, project.exclude, indexes[0])
+        last = Releases(task.folder).latest()
+        base = last.files if last else {}
+        # What was brought and is excluded since is production's own from now on.
+        ours = base.keys() - excluded(base.keys() - tree.keys(), project.exclude)
+        changes = compare(tree, production, {path: base[path] for path in ours}, indexes[1])
     left = set(changes.left_alone)
     tree = {path: entry for path, entry in tree.items() if path not in left}
     containers = tuple(task.containers.of_project(project.compose_project))

@@ -11,35 +11,20 @@ are `marshal`, ten times as fast as JSON here: the file is SCAR's own and can be
 
 from __future__ import annotations
 
-import marshal
 import os
-import struct
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from workers.files.ahead import Ahead, looking_ahead
 from workers.files.collector import collector_paused
 from workers.files.failures import file_errors
+from workers.files.freshness import Row, Stamp, block, rows, stale, stamp_of
 from workers.files.manifest import Entry
 
 TICK_NS = 50_000_000
-_HEAD = struct.Struct("<4sII")
-_MAGIC = b"SCI2"
-
-Stamp = tuple[int, int, int, int, int]
-Row = tuple[Stamp, tuple[str | int, ...]]
-
-
-def stamp_of(found: os.stat_result) -> Stamp:
-    """What has to be the same for a file to be the same."""
-    return (
-        found.st_mtime_ns,
-        found.st_ctime_ns,
-        found.st_size,
-        found.st_ino,
-        found.st_mode,
-    )
+_MANY = 2_000
+"""From as many files on another process is worth its start (10 ms)."""
 
 
 class StatIndex:
@@ -49,27 +34,36 @@ class StatIndex:
         self.known = known if known is not None else {}
         self._touched: set[str] = set()
         self._appended = appended
+        self._kept: tuple[Path, Stamp] | None = None
+        self._ahead: Ahead | None = None
 
     def find(self, path: str, found: os.stat_result) -> Entry | None:
         """The entry of a file that has not changed since it was read."""
         row = self.known.get(path)
         return Entry._make(row[1]) if row is not None and row[0] == stamp_of(found) else None
 
-    def stale(self, root: str, paths: Sequence[str]) -> set[str]:
-        """Those of `paths` below `root` that are not known, or not as they were.
-
-        This is where a deploy without a change spends its time: one `lstat` a file.
-        """
-        known, start, lstat, stamp = self.known, root + "/", os.lstat, stamp_of
-        found: set[str] = set()
-        for path in paths:
-            row = known.get(path)
+    @contextmanager
+    def looking_ahead(self, root: str) -> Iterator[None]:
+        """Within it another process looks at the tree at `root`, for the next `stale` to know."""
+        if self._kept is None or len(self.known) < _MANY:
+            yield
+            return
+        with looking_ahead(root, *self._kept) as self._ahead:
             try:
-                if row is None or row[0] != stamp(lstat(start + path)):
-                    found.add(path)
-            except OSError:
-                found.add(path)
-        return found
+                yield
+            finally:
+                self._ahead = None
+
+    def stale(self, root: str, paths: list[str]) -> set[str]:
+        """Those of `paths` below `root` that are not known, or not as they were."""
+        ahead, self._ahead = self._ahead, None
+        seen = ahead.answer() if ahead else None
+        if seen is None:
+            return set(stale(root, paths, self.known))
+        # It knew the index as it was saved; what was put into it since is looked at here.
+        asked = set(paths)
+        again = stale(root, list(asked & self._touched), self.known)
+        return (asked & seen) - self._touched | (asked - self.known.keys()) | set(again)
 
     def remember(self, path: str, found: os.stat_result, entry: Entry, read_at: int) -> None:
         """Keeps the entry, unless the file was too young to be sure of at `read_at` (ns)."""
@@ -104,28 +98,9 @@ class StatIndex:
             content = path.read_bytes()
         except FileNotFoundError:
             return cls()
-        index = cls._read(content)
-        _loaded[path] = stamp, index
+        index = cls(*rows(content))
+        index._note(path, stamp)
         return index
-
-    @classmethod
-    def _read(cls, content: bytes) -> StatIndex:
-        known: dict[str, Row] = {}
-        appended = -1
-        at = 0
-        while at + _HEAD.size <= len(content):
-            magic, length, checksum = _HEAD.unpack_from(content, at)
-            block = memoryview(content)[at + _HEAD.size : at + _HEAD.size + length]
-            if magic != _MAGIC or len(block) != length or zlib.crc32(block) != checksum:
-                return cls(known, len(known))  # the next save writes the whole
-            rows = marshal.loads(block)
-            if appended < 0:
-                known, appended = rows, 0
-            else:
-                _take(rows, known)
-                appended += len(rows)
-            at += _HEAD.size + length
-        return cls(known, max(appended, 0) if at == len(content) else len(known))
 
     def save(self, path: Path) -> None:
         """Keeps the index; losing it costs time, nothing else, so it is not synced."""
@@ -136,27 +111,18 @@ class StatIndex:
             self._appended += len(self._touched)
             if self._appended * 2 > len(self.known) or not path.exists():
                 beside = path.with_suffix(".new")
-                beside.write_bytes(_block(self.known))
+                beside.write_bytes(block(self.known))
                 os.replace(beside, path)
                 self._appended = 0
             else:
                 with path.open("ab") as file:
-                    file.write(_block({name: self.known.get(name) for name in self._touched}))
-            _loaded[path] = stamp_of(path.stat()), self
+                    file.write(block({name: self.known.get(name) for name in self._touched}))
+            self._note(path, stamp_of(path.stat()))
         self._touched.clear()
+
+    def _note(self, path: Path, stamp: Stamp) -> None:
+        self._kept = path, stamp
+        _loaded[path] = stamp, self
 
 
 _loaded: dict[Path, tuple[Stamp, StatIndex]] = {}
-
-
-def _take(rows: dict[str, Row | None], known: dict[str, Row]) -> None:
-    for path, row in rows.items():
-        if row is None:
-            known.pop(path, None)
-        else:
-            known[path] = row
-
-
-def _block(rows: Any) -> bytes:
-    content = marshal.dumps(rows)
-    return _HEAD.pack(_MAGIC, len(content), zlib.crc32(content)) + content

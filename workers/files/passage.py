@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from scar.errors import ScarError
 from workers.files.failures import changed_meanwhile, existing_folder, file_errors
-from workers.files.index import StatIndex, stamp_of
+from workers.files.freshness import stamp_of
+from workers.files.index import StatIndex
 from workers.files.manifest import ALL_BITS, Entry, entry_of
 from workers.files.objects import Objects, sync_device
 from workers.files.scan import hashed

@@ -7,12 +7,14 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from pathspec import GitIgnoreSpec
 
 from workers.files.collector import collector_paused
 from workers.files.failures import changed_meanwhile, file_errors, shown, unfit
-from workers.files.index import StatIndex, stamp_of
+from workers.files.freshness import stamp_of
+from workers.files.index import StatIndex
 from workers.files.manifest import Entry, entry_of
 from workers.files.tree import Tree
 
@@ -35,11 +37,7 @@ def scan(root: str, exclude: Sequence[str], index: StatIndex) -> dict[str, Entry
     with file_errors(root):
         tree = Tree(root)
     with tree:
-        paths: list[str] = []
-        _list(tree, "", GitIgnoreSpec.from_lines(exclude) if exclude else None, paths)
-        stale, known, make = index.stale(root, paths), index.known, Entry._make
-        for path in paths:
-            found[path] = _read(tree, path, index) if path in stale else make(known[path][1])
+        _look(tree, "", GitIgnoreSpec.from_lines(exclude) if exclude else None, index, found)
     for path, entry in found.items():
         if entry.kind == "link":
             _stays_inside(found, path, entry.digest)
@@ -49,12 +47,23 @@ def scan(root: str, exclude: Sequence[str], index: StatIndex) -> dict[str, Entry
     return found
 
 
-def _list(tree: Tree, folder: str, spec: GitIgnoreSpec | None, paths: list[str]) -> None:
-    """Adds every path in the folder that is no folder."""
+def _look(
+    tree: Tree,
+    folder: str,
+    spec: GitIgnoreSpec | None,
+    index: StatIndex,
+    found: dict[str, Entry],
+) -> None:
+    """Adds every path in the folder that is no folder; what changed since it was read, is read.
+
+    This is where a deploy without a change spends its time: one `lstat` a file.
+    """
     if folder.count("/") >= _DEEPEST:
         raise unfit(folder, f"is nested more than {_DEEPEST} folders deep")
     prefix = f"{folder}/" if folder else ""
+    known, stamp, make = index.known, stamp_of, partial(tuple.__new__, Entry)
     folders: list[str] = []
+    stale: list[str] = []
     with file_errors(tree.absolute(folder)), os.scandir(tree.folder(folder)) as listing:
         for item in listing:
             name = item.name
@@ -63,9 +72,18 @@ def _list(tree: Tree, folder: str, spec: GitIgnoreSpec | None, paths: list[str])
                 if name not in (".git", "__pycache__") and not _excluded(spec, path + "/"):
                     folders.append(path)
             elif not (name.endswith(".pyc") or name == ".git" or _excluded(spec, path)):
-                paths.append(path)
+                row = known.get(path)
+                try:
+                    if row is None or row[0] != stamp(item.stat(follow_symlinks=False)):
+                        stale.append(path)
+                    else:
+                        found[path] = make(row[1])
+                except OSError:
+                    stale.append(path)  # reading it says what is wrong
+    for path in stale:
+        found[path] = _read(tree, path, index)
     for path in folders:
-        _list(tree, path, spec, paths)
+        _look(tree, path, spec, index, found)
 
 
 def excluded(paths: Iterable[str], exclude: Sequence[str]) -> set[str]:
