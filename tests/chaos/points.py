@@ -1,68 +1,22 @@
 """A kill at each system call of a reference deploy, and at each one of its recovery.
 
-strace counts for each process, and a job is in the hands of one.
+A call is counted in each process, and a job is in the hands of one.
 """
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
-from types import TracebackType
 
 from scar.jobs.record import Job, JobState
 from tests.cli.home import eventually
+from tests.deploy.kill_at import KillAt
 
 from .deploys import Chaos
 from .table import Round
 
-_CALLS = (
-    "rename,renameat,renameat2,unlink,unlinkat,link,linkat,symlink,symlinkat,mkdir,mkdirat,rmdir,"
-    "fsync,syncfs,ftruncate,fallocate,pwrite64,fchmod,fchown,flock,sendto,vfork,kill"
-)
-"""What changes the disk, asks the Engine or Redis for something, or starts a process."""
-
 _THROUGH = 3
 """So many in a row that met no kill, and every call has been met."""
-
-
-class _KillAt:
-    """While it is entered, each of these processes is killed as it begins its `number`-th call."""
-
-    def __init__(
-        self, pids: list[int], number: int, calls: str = _CALLS, path: Path | None = None
-    ) -> None:
-        self._pids = pids
-        inject = ["-e", f"trace={calls}", "-e", f"inject={calls}:signal=SIGKILL:when={number}"]
-        only = ["-P", str(path)] if path else []
-        attached = [word for pid in pids for word in ("-p", str(pid))]
-        self._command = ["strace", "-q", "-o", "/dev/null", *only, *inject, *attached]
-
-    def __enter__(self) -> _KillAt:
-        self._tracer = subprocess.Popen(
-            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        eventually(lambda: all(map(_traced, self._pids)), "strace has attached", 10)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        failure: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._tracer.terminate()
-        self._tracer.communicate()
-
-    @property
-    def hit(self) -> bool:
-        """Whether one of them was killed."""
-        return any(not Path(f"/proc/{pid}").exists() for pid in self._pids)
-
-
-def _traced(pid: int) -> bool:
-    return "TracerPid:\t0\n" not in Path(f"/proc/{pid}/status").read_text()
 
 
 def killed_deploy(chaos: Chaos, number: int) -> tuple[Round, bool]:
@@ -71,7 +25,7 @@ def killed_deploy(chaos: Chaos, number: int) -> tuple[Round, bool]:
     """
 
     def play(kind: str) -> tuple[Job, bool]:
-        with _KillAt(chaos.shop.pool(), number) as kill:
+        with KillAt(chaos.shop.pool(), number) as kill:
             return chaos.end_of(chaos.ask(kind)), kill.hit
 
     return _played(chaos, number, f"deploy killed at call {number}", play)
@@ -98,7 +52,7 @@ def killed_finishing(chaos: Chaos, number: int) -> tuple[Round, bool]:
 
     def play(kind: str) -> tuple[Job, bool]:
         before = chaos.shop.pool()
-        with _KillAt(before, commit, "pwrite64", journal) as kill:
+        with KillAt(before, commit, "pwrite64", journal) as kill:
             job = chaos.ask(kind)
             eventually(lambda: kill.hit, "it was killed")
         return _recovered(chaos, job, before, number, JobState.SUCCEEDED)
@@ -115,7 +69,7 @@ def _recovered(
         found = chaos.shop.pool()
         return found if len(found) == len(before) and found != before else []
 
-    with _KillAt(eventually(others, "the pool is whole again"), number) as kill:
+    with KillAt(eventually(others, "the pool is whole again"), number) as kill:
         job = chaos.end_of(job)
         assert job.state is wanted, f"{job.state}, not {wanted} ({job.error})"
         return job, kill.hit
