@@ -78,7 +78,12 @@ class Chaos:
     @property
     def journal(self) -> Journal:
         """What the last job has done to the project."""
-        return Journal(self.state / "projects" / "shop")
+        return Journal(self.journal_path.parent)
+
+    @property
+    def journal_path(self) -> Path:
+        """Where that is kept."""
+        return self.state / "projects" / "shop" / "journal.jsonl"
 
     def round(self, number: int, fault: str) -> Round:
         """One job, one fault, one look."""
@@ -130,7 +135,7 @@ class Chaos:
         """What is asked for: mostly a deploy of another page, some of which fail by themselves."""
         if number > 2 and self._chance.random() < 0.2:
             return "rollback"
-        self.prepare_good(number)
+        self._prepare_good(number)
         chance = self._chance.random()
         first, copy, command = DOCKERFILE.splitlines()
         if chance < 0.1:
@@ -140,15 +145,21 @@ class Chaos:
         self.shop.write(Dockerfile="\n".join([first, copy, _SLOW, command]))
         return "deploy"
 
-    def prepare_good(self, number: int) -> str:
+    def _prepare_good(self, number: int) -> str:
         """A deploy that comes through: another page, now and then another configuration of the
         other service."""
-        side = self._chance.choice(["100000", str(100_000 + number)])
+        return self._prepare_with(number, self._chance.choice([100_000, 100_000 + number]))
+
+    def prepare_reference(self, number: int) -> str:
+        """A deploy that comes through and changes both services: the same calls each time."""
+        return self._prepare_with(number, 100_000 + number)
+
+    def _prepare_with(self, number: int, side: int) -> str:
         self.shop.write(
             page=f"page {number}",
             Dockerfile=DOCKERFILE,
             **{
-                "compose.yaml": _RESTARTED.replace("100000", side),
+                "compose.yaml": _RESTARTED.replace("100000", str(side)),
                 f"more/{number % 5}": str(number),
             },
         )

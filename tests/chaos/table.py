@@ -60,7 +60,7 @@ def table(done: list[Round]) -> list[str]:
     lines = ["| fault | rounds | ends | slowest | violations |", "| --- | --- | --- | --- | --- |"]
     by_fault: dict[str, list[Round]] = {}
     for found in done:
-        by_fault.setdefault(found.fault.rstrip(" 0123456789"), []).append(found)
+        by_fault.setdefault(found.fault.partition(" at ")[0], []).append(found)
     for fault, mine in sorted(by_fault.items()):
         states = Counter(found.state or "no end" for found in mine)
         ends = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))

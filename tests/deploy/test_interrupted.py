@@ -35,7 +35,7 @@ def test_a_container_that_was_lost_meanwhile_is_up_again(shop: Shop) -> None:
     shop.write(page="two")
     starting = 6  # begun, staged, building, built, applying, starting: one call each
     journal = shop.home.folder / "state" / "projects" / "shop" / "journal.jsonl"
-    with KillAt(shop.pool(), starting, "pwrite64", journal) as kill:
+    with KillAt(shop.pool(), "pwrite64", starting, journal) as kill:
         job = shop.ask("deploy")
         eventually(lambda: kill.hit, "it was killed")
     run_docker("kill", f"{shop.name}-web-1", f"{shop.name}-side-1")
