@@ -30,9 +30,10 @@ _TRIES = 3
 
 def standing(production: Production, config: ComposeConfig) -> dict[str, Any]:
     """What stands before the first container is touched, for the journal."""
+    containers = production.containers()
     return {
-        "containers": {c.id: c.service for c in production.containers()},
-        "running": sorted({c.service for c in production.containers() if c.state == "running"}),
+        "containers": {c.id: c.service for c in containers},
+        "running": sorted({c.service for c in containers if c.state == "running"}),
         "networks": production.networks(),
         "folders": _missing_folders(production.task, config),
     }
