@@ -13,6 +13,7 @@ NAMES = (
     "jobs through API and queue",
     "deploy of one changed service",
     "deploy without a change",
+    "rollback to the release before",
     "memory, idle",
     "files: no change",
     "files: 1 % changed",

@@ -1,21 +1,27 @@
 """`make chaos`: breaks everything at random instants, and looks what is left.
 
 First jobs are asked for while the worker and Redis are killed; then `--rounds` deploys and
-rollbacks each meet a fault.
+rollbacks each meet a fault, on an Engine of their own where one can be set up. Several runs can go
+side by side, each with another `--engine`.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 import tempfile
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
 from . import deploys, jobs
+from .engine import PrivateEngine
+from .points import run_points
+from .table import Round, table
 
 _KILLS = 20
 
@@ -25,13 +31,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="deploys that meet a fault")
     parser.add_argument("--points", type=int, default=0, help="one kill every so many system calls")
+    parser.add_argument("--first", type=int, default=1, help="the first of these system calls")
     parser.add_argument("--jobs", type=int, default=500, help="0 leaves the first part out")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--engine", default="chaos", help="the name of its own Engine")
+    parser.add_argument("--out", type=Path, help="a file that gets a JSON line for each round")
     asked = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(f"seed {asked.seed} (again with --seed {asked.seed})")
-    wrong = _jobs(asked.jobs, asked.seed, console) if asked.jobs else 0
-    return 1 if wrong + _deploys(asked.rounds, asked.points, asked.seed, console) else 0
+    with _own_engine(asked.engine, console) as engine:
+        wrong = _jobs(asked.jobs, asked.seed, console) if asked.jobs else 0
+        wrong += _deploys(asked, engine, console) if asked.rounds or asked.points else 0
+    return 1 if wrong else 0
+
+
+@contextmanager
+def _own_engine(name: str, console: Console) -> Iterator[PrivateEngine | None]:
+    if not PrivateEngine.possible():
+        console.print("no Engine of its own (that needs root on a Debian): none is restarted")
+        yield None
+        return
+    engine = PrivateEngine(name)
+    try:
+        os.environ.update(engine.up())
+        yield engine
+    finally:
+        engine.remove()
 
 
 def _jobs(count: int, seed: int, console: Console) -> int:
@@ -50,26 +75,23 @@ def _jobs(count: int, seed: int, console: Console) -> int:
     return len(findings.violations)
 
 
-def _deploys(rounds: int, points: int, seed: int, console: Console) -> int:
+def _deploys(asked: argparse.Namespace, engine: PrivateEngine | None, console: Console) -> int:
+    def told(found: Round) -> None:
+        console.print(str(found), markup=False)
+        if asked.out:
+            found.written(asked.out, asked.seed)
+
     with tempfile.TemporaryDirectory() as folder:
-        chaos = deploys.Chaos(Path(folder), seed)
+        chaos = deploys.Chaos(Path(folder), asked.seed, engine)
         try:
             chaos.begin()
-            told = partial(_tell, console)
-            done = deploys.run_points(chaos, points, told) if points else []
-            done += deploys.run(chaos, rounds, told)
+            done = run_points(chaos, asked.points, asked.first, told) if asked.points else []
+            done += deploys.run(chaos, asked.rounds, told)
         finally:
             chaos.end()
-    console.print(
-        "| fault | rounds | ends | slowest | violations |\n| --- | --- | --- | --- | --- |"
-    )
-    for line in deploys.table(done):
+    for line in table(done):
         console.print(line, markup=False)
     return sum(len(found.violations) for found in done)
-
-
-def _tell(console: Console, found: deploys.Round) -> None:
-    console.print(str(found), markup=False)
 
 
 if __name__ == "__main__":

@@ -81,9 +81,9 @@ class Shop:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text.replace("IMAGE", IMAGE).replace("PORT", str(self.port)))
 
-    def begin(self) -> None:
+    def begin(self, compose: str = COMPOSE) -> None:
         """A workspace with a first page, and a SCAR that is up."""
-        self.write(page="one", Dockerfile=DOCKERFILE, **{"compose.yaml": COMPOSE})
+        self.write(page="one", Dockerfile=DOCKERFILE, **{"compose.yaml": compose})
         self.home.projects_file.write_text(json.dumps({"shop": self.entry}))
         self.home.up()
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.engine.projects import run_docker
+
+from .kill_at import KillAt
 from .shop import DOCKERFILE, Shop, eventually
 
 
@@ -23,6 +26,25 @@ def test_the_worker_is_killed(shop: Shop, step: str) -> None:
     assert shop.leftovers() == []
     assert shop.do("deploy").state == "succeeded"
     assert shop.site() == "two"
+
+
+def test_a_container_that_was_lost_meanwhile_is_up_again(shop: Shop) -> None:
+    """Killed once its files are there and before a container is touched; an Engine that dies with
+    it leaves its containers dead."""
+    before = shop.images(), shop.tree()
+    shop.write(page="two")
+    starting = 6  # begun, staged, building, built, applying, starting: one call each
+    journal = shop.home.folder / "state" / "projects" / "shop" / "journal.jsonl"
+    with KillAt(shop.pool(), "pwrite64", starting, journal) as kill:
+        job = shop.ask("deploy")
+        eventually(lambda: kill.hit, "it was killed")
+    run_docker("kill", f"{shop.name}-web-1", f"{shop.name}-side-1")
+    job = shop.end_of(job)
+    assert job.state == "rolled_back", job.error
+    assert "its containers are up" in (job.result or {})["production_state"]
+    assert (shop.images(), shop.tree()) == before
+    assert shop.site() == "one"
+    assert shop.leftovers() == []
 
 
 @pytest.mark.parametrize("part", ["scar.cli api", "redis"])

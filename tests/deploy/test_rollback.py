@@ -10,7 +10,7 @@ from typing import Any
 from scar.jobs.record import Job
 from tests.cli.home import free_port
 from tests.deploy.shop import COMPOSE, DOCKERFILE, Shop
-from tests.engine.projects import run_docker
+from tests.engine.projects import IMAGE, run_docker
 
 NEVER_WELL = DOCKERFILE.replace('"8000"', '"9000"')
 
@@ -47,14 +47,28 @@ def test_after_a_good_deploy(shop: Shop) -> None:
     assert done(shop, "rollback", release=releases(shop)[0]["id"])["nothing"] is True
 
 
-def test_after_a_failed_deploy_and_a_prune(shop: Shop) -> None:
+def test_after_a_failed_deploy(shop: Shop) -> None:
+    first = standing(shop)
+    shop.write(page="two", Dockerfile=DOCKERFILE + "LABEL a=b\n")
+    done(shop, "deploy")
+    second = standing(shop)
+    shop.write(page="three", Dockerfile=NEVER_WELL)
+    assert shop.do("deploy").state == "rolled_back"
+    assert standing(shop) == second
+    done(shop, "rollback")
+    assert standing(shop) == first
+
+
+def test_after_a_prune_of_dangling_images(shop: Shop) -> None:
     first = standing(shop)
     shop.write(page="two")
     done(shop, "deploy")
-    shop.write(page="three", Dockerfile=NEVER_WELL)
-    assert shop.do("deploy").state == "rolled_back"
-    label = f"label=com.docker.compose.project={shop.name}"
-    run_docker("image", "prune", "-f", "--filter", label)
+    label = f"com.docker.compose.project={shop.name}"
+    dangling = run_docker(
+        "build", "-q", "--label", label, "-", stdin=f"FROM {IMAGE}\nLABEL unnamed=yes\n".encode()
+    )
+    run_docker("image", "prune", "-f", "--filter", f"label={label}")
+    assert run_docker("image", "inspect", dangling, check=False) == "[]"
     done(shop, "rollback")
     assert standing(shop) == first
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Callable
 from statistics import median
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from workers.engine.containers import Containers
 from workers.engine.downtime import DowntimeProbe, _union
 
+from .prober import Prober
 from .projects import Project, until
 
 HTTP = """
@@ -30,40 +28,6 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
-
-
-class Prober:
-    """Fifty requests a second, and nothing in common with the one under test."""
-
-    def __init__(self, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}/compose"
-        self._end = threading.Event()
-        self.down = 0.0
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        last, answered = time.monotonic(), True
-        while not self._end.is_set():
-            now = self._answers()
-            moment = time.monotonic()
-            self.down += 0.0 if answered and now else moment - last
-            last, answered = moment, now
-            self._end.wait(0.02)
-
-    def _answers(self) -> bool:
-        try:
-            with urlopen(self._url, timeout=1):
-                return True
-        except URLError as refused:
-            return hasattr(refused, "code")  # 404 is an answer
-        except OSError:
-            return False
-
-    def stop(self) -> float:
-        self._end.set()
-        self._thread.join()
-        return self.down
 
 
 def test_it_agrees_with_an_independent_prober(

@@ -80,6 +80,16 @@ class Production:
             check=check,
         )
 
+    def start(self, container: Container) -> None:
+        """Starts a container as it is, unless it is gone or protected."""
+        if container.name in self.task.project.protected:
+            return
+        with self.task.engine.api() as api:
+            try:
+                api.start(container.id)
+            except NotFound:
+                return
+
     def remove(self, container: Container) -> None:
         """Removes a container that a deploy made; its volumes stay."""
         with self.task.engine.api() as api:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +30,10 @@ _TRIES = 3
 
 def standing(production: Production, config: ComposeConfig) -> dict[str, Any]:
     """What stands before the first container is touched, for the journal."""
+    containers = production.containers()
     return {
-        "containers": {c.id: c.service for c in production.containers()},
-        "running": sorted({c.service for c in production.containers() if c.state == "running"}),
+        "containers": {c.id: c.service for c in containers},
+        "running": sorted({c.service for c in containers if c.state == "running"}),
         "networks": production.networks(),
         "folders": _missing_folders(production.task, config),
     }
@@ -74,6 +75,8 @@ class Restoration:
             self._remove_folders(started, undo)
             # Names that a container of the failed deploy still held.
             self._restore_images()
+        elif applying := self.journal.find("applying"):
+            self._start_lost(applying.get("running", ()))
         self.journal.write("put back")
         Images(self.task.engine).unpin(
             self.task.project.compose_project, f"before-{self.journal.job}"
@@ -110,6 +113,16 @@ class Restoration:
         if before:
             self.production.restart_mounted(before, started["mounted"])
             self.production.wait(started["running"], stable_seconds=0.0, check=no_check)
+
+    def _start_lost(self, running: Collection[str]) -> None:
+        """Starts what ran and was not touched, but is down now: an Engine that was killed leaves
+        its containers dead, whatever their restart policy."""
+        lost = [c for c in self.production.containers() if c.id in running and c.state == "exited"]
+        for container in lost:
+            self.production.start(container)
+        if lost:
+            services = {c.service for c in lost}
+            self.production.wait(services, stable_seconds=0.0, check=no_check)
 
     def _remove_folders(self, started: Mapping[str, Any], undo: Undo | None) -> None:
         """Folders that were not there: the Engine's, and those that they kept from going."""

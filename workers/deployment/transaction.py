@@ -162,7 +162,8 @@ class Transaction:
     def put_in_place(self, plan: Plan, undo: Undo) -> None:
         """Brings the files, then the containers, to the new release."""
         task = self.task
-        self.journal.write("applying")
+        running = [c.id for c in self.production.containers() if c.state == "running"]
+        self.journal.write("applying", {"running": running})
         apply(undo, self.objects, plan.production_index, _untold, task.check)
         try:
             plan.production_index.save(indexes_path(task)[1])
