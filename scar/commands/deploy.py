@@ -13,6 +13,7 @@ from scar.jobs.record import Job, JobState, Step, StepState
 from scar.projects import Project, workspace_hold
 
 _SHOWN = {
+    "updating": "⬇️ Updating workspace...",
     "checking": "🔍 Checking...",
     "copying": "📦 Copying files...",
     "building": "🔨 Building new image...",
