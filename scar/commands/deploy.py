@@ -35,6 +35,11 @@ class Deploy(JobCommand):
     changes = True
     rank = 21
 
+    def holds(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:
+        """The project; for a push, which updates it, the workspace too."""
+        held = super().holds(project, args)
+        return (*held, workspace_hold(project)) if project and "push" in args else held
+
     def respects(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """Nobody may be at work in the workspace that it brings."""
         return (workspace_hold(project),) if project else ()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,14 +16,27 @@ from scar.errors import ScarError
 from scar.projects import Project
 from scar.settings import Settings
 from workers.git.commit import origin_of
+from workers.git.dotgit import DotGit
 from workers.git.update import Push, settle_workspace, update_workspace
 
 from .server import GitServer, git
 from .task import settings_in, task
 
 TOKEN = "ghs_0123456789abcdefghijklmnop"
-FIRST = {"a": "one\n", "run": "one\n", "sub/deep": "one\n", "gone": "one\n", "turns": "file\n"}
-SECOND = {"a": "two\n", "new/b": "two\n", "gone": None, "turns": None, "link": "-> a"}
+FIRST: dict[str, str] = {
+    "a": "one\n",
+    "run": "one\n",
+    "sub/deep": "one\n",
+    "gone": "one\n",
+    "turns": "file\n",
+}
+SECOND: dict[str, str | None] = {
+    "a": "two\n",
+    "new/b": "two\n",
+    "gone": None,
+    "turns": None,
+    "link": "-> a",
+}
 
 
 class Site:
@@ -178,7 +193,7 @@ def test_a_hostile_configuration_starts_nothing(site: Site, tmp_path: Path) -> N
     evil = tmp_path / "evil.sh"
     evil.write_text(f"#!/bin/sh\ntouch {mark}\n")
     evil.chmod(0o755)
-    second = site.push({**SECOND, ".gitattributes": "* filter=x diff=x merge=x\n"} | {})
+    site.push({**SECOND, ".gitattributes": "* filter=x diff=x merge=x\n"})
     git(site.author, "rm", "-q", ".gitattributes")
     second = site.push({})
     elsewhere = tmp_path / "elsewhere"
@@ -245,8 +260,9 @@ def test_killed_at_random_instants(site: Site) -> None:
     seconds = time.monotonic() - begun
     chance = random.Random(7)
     for round in range(25):
-        changed = {f"many/{n}": f"{n} in round {round}\n" for n in range(40)}
-        pushed = site.push(changed | {f"new{round}/x": "x\n", f"new{round - 1}/x": None})
+        changed: dict[str, str | None] = {f"new{round}/x": "x\n", f"new{round - 1}/x": None}
+        changed |= {f"many/{n}": f"{n} in round {round}\n" for n in range(40)}
+        pushed = site.push(changed)
         # Most of the time is Git's start and the network: kills are for what comes after.
         child = os.fork()
         if child == 0:
@@ -263,11 +279,9 @@ def test_killed_at_random_instants(site: Site) -> None:
 @pytest.mark.parametrize("call", ["rename", "renameat", "unlink", "unlinkat", "fsync", "syncfs"])
 def test_killed_at_a_call_of_the_change(site: Site, call: str) -> None:
     """strace kills the updating process itself at its nth call of a kind."""
-    import subprocess
-    import sys
-
     for n in (1, 2, 3, 4, 5, 6, 8, 11, 15):
-        pushed = site.push({"a": f"{call} {n}\n", f"dir{n}/x": "x\n", f"dir{n - 1}/x": None})
+        changed: dict[str, str | None] = {f"dir{n}/x": "x\n", f"dir{n - 1}/x": None}
+        pushed = site.push({"a": f"{call} {n}\n", **changed})
         child = os.fork()
         if child == 0:
             os.kill(os.getpid(), signal.SIGSTOP)
@@ -292,9 +306,7 @@ def test_what_somebody_changed_after_a_kill_is_kept(site: Site) -> None:
     second = site.push()
     child = os.fork()
     if child == 0:
-        from workers.git import forward
-
-        forward.DotGit.replace_index = lambda *_: os._exit(9)  # type: ignore[method-assign,assignment]
+        DotGit.replace_index = lambda *_: os._exit(9)  # type: ignore[method-assign]
         site.update(second)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     (site.workspace / "a").write_text("mine\n")
