@@ -31,6 +31,7 @@ _LONGEST_WAIT = 86_400.0
 _LONGEST_SOCKET = 100
 _SHARED = Path("/tmp")
 _HOST = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_CLONE_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::[1-9][0-9]{0,4})?")
 _GITHUB_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(?:\[bot\])?")
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SYSTEM_STATE = Path("/var/lib/scar")
@@ -86,6 +87,7 @@ class Settings:
     github_app_key: str | None = field(default=None, repr=False)
     github_api_url: str = "https://api.github.com"
     github_users: Mapping[str, Role] = field(default_factory=dict)
+    clone_hosts: tuple[str, ...] = ("github.com",)
     confirm_seconds: float = 60.0
     stable_seconds: float = 10.0
     wait_seconds: float = 10.0
@@ -122,6 +124,7 @@ class Settings:
             "github_app_key": reader.get("SCAR_GITHUB_APP_KEY", _private_key),
             "github_api_url": reader.get("SCAR_GITHUB_API_URL", _root),
             "github_users": reader.get("SCAR_GITHUB_USERS", _github_users),
+            "clone_hosts": reader.get("SCAR_CLONE_HOSTS", _clone_hosts),
             "confirm_seconds": reader.get("SCAR_CONFIRM_SECONDS", _positive_seconds),
             "stable_seconds": reader.get("SCAR_STABLE_SECONDS", _seconds),
             "wait_seconds": reader.get("SCAR_WAIT_SECONDS", _seconds),
@@ -397,6 +400,14 @@ def _telegram_users(value: str) -> dict[str, Role]:
 def _github_users(value: str) -> dict[str, Role]:
     # GitHub's logins are the same in any case.
     return _users(value, _GITHUB_LOGIN, "LOGIN:ROLE, such as octocat:operator")
+
+
+def _clone_hosts(value: str) -> tuple[str, ...]:
+    found = tuple(text.lower() for _, text in _entries(value))
+    for at, host in enumerate(found, 1):
+        if not _CLONE_HOST.fullmatch(host):
+            raise ValidationError(f"entry {at} is not HOST or HOST:PORT")
+    return found
 
 
 def _tokens(value: str) -> tuple[ApiToken, ...]:

@@ -13,6 +13,7 @@ from scar.jobs.record import Job, JobState, Step, StepState
 from scar.projects import Project, workspace_hold
 
 _SHOWN = {
+    "updating": "⬇️ Updating workspace...",
     "checking": "🔍 Checking...",
     "copying": "📦 Copying files...",
     "building": "🔨 Building new image...",
@@ -33,6 +34,11 @@ class Deploy(JobCommand):
     asks = True
     changes = True
     rank = 21
+
+    def holds(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:
+        """The project; for a push, which updates it, the workspace too."""
+        held = super().holds(project, args)
+        return (*held, workspace_hold(project)) if project and "push" in args else held
 
     def respects(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """Nobody may be at work in the workspace that it brings."""

@@ -55,6 +55,11 @@ def read(text: str) -> tuple[dict[str, Project], list[str]]:
     return projects, problems + list(_shared(projects))
 
 
+def is_name(text: str) -> bool:
+    """Whether a project could be called so."""
+    return not any(_name_problems(text))
+
+
 class _Entries(dict[str, Any]):
     """A JSON object that remembers which names it had twice."""
 

@@ -27,7 +27,7 @@ from workers.files.compare import Changes, compare, existing
 from workers.files.index import StatIndex
 from workers.files.manifest import Entry
 from workers.files.scan import excluded, scan
-from workers.git import workspace_commit
+from workers.git.commit import workspace_commit
 from workers.releases import Release, Releases
 from workers.work import Task
 

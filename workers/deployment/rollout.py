@@ -54,6 +54,9 @@ class Rollout(Operation):
         """Held while the plan is made and contents are taken in, so that nobody changes them."""
         return nullcontext()
 
+    def prepare(self, task: Task) -> None:
+        """What has to come before the look at what differs; nothing, unless a kind says so."""
+
     def plan(self, task: Task) -> dict[str, Any]:
         """What would be copied, built and restarted."""
         with self.reading(task):
@@ -65,6 +68,7 @@ class Rollout(Operation):
             settled = settle(task, lock)
             if settled is not None:
                 return settled
+            self.prepare(task)
             transaction = Transaction(task, Journal(task.folder), lock)
             with ExitStack() as reading:
                 return self._roll_out(task, transaction, confirmed, reading)

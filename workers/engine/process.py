@@ -34,7 +34,11 @@ class Finished:
 
 
 class Process:
-    """A command that cannot outlive this process: see `supervisor`."""
+    """A command that cannot outlive this process: see `supervisor`.
+
+    `name` is what it is called in an error, by default its first three words. With `rewrites`, a
+    line that is written over with a carriage return is told each time, not once it is whole.
+    """
 
     def __init__(
         self,
@@ -43,7 +47,11 @@ class Process:
         cwd: Path,
         env: Mapping[str, str],
         pass_fds: Sequence[int] = (),
+        name: str | None = None,
+        rewrites: bool = False,
     ) -> None:
+        self._name = name or " ".join([Path(argv[0]).name, *argv[1:3]])
+        self._rewrites = rewrites
         hold, self._hold = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -82,7 +90,8 @@ class Process:
             for pipe, told in ((self._process.stdout, stdout), (self._process.stderr, stderr)):
                 assert pipe is not None
                 os.set_blocking(pipe.fileno(), False)
-                selector.register(pipe, selectors.EVENT_READ, (LineSplitter(), told))
+                splitter = LineSplitter(rewrites=self._rewrites)
+                selector.register(pipe, selectors.EVENT_READ, (splitter, told))
             try:
                 while selector.get_map():
                     check()
@@ -100,12 +109,6 @@ class Process:
                 raise
             finally:
                 self._release()
-
-    @property
-    def _name(self) -> str:
-        argv = self._process.args
-        assert isinstance(argv, list)
-        return " ".join(["docker", *argv[5:]][:3])
 
     def _stop(self, selector: selectors.BaseSelector) -> None:
         """Interrupt, then kill. The pipes are emptied meanwhile, lest a full one block an exit."""

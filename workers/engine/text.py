@@ -37,15 +37,19 @@ class LineSplitter:
     """Turns a stream of bytes into whole lines, holding at most `LINE_BYTES` of one line.
 
     Lines are cut as bytes and decoded whole, so a character that arrives in two pieces stays one.
+    With `rewrites`, a carriage return ends a line as well.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, rewrites: bool = False) -> None:
+        self._rewrites = rewrites
         self._held = bytearray()
         self._cut = 0
 
     def feed(self, chunk: bytes) -> list[str]:
         """The lines that `chunk` completes."""
         lines = []
+        if self._rewrites:
+            chunk = chunk.replace(b"\r", b"\n")
         *whole, rest = chunk.split(b"\n")
         for piece in whole:
             self._hold(piece)

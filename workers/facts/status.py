@@ -12,7 +12,7 @@ from workers.files.compare import compare
 from workers.files.index import StatIndex
 from workers.files.manifest import Entry
 from workers.files.scan import scan
-from workers.git import workspace_commit
+from workers.git.commit import workspace_commit
 from workers.managed import Managed, managed
 from workers.releases import Release, Releases
 from workers.work import Fact, Task

@@ -24,7 +24,7 @@ from workers.agent.shelf import Begun, Shelf
 from workers.agent.snapshot import Contents, changed_since, listing
 from workers.files.failures import shown
 from workers.files.undo import Undo
-from workers.git import workspace_commit
+from workers.git.commit import workspace_commit
 from workers.report import JobLost
 from workers.work import Operation, Outcome, Task
 from workers.workspace_lock import handover_note, lock_path, workspace_lock

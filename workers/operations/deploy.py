@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from workers.deployment.deploy_plan import plan_deploy
 from workers.deployment.plan import Plan
 from workers.deployment.rollout import Rollout
+from workers.git.update import Push, settle_workspace, update_workspace
 from workers.work import Task
 from workers.workspace_lock import workspace_lock
 
@@ -24,6 +25,18 @@ class Deploy(Rollout):
     def make(self, task: Task) -> Plan:
         """What would be copied, built and restarted."""
         return plan_deploy(task)
+
+    def prepare(self, task: Task) -> None:
+        """Brings the workspace to the commit that was pushed, where it is that which is asked."""
+        push = Push.of(task.request.args)
+        if push is None:
+            settle_workspace(task)
+            return
+        with task.step("updating", "Updating workspace") as step:
+            before = update_workspace(task, push)
+            step.skipped = before is None
+            if before is not None:
+                step.detail(f"{push.branch} {before[:7]} → {push.commit[:7]}")
 
 
 WORK = Deploy()

@@ -1,0 +1,98 @@
+"""`/clone`: a repository into the workspace folder, and the projects-file entry for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from scar.access import Role
+from scar.commands.command import Invocation, JobCommand, failure, waiting
+from scar.document import Button, Code, Document, Line
+from scar.jobs.record import Job, JobState
+from scar.projects import Project, ProjectsFile
+from scar.projects.schema import is_name
+from scar.repository import Repository
+
+
+class Clone(JobCommand):
+    """Makes a folder that was not there; ends with a button that makes it a project."""
+
+    word = "clone"
+    kind = "clone"
+    usage = "URL [name]"
+    summary = "clone a repository into the workspace folder"
+    role = Role.ADMIN
+    changes = True
+    for_project = False
+    rank = 40
+
+    def holds(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+        """The folder it makes."""
+        return (f"clone:{args['name']}",)
+
+    def parse(
+        self,
+        words: Sequence[str],
+        projects: ProjectsFile,  # noqa: ARG002
+        default: Callable[[], Project],  # noqa: ARG002
+    ) -> Invocation:
+        """The address and the name, in either order."""
+        if len(words) not in (1, 2):
+            raise self.misuse("/clone takes an address, and a name if you like")
+        url = next((word for word in words if ":" in word), words[0])
+        others = [word for word in words if word != url]
+        return Invocation(None, self._checked(url, *others))
+
+    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """`url` and `name`."""
+        for unknown in raw.keys() - {"url", "name"}:
+            raise self.misuse(f"'clone' takes no argument '{str(unknown)[:64]}'")
+        url, name = raw.get("url"), raw.get("name")
+        if not isinstance(url, str) or not isinstance(name, str | None):
+            raise self.misuse("'url' has to be a text, and 'name' too if it is there")
+        return self._checked(url, *([] if name is None else [name]))
+
+    def _checked(self, url: str, *names: str) -> dict[str, Any]:
+        repository = Repository.parse(url)
+        name = names[0] if names else repository.folder_name
+        if not is_name(name):
+            raise self.misuse(
+                "A project's name is [a-z0-9][a-z0-9._-]*, at most 64 long and not digits alone; "
+                "give one behind the address"
+            )
+        return {"url": repository.url, "name": name}
+
+    def view(self, job: Job) -> Document:
+        """How far Git is; then the entry, and the button that adds it."""
+        if job.state is JobState.SUCCEEDED:
+            return _done(job.result or {})
+        if job.state.ended:
+            word = "cancelled" if job.state is JobState.CANCELLED else "failed"
+            return failure(job, f"Clone {word}")
+        step = job.step("cloning")
+        if step is None:
+            return waiting(job) or Document.of("⬇️ Cloning...")
+        lines = [f"⬇️ Cloning {step.title.removeprefix('Cloning ')}..."]
+        if step.progress and step.progress.total:
+            share = 100 * step.progress.done // step.progress.total
+            lines.append(f"{step.detail or 'Receiving'}: {share}%")
+        return Document.of("\n".join(lines))
+
+
+def _done(result: Mapping[str, Any]) -> Document:
+    at = f" ({result['branch']} at {result['commit'][:7]})" if result.get("commit") else ""
+    lines = [f"✅ Cloned {result['repository']}", f"📁 Workspace: {result['folder']}{at}"]
+    lines += [f"⚠️ {notice}" for notice in result.get("notices", ())]
+    name, entry = result["name"], result.get("entry")
+    if entry is None:
+        lines.append(f"💡 The projects file has '{name}' already.")
+        deploy = Button("🚀 Deploy", "deploy", command=f"/docker_deploy {name}")
+        return Document((Line("\n".join(lines)),), (deploy,))
+    lines.append(f"To make it a project (/project_add {name}), its entry of the projects file:")
+    code = Code(json.dumps({name: entry}, indent=2))
+    add = Button("➕ Add to projects", "add", command=f"/project_add {name}")
+    return Document((Line("\n".join(lines)), code), (add,))
+
+
+COMMAND = Clone()

@@ -1,0 +1,82 @@
+"""`/project_add`: makes a folder of the workspace folder a project."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from scar.access import Role
+from scar.commands.command import Invocation, JobCommand, failure, waiting
+from scar.document import Button, Code, Document, Line
+from scar.jobs.record import Job, JobState
+from scar.projects import Project, ProjectsFile
+from scar.projects.schema import is_name
+
+
+class ProjectAdd(JobCommand):
+    """Adds an entry to the projects file, and changes nothing else in it."""
+
+    word = "project_add"
+    kind = "project_add"
+    usage = "NAME [production]"
+    summary = "add a cloned folder to the projects file"
+    role = Role.ADMIN
+    asks = True
+    changes = True
+    for_project = False
+    rank = 41
+
+    def holds(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+        """The projects file."""
+        return ("projects file",)
+
+    def parse(
+        self,
+        words: Sequence[str],
+        projects: ProjectsFile,  # noqa: ARG002
+        default: Callable[[], Project],  # noqa: ARG002
+    ) -> Invocation:
+        """The name and the production folder, in either order."""
+        folders = [word for word in words if word.startswith("/")]
+        names = [word for word in words if not word.startswith("/")]
+        if len(names) != 1 or len(folders) > 1:
+            raise self.misuse("/project_add takes a name, and a production folder if you like")
+        return Invocation(None, self._checked(names[0], *folders))
+
+    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """`name` and `production`."""
+        for unknown in raw.keys() - {"name", "production"}:
+            raise self.misuse(f"'project_add' takes no argument '{str(unknown)[:64]}'")
+        name, production = raw.get("name"), raw.get("production")
+        if not isinstance(name, str) or not isinstance(production, str | None):
+            raise self.misuse("'name' has to be a text, and 'production' too if it is there")
+        return self._checked(name, *([] if production is None else [production]))
+
+    def _checked(self, name: str, *folders: str) -> dict[str, Any]:
+        if not is_name(name):
+            raise self.misuse("A project's name is [a-z0-9][a-z0-9._-]*, at most 64 long")
+        return {"name": name, **({"production": folders[0]} if folders else {})}
+
+    def question(self, job: Job) -> Document:
+        """The entry, and the file it goes into."""
+        plan = job.plan or {}
+        code = Code(json.dumps({plan.get("name"): plan.get("entry")}, indent=2))
+        buttons = (Button("➕ Yes, add", "yes"), Button("✖️ No", "no"))
+        heading = Line(f"➕ Add a project to {plan.get('file')}")
+        return Document((heading, code, Line("Type `yes` to confirm")), buttons)
+
+    def view(self, job: Job) -> Document:
+        """Where it was added, and what is next."""
+        if job.state is JobState.SUCCEEDED:
+            result = job.result or {}
+            name = result.get("name")
+            deploy = Button("🚀 Deploy", "deploy", command=f"/docker_deploy {name}")
+            text = f"✅ Added {name} to {result.get('file')}\nNext: /docker_deploy {name}"
+            return Document((Line(text),), (deploy,))
+        if job.state.ended:
+            return failure(job, "The project was not added")
+        return waiting(job) or Document.of("➕ Adding...")
+
+
+COMMAND = ProjectAdd()

@@ -1,0 +1,1 @@
+"""Git as SCAR runs it, against a real Git server."""

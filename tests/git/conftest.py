@@ -1,0 +1,25 @@
+"""A Git server, and a SCAR that may clone from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scar.projects import ProjectsFile
+
+from .server import GitServer
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitServer]:
+    made = GitServer(tmp_path / "server")
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(made.certificate))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def projects(tmp_path: Path) -> ProjectsFile:
+    return ProjectsFile(tmp_path / "projects.json")

@@ -1,0 +1,245 @@
+"""Cloning: all of it or nothing, over nothing, with no credential anywhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scar.errors import ScarError
+from scar.settings import Settings
+from workers.operations.clone import WORK
+from workers.work import Outcome
+
+from .server import GitServer, git
+from .task import Told, settings_in, task
+
+TOKEN = "ghs_0123456789abcdefghijklmnop"
+
+
+def made(server: GitServer, folder: Path, **more: Any) -> Settings:
+    return settings_in(folder, clone_hosts=(server.place,), **more)
+
+
+def clone(server: GitServer, settings: Settings, name: str = "shop", **more: Any) -> Outcome:
+    args = {"url": f"{server.url}/ada/shop.git", "name": name}
+    return WORK.run(task("clone", args, settings, **more), None)
+
+
+def listed(settings: Settings) -> list[str]:
+    return sorted(os.listdir(settings.projects_file.parent))
+
+
+def test_a_clone(server: GitServer, tmp_path: Path) -> None:
+    files = {f"f{n}": "text\n" * n for n in range(300)} | {"compose.yaml": "services: {}\n"}
+    author = server.repository("ada/shop", files)
+    settings = made(server, tmp_path)
+    told = Told()
+    result = clone(server, settings, told=told).result
+    assert result is not None
+    folder = settings.projects_file.parent / "shop"
+    assert result["commit"] == git(author, "rev-parse", "HEAD") == git(folder, "rev-parse", "HEAD")
+    assert result["repository"] == f"{server.place}/ada/shop"
+    assert result["branch"] == "main"
+    assert result["notices"] == []
+    assert result["entry"] == {
+        "workspace": str(folder),
+        "production": "/srv/production/shop",
+        "compose_project": "shop",
+        "auto_detect": True,
+    }
+    assert git(folder, "status", "--porcelain") == ""
+    assert git(folder, "remote", "get-url", "origin") == f"{server.url}/ada/shop.git"
+    assert not (folder / ".git" / "hooks").exists()
+    assert listed(settings) == ["shop"]
+    assert {name for name, _ in told.progressed} == {"cloning"}
+    assert any(step.detail == "Receiving objects" for step in told.all_steps)
+
+
+@pytest.mark.parametrize("there", ["file", "folder", "link", "full"])
+def test_never_over_something(server: GitServer, tmp_path: Path, there: str) -> None:
+    server.repository("ada/shop")
+    settings = made(server, tmp_path)
+    target = settings.projects_file.parent / "shop"
+    outside = tmp_path / "outside"
+    if there == "file":
+        target.write_text("mine")
+    elif there == "link":
+        target.symlink_to(outside)
+    else:
+        target.mkdir()
+        if there == "full":
+            (target / "x").write_text("mine")
+    with pytest.raises(ScarError) as refusal:
+        clone(server, settings)
+    assert refusal.value.code == "conflict"
+    assert listed(settings) == ["shop"]
+    assert not outside.exists()
+
+
+def test_what_comes_to_be_there_meanwhile_stays(server: GitServer, tmp_path: Path) -> None:
+    server.repository("ada/shop")
+    settings = made(server, tmp_path)
+    target = settings.projects_file.parent / "shop"
+
+    def check() -> None:
+        target.mkdir(exist_ok=True)
+
+    server.hold.clear()
+    threading.Timer(0.5, server.hold.set).start()
+
+    class Late(Told):
+        def steps(self, *args: Any) -> None:
+            super().steps(*args)
+            check()
+
+    with pytest.raises(ScarError) as refusal:
+        clone(server, settings, told=Late())
+    assert refusal.value.code == "conflict"
+    assert listed(settings) == ["shop"]
+    assert os.listdir(target) == []
+
+
+def test_a_host_that_is_not_allowed(server: GitServer, tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    with pytest.raises(ScarError) as refusal:
+        clone(server, settings)
+    assert refusal.value.code == "forbidden"
+    assert server.given == []
+
+
+def test_a_failed_clone_leaves_nothing(server: GitServer, tmp_path: Path) -> None:
+    settings = made(server, tmp_path)
+    with pytest.raises(ScarError) as refusal:
+        clone(server, settings)
+    assert refusal.value.code == "not_found"
+    assert listed(settings) == []
+
+
+def test_a_redirect_is_not_followed(server: GitServer, tmp_path: Path) -> None:
+    other = GitServer(tmp_path / "other")
+    try:
+        server.moved["ada"] = other.url
+        with pytest.raises(ScarError) as refusal:
+            clone(server, made(server, tmp_path))
+        assert refusal.value.code == "not_found"
+        assert "moved" in refusal.value.hint
+        assert other.given == []
+    finally:
+        other.close()
+
+
+def test_a_private_repository_and_where_its_token_is_not(server: GitServer, tmp_path: Path) -> None:
+    server.repository("ada/shop")
+    server.token = TOKEN
+    settings = made(server, tmp_path, github_token=TOKEN, github_api_url=server.url)
+    server.hold.clear()
+    seen: list[bytes] = []
+
+    def look() -> None:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and not any(b"remote-https" in line for line in seen):
+            for folder in Path("/proc").iterdir():
+                if folder.name.isdigit():
+                    try:
+                        seen.append((folder / "cmdline").read_bytes())
+                    except OSError:
+                        continue
+        server.hold.set()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    told = Told()
+    result = clone(server, settings, told=told).result
+    looking.join()
+    assert result is not None
+    assert any(b"remote-https" in line for line in seen)
+    assert not any(TOKEN.encode() in line for line in seen)
+    folder = settings.projects_file.parent / "shop"
+    found = subprocess.run(["grep", "-r", TOKEN, str(tmp_path / "ws"), str(tmp_path / "state")])
+    assert found.returncode == 1
+    assert TOKEN not in str(result) + str(told.all_steps) + str(told.lines)
+    assert git(folder, "remote", "get-url", "origin") == f"{server.url}/ada/shop.git"
+
+
+def test_the_token_is_for_its_own_github_alone(server: GitServer, tmp_path: Path) -> None:
+    server.repository("ada/shop")
+    server.token = TOKEN
+    settings = made(server, tmp_path, github_token=TOKEN, github_api_url="https://api.github.com")
+    with pytest.raises(ScarError) as refusal:
+        clone(server, settings)
+    assert refusal.value.code == "not_found"
+    assert set(server.given) == {None}
+
+
+def test_a_cancelled_clone_is_gone_within_five_seconds(server: GitServer, tmp_path: Path) -> None:
+    server.repository("ada/shop")
+    settings = made(server, tmp_path)
+    server.hold.clear()
+    begun = time.monotonic()
+
+    def check() -> None:
+        if time.monotonic() - begun > 1:
+            raise ScarError("cancelled", "Cancelled by ada", "Ask again.")
+
+    with pytest.raises(ScarError, match="Cancelled by ada"):
+        clone(server, settings, told=Told(check))
+    assert time.monotonic() - begun < 6
+    assert listed(settings) == []
+    for folder in Path("/proc").iterdir():
+        try:
+            assert str(tmp_path).encode() not in (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+
+
+def test_what_a_killed_clone_left_goes_with_the_next(server: GitServer, tmp_path: Path) -> None:
+    server.repository("ada/shop")
+    settings = made(server, tmp_path)
+    for name in ("shop", "other"):
+        (settings.state_dir / "clones" / name).mkdir(parents=True)
+        (settings.state_dir / "clones" / name / "lock").touch()
+        (settings.projects_file.parent / f".scar-clone-{name}" / name).mkdir(parents=True)
+    assert clone(server, settings, attempt=2).result is not None
+    assert listed(settings) == ["shop"]
+
+
+def test_a_clone_that_was_done_but_for_its_last_words(server: GitServer, tmp_path: Path) -> None:
+    server.repository("ada/shop")
+    settings = made(server, tmp_path)
+    id = "01JABCDEFGHJKMNPQRSTVWXYZ0"
+    first = clone(server, settings, id=id)
+    assert clone(server, settings, id=id, attempt=2) == first
+    with pytest.raises(ScarError):
+        clone(server, settings, attempt=2)
+
+
+def test_hostile_trees_hooks_and_submodules(server: GitServer, tmp_path: Path) -> None:
+    author = server.repository("ada/shop")
+    other = server.repository("eve/inner")
+    git(author, "submodule", "add", "-q", str(other), "sub")
+    server.push(author, {"out": "-> /etc", "up": "-> ../../..", ".gitattributes": "* filter=x\n"})
+    settings = made(server, tmp_path)
+    assert clone(server, settings).result is not None
+    folder = settings.projects_file.parent / "shop"
+    assert os.readlink(folder / "out") == "/etc"
+    assert list((folder / "sub").iterdir()) == []
+
+
+def test_files_belong_to_the_owner_of_the_workspace_folder(
+    server: GitServer, tmp_path: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    server.repository("ada/shop")
+    settings = made(server, tmp_path)
+    os.chown(settings.projects_file.parent, 1234, 2345)
+    clone(server, settings)
+    folder = settings.projects_file.parent / "shop"
+    owners = {(p.lstat().st_uid, p.lstat().st_gid) for p in [folder, *folder.rglob("*")]}
+    assert owners == {(1234, 2345)}

@@ -1,0 +1,127 @@
+"""A project comes into the projects file, and nothing else of it changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from scar.errors import ScarError
+from scar.projects import ProjectsFile
+from scar.settings import Settings
+from workers.operations.project_add import WORK
+from workers.work import PlanChanged
+
+from .task import settings_in, task
+
+OLD = """{
+    "po":   {"workspace": "/w/po", "production": "/home/ada/po", "auto_detect": true}
+}
+
+"""
+
+
+def prepared(folder: Path, text: str | None = OLD) -> Settings:
+    settings = settings_in(folder)
+    (folder / "ws" / "shop").mkdir()
+    if text is not None:
+        settings.projects_file.write_bytes(text.encode())
+    return settings
+
+
+def add(settings: Settings, confirmed: str | None = None, **more: int) -> None:
+    WORK.run(task("project_add", {"name": "shop"}, settings, **more), confirmed)  # type: ignore[arg-type]
+
+
+def test_it_is_added_and_every_other_byte_stays(tmp_path: Path) -> None:
+    settings = prepared(tmp_path)
+    settings.projects_file.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(settings.projects_file, 1234, 2345)
+    plan = WORK.plan(task("project_add", {"name": "shop"}, settings))
+    add(settings, plan["hash"])
+    text = settings.projects_file.read_text()
+    assert text.startswith(OLD.rstrip()[:-1].rstrip() + ",\n")
+    assert text.endswith("\n}\n\n")
+    assert list(json.loads(text)) == ["po", "shop"]
+    assert json.loads(text)["shop"] == plan["entry"]
+    assert plan["entry"]["production"] == "/home/ada/shop"
+    found = settings.projects_file.stat()
+    assert stat.S_IMODE(found.st_mode) == 0o640
+    if os.geteuid() == 0:
+        assert (found.st_uid, found.st_gid) == (1234, 2345)
+    assert ProjectsFile.of(settings).get("shop").auto_detect
+    assert sorted(os.listdir(tmp_path / "ws")) == [".scar-projects.json", "shop"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "{}\n", " {\r\n}\r\n", "\ufeff{}", OLD.replace("\n", "\r\n")]
+)
+def test_files_of_every_form(tmp_path: Path, text: str) -> None:
+    settings = prepared(tmp_path, text)
+    add(settings)
+    assert "shop" in ProjectsFile.of(settings).projects
+    added = settings.projects_file.read_bytes().decode()
+    if "\r\n" in text:
+        assert added.count("\n") == added.count("\r\n")
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    settings = prepared(tmp_path, None)
+    real = tmp_path / "real.json"
+    real.write_text("{}")
+    settings.projects_file.symlink_to(real)
+    add(settings)
+    assert settings.projects_file.is_symlink()
+    assert "shop" in json.loads(real.read_text())
+
+
+def test_a_file_that_changed_since_it_was_shown(tmp_path: Path) -> None:
+    settings = prepared(tmp_path)
+    plan = WORK.plan(task("project_add", {"name": "shop"}, settings))
+    settings.projects_file.write_text(OLD + "\n")
+    with pytest.raises(PlanChanged):
+        add(settings, plan["hash"])
+    assert settings.projects_file.read_text() == OLD + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (None, "project_invalid"),
+        ("{", "project_invalid"),
+        ("[]", "project_invalid"),
+        ('{"shop": {}}', "project_invalid"),
+        (OLD.replace("po", "shop"), "conflict"),
+        (OLD.replace('"po":', '"other":').replace("/ada/po", "/ada/shop"), "project_invalid"),
+    ],
+)
+def test_refused_and_nothing_changed(tmp_path: Path, text: str | None, code: str) -> None:
+    settings = prepared(tmp_path, text)
+    with pytest.raises(ScarError) as refusal:
+        add(settings)
+    assert refusal.value.code == code
+    assert refusal.value.hint
+    if text is not None:
+        assert settings.projects_file.read_text() == text
+    assert "shop" in os.listdir(tmp_path / "ws")
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    settings = prepared(tmp_path)
+    (tmp_path / "ws" / "shop").rmdir()
+    with pytest.raises(ScarError, match="There is no folder"):
+        add(settings)
+
+
+def test_done_but_for_its_last_words(tmp_path: Path) -> None:
+    settings = prepared(tmp_path)
+    add(settings)
+    text = settings.projects_file.read_text()
+    add(settings, attempt=2)
+    assert settings.projects_file.read_text() == text
+    with pytest.raises(ScarError, match="already"):
+        add(settings)

@@ -1,0 +1,319 @@
+"""A push updates a workspace: forwards, over nothing of anybody's, and to the end."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scar.errors import ScarError
+from scar.projects import Project
+from scar.settings import Settings
+from workers.git.commit import origin_of
+from workers.git.dotgit import DotGit
+from workers.git.update import Push, settle_workspace, update_workspace
+
+from .server import GitServer, git
+from .task import settings_in, task
+
+TOKEN = "ghs_0123456789abcdefghijklmnop"
+FIRST: dict[str, str] = {
+    "a": "one\n",
+    "run": "one\n",
+    "sub/deep": "one\n",
+    "gone": "one\n",
+    "turns": "file\n",
+}
+SECOND: dict[str, str | None] = {
+    "a": "two\n",
+    "new/b": "two\n",
+    "gone": None,
+    "turns": None,
+    "link": "-> a",
+}
+
+
+class Site:
+    """A workspace cloned from a repository that others push to."""
+
+    def __init__(self, server: GitServer, folder: Path) -> None:
+        self.server = server
+        self.author = server.repository("ada/shop", dict(FIRST))
+        self.settings: Settings = settings_in(folder)
+        self.workspace = folder / "ws" / "shop"
+        git(folder, "clone", "-q", str(server.root / "ada/shop.git"), str(self.workspace))
+        git(self.workspace, "remote", "set-url", "origin", f"{server.url}/ada/shop.git")
+        self.first = self.head()
+        self.repository = f"{server.place}/ada/shop"
+        self.project = Project("shop", self.workspace, folder / "production", "shop")
+
+    def head(self) -> str:
+        return git(self.workspace, "rev-parse", "HEAD")
+
+    def push(self, files: dict[str, str | None] | None = None, *options: str) -> str:
+        return self.server.push(self.author, SECOND if files is None else files, *options)
+
+    def update(self, commit: str, *, branch: str = "main", repository: str = "") -> str | None:
+        push = Push(repository or self.repository, branch, commit)
+        return update_workspace(task("deploy", {}, self.settings, project=self.project), push)
+
+    def settle(self) -> None:
+        settle_workspace(task("deploy", {}, self.settings, project=self.project))
+
+    def is_at(self, commit: str) -> None:
+        assert self.head() == commit
+        assert git(self.workspace, "status", "--porcelain") == ""
+        assert git(self.workspace, "symbolic-ref", "HEAD") == "refs/heads/main"
+        git(self.workspace, "fsck", "--strict")
+        assert not list(self.workspace.rglob("*scar*"))
+        assert not list(self.workspace.rglob("*.lock"))
+
+    def refused(self, commit: str, what: str, **more: str) -> None:
+        before = {p: p.read_bytes() for p in self.workspace.rglob("*") if p.is_file()}
+        before = {p: content for p, content in before.items() if ".git" not in p.parts}
+        with pytest.raises(ScarError, match=what) as refusal:
+            self.update(commit, **more)
+        assert refusal.value.code == "conflict"
+        assert self.head() == self.first
+        for path, content in before.items():
+            assert path.read_bytes() == content
+        assert not list(self.workspace.rglob("*scar*"))
+        assert not list(self.workspace.rglob("*.lock"))
+
+
+@pytest.fixture
+def site(server: GitServer, tmp_path: Path) -> Site:
+    return Site(server, tmp_path)
+
+
+def test_forwards_to_the_pushed_commit_and_no_further(site: Site) -> None:
+    second = site.push()
+    third = site.push({"a": "three\n"})
+    assert site.update(second) == site.first
+    site.is_at(second)
+    assert (site.workspace / "a").read_text() == "two\n"
+    assert os.readlink(site.workspace / "link") == "a"
+    assert not (site.workspace / "gone").exists()
+    assert site.update(second) is None
+    assert site.update(site.first) is None
+    assert site.update(third) == second
+    site.is_at(third)
+    assert git(site.workspace, "rev-parse", "refs/remotes/origin/main") == third
+    site.push({"turns/now": "a folder\n", "sub/deep": None, "sub": "a file\n"})
+    fourth = git(site.author, "rev-parse", "HEAD")
+    site.update(fourth)
+    site.is_at(fourth)
+
+
+def test_untracked_files_elsewhere_stay_and_modes_are_kept(site: Site) -> None:
+    (site.workspace / "mine").write_text("mine")
+    (site.workspace / "a").chmod(0o664)
+    (site.author / "run").chmod(0o755)
+    second = site.push()
+    site.update(second)
+    assert (site.workspace / "mine").read_text() == "mine"
+    assert (site.workspace / "a").stat().st_mode & 0o777 == 0o664
+    assert (site.workspace / "run").stat().st_mode & 0o111
+    assert git(site.workspace, "status", "--porcelain") == "?? mine"
+
+
+def test_a_dirty_workspace(site: Site) -> None:
+    (site.workspace / "sub/deep").write_text("mine\n")
+    site.refused(site.push(), "not committed.*sub/deep")
+
+
+def test_a_staged_change(site: Site) -> None:
+    (site.workspace / "staged").write_text("mine\n")
+    git(site.workspace, "add", "staged")
+    site.refused(site.push(), "not committed.*staged")
+
+
+def test_a_change_that_status_was_told_not_to_see(site: Site) -> None:
+    git(site.workspace, "update-index", "--skip-worktree", "a")
+    (site.workspace / "a").write_text("mine\n")
+    site.refused(site.push(), "marked as unchanged")
+
+
+@pytest.mark.parametrize("place", ["new/b", "new", "link", ".env", "dir"])
+def test_an_untracked_or_ignored_file_in_the_way(site: Site, place: str) -> None:
+    (site.workspace / ".git/info/exclude").write_text(f"{place}\n")
+    path = site.workspace / ("dir/mine" if place == "dir" else place)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine\n")
+    site.refused(site.push({**SECOND, ".env": "theirs\n", "dir": "a file\n"}), "in the way")
+
+
+def test_a_link_on_the_way_is_not_followed(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (site.workspace / "new").symlink_to(tmp_path / "outside")
+    site.refused(site.push(), "in the way")
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_local_commits_and_a_rewritten_branch(site: Site) -> None:
+    git(site.workspace, "commit", "-q", "--allow-empty", "-m", "mine")
+    site.first = site.head()
+    site.refused(site.push(), "rewritten, or the workspace has commits of its own")
+    git(site.workspace, "reset", "-q", "--hard", "HEAD~1")
+    site.first = site.head()
+    gone = git(site.author, "rev-parse", "HEAD")
+    git(site.author, "reset", "-q", "--hard", "HEAD~1")
+    site.push({"a": "other\n"}, "--force")
+    site.refused(gone, "not on main any more")
+
+
+def test_another_repository_branch_or_no_repository(site: Site) -> None:
+    second = site.push()
+    site.refused(second, "its origin is", repository="github.com/eve/shop")
+    site.refused(second, "on main, not on other", branch="other")
+    git(site.workspace, "checkout", "-q", "--detach")
+    site.refused(second, "on no branch")
+    git(site.workspace, "checkout", "-q", "main")
+    git(site.workspace, "remote", "set-url", "origin", "/srv/x")
+    site.refused(second, "origin is nowhere")
+
+
+def test_submodules_and_filters_are_not_for_scar(site: Site) -> None:
+    second = site.push({"big": "x\n", ".gitattributes": "big filter=lfs\n"})
+    site.refused(second, "big need a filter")
+    git(site.author, "reset", "-q", "--hard", "HEAD~1")
+    inner = site.server.repository("eve/inner")
+    git(site.author, "submodule", "add", "-q", str(inner), "sub2")
+    site.refused(site.push({}, "--force"), "submodules")
+
+
+def test_a_hostile_configuration_starts_nothing(site: Site, tmp_path: Path) -> None:
+    mark = tmp_path / "evil"
+    evil = tmp_path / "evil.sh"
+    evil.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    evil.chmod(0o755)
+    site.push({**SECOND, ".gitattributes": "* filter=x diff=x merge=x\n"})
+    git(site.author, "rm", "-q", ".gitattributes")
+    second = site.push({})
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for key, value in {
+        "core.fsmonitor": evil, "core.sshCommand": evil, "core.askPass": evil,
+        "core.gitProxy": evil, "core.hooksPath": tmp_path, "core.worktree": elsewhere,
+        "core.editor": evil, "core.pager": evil, "core.alternateRefsCommand": evil,
+        "credential.helper": f"!{evil}", f"credential.{site.server.url}.helper": f"!{evil}",
+        "filter.x.clean": evil, "filter.x.smudge": evil, "filter.x.process": evil,
+        "filter.x.required": "true", "diff.external": evil, "diff.x.textconv": evil,
+        "remote.origin.uploadpack": evil, "remote.origin.vcs": "evil", "gpg.program": evil,
+        "http.sslVerify": "false", "http.proxy": "http://127.0.0.1:1",
+        "url.ext::evil.insteadOf": "https://", "protocol.allow": "always",
+    }.items():  # fmt: skip
+        git(site.workspace, "config", key, str(value))
+    hooks = site.workspace / ".git" / "hooks"
+    hooks.mkdir(exist_ok=True)
+    for folder in (hooks, tmp_path):
+        for hook in ("post-checkout", "post-merge", "reference-transaction", "pre-receive"):
+            (folder / hook).write_text(evil.read_text())
+            (folder / hook).chmod(0o755)
+    site.server.token = TOKEN
+    object.__setattr__(site.settings, "github_token", TOKEN)
+    object.__setattr__(site.settings, "github_api_url", site.server.url)
+    assert origin_of(site.workspace) == site.repository
+    assert site.update(second) == site.first
+    assert (site.workspace / "a").read_text() == "two\n"
+    assert not mark.exists()
+    assert list(elsewhere.iterdir()) == []
+    (site.workspace / ".git" / "config").unlink()
+    git(site.workspace, "init", "-q", "--template=")
+    site.is_at(second)
+
+
+def test_a_git_of_somebody_at_work(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    (site.workspace / ".git/index.lock").write_text("")
+    second = site.push()
+    monkeypatch.setattr("workers.git.dotgit._SECONDS", 0.3)
+    with pytest.raises(ScarError, match="Another Git is at work"):
+        site.update(second)
+    assert (site.workspace / ".git/index.lock").exists()
+    (site.workspace / ".git/index.lock").unlink()
+    site.update(second)
+    site.is_at(second)
+
+
+def test_files_stay_their_owners(site: Site) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    for path in [site.workspace, *site.workspace.rglob("*")]:
+        os.chown(path, 1234, 2345, follow_symlinks=False)
+    site.update(site.push())
+    found = [site.workspace, *site.workspace.rglob("*")]
+    assert {(p.lstat().st_uid, p.lstat().st_gid) for p in found} == {(1234, 2345)}
+
+
+def test_killed_at_random_instants(site: Site) -> None:
+    """The whole update in a child, killed; whoever comes next finishes it or begins anew."""
+    seconds = 0.0
+    pushed = site.push({**{f"many/{n}": f"{n}\n" for n in range(40)}, **SECOND})
+    begun = time.monotonic()
+    site.update(pushed)
+    seconds = time.monotonic() - begun
+    chance = random.Random(7)
+    for round in range(25):
+        changed: dict[str, str | None] = {f"new{round}/x": "x\n", f"new{round - 1}/x": None}
+        changed |= {f"many/{n}": f"{n} in round {round}\n" for n in range(40)}
+        pushed = site.push(changed)
+        # Most of the time is Git's start and the network: kills are for what comes after.
+        child = os.fork()
+        if child == 0:
+            os._exit(int(site.update(pushed) is None))
+        time.sleep(chance.uniform(0.3, 1.05) * seconds)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        if chance.random() < 0.5:
+            site.settle()
+        site.update(pushed)
+        site.is_at(pushed)
+
+
+@pytest.mark.parametrize("call", ["rename", "renameat", "unlink", "unlinkat", "fsync", "syncfs"])
+def test_killed_at_a_call_of_the_change(site: Site, call: str) -> None:
+    """strace kills the updating process itself at its nth call of a kind."""
+    for n in (1, 2, 3, 4, 5, 6, 8, 11, 15):
+        changed: dict[str, str | None] = {f"dir{n}/x": "x\n", f"dir{n - 1}/x": None}
+        pushed = site.push({"a": f"{call} {n}\n", **changed})
+        child = os.fork()
+        if child == 0:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            os._exit(int(site.update(pushed) is None))
+        os.waitpid(child, os.WUNTRACED)
+        inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}"]
+        strace = subprocess.Popen(
+            ["strace", "-qq", "-o", "/dev/null", *inject, "-p", str(child)], stderr=sys.stderr
+        )
+        deadline = time.monotonic() + 10
+        while f"TracerPid:\t{strace.pid}" not in Path(f"/proc/{child}/status").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(child, signal.SIGCONT)
+        os.waitpid(child, 0)
+        strace.wait(10)
+        site.update(pushed)
+        site.is_at(pushed)
+
+
+def test_what_somebody_changed_after_a_kill_is_kept(site: Site) -> None:
+    second = site.push()
+    child = os.fork()
+    if child == 0:
+        DotGit.replace_index = lambda *_: os._exit(9)  # type: ignore[method-assign]
+        site.update(second)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    (site.workspace / "a").write_text("mine\n")
+    with pytest.raises(ScarError, match="is not finished") as refusal:
+        site.settle()
+    assert refusal.value.code == "conflict"
+    assert (site.workspace / "a").read_text() == "mine\n"
+    (site.workspace / "a").write_text("one\n")
+    site.settle()
+    site.is_at(second)

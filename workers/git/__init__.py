@@ -1,0 +1,1 @@
+"""Git: the one place that runs it, and what SCAR has it do."""
