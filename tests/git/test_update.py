@@ -254,14 +254,15 @@ def test_files_stay_their_owners(site: Site) -> None:
 def test_killed_at_random_instants(site: Site) -> None:
     """The whole update in a child, killed; whoever comes next finishes it or begins anew."""
     seconds = 0.0
-    pushed = site.push({**{f"many/{n}": f"{n}\n" for n in range(40)}, **SECOND})
+    many: dict[str, str | None] = {f"many/{n}": f"{n}\n" for n in range(40)}
+    pushed = site.push({**many, **SECOND})
     begun = time.monotonic()
     site.update(pushed)
     seconds = time.monotonic() - begun
     chance = random.Random(7)
     for round in range(25):
         changed: dict[str, str | None] = {f"new{round}/x": "x\n", f"new{round - 1}/x": None}
-        changed |= {f"many/{n}": f"{n} in round {round}\n" for n in range(40)}
+        changed.update({f"many/{n}": f"{n} in round {round}\n" for n in range(40)})
         pushed = site.push(changed)
         # Most of the time is Git's start and the network: kills are for what comes after.
         child = os.fork()
