@@ -1,4 +1,5 @@
-"""Where a Git repository is, in the two forms that SCAR takes: https and ssh."""
+"""Where a Git repository is, in the two forms that SCAR clones: https and ssh; a workspace may also
+come from a folder of its own host."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ _FORM = "Use https://HOST/OWNER/NAME or git@HOST:OWNER/NAME, of fewer than 200 c
 @dataclass(frozen=True)
 class Repository:
     """`url` is what Git is given: it holds no credential. `path` is what follows the host in it,
-    without `.git`; `port` is None where it is the scheme's own.
+    without `.git`; `port` is None where it is the scheme's own. A folder (scheme `file`) has no
+    host.
     """
 
     scheme: str
@@ -55,6 +57,11 @@ class Repository:
                     if found := form.fullmatch(_lower_host(text)):
                         return cls._of(scheme, found)
         raise ScarError("invalid_request", "This is no address of a repository to clone", _FORM)
+
+    @classmethod
+    def folder(cls, path: str) -> Repository:
+        """The repository in a folder of this host."""
+        return cls("file", "", None, path.removesuffix("/").removesuffix(".git"), path)
 
     @classmethod
     def _of(cls, scheme: str, found: re.Match[str]) -> Repository:

@@ -165,7 +165,7 @@ def test_local_commits_and_a_rewritten_branch(site: Site) -> None:
     gone = git(site.author, "rev-parse", "HEAD")
     git(site.author, "reset", "-q", "--hard", "HEAD~1")
     site.push({"a": "other\n"}, "--force")
-    site.refused(gone, "not on main any more")
+    site.refused(gone, "not on main of its origin")
 
 
 def test_another_repository_branch_or_no_repository(site: Site) -> None:
@@ -175,7 +175,7 @@ def test_another_repository_branch_or_no_repository(site: Site) -> None:
     git(site.workspace, "checkout", "-q", "--detach")
     site.refused(second, "on no branch")
     git(site.workspace, "checkout", "-q", "main")
-    git(site.workspace, "remote", "set-url", "origin", "/srv/x")
+    git(site.workspace, "remote", "set-url", "origin", "git://srv/x/shop")
     site.refused(second, "origin is nowhere")
 
 
@@ -239,6 +239,16 @@ def test_a_git_of_somebody_at_work(site: Site, monkeypatch: pytest.MonkeyPatch) 
     (site.workspace / ".git/index.lock").unlink()
     site.update(second)
     site.is_at(second)
+
+
+def test_a_workspace_that_came_from_a_folder_is_brought_forward_from_there(site: Site) -> None:
+    folder = site.server.root / "ada/shop.git"
+    git(site.workspace, "remote", "set-url", "origin", str(folder))
+    assert origin_of(site.workspace) is None
+    second = site.push()
+    site.update(second, repository="github.com/whoever/shop")
+    site.is_at(second)
+    site.refused("1" * 40, "not on main of its origin")
 
 
 def test_files_stay_their_owners(site: Site) -> None:

@@ -1,7 +1,8 @@
 """Runs Git so that nothing but its own code runs with it, whatever a repository says.
 
 What a repository's configuration could start is switched off, no configuration of the machine or
-of a user counts, no protocol but https and ssh is spoken, nothing is asked of anybody.
+of a user counts, no protocol but https and ssh is spoken (`FROM_FOLDER`: none, a workspace is
+brought forward from a folder), nothing is asked of anybody.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ class Credential:
     place: str
     username: str
     password: str
+
+
+FROM_FOLDER = {"GIT_ALLOW_PROTOCOL": "file"}
+"""More environment for a repository in a folder of this host."""
 
 
 def environment(

@@ -36,10 +36,10 @@ def workspace_commit(folder: Path) -> WorkspaceCommit:
 
 
 def origin_of(folder: Path) -> str | None:
-    """Where the workspace's `origin` is, as `host/owner/name`; None where it has none that SCAR
-    could fetch from."""
+    """Where the workspace's `origin` is, as `host/owner/name`; None where it has none, or one that
+    does not say whose repository it is."""
     found = origin(folder)
-    return found[0].name if found else None
+    return found[0].name if found and found[0].host else None
 
 
 def origin(folder: Path) -> tuple[Repository, Credential | None] | None:
@@ -50,10 +50,13 @@ def origin(folder: Path) -> tuple[Repository, Credential | None] | None:
     if not urls:
         return None
     address, user, password = _without_credential(urls[0])
+    path = address.removeprefix("file://")
+    if path.startswith("/") and path.isprintable():
+        return Repository.folder(path), None
     try:
         repository = Repository.parse(address)
     except ScarError:
-        return None  # a path, or a protocol that SCAR does not speak
+        return None  # a protocol that SCAR does not speak
     credential = Credential(repository.place, user, password) if password else None
     return repository, credential
 

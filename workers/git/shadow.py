@@ -16,7 +16,7 @@ from pathlib import Path
 from scar.errors import ScarError
 from scar.repository import Repository
 from workers.files.failures import file_errors
-from workers.git.command import SAFE, Credential, Watch, ask, environment, failed, run
+from workers.git.command import FROM_FOLDER, SAFE, Credential, Watch, ask, environment, failed, run
 
 # What says how files are written and compared, and starts nothing.
 _HARMLESS = re.compile(
@@ -61,7 +61,8 @@ class Shadow:
         """Brings what the workspace lacks of a branch; the commit that the branch is at."""
         source = f"+refs/heads/{branch}:{_TIP}"
         words = ("fetch", "--no-tags", "--no-write-fetch-head", "--", repository.url, source)
-        env = environment(credential, self._places(self.workspace))
+        more = FROM_FOLDER if repository.scheme == "file" else {}
+        env = environment(credential, {**self._places(self.workspace), **more})
         finished = run(words, self.folder, env, watch)
         if finished.code != 0:
             raise failed("Fetching failed", finished, self.folder, repository)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
+from scar.repository import Repository
 from workers.git.clone import github_credential
 from workers.git.command import Watch, ask
 from workers.git.commit import origin
@@ -107,8 +108,8 @@ def _require_fit(workspace: Path, push: Push) -> str:
     if not own:
         raise _left_alone(workspace, "it has no .git of its own", "Use a plain clone.")
     found = origin(workspace)
-    name = found[0].name if found else "nowhere"
-    if name.casefold() != push.repository.casefold():
+    if found is None or not _is_of(found[0], push.repository):
+        name = found[0].name if found else "nowhere"
         raise _left_alone(
             workspace,
             f"its origin is {name}, not {push.repository}",
@@ -135,6 +136,16 @@ def _require_fit(workspace: Path, push: Push) -> str:
     return commit
 
 
+def _is_of(origin: Repository, repository: str) -> bool:
+    """Whether a push to `host/owner/name` was one to the workspace's origin.
+
+    By which name a host is reached is not compared, and a folder has no name at all: that the
+    pushed commit is on the origin's branch is looked at in any case.
+    """
+    pushed = repository.partition("/")[2]
+    return origin.scheme == "file" or origin.path.casefold() == pushed.casefold()
+
+
 def _require_clean(shadow: Shadow) -> None:
     words = ("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
     changed = [part[3:] for part in shadow.parts(*words, "--untracked-files=no")]
@@ -158,8 +169,9 @@ def _fetch(task: Task, shadow: Shadow, push: Push, watch: Watch) -> None:
     if not (shadow.holds(push.commit) and shadow.follows(tip, push.commit)):
         raise _left_alone(
             shadow.workspace,
-            f"{push.commit[:7]} is not on {push.branch} any more",
-            "The branch was rewritten since; the push that did it is deployed by itself.",
+            f"{push.commit[:7]} is not on {push.branch} of its origin",
+            "Another repository was pushed to, or the branch was rewritten since: that push is "
+            "deployed by itself.",
         )
 
 
