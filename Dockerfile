@@ -33,7 +33,7 @@ RUN mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By:
     && echo "deb [signed-by=$key] $mirror forky main" >/etc/apt/sources.list.d/forky.list \
     && printf 'Package: *\nPin: release n=forky\nPin-Priority: 100\n' >/etc/apt/preferences.d/forky \
     && apt-get -o Acquire::Check-Valid-Until=false update \
-    && apt-get install -y --no-install-recommends git \
+    && apt-get install -y --no-install-recommends git openssh-client \
         docker-cli/forky docker-compose/forky docker-buildx/forky \
     && apt-get clean && rm -rf /var/lib/apt/lists/*
 # A new volume takes this mode: whoever the worker runs as can keep its state there.

@@ -15,14 +15,19 @@ from scar.jobs.connection import connect, redis_errors
 from scar.jobs.ledger import Ledger
 from scar.jobs.signing import Signatures
 from scar.jobs.sweeper import Sweeper
+from scar.projects import ProjectsFile
+from scar.repositories import Repositories
 from scar.settings import Settings
 from workers.done import DoneJobs
 from workers.engine.connection import Engine
+from workers.git.commit import origin_of
 from workers.reconciler import Reconciler
 
 _INTERVAL = 3.0
 _KEPT_MS = 10_000
 _ENGINE_SECONDS = 2
+_LOOKS = 5
+"""One sign of life in so many says which repositories the workspaces are of."""
 _log = structlog.get_logger(__name__)
 
 
@@ -35,6 +40,7 @@ class Presence:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._projects = ProjectsFile.of(settings)
         self._stopped = threading.Event()
         self._helpers: tuple[Sweeper | Reconciler, ...] = ()
 
@@ -68,6 +74,7 @@ class Presence:
             "started_at": str(int(time.time())),
         }
         key = f"scar:workers:{self._settings.host}"
+        repositories, looks = Repositories(redis), 0
         while True:
             about["engine"] = json.dumps(_engine(engine))
             try:
@@ -85,11 +92,22 @@ class Presence:
                         pipe.hset(f"scar:worker:{worker}", mapping=about)
                         pipe.pexpire(f"scar:worker:{worker}", 2 * _KEPT_MS)
                     pipe.execute()
+                if looks % _LOOKS == 0:
+                    repositories.tell(self._origins())
+                looks += 1
             except ScarError as error:
                 _log.warning("no sign of life", reason=error.message)
             if self._stopped.is_set():
                 return
             self._stopped.wait(_INTERVAL)
+
+    def _origins(self) -> dict[str, str | None]:
+        """The repository of each workspace of this host."""
+        return {
+            project.name: origin_of(project.workspace)
+            for project in self._projects.projects.values()
+            if project.host == self._settings.host
+        }
 
 
 def _engine(engine: Engine) -> dict[str, str]:
