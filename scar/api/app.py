@@ -9,6 +9,7 @@ from scar.api.auth import authenticate
 from scar.api.context import ApiContext
 from scar.api.resource import ScarApi
 from scar.jobs.connection import connect
+from scar.jobs.inbox import Inbox
 from scar.jobs.stream import EventStream
 from scar.wiring import Wiring
 
@@ -43,7 +44,9 @@ def create_app(wiring: Wiring) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     stream = EventStream(connect(wiring.settings.effective_redis_url), wiring.ledger)
-    shared = ApiContext(wiring, stream)
+    # GitHub gives up soon, and sends again only if asked: it is told at once that Redis is away.
+    inbox = Inbox(connect(wiring.settings.effective_redis_url, timeout=0.4, retries=0), "github")
+    shared = ApiContext(wiring, stream, inbox)
     app.extensions["scar"] = shared
     health.measure(app, shared)
     app.after_request(_protect)

@@ -8,6 +8,7 @@ from typing import cast
 
 from flask import current_app
 
+from scar.jobs.inbox import Inbox
 from scar.jobs.stream import EventStream
 from scar.wiring import Wiring
 
@@ -22,6 +23,7 @@ class ApiContext:
 
     wiring: Wiring
     events: EventStream
+    inbox: Inbox
     slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MOST_STREAMS))
 
 

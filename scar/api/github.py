@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -16,7 +17,6 @@ from scar.api.context import context
 from scar.api.errors import problem
 from scar.api.resource import Resource, answer, strict_json
 from scar.api.schemas import DeliverySchema
-from scar.jobs.inbox import Inbox
 
 resource = Resource("github", __name__, description="What GitHub tells")
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
@@ -62,7 +62,7 @@ def webhook() -> Response:
     known_by = [f"delivery:{delivery}", f"body:{hashlib.sha256(body).hexdigest()}"]
     if letter["event"] == "comment":
         known_by.append(f"comment:{event}:{letter['repository']}:{letter['id']}")
-    new = Inbox(context().wiring.redis, "github").put(letter, known_by)
+    new = context().inbox.put(letter, known_by)
     return answer({"status": "taken" if new else "known"}, HTTPStatus.ACCEPTED)
 
 
@@ -103,6 +103,7 @@ def _letter(event: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _comment(event: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
     comment, place = found["comment"], found.get("issue") or found["pull_request"]
+    datetime.fromisoformat(comment["created_at"])
     if comment["user"]["type"] != "User" or len(comment["body"]) > _LONGEST:
         return None
     return {

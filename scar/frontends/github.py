@@ -35,8 +35,8 @@ from scar.wiring import Wiring, wire
 
 _WAIT_MS = 1000
 _AGAIN_SECONDS = 1.0
-_SEEN_SECONDS = 600.0
-_MAY_CHANGE = ("admin", "maintain", "write")
+_REMEMBERED_SECONDS = 30.0
+_MAY_CHANGE = ("admin", "maintain", "push", "write")
 _log = structlog.get_logger(__name__)
 
 
@@ -83,6 +83,13 @@ class GitHubBot:
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _take(self, id: str, letter: Mapping[str, Any]) -> None:
+        try:
+            await self._deal_with(id, letter)
+        except (LookupError, TypeError, ValueError) as error:
+            # Read again it would be no better, and it would keep all that follow.
+            _log.error("letter not understood", letter=id, exc_info=error)
+
+    async def _deal_with(self, id: str, letter: Mapping[str, Any]) -> None:
         if letter["event"] == "push":
             await self._pushes.note(id, letter)
             return
@@ -105,7 +112,8 @@ class GitHubBot:
             if self._language.understand(text) is None:
                 return None
         except ScarError:
-            pass  # no command of ours: the conversation says so to whom it knows
+            if not text.startswith("/docker_"):  # another bot's, of which there are many
+                return None
         repository = letter["repository"]
         known = await asyncio.to_thread(self._repositories.known)
         about = [name for name, origin in known.items() if same_repository(origin, repository)]
@@ -134,7 +142,14 @@ class GitHubBot:
             and not isinstance(meant, Answer)
             and meant.command.role >= Role.OPERATOR
         )
-        permission = await self._permission(letter["repository"], letter["login"])
+        try:
+            permission = await self._permission(letter["repository"], letter["login"], anew=changes)
+        except Refused as error:
+            return ScarError(
+                "forbidden",
+                f"GitHub does not say now what {letter['login']} may do here",
+                f"Comment again in {error.retry_after or _AGAIN_SECONDS:.0f} seconds.",
+            )
         if permission is None or permission in _MAY_CHANGE:
             return None
         if permission != "none" and not changes:
@@ -147,10 +162,10 @@ class GitHubBot:
             "An owner of the repository can give it.",
         )
 
-    async def _permission(self, repository: str, login: str) -> str | None:
-        """What GitHub lets the person do there; asked anew after ten seconds."""
+    async def _permission(self, repository: str, login: str, *, anew: bool) -> str | None:
+        """What GitHub lets the person do there; whoever only looks is not asked after each time."""
         known = self._permissions.get((repository, login))
-        if known is None or known[1] < time.monotonic() - 10.0:
+        if anew or known is None or known[1] < time.monotonic() - _REMEMBERED_SECONDS:
             found = await self._github.permission(repository, login)
             known = self._permissions[repository, login] = found, time.monotonic()
         return known[0]

@@ -21,14 +21,13 @@ from scar.front_end import Place
 from scar.frontends.github_api import GitHub, Refused
 from scar.jobs.connection import redis_errors
 from scar.jobs.record import Job, JobState
-from scar.projects import Project
+from scar.projects import Project, workspace_hold
 from scar.repositories import Repositories, same_repository
 from scar.wiring import Wiring
 
 _WAITING = "scar:github:pushes"
 _UNDER_WAY = "scar:github:deploys"
 _LOOK_SECONDS = 1.0
-_LONGEST_WAIT = 10.0
 _STATE = {
     JobState.SUCCEEDED: "success",
     JobState.FAILED: "failure",
@@ -65,6 +64,9 @@ class Pushes:
                     await self._follow(id, push)
             except ScarError as error:
                 _log.warning("pushes not looked at", reason=error.message)
+            except Refused as error:
+                _log.warning("a deploy's end not told", reason=str(error))
+                await asyncio.sleep(error.retry_after or 0)
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _meant(self, letter: Mapping[str, Any]) -> list[Project]:
@@ -83,11 +85,13 @@ class Pushes:
         try:
             if project is None or project.auto_deploy_branch != push["branch"]:
                 raise ScarError("conflict", "It is not deployed on a push any more", "")
+            if await asyncio.to_thread(self._held, project):
+                return
             job = await asyncio.to_thread(self._submit, project, push)
         except ScarError as error:
             locks = self.wiring.surroundings.locks
             if error.code == "busy" and not await asyncio.to_thread(locks.of, name):
-                return  # held by a job: its end is waited for; a person's lock is not
+                return  # held since a moment ago; only a person's lock is not waited for
             if error.code in ("redis_unavailable", "disk_full"):
                 raise
             await self._tell(push, name, "error", error.message)
@@ -96,6 +100,11 @@ class Pushes:
             await self._show(job, project)
             await self._tell(push, name, "pending", f"Deploying ({job.id})")
         await asyncio.to_thread(self._drop, _WAITING, name, text)
+
+    def _held(self, project: Project) -> bool:
+        """Whether a job is at work on the project or in its workspace: its end is waited for."""
+        holder = self.wiring.ledger.holder
+        return any(holder(name) for name in (project.name, workspace_hold(project)))
 
     def _submit(self, project: Project, push: Mapping[str, Any]) -> Job:
         repository = f"{urlsplit(push['url']).netloc}/{push['repository']}"
@@ -124,33 +133,39 @@ class Pushes:
             await asyncio.to_thread(self.wiring.ledger.watch, front_end, job.id, place.key, "{}")
 
     async def _follow(self, id: str, text: str) -> None:
+        """Tells how a deploy ended. Raises `Refused` where that has to be tried again."""
         job = await asyncio.to_thread(self.wiring.ledger.get, id)
-        if job is None or job.state.ended:
-            push = json.loads(text)
-            if job is None:
-                await self._tell(push, "", "error", "What became of the deploy is not known")
-            else:
-                state = _STATE.get(job.state, "error")
-                await self._tell(push, job.request.project or "", state, _description(job))
-            await asyncio.to_thread(self._drop, _UNDER_WAY, id, text)
+        if job is not None and not job.state.ended:
+            return
+        push = json.loads(text)
+        state, description = "error", "What became of the deploy is not known"
+        if job is not None:
+            state, description = _STATE.get(job.state, "error"), _description(job)
+        project = (job.request.project if job else None) or ""
+        try:
+            await self._set_status(push, project, state, description)
+        except Refused as error:
+            if error.retry_after is not None:
+                raise
+            _log.warning("status not set", commit=push["commit"], reason=str(error))
+        await asyncio.to_thread(self._drop, _UNDER_WAY, id, text)
 
     async def _tell(
         self, push: Mapping[str, Any], project: str, state: str, description: str
     ) -> None:
         """Sets the commit's status. That GitHub does not take it stops no deploy."""
+        try:
+            await self._set_status(push, project, state, description)
+        except Refused as error:
+            _log.warning("status not set", commit=push["commit"], reason=str(error))
+
+    async def _set_status(
+        self, push: Mapping[str, Any], project: str, state: str, description: str
+    ) -> None:
         context = f"scar/{project}" if project else "scar"
-        for _ in range(3):
-            try:
-                await self.github.set_status(
-                    push["repository"], push["commit"], state, context, description
-                )
-            except Refused as error:
-                _log.warning("status not set", commit=push["commit"], reason=str(error))
-                if error.retry_after is None or error.retry_after > _LONGEST_WAIT:
-                    return
-                await asyncio.sleep(error.retry_after)
-            else:
-                return
+        await self.github.set_status(
+            push["repository"], push["commit"], state, context, description
+        )
 
     def _all(self, key: str) -> dict[str, str]:
         with redis_errors():

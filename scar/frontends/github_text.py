@@ -22,9 +22,11 @@ _ROOM = 60_000
 _FOLDED = 15
 _WORD_JOINER = "\u2060"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_REFERENCE = re.compile(r"(?:@(?=[\w-])|#(?=\d)|(?<=[A-Za-z0-9])!(?=\d))")
+_REFERENCE = re.compile(r"@(?=[\w-])|#(?=\d)|\bGH-(?=\d)|://|\bwww\.(?=\S)", re.IGNORECASE)
 _SPECIAL = re.compile(r"[\\*\[\]|~$]|(?<!\w)_|_(?!\w)")
-_LEADING = re.compile(r"^(?=#{1,6}(?:\s|$)|`{3}|={2,}\s*$|-{2,}\s*$|\+{2,}\s*$)", re.MULTILINE)
+_LEADING = re.compile(
+    r"^(?= {0,3}(?:#{1,6}(?:\s|$)|`{3}|={2,}\s*$|-{2,}\s*$|\+{2,}\s*$))", re.MULTILINE
+)
 _INDENT = re.compile(r"^[ \t]{4,}", re.MULTILINE)
 
 
@@ -117,9 +119,12 @@ def _hidden(outcome: Mapping[str, Any] | None) -> str:
 
 
 def first_words(body: str) -> str | None:
-    """What a comment says to SCAR: all of it, where its first line does not quote or show code, and
-    it is nobody's of SCAR's own."""
-    text = body.strip()
-    if MARK in body or text.startswith((">", "```", "~~~", "<!--")):
+    """What a comment says to SCAR: its first line, or all of it where it is an instruction.
+
+    None where that line quotes or shows code, and of what SCAR wrote itself.
+    """
+    text = body.strip("\r\n")
+    if MARK in body or text.startswith((">", "```", "~~~", "<!--", "    ", "\t")):
         return None
-    return text
+    first, _, _ = text.partition("\n")
+    return text.strip() if first.lstrip().startswith("@") else first.strip()

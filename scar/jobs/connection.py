@@ -13,21 +13,21 @@ from redis.retry import Retry
 from scar.errors import ScarError
 
 
-def connect(url: str, *, timeout: float = 2.0) -> Redis:
+def connect(url: str, *, timeout: float = 2.0, retries: int = 1) -> Redis:
     """A client whose calls end within some four times `timeout` seconds, whatever Redis does.
 
     Every write of SCAR is a script that may run twice, so calls are retried: once, since redis-py
     tries each connection as often again (with two retries a Redis that hangs held a call for ten
-    times its timeout).
+    times its timeout). Without retries they end within `timeout`.
     """
     return Redis.from_url(
         url,
         decode_responses=True,
         protocol=2,
         socket_timeout=timeout,
-        socket_connect_timeout=2.0,
+        socket_connect_timeout=min(timeout, 2.0),
         health_check_interval=15,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 1),
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries),
     )
 
 

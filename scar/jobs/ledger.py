@@ -241,6 +241,13 @@ class Ledger:
             found = cast("dict[str, str]", self._redis.hgetall(f"scar:job:{id}"))
         return _job(found) if found else None
 
+    def holder(self, name: str) -> Job | None:
+        """The open job that holds a project or a workspace."""
+        with redis_errors():
+            id = cast("str | None", self._redis.get(f"scar:hold:{name}"))
+        job = self.get(id) if id else None
+        return job if job and not job.state.ended else None
+
     def recent(
         self, project: str | None = None, *, before: str | None = None, batch: int = 200
     ) -> Iterator[Job]:

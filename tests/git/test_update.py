@@ -246,9 +246,9 @@ def test_a_workspace_that_came_from_a_folder_is_brought_forward_from_there(site:
     git(site.workspace, "remote", "set-url", "origin", str(folder))
     assert origin_of(site.workspace) is None
     second = site.push()
+    site.refused("1" * 40, "not on main of its origin")
     site.update(second, repository="github.com/whoever/shop")
     site.is_at(second)
-    site.refused("1" * 40, "not on main of its origin")
 
 
 def test_files_stay_their_owners(site: Site) -> None:
