@@ -10,6 +10,7 @@ import pytest
 from scar.projects import ProjectsFile
 
 from .server import GitServer
+from .site import Site
 
 
 @pytest.fixture
@@ -23,3 +24,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitServe
 @pytest.fixture
 def projects(tmp_path: Path) -> ProjectsFile:
     return ProjectsFile(tmp_path / "projects.json")
+
+
+@pytest.fixture
+def site(server: GitServer, tmp_path: Path) -> Site:
+    return Site(server, tmp_path)

@@ -3,93 +3,16 @@
 from __future__ import annotations
 
 import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from scar.errors import ScarError
-from scar.projects import Project
-from scar.settings import Settings
 from workers.git.commit import origin_of
 from workers.git.dotgit import DotGit
-from workers.git.update import Push, settle_workspace, update_workspace
 
-from .server import GitServer, git
-from .task import settings_in, task
-
-TOKEN = "ghs_0123456789abcdefghijklmnop"
-FIRST: dict[str, str] = {
-    "a": "one\n",
-    "run": "one\n",
-    "sub/deep": "one\n",
-    "gone": "one\n",
-    "turns": "file\n",
-}
-SECOND: dict[str, str | None] = {
-    "a": "two\n",
-    "new/b": "two\n",
-    "gone": None,
-    "turns": None,
-    "link": "-> a",
-}
-
-
-class Site:
-    """A workspace cloned from a repository that others push to."""
-
-    def __init__(self, server: GitServer, folder: Path) -> None:
-        self.server = server
-        self.author = server.repository("ada/shop", dict(FIRST))
-        self.settings: Settings = settings_in(folder)
-        self.workspace = folder / "ws" / "shop"
-        git(folder, "clone", "-q", str(server.root / "ada/shop.git"), str(self.workspace))
-        git(self.workspace, "remote", "set-url", "origin", f"{server.url}/ada/shop.git")
-        self.first = self.head()
-        self.repository = f"{server.place}/ada/shop"
-        self.project = Project("shop", self.workspace, folder / "production", "shop")
-
-    def head(self) -> str:
-        return git(self.workspace, "rev-parse", "HEAD")
-
-    def push(self, files: dict[str, str | None] | None = None, *options: str) -> str:
-        return self.server.push(self.author, SECOND if files is None else files, *options)
-
-    def update(self, commit: str, *, branch: str = "main", repository: str = "") -> str | None:
-        push = Push(repository or self.repository, branch, commit)
-        return update_workspace(task("deploy", {}, self.settings, project=self.project), push)
-
-    def settle(self) -> None:
-        settle_workspace(task("deploy", {}, self.settings, project=self.project))
-
-    def is_at(self, commit: str) -> None:
-        assert self.head() == commit
-        assert git(self.workspace, "status", "--porcelain") == ""
-        assert git(self.workspace, "symbolic-ref", "HEAD") == "refs/heads/main"
-        git(self.workspace, "fsck", "--strict")
-        assert not list(self.workspace.rglob("*scar*"))
-        assert not list(self.workspace.rglob("*.lock"))
-
-    def refused(self, commit: str, what: str, **more: str) -> None:
-        before = {p: p.read_bytes() for p in self.workspace.rglob("*") if p.is_file()}
-        before = {p: content for p, content in before.items() if ".git" not in p.parts}
-        with pytest.raises(ScarError, match=what) as refusal:
-            self.update(commit, **more)
-        assert refusal.value.code == "conflict"
-        assert self.head() == self.first
-        for path, content in before.items():
-            assert path.read_bytes() == content
-        assert not list(self.workspace.rglob("*scar*"))
-        assert not list(self.workspace.rglob("*.lock"))
-
-
-@pytest.fixture
-def site(server: GitServer, tmp_path: Path) -> Site:
-    return Site(server, tmp_path)
+from .server import git
+from .site import SECOND, TOKEN, Site
 
 
 def test_forwards_to_the_pushed_commit_and_no_further(site: Site) -> None:
@@ -259,58 +182,6 @@ def test_files_stay_their_owners(site: Site) -> None:
     site.update(site.push())
     found = [site.workspace, *site.workspace.rglob("*")]
     assert {(p.lstat().st_uid, p.lstat().st_gid) for p in found} == {(1234, 2345)}
-
-
-def test_killed_at_random_instants(site: Site) -> None:
-    """The whole update in a child, killed; whoever comes next finishes it or begins anew."""
-    seconds = 0.0
-    many: dict[str, str | None] = {f"many/{n}": f"{n}\n" for n in range(40)}
-    pushed = site.push({**many, **SECOND})
-    begun = time.monotonic()
-    site.update(pushed)
-    seconds = time.monotonic() - begun
-    chance = random.Random(7)
-    for round in range(25):
-        changed: dict[str, str | None] = {f"new{round}/x": "x\n", f"new{round - 1}/x": None}
-        changed.update({f"many/{n}": f"{n} in round {round}\n" for n in range(40)})
-        pushed = site.push(changed)
-        # Most of the time is Git's start and the network: kills are for what comes after.
-        child = os.fork()
-        if child == 0:
-            os._exit(int(site.update(pushed) is None))
-        time.sleep(chance.uniform(0.3, 1.05) * seconds)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        if chance.random() < 0.5:
-            site.settle()
-        site.update(pushed)
-        site.is_at(pushed)
-
-
-@pytest.mark.parametrize("call", ["rename", "renameat", "unlink", "unlinkat", "fsync", "syncfs"])
-def test_killed_at_a_call_of_the_change(site: Site, call: str) -> None:
-    """strace kills the updating process itself at its nth call of a kind."""
-    for n in (1, 2, 3, 4, 5, 6, 8, 11, 15):
-        changed: dict[str, str | None] = {f"dir{n}/x": "x\n", f"dir{n - 1}/x": None}
-        pushed = site.push({"a": f"{call} {n}\n", **changed})
-        child = os.fork()
-        if child == 0:
-            os.kill(os.getpid(), signal.SIGSTOP)
-            os._exit(int(site.update(pushed) is None))
-        os.waitpid(child, os.WUNTRACED)
-        inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}"]
-        strace = subprocess.Popen(
-            ["strace", "-qq", "-o", "/dev/null", *inject, "-p", str(child)], stderr=sys.stderr
-        )
-        deadline = time.monotonic() + 10
-        while f"TracerPid:\t{strace.pid}" not in Path(f"/proc/{child}/status").read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        os.kill(child, signal.SIGCONT)
-        os.waitpid(child, 0)
-        strace.wait(10)
-        site.update(pushed)
-        site.is_at(pushed)
 
 
 def test_what_somebody_changed_after_a_kill_is_kept(site: Site) -> None:
