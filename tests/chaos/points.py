@@ -90,7 +90,9 @@ def run_points(chaos: Chaos, every: int, first: int, told: Callable[[Round], Non
         assert isinstance(counted, Counted), done[-1].violations
         for call, times in sorted(counted.made.items()):
             for number in range(first, times + 1, every):
-                play(name, partial(_kill_at, call, number), f"killed at {call} {number}")
+                traced = play(name, partial(_kill_at, call, number), f"killed at {call} {number}")
+                if traced is not None and not traced.hit:
+                    break  # the one that was counted had more of them: a sweep, a first time
     return done
 
 
