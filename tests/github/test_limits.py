@@ -68,4 +68,4 @@ def test_what_it_may_not_write_stops_nothing_else(
     other = github.issue()
     github.says("octocat", other, "/help")
     github.wait_for(other, "What you may do here")
-    assert len(github.writes(issue)) == 0
+    assert [call.status for call in github.writes(issue)] == [403]
