@@ -100,5 +100,3 @@ class Scene:
             return subprocess.Popen(
                 arguments, cwd=self.home.folder, env=self.home.env, stdout=log, stderr=log
             )
-
-

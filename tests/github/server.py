@@ -233,10 +233,12 @@ class GitHubServer:
 
             def _do(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                headers: Mapping[str, str] = {}
+                found = b""
                 if self.path == "/deliver":
-                    status, headers, found = server._deliver(dict(self.headers), body), {}, b""
+                    status = server._deliver(dict(self.headers), body)
                 else:
-                    status, headers, found = server._answer(  # type: ignore[assignment]
+                    status, headers, found = server._answer(
                         self.command, self.path, dict(self.headers), body
                     )
                 self.send_response(status)
@@ -252,5 +254,3 @@ class GitHubServer:
                 """The calls are kept, not printed."""
 
         return Handler
-
-

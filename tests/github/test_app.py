@@ -1,4 +1,4 @@
-"""As a GitHub App: a token for the repository, kept while it is good, made anew before it is not."""
+"""As a GitHub App: a token for the repository, kept while it is good, renewed in time."""
 
 from __future__ import annotations
 

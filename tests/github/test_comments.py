@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_one_comment_from_the_question_to_the_end(
     assert (str(asked), "eyes") in github.reactions
     writes = github.writes(issue)
     assert [call.method for call in writes].count("POST") == 1
-    for before, after in zip(writes, writes[1:], strict=False):
+    for before, after in pairwise(writes):
         assert after.at - before.at >= EDIT_SECONDS - 0.1
     assert len(github.comments(issue)) == 1
 

@@ -1,8 +1,9 @@
-"""A deploy asked for on an issue: real Engine, real worker, to its end, and what it costs GitHub."""
+"""A deploy asked for on an issue, all of it real, and what it costs GitHub."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_one_deploy_costs_one_comment_and_an_edit_in_three_seconds(
     edits = [call for call in writes if call.method == "PATCH"]
     assert len(comments) == 1
     assert all(call.status < 300 for call in writes)
-    for before, after in zip(writes, writes[1:], strict=False):
+    for before, after in pairwise(writes):
         assert after.at - before.at >= EDIT_SECONDS - 0.1
     seconds = writes[-1].at - writes[0].at
     assert len(edits) <= seconds / EDIT_SECONDS + 1

@@ -58,9 +58,7 @@ def test_what_it_may_not_write_stops_nothing_else(
     scene: Scene, github: GitHubServer, worker: Worker, issue: int
 ) -> None:
     refusal = {"message": "Resource not accessible by integration"}
-    github.faults.append(
-        Fault("POST", rf"/issues/{issue}/comments$", 403, body=refusal, times=99)
-    )
+    github.faults.append(Fault("POST", rf"/issues/{issue}/comments$", 403, body=refusal, times=99))
     github.says("octocat", issue, "/docker_status")
     job = worker.next_job("status", "octocat")
     worker.finish(job.id, status_of("shop"))
