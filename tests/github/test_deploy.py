@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def shop(tmp_path: Path, server: GitHubServer) -> Iterator[Shop]:
 
 @pytest.mark.usefixtures("image")
 def test_one_deploy_costs_one_comment_and_an_edit_in_three_seconds(
-    shop: Shop, server: GitHubServer, record_property: pytest.RecordProperty
+    shop: Shop, server: GitHubServer, record_property: Callable[[str, object], None]
 ) -> None:
     issue = server.issue()
     server.deliveries.clear()
