@@ -115,7 +115,7 @@ def _comment(event: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
         "number": int(place["number"]),
         "login": str(comment["user"]["login"]),
         "body": str(comment["body"]),
-        "created_at": str(comment["created_at"]),
+        "created_at": datetime.fromisoformat(comment["created_at"]).isoformat(),
         "installation": int((found.get("installation") or {"id": 0})["id"]),
     }
 

@@ -27,7 +27,7 @@ _SPECIAL = re.compile(r"[\\*\[\]|~$]|(?<!\w)_|_(?!\w)")
 _LEADING = re.compile(
     r"^(?= {0,3}(?:#{1,6}(?:\s|$)|`{3}|={2,}\s*$|-{2,}\s*$|\+{2,}\s*$))", re.MULTILINE
 )
-_INDENT = re.compile(r"^[ \t]{4,}", re.MULTILINE)
+_INDENT = re.compile(r"^(?= {4}| *\t)[ \t]+", re.MULTILINE)
 
 
 def to_markdown(document: Document, outcome: Mapping[str, Any] | None = None) -> str:
@@ -36,10 +36,13 @@ def to_markdown(document: Document, outcome: Mapping[str, Any] | None = None) ->
     offers = [button for button in document.buttons if button.command]
     if offers:
         parts.append("Comment to go on:")
-        parts += [f"- {_text(button.label)}: {_code_span(button.command)}" for button in offers]
+        # A backtick of the label's would pair with one of the command's, and lay that bare.
+        labels = [_text(button.label.replace("\n", " ")).replace("`", "'") for button in offers]
+        commands = [_code_span(button.command) for button in offers]
+        parts += [f"- {label}: {said}" for label, said in zip(labels, commands, strict=True)]
     hidden = _hidden(outcome)
     if document.attachment is not None:
-        room = LONGEST - 500 - sum(map(len, parts)) - len(parts) - len(hidden)
+        room = LONGEST - sum(map(len, parts)) - len(parts) - len(hidden) - 3
         parts.append(_file(document.attachment.name, document.attachment.text, room))
     return "\n".join([*parts, "", hidden])
 
@@ -56,9 +59,13 @@ def fit(document: Document) -> Document:
 def _shortened(block: Line | Code, room: int) -> Line | Code:
     if len(_block(block)) <= room:
         return block
-    text = block.text[-(room // 3) :]  # escaped, it may be longer
-    note = f"✂️ Of {len(block.text)} characters, the last {len(text)} follow; the API has all of it."
-    return type(block)(f"{note}\n{text}")
+    text = block.text[-room:]
+    while True:  # escaped, it is longer
+        text = text[len(text) // 3 :]
+        note = f"✂️ Of {len(block.text)} characters, the last {len(text)} follow; "
+        cut = type(block)(f"{note}the API has all of it.\n{text}")
+        if len(_block(cut)) <= room or not text:
+            return cut
 
 
 def _block(block: Line | Code) -> str:
@@ -71,39 +78,46 @@ def _block(block: Line | Code) -> str:
 
 def _file(name: str, text: str, room: int) -> str:
     """What other front-ends send as a file: folded, and as much of its end as there is room for."""
-    if len(text) <= room:
-        return _details(name, _fenced(text))
-    kept = text[len(text) - room :].partition("\n")[2]
-    left_out = text.count("\n") - kept.count("\n")
-    heading = f"{name}: its last lines; {left_out} before them do not fit, the API has all of it"
-    return _details(heading, _fenced(kept))
+    shown = _details(name, _fenced(text))
+    kept = text[-max(room - 500, 1) :]
+    while len(shown) > room and kept:
+        lines = kept.partition("\n")[2] or kept
+        left_out = text.count("\n") - lines.count("\n")
+        cut = f"{name}: its last lines; {left_out} before them do not fit, the API has all of it"
+        shown = _details(cut, _fenced(lines))
+        kept = kept[len(kept) // 3 + 1 :]
+    return shown
 
 
 def _details(summary: str, content: str) -> str:
-    head = html.escape(_CONTROLS.sub("\ufffd", summary), quote=False)
+    head = html.escape(_CONTROLS.sub("\ufffd", summary).replace("\n", " "), quote=False)
     return f"\n<details><summary>{head}</summary>\n\n{content}\n\n</details>\n"
 
 
 def _fenced(text: str) -> str:
-    """A code block whose fence is longer than any run of backticks in it; what looks like the
-    hidden outcome there does so no more."""
-    clean = _CONTROLS.sub("\ufffd", text).replace("<!--", f"<{_WORD_JOINER}!--")
+    """A code block whose fence is longer than any run of backticks in it."""
+    clean = _unhidden(text)
     longest = max(map(len, re.findall(r"`+", clean)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"\n{fence}text\n{clean}\n{fence}\n"
 
 
 def _code_span(text: str | None) -> str:
-    clean = _CONTROLS.sub("\ufffd", text or "").replace("\n", " ")
+    clean = _unhidden(text or "").replace("\n", " ")
     return "`" + clean.replace("`", "'") + "`"
+
+
+def _unhidden(text: str) -> str:
+    """What looks like the hidden outcome where nothing is escaped does so no more."""
+    return _CONTROLS.sub("\ufffd", text).replace("<!--", f"<{_WORD_JOINER}!--")
 
 
 def _text(text: str) -> str:
     """Text that shows as it is: no markup, no mention, no reference."""
     shown = _CONTROLS.sub("\ufffd", text)
+    shown = _REFERENCE.sub(lambda found: found[0] + _WORD_JOINER, shown)
     shown = _SPECIAL.sub(lambda found: "\\" + found[0], shown)
     shown = html.escape(shown, quote=False)
-    shown = _REFERENCE.sub(lambda found: found[0] + _WORD_JOINER, shown)
     shown = _INDENT.sub(lambda found: "\u00a0" * len(found[0]), shown)
     return _LEADING.sub(_WORD_JOINER, shown)
 

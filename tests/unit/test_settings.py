@@ -13,6 +13,7 @@ from scar.role import Role
 from scar.settings import ApiToken, Settings, SettingsError
 
 KEY = "0123456789abcdef0123456789abcdef"
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nhidden-word\n-----END RSA PRIVATE KEY-----"
 
 
 def load(**env: str) -> Settings:
@@ -52,6 +53,8 @@ def test_every_setting_is_read() -> None:
         SCAR_TELEGRAM_USERS="12345:admin, 67890:viewer,",
         SCAR_GITHUB_WEBHOOK_SECRET="hook",
         SCAR_GITHUB_TOKEN="ghp",
+        SCAR_GITHUB_APP_ID="4242",
+        SCAR_GITHUB_APP_KEY=PEM.replace("\n", "\\n"),
         SCAR_GITHUB_API_URL="https://git.example/api/v3",
         SCAR_GITHUB_USERS="OctoCat:operator",
         SCAR_CONFIRM_SECONDS="30",
@@ -78,6 +81,8 @@ def test_every_setting_is_read() -> None:
         telegram_users={"12345": Role.ADMIN, "67890": Role.VIEWER},
         github_webhook_secret="hook",
         github_token="ghp",
+        github_app_id="4242",
+        github_app_key=PEM,
         github_api_url="https://git.example/api/v3",
         github_users={"octocat": Role.OPERATOR},
         confirm_seconds=30,
@@ -122,6 +127,10 @@ def test_every_setting_is_read() -> None:
         ("SCAR_TELEGRAM_USERS", "-100123:admin"),
         ("SCAR_TELEGRAM_USERS", "12345:admin,12345:viewer"),
         ("SCAR_GITHUB_TOKEN", "hidden\tword"),
+        ("SCAR_GITHUB_APP_ID", "hidden word"),
+        ("SCAR_GITHUB_APP_KEY", "hidden-word"),
+        ("SCAR_GITHUB_APP_KEY", "/hidden-word/none.pem"),
+        ("SCAR_GITHUB_APP_KEY", "-----BEGIN PUBLIC KEY-----\\nhidden-word"),
         ("SCAR_GITHUB_API_URL", "hidden-word"),
         ("SCAR_GITHUB_USERS", "hidden_word:admin"),
         ("SCAR_GITHUB_USERS", "octocat:admin,OctoCat:viewer"),
@@ -268,3 +277,13 @@ def test_a_kept_key_that_is_damaged_or_cannot_be_kept_is_an_error(tmp_path: Path
         load(SCAR_STATE_DIR=str(tmp_path)).signing_key()
     with pytest.raises(SettingsError, match="cannot be used"):
         load(SCAR_STATE_DIR=str(tmp_path / "secret_key")).signing_key()
+
+
+def test_the_apps_key_may_be_in_a_file_and_is_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "app.pem").write_text(PEM + "\n")
+    settings = load(SCAR_GITHUB_APP_KEY=str(tmp_path / "app.pem"))
+    assert settings.github_app_key == PEM
+    assert settings.github_answers
+    assert PEM in settings.secret_values()
+    assert "hidden-word" not in repr(settings)
+    assert not load(SCAR_GITHUB_APP_ID="4242").github_answers

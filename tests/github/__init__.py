@@ -1,0 +1,1 @@
+"""GitHub: a stateful server that others wrote, and SCAR in front of it."""

@@ -1,0 +1,171 @@
+"""A chat in comments: one comment a job, a `yes` by whom it was asked, and nobody else."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from scar.jobs.record import Job, JobState
+from tests.github.scene import Scene
+from tests.github.server import BOT, REPOSITORY, GitHubServer
+from tests.telegram.worker import Worker, status_of
+
+EDIT_SECONDS = 3.0
+
+
+def outcome(comment: dict[str, Any]) -> dict[str, Any]:
+    """What programs read in a comment."""
+    found = re.findall(r"<!-- scar: (.*?) -->", comment["body"])
+    assert len(found) == 1
+    said: dict[str, Any] = json.loads(found[0])
+    return said
+
+
+def ask(
+    github: GitHubServer, worker: Worker, issue: int, said: str = "/docker_restart"
+) -> tuple[Job, dict[str, Any]]:
+    """A restart whose question is on the table."""
+    github.says("octocat", issue, said)
+    job = worker.next_job("restart", "octocat")
+    worker.plan(job.id)
+    return job, github.wait_for(issue, "to confirm")
+
+
+def nothing_happens(scene: Scene, job: Job) -> None:
+    scene.heard_all()
+    assert scene.worker.state(job.id) is JobState.AWAITING_CONFIRMATION
+
+
+def test_one_comment_from_the_question_to_the_end(
+    github: GitHubServer, worker: Worker, issue: int
+) -> None:
+    asked = github.says("octocat", issue, "/docker_restart\n\nplease, it hangs")
+    job = worker.next_job("restart", "octocat")
+    worker.plan(job.id)
+    question = github.wait_for(issue, "to confirm")
+    assert outcome(question)["state"] == "awaiting_confirmation"
+    github.says("octocat", issue, " Yes ")
+    worker.until(job.id, JobState.QUEUED)
+    worker.finish(job.id, {"downtime_seconds": 1.5})
+    end = github.wait_for(issue, "Production is live")
+    assert end["id"] == question["id"]
+    assert outcome(end) == {
+        "job": job.id,
+        "kind": "restart",
+        "project": "shop",
+        "state": "succeeded",
+        "error": None,
+        "release": None,
+        "downtime_seconds": 1.5,
+    }
+    assert (str(asked), "eyes") in github.reactions
+    writes = github.writes(issue)
+    assert [call.method for call in writes].count("POST") == 1
+    for before, after in pairwise(writes):
+        assert after.at - before.at >= EDIT_SECONDS - 0.1
+    assert len(github.comments(issue)) == 1
+
+
+def test_who_else_says_yes_and_where_else_it_is_said(
+    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+) -> None:
+    github.says("octocat", issue, "/docker_restart")
+    github.says("octocat", issue, "yes")
+    job = worker.next_job("restart", "octocat")
+    scene.heard_all()
+    worker.plan(job.id)
+    github.wait_for(issue, "to confirm")
+    for login in ("hubot", "reader", "stranger", BOT):
+        github.says(login, issue, "yes")
+    elsewhere = github.issue()
+    github.says("octocat", elsewhere, "yes")
+    talk = github.says("octocat", issue, "perhaps")
+    github.ask("octocat", "PATCH", f"/repos/{REPOSITORY}/issues/comments/{talk}", {"body": "yes"})
+    nothing_happens(scene, job)
+    assert github.comments(elsewhere) == []
+    github.says("octocat", issue, "yes")
+    worker.until(job.id, JobState.QUEUED)
+
+
+def test_a_stranger_is_told_the_login_to_add(
+    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+) -> None:
+    github.says("stranger", issue, "/docker_deploy shop")
+    said = github.wait_for(issue, "github:stranger")
+    assert "/srv" not in said["body"]
+    assert worker.jobs_of("stranger") == []
+    github.says("stranger", issue, "I think it hangs")
+    scene.heard_all()
+    assert len(github.comments(issue)) == 1
+
+
+def test_who_may_only_read_may_look_and_not_change(
+    github: GitHubServer, worker: Worker, issue: int
+) -> None:
+    github.says("reader", issue, "/docker_deploy")
+    github.wait_for(issue, "permission to write")
+    assert worker.jobs_of("reader") == []
+    github.says("reader", issue, "/docker_status")
+    job = worker.next_job("status", "reader")
+    worker.finish(job.id, status_of("shop"))
+    github.wait_for(issue, "Production Status")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "> /docker_status\n\nwhat does this do?",
+        "```\n/docker_status\n```",
+        "~~~\n/docker_status\n~~~",
+        "<!-- /docker_status -->",
+        "please type\n/docker_status",
+        "yes",
+        "no",
+    ],
+)
+def test_talk_is_not_answered(
+    scene: Scene, github: GitHubServer, worker: Worker, issue: int, said: str
+) -> None:
+    jobs = len(worker.jobs_of("octocat"))
+    github.says("octocat", issue, said)
+    scene.heard_all()
+    assert len(worker.jobs_of("octocat")) == jobs
+    assert github.comments(issue) == []
+
+
+def test_its_own_words_are_no_command(
+    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+) -> None:
+    github.says(BOT, issue, "/docker_status\n<!-- scar -->")
+    scene.heard_all()
+    assert worker.jobs_of(BOT) == []
+    assert len(github.comments(issue)) == 1
+
+
+def test_killed_in_the_middle_it_takes_its_comment_up(
+    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+) -> None:
+    job, question = ask(github, worker, issue)
+    other, elsewhere = github.issue(), github.issue()
+    scene.noted(job.id)
+    scene.kill()
+    github.says("octocat", issue, "yes")
+    github.says("octocat", other, "/docker_status")
+    scene.start()
+    github.wait_for(issue, "while I was away")
+    assert worker.state(job.id) is JobState.AWAITING_CONFIRMATION
+    status = worker.next_job("status", "octocat")
+    worker.finish(status.id, status_of("shop"))
+    github.wait_for(other, "Production Status")
+    assert github.comments(elsewhere) == []
+    github.says("octocat", issue, "yes")
+    worker.until(job.id, JobState.QUEUED)
+    scene.kill()
+    worker.finish(job.id, {"downtime_seconds": None})
+    scene.start()
+    end = github.wait_for(issue, "Production is live")
+    assert end["id"] == question["id"]

@@ -1,0 +1,148 @@
+"""What is pushed is deployed: the newest, once, and GitHub is told how it went."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from scar.errors import ScarError
+from scar.jobs.record import Job, JobState
+from scar.repositories import Repositories
+from tests.cli.home import eventually
+from tests.github.scene import Scene
+from tests.github.server import REPOSITORY, SECRET, GitHubServer
+from tests.telegram.worker import Worker
+
+HOST = "github.example"
+
+
+class Branch:
+    """Pushes, told as GitHub tells them."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._count = 0
+
+    def push(self, ref: str = "refs/heads/main", repository: str = REPOSITORY) -> str:
+        """The commit that was pushed; GitHub's delivery is taken in."""
+        self._count += 1
+        commit = hashlib.sha1(f"{id(self)} {self._count}".encode()).hexdigest()
+        self.deliver(ref, commit, repository)
+        return commit
+
+    def deliver(self, ref: str, commit: str, repository: str = REPOSITORY) -> None:
+        found = {
+            "ref": ref,
+            "after": commit,
+            "repository": {
+                "full_name": repository,
+                "html_url": f"https://{HOST}/{repository}",
+            },
+            "sender": {"login": "octocat"},
+        }
+        body = json.dumps(found).encode()
+        signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+        headers = {
+            "content-type": "application/json",
+            "x-github-event": "push",
+            "x-github-delivery": hashlib.md5(body).hexdigest(),
+            "x-hub-signature-256": f"sha256={signature}",
+        }
+        assert httpx.post(self._scene.hook, content=body, headers=headers).status_code == 202
+
+
+@pytest.fixture
+def branch(scene: Scene) -> Iterator[Branch]:
+    Repositories(scene.wiring.redis).tell({"shop": f"{HOST}/{REPOSITORY}"})
+    yield Branch(scene)
+    for job in scene.worker.jobs_of("push"):
+        scene.wiring.redis.hdel("scar:github:deploys", job.id)
+    scene.wiring.redis.delete("scar:github:pushes", "scar:locks")
+
+
+def said_of(github: GitHubServer, commit: str) -> list[str]:
+    return [state for of, _, state, _ in github.statuses if of == commit]
+
+
+def deploys(worker: Worker) -> list[Job]:
+    return worker.jobs_of("push")
+
+
+def test_a_push_is_deployed_and_the_commit_says_so(
+    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+) -> None:
+    commit = branch.push()
+    job = worker.next_job("deploy", "push")
+    assert job.request.args["push"] == {
+        "repository": f"{HOST}/{REPOSITORY}",
+        "branch": "main",
+        "commit": commit,
+    }
+    assert job.state is JobState.QUEUED
+    branch.deliver("refs/heads/main", commit)  # a replay
+    eventually(lambda: scene.wiring.ledger.watches("telegram"), "the chat is told")
+    assert [(id, place) for id, place in scene.wiring.ledger.watches("telegram")] == [
+        (job.id, '["-100", "7"]')
+    ]
+    worker.finish(job.id, {"downtime_seconds": 2.0})
+    eventually(lambda: said_of(github, commit)[-1:] == ["success"], "the commit is green")
+    assert set(said_of(github, commit)[:-1]) == {"pending"}
+    assert github.statuses[-1][3] == "Deployed, 2.0 s of downtime"
+    assert [one.id for one in deploys(worker)].count(job.id) == 1
+
+
+def test_pushes_during_a_deploy_lead_to_one_more_of_the_newest(
+    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+) -> None:
+    first = branch.push()
+    job = worker.next_job("deploy", "push")
+    assert job.request.args["push"]["commit"] == first
+    before = len(deploys(worker))
+    overtaken, newest = branch.push(), branch.push()
+    scene.heard_all()
+    eventually(lambda: "error" in said_of(github, overtaken), "the one between is told")
+    assert len(deploys(worker)) == before
+    worker.fail(job.id, ScarError("build_failed", "It does not build", "Look at it."))
+    again = worker.next_job("deploy", "push")
+    assert again.request.args["push"]["commit"] == newest
+    eventually(lambda: said_of(github, first)[-1:] == ["failure"], "the commit is red")
+    worker.finish(again.id, {"downtime_seconds": None})
+    eventually(lambda: said_of(github, newest)[-1:] == ["success"], "the newest is green")
+    assert len(deploys(worker)) == before + 1
+
+
+def test_what_is_pushed_elsewhere_is_not_deployed(
+    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+) -> None:
+    before, said = len(deploys(worker)), len(github.statuses)
+    branch.push("refs/heads/other")
+    branch.push("refs/tags/main")
+    branch.push("refs/heads/refs/heads/main")
+    branch.push(repository="octocat/another")
+    branch.deliver("refs/heads/main", "0" * 40)
+    branch.deliver("refs/heads/main", "main")
+    scene.heard_all()
+    assert scene.wiring.redis.hlen("scar:github:pushes") == 0
+    assert len(deploys(worker)) == before
+    assert len(github.statuses) == said
+
+
+def test_a_person_who_holds_the_project_is_not_waited_for(
+    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+) -> None:
+    before = len(deploys(worker))
+    issue = github.issue()
+    github.says("octocat", issue, "/docker_lock shop counting stock")
+    github.wait_for(issue, "counting stock")
+    commit = branch.push()
+    eventually(lambda: said_of(github, commit)[-1:] == ["error"], "the commit says so")
+    assert "counting stock" in github.statuses[-1][3] or "octocat" in github.statuses[-1][3]
+    assert len(deploys(worker)) == before
+    assert scene.wiring.redis.hlen("scar:github:pushes") == 0
+    github.says("octocat", issue, "/docker_unlock shop")
+    eventually(lambda: not scene.wiring.surroundings.locks.of("shop"), "it is let go")
