@@ -73,6 +73,12 @@ class GitHub:
         path = f"/repos/{repository}/issues/comments/{id}"
         return _comment(await self._ask("PATCH", repository, path, {"body": body}))
 
+    async def comments(self, repository: str, number: str, since: str) -> list[dict[str, Any]]:
+        """The comments written or edited since a moment (RFC 3339), a hundred at most."""
+        path = f"/repos/{repository}/issues/{number}/comments?since={since}&per_page=100"
+        found = await self._ask("GET", repository, path)
+        return [comment for comment in found if isinstance(comment.get("body"), str)]
+
     async def react(self, repository: str, id: str, *, review: bool, content: str) -> None:
         """Reacts to somebody's comment."""
         kind = "pulls" if review else "issues"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -12,8 +13,8 @@ from scar.document import Attachment, Document
 from scar.errors import ScarError
 from scar.front_end import Place, Sent, Undelivered
 from scar.frontends.github_api import GitHub, Refused
-from scar.frontends.github_text import fit, to_markdown
-from scar.jobs.record import Job
+from scar.frontends.github_text import MARK, fit, to_markdown
+from scar.jobs.record import Job, rfc3339
 
 _EDIT_SECONDS = 3.0
 
@@ -26,9 +27,16 @@ class GitHubChat:
     name = "github"
     bot_name: str | None = None
 
-    def __init__(self, github: GitHub, job: Callable[[str], Job | None]) -> None:
+    def __init__(
+        self,
+        github: GitHub,
+        job: Callable[[str], Job | None],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._github = github
         self._job = job
+        self._began = clock()
 
     def fit(self, document: Document) -> Document:
         """The document as one comment holds it."""
@@ -39,28 +47,46 @@ class GitHubChat:
         return _EDIT_SECONDS
 
     async def send(self, place: Place, document: Document, tag: str) -> Sent:
-        """Writes a comment."""
-        body = await self._body(document, tag)
+        """Writes a comment, unless a run that was killed then wrote it for the job already."""
+        job = await self._job_of(tag)
+        body = to_markdown(document, _outcome(job) if job else None)
         with _undelivered():
-            made = await self._github.comment(place.chat, place.thread or "", body)
+            written = await self._written(place, job) if job else None
+            if written is not None:
+                made = await self._github.edit(place.chat, written, body)
+            else:
+                made = await self._github.comment(place.chat, place.thread or "", body)
         return Sent(made.id, made.at)
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
         """Edits one."""
-        body = await self._body(document, tag)
+        job = await self._job_of(tag)
+        body = to_markdown(document, _outcome(job) if job else None)
         with _undelivered():
             return (await self._github.edit(place.chat, reference, body)).at
 
     async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:
         """Nothing to do: the comment holds it, folded, since GitHub takes no files."""
 
-    async def _body(self, document: Document, tag: str) -> str:
+    async def _written(self, place: Place, job: Job) -> str | None:
+        """The comment of a job that was asked for before this process began."""
+        if job.request.created_at > self._began * 1000:
+            return None
+        since = rfc3339(job.request.created_at) or ""
+        mark = f'{MARK}: {{"'
+        named = f'"job":"{job.id}"'
+        for comment in await self._github.comments(place.chat, place.thread or "", since):
+            _, found, outcome = comment["body"].rpartition(mark)
+            if found and named in outcome:
+                return str(comment["id"])
+        return None
+
+    async def _job_of(self, tag: str) -> Job | None:
         id = tag.partition(":")[0]
         try:
-            job = await asyncio.to_thread(self._job, id) if id else None
+            return await asyncio.to_thread(self._job, id) if id else None
         except ScarError as error:
             raise Undelivered(error.message, _EDIT_SECONDS) from error
-        return to_markdown(document, _outcome(job) if job else None)
 
 
 def _outcome(job: Job) -> dict[str, Any]:

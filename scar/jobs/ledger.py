@@ -286,7 +286,7 @@ class Ledger:
         with redis_errors():
             found = cast("dict[str, str]", self._redis.hgetall(f"scar:watches:{front_end}"))
         parts = ((name.partition(" "), watch) for name, watch in found.items())
-        return {(id, place): watch for (id, _, place), watch in parts}
+        return {(id, place): watch for (id, _, place), watch in parts if place}
 
     def watch(self, front_end: str, id: str, place: str, watch: str) -> None:
         """Has the front-end show the job in a place, and keeps what it needs to take that message

@@ -200,7 +200,8 @@ class Request:
         """The reverse of `to_json`."""
         values = dict(found)
         values["requested_by"] = Actor.from_json(values["requested_by"])
-        values["holds"], values["respects"] = tuple(values["holds"]), tuple(values["respects"])
+        for name in ("holds", "respects"):  # jobs of an earlier version have neither
+            values[name] = tuple(values.get(name, ()))
         return cls(**values)
 
 

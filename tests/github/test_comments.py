@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scar.front_end import Place
 from scar.jobs.record import Job, JobState
 from tests.github.scene import Scene
 from tests.github.server import BOT, REPOSITORY, GitHubServer
@@ -169,3 +170,19 @@ def test_killed_in_the_middle_it_takes_its_comment_up(
     scene.start()
     end = github.wait_for(issue, "Production is live")
     assert end["id"] == question["id"]
+
+
+def test_a_comment_that_was_not_noted_before_a_kill_is_found_again(
+    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+) -> None:
+    job, question = ask(github, worker, issue)
+    scene.noted(job.id)
+    scene.kill()
+    scene.wiring.ledger.watch("github", job.id, Place(REPOSITORY, str(issue)).key, "{}")
+    scene.start()
+    scene.noted(job.id)
+    github.says("octocat", issue, "yes")
+    worker.until(job.id, JobState.QUEUED)
+    worker.finish(job.id, {"downtime_seconds": None})
+    assert github.wait_for(issue, "Production is live")["id"] == question["id"]
+    assert len(github.comments(issue)) == 1

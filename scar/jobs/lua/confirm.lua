@@ -6,7 +6,8 @@ local id, confirmation, shown = ARGV[1], ARGV[2], ARGV[3]
 local key = job_key(id)
 local found = redis.call('HMGET', key, 'state', 'confirm_until', 'holds', 'plan_hash',
   'confirmation', 'respects')
-local state, confirm_until, holds, plan_hash = found[1], found[2], found[3], found[4]
+local state, confirm_until, plan_hash = found[1], found[2], found[4]
+local holds, respects = found[3] or '[]', found[6] or '[]'
 if not state then return {'not', ''} end
 -- Run twice, since the answer to the first run was lost.
 if found[5] == confirmation and not ended(state) then return {'queued', id} end
@@ -15,7 +16,7 @@ if tonumber(confirm_until) < tonumber(now) then return {'not', 'expired'} end
 if shown ~= '' and plan_hash and shown ~= plan_hash then return {'changed', id} end
 local lock = locked(holds)
 if lock then return {'locked', lock} end
-local holder = hold(id, holds, found[6])
+local holder = hold(id, holds, respects)
 if holder then return {'busy', holder} end
 redis.call('HSET', key, 'state', 'queued', 'confirmation', confirmation, 'rung', now)
 redis.call('HDEL', key, 'lease', 'claim', 'error')
