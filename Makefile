@@ -28,7 +28,7 @@ lint: venv  ## style and types
 	@$(PYTHON) -m mypy --strict scar workers tests
 
 test: lint  ## the whole test suite
-	@$(ENGINE) && $(PYTHON) -m pytest -n 3 --dist loadfile
+	@$(ENGINE) && $(PYTHON) -m pytest -n 4 --dist loadfile
 
 bench: venv  ## the benchmark table
 	@$(ENGINE) && $(PYTHON) -m tests.bench

@@ -28,6 +28,7 @@ from .faults import Faults
 from .table import Round
 
 _ENDS_WITHIN = 60.0
+_PUT_BACK_WITHIN = 5.0
 _SLOW = "RUN sleep 0.4"
 _STATE_MB = 48
 _DOWNTIME_AGREES = 0.2
@@ -97,9 +98,12 @@ class Chaos:
             time.sleep(found.after)
             begun = time.monotonic()
             self._faults.by_name[fault](job)
-            job = self.end_of(job)
+            if fault == "redis emptied" and self._forgotten(job):
+                found.state = "never begun"
+            else:
+                job = self.end_of(job)
+                found.state = job.state.value
             found.seconds = time.monotonic() - begun
-            found.state = job.state.value
             down = outside.stop()
             if fault.startswith("engine"):
                 self._look_after_engine(job)
@@ -186,6 +190,17 @@ class Chaos:
             return self.shop.ask(kind)
         except (ApiUnreachable, ScarError):
             return None
+
+    def _forgotten(self, job: Job) -> bool:
+        """Whether no worker had begun the job when Redis lost everything: then nobody knows of it
+        any more, and nothing may have changed."""
+        eventually(self.shop.home.is_ready, "every part is back", _ENDS_WITHIN)
+        time.sleep(_PUT_BACK_WITHIN)
+        try:
+            self.shop.api.job(job.id)
+        except ScarError as error:
+            return error.code == "job_not_found" and not (self.state / "done" / job.id).exists()
+        return False
 
     def end_of(self, job: Job) -> Job:
         """The job's end, whatever is away meanwhile."""
