@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -21,19 +20,13 @@ from urllib.parse import unquote, urlsplit
 from environs import Env
 from marshmallow import ValidationError
 
+from scar import setting_values as values
 from scar.errors import ScarError
 from scar.role import Role
+from scar.setting_values import SECRET_KEY_LENGTH, ApiToken
 
-SECRET_KEY_LENGTH = 16
-"""Fewest characters of `SCAR_SECRET_KEY`: what signs jobs must not be guessed."""
-
-_LONGEST_WAIT = 86_400.0
 _LONGEST_SOCKET = 100
 _SHARED = Path("/tmp")
-_HOST = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_CLONE_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::[1-9][0-9]{0,4})?")
-_GITHUB_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(?:\[bot\])?")
-_TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SYSTEM_STATE = Path("/var/lib/scar")
 
 
@@ -46,15 +39,6 @@ class SettingsError(ScarError):
             "\n".join(problems),
             "Set it in the environment or in .env, then start again.",
         )
-
-
-@dataclass(frozen=True)
-class ApiToken:
-    """A client of the HTTP API: `name:role:secret` in `SCAR_API_TOKENS`."""
-
-    name: str
-    role: Role
-    secret: str = field(repr=False)
 
 
 def _state_dir() -> Path:
@@ -106,30 +90,30 @@ class Settings:
         if dotenv is not None:
             reader.read_file(dotenv)
         found = {
-            "redis_url": reader.get("SCAR_REDIS_URL", _redis_url),
-            "projects_file": reader.get("SCAR_PROJECTS_FILE", _absolute),
-            "secret_key": reader.get("SCAR_SECRET_KEY", _secret_key),
-            "default_project": reader.get("SCAR_DEFAULT_PROJECT", _name),
-            "host": reader.get("SCAR_HOST", _name),
-            "api_url": reader.get("SCAR_API_URL", _root),
-            "api_bind": reader.get("SCAR_API_BIND", _bind),
-            "api_tokens": reader.get("SCAR_API_TOKENS", _tokens),
-            "api_token": reader.get("SCAR_API_TOKEN", _one_word),
-            "telegram_token": reader.get("SCAR_TELEGRAM_TOKEN", _telegram_token),
-            "telegram_api_url": reader.get("SCAR_TELEGRAM_API_URL", _root),
-            "telegram_users": reader.get("SCAR_TELEGRAM_USERS", _telegram_users),
-            "github_webhook_secret": reader.get("SCAR_GITHUB_WEBHOOK_SECRET", _one_word),
-            "github_token": reader.get("SCAR_GITHUB_TOKEN", _one_word),
-            "github_app_id": reader.get("SCAR_GITHUB_APP_ID", _one_word),
-            "github_app_key": reader.get("SCAR_GITHUB_APP_KEY", _private_key),
-            "github_api_url": reader.get("SCAR_GITHUB_API_URL", _root),
-            "github_users": reader.get("SCAR_GITHUB_USERS", _github_users),
-            "clone_hosts": reader.get("SCAR_CLONE_HOSTS", _clone_hosts),
-            "confirm_seconds": reader.get("SCAR_CONFIRM_SECONDS", _positive_seconds),
-            "stable_seconds": reader.get("SCAR_STABLE_SECONDS", _seconds),
-            "wait_seconds": reader.get("SCAR_WAIT_SECONDS", _seconds),
-            "state_dir": reader.get("SCAR_STATE_DIR", _absolute),
-            "docker_host": reader.get("DOCKER_HOST", _docker_host),
+            "redis_url": reader.get("SCAR_REDIS_URL", values.redis_url),
+            "projects_file": reader.get("SCAR_PROJECTS_FILE", values.absolute),
+            "secret_key": reader.get("SCAR_SECRET_KEY", values.secret_key),
+            "default_project": reader.get("SCAR_DEFAULT_PROJECT", values.name),
+            "host": reader.get("SCAR_HOST", values.name),
+            "api_url": reader.get("SCAR_API_URL", values.root),
+            "api_bind": reader.get("SCAR_API_BIND", values.bind),
+            "api_tokens": reader.get("SCAR_API_TOKENS", values.tokens),
+            "api_token": reader.get("SCAR_API_TOKEN", values.one_word),
+            "telegram_token": reader.get("SCAR_TELEGRAM_TOKEN", values.telegram_token),
+            "telegram_api_url": reader.get("SCAR_TELEGRAM_API_URL", values.root),
+            "telegram_users": reader.get("SCAR_TELEGRAM_USERS", values.telegram_users),
+            "github_webhook_secret": reader.get("SCAR_GITHUB_WEBHOOK_SECRET", values.one_word),
+            "github_token": reader.get("SCAR_GITHUB_TOKEN", values.one_word),
+            "github_app_id": reader.get("SCAR_GITHUB_APP_ID", values.one_word),
+            "github_app_key": reader.get("SCAR_GITHUB_APP_KEY", values.private_key),
+            "github_api_url": reader.get("SCAR_GITHUB_API_URL", values.root),
+            "github_users": reader.get("SCAR_GITHUB_USERS", values.github_users),
+            "clone_hosts": reader.get("SCAR_CLONE_HOSTS", values.clone_hosts),
+            "confirm_seconds": reader.get("SCAR_CONFIRM_SECONDS", values.positive_seconds),
+            "stable_seconds": reader.get("SCAR_STABLE_SECONDS", values.seconds),
+            "wait_seconds": reader.get("SCAR_WAIT_SECONDS", values.seconds),
+            "state_dir": reader.get("SCAR_STATE_DIR", values.absolute),
+            "docker_host": reader.get("DOCKER_HOST", values.docker_host),
         }
         reader.finish()
         return cls(**{name: value for name, value in found.items() if value is not None})
@@ -272,156 +256,3 @@ def _kept_key(path: Path) -> str:
     if len(key) < SECRET_KEY_LENGTH:
         raise SettingsError([f"SCAR_SECRET_KEY: is not set, and {path} holds no key; remove it"])
     return key
-
-
-def _absolute(value: str) -> Path:
-    if not value.startswith("/") or not value.isprintable():
-        raise ValidationError("is not an absolute path")
-    return Path(value)
-
-
-def _secret_key(value: str) -> str:
-    if len(value) < SECRET_KEY_LENGTH:
-        raise ValidationError(f"is shorter than {SECRET_KEY_LENGTH} characters")
-    return value
-
-
-def _name(value: str) -> str:
-    if not _HOST.fullmatch(value):
-        raise ValidationError("is not a name: small letters, digits, '.', '_', '-', at most 64")
-    return value
-
-
-def _one_word(value: str) -> str:
-    if not value.isprintable() or " " in value:
-        raise ValidationError("holds a space or a character that cannot be seen")
-    return value
-
-
-def _private_key(value: str) -> str:
-    """The key itself (line ends may be written as `\\n`), or the file that holds it."""
-    if value.startswith("/"):
-        try:
-            value = Path(value).read_text(encoding="ascii")
-        except (OSError, ValueError) as error:
-            raise ValidationError("names a file that cannot be read") from error
-    text = value.replace("\\n", "\n").strip()
-    if not text.startswith("-----BEGIN ") or "PRIVATE KEY-----" not in text:
-        raise ValidationError("is no private key (PEM), nor the absolute path of one")
-    return text
-
-
-def _telegram_token(value: str) -> str:
-    if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", value):
-        raise ValidationError("is not a bot token: NUMBER:LETTERS, as @BotFather gives it")
-    return value
-
-
-def _root(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise ValidationError("is not an address such as https://example.org")
-    return value.rstrip("/")
-
-
-def _redis_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        place = parts.path if parts.scheme == "unix" else parts.hostname
-        good = parts.scheme in ("redis", "rediss", "unix") and place and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise ValidationError("is not a redis://, rediss:// or unix:// address")
-    return value
-
-
-def _docker_host(value: str) -> str:
-    if not re.fullmatch(r"(unix|tcp|ssh|http|https|npipe|fd)://\S*", value):
-        raise ValidationError("is not an address such as unix:///var/run/docker.sock")
-    return value
-
-
-def _bind(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not host or not port.isascii() or not port.isdecimal() or int(port[:6]) > 65_535:
-        raise ValidationError("is not HOST:PORT")
-    return value
-
-
-def _seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= _LONGEST_WAIT:
-        raise ValidationError(f"is not a number of seconds from 0 to {_LONGEST_WAIT:.0f}")
-    return seconds
-
-
-def _positive_seconds(value: str) -> float:
-    if (seconds := _seconds(value)) == 0:
-        raise ValidationError("has to be more than 0 seconds")
-    return seconds
-
-
-def _entries(value: str) -> list[tuple[int, str]]:
-    """The entries between commas with their number; an entry itself may be a secret."""
-    return [(at, text.strip()) for at, text in enumerate(value.split(","), 1) if text.strip()]
-
-
-def _role(word: str, at: int) -> Role:
-    try:
-        return Role.parse(word.strip())
-    except ValueError as error:
-        raise ValidationError(f"entry {at} has an {error}") from error
-
-
-def _users(value: str, known_id: re.Pattern[str], form: str) -> dict[str, Role]:
-    found: dict[str, Role] = {}
-    for at, text in _entries(value):
-        name, colon, word = text.rpartition(":")
-        if not colon or not known_id.fullmatch(name.strip()):
-            raise ValidationError(f"entry {at} is not {form}")
-        if name.strip().lower() in found:
-            raise ValidationError(f"entry {at} names somebody who was named before")
-        found[name.strip().lower()] = _role(word, at)
-    return found
-
-
-def _telegram_users(value: str) -> dict[str, Role]:
-    return _users(value, re.compile(r"[1-9][0-9]{0,19}"), "USER_ID:ROLE, such as 12345:admin")
-
-
-def _github_users(value: str) -> dict[str, Role]:
-    # GitHub's logins are the same in any case.
-    return _users(value, _GITHUB_LOGIN, "LOGIN:ROLE, such as octocat:operator")
-
-
-def _clone_hosts(value: str) -> tuple[str, ...]:
-    found = tuple(text.lower() for _, text in _entries(value))
-    for at, host in enumerate(found, 1):
-        if not _CLONE_HOST.fullmatch(host):
-            raise ValidationError(f"entry {at} is not HOST or HOST:PORT")
-    return found
-
-
-def _tokens(value: str) -> tuple[ApiToken, ...]:
-    found: list[ApiToken] = []
-    for at, text in _entries(value):
-        name, _, rest = text.partition(":")
-        word, _, secret = rest.partition(":")
-        if not _TOKEN_NAME.fullmatch(name) or not secret.strip():
-            raise ValidationError(f"entry {at} is not NAME:ROLE:SECRET")
-        role = _role(word, at)
-        _one_word(secret)
-        if any(name == other.name for other in found):
-            raise ValidationError(f"entry {at} has the name of an entry before")
-        if any(secret == other.secret for other in found):
-            raise ValidationError(f"entry {at} has the secret of an entry before")
-        found.append(ApiToken(name, role, secret))
-    return tuple(found)

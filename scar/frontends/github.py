@@ -7,7 +7,6 @@ the conversation and pushes to `Pushes`, and drops each once it was dealt with.
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -27,6 +26,7 @@ from scar.frontends.github_api import GitHub, Refused
 from scar.frontends.github_chat import GitHubChat
 from scar.frontends.github_push import Pushes
 from scar.frontends.github_text import first_words
+from scar.frontends.until_stopped import until_stopped
 from scar.jobs.connection import connect
 from scar.jobs.inbox import Inbox
 from scar.repositories import Repositories, same_repository
@@ -184,22 +184,7 @@ def serve(settings: Settings) -> None:
     """Runs it until SIGTERM or SIGINT; a `ScarError` says why it cannot."""
     settings.required("github_webhook_secret")
     GitHub(settings)
-    asyncio.run(_serve(settings))
-
-
-async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    running = asyncio.create_task(_run(settings))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if stop.is_set():
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    else:
-        stopping.cancel()
-        await running
+    asyncio.run(until_stopped(_run(settings)))
 
 
 async def _run(settings: Settings) -> None:

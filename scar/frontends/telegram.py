@@ -7,7 +7,6 @@ killed hears them again, and does what it did already only once.
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 import warnings
 
@@ -26,6 +25,7 @@ from scar.errors import ScarError
 from scar.front_end import Heard, Place
 from scar.frontends.telegram_chat import TelegramChat, wait_of
 from scar.frontends.telegram_text import beginning
+from scar.frontends.until_stopped import until_stopped
 from scar.jobs.connection import redis_errors
 from scar.settings import Settings, SettingsError
 from scar.wiring import Wiring, wire
@@ -186,22 +186,7 @@ def serve(settings: Settings) -> None:
     """Runs the bot until SIGTERM or SIGINT; a `ScarError` says why it cannot go on."""
     settings.required("telegram_token")
     warnings.filterwarnings("ignore", category=PTBDeprecationWarning)
-    asyncio.run(_serve(settings))
-
-
-async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    running = asyncio.create_task(_run(settings))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if stop.is_set():
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    else:
-        stopping.cancel()
-        await running
+    asyncio.run(until_stopped(_run(settings)))
 
 
 async def _run(settings: Settings) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from scar.role import Role
-from scar.settings import ApiToken, Settings, SettingsError
+from scar.setting_values import ApiToken
+from scar.settings import Settings, SettingsError
 
 KEY = "0123456789abcdef0123456789abcdef"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nhidden-word\n-----END RSA PRIVATE KEY-----"
