@@ -22,6 +22,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
+_LAST = 19
 _OUT_OF_MEMORY_FIRST = b"500"
 _NOT_STARTED = 127
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -53,7 +54,9 @@ def main(spec: dict[str, Any], command: list[str]) -> int:
 
 
 def _limit(uid: int, processes: int) -> None:
-    """No core dumps, so many processes more than the user has; first to go where memory ends."""
+    """No core dumps, so many processes more than the user has; first to go where memory ends, and
+    last to run: whoever ends a horde of them needs the processor himself."""
+    os.setpriority(os.PRIO_PROCESS, 0, _LAST)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, most = resource.getrlimit(resource.RLIMIT_NPROC)
     wanted = _tasks_of(uid) + processes

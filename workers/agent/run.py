@@ -20,7 +20,7 @@ from workers.agent.command import AgentCommand
 from workers.agent.identity import Identity
 from workers.engine.process import Process
 
-PROCESSES = 1024
+PROCESSES = 512
 """So many more than its user has already may an agent start, threads counted."""
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
