@@ -124,6 +124,7 @@ def _comment(event: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
         "login": _text(_LOGIN, comment["user"]["login"])[0],
         "body": body,
         "created_at": comment["created_at"],
+        "installation": int((found.get("installation") or {"id": 0})["id"]),
     }
 
 
@@ -136,6 +137,7 @@ def _push(found: Mapping[str, Any]) -> dict[str, Any] | None:
         "branch": _text(_BRANCH, found["ref"])[1],
         "commit": _text(_COMMIT, found["after"])[0],
         "login": _text(_LOGIN, found["sender"]["login"])[0],
+        "installation": int((found.get("installation") or {"id": 0})["id"]),
     }
 
 
