@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from scar.document import Button, Document
 from scar.front_end import Heard, Place
 from scar.jobs.connection import redis_errors
 from scar.jobs.record import new_job_id
+from scar.jobs.signing import Signatures
 
 _SECONDS = 600
 
@@ -21,15 +21,23 @@ class Choices:
     """Questions of "which one?" on Redis, each answered once, within ten minutes, by whom it was
     put to, in the same place."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, signatures: Signatures) -> None:
         self._redis = redis
+        self._signatures = signatures
 
     def offer(self, actor: Actor, place: Place, texts: Sequence[str]) -> str:
         """Keeps what each answer (`c0`, `c1`, ...) stands for; the tag of the message that asks."""
         token = new_job_id()
-        content = {"actor": actor.key, "place": [place.chat, place.thread], "texts": list(texts)}
+        content = {
+            "token": token,
+            "actor": actor.key,
+            "place": [place.chat, place.thread],
+            "texts": list(texts),
+        }
+        # Sealed: a text that was put in by others would be done in the name of whoever taps it.
+        sealed = self._signatures.seal("choice", content)
         with redis_errors():
-            self._redis.set(_key(token), json.dumps(content), ex=_SECONDS)
+            self._redis.set(_key(token), sealed, ex=_SECONDS)
         return f"{token}:"
 
     def take(self, heard: Heard) -> str | None:
@@ -37,8 +45,8 @@ class Choices:
         token, _ = heard.button or ("", "")
         with redis_errors():
             text: Any = self._redis.get(_key(token))
-            found = json.loads(text) if text else None
-            if found is None or not _put_to(found, heard):
+            found = self._signatures.unseal("choice", text)
+            if found is None or found["token"] != token or not _put_to(found, heard):
                 return None
             if not self._redis.delete(_key(token)):
                 return None  # tapped twice

@@ -68,7 +68,7 @@ class Conversation:
         self._clock = clock
         self._stage = Stage(front_end, wiring, events, clock)
         self._language = Language(all_commands())
-        self._choices = Choices(wiring.redis)
+        self._choices = Choices(wiring.redis, wiring.signatures)
         self._messages: dict[tuple[str, Place], Message] = {}
         self._said: deque[tuple[str, Place]] = deque(maxlen=1000)
         self._tasks: set[asyncio.Task[None]] = set()

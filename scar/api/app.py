@@ -45,7 +45,8 @@ def create_app(wiring: Wiring) -> Flask:
     app.url_map.merge_slashes = False
     stream = EventStream(connect(wiring.settings.effective_redis_url), wiring.ledger)
     # GitHub gives up soon, and sends again only if asked: it is told at once that Redis is away.
-    inbox = Inbox(connect(wiring.settings.effective_redis_url, timeout=0.4, retries=0), "github")
+    redis = connect(wiring.settings.effective_redis_url, timeout=0.4, retries=0)
+    inbox = Inbox(redis, "github", wiring.signatures)
     shared = ApiContext(wiring, stream, inbox)
     app.extensions["scar"] = shared
     health.measure(app, shared)

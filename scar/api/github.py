@@ -23,6 +23,13 @@ _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
 _DELIVERY = re.compile(r"[A-Za-z0-9-]{1,64}")
 _COMMENTS = ("issue_comment", "pull_request_review_comment")
 _LONGEST = 20_000
+_NAME = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.-]{1,100}"
+_REPOSITORY = re.compile(rf"{_NAME}/{_NAME}")
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/[!-~]{1,300}")
+_LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}(?:\[bot\])?")
+_BRANCH = re.compile(r"refs/heads/([^\s\x00-\x1f\x7f]{1,250})")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_MOST = 2**63
 
 
 @resource.route("/github/webhook", methods=["POST"])
@@ -103,35 +110,54 @@ def _letter(event: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _comment(event: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
     comment, place = found["comment"], found.get("issue") or found["pull_request"]
-    datetime.fromisoformat(comment["created_at"])
-    if comment["user"]["type"] != "User" or len(comment["body"]) > _LONGEST:
+    body = comment["body"]
+    if comment["user"]["type"] != "User" or not isinstance(body, str) or len(body) > _LONGEST:
+        return None
+    if datetime.fromisoformat(comment["created_at"]).tzinfo is None:
         return None
     return {
         "event": "comment",
-        "id": int(comment["id"]),
+        "id": _number(comment["id"]),
         "review": event != "issue_comment",
-        "repository": str(found["repository"]["full_name"]),
-        "url": str(found["repository"]["html_url"]),
-        "number": int(place["number"]),
-        "login": str(comment["user"]["login"]),
-        "body": str(comment["body"]),
-        "created_at": datetime.fromisoformat(comment["created_at"]).isoformat(),
+        **_where(found["repository"]),
+        "number": _number(place["number"]),
+        "login": _text(_LOGIN, comment["user"]["login"])[0],
+        "body": body,
+        "created_at": comment["created_at"],
         "installation": int((found.get("installation") or {"id": 0})["id"]),
     }
 
 
 def _push(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    reference, after = str(found["ref"]), str(found["after"])
-    if not reference.startswith("refs/heads/") or not after.strip("0"):
-        return None
-    if not re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", after):
-        return None
+    if not str(found["after"]).strip("0"):
+        return None  # the branch is gone
     return {
         "event": "push",
-        "repository": str(found["repository"]["full_name"]),
-        "url": str(found["repository"]["html_url"]),
-        "branch": reference.removeprefix("refs/heads/"),
-        "commit": after,
-        "login": str(found["sender"]["login"]),
+        **_where(found["repository"]),
+        "branch": _text(_BRANCH, found["ref"])[1],
+        "commit": _text(_COMMIT, found["after"])[0],
+        "login": _text(_LOGIN, found["sender"]["login"])[0],
         "installation": int((found.get("installation") or {"id": 0})["id"]),
     }
+
+
+def _where(repository: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "repository": _text(_REPOSITORY, repository["full_name"])[0],
+        "url": _text(_ADDRESS, repository["html_url"])[0],
+    }
+
+
+def _text(form: re.Pattern[str], text: str) -> re.Match[str]:
+    """Raises `ValueError` for what does not look as GitHub writes it: it becomes part of addresses
+    later, where nobody expects anything else."""
+    found = form.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return found
+
+
+def _number(number: int) -> int:
+    if type(number) is not int or not 0 < number < _MOST:
+        raise ValueError(number)
+    return number

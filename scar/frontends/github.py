@@ -82,7 +82,10 @@ class GitHubBot:
                 _log.warning("inbox not read", reason=str(error))
                 await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def _take(self, id: str, letter: Mapping[str, Any]) -> None:
+    async def _take(self, id: str, letter: Mapping[str, Any] | None) -> None:
+        if letter is None:
+            _log.warning("letter without a valid signature", letter=id)
+            return
         try:
             await self._deal_with(id, letter)
         except (LookupError, TypeError, ValueError) as error:
@@ -195,7 +198,7 @@ async def _run(settings: Settings) -> None:
         settings.api_url, lambda: service_token(wiring.signatures, actor, time.time())
     )
     conversation = Conversation(GitHubChat(github, wiring.ledger.get), wiring, client)
-    inbox = Inbox(connect(settings.effective_redis_url, timeout=5.0), "github")
+    inbox = Inbox(connect(settings.effective_redis_url, timeout=5.0), "github", wiring.signatures)
     _log.info("listening", github=settings.github_api_url)
     try:
         await GitHubBot(github, wiring, conversation, Pushes(github, wiring)).run(inbox)

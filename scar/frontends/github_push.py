@@ -7,7 +7,6 @@ leads to one more, and a process that is killed forgets none.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -47,11 +46,12 @@ class Pushes:
         """Keeps a push for every project that deploys that branch of that repository."""
         for project in await asyncio.to_thread(self._meant, letter):
             before = (await asyncio.to_thread(self._all, _WAITING)).get(project.name)
-            push = json.dumps({"id": id, **letter})
+            push = self.wiring.signatures.seal("push", {"id": id, "for": project.name, **letter})
             await asyncio.to_thread(self._keep, _WAITING, project.name, push)
-            if before and json.loads(before)["commit"] != letter["commit"]:
+            earlier = self._read(before, project.name) if before else None
+            if earlier and earlier["commit"] != letter["commit"]:
                 overtaken = "Not deployed by itself: a newer push took its place"
-                await self._tell(json.loads(before), project.name, "error", overtaken)
+                await self._tell(earlier, project.name, "error", overtaken)
             await self._tell(letter, project.name, "pending", "Waits for its deploy")
 
     async def run(self) -> None:
@@ -80,7 +80,11 @@ class Pushes:
 
     async def _deploy(self, name: str, text: str) -> None:
         """Asks for the deploy, unless another job holds the project: then later."""
-        push = json.loads(text)
+        push = self._read(text, name)
+        if push is None:
+            _log.warning("push without a valid signature", project=name)
+            await asyncio.to_thread(self._drop, _WAITING, name, text)
+            return
         project = self.wiring.projects.projects.get(name)
         try:
             if project is None or project.auto_deploy_branch != push["branch"]:
@@ -137,11 +141,15 @@ class Pushes:
         job = await asyncio.to_thread(self.wiring.ledger.get, id)
         if job is not None and not job.state.ended:
             return
-        push = json.loads(text)
+        project = (job.request.project if job else None) or ""
+        push = self._read(text, project or None)
+        if push is None:
+            _log.warning("push without a valid signature", job=id)
+            await asyncio.to_thread(self._drop, _UNDER_WAY, id, text)
+            return
         state, description = "error", "What became of the deploy is not known"
         if job is not None:
             state, description = _STATE.get(job.state, "error"), _description(job)
-        project = (job.request.project if job else None) or ""
         try:
             await self._set_status(push, project, state, description)
         except Refused as error:
@@ -166,6 +174,11 @@ class Pushes:
         await self.github.set_status(
             push["repository"], push["commit"], state, context, description
         )
+
+    def _read(self, text: str, project: str | None) -> dict[str, Any] | None:
+        """A push that was kept; None for one that SCAR did not keep for `project` (None: any)."""
+        push = self.wiring.signatures.unseal("push", text)
+        return push if push and project in (None, push["for"]) else None
 
     def _all(self, key: str) -> dict[str, str]:
         with redis_errors():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, cast
@@ -10,6 +9,7 @@ from typing import Any, cast
 from redis import Redis
 
 from scar.jobs.connection import redis_errors
+from scar.jobs.signing import Signatures
 
 _REMEMBERED_MS = 4 * 86_400_000
 """GitHub lets a delivery be sent again for three days."""
@@ -18,30 +18,35 @@ _REMEMBERED_MS = 4 * 86_400_000
 class Inbox:
     """A Redis stream of letters (JSON objects), each taken in once and dropped once it was read.
 
-    What was read and not dropped, because the reader was killed, is read again.
+    What was read and not dropped, because the reader was killed, is read again. Letters are sealed:
+    one makes SCAR act in somebody's name, which who can only write to Redis must not.
     """
 
-    def __init__(self, redis: Redis, name: str) -> None:
+    def __init__(self, redis: Redis, name: str, signatures: Signatures) -> None:
         self._redis = redis
         self._name = name
+        self._signatures = signatures
         script = (resources.files("scar.jobs") / "lua" / "receive.lua").read_text()
         self._receive = redis.register_script(script)
 
     def put(self, letter: Mapping[str, Any], known_by: Sequence[str]) -> bool:
         """Takes a letter in; False where one that is known by any of the same was before."""
         names = [f"scar:{self._name}:seen:{key}" for key in known_by]
-        text = json.dumps(letter)
+        text = self._signatures.seal("letter", letter)
         with redis_errors():
             return bool(self._receive(args=[self._stream, _REMEMBERED_MS, text, *names]))
 
-    def read(self, after: str, *, wait_ms: int) -> list[tuple[str, dict[str, Any]]]:
+    def read(self, after: str, *, wait_ms: int) -> list[tuple[str, dict[str, Any] | None]]:
         """The letters behind `after` ("0" is the beginning), oldest first, by their ids; waits
-        for one where there is none. The client's socket has to be as patient.
+        for one where there is none. None for what SCAR did not put there. The client's socket has
+        to be as patient.
         """
         with redis_errors():
             found: Any = self._redis.xread({self._stream: after}, count=20, block=wait_ms)
-        entries = found[0][1] if found else []
-        return [(id, json.loads(fields["letter"])) for id, fields in cast("list[Any]", entries)]
+        entries = cast("list[tuple[str, dict[str, str]]]", found[0][1] if found else [])
+        return [
+            (id, self._signatures.unseal("letter", fields.get("letter"))) for id, fields in entries
+        ]
 
     def drop(self, id: str) -> None:
         """The letter was dealt with."""

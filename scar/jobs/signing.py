@@ -14,7 +14,10 @@ from typing import Any
 
 from itsdangerous import Signer
 
-_SALTS = ("request", "plan", "confirmation", "cancellation", "bell", "service")
+_SALTS = (
+    *("request", "plan", "confirmation", "cancellation", "bell", "service"),
+    *("letter", "push", "choice"),
+)
 
 
 class Signatures:

@@ -111,6 +111,9 @@ def main() -> int:
                 os.makedirs(path)
             case ["link", target, path]:
                 os.symlink(target, path)
+            case ["hollow", path, gigabytes]:
+                with Path(path).open("w") as file:
+                    os.truncate(file.fileno(), int(gigabytes) << 30)
             case ["pipe", path]:
                 os.mkfifo(path)
             case ["say", *rest]:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.files.trees import seen, write
+from workers.agent import handover
 from workers.agent.handover import hand_over, take_back
 from workers.agent.identity import NOBODY
+from workers.agent.walk import Item, walk
+from workers.files.tree import Tree
 
 from .conftest import own
 
@@ -65,3 +71,38 @@ def test_a_workspace_that_is_gone(public: Path) -> None:
     os.symlink(public / "else", root)
     take_back(note)
     assert (public / "else" / "theirs").stat().st_uid == NOBODY
+
+
+def test_what_was_exchanged_since_it_was_listed(
+    public: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another agent of the same user can do so, in folders that are its user's already."""
+    root, note = public / "workspace", public / "note"
+    write(root, {"a": "a", "b": "b", "c": "c", "d": "d"})
+    write(public, {"roots": "r", "theirs": "t"})
+    os.chown(public / "theirs", 1234, 1234)
+    there = {"a": "roots", "b": "theirs", "c": "roots"}
+    passes = 0
+
+    def exchanged(tree: Tree) -> Iterator[Item]:
+        nonlocal passes
+        passes += 1
+        for item in walk(tree):
+            if passes == 2 and item.path in there:  # the first is for the note
+                (root / item.path).unlink()
+                if item.path == "c":
+                    (root / "c").symlink_to(public / "roots")
+                else:
+                    os.link(public / there[item.path], root / item.path)
+            yield item
+
+    monkeypatch.setattr(handover, "walk", exchanged)
+    hand_over(note, root, NOBODY, NOBODY)
+    assert ((public / "roots").stat().st_uid, (public / "theirs").stat().st_uid) == (0, 1234)
+    assert (root / "d").stat().st_uid == NOBODY
+    monkeypatch.undo()
+    (root / "mine").symlink_to(public / "theirs")
+    os.chown(root / "mine", NOBODY, NOBODY, follow_symlinks=False)
+    take_back(note)
+    assert (root / "mine").lstat().st_uid == 0
+    assert (public / "theirs").stat().st_uid == 1234

@@ -254,3 +254,16 @@ def test_a_discard_after_somebody_went_on(stage: Stage) -> None:
     assert stage.end_of(question).state == "succeeded"
     assert (stage.workspace / "app.py").read_text() == "mine\n"
     assert (stage.workspace / "other").read_text() == "mine as well\n"
+
+
+def test_a_file_of_holes_keeps_nobody_waiting(stage: Stage) -> None:
+    job = stage.do("hollow big 4000", "write app.py timeout = 30")
+    assert job.state == "succeeded", job.error
+    assert (job.finished_at or 0) - (job.started_at or 0) < 20_000
+    assert job.result is not None
+    assert job.result["counts"] == {"added": 0, "changed": 1, "removed": 0}
+    assert "Discard leaves them: big" in lines(job, stage)
+    assert stage.end_of(stage.ask("agent_discard")).state == "succeeded"
+    assert (stage.workspace / "app.py").read_text() == "timeout = 1\n"
+    again = stage.do("say again")
+    assert again.state == "succeeded", again.error

@@ -199,3 +199,20 @@ def test_what_somebody_changed_after_a_kill_is_kept(site: Site) -> None:
     (site.workspace / "a").write_text("one\n")
     site.settle()
     site.is_at(second)
+
+
+@pytest.mark.parametrize(
+    "name", ["logs", "logs/HEAD", "refs", "refs/heads", "refs/heads/main", "refs/remotes/origin"]
+)
+def test_no_branch_or_log_elsewhere_is_written(site: Site, tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "outside"
+    place = site.workspace / ".git" / name
+    place.rename(outside)
+    place.symlink_to(outside)
+
+    def content() -> dict[Path, bytes]:
+        return {p: p.read_bytes() for p in (outside, *outside.rglob("*")) if p.is_file()}
+
+    before = content()
+    site.refused(site.push(), f".git/{name} has its repository elsewhere")
+    assert content() == before

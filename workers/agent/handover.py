@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -21,6 +22,7 @@ from workers.files.undo import read_json, write_synced
 
 _HINT = "It names a workspace whose files are another user's now: chown them, then remove it."
 _ROOT = 0
+_HOLD = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _log = structlog.get_logger(__name__)
 
 
@@ -36,8 +38,8 @@ def hand_over(note: Path, workspace: Path, uid: int, gid: int) -> None:
         found = {"workspace": str(workspace), "uid": uid, "gid": gid, "theirs": theirs}
         write_synced(note, json.dumps(found))
         for item in walk(tree):
-            if _may_go(item):
-                _give(tree, item, uid, -1)
+            if _may_go(item.status):
+                _give(tree, item, uid, -1, _may_go)
         with file_errors(tree.root):
             os.fchown(tree.folder(""), uid, -1)
 
@@ -67,13 +69,12 @@ def _take(tree: Tree, uid: int, gid: int, theirs: set[str]) -> None:
         if item.status.st_uid == uid and item.path not in theirs:
             # What was made by the agent is of its group; what was handed over kept its own.
             group = here.st_gid if item.status.st_gid == gid else -1
-            _give(tree, item, _ROOT, group)
+            _give(tree, item, _ROOT, group, lambda status: status.st_uid == uid)
         if item.closed:
             _log.warning("too deep to be taken back", folder=tree.absolute(item.path))
 
 
-def _may_go(item: Item) -> bool:
-    status = item.status
+def _may_go(status: os.stat_result) -> bool:
     if status.st_uid != _ROOT:
         return False
     if stat.S_ISDIR(status.st_mode):
@@ -82,10 +83,19 @@ def _may_go(item: Item) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and plain
 
 
-def _give(tree: Tree, item: Item, uid: int, gid: int) -> None:
+def _give(
+    tree: Tree, item: Item, uid: int, gid: int, still: Callable[[os.stat_result], bool]
+) -> None:
+    """What stands there is held first: another process of the agent's user, at work for another
+    project, may have put something else in its place since it was listed."""
     with file_errors(tree.absolute(item.path)):
         try:
             folder, name = tree.split(item.path)
-            os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
+            handle = os.open(name, _HOLD, dir_fd=folder)
         except FileNotFoundError:
             return  # it went meanwhile
+        try:
+            if still(os.fstat(handle)):
+                os.chown(f"/proc/self/fd/{handle}", uid, gid)
+        finally:
+            os.close(handle)

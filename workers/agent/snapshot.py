@@ -1,7 +1,8 @@
 """A workspace as it was before an agent came, and the way back to it.
 
 `.git` is no part of it. Nor are special files, files that do not hold still (a log that is being
-written), and what is nested endlessly deep: they are named, and left as they are.
+written) or are mostly holes (one made in an instant can take years to read), and what is nested
+endlessly deep: they are named, and left as they are.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from workers.files.tree import Tree
 from workers.files.undo import Folder, Undo, above
 
 _NOT_KEPT = frozenset({".git"})
+_BLOCK = 512
+_SMALL = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ def contents_of(root: Path, index: StatIndex) -> Contents:
 
 
 def _read(item: Item, tree: Tree, index: StatIndex) -> Entry | None:
-    """A file or link; None for one that changes while it is read, or is gone."""
+    """A file or link; None for one that changes while it is read, is hollow, or gone."""
+    if item.status.st_size > max(_SMALL, 2 * _BLOCK * item.status.st_blocks):
+        return None
     try:
         folder, name = tree.split(item.path)
         if stat.S_ISLNK(item.status.st_mode):

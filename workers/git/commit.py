@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+import structlog
+
 from scar.errors import ScarError
 from scar.repository import Repository
 from workers.git.command import Credential, ask
+from workers.git.shadow import Shadow
 
-_FILTERS = r"^filter\..*\.(clean|smudge|process)$"
+_STATUS_SECONDS = 10.0
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,20 @@ def workspace_commit(folder: Path) -> WorkspaceCommit:
     if not (folder / ".git").exists():
         return WorkspaceCommit(None, False)
     commit = ask(folder, "rev-parse", "--verify", "-q", "HEAD")
-    # `status` runs the repository's own filters on what it looks at: each is set to nothing.
-    filters = (ask(folder, "config", "--name-only", "--get-regexp", _FILTERS) or "").splitlines()
-    off = [word for name in filters for word in ("-c", f"{name}=")]
-    status = ("status", "--porcelain", "--no-renames", "--ignore-submodules=all")
-    changes = ask(folder, *off, *status)
-    return WorkspaceCommit(commit or None, bool(changes))
+    return WorkspaceCommit(commit or None, _is_dirty(folder, commit))
+
+
+def _is_dirty(folder: Path, commit: str | None) -> bool:
+    """`status` would run the repository's own filters: it is asked where none are known."""
+    with tempfile.TemporaryDirectory(prefix="scar-status-") as beside:
+        try:
+            shadow = Shadow(Path(beside) / "git", folder, seconds=_STATUS_SECONDS)
+            shadow.be_at(commit)
+            words = ("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
+            return bool(shadow.parts(*words))
+        except ScarError as error:
+            _log.warning("no status of a workspace", folder=str(folder), reason=error.message)
+            return False
 
 
 def origin_of(folder: Path) -> str | None:

@@ -9,7 +9,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from scar.errors import ScarError
 from workers.files.failures import file_errors
@@ -63,6 +63,19 @@ class DotGit:
         """Puts a new index in place."""
         with self._folder() as folder:
             self._put(index, "index", folder)
+
+    def require_plain(self, *refs: str) -> None:
+        """Raises `conflict` where Git would move one of `refs`, or write its log, elsewhere."""
+        for name in ("commondir", "HEAD", "logs/HEAD", *refs, *(f"logs/{ref}" for ref in refs)):
+            places = [PurePath(name), *PurePath(name).parents]
+            odd = next((p for p in places if (self.path / p).is_symlink()), None)
+            if odd is not None or (name == "commondir" and (self.path / name).exists()):
+                raise ScarError(
+                    "conflict",
+                    f"The workspace {self.path.parent} was left as it is: .git/{odd or name} has "
+                    "its repository elsewhere",
+                    "Use a plain clone, or update it yourself, then deploy.",
+                )
 
     def drop_ref_locks(self, ref: str, pause: Callable[[float], None] = time.sleep) -> None:
         """Removes what a killed `git update-ref` left; one that lives is done within seconds."""

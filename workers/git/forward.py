@@ -59,15 +59,18 @@ class Forward:
             on = ask(workspace, "symbolic-ref", "-q", "HEAD")
             if on == forward._ref and at in (forward.before, forward.after):
                 shadow = Shadow(state / "git", workspace)
-                for ref in (forward._ref, forward._remote_ref):
-                    DotGit(workspace).drop_ref_locks(ref)
-                with DotGit(workspace).index_locked(_go_on):
+                dotgit = DotGit(workspace)
+                dotgit.require_plain(*forward._refs)
+                for ref in forward._refs:
+                    dotgit.drop_ref_locks(ref)
+                with dotgit.index_locked(_go_on):
                     forward._finish(shadow)
         shutil.rmtree(state, ignore_errors=True)
 
     def go(self, shadow: Shadow, check: Callable[[], None]) -> None:
         """All of it. `shadow` is at `before`, with what was fetched; the workspace is clean."""
         dotgit = DotGit(self.workspace)
+        dotgit.require_plain(*self._refs)
         with dotgit.index_locked(check):
             undo = self._prepare(shadow, check)
             for pack in shadow.packs:
@@ -92,8 +95,9 @@ class Forward:
         return f"refs/heads/{self.branch}"
 
     @property
-    def _remote_ref(self) -> str:
-        return f"refs/remotes/origin/{self.branch}"
+    def _refs(self) -> tuple[str, str]:
+        """Both that are moved, the branch last."""
+        return f"refs/remotes/origin/{self.branch}", self._ref
 
     def _prepare(self, shadow: Shadow, check: Callable[[], None]) -> Undo:
         """What will change, with the new contents in the store; nothing is touched."""
@@ -196,7 +200,7 @@ class Forward:
         shadow.refresh()
         dotgit = DotGit(self.workspace)
         dotgit.replace_index(shadow.folder / "index")
-        for ref in (self._remote_ref, self._ref):
+        for ref in self._refs:
             self._move(ref)
         dotgit.give_to_owner()
         (self.state / "note.json").unlink()

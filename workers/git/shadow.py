@@ -6,9 +6,11 @@ helpers and remotes are not read. Only data is shared.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,38 +24,41 @@ from workers.git.command import FROM_FOLDER, SAFE, Credential, Watch, ask, envir
 _HARMLESS = re.compile(
     r"core\.(?:filemode|symlinks|ignorecase|autocrlf|eol|precomposeunicode) [a-z]{2,8}"
 )
-_SECONDS = 300
+_SECONDS = 300.0
 _TIP = "refs/heads/tip"
+_EXCLUDE = "info/exclude"
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Shadow:
-    """`folder` is made anew; the workspace has a `.git` of its own. Methods raise `ScarError`."""
+    """`folder` is made anew; the workspace is one of Git's. Methods raise `ScarError`, `timeout`
+    where a Git that fetches nothing takes longer than `seconds`."""
 
-    def __init__(self, folder: Path, workspace: Path) -> None:
+    def __init__(self, folder: Path, workspace: Path, *, seconds: float = _SECONDS) -> None:
         self.folder = folder
+        self._seconds = seconds
         self.workspace = workspace
-        self._options = _same_files(workspace)
+        self._options = [*_same_files(workspace), "-c", f"core.excludesFile={self._own(_EXCLUDE)}"]
         with file_errors(str(folder)):
             shutil.rmtree(folder, ignore_errors=True)
             for name in ("objects/pack", "refs/heads"):
                 (folder / name).mkdir(parents=True)
             (folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n")
             (folder / "HEAD").write_text("ref: refs/heads/none\n")
-            shallow = workspace / ".git" / "shallow"
-            if shallow.is_file():
-                shutil.copyfile(shallow, folder / "shallow")
+            _copy(self._own("shallow"), folder / "shallow")
 
     @property
     def packs(self) -> list[Path]:
         """What was fetched: packs that are whole in themselves."""
         return sorted((self.folder / "objects" / "pack").glob("*.pack"))
 
-    def be_at(self, commit: str) -> None:
-        """Has a commit of the workspace checked out, as the workspace's own index says."""
+    def be_at(self, commit: str | None) -> None:
+        """Has a commit of the workspace (None: none yet) checked out, as its own index says."""
         with file_errors(str(self.folder)):
-            (self.folder / "HEAD").write_text(f"{commit}\n")
-            (self.folder / "refs" / "heads" / "here").write_text(f"{commit}\n")
-            shutil.copyfile(self.workspace / ".git" / "index", self.folder / "index")
+            if commit is not None:
+                (self.folder / "HEAD").write_text(f"{commit}\n")
+                (self.folder / "refs" / "heads" / "here").write_text(f"{commit}\n")
+            _copy(self._own("index"), self.folder / "index")
 
     def fetch(
         self, repository: Repository, credential: Credential | None, branch: str, watch: Watch
@@ -117,18 +122,25 @@ class Shadow:
                 env=environment(None, self._places(place)),
                 input=stdin,
                 capture_output=True,
-                timeout=_SECONDS,
+                timeout=self._seconds,
                 check=False,
             )
         except subprocess.TimeoutExpired as late:
             raise ScarError(
                 "timeout",
-                f"`git {words[0]}` took longer than {_SECONDS} s in {self.workspace}",
+                f"`git {words[0]}` took longer than {self._seconds:.0f} s in {self.workspace}",
                 "See what the disk of the workspace is doing, then try again.",
             ) from late
 
+    def _own(self, name: str) -> Path:
+        """Where something of the workspace's repository is; a linked work tree has it elsewhere."""
+        if stat.S_ISDIR((self.workspace / ".git").lstat().st_mode):
+            return self.workspace / ".git" / name
+        found = ask(self.workspace, "rev-parse", "--git-path", name)
+        return self.workspace / (found or f".git/{name}")
+
     def _places(self, files: Path) -> dict[str, str]:
-        objects = str(self.workspace / ".git" / "objects")
+        objects = str(self._own("objects"))
         quoted = objects.replace("\\", "\\\\").replace('"', '\\"')
         return {
             "GIT_DIR": str(self.folder),
@@ -143,3 +155,16 @@ def _same_files(workspace: Path) -> list[str]:
     found = ask(workspace, "config", "--get-regexp", r"^core\.") or ""
     lines = [line for line in found.splitlines() if _HARMLESS.fullmatch(line)]
     return [word for line in lines for word in ("-c", line.replace(" ", "=", 1))]
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A file as it is, if there is one. A link or a device, which might never end, is none."""
+    try:
+        handle = os.open(source, _READ)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with os.fdopen(handle, "rb") as reader:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a file", str(source))
+        with target.open("wb") as writer:
+            shutil.copyfileobj(reader, writer)

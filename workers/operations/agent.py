@@ -239,10 +239,14 @@ class _Told:
             found.append(
                 "Commits were made: Discard brings files back, and leaves `.git` as it is."
             )
-        special = sorted(self.now.special - set(self.begun.left_out))
-        if special:
-            names = ", ".join(shown(path) for path in special[:5])
-            found.append(f"Neither files nor links, Discard leaves them: {names}")
+        new = self.now.left_out - set(self.begun.left_out)
+        for what, paths in (
+            ("Neither files nor links", new & self.now.special),
+            ("Too deep, mostly holes or still being written", new - self.now.special),
+        ):
+            if paths:
+                names = ", ".join(shown(path) for path in sorted(paths)[:5])
+                found.append(f"{what}, Discard leaves them: {names}")
         return found
 
 
