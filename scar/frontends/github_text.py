@@ -23,7 +23,7 @@ _FOLDED = 15
 _WORD_JOINER = "\u2060"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _REFERENCE = re.compile(r"@(?=[\w-])|#(?=\d)|\bGH-(?=\d)|://|\bwww\.(?=\S)", re.IGNORECASE)
-_SPECIAL = re.compile(r"[\\*\[\]|~$]|(?<!\w)_|_(?!\w)")
+_SPECIAL = re.compile(r"[\\*\[\]|~$]|(?<![^\W_])_+|_+(?![^\W_])")
 _LEADING = re.compile(
     r"^(?= {0,3}(?:#{1,6}(?:\s|$)|`{3}|={2,}\s*$|-{2,}\s*$|\+{2,}\s*$))", re.MULTILINE
 )
@@ -116,7 +116,7 @@ def _text(text: str) -> str:
     """Text that shows as it is: no markup, no mention, no reference."""
     shown = _CONTROLS.sub("\ufffd", text)
     shown = _REFERENCE.sub(lambda found: found[0] + _WORD_JOINER, shown)
-    shown = _SPECIAL.sub(lambda found: "\\" + found[0], shown)
+    shown = _SPECIAL.sub(lambda found: "".join(f"\\{c}" for c in found[0]), shown)
     shown = html.escape(shown, quote=False)
     shown = _INDENT.sub(lambda found: "\u00a0" * len(found[0]), shown)
     return _LEADING.sub(_WORD_JOINER, shown)

@@ -17,11 +17,15 @@ import pytest
 
 from scar.jobs.connection import connect
 from scar.jobs.inbox import Inbox
+from scar.jobs.signing import Signatures
 from tests.api.live import ApiProcess, RedisProcess
 from tests.github.server import places
 
 SECRET = "what-only-the-two-know"
 LIMIT_SECONDS = 1.0
+
+
+KEY = "a key that only tests know"
 
 
 class Hook:
@@ -35,7 +39,7 @@ class Hook:
                 "SCAR_REDIS_URL": self.redis.url,
                 "SCAR_PROJECTS_FILE": str(folder / "projects.json"),
                 "SCAR_STATE_DIR": str(folder / "state"),
-                "SCAR_SECRET_KEY": "a key that only tests know",
+                "SCAR_SECRET_KEY": KEY,
                 "SCAR_GITHUB_WEBHOOK_SECRET": SECRET,
             }
         )
@@ -61,11 +65,11 @@ class Hook:
 
     def letters(self) -> list[dict[str, Any]]:
         """What was taken in since the last look."""
-        inbox = Inbox(connect(self.redis.url, timeout=5.0), "github")
+        inbox = Inbox(connect(self.redis.url, timeout=5.0), "github", Signatures(KEY))
         found = inbox.read("0", wait_ms=1)
         for id, _ in found:
             inbox.drop(id)
-        return [letter for _, letter in found]
+        return [letter for _, letter in found if letter is not None]
 
 
 def sign(body: bytes) -> str:
