@@ -63,6 +63,16 @@ class Document:
         """The document with one more line at its end."""
         return replace(self, blocks=(*self.blocks, Line(text)))
 
+    def with_commands(self) -> Document:
+        """The document with its buttons' commands as lines, for where nothing can be tapped."""
+        lines = [f"{button.label}: {button.command}" for button in self.buttons if button.command]
+        return self.with_line("\n".join(lines)) if lines else self
+
+    @property
+    def asks(self) -> bool:
+        """Whether it waits for an answer, by one of its buttons or typed."""
+        return any(button.command is None for button in self.buttons)
+
     @property
     def text(self) -> str:
         """The document as plain text, one block after the other."""

@@ -114,7 +114,7 @@ class _Errand:
             document = self._command.view(job)
         if document.attachment:  # a terminal holds all of it
             document = Document.of(document.blocks[0].text, document.attachment.text.rstrip("\n"))
-        self._screen.show(job.id, document)
+        self._screen.show(job.id, document.with_commands())
 
     def _answer(self, job: Job) -> None:
         question = self._command.question(job)

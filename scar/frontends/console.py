@@ -42,8 +42,8 @@ class ConsoleChat:
         self.asked = asyncio.Event()
 
     def fit(self, document: Document) -> Document:
-        """A terminal shows all of it."""
-        return document
+        """A terminal shows all of it, and has nothing to tap."""
+        return document.with_commands()
 
     def interval(self, place: Place) -> float:  # noqa: ARG002
         """Ten times a second is as fast as anybody reads."""
@@ -66,7 +66,7 @@ class ConsoleChat:
 
     def _show(self, reference: str, document: Document) -> float:
         self._screen.show(reference, document)
-        if document.buttons:
+        if document.asks:
             self._questions.add(reference)
         else:
             self._questions.discard(reference)

@@ -1,0 +1,27 @@
+"""What a terminal makes of buttons: there is nothing to tap."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+import pytest
+from rich.console import Console
+
+from scar.document import Button, Document, Line
+from scar.front_end import Place
+from scar.frontends.console import ConsoleChat
+from scar.frontends.screen import Screen
+
+OFFER = Button("🚀 Deploy", "deploy", "/docker_deploy shop")
+YES = Button("Yes", "yes")
+
+
+@pytest.mark.parametrize(("button", "waits"), [(OFFER, False), (YES, True)])
+def test_only_a_question_is_waited_for(button: Button, waits: bool) -> None:
+    said = io.StringIO()
+    chat = ConsoleChat(Screen(Console(file=said, width=80)))
+    document = chat.fit(Document((Line("done"),), (button,)))
+    asyncio.run(chat.send(Place("ada"), document, ""))
+    assert chat.asked.is_set() is waits
+    assert ("🚀 Deploy: /docker_deploy shop" in said.getvalue()) is not waits
