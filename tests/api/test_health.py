@@ -91,6 +91,7 @@ def test_every_route_of_the_contract_is_described(call: Call) -> None:
     }
     jobs, project = "/api/v1/jobs", "/api/v1/projects/{name}"
     assert found == {
+        "POST /github/webhook",
         *(f"{method} {jobs}" for method in ("GET", "POST")),
         *(f"POST {jobs}/{{job_id}}/{word}" for word in ("confirm", "cancel")),
         *(f"GET {jobs}/{{job_id}}{word}" for word in ("", "/events")),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from scar.jobs.record import Job
 from tests.deploy.shop import COMPOSE, DOCKERFILE, Shop
@@ -91,3 +95,35 @@ def test_an_image_that_cannot_be_had_touches_nothing(shop: Shop) -> None:
     assert job.state == "rolled_back"
     assert state_of(job) == "Production was not touched."
     assert (shop.images(), shop.tree()) == before
+
+
+@pytest.fixture
+def dead(shop: Shop) -> str:
+    """The shop's site, half removed: what an Engine leaves that could not end what it began."""
+    name = f"{shop.name}-web-1"
+    layer = run_docker("inspect", "-f", "{{.GraphDriver.Data.UpperDir}}", name).strip()
+    run_docker("exec", name, "touch", "/keeps-the-layer")
+    held = Path(layer) / "keeps-the-layer"
+    if subprocess.run(["chattr", "+i", held], check=False).returncode:
+        pytest.skip("this filesystem cannot keep the Engine from removing a file")
+    subprocess.run(["docker", "rm", "-f", name], capture_output=True, check=False)
+    subprocess.run(["chattr", "-i", held], check=True)
+    assert run_docker("inspect", "-f", "{{.State.Status}}", name).strip() == "dead"
+    return name
+
+
+@pytest.mark.usefixtures("dead")
+def test_a_container_that_is_dead_is_made_anew(shop: Shop) -> None:
+    shop.write(**{"compose.yaml": COMPOSE.replace("100000", "100001")})
+    job = shop.do("deploy")
+    assert job.state == "succeeded", job.error
+    assert shop.site() == "one"
+
+
+@pytest.mark.usefixtures("dead")
+def test_a_container_that_is_dead_is_put_back_alive(shop: Shop) -> None:
+    shop.write(page="two", Dockerfile=NEVER_WELL)
+    job = shop.do("deploy")
+    assert job.state == "rolled_back", job.error
+    assert "its containers are up" in state_of(job)
+    assert shop.site() == "one"

@@ -40,9 +40,14 @@ class Production:
         found = self.containers()
         protected = {c.service for c in found if c.name in self.task.project.protected}
         for container in found:
-            # Compose neither replaces nor starts what is paused; it fails on it.
-            if container.state == "paused" and container.service not in protected:
+            if container.service in protected:
+                continue
+            # Compose neither replaces nor starts what is paused, or what an Engine that was killed
+            # had begun to remove; it fails on them.
+            if container.state == "paused":
                 self._unpause(container)
+            elif container.state in ("dead", "removing"):
+                self.remove(container)
         services: tuple[str, ...] = ()
         if protected:
             services = tuple(name for name in self.config().active if name not in protected)

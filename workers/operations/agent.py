@@ -162,7 +162,7 @@ def _settle(task: Task, shelf: Shelf) -> Outcome:
     """It was begun before: it is not run again, and what it did is looked at."""
     lost = ScarError(
         "worker_lost",
-        "The worker was killed while the agent worked; the agent was stopped with it",
+        "The worker was killed, or Redis lost its data, while the agent worked; it was stopped",
         "It is not started again by itself: look at what it did, and ask again if you want it.",
     )
     begun = shelf.begun
