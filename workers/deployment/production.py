@@ -102,6 +102,9 @@ class Production:
                 api.remove_container(container.id, v=False, force=True)
             except NotFound:
                 return
+            except APIError as refused:
+                if "already in progress" not in str(refused):
+                    raise
 
     def networks(self) -> list[str]:
         """The ids of the project's networks."""
