@@ -152,6 +152,8 @@ class Conversation:
     async def _take_up_offer(self, heard: Heard) -> str | None:
         """Does what a tapped button offers, as if whoever tapped it had typed that."""
         assert heard.button is not None
+        if heard.stale:
+            return _AWAY
         id, _ = heard.button
         text = await asyncio.to_thread(self._choices.take, heard)
         if text is None:

@@ -27,7 +27,7 @@ _INTERVAL = 3.0
 _KEPT_MS = 10_000
 _ENGINE_SECONDS = 2
 _LOOKS = 5
-"""One sign of life in so many says which repositories the workspaces are of."""
+"""So many signs of life are given for each word on which repositories the workspaces are of."""
 _log = structlog.get_logger(__name__)
 
 
@@ -50,6 +50,7 @@ class Presence:
         threading.Thread(
             target=self._work, args=(worker, pid), name="presence", daemon=True
         ).start()
+        threading.Thread(target=self._tell_repositories, name="origins", daemon=True).start()
         url = self._settings.effective_redis_url
         bell = Bell(url, Signatures(self._settings.signing_key()))
         ledger = Ledger(connect(url))
@@ -74,7 +75,6 @@ class Presence:
             "started_at": str(int(time.time())),
         }
         key = f"scar:workers:{self._settings.host}"
-        repositories, looks = Repositories(redis), 0
         while True:
             about["engine"] = json.dumps(_engine(engine))
             try:
@@ -92,14 +92,22 @@ class Presence:
                         pipe.hset(f"scar:worker:{worker}", mapping=about)
                         pipe.pexpire(f"scar:worker:{worker}", 2 * _KEPT_MS)
                     pipe.execute()
-                if looks % _LOOKS == 0:
-                    repositories.tell(self._origins())
-                looks += 1
             except ScarError as error:
                 _log.warning("no sign of life", reason=error.message)
             if self._stopped.is_set():
                 return
             self._stopped.wait(_INTERVAL)
+
+    def _tell_repositories(self) -> None:
+        """Apart from the signs of life: a workspace on a disk that hangs must not keep those."""
+        repositories = Repositories(connect(self._settings.effective_redis_url))
+        while True:
+            try:
+                repositories.tell(self._origins())
+            except ScarError as error:
+                _log.warning("repositories not told", reason=error.message)
+            if self._stopped.wait(_LOOKS * _INTERVAL):
+                return
 
     def _origins(self) -> dict[str, str | None]:
         """The repository of each workspace of this host."""

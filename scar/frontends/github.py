@@ -56,16 +56,15 @@ class GitHubBot:
         self.began = time.time()
 
     async def run(self, inbox: Inbox) -> None:
-        """Takes up what was left, then reads; ends only cancelled."""
+        """Takes up what was left, then reads; ends only cancelled, or with what ends a part of it:
+        a process that is started again does more than half of one."""
         await self._conversation.resume()
-        others = [
-            asyncio.create_task(self._conversation.look_out()),
-            asyncio.create_task(self._pushes.run()),
-        ]
+        works = self._conversation.look_out(), self._pushes.run(), self._read(inbox)
+        tasks = [asyncio.create_task(work) for work in works]
         try:
-            await self._read(inbox)
+            await asyncio.gather(*tasks)
         finally:
-            for task in others:
+            for task in tasks:
                 task.cancel()
             await self._conversation.close()
 

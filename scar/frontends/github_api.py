@@ -91,7 +91,8 @@ class GitHub:
         try:
             found = await self._ask("GET", repository, path)
         except Refused as error:
-            if error.retry_after is None:
+            hidden = error.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+            if hidden and error.retry_after is None:
                 return None
             raise
         permission = found.get("permission")
@@ -144,11 +145,14 @@ class GitHub:
         url = f"{self.settings.github_api_url}{path}"
         try:
             answer = await self.http.request(method, url, headers=headers, json=content)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Refused(0, type(error).__name__, _AGAIN_SECONDS) from error
-        if answer.is_error:
+        if not answer.is_success:  # nor is it followed to another address
             raise Refused(answer.status_code, _reason(answer), self._retry_after(answer))
-        return answer.json() if answer.content else {}
+        try:
+            return answer.json() if answer.content else {}
+        except ValueError as error:
+            raise Refused(answer.status_code, "no JSON", _AGAIN_SECONDS) from error
 
     def _retry_after(self, answer: httpx.Response) -> float | None:
         """What GitHub asks for (REST API, "Rate limits"); a server in trouble gets a moment."""

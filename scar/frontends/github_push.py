@@ -7,6 +7,7 @@ leads to one more, and a process that is killed forgets none.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -47,26 +48,26 @@ class Pushes:
         for project in await asyncio.to_thread(self._meant, letter):
             before = (await asyncio.to_thread(self._all, _WAITING)).get(project.name)
             push = self.wiring.signatures.seal("push", {"id": id, "for": project.name, **letter})
-            await asyncio.to_thread(self._keep, _WAITING, project.name, push)
             earlier = self._read(before, project.name) if before else None
             if earlier and earlier["commit"] != letter["commit"]:
                 overtaken = "Not deployed by itself: a newer push took its place"
                 await self._tell(earlier, project.name, "error", overtaken)
+            # Said first: what is kept may be deployed, and told, in the same moment.
             await self._tell(letter, project.name, "pending", "Waits for its deploy")
+            await asyncio.to_thread(self._keep, _WAITING, project.name, push)
 
     async def run(self) -> None:
         """Looks once a second what can be done; until cancelled."""
+        again: dict[str, float] = {}
         while True:
             try:
                 for project, push in (await asyncio.to_thread(self._all, _WAITING)).items():
                     await self._deploy(project, push)
                 for id, push in (await asyncio.to_thread(self._all, _UNDER_WAY)).items():
-                    await self._follow(id, push)
+                    if again.get(id, 0.0) < time.monotonic():
+                        again[id] = time.monotonic() + await self._follow(id, push)
             except ScarError as error:
                 _log.warning("pushes not looked at", reason=error.message)
-            except Refused as error:
-                _log.warning("a deploy's end not told", reason=str(error))
-                await asyncio.sleep(error.retry_after or 0)
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _meant(self, letter: Mapping[str, Any]) -> list[Project]:
@@ -136,27 +137,28 @@ class Pushes:
             place = Place(chat, thread or None)
             await asyncio.to_thread(self.wiring.ledger.watch, front_end, job.id, place.key, "{}")
 
-    async def _follow(self, id: str, text: str) -> None:
-        """Tells how a deploy ended. Raises `Refused` where that has to be tried again."""
+    async def _follow(self, id: str, text: str) -> float:
+        """Tells how a deploy ended; in how many seconds that has to be tried again."""
         job = await asyncio.to_thread(self.wiring.ledger.get, id)
         if job is not None and not job.state.ended:
-            return
+            return 0.0
         project = (job.request.project if job else None) or ""
         push = self._read(text, project or None)
         if push is None:
             _log.warning("push without a valid signature", job=id)
             await asyncio.to_thread(self._drop, _UNDER_WAY, id, text)
-            return
+            return 0.0
         state, description = "error", "What became of the deploy is not known"
         if job is not None:
             state, description = _STATE.get(job.state, "error"), _description(job)
         try:
-            await self._set_status(push, project, state, description)
+            await self._set_status(push, push["for"], state, description)
         except Refused as error:
-            if error.retry_after is not None:
-                raise
             _log.warning("status not set", commit=push["commit"], reason=str(error))
+            if error.retry_after is not None:
+                return error.retry_after
         await asyncio.to_thread(self._drop, _UNDER_WAY, id, text)
+        return 0.0
 
     async def _tell(
         self, push: Mapping[str, Any], project: str, state: str, description: str
@@ -170,9 +172,8 @@ class Pushes:
     async def _set_status(
         self, push: Mapping[str, Any], project: str, state: str, description: str
     ) -> None:
-        context = f"scar/{project}" if project else "scar"
         await self.github.set_status(
-            push["repository"], push["commit"], state, context, description
+            push["repository"], push["commit"], state, f"scar/{project}", description
         )
 
     def _read(self, text: str, project: str | None) -> dict[str, Any] | None:

@@ -4,5 +4,5 @@ for at = 4, #ARGV do
   if redis.call('EXISTS', ARGV[at]) == 1 then return 0 end
 end
 for at = 4, #ARGV do redis.call('SET', ARGV[at], '1', 'PX', ARGV[2]) end
-redis.call('XADD', ARGV[1], '*', 'letter', ARGV[3])
+redis.call('XADD', ARGV[1], 'MAXLEN', '~', 10000, '*', 'letter', ARGV[3])
 return 1
