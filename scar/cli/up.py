@@ -130,6 +130,9 @@ async def _work(settings: Settings, supervisor: Supervisor) -> None:
         await _redis_answers(settings)
     for part in _parts(settings):
         supervisor.start(part)
+    if settings.github_webhook_secret is not None and not settings.github_answers:
+        missing = "SCAR_GITHUB_TOKEN is not set, nor is SCAR_GITHUB_APP_KEY"
+        click.echo(f"{'github':<9} is left out: {missing}", err=True)
     await asyncio.Event().wait()
 
 
