@@ -96,7 +96,7 @@ class Chaos:
         try:
             job = self.ask(kind)
             time.sleep(found.after)
-            begun = time.monotonic()
+            begun, killed_at = time.monotonic(), time.time()
             self._faults.by_name[fault](job)
             if fault == "redis emptied" and self._forgotten(job):
                 found.state = "never begun"
@@ -106,7 +106,7 @@ class Chaos:
             found.seconds = time.monotonic() - begun
             down = outside.stop()
             if fault.startswith("engine"):
-                self._look_after_engine(job)
+                self._look_after_engine(job, killed_at)
             found.violations += self.judge(job, before)
             if fault == "nothing":
                 self._compare_downtime(found, job, down)
@@ -125,12 +125,13 @@ class Chaos:
             if abs(measured - outside) > _DOWNTIME_AGREES:
                 found.violations.append(f"down {measured} s, but {outside:.2f} s from outside")
 
-    def _look_after_engine(self, job: Job) -> None:
+    def _look_after_engine(self, job: Job, killed_at: float) -> None:
         """An Engine that was killed starts none of its containers again, whatever their restart
-        policy: where the job had not touched production, that is for a person.
+        policy: where the job had not touched production, or had ended, that is for a person.
         """
         journal = self.journal
-        if journal.job != job.id or not journal.find("applying"):
+        ended = job.finished_at is not None and job.finished_at < killed_at * 1000
+        if ended or journal.job != job.id or not journal.find("applying"):
             for name in self.shop.images():
                 run_docker("start", name)
         eventually(self.shop.site, "the site answers", 10)
