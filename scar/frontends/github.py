@@ -118,7 +118,11 @@ class GitHubBot:
                 return None
         repository = letter["repository"]
         known = await asyncio.to_thread(self._repositories.known)
-        about = [name for name, origin in known.items() if same_repository(origin, repository)]
+        about = [
+            name
+            for name in self._wiring.projects.projects
+            if name in known and same_repository(known[name], repository)
+        ]
         return Heard(
             actor=Actor("github", letter["login"], letter["login"]),
             place=Place(repository, str(letter["number"])),
