@@ -79,14 +79,21 @@ class Conversation:
         ledger = self._wiring.ledger
         watches = await asyncio.to_thread(ledger.watches, self._front_end.name)
         for (id, key), text in watches.items():
-            place = Place.of_key(key)
-            if (id, place) in self._messages or (id, place) in self._said:
-                continue
-            job = await asyncio.to_thread(ledger.get, id)
-            if job is None:
-                await self._forget(id, place)
-                continue
-            self._attend(job, place, json.loads(text))
+            try:
+                await self._take_up(id, Place.of_key(key), json.loads(text))
+            except (LookupError, TypeError, ValueError) as error:
+                # It would be no better the next time, and keep all others.
+                _log.error("message not understood", job=id, exc_info=error)
+                await asyncio.to_thread(ledger.unwatch, self._front_end.name, id, key)
+
+    async def _take_up(self, id: str, place: Place, watch: Mapping[str, Any]) -> None:
+        if (id, place) in self._messages or (id, place) in self._said:
+            return
+        job = await asyncio.to_thread(self._wiring.ledger.get, id)
+        if job is None:
+            await self._forget(id, place)
+        else:
+            self._attend(job, place, watch)
 
     async def look_out(self) -> None:
         """Shows what others want to be shown here, as it comes; until cancelled."""

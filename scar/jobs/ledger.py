@@ -285,8 +285,11 @@ class Ledger:
         """The messages that a front-end still has to bring to their end, by job and place."""
         with redis_errors():
             found = cast("dict[str, str]", self._redis.hgetall(f"scar:watches:{front_end}"))
-        parts = ((name.partition(" "), watch) for name, watch in found.items())
-        return {(id, place): watch for (id, _, place), watch in parts if place}
+        watches: dict[tuple[str, str], str] = {}
+        for name, watch in found.items():
+            id, _, place = name.partition(" ")
+            watches[id, place or _place_within(watch)] = watch
+        return watches
 
     def watch(self, front_end: str, id: str, place: str, watch: str) -> None:
         """Has the front-end show the job in a place, and keeps what it needs to take that message
@@ -297,7 +300,17 @@ class Ledger:
     def unwatch(self, front_end: str, id: str, place: str) -> None:
         """The job's message there says how it ended: nothing is left to do for it."""
         with redis_errors():
-            self._redis.hdel(f"scar:watches:{front_end}", f"{id} {place}")
+            self._redis.hdel(f"scar:watches:{front_end}", f"{id} {place}", id)
+
+
+def _place_within(watch: str) -> str:
+    """The place of a message that an earlier version kept: it stood beside the reference. Empty
+    where there is none."""
+    try:
+        found = json.loads(watch)
+        return json.dumps([found["chat"], found["thread"]])
+    except (LookupError, TypeError, ValueError):
+        return ""
 
 
 def event_of(entry: tuple[str, Mapping[str, str]]) -> Event:

@@ -200,8 +200,10 @@ class Request:
         """The reverse of `to_json`."""
         values = dict(found)
         values["requested_by"] = Actor.from_json(values["requested_by"])
-        for name in ("holds", "respects"):  # jobs of an earlier version have neither
-            values[name] = tuple(values.get(name, ()))
+        # Jobs of an earlier version have neither: they held the project that they change.
+        held = (values["project"],) if values["changes"] and values["project"] else ()
+        values["holds"] = tuple(values.get("holds", held))
+        values["respects"] = tuple(values.get("respects", ()))
         return cls(**values)
 
 

@@ -4,13 +4,12 @@
 -- another plan is on the table now, or {'not', state}.
 local id, confirmation, shown = ARGV[1], ARGV[2], ARGV[3]
 local key = job_key(id)
-local found = redis.call('HMGET', key, 'state', 'confirm_until', 'holds', 'plan_hash',
-  'confirmation', 'respects')
-local state, confirm_until, plan_hash = found[1], found[2], found[4]
-local holds, respects = found[3] or '[]', found[6] or '[]'
+local found = redis.call('HMGET', key, 'state', 'confirm_until', 'plan_hash', 'confirmation', 'respects')
+local state, confirm_until, plan_hash = found[1], found[2], found[3]
 if not state then return {'not', ''} end
+local holds, respects = holds_of(id), found[5] or '[]'
 -- Run twice, since the answer to the first run was lost.
-if found[5] == confirmation and not ended(state) then return {'queued', id} end
+if found[4] == confirmation and not ended(state) then return {'queued', id} end
 if state ~= 'awaiting_confirmation' then return {'not', state} end
 if tonumber(confirm_until) < tonumber(now) then return {'not', 'expired'} end
 if shown ~= '' and plan_hash and shown ~= plan_hash then return {'changed', id} end

@@ -41,9 +41,18 @@ local function hold(id, holds, respects)
   return nil
 end
 
+-- What the job holds while it is open (JSON list): one of an earlier version, the project that it
+-- changes.
+local function holds_of(id)
+  local found = redis.call('HMGET', job_key(id), 'holds', 'project', 'request')
+  if found[1] then return found[1] end
+  local changes = found[2] and found[3] and cjson.decode(found[3]).changes
+  return changes and cjson.encode({found[2]}) or '[]'
+end
+
 -- Gives up what the job holds.
 local function release(id)
-  for _, name in ipairs(cjson.decode(redis.call('HGET', job_key(id), 'holds') or '[]')) do
+  for _, name in ipairs(cjson.decode(holds_of(id))) do
     if redis.call('GET', 'scar:hold:' .. name) == id then redis.call('DEL', 'scar:hold:' .. name) end
   end
 end

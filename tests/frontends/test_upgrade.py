@@ -1,0 +1,95 @@
+"""Jobs and messages that an earlier version left open, and what nobody wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from scar.errors import ScarError
+from scar.front_end import Place
+from scar.jobs.record import Job, JobState, Request
+from tests.frontends.letterbox import LetterBox
+from tests.frontends.test_letterbox import opened, operator, run, until
+from tests.telegram.scene import Scene
+
+
+def asked_before_the_upgrade(scene: Scene, request: Request) -> None:
+    """Makes the job's record what an earlier version would have written."""
+    redis, key = scene.wiring.redis, f"scar:job:{request.id}"
+    written = request.to_json()
+    del written["holds"], written["respects"]
+    text = json.dumps(written)
+    signature = scene.wiring.signatures.sign("request", text)
+    redis.hset(key, mapping={"request": text, "signature": signature})
+    redis.hdel(key, "holds", "respects")
+
+
+def a_restart(scene: Scene) -> Job:
+    wiring = scene.wiring
+    command, project = wiring.intake.commands["restart"], wiring.projects.get("shop")
+    return wiring.intake.submit(operator(scene), command, project, {})
+
+
+def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Scene) -> None:
+    intake, ledger = scene.wiring.intake, scene.wiring.ledger
+    job = a_restart(scene)
+    asked_before_the_upgrade(scene, job.request)
+    scene.worker.plan(job.id)
+    intake.confirm(job.request.requested_by, job.id, "yes")
+    holder = ledger.holder("shop")
+    assert holder is not None
+    assert holder.id == job.id
+    assert holder.request.holds == ("shop",)
+    later = a_restart(scene)
+    scene.worker.plan(later.id)
+    with pytest.raises(ScarError, match="is held by restart"):
+        intake.confirm(later.request.requested_by, later.id, "yes")
+    intake.cancel(later.request.requested_by, later.id)
+    scene.worker.finish(job.id, {"downtime_seconds": 0.1})
+    assert ledger.holder("shop") is None
+    assert not scene.wiring.redis.exists("scar:hold:shop")
+
+
+def test_a_message_of_before_is_brought_to_its_end_and_forgotten(scene: Scene) -> None:
+    async def test() -> None:
+        box, job = LetterBox(), await asyncio.to_thread(a_restart, scene)
+        await asyncio.to_thread(scene.worker.plan, job.id)
+        kept = {"chat": "box", "thread": None, "reference": "7", "attached": None}
+        scene.wiring.redis.hset("scar:watches:letterbox", job.id, json.dumps(kept))
+        async with opened(scene, box, job.request.requested_by) as writer:
+            await until(box, "Type `yes` to confirm")
+            await writer.says("no")
+            await asyncio.to_thread(scene.worker.until, job.id, JobState.CANCELLED)
+            await writer.conversation.settle()
+        assert list(box.sheets) == ["7"]
+        assert not scene.wiring.redis.hlen("scar:watches:letterbox")
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("nonsense", "nonsense"),
+        ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "{}"),
+        ("01ARZ3NDEKTSV4RRFFQ69G5FAV here", "{}"),
+        (f"01ARZ3NDEKTSV4RRFFQ69G5FAV {Place('box').key}", "not JSON"),
+    ],
+)
+def test_what_nobody_can_read_keeps_no_front_end_from_the_rest(
+    scene: Scene, name: str, text: str
+) -> None:
+    async def test() -> None:
+        box, actor = LetterBox(), operator(scene)
+        scene.wiring.redis.hset("scar:watches:letterbox", name, text)
+        async with opened(scene, box, actor):
+            job = await asyncio.to_thread(a_restart, scene)
+            scene.wiring.ledger.watch("letterbox", job.id, Place("box").key, "{}")
+            await until(box, "Looking at what would change")
+            await asyncio.to_thread(scene.wiring.intake.cancel, job.request.requested_by, job.id)
+            await until(box, "❌")
+        assert name not in scene.wiring.redis.hkeys("scar:watches:letterbox")
+
+    run(test)
