@@ -155,3 +155,15 @@ def test_a_choice_that_others_put_in_is_none(hook: Hook) -> None:
     other = choices.offer(ada, place, ["/docker_deploy shop"])
     hook.client.copy(f"scar:choice:{other[:-1]}", "scar:choice:elsewhere")
     assert tapped("elsewhere:") is None
+
+
+def test_letters_that_nobody_reads_do_not_fill_redis(hook: Hook) -> None:
+    inbox = Inbox(hook.client, "unread", Signatures(KEY))
+    for number in range(2300):
+        assert inbox.put({"number": number}, [f"letter:{number}"])
+    assert hook.client.xlen("scar:unread:inbox") < 2200
+    letters = inbox.read("0", wait_ms=1)
+    assert letters[0][1] != {"number": 0}
+    while more := inbox.read(letters[-1][0], wait_ms=1):
+        letters += more
+    assert letters[-1][1] == {"number": 2299}
