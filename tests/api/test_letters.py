@@ -159,11 +159,11 @@ def test_a_choice_that_others_put_in_is_none(hook: Hook) -> None:
 
 def test_letters_that_nobody_reads_do_not_fill_redis(hook: Hook) -> None:
     inbox = Inbox(hook.client, "unread", Signatures(KEY))
-    for number in range(2300):
+    for number in range(10_300):
         assert inbox.put({"number": number}, [f"letter:{number}"])
-    assert hook.client.xlen("scar:unread:inbox") < 2200
+    assert hook.client.xlen("scar:unread:inbox") < 10_200
     letters = inbox.read("0", wait_ms=1)
     assert letters[0][1] != {"number": 0}
     while more := inbox.read(letters[-1][0], wait_ms=1):
         letters += more
-    assert letters[-1][1] == {"number": 2299}
+    assert letters[-1][1] == {"number": 10_299}

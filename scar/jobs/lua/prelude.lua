@@ -46,8 +46,9 @@ end
 local function holds_of(id)
   local found = redis.call('HMGET', job_key(id), 'holds', 'project', 'request')
   if found[1] then return found[1] end
-  local changes = found[2] and found[3] and cjson.decode(found[3]).changes
-  return changes and cjson.encode({found[2]}) or '[]'
+  local read, request = pcall(cjson.decode, found[3] or '')
+  local changes = read and type(request) == 'table' and request.changes
+  return changes and found[2] and cjson.encode({found[2]}) or '[]'
 end
 
 -- Gives up what the job holds.
