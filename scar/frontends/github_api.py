@@ -7,7 +7,8 @@ good for an hour. gidgethub is not used: it keeps the headers from us that say w
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -123,9 +124,12 @@ class GitHub:
         if expires - _RENEWED_BEFORE < self.clock():
             app = self._app_token()
             found = await self._send("GET", f"/repos/{repository}/installation", app)
-            path = f"/app/installations/{found['id']}/access_tokens"
+            with _as_github_answers():
+                path = f"/app/installations/{found['id']}/access_tokens"
             made = await self._send("POST", path, app, {})
-            token, expires = made["token"], datetime.fromisoformat(made["expires_at"]).timestamp()
+            with _as_github_answers():
+                until = datetime.fromisoformat(made["expires_at"]).timestamp()
+                token, expires = str(made["token"]), until
             self._tokens[repository] = token, expires
         return token
 
@@ -152,7 +156,7 @@ class GitHub:
         try:
             return answer.json() if answer.content else {}
         except ValueError as error:
-            raise Refused(answer.status_code, "no JSON", _AGAIN_SECONDS) from error
+            raise _not_github(answer.status_code) from error
 
     def _retry_after(self, answer: httpx.Response) -> float | None:
         """What GitHub asks for (REST API, "Rate limits"); a server in trouble gets a moment."""
@@ -172,8 +176,23 @@ class GitHub:
 
 
 def _comment(found: Any) -> Comment:
-    at = datetime.fromisoformat(found.get("updated_at") or found["created_at"])
-    return Comment(str(found["id"]), at.timestamp())
+    with _as_github_answers():
+        at = datetime.fromisoformat(found.get("updated_at") or found["created_at"])
+        return Comment(str(found["id"]), at.timestamp())
+
+
+@contextmanager
+def _as_github_answers() -> Iterator[None]:
+    """A proxy's page, say, is no answer of GitHub's: `Refused`. It is not asked again: what was
+    asked may be done, and would be twice."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise _not_github(HTTPStatus.OK) from error
+
+
+def _not_github(status: int) -> Refused:
+    return Refused(status, "with something that GitHub does not say", None)
 
 
 def _reason(answer: httpx.Response) -> str:

@@ -1,0 +1,89 @@
+"""What GitHub's address answers when it is not GitHub that answers, or not with what was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from scar.frontends.github_api import GitHub, Refused
+from scar.settings import Settings
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[str]:
+    """A server that gives everybody the same answer; its address."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            self.send_response(status)
+            self.send_header("location", "/repositories/1/issues/1/comments")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Tests tell enough."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[GitHub]:
+    values = {"SCAR_GITHUB_TOKEN": "a-token-of-nobody", "SCAR_GITHUB_API_URL": url}
+    github = GitHub(Settings.load(values, dotenv=None))
+    try:
+        yield github
+    finally:
+        await github.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (301, b'{"message": "Moved Permanently", "url": "/elsewhere"}'),
+        (307, b'{"message": "Temporary Redirect"}'),
+        (200, b"<html>Log in to the guests' network</html>"),
+        (201, b"[]"),
+        (201, b'{"id": 1}'),
+        (201, b'{"id": 1, "created_at": "yesterday"}'),
+        (201, b""),
+    ],
+)
+def test_it_is_refused_once_and_nothing_else_is_raised(status: int, body: bytes) -> None:
+    async def test(url: str) -> None:
+        async with opened(url) as github:
+            with pytest.raises(Refused) as found:
+                await github.comment("ada/shop", "1", "hello")
+        assert (found.value.status // 100, found.value.retry_after) == (status // 100, None)
+
+    with answering(status, body) as url:
+        asyncio.run(test(url))
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, b"<html>"), (301, b"{}"), (422, b"{}")])
+def test_a_permission_that_cannot_be_read_is_none_that_is_not_told(
+    status: int, body: bytes
+) -> None:
+    async def test(url: str) -> None:
+        async with opened(url) as github:
+            with pytest.raises(Refused):
+                await github.permission("ada/shop", "ada")
+
+    with answering(status, body) as url:
+        asyncio.run(test(url))
