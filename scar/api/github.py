@@ -103,7 +103,7 @@ def _letter(event: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
             return _comment(event, found)
         if event == "push":
             return _push(found)
-    except (LookupError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, OverflowError):
         return None
     return None
 
@@ -137,6 +137,7 @@ def _push(found: Mapping[str, Any]) -> dict[str, Any] | None:
         "branch": _text(_BRANCH, found["ref"])[1],
         "commit": _text(_COMMIT, found["after"])[0],
         "login": _text(_LOGIN, found["sender"]["login"])[0],
+        "pushed_at": _moment(found["repository"].get("pushed_at")),
         "installation": int((found.get("installation") or {"id": 0})["id"]),
     }
 
@@ -155,6 +156,11 @@ def _text(form: re.Pattern[str], text: str) -> re.Match[str]:
     if found is None:
         raise ValueError(text)
     return found
+
+
+def _moment(at: int | str | None) -> float:
+    """When that was, in seconds since the epoch; 0 where it is not said."""
+    return datetime.fromisoformat(at).timestamp() if isinstance(at, str) else float(at or 0)
 
 
 def _number(number: int) -> int:

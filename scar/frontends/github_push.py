@@ -28,6 +28,7 @@ from scar.wiring import Wiring
 _WAITING = "scar:github:pushes"
 _UNDER_WAY = "scar:github:deploys"
 _LOOK_SECONDS = 1.0
+_OVERTAKEN = "Not deployed by itself: a newer push took its place"
 _STATE = {
     JobState.SUCCEEDED: "success",
     JobState.FAILED: "failure",
@@ -46,26 +47,32 @@ class Pushes:
     async def note(self, id: str, letter: Mapping[str, Any]) -> None:
         """Keeps a push for every project that deploys that branch of that repository."""
         for project in await asyncio.to_thread(self._meant, letter):
-            before = (await asyncio.to_thread(self._all, _WAITING)).get(project.name)
+            place = f"{project.name} {letter['repository']}"
+            before = (await asyncio.to_thread(self._all, _WAITING)).get(place)
             push = self.wiring.signatures.seal("push", {"id": id, "for": project.name, **letter})
             earlier = self._read(before, project.name) if before else None
+            if earlier and _moment(earlier) > _moment(letter):
+                await self._tell(letter, project.name, "error", _OVERTAKEN)  # delivered late
+                continue
             if earlier and earlier["commit"] != letter["commit"]:
-                overtaken = "Not deployed by itself: a newer push took its place"
-                await self._tell(earlier, project.name, "error", overtaken)
+                await self._tell(earlier, project.name, "error", _OVERTAKEN)
             # Said first: what is kept may be deployed, and told, in the same moment.
             await self._tell(letter, project.name, "pending", "Waits for its deploy")
-            await asyncio.to_thread(self._keep, _WAITING, project.name, push)
+            await asyncio.to_thread(self._keep, _WAITING, place, push)
 
     async def run(self) -> None:
         """Looks once a second what can be done; until cancelled."""
         again: dict[str, float] = {}
         while True:
             try:
-                for project, push in (await asyncio.to_thread(self._all, _WAITING)).items():
-                    await self._deploy(project, push)
+                for place, push in (await asyncio.to_thread(self._all, _WAITING)).items():
+                    await self._deploy(place, push)
                 for id, push in (await asyncio.to_thread(self._all, _UNDER_WAY)).items():
-                    if again.get(id, 0.0) < time.monotonic():
-                        again[id] = time.monotonic() + await self._follow(id, push)
+                    if again.get(id, 0.0) > time.monotonic():
+                        continue
+                    again.pop(id, None)
+                    if wait := await self._follow(id, push):
+                        again[id] = time.monotonic() + wait
             except ScarError as error:
                 _log.warning("pushes not looked at", reason=error.message)
             await asyncio.sleep(_LOOK_SECONDS)
@@ -79,12 +86,13 @@ class Pushes:
             and (name not in known or same_repository(known[name], letter["repository"]))
         ]
 
-    async def _deploy(self, name: str, text: str) -> None:
+    async def _deploy(self, place: str, text: str) -> None:
         """Asks for the deploy, unless another job holds the project: then later."""
+        name = place.partition(" ")[0]
         push = self._read(text, name)
         if push is None:
             _log.warning("push without a valid signature", project=name)
-            await asyncio.to_thread(self._drop, _WAITING, name, text)
+            await asyncio.to_thread(self._drop, _WAITING, place, text)
             return
         project = self.wiring.projects.projects.get(name)
         try:
@@ -104,7 +112,7 @@ class Pushes:
             await asyncio.to_thread(self._keep, _UNDER_WAY, job.id, text)
             await self._show(job, project)
             await self._tell(push, name, "pending", f"Deploying ({job.id})")
-        await asyncio.to_thread(self._drop, _WAITING, name, text)
+        await asyncio.to_thread(self._drop, _WAITING, place, text)
 
     def _held(self, project: Project) -> bool:
         """Whether a job is at work on the project or in its workspace: its end is waited for."""
@@ -198,6 +206,11 @@ class Pushes:
 _DROP = """
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
 """
+
+
+def _moment(push: Mapping[str, Any]) -> float:
+    """When GitHub took it in, in seconds since the epoch; what is delivered may be out of order."""
+    return float(push.get("pushed_at", 0.0))
 
 
 def _description(job: Job) -> str:

@@ -28,20 +28,21 @@ class Branch:
         self._scene = scene
         self._count = 0
 
-    def push(self, ref: str = "refs/heads/main", repository: str = REPOSITORY) -> str:
+    def push(self, ref: str = "refs/heads/main", repository: str = REPOSITORY, at: int = 0) -> str:
         """The commit that was pushed; GitHub's delivery is taken in."""
         self._count += 1
         commit = hashlib.sha1(f"{id(self)} {self._count}".encode()).hexdigest()
-        self.deliver(ref, commit, repository)
+        self.deliver(ref, commit, repository, at)
         return commit
 
-    def deliver(self, ref: str, commit: str, repository: str = REPOSITORY) -> None:
+    def deliver(self, ref: str, commit: str, repository: str = REPOSITORY, at: int = 0) -> None:
         found = {
             "ref": ref,
             "after": commit,
             "repository": {
                 "full_name": repository,
                 "html_url": f"https://{HOST}/{repository}",
+                "pushed_at": at,
             },
             "sender": {"login": "octocat"},
         }
@@ -114,6 +115,38 @@ def test_pushes_during_a_deploy_lead_to_one_more_of_the_newest(
     worker.finish(again.id, {"downtime_seconds": None})
     eventually(lambda: said_of(github, newest)[-1:] == ["success"], "the newest is green")
     assert len(deploys(worker)) == before + 1
+
+
+def test_a_push_that_is_delivered_late_does_not_take_the_newest_one_s_place(
+    github: GitHubServer, worker: Worker, branch: Branch
+) -> None:
+    branch.push(at=100)
+    job = worker.next_job("deploy", "push")
+    newest, late = branch.push(at=300), branch.push(at=200)
+    eventually(lambda: said_of(github, late) == ["error"], "the late one is told")
+    worker.finish(job.id, {"downtime_seconds": None})
+    again = worker.next_job("deploy", "push")
+    assert again.request.args["push"]["commit"] == newest
+    worker.finish(again.id, {"downtime_seconds": None})
+    eventually(lambda: said_of(github, newest)[-1:] == ["success"], "the newest is green")
+
+
+def test_another_repository_s_push_displaces_none_that_waits(
+    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+) -> None:
+    branch.push()
+    job = worker.next_job("deploy", "push")
+    ours = branch.push()
+    Repositories(scene.wiring.redis).tell({"shop": None})  # as before the worker's first word on it
+    branch.push(repository="octocat/another")
+    scene.heard_all()
+    assert said_of(github, ours) == ["pending"]
+    worker.finish(job.id, {"downtime_seconds": None})
+    again = worker.next_job("deploy", "push")
+    assert again.request.args["push"]["commit"] == ours
+    worker.finish(again.id, {"downtime_seconds": None})
+    other = worker.next_job("deploy", "push")
+    worker.fail(other.id, ScarError("conflict", "Not of this repository", ""))
 
 
 def test_what_is_pushed_elsewhere_is_not_deployed(
