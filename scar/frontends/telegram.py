@@ -47,13 +47,16 @@ class TelegramBot:
         self._conversation = conversation
 
     async def run(self) -> None:
-        """Takes up what was left, then listens; ends only with a `ScarError` or cancelled."""
+        """Takes up what was left, then listens; ends only cancelled, or with what ends a part of
+        it: a process that is started again does more than half of one."""
         await self._conversation.resume()
-        looking_out = asyncio.create_task(self._conversation.look_out())
+        works = self._conversation.look_out(), self._listen()
+        tasks = [asyncio.create_task(work) for work in works]
         try:
-            await self._listen()
+            await asyncio.gather(*tasks)
         finally:
-            looking_out.cancel()
+            for task in tasks:
+                task.cancel()
             await self._conversation.close()
 
     async def _listen(self) -> None:
