@@ -12,7 +12,7 @@ from scar.settings import Settings
 from workers.git.update import Push, settle_workspace, update_workspace
 
 from .server import GitServer, git
-from .task import settings_in, task
+from .task import Told, settings_in, task
 
 TOKEN = "ghs_0123456789abcdefghijklmnop"
 FIRST: dict[str, str] = {
@@ -55,8 +55,8 @@ class Site:
         push = Push(repository or self.repository, branch, commit)
         return update_workspace(task("deploy", {}, self.settings, project=self.project), push)
 
-    def settle(self) -> None:
-        settle_workspace(task("deploy", {}, self.settings, project=self.project))
+    def settle(self, told: Told | None = None) -> None:
+        settle_workspace(task("deploy", {}, self.settings, project=self.project, told=told))
 
     def is_at(self, commit: str) -> None:
         assert self.head() == commit

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,11 @@ import pytest
 from scar.errors import ScarError
 from workers.git.commit import origin_of
 from workers.git.dotgit import DotGit
+from workers.workspace_lock import workspace_lock
 
 from .server import git
 from .site import SECOND, TOKEN, Site
+from .task import Told
 
 
 def test_forwards_to_the_pushed_commit_and_no_further(site: Site) -> None:
@@ -197,6 +201,41 @@ def test_what_somebody_changed_after_a_kill_is_kept(site: Site) -> None:
     assert refusal.value.code == "conflict"
     assert (site.workspace / "a").read_text() == "mine\n"
     (site.workspace / "a").write_text("one\n")
+    site.settle()
+    site.is_at(second)
+
+
+def test_who_works_there_is_not_killed_to_finish_an_update(site: Site) -> None:
+    """The deploy that finishes it does not hold the workspace; an agent that began since does."""
+    second = site.push()
+    child = os.fork()
+    if child == 0:
+        DotGit.replace_index = lambda *_: os._exit(9)  # type: ignore[method-assign]
+        site.update(second)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    held, hold = os.pipe()
+    agent = os.fork()
+    if agent == 0:
+        with workspace_lock(site.settings.state_dir, site.workspace, lambda: None, holder="agent"):
+            os.write(hold, b"1")
+            time.sleep(60)
+        os._exit(0)
+    assert os.read(held, 1) == b"1"
+    patience = time.monotonic() + 9.0
+
+    def check() -> None:
+        if time.monotonic() > patience:
+            raise ScarError("cancelled", "Nobody let go", "")
+
+    try:
+        with pytest.raises(ScarError, match="Nobody let go"):
+            site.settle(Told(check))
+        assert os.waitpid(agent, os.WNOHANG) == (0, 0)
+    finally:
+        os.kill(agent, signal.SIGKILL)
+        os.waitpid(agent, 0)
+        os.close(held)
+        os.close(hold)
     site.settle()
     site.is_at(second)
 

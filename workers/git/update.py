@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import stat
 from collections.abc import Iterator, Mapping
@@ -81,7 +82,8 @@ def update_workspace(task: Task, push: Push) -> str | None:
 def settle_workspace(task: Task) -> None:
     """Finishes an update that was cut off; `conflict` where somebody has worked on it since."""
     if Forward.cut_off(_state(task)):
-        with _held(task) as (state, _):
+        # This deploy does not hold the workspace: whoever does may rightly be at work there.
+        with _held(task, notice=math.inf) as (state, _):
             Forward.settle(state, task.project.workspace)
 
 
@@ -91,11 +93,11 @@ def _state(task: Task) -> Path:
 
 
 @contextmanager
-def _held(task: Task) -> Iterator[tuple[Path, int]]:
+def _held(task: Task, *, notice: float = 8.0) -> Iterator[tuple[Path, int]]:
     """The workspace for this job alone: where its notes are, and the lock's descriptor."""
     holder = f"{task.request.kind} {task.request.id}"
     workspace, state_dir = task.project.workspace, task.settings.state_dir
-    with workspace_lock(state_dir, workspace, task.check, holder=holder) as lock:
+    with workspace_lock(state_dir, workspace, task.check, holder=holder, notice=notice) as lock:
         yield _state(task), lock
 
 
