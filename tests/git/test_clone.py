@@ -14,6 +14,7 @@ import pytest
 from scar.errors import ScarError
 from scar.settings import Settings
 from workers.operations.clone import WORK
+from workers.project_lock import project_lock
 from workers.work import Outcome
 
 from .server import GitServer, git
@@ -207,6 +208,15 @@ def test_what_a_killed_clone_left_goes_with_the_next(server: GitServer, tmp_path
         (settings.projects_file.parent / f".scar-clone-{name}" / name).mkdir(parents=True)
     assert clone(server, settings, attempt=2).result is not None
     assert listed(settings) == ["shop"]
+
+
+def test_what_a_living_clone_has_stays(server: GitServer, tmp_path: Path) -> None:
+    server.repository("ada/shop")
+    settings = made(server, tmp_path)
+    with project_lock(settings.state_dir / "clones" / "other", lambda: None):
+        (settings.projects_file.parent / ".scar-clone-other").mkdir()
+        assert clone(server, settings).result is not None
+    assert listed(settings) == [".scar-clone-other", "shop"]
 
 
 def test_a_clone_that_was_done_but_for_its_last_words(server: GitServer, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +122,9 @@ class _Place:
         """Removes what is left of this clone, and of others whose worker was killed."""
         shutil.rmtree(self.hidden, ignore_errors=True)
         for left in self.folder.glob(f"{_HIDDEN}*"):
-            if _is_dead(self._state / left.name.removeprefix(_HIDDEN) / "lock"):
-                shutil.rmtree(left, ignore_errors=True)
+            with _dead(self._state / left.name.removeprefix(_HIDDEN) / "lock") as dead:
+                if dead:
+                    shutil.rmtree(left, ignore_errors=True)
 
     def finish(self) -> None:
         """Puts the clone in place: owned as its folder is, on the disk, over nothing."""
@@ -134,19 +137,23 @@ class _Place:
             sync_filesystem(str(self.folder))
 
 
-def _is_dead(lock: Path) -> bool:
-    """Whether nobody holds the lock of a clone any more."""
+@contextmanager
+def _dead(lock: Path) -> Iterator[bool]:
+    """Whether nobody holds the lock of a clone any more; where so, none takes it meanwhile."""
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False  # not made by a clone of this SCAR
+        yield False  # not made by a clone of this SCAR
+        return
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(handle)
-    return True
 
 
 def _give(made: Path, folder: Path) -> None:
