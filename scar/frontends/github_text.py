@@ -24,9 +24,10 @@ _WORD_JOINER = "\u2060"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _REFERENCE = re.compile(r"@(?=[\w-])|#(?=\d)|\bGH-(?=\d)|://|\bwww\.(?=\S)", re.IGNORECASE)
 _SPECIAL = re.compile(r"[\\*\[\]|~$]|(?<![^\W_])_+|_+(?![^\W_])")
-_LEADING = re.compile(
-    r"^(?= {0,3}(?:#{1,6}(?:\s|$)|`{3}|={2,}\s*$|-{2,}\s*$|\+{2,}\s*$))", re.MULTILINE
-)
+_ITEM = r"(?:[-+]|\d{1,9}[.)])[ \t]"
+_BLOCK = rf"{_ITEM}[ \t]+|#{{1,6}}(?:\s|$)|`{{3}}|=+\s*$|-[ \t-]*$|\+{{2,}}\s*$"
+_LEADING = re.compile(rf"^(?= {{0,3}}(?:{_ITEM})*(?:{_BLOCK}))", re.MULTILINE)
+"""Headings, rules, fences and indented code, those that stand behind an item's mark, too."""
 _INDENT = re.compile(r"^(?= {4}| *\t)[ \t]+", re.MULTILINE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -76,9 +77,20 @@ def test_code_is_shown_as_it_is(document: Document) -> None:
     codes = [block.text for block in plain.blocks if isinstance(block, Code)]
     assert len(fences) == len(codes)
     for fence, code in zip(fences, codes, strict=True):
-        shown = fence.content.removesuffix("\n").replace("\u2060", "")
         said = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "\ufffd", code)
-        assert shown == said
+        assert fence.content.removesuffix("\n") == said.replace("<!--", "<\u2060!--")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("- ```", "1. ```", "- 2) + ```", "   - ```", "- # a", "- ---", "- - -", "-- -"),
+        *("a\n-", "a\n=", "a\n- ", "-     a", "- \ta", "- a\n   - ```\n", "1. a\n\n     - ```"),
+    ],
+)
+def test_nothing_behind_an_item_s_mark_is_markup(text: str) -> None:
+    kinds = {token.type for token in leaves(MARKDOWN.parse(to_markdown(Document((Line(text),)))))}
+    assert not kinds & {"fence", "code_block", "heading_open", "hr"}
 
 
 @settings(max_examples=15, deadline=None)
