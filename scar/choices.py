@@ -10,9 +10,9 @@ from redis import Redis
 from scar.access import Actor
 from scar.document import Button, Document
 from scar.front_end import Heard, Place
-from scar.jobs.connection import redis_errors
 from scar.jobs.record import new_job_id
 from scar.jobs.signing import Signatures
+from scar.redis_client import redis_errors
 
 _SECONDS = 600
 

@@ -12,11 +12,11 @@ from scar.commands import all_commands, job_commands
 from scar.commands.command import Surroundings
 from scar.intake import Intake
 from scar.jobs.bell import Bell
-from scar.jobs.connection import connect
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
 from scar.jobs.signing import Signatures
 from scar.projects import Project, ProjectsFile
+from scar.redis_client import connect
 from scar.settings import Settings
 
 

@@ -11,11 +11,11 @@ import structlog
 
 from scar.errors import ScarError
 from scar.jobs.bell import Bell
-from scar.jobs.connection import connect, redis_errors
 from scar.jobs.ledger import Ledger
 from scar.jobs.signing import Signatures
 from scar.jobs.sweeper import Sweeper
 from scar.projects import ProjectsFile
+from scar.redis_client import connect, redis_errors
 from scar.repositories import Repositories
 from scar.settings import Settings
 from workers.done import DoneJobs

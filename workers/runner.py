@@ -13,12 +13,12 @@ from uuid import uuid4
 import structlog
 
 from scar.errors import ScarError
-from scar.jobs.connection import connect
 from scar.jobs.ledger import Claim, Ledger, Signed
 from scar.jobs.locks import Locks
 from scar.jobs.record import JobState, Request, Step
 from scar.jobs.signing import Signatures
 from scar.projects import ProjectsFile
+from scar.redis_client import connect
 from scar.settings import Settings
 from workers.done import DoneJobs
 from workers.engine.connection import Engine

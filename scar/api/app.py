@@ -8,9 +8,9 @@ from scar.api import audit, docs, events, github, health, hosts, jobs, projects
 from scar.api.auth import authenticate
 from scar.api.context import ApiContext
 from scar.api.resource import ScarApi
-from scar.jobs.connection import connect
 from scar.jobs.inbox import Inbox
 from scar.jobs.stream import EventStream
+from scar.redis_client import connect
 from scar.wiring import Wiring
 
 PREFIX = "/api/v1"

@@ -20,7 +20,7 @@ from scar.api.hosts import live_workers, queue_lengths
 from scar.api.resource import Resource, answer
 from scar.api.schemas import AliveSchema, ReadySchema
 from scar.errors import ScarError
-from scar.jobs.connection import redis_errors
+from scar.redis_client import redis_errors
 
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _OPEN: list[dict[str, list[str]]] = []

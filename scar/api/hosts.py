@@ -14,9 +14,9 @@ from scar.api.context import context
 from scar.api.resource import Resource, answer
 from scar.api.schemas import HostsPage
 from scar.jobs.bell import queue_of
-from scar.jobs.connection import redis_errors
 from scar.jobs.ledger import QUEUE_PREFIX
 from scar.jobs.record import rfc3339
+from scar.redis_client import redis_errors
 
 resource = Resource("hosts", __name__, description="Machines with an Engine and a worker")
 

@@ -15,8 +15,8 @@ import click
 
 from scar import redis_server
 from scar.errors import ScarError
-from scar.jobs.connection import connect, redis_errors
 from scar.parent_death import die_with_parent
+from scar.redis_client import connect, redis_errors
 from scar.settings import Settings
 
 _FIRST_BACKOFF = 0.5

@@ -27,8 +27,8 @@ from scar.frontends.github_chat import GitHubChat
 from scar.frontends.github_push import Pushes
 from scar.frontends.github_text import first_words
 from scar.frontends.until_stopped import until_stopped
-from scar.jobs.connection import connect
 from scar.jobs.inbox import Inbox
+from scar.redis_client import connect
 from scar.repositories import Repositories, same_repository
 from scar.settings import Settings
 from scar.wiring import Wiring, wire

@@ -19,9 +19,9 @@ from scar.access import Actor
 from scar.errors import ScarError
 from scar.front_end import Place
 from scar.frontends.github_api import GitHub, Refused
-from scar.jobs.connection import redis_errors
 from scar.jobs.record import Job, JobState
 from scar.projects import Project, workspace_hold
+from scar.redis_client import redis_errors
 from scar.repositories import Repositories, same_repository
 from scar.wiring import Wiring
 

@@ -26,7 +26,7 @@ from scar.front_end import Heard, Place
 from scar.frontends.telegram_chat import TelegramChat, wait_of
 from scar.frontends.telegram_text import beginning
 from scar.frontends.until_stopped import until_stopped
-from scar.jobs.connection import redis_errors
+from scar.redis_client import redis_errors
 from scar.settings import Settings, SettingsError
 from scar.wiring import Wiring, wire
 

@@ -17,9 +17,9 @@ from typing import Any, Literal, cast
 from redis import Redis
 
 from scar.errors import ErrorRecord
-from scar.jobs.connection import redis_errors
 from scar.jobs.locks import Lock
 from scar.jobs.record import Event, Job, JobState, Request, Step, oldest_id_at
+from scar.redis_client import redis_errors
 
 LEASE_MS = 10_000
 ATTEMPTS = 3

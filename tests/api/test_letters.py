@@ -17,9 +17,9 @@ import pytest
 from scar.access import Actor
 from scar.choices import Choices
 from scar.front_end import Heard, Place
-from scar.jobs.connection import connect
 from scar.jobs.inbox import Inbox
 from scar.jobs.signing import Signatures
+from scar.redis_client import connect
 
 from .live import ApiProcess, RedisProcess
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from scar.client import ApiUnreachable
 from scar.errors import ScarError
 from scar.jobs.bell import Bell
-from scar.jobs.connection import connect
 from scar.jobs.record import Job
 from scar.jobs.signing import Signatures
+from scar.redis_client import connect
 from scar.settings import Settings
 from tests.deploy.shop import Shop
 
