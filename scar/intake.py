@@ -14,8 +14,8 @@ from scar.access import Access, Actor, Role
 from scar.audit import Audit
 from scar.commands.command import JobCommand
 from scar.errors import ErrorRecord, ScarError
-from scar.jobs.bell import Bell
 from scar.jobs.ledger import Ledger, Outcome
+from scar.jobs.queue import JobQueue
 from scar.jobs.record import Job, JobState, Request, new_job_id
 from scar.jobs.signing import Signatures
 from scar.projects import Project, ProjectsFile
@@ -33,7 +33,7 @@ class Intake:
     access: Access
     ledger: Ledger
     signatures: Signatures
-    bell: Bell
+    queue: JobQueue
     audit: Audit
     confirm_seconds: float
     host: str
@@ -80,7 +80,7 @@ class Intake:
                 "Use a new key for a new request.",
             )
         if found.what == "made":
-            self.bell.ring(request.host, request.id)
+            self.queue.notify(request.host, request.id)
         return found.job
 
     def confirm(self, actor: Actor, id: str, answer: str, *, shown: str | None = None) -> Job:
@@ -99,7 +99,7 @@ class Intake:
         with self._audited(actor, kind, "not confirmed", project, id):
             self._require_confirmed(job, self.ledger.confirm(job.request, sealed, plan_hash or ""))
         self.audit.write(actor, kind, "confirmed", project=project, job=id)
-        self.bell.ring(job.request.host, id)
+        self.queue.notify(job.request.host, id)
         return self.get(id)
 
     def cancel(self, actor: Actor, id: str) -> Job:

@@ -11,9 +11,9 @@ from scar.audit import Audit
 from scar.commands import all_commands, job_commands
 from scar.commands.command import Surroundings
 from scar.intake import Intake
-from scar.jobs.bell import Bell
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
+from scar.jobs.queue import JobQueue
 from scar.jobs.signing import Signatures
 from scar.projects import Project, ProjectsFile
 from scar.redis_client import connect
@@ -30,7 +30,7 @@ class Wiring:
     access: Access
     signatures: Signatures
     ledger: Ledger
-    bell: Bell
+    queue: JobQueue
     audit: Audit
     intake: Intake
     surroundings: Surroundings
@@ -47,14 +47,14 @@ def wire(settings: Settings) -> Wiring:
     access = Access(settings)
     signatures = Signatures(settings.signing_key())
     ledger = Ledger(redis)
-    bell = Bell(settings.effective_redis_url, signatures)
+    queue = JobQueue(settings.effective_redis_url, signatures)
     audit = Audit(redis)
     intake = Intake(
         projects=projects,
         access=access,
         ledger=ledger,
         signatures=signatures,
-        bell=bell,
+        queue=queue,
         audit=audit,
         confirm_seconds=settings.confirm_seconds,
         host=settings.host,
@@ -71,5 +71,5 @@ def wire(settings: Settings) -> Wiring:
         cancel=intake.cancel,
     )
     return Wiring(
-        settings, redis, projects, access, signatures, ledger, bell, audit, intake, surroundings
+        settings, redis, projects, access, signatures, ledger, queue, audit, intake, surroundings
     )

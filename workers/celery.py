@@ -23,7 +23,7 @@ from celery.signals import (
 from kombu import Queue
 
 from scar.errors import ScarError
-from scar.jobs.bell import TASK, broker_settings, queue_of
+from scar.jobs.queue import TASK, broker_settings, queue_of
 from scar.log import configure
 from scar.settings import Settings
 from workers.kinds import kinds

@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from scar.errors import ScarError
-from scar.jobs.bell import Bell
 from scar.jobs.ledger import Ledger
+from scar.jobs.queue import JobQueue
 from scar.jobs.signing import Signatures
 from scar.jobs.sweeper import Sweeper
 from scar.projects import ProjectsFile
@@ -52,10 +52,10 @@ class Presence:
         ).start()
         threading.Thread(target=self._tell_repositories, name="origins", daemon=True).start()
         url = self._settings.effective_redis_url
-        bell = Bell(url, Signatures(self._settings.signing_key()))
+        queue = JobQueue(url, Signatures(self._settings.signing_key()))
         ledger = Ledger(connect(url))
         done = DoneJobs(self._settings.state_dir / "done")
-        self._helpers = (Sweeper(ledger, bell), Reconciler(ledger, bell, done))
+        self._helpers = (Sweeper(ledger, queue), Reconciler(ledger, queue, done))
         for helper in self._helpers:
             helper.start()
 

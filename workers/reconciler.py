@@ -8,8 +8,8 @@ import threading
 import structlog
 
 from scar.errors import ScarError
-from scar.jobs.bell import Bell
 from scar.jobs.ledger import Ledger
+from scar.jobs.queue import JobQueue
 from scar.jobs.record import Request
 from workers.done import DoneJobs
 
@@ -26,9 +26,9 @@ class Reconciler:
     may run longer, and the ledger keeps every changing job longer.
     """
 
-    def __init__(self, ledger: Ledger, bell: Bell, done: DoneJobs) -> None:
+    def __init__(self, ledger: Ledger, queue: JobQueue, done: DoneJobs) -> None:
         self._ledger = ledger
-        self._bell = bell
+        self._queue = queue
         self._done = done
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
@@ -63,4 +63,4 @@ class Reconciler:
             request = Request.from_json(json.loads(signed.request))
             if self._ledger.restore(request, signed):
                 _log.warning("job put back on a Redis that had lost it", job=id)
-                self._bell.ring(request.host, id)
+                self._queue.notify(request.host, id)

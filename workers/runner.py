@@ -64,9 +64,9 @@ class Runner:
             locks=Locks(redis),
         )
 
-    def run(self, id: str, bell: str) -> None:
+    def run(self, id: str, signature: str) -> None:
         """Does the job if it is to be had; a bell without a valid signature is not heard."""
-        if not self.signatures.valid("bell", f"{self.settings.host}/{id}", bell):
+        if not self.signatures.valid("wakeup", f"{self.settings.host}/{id}", signature):
             _log.warning("bell refused: it was not signed for this host", job=id[:40])
             return
         try:

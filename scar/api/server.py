@@ -82,7 +82,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
         wiring = wire(self._settings)
         self._app = create_app(wiring)
-        Sweeper(wiring.ledger, wiring.bell).start()
+        Sweeper(wiring.ledger, wiring.queue).start()
         return self._app
 
     def stop(self) -> None:

@@ -48,12 +48,12 @@ def broker_settings(url: str, *, socket_timeout: float) -> dict[str, Any]:
     }
 
 
-class Bell:
+class JobQueue:
     """Rings on the queue of a job's host."""
 
     def __init__(self, redis_url: str, signatures: Signatures) -> None:
         self._signatures = signatures
-        self._app = Celery("scar.bell", set_as_current=False)
+        self._app = Celery("scar.queue", set_as_current=False)
         self._app.conf.update(
             broker_settings(redis_url, socket_timeout=3),
             task_publish_retry=False,
@@ -61,12 +61,12 @@ class Bell:
             broker_pool_acquire_timeout=3,
         )
 
-    def ring(self, host: str, id: str) -> bool:
+    def notify(self, host: str, id: str) -> bool:
         """Puts the job's id on the host's queue. False where Redis did not take it.
 
         A bell that was not heard is no loss: the sweeper rings again.
         """
-        signature = self._signatures.sign("bell", f"{host}/{id}")
+        signature = self._signatures.sign("wakeup", f"{host}/{id}")
         try:
             self._app.send_task(
                 TASK,
