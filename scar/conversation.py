@@ -165,7 +165,7 @@ class Conversation:
         text = await asyncio.to_thread(self._choices.take, heard)
         if text is None:
             job = await asyncio.to_thread(self._wiring.ledger.get, id)
-            command = self._wiring.intake.commands.get(job.request.kind) if job else None
+            command = self._wiring.job_service.commands.get(job.request.kind) if job else None
             buttons = command.view(job).buttons if job and command and job.state.ended else ()
             text = next((b.command for b in buttons if b.answer == heard.text), None)
         if text is None:
@@ -242,7 +242,7 @@ class Conversation:
     def _submit(self, heard: Heard, command: JobCommand, words: tuple[str, ...]) -> Job:
         projects = self._wiring.projects
         invocation = command.parse(words, projects, partial(self._default_project, heard))
-        return self._wiring.intake.submit(
+        return self._wiring.job_service.submit(
             heard.actor,
             command,
             invocation.project,
@@ -279,9 +279,9 @@ class Conversation:
     async def _confirm(self, heard: Heard, answer: Answer, message: Message, asked: Asked) -> None:
         """Answers the question with the plan that was shown; where that fails it can be again."""
         message.asked, message.answered = None, asked.plan
-        intake = self._wiring.intake
+        job_service = self._wiring.job_service
         confirm = partial(
-            intake.confirm, heard.actor, message.job.id, answer.name, shown=asked.plan
+            job_service.confirm, heard.actor, message.job.id, answer.name, shown=asked.plan
         )
         try:
             await asyncio.to_thread(confirm)
@@ -314,7 +314,9 @@ class Conversation:
             if message.open and own and (except_of is None or message.job.id != except_of.id):
                 message.asked = None
                 with contextlib.suppress(ScarError):  # it expired or began in the same moment
-                    await asyncio.to_thread(self._wiring.intake.cancel, heard.actor, message.job.id)
+                    await asyncio.to_thread(
+                        self._wiring.job_service.cancel, heard.actor, message.job.id
+                    )
 
     def _attend(self, job: Job, place: Place, watch: Mapping[str, Any]) -> None:
         if (job.id, place) not in self._messages:

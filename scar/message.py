@@ -16,7 +16,7 @@ from scar.commands.command import refusal, waiting
 from scar.document import Document
 from scar.errors import ErrorRecord, ScarError
 from scar.front_end import Events, FrontEnd, Heard, Place, Undelivered
-from scar.intake import awaiting
+from scar.job_service import awaiting
 from scar.jobs.record import Job, JobState
 from scar.pace import Pace
 from scar.wiring import Wiring
@@ -196,7 +196,7 @@ class Message:
             _log.warning("message not noted", job=self.job.id, reason=error.message)
 
     def _document(self, job: Job) -> Document:
-        command = self._stage.wiring.intake.commands[job.request.kind]
+        command = self._stage.wiring.job_service.commands[job.request.kind]
         if awaiting(job):
             document = command.question(job)
         elif job.state is JobState.AWAITING_CONFIRMATION:

@@ -10,7 +10,7 @@ from scar.access import Access
 from scar.audit import Audit
 from scar.commands import all_commands, job_commands
 from scar.commands.command import Surroundings
-from scar.intake import Intake
+from scar.job_service import JobService
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
 from scar.jobs.queue import JobQueue
@@ -32,7 +32,7 @@ class Wiring:
     ledger: Ledger
     queue: JobQueue
     audit: Audit
-    intake: Intake
+    job_service: JobService
     surroundings: Surroundings
 
     def default_project(self) -> Project:
@@ -49,7 +49,7 @@ def wire(settings: Settings) -> Wiring:
     ledger = Ledger(redis)
     queue = JobQueue(settings.effective_redis_url, signatures)
     audit = Audit(redis)
-    intake = Intake(
+    job_service = JobService(
         projects=projects,
         access=access,
         ledger=ledger,
@@ -68,8 +68,17 @@ def wire(settings: Settings) -> Wiring:
         commands=all_commands,
         locks=Locks(redis),
         default=lambda: projects.default(settings),
-        cancel=intake.cancel,
+        cancel=job_service.cancel,
     )
     return Wiring(
-        settings, redis, projects, access, signatures, ledger, queue, audit, intake, surroundings
+        settings,
+        redis,
+        projects,
+        access,
+        signatures,
+        ledger,
+        queue,
+        audit,
+        job_service,
+        surroundings,
     )

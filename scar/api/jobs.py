@@ -46,8 +46,8 @@ def submit(
     command: JobCommand, project: Project | None, args: dict[str, Any], **options: Any
 ) -> Job:
     """Makes a job for whoever makes this request; `args` as a client sent them."""
-    intake = context().wiring.intake
-    return intake.submit(actor(), command, project, command.arguments(args), **options)
+    job_service = context().wiring.job_service
+    return job_service.submit(actor(), command, project, command.arguments(args), **options)
 
 
 @resource.route("/jobs", methods=["POST"])
@@ -73,7 +73,7 @@ def ask(body: dict[str, Any]) -> Response:
 
 
 def _command(kind: str) -> JobCommand:
-    commands = context().wiring.intake.commands
+    commands = context().wiring.job_service.commands
     if kind not in commands:
         raise ScarError(
             "invalid_request",
@@ -173,8 +173,8 @@ def confirm(body: dict[str, Any], job_id: str) -> Response:
     `yes` queues it; anything else drops it.
     """
     job = visible_job(job_id)
-    intake = context().wiring.intake
-    return accepted(intake.confirm(actor(), job.id, body["answer"], shown=body.get("shown")))
+    job_service = context().wiring.job_service
+    return accepted(job_service.confirm(actor(), job.id, body["answer"], shown=body.get("shown")))
 
 
 @resource.route("/jobs/<job_id>/cancel", methods=["POST"], parameters=_ID)
@@ -185,4 +185,4 @@ def confirm(body: dict[str, Any], job_id: str) -> Response:
 def cancel(job_id: str) -> Response:
     """Stop a job that is queued or runs"""
     job = visible_job(job_id)
-    return accepted(context().wiring.intake.cancel(actor(), job.id))
+    return accepted(context().wiring.job_service.cancel(actor(), job.id))

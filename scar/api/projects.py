@@ -164,13 +164,13 @@ def _stop(shared: ApiContext, who: Actor, id: str) -> None:
     try:
         job = shared.wiring.ledger.get(id)
         if job is not None and not job.state.ended:
-            shared.wiring.intake.cancel(who, id)
+            shared.wiring.job_service.cancel(who, id)
     except ScarError as error:
         _log.warning("job of a reader who left not cancelled", job=id, reason=error.message)
 
 
 def _command(kind: str) -> JobCommand:
-    command = context().wiring.intake.commands.get(kind)
+    command = context().wiring.job_service.commands.get(kind)
     if command is None:
         raise ScarError(
             "not_found", f"This SCAR does not know '{kind}'", "/docs lists every route."
@@ -189,7 +189,7 @@ def _ask(kind: str, name: str, args: dict[str, Any]) -> Job:
     for event in shared.events.follow(job.id, seconds=seconds):
         if event is not None and ends(event):
             break
-    return shared.wiring.intake.get(job.id)
+    return shared.wiring.job_service.get(job.id)
 
 
 def _result(job: Job) -> Response:

@@ -122,9 +122,9 @@ class Pushes:
     def _submit(self, project: Project, push: Mapping[str, Any]) -> Job:
         repository = f"{urlsplit(push['url']).netloc}/{push['repository']}"
         who = f"{push['login']}'s push to {push['repository']}"
-        return self.wiring.intake.submit(
+        return self.wiring.job_service.submit(
             Actor("schedule", "push", who),
-            self.wiring.intake.commands["deploy"],
+            self.wiring.job_service.commands["deploy"],
             project,
             {
                 "push": {

@@ -35,7 +35,7 @@ def ended_job(worker: ActingWorker, wiring: Wiring) -> Iterator[str]:
     shop = wiring.projects.get("shop")
     root = wiring.access.actor_of_token(bearer("root")["Authorization"].split()[1])
     assert root is not None
-    made = wiring.intake.submit(root, wiring.intake.commands["status"], shop, {})
+    made = wiring.job_service.submit(root, wiring.job_service.commands["status"], shop, {})
     worker.claim(made.id).succeed({"project": "shop"})
     stopped = Event()
 

@@ -126,8 +126,8 @@ def test_another_process_has_a_job_shown(scene: Scene) -> None:
         box, actor = LetterBox(), operator(scene)
         wiring = scene.wiring
         async with opened(scene, box, actor):
-            command = wiring.intake.commands["status"]
-            job = wiring.intake.submit(actor, command, wiring.projects.get("shop"), {})
+            command = wiring.job_service.commands["status"]
+            job = wiring.job_service.submit(actor, command, wiring.projects.get("shop"), {})
             begun = time.monotonic()
             wiring.ledger.watch("letterbox", job.id, Place("elsewhere").key, "{}")
             await until(box, "📊 Shop")

@@ -28,16 +28,16 @@ def asked_before_the_upgrade(scene: Scene, request: Request) -> None:
 
 def a_restart(scene: Scene) -> Job:
     wiring = scene.wiring
-    command, project = wiring.intake.commands["restart"], wiring.projects.get("shop")
-    return wiring.intake.submit(operator(scene), command, project, {})
+    command, project = wiring.job_service.commands["restart"], wiring.projects.get("shop")
+    return wiring.job_service.submit(operator(scene), command, project, {})
 
 
 def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Scene) -> None:
-    intake, ledger = scene.wiring.intake, scene.wiring.ledger
+    job_service, ledger = scene.wiring.job_service, scene.wiring.ledger
     job = a_restart(scene)
     asked_before_the_upgrade(scene, job.request)
     scene.worker.plan(job.id)
-    intake.confirm(job.request.requested_by, job.id, "yes")
+    job_service.confirm(job.request.requested_by, job.id, "yes")
     holder = ledger.holder("shop")
     assert holder is not None
     assert holder.id == job.id
@@ -45,8 +45,8 @@ def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Scene
     later = a_restart(scene)
     scene.worker.plan(later.id)
     with pytest.raises(ScarError, match="is held by restart"):
-        intake.confirm(later.request.requested_by, later.id, "yes")
-    intake.cancel(later.request.requested_by, later.id)
+        job_service.confirm(later.request.requested_by, later.id, "yes")
+    job_service.cancel(later.request.requested_by, later.id)
     scene.worker.finish(job.id, {"downtime_seconds": 0.1})
     assert ledger.holder("shop") is None
     assert not scene.wiring.redis.exists("scar:hold:shop")
@@ -89,7 +89,9 @@ def test_what_nobody_can_read_keeps_no_front_end_from_the_rest(
             job = await asyncio.to_thread(a_restart, scene)
             scene.wiring.ledger.watch("letterbox", job.id, Place("box").key, "{}")
             await until(box, "Looking at what would change")
-            await asyncio.to_thread(scene.wiring.intake.cancel, job.request.requested_by, job.id)
+            await asyncio.to_thread(
+                scene.wiring.job_service.cancel, job.request.requested_by, job.id
+            )
             await until(box, "❌")
         assert name not in scene.wiring.redis.hkeys("scar:watches:letterbox")
 

@@ -45,12 +45,12 @@ class Worker:
         return [job for job in jobs if job.request.requested_by.id == asked_by]
 
     def state(self, id: str) -> JobState:
-        return self._wiring.intake.get(id).state
+        return self._wiring.job_service.get(id).state
 
     def until(self, id: str, *states: JobState) -> Job:
         """The job as soon as it is in one of `states`."""
         deadline = time.monotonic() + PATIENCE
-        while (job := self._wiring.intake.get(id)).state not in states:
+        while (job := self._wiring.job_service.get(id)).state not in states:
             assert time.monotonic() < deadline, f"{job.state} instead of {states}"
             time.sleep(0.02)
         return job

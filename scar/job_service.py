@@ -24,7 +24,7 @@ _EXPIRES_MS = 15 * 60_000
 
 
 @dataclass(frozen=True)
-class Intake:
+class JobService:
     """The one way in for every front-end. `host` does the jobs that are of no project; `clock`
     gives seconds since the epoch.
     """
