@@ -20,6 +20,7 @@ from typing import Any
 import structlog
 
 from scar.access import Role
+from scar.bootstrap import Services
 from scar.choices import Choices, choice
 from scar.commands import all_commands
 from scar.commands.command import (
@@ -39,7 +40,6 @@ from scar.message import TAG_LENGTH, Asked, Message, Stage, said_before
 from scar.pace import Pace
 from scar.projects import Project
 from scar.redaction import clean
-from scar.wiring import Wiring
 
 __all__ = ["Conversation", "Events", "FrontEnd", "Heard", "Place", "Sent", "Undelivered"]
 
@@ -58,17 +58,17 @@ class Conversation:
     def __init__(
         self,
         front_end: FrontEnd,
-        wiring: Wiring,
+        services: Services,
         events: Events,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._front_end = front_end
-        self._wiring = wiring
+        self._services = services
         self._clock = clock
-        self._stage = Stage(front_end, wiring, events, clock)
+        self._stage = Stage(front_end, services, events, clock)
         self._language = Language(all_commands())
-        self._choices = Choices(wiring.redis, wiring.signatures)
+        self._choices = Choices(services.redis, services.signatures)
         self._messages: dict[tuple[str, Place], Message] = {}
         self._said: deque[tuple[str, Place]] = deque(maxlen=1000)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,7 +76,7 @@ class Conversation:
 
     async def resume(self) -> None:
         """Takes up the messages that an earlier run of this front-end left unfinished."""
-        ledger = self._wiring.ledger
+        ledger = self._services.ledger
         watches = await asyncio.to_thread(ledger.watches, self._front_end.name)
         for (id, key), text in watches.items():
             try:
@@ -89,7 +89,7 @@ class Conversation:
     async def _take_up(self, id: str, place: Place, watch: Mapping[str, Any]) -> None:
         if (id, place) in self._messages or (id, place) in self._said:
             return
-        job = await asyncio.to_thread(self._wiring.ledger.get, id)
+        job = await asyncio.to_thread(self._services.ledger.get, id)
         if job is None:
             await self._forget(id, place)
         else:
@@ -135,8 +135,8 @@ class Conversation:
     async def _hear(self, heard: Heard) -> str | None:
         if heard.button and heard.text not in ("yes", "no"):
             return await self._take_up_offer(heard)
-        projects = self._wiring.projects.projects.values()
-        known = self._wiring.access.highest_role(heard.actor, projects) is not None
+        projects = self._services.projects.projects.values()
+        known = self._services.access.highest_role(heard.actor, projects) is not None
         try:
             meant = self._language.understand(heard.text, bot_name=self._front_end.bot_name)
         except ScarError:
@@ -164,8 +164,8 @@ class Conversation:
         id, _ = heard.button
         text = await asyncio.to_thread(self._choices.take, heard)
         if text is None:
-            job = await asyncio.to_thread(self._wiring.ledger.get, id)
-            command = self._wiring.job_service.commands.get(job.request.kind) if job else None
+            job = await asyncio.to_thread(self._services.ledger.get, id)
+            command = self._services.job_service.commands.get(job.request.kind) if job else None
             buttons = command.view(job).buttons if job and command and job.state.ended else ()
             text = next((b.command for b in buttons if b.answer == heard.text), None)
         if text is None:
@@ -176,7 +176,7 @@ class Conversation:
     async def _refuse_stranger(self, heard: Heard) -> None:
         word = clean(heard.text).split()[:1]
         await self._audit(heard, "".join(word)[:64], "refused: unauthorized")
-        self._wiring.access.require(heard.actor, Role.VIEWER, None)
+        self._services.access.require(heard.actor, Role.VIEWER, None)
 
     async def _command(self, heard: Heard, spoken: Spoken) -> None:
         """Does a command. Whatever comes of it, it takes an open question off the table."""
@@ -209,7 +209,7 @@ class Conversation:
         around = self._around(heard)
         job = await asyncio.to_thread(command.find, heard.actor, words, around)
         await self._audit(heard, command.word, "answered")
-        name, ledger = self._front_end.name, self._wiring.ledger
+        name, ledger = self._front_end.name, self._services.ledger
         if (job.id, heard.place) not in self._messages:
             await asyncio.to_thread(ledger.watch, name, job.id, heard.place.key, json.dumps(watch))
         return job
@@ -220,12 +220,12 @@ class Conversation:
         self._say(heard.place, choice(f"❓ {question.message}", question.choices), tag)
 
     def _around(self, heard: Heard) -> Surroundings:
-        return replace(self._wiring.surroundings, default=partial(self._default_project, heard))
+        return replace(self._services.surroundings, default=partial(self._default_project, heard))
 
     def _default_project(self, heard: Heard) -> Project:
         """The project that the place is about, else the usual one."""
-        known = self._wiring.projects.projects.get(heard.project or "")
-        return known or self._wiring.default_project()
+        known = self._services.projects.projects.get(heard.project or "")
+        return known or self._services.default_project()
 
     async def _answer_here(
         self, heard: Heard, command: LocalCommand, words: tuple[str, ...]
@@ -240,9 +240,9 @@ class Conversation:
         self._say(heard.place, answer)
 
     def _submit(self, heard: Heard, command: JobCommand, words: tuple[str, ...]) -> Job:
-        projects = self._wiring.projects
+        projects = self._services.projects
         invocation = command.parse(words, projects, partial(self._default_project, heard))
-        return self._wiring.job_service.submit(
+        return self._services.job_service.submit(
             heard.actor,
             command,
             invocation.project,
@@ -255,7 +255,7 @@ class Conversation:
         """Whether the job was not shown to its end before; what is heard again may have been."""
         if heard.key is None:
             return True
-        ledger = self._wiring.ledger
+        ledger = self._services.ledger
         watches = await asyncio.to_thread(ledger.watches, self._front_end.name)
         return (job.id, heard.place.key) in watches
 
@@ -279,7 +279,7 @@ class Conversation:
     async def _confirm(self, heard: Heard, answer: Answer, message: Message, asked: Asked) -> None:
         """Answers the question with the plan that was shown; where that fails it can be again."""
         message.asked, message.answered = None, asked.plan
-        job_service = self._wiring.job_service
+        job_service = self._services.job_service
         confirm = partial(
             job_service.confirm, heard.actor, message.job.id, answer.name, shown=asked.plan
         )
@@ -315,7 +315,7 @@ class Conversation:
                 message.asked = None
                 with contextlib.suppress(ScarError):  # it expired or began in the same moment
                     await asyncio.to_thread(
-                        self._wiring.job_service.cancel, heard.actor, message.job.id
+                        self._services.job_service.cancel, heard.actor, message.job.id
                     )
 
     def _attend(self, job: Job, place: Place, watch: Mapping[str, Any]) -> None:
@@ -371,12 +371,12 @@ class Conversation:
         return self._paces.setdefault(place, Pace())
 
     async def _audit(self, heard: Heard, action: str, outcome: str) -> None:
-        await asyncio.to_thread(self._wiring.audit.write, heard.actor, action, outcome)
+        await asyncio.to_thread(self._services.audit.write, heard.actor, action, outcome)
 
     async def _forget(self, id: str, place: Place) -> None:
         """The message says all there is to say; where Redis is away, the next run sees that."""
         try:
-            unwatch = self._wiring.ledger.unwatch
+            unwatch = self._services.ledger.unwatch
             await asyncio.to_thread(unwatch, self._front_end.name, id, place.key)
         except ScarError as error:
             _log.warning("message not forgotten", job=id, reason=error.message)

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from scar.access import Actor
+from scar.bootstrap import Services
 from scar.commands.command import refusal, waiting
 from scar.document import Document
 from scar.errors import ErrorRecord, ScarError
@@ -19,7 +20,6 @@ from scar.front_end import Events, FrontEnd, Heard, Place, Undelivered
 from scar.job_service import awaiting
 from scar.jobs.record import Job, JobState
 from scar.pace import Pace
-from scar.wiring import Wiring
 
 TAG_LENGTH = 16
 _PATIENCE = {False: 0.4, True: 2.0}
@@ -40,7 +40,7 @@ class Stage:
     """Where messages are shown and kept: one for all messages of a front-end."""
 
     front_end: FrontEnd
-    wiring: Wiring
+    services: Services
     events: Events
     clock: Callable[[], float]
 
@@ -186,7 +186,7 @@ class Message:
         }
         if found == self._kept:
             return
-        ledger, name = self._stage.wiring.ledger, self._stage.front_end.name
+        ledger, name = self._stage.services.ledger, self._stage.front_end.name
         try:
             await asyncio.to_thread(
                 ledger.watch, name, self.job.id, self.place.key, json.dumps(found)
@@ -196,7 +196,7 @@ class Message:
             _log.warning("message not noted", job=self.job.id, reason=error.message)
 
     def _document(self, job: Job) -> Document:
-        command = self._stage.wiring.job_service.commands[job.request.kind]
+        command = self._stage.services.job_service.commands[job.request.kind]
         if awaiting(job):
             document = command.question(job)
         elif job.state is JobState.AWAITING_CONFIRMATION:
@@ -205,7 +205,7 @@ class Message:
             document = refusal(job.error)
         else:
             document = command.view(job)
-        problem = self._stage.wiring.projects.problem
+        problem = self._stage.services.projects.problem
         if problem:
             document = document.with_line(f"⚠️ {problem.message}")
         return self._stage.front_end.fit(document)

@@ -26,7 +26,7 @@ resource = Resource("hosts", __name__, description="Machines with an Engine and 
 @resource.alt_response(401, response="UNAUTHORIZED")
 def hosts() -> Response:
     """Hosts with live workers, their Engine and the length of their queue"""
-    redis = context().wiring.redis
+    redis = context().services.redis
     names = {project.host for project in visible_projects().values()}
     if known_everywhere():
         with redis_errors():

@@ -14,13 +14,13 @@ from itertools import count
 from pathlib import Path
 
 from scar.access import Actor
+from scar.bootstrap import bootstrap
 from scar.client import ApiClient, service_token
 from scar.conversation import Conversation
 from scar.document import Attachment, Document
 from scar.front_end import Heard, Place, Sent
 from scar.frontends.screen import Screen
 from scar.settings import Settings
-from scar.wiring import wire
 
 _PROMPT = "› "
 _INTERVAL = 0.1
@@ -82,14 +82,14 @@ def chat(settings: Settings) -> None:
 async def _chat(settings: Settings) -> None:
     user = getpass.getuser()
     actor = Actor("console", user, user)
-    wiring = wire(settings)
+    services = bootstrap(settings)
     client = ApiClient(
-        settings.api_url, lambda: service_token(wiring.signatures, actor, time.time())
+        settings.api_url, lambda: service_token(services.signatures, actor, time.time())
     )
     await asyncio.to_thread(client.request, "GET", "/jobs?limit=1")
     screen = Screen()
     front_end = ConsoleChat(screen)
-    conversation = Conversation(front_end, wiring, client)
+    conversation = Conversation(front_end, services, client)
     place = Place(user)
     lines = _Lines(prompt=_PROMPT if screen.in_place and sys.stdin.isatty() else "")
     try:

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from scar.access import Actor, Role
+from scar.bootstrap import Services, bootstrap
 from scar.client import ApiClient, service_token
 from scar.commands import all_commands
 from scar.commands.language import Answer, Language
@@ -31,7 +32,6 @@ from scar.jobs.inbox import Inbox
 from scar.redis_client import connect
 from scar.repositories import Repositories, same_repository
 from scar.settings import Settings
-from scar.wiring import Wiring, wire
 
 _WAIT_MS = 1000
 _AGAIN_SECONDS = 1.0
@@ -44,14 +44,14 @@ class GitHubBot:
     """Reads the inbox and hands on what is in it. `began` is when it did, in seconds."""
 
     def __init__(
-        self, github: GitHub, wiring: Wiring, conversation: Conversation, pushes: Pushes
+        self, github: GitHub, services: Services, conversation: Conversation, pushes: Pushes
     ) -> None:
         self._github = github
-        self._wiring = wiring
+        self._services = services
         self._conversation = conversation
         self._pushes = pushes
         self._language = Language(all_commands())
-        self._repositories = Repositories(wiring.redis)
+        self._repositories = Repositories(services.redis)
         self._permissions: dict[tuple[str, str], tuple[str | None, float]] = {}
         self.began = time.time()
 
@@ -120,7 +120,7 @@ class GitHubBot:
         known = await asyncio.to_thread(self._repositories.known)
         about = [
             name
-            for name in self._wiring.projects.projects
+            for name in self._services.projects.projects
             if name in known and same_repository(known[name], repository)
         ]
         return Heard(
@@ -136,8 +136,8 @@ class GitHubBot:
 
     async def _refusal(self, heard: Heard, letter: Mapping[str, Any]) -> ScarError | None:
         """Why somebody with a role may not do this: GitHub itself lets them do less there."""
-        projects = self._wiring.projects.projects.values()
-        if self._wiring.access.highest_role(heard.actor, projects) is None:
+        projects = self._services.projects.projects.values()
+        if self._services.access.highest_role(heard.actor, projects) is None:
             return None  # a stranger, whom the conversation refuses
         try:
             meant = self._language.understand(heard.text)
@@ -194,16 +194,16 @@ def serve(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    wiring = wire(settings)
+    services = bootstrap(settings)
     github = GitHub(settings)
     actor = Actor("console", "github", "SCAR on GitHub")
     client = ApiClient(
-        settings.api_url, lambda: service_token(wiring.signatures, actor, time.time())
+        settings.api_url, lambda: service_token(services.signatures, actor, time.time())
     )
-    conversation = Conversation(GitHubChat(github, wiring.ledger.get), wiring, client)
-    inbox = Inbox(connect(settings.effective_redis_url, timeout=5.0), "github", wiring.signatures)
+    conversation = Conversation(GitHubChat(github, services.ledger.get), services, client)
+    inbox = Inbox(connect(settings.effective_redis_url, timeout=5.0), "github", services.signatures)
     _log.info("listening", github=settings.github_api_url)
     try:
-        await GitHubBot(github, wiring, conversation, Pushes(github, wiring)).run(inbox)
+        await GitHubBot(github, services, conversation, Pushes(github, services)).run(inbox)
     finally:
         await github.close()

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from scar.access import Actor
+from scar.bootstrap import Services
 from scar.errors import ScarError
 from scar.front_end import Place
 from scar.frontends.github_api import GitHub, Refused
@@ -23,7 +24,6 @@ from scar.jobs.record import Job, JobState
 from scar.projects import Project, workspace_hold
 from scar.redis_client import redis_errors
 from scar.repositories import Repositories, same_repository
-from scar.wiring import Wiring
 
 _WAITING = "scar:github:pushes"
 _UNDER_WAY = "scar:github:deploys"
@@ -42,14 +42,14 @@ class Pushes:
     """The pushes that wait for their deploy, and the deploys whose end GitHub is to be told."""
 
     github: GitHub
-    wiring: Wiring
+    services: Services
 
     async def note(self, id: str, letter: Mapping[str, Any]) -> None:
         """Keeps a push for every project that deploys that branch of that repository."""
         for project in await asyncio.to_thread(self._meant, letter):
             place = f"{project.name} {letter['repository']}"
             before = (await asyncio.to_thread(self._all, _WAITING)).get(place)
-            push = self.wiring.signatures.seal("push", {"id": id, "for": project.name, **letter})
+            push = self.services.signatures.seal("push", {"id": id, "for": project.name, **letter})
             earlier = self._read(before, project.name) if before else None
             if earlier and _moment(earlier) > _moment(letter):
                 await self._tell(letter, project.name, "error", _OVERTAKEN)  # delivered late
@@ -78,10 +78,10 @@ class Pushes:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _meant(self, letter: Mapping[str, Any]) -> list[Project]:
-        known = Repositories(self.wiring.redis).known()
+        known = Repositories(self.services.redis).known()
         return [
             project
-            for name, project in self.wiring.projects.projects.items()
+            for name, project in self.services.projects.projects.items()
             if project.auto_deploy_branch == letter["branch"]
             and (name not in known or same_repository(known[name], letter["repository"]))
         ]
@@ -94,7 +94,7 @@ class Pushes:
             _log.warning("push without a valid signature", project=name)
             await asyncio.to_thread(self._drop, _WAITING, place, text)
             return
-        project = self.wiring.projects.projects.get(name)
+        project = self.services.projects.projects.get(name)
         try:
             if project is None or project.auto_deploy_branch != push["branch"]:
                 raise ScarError("conflict", "It is not deployed on a push any more", "")
@@ -102,7 +102,7 @@ class Pushes:
                 return
             job = await asyncio.to_thread(self._submit, project, push)
         except ScarError as error:
-            locks = self.wiring.surroundings.locks
+            locks = self.services.surroundings.locks
             if error.code == "busy" and not await asyncio.to_thread(locks.of, name):
                 return  # held since a moment ago; only a person's lock is not waited for
             if error.code in ("redis_unavailable", "disk_full"):
@@ -116,15 +116,15 @@ class Pushes:
 
     def _held(self, project: Project) -> bool:
         """Whether a job is at work on the project or in its workspace: its end is waited for."""
-        holder = self.wiring.ledger.holder
+        holder = self.services.ledger.holder
         return any(holder(name) for name in (project.name, workspace_hold(project)))
 
     def _submit(self, project: Project, push: Mapping[str, Any]) -> Job:
         repository = f"{urlsplit(push['url']).netloc}/{push['repository']}"
         who = f"{push['login']}'s push to {push['repository']}"
-        return self.wiring.job_service.submit(
+        return self.services.job_service.submit(
             Actor("schedule", "push", who),
-            self.wiring.job_service.commands["deploy"],
+            self.services.job_service.commands["deploy"],
             project,
             {
                 "push": {
@@ -143,11 +143,11 @@ class Pushes:
             front_end, _, rest = alert.partition(":")
             chat, _, thread = rest.partition("/")
             place = Place(chat, thread or None)
-            await asyncio.to_thread(self.wiring.ledger.watch, front_end, job.id, place.key, "{}")
+            await asyncio.to_thread(self.services.ledger.watch, front_end, job.id, place.key, "{}")
 
     async def _follow(self, id: str, text: str) -> float:
         """Tells how a deploy ended; in how many seconds that has to be tried again."""
-        job = await asyncio.to_thread(self.wiring.ledger.get, id)
+        job = await asyncio.to_thread(self.services.ledger.get, id)
         if job is not None and not job.state.ended:
             return 0.0
         project = (job.request.project if job else None) or ""
@@ -186,21 +186,21 @@ class Pushes:
 
     def _read(self, text: str, project: str | None) -> dict[str, Any] | None:
         """A push that was kept; None for one that SCAR did not keep for `project` (None: any)."""
-        push = self.wiring.signatures.unseal("push", text)
+        push = self.services.signatures.unseal("push", text)
         return push if push and project in (None, push["for"]) else None
 
     def _all(self, key: str) -> dict[str, str]:
         with redis_errors():
-            return cast("dict[str, str]", self.wiring.redis.hgetall(key))
+            return cast("dict[str, str]", self.services.redis.hgetall(key))
 
     def _keep(self, key: str, name: str, text: str) -> None:
         with redis_errors():
-            self.wiring.redis.hset(key, name, text)
+            self.services.redis.hset(key, name, text)
 
     def _drop(self, key: str, name: str, text: str) -> None:
         """Drops what was dealt with, unless something newer took its place meanwhile."""
         with redis_errors():
-            self.wiring.redis.eval(_DROP, 1, key, name, text)
+            self.services.redis.eval(_DROP, 1, key, name, text)
 
 
 _DROP = """

@@ -18,6 +18,7 @@ from telegram.request import HTTPXRequest
 from telegram.warnings import PTBDeprecationWarning
 
 from scar.access import Actor
+from scar.bootstrap import Services, bootstrap
 from scar.client import ApiClient, service_token
 from scar.commands import all_commands
 from scar.conversation import Conversation
@@ -28,7 +29,6 @@ from scar.frontends.telegram_text import beginning
 from scar.frontends.until_stopped import until_stopped
 from scar.redis_client import redis_errors
 from scar.settings import Settings, SettingsError
-from scar.wiring import Wiring, wire
 
 _POLL_SECONDS = 30
 _CONFLICTS = 3
@@ -41,9 +41,9 @@ _log = structlog.get_logger(__name__)
 class TelegramBot:
     """One bot: hears its updates and hands them to the conversation."""
 
-    def __init__(self, bot: Bot, wiring: Wiring, conversation: Conversation) -> None:
+    def __init__(self, bot: Bot, services: Services, conversation: Conversation) -> None:
         self._bot = bot
-        self._redis = wiring.redis
+        self._redis = services.redis
         self._conversation = conversation
 
     async def run(self) -> None:
@@ -193,18 +193,18 @@ def serve(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    wiring = wire(settings)
+    services = bootstrap(settings)
     bot = make_bot(settings)
     chat = TelegramChat(bot)
     actor = Actor("console", "telegram", "SCAR's Telegram bot")
     client = ApiClient(
-        settings.api_url, lambda: service_token(wiring.signatures, actor, time.time())
+        settings.api_url, lambda: service_token(services.signatures, actor, time.time())
     )
     try:
         await _introduce(bot)
         chat.bot_name = bot.username
         _log.info("listening", bot=f"@{bot.username}")
-        await TelegramBot(bot, wiring, Conversation(chat, wiring, client)).run()
+        await TelegramBot(bot, services, Conversation(chat, services, client)).run()
     finally:
         await bot.shutdown()
 

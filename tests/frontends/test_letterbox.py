@@ -31,8 +31,8 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 @contextlib.asynccontextmanager
 async def opened(scene: Scene, box: LetterBox, actor: Actor) -> AsyncIterator[Writer]:
     """The box, with somebody at it."""
-    token = lambda: service_token(scene.wiring.signatures, actor, time.time())  # noqa: E731
-    conversation = Conversation(box, scene.wiring, ApiClient(scene.settings.api_url, token))
+    token = lambda: service_token(scene.services.signatures, actor, time.time())  # noqa: E731
+    conversation = Conversation(box, scene.services, ApiClient(scene.settings.api_url, token))
     await conversation.resume()
     looking_out = asyncio.create_task(conversation.look_out())
     try:
@@ -78,7 +78,7 @@ def test_ask_confirm_follow_in_one_sheet(scene: Scene) -> None:
             assert not document.buttons
             assert list(box.sheets) == [asked]
             await writer.conversation.settle()
-        assert not scene.wiring.ledger.watches("letterbox")
+        assert not scene.services.ledger.watches("letterbox")
 
     run(test)
 
@@ -124,12 +124,12 @@ def test_a_job_of_telegram_is_seen_confirmed_and_ended_in_the_box_too(scene: Sce
 def test_another_process_has_a_job_shown(scene: Scene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
-        wiring = scene.wiring
+        services = scene.services
         async with opened(scene, box, actor):
-            command = wiring.job_service.commands["status"]
-            job = wiring.job_service.submit(actor, command, wiring.projects.get("shop"), {})
+            command = services.job_service.commands["status"]
+            job = services.job_service.submit(actor, command, services.projects.get("shop"), {})
             begun = time.monotonic()
-            wiring.ledger.watch("letterbox", job.id, Place("elsewhere").key, "{}")
+            services.ledger.watch("letterbox", job.id, Place("elsewhere").key, "{}")
             await until(box, "📊 Shop")
             assert time.monotonic() - begun < 3.0
 

@@ -17,23 +17,23 @@ from tests.telegram.scene import Scene
 
 def asked_before_the_upgrade(scene: Scene, request: Request) -> None:
     """Makes the job's record what an earlier version would have written."""
-    redis, key = scene.wiring.redis, f"scar:job:{request.id}"
+    redis, key = scene.services.redis, f"scar:job:{request.id}"
     written = request.to_json()
     del written["holds"], written["respects"]
     text = json.dumps(written)
-    signature = scene.wiring.signatures.sign("request", text)
+    signature = scene.services.signatures.sign("request", text)
     redis.hset(key, mapping={"request": text, "signature": signature})
     redis.hdel(key, "holds", "respects")
 
 
 def a_restart(scene: Scene) -> Job:
-    wiring = scene.wiring
-    command, project = wiring.job_service.commands["restart"], wiring.projects.get("shop")
-    return wiring.job_service.submit(operator(scene), command, project, {})
+    services = scene.services
+    command, project = services.job_service.commands["restart"], services.projects.get("shop")
+    return services.job_service.submit(operator(scene), command, project, {})
 
 
 def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Scene) -> None:
-    job_service, ledger = scene.wiring.job_service, scene.wiring.ledger
+    job_service, ledger = scene.services.job_service, scene.services.ledger
     job = a_restart(scene)
     asked_before_the_upgrade(scene, job.request)
     scene.worker.plan(job.id)
@@ -49,23 +49,23 @@ def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Scene
     job_service.cancel(later.request.requested_by, later.id)
     scene.worker.finish(job.id, {"downtime_seconds": 0.1})
     assert ledger.holder("shop") is None
-    assert not scene.wiring.redis.exists("scar:hold:shop")
+    assert not scene.services.redis.exists("scar:hold:shop")
 
 
 def test_a_message_of_before_is_brought_to_its_end_and_forgotten(scene: Scene) -> None:
     async def test() -> None:
         box, job = LetterBox(), await asyncio.to_thread(a_restart, scene)
         await asyncio.to_thread(scene.worker.plan, job.id)
-        scene.wiring.redis.delete("scar:watches:letterbox")  # what other tests left unfinished
+        scene.services.redis.delete("scar:watches:letterbox")  # what other tests left unfinished
         kept = {"chat": "box", "thread": None, "reference": "7", "attached": None}
-        scene.wiring.redis.hset("scar:watches:letterbox", job.id, json.dumps(kept))
+        scene.services.redis.hset("scar:watches:letterbox", job.id, json.dumps(kept))
         async with opened(scene, box, job.request.requested_by) as writer:
             await until(box, "Type `yes` to confirm")
             await writer.says("no")
             await asyncio.to_thread(scene.worker.until, job.id, JobState.CANCELLED)
             await writer.conversation.settle()
         assert list(box.sheets) == ["7"]
-        assert not scene.wiring.redis.hlen("scar:watches:letterbox")
+        assert not scene.services.redis.hlen("scar:watches:letterbox")
 
     run(test)
 
@@ -84,15 +84,15 @@ def test_what_nobody_can_read_keeps_no_front_end_from_the_rest(
 ) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
-        scene.wiring.redis.hset("scar:watches:letterbox", name, text)
+        scene.services.redis.hset("scar:watches:letterbox", name, text)
         async with opened(scene, box, actor):
             job = await asyncio.to_thread(a_restart, scene)
-            scene.wiring.ledger.watch("letterbox", job.id, Place("box").key, "{}")
+            scene.services.ledger.watch("letterbox", job.id, Place("box").key, "{}")
             await until(box, "Looking at what would change")
             await asyncio.to_thread(
-                scene.wiring.job_service.cancel, job.request.requested_by, job.id
+                scene.services.job_service.cancel, job.request.requested_by, job.id
             )
             await until(box, "❌")
-        assert name not in scene.wiring.redis.hkeys("scar:watches:letterbox")
+        assert name not in scene.services.redis.hkeys("scar:watches:letterbox")
 
     run(test)

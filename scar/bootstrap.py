@@ -21,7 +21,7 @@ from scar.settings import Settings
 
 
 @dataclass(frozen=True)
-class Wiring:
+class Services:
     """Everything that a process which takes requests needs."""
 
     settings: Settings
@@ -40,7 +40,7 @@ class Wiring:
         return self.projects.default(self.settings)
 
 
-def wire(settings: Settings) -> Wiring:
+def bootstrap(settings: Settings) -> Services:
     """Connects the parts; nothing is sent until one of them is used."""
     redis = connect(settings.effective_redis_url)
     projects = ProjectsFile.of(settings)
@@ -70,7 +70,7 @@ def wire(settings: Settings) -> Wiring:
         default=lambda: projects.default(settings),
         cancel=job_service.cancel,
     )
-    return Wiring(
+    return Services(
         settings,
         redis,
         projects,
