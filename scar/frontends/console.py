@@ -15,10 +15,10 @@ from pathlib import Path
 
 from scar.access import Actor
 from scar.bootstrap import bootstrap
+from scar.chat.conversation import Conversation
+from scar.chat.front_end import Heard, Place, Sent
 from scar.client import ApiClient, service_token
-from scar.conversation import Conversation
 from scar.document import Attachment, Document
-from scar.front_end import Heard, Place, Sent
 from scar.frontends.screen import Screen
 from scar.settings import Settings
 

@@ -17,12 +17,12 @@ import structlog
 
 from scar.access import Actor, Role
 from scar.bootstrap import Services, bootstrap
+from scar.chat.conversation import Conversation
+from scar.chat.front_end import Heard, Place
 from scar.client import ApiClient, service_token
 from scar.commands import all_commands
 from scar.commands.language import Answer, Language
-from scar.conversation import Conversation
 from scar.errors import ScarError
-from scar.front_end import Heard, Place
 from scar.frontends.github_api import GitHub, Refused
 from scar.frontends.github_chat import GitHubChat
 from scar.frontends.github_push import Pushes

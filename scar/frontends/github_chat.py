@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
+from scar.chat.front_end import Place, Sent, Undelivered
 from scar.document import Attachment, Document
 from scar.errors import ScarError
-from scar.front_end import Place, Sent, Undelivered
 from scar.frontends.github_api import GitHub, Refused
 from scar.frontends.github_text import MARK, fit, to_markdown
 from scar.jobs.record import Job, rfc3339

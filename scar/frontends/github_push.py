@@ -17,8 +17,8 @@ import structlog
 
 from scar.access import Actor
 from scar.bootstrap import Services
+from scar.chat.front_end import Place
 from scar.errors import ScarError
-from scar.front_end import Place
 from scar.frontends.github_api import GitHub, Refused
 from scar.jobs.record import Job, JobState
 from scar.projects import Project, workspace_hold

@@ -19,11 +19,11 @@ from telegram.warnings import PTBDeprecationWarning
 
 from scar.access import Actor
 from scar.bootstrap import Services, bootstrap
+from scar.chat.conversation import Conversation
+from scar.chat.front_end import Heard, Place
 from scar.client import ApiClient, service_token
 from scar.commands import all_commands
-from scar.conversation import Conversation
 from scar.errors import ScarError
-from scar.front_end import Heard, Place
 from scar.frontends.telegram_chat import TelegramChat, wait_of
 from scar.frontends.telegram_text import beginning
 from scar.frontends.until_stopped import until_stopped

@@ -20,8 +20,8 @@ from telegram import (
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
 
+from scar.chat.front_end import Place, Sent, Undelivered
 from scar.document import Attachment, Document
-from scar.front_end import Place, Sent, Undelivered
 from scar.frontends.telegram_text import fit, to_html, to_plain
 
 _PRIVATE_SECONDS = 1.0

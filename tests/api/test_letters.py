@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from scar.access import Actor
-from scar.choices import Choices
-from scar.front_end import Heard, Place
+from scar.chat.front_end import Heard, Place
+from scar.chat.menus import Choices
 from scar.jobs.inbox import Inbox
 from scar.jobs.signing import Signatures
 from scar.redis_client import connect

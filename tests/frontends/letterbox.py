@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from scar.access import Actor
-from scar.conversation import Conversation
+from scar.chat.conversation import Conversation
+from scar.chat.front_end import Heard, Place, Sent
 from scar.document import Attachment, Document
-from scar.front_end import Heard, Place, Sent
 
 
 @dataclass

@@ -8,8 +8,8 @@ import io
 import pytest
 from rich.console import Console
 
+from scar.chat.front_end import Place
 from scar.document import Button, Document, Line
-from scar.front_end import Place
 from scar.frontends.console import ConsoleChat
 from scar.frontends.screen import Screen
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from scar.access import Actor
+from scar.chat.conversation import Conversation
+from scar.chat.front_end import Heard, Place, Sent
 from scar.client import ApiClient, service_token
 from scar.commands.command import WhichProject
-from scar.conversation import Conversation
 from scar.document import Document
-from scar.front_end import Heard, Place, Sent
 from scar.jobs.record import JobState
 from tests.frontends import letterbox
 from tests.frontends.letterbox import LetterBox, Writer

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
+from scar.chat.front_end import Place
 from scar.errors import ScarError
-from scar.front_end import Place
 from scar.jobs.record import Job, JobState, Request
 from tests.frontends.letterbox import LetterBox
 from tests.frontends.test_letterbox import opened, operator, run, until

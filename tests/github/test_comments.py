@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scar.front_end import Place
+from scar.chat.front_end import Place
 from scar.jobs.record import Job, JobState
 from tests.github.scene import Scene
 from tests.github.server import BOT, REPOSITORY, GitHubServer

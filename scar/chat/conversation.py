@@ -1,7 +1,7 @@
 """The chat experience, the same for every front-end: ask, confirm, follow, one message a job.
 
 A front-end hands in what people say (`Conversation.hear`) and can send and edit messages
-(`FrontEnd`). Everything else is here and in `scar.message`: whom to believe, what a text means,
+(`FrontEnd`). Everything else is here and in `scar.chat.job_message`: whom to believe, what a text means,
 when a `yes` counts, when a message is worth an edit, how it is taken up again after a restart.
 """
 
@@ -21,7 +21,10 @@ import structlog
 
 from scar.access import Role
 from scar.bootstrap import Services
-from scar.choices import Choices, choice
+from scar.chat.edit_throttle import Pace
+from scar.chat.front_end import Events, FrontEnd, Heard, Place, Sent, Undelivered
+from scar.chat.job_message import TAG_LENGTH, Asked, Message, Stage, said_before
+from scar.chat.menus import Choices, choice
 from scar.commands import all_commands
 from scar.commands.command import (
     JobCommand,
@@ -34,10 +37,7 @@ from scar.commands.command import (
 from scar.commands.language import Answer, Language, Spoken
 from scar.document import Document
 from scar.errors import ScarError
-from scar.front_end import Events, FrontEnd, Heard, Place, Sent, Undelivered
 from scar.jobs.record import Job
-from scar.message import TAG_LENGTH, Asked, Message, Stage, said_before
-from scar.pace import Pace
 from scar.projects import Project
 from scar.redaction import clean
 

@@ -13,13 +13,13 @@ import structlog
 
 from scar.access import Actor
 from scar.bootstrap import Services
+from scar.chat.edit_throttle import Pace
+from scar.chat.front_end import Events, FrontEnd, Heard, Place, Undelivered
 from scar.commands.command import refusal, waiting
 from scar.document import Document
 from scar.errors import ErrorRecord, ScarError
-from scar.front_end import Events, FrontEnd, Heard, Place, Undelivered
 from scar.job_service import awaiting
 from scar.jobs.record import Job, JobState
-from scar.pace import Pace
 
 TAG_LENGTH = 16
 _PATIENCE = {False: 0.4, True: 2.0}

@@ -8,8 +8,8 @@ from typing import Any
 from redis import Redis
 
 from scar.access import Actor
+from scar.chat.front_end import Heard, Place
 from scar.document import Button, Document
-from scar.front_end import Heard, Place
 from scar.jobs.record import new_job_id
 from scar.jobs.signing import Signatures
 from scar.redis_client import redis_errors
