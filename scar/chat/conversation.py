@@ -21,10 +21,10 @@ import structlog
 
 from scar.access import Role
 from scar.bootstrap import Services
-from scar.chat.edit_throttle import Pace
-from scar.chat.front_end import Events, FrontEnd, Heard, Place, Sent, Undelivered
-from scar.chat.job_message import TAG_LENGTH, Asked, Message, Stage, said_before
-from scar.chat.menus import Choices, choice
+from scar.chat.edit_throttle import EditThrottle
+from scar.chat.front_end import Events, FrontEnd, IncomingMessage, Place, SentMessage, Undelivered
+from scar.chat.job_message import TAG_LENGTH, JobMessage, OpenQuestion, Stage, said_before
+from scar.chat.menus import Menus, choice
 from scar.commands import all_commands
 from scar.commands.command import (
     JobCommand,
@@ -34,14 +34,22 @@ from scar.commands.command import (
     WindowCommand,
     refusal,
 )
-from scar.commands.language import Answer, Language, Spoken
+from scar.commands.language import Answer, Language, ParsedCommand
 from scar.document import Document
 from scar.errors import ScarError
 from scar.jobs.record import Job
 from scar.projects import Project
 from scar.redaction import clean
 
-__all__ = ["Conversation", "Events", "FrontEnd", "Heard", "Place", "Sent", "Undelivered"]
+__all__ = [
+    "Conversation",
+    "Events",
+    "FrontEnd",
+    "IncomingMessage",
+    "Place",
+    "SentMessage",
+    "Undelivered",
+]
 
 _log = structlog.get_logger(__name__)
 _TOO_OLD = 60.0
@@ -68,11 +76,11 @@ class Conversation:
         self._clock = clock
         self._stage = Stage(front_end, services, events, clock)
         self._language = Language(all_commands())
-        self._choices = Choices(services.redis, services.signatures)
-        self._messages: dict[tuple[str, Place], Message] = {}
+        self._choices = Menus(services.redis, services.signatures)
+        self._messages: dict[tuple[str, Place], JobMessage] = {}
         self._said: deque[tuple[str, Place]] = deque(maxlen=1000)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._paces: dict[Place, Pace] = {}
+        self._paces: dict[Place, EditThrottle] = {}
 
     async def resume(self) -> None:
         """Takes up the messages that an earlier run of this front-end left unfinished."""
@@ -118,170 +126,182 @@ class Conversation:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def hear(self, heard: Heard) -> str | None:
+    async def receive(self, incoming: IncomingMessage) -> str | None:
         """Does what was asked. Returns a few words for whoever tapped a button."""
         try:
-            return await self._hear(heard)
+            return await self._hear(incoming)
         except ScarError as error:
-            if heard.button is None:
-                self._say(heard.place, refusal(error.record()))
+            if incoming.button is None:
+                self._say(incoming.place, refusal(error.record()))
             return error.message
 
-    async def refuse(self, heard: Heard, refused: ScarError) -> None:
+    async def refuse(self, incoming: IncomingMessage, refused: ScarError) -> None:
         """Says why what was asked is not done; for what only the front-end can know."""
-        await self._audit(heard, clean(heard.text).split()[0][:64], f"refused: {refused.code}")
-        self._say(heard.place, refusal(refused.record()))
+        await self._audit(
+            incoming, clean(incoming.text).split()[0][:64], f"refused: {refused.code}"
+        )
+        self._say(incoming.place, refusal(refused.record()))
 
-    async def _hear(self, heard: Heard) -> str | None:
-        if heard.button and heard.text not in ("yes", "no"):
-            return await self._take_up_offer(heard)
+    async def _hear(self, incoming: IncomingMessage) -> str | None:
+        if incoming.button and incoming.text not in ("yes", "no"):
+            return await self._take_up_offer(incoming)
         projects = self._services.projects.projects.values()
-        known = self._services.access.highest_role(heard.actor, projects) is not None
+        known = self._services.access.highest_role(incoming.actor, projects) is not None
         try:
-            meant = self._language.understand(heard.text, bot_name=self._front_end.bot_name)
+            meant = self._language.understand(incoming.text, bot_name=self._front_end.bot_name)
         except ScarError:
             if known:
                 raise
             meant = None
-            await self._refuse_stranger(heard)
+            await self._refuse_stranger(incoming)
         if meant is None:
             return None
         if isinstance(meant, Answer):
-            return await self._answer(heard, meant, known=known)
+            return await self._answer(incoming, meant, known=known)
         if not known:
-            await self._refuse_stranger(heard)
-        elif heard.sent_at < self._clock() - _TOO_OLD:
-            self._say(heard.place, _AGAIN)
+            await self._refuse_stranger(incoming)
+        elif incoming.sent_at < self._clock() - _TOO_OLD:
+            self._say(incoming.place, _AGAIN)
         else:
-            await self._command(heard, meant)
+            await self._command(incoming, meant)
         return None
 
-    async def _take_up_offer(self, heard: Heard) -> str | None:
+    async def _take_up_offer(self, incoming: IncomingMessage) -> str | None:
         """Does what a tapped button offers, as if whoever tapped it had typed that."""
-        assert heard.button is not None
-        if heard.stale:
+        assert incoming.button is not None
+        if incoming.stale:
             return _AWAY
-        id, _ = heard.button
-        text = await asyncio.to_thread(self._choices.take, heard)
+        id, _ = incoming.button
+        text = await asyncio.to_thread(self._choices.take, incoming)
         if text is None:
             job = await asyncio.to_thread(self._services.ledger.get, id)
             command = self._services.job_service.commands.get(job.request.kind) if job else None
             buttons = command.view(job).buttons if job and command and job.state.ended else ()
-            text = next((b.command for b in buttons if b.answer == heard.text), None)
+            text = next((b.command for b in buttons if b.answer == incoming.text), None)
         if text is None:
             return _NO_OFFER
-        await self._hear(replace(heard, text=text, button=None))
+        await self._hear(replace(incoming, text=text, button=None))
         return None
 
-    async def _refuse_stranger(self, heard: Heard) -> None:
-        word = clean(heard.text).split()[:1]
-        await self._audit(heard, "".join(word)[:64], "refused: unauthorized")
-        self._services.access.require(heard.actor, Role.VIEWER, None)
+    async def _refuse_stranger(self, incoming: IncomingMessage) -> None:
+        word = clean(incoming.text).split()[:1]
+        await self._audit(incoming, "".join(word)[:64], "refused: unauthorized")
+        self._services.access.require(incoming.actor, Role.VIEWER, None)
 
-    async def _command(self, heard: Heard, spoken: Spoken) -> None:
+    async def _command(self, incoming: IncomingMessage, spoken: ParsedCommand) -> None:
         """Does a command. Whatever comes of it, it takes an open question off the table."""
         command = spoken.command
         job: Job | None = None
         watch: dict[str, Any] = {}
         try:
             if isinstance(command, LocalCommand):
-                await self._answer_here(heard, command, spoken.words)
+                await self._answer_here(incoming, command, spoken.words)
             elif isinstance(command, WindowCommand):
-                watch = {"by": heard.actor.to_json()}
-                job = await self._open_window(heard, command, spoken.words, watch)
+                watch = {"by": incoming.actor.to_json()}
+                job = await self._open_window(incoming, command, spoken.words, watch)
             else:
-                job = await asyncio.to_thread(self._submit, heard, command, spoken.words)
+                job = await asyncio.to_thread(self._submit, incoming, command, spoken.words)
         except WhichProject as question:
-            await self._ask_which(heard, question)
+            await self._ask_which(incoming, question)
         finally:
-            await self._drop_questions(heard, except_of=job)
-        if job and await self._unsaid(heard, job):
-            self._attend(job, heard.place, watch)
+            await self._drop_questions(incoming, except_of=job)
+        if job and await self._unsaid(incoming, job):
+            self._attend(job, incoming.place, watch)
 
     async def _open_window(
         self,
-        heard: Heard,
+        incoming: IncomingMessage,
         command: WindowCommand,
         words: tuple[str, ...],
         watch: Mapping[str, Any],
     ) -> Job:
         """The job to show here; that it is to be shown is kept."""
-        around = self._around(heard)
-        job = await asyncio.to_thread(command.find, heard.actor, words, around)
-        await self._audit(heard, command.word, "answered")
+        around = self._around(incoming)
+        job = await asyncio.to_thread(command.find, incoming.actor, words, around)
+        await self._audit(incoming, command.word, "answered")
         name, ledger = self._front_end.name, self._services.ledger
-        if (job.id, heard.place) not in self._messages:
-            await asyncio.to_thread(ledger.watch, name, job.id, heard.place.key, json.dumps(watch))
+        if (job.id, incoming.place) not in self._messages:
+            await asyncio.to_thread(
+                ledger.watch, name, job.id, incoming.place.key, json.dumps(watch)
+            )
         return job
 
-    async def _ask_which(self, heard: Heard, question: WhichProject) -> None:
+    async def _ask_which(self, incoming: IncomingMessage, question: WhichProject) -> None:
         texts = list(question.choices.values())
-        tag = await asyncio.to_thread(self._choices.offer, heard.actor, heard.place, texts)
-        self._say(heard.place, choice(f"❓ {question.message}", question.choices), tag)
+        tag = await asyncio.to_thread(self._choices.offer, incoming.actor, incoming.place, texts)
+        self._say(incoming.place, choice(f"❓ {question.message}", question.choices), tag)
 
-    def _around(self, heard: Heard) -> Surroundings:
-        return replace(self._services.surroundings, default=partial(self._default_project, heard))
+    def _around(self, incoming: IncomingMessage) -> Surroundings:
+        return replace(
+            self._services.surroundings, default=partial(self._default_project, incoming)
+        )
 
-    def _default_project(self, heard: Heard) -> Project:
+    def _default_project(self, incoming: IncomingMessage) -> Project:
         """The project that the place is about, else the usual one."""
-        known = self._services.projects.projects.get(heard.project or "")
+        known = self._services.projects.projects.get(incoming.project or "")
         return known or self._services.default_project()
 
     async def _answer_here(
-        self, heard: Heard, command: LocalCommand, words: tuple[str, ...]
+        self, incoming: IncomingMessage, command: LocalCommand, words: tuple[str, ...]
     ) -> None:
-        around = self._around(heard)
+        around = self._around(incoming)
         try:
-            answer = await asyncio.to_thread(command.reply, heard.actor, words, around)
+            answer = await asyncio.to_thread(command.reply, incoming.actor, words, around)
         except ScarError as error:
-            await self._audit(heard, command.word, f"refused: {error.code}")
+            await self._audit(incoming, command.word, f"refused: {error.code}")
             raise
-        await self._audit(heard, command.word, "answered")
-        self._say(heard.place, answer)
+        await self._audit(incoming, command.word, "answered")
+        self._say(incoming.place, answer)
 
-    def _submit(self, heard: Heard, command: JobCommand, words: tuple[str, ...]) -> Job:
+    def _submit(
+        self, incoming: IncomingMessage, command: JobCommand, words: tuple[str, ...]
+    ) -> Job:
         projects = self._services.projects
-        invocation = command.parse(words, projects, partial(self._default_project, heard))
+        invocation = command.parse(words, projects, partial(self._default_project, incoming))
         return self._services.job_service.submit(
-            heard.actor,
+            incoming.actor,
             command,
             invocation.project,
             invocation.args,
-            idempotency_key=heard.key,
-            watch=(self._front_end.name, heard.place.key, "{}"),
+            idempotency_key=incoming.key,
+            watch=(self._front_end.name, incoming.place.key, "{}"),
         )
 
-    async def _unsaid(self, heard: Heard, job: Job) -> bool:
-        """Whether the job was not shown to its end before; what is heard again may have been."""
-        if heard.key is None:
+    async def _unsaid(self, incoming: IncomingMessage, job: Job) -> bool:
+        """Whether the job was not shown to its end before; what is incoming again may have been."""
+        if incoming.key is None:
             return True
         ledger = self._services.ledger
         watches = await asyncio.to_thread(ledger.watches, self._front_end.name)
-        return (job.id, heard.place.key) in watches
+        return (job.id, incoming.place.key) in watches
 
-    async def _answer(self, heard: Heard, answer: Answer, *, known: bool) -> str | None:
-        if heard.button and not known:
-            await self._refuse_stranger(heard)
-        message, asked = await self._question_for(heard)
+    async def _answer(
+        self, incoming: IncomingMessage, answer: Answer, *, known: bool
+    ) -> str | None:
+        if incoming.button and not known:
+            await self._refuse_stranger(incoming)
+        message, asked = await self._question_for(incoming)
         if message is None or asked is None:
-            return _NO_QUESTION if heard.button else None
-        if heard.actor != message.opener:
+            return _NO_QUESTION if incoming.button else None
+        if incoming.actor != message.opener:
             return f"Only {message.opener.name} can answer this."
-        if heard.stale or said_before(heard, message, asked):
-            if heard.button is None:
-                self._say(heard.place, _AGAIN)
+        if incoming.stale or said_before(incoming, message, asked):
+            if incoming.button is None:
+                self._say(incoming.place, _AGAIN)
             return _AWAY
-        if heard.button and heard.button[1] != asked.plan[:TAG_LENGTH]:
+        if incoming.button and incoming.button[1] != asked.plan[:TAG_LENGTH]:
             return "The plan has changed; look at the new one."
-        await self._confirm(heard, answer, message, asked)
+        await self._confirm(incoming, answer, message, asked)
         return "Confirmed." if answer is Answer.YES else "Dropped."
 
-    async def _confirm(self, heard: Heard, answer: Answer, message: Message, asked: Asked) -> None:
+    async def _confirm(
+        self, incoming: IncomingMessage, answer: Answer, message: JobMessage, asked: OpenQuestion
+    ) -> None:
         """Answers the question with the plan that was shown; where that fails it can be again."""
         message.asked, message.answered = None, asked.plan
         job_service = self._services.job_service
         confirm = partial(
-            job_service.confirm, heard.actor, message.job.id, answer.name, shown=asked.plan
+            job_service.confirm, incoming.actor, message.job.id, answer.name, shown=asked.plan
         )
         try:
             await asyncio.to_thread(confirm)
@@ -289,42 +309,44 @@ class Conversation:
             message.asked, message.answered = asked, None
             raise
 
-    async def _question_for(self, heard: Heard) -> tuple[Message | None, Asked | None]:
+    async def _question_for(
+        self, incoming: IncomingMessage
+    ) -> tuple[JobMessage | None, OpenQuestion | None]:
         """The question that a `yes` or `no` answers: the one tapped, or the latest of theirs."""
-        if heard.button:
-            message = self._messages.get((heard.button[0], heard.place))
+        if incoming.button:
+            message = self._messages.get((incoming.button[0], incoming.place))
             found = [message] if message else []
         else:
-            found = self._theirs(heard)
+            found = self._theirs(incoming)
         asked = [(message, question) for message in found if (question := await message.question())]
         return max(asked, key=lambda pair: pair[1].at, default=(None, None))
 
-    def _theirs(self, heard: Heard) -> list[Message]:
+    def _theirs(self, incoming: IncomingMessage) -> list[JobMessage]:
         return [
             message
             for message in self._messages.values()
-            if message.place == heard.place and message.opener == heard.actor
+            if message.place == incoming.place and message.opener == incoming.actor
         ]
 
-    async def _drop_questions(self, heard: Heard, *, except_of: Job | None) -> None:
+    async def _drop_questions(self, incoming: IncomingMessage, *, except_of: Job | None) -> None:
         """Another command takes what the same person has not confirmed off the table; what they
         look at of others' goes on."""
-        for message in self._theirs(heard):
-            own = message.job.request.requested_by == heard.actor
+        for message in self._theirs(incoming):
+            own = message.job.request.requested_by == incoming.actor
             if message.open and own and (except_of is None or message.job.id != except_of.id):
                 message.asked = None
                 with contextlib.suppress(ScarError):  # it expired or began in the same moment
                     await asyncio.to_thread(
-                        self._services.job_service.cancel, heard.actor, message.job.id
+                        self._services.job_service.cancel, incoming.actor, message.job.id
                     )
 
     def _attend(self, job: Job, place: Place, watch: Mapping[str, Any]) -> None:
         if (job.id, place) not in self._messages:
-            message = Message(self._stage, job, place, self._pace(place), watch)
+            message = JobMessage(self._stage, job, place, self._pace(place), watch)
             self._messages[job.id, place] = message
             self._begin(self._show(message))
 
-    async def _show(self, message: Message) -> None:
+    async def _show(self, message: JobMessage) -> None:
         try:
             await message.show()
         except ScarError as error:
@@ -367,11 +389,11 @@ class Conversation:
         if not task.cancelled() and (error := task.exception()):
             _log.error("a message came to no end", exc_info=error)
 
-    def _pace(self, place: Place) -> Pace:
-        return self._paces.setdefault(place, Pace())
+    def _pace(self, place: Place) -> EditThrottle:
+        return self._paces.setdefault(place, EditThrottle())
 
-    async def _audit(self, heard: Heard, action: str, outcome: str) -> None:
-        await asyncio.to_thread(self._services.audit.write, heard.actor, action, outcome)
+    async def _audit(self, incoming: IncomingMessage, action: str, outcome: str) -> None:
+        await asyncio.to_thread(self._services.audit.write, incoming.actor, action, outcome)
 
     async def _forget(self, id: str, place: Place) -> None:
         """The message says all there is to say; where Redis is away, the next run sees that."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Pace:
+class EditThrottle:
     """Spaces the edits of one place, and keeps quiet where the platform asks for it.
 
     The time between two edits runs from the end of the first, so that a slow request cannot make

@@ -31,12 +31,12 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Heard:
+class IncomingMessage:
     """Something that a person said or tapped. `sent_at` is seconds since the epoch.
 
     `button` is the job and the plan that a tapped button stood under; `number` the message's place
     in its chat, where the chat counts its messages. `key` tells it from everything else that was
-    ever said: what is heard twice under one key is done once. `stale` says that it came while
+    ever said: what is incoming twice under one key is done once. `stale` says that it came while
     the front-end was down. `project` is the one that the place is about, where it is about one.
     """
 
@@ -52,7 +52,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentMessage:
     """A message that was sent: its reference, and when, in seconds, by the place's own clock."""
 
     reference: str
@@ -80,7 +80,7 @@ class FrontEnd(Protocol):
     def fit(self, document: Document) -> Document:
         """The document as one message holds it: what is too long goes into its attachment."""
 
-    async def send(self, place: Place, document: Document, tag: str) -> Sent:
+    async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
         """Sends a message, without its attachment. `tag` goes with its buttons."""
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:

@@ -13,8 +13,8 @@ import structlog
 
 from scar.access import Actor
 from scar.bootstrap import Services
-from scar.chat.edit_throttle import Pace
-from scar.chat.front_end import Events, FrontEnd, Heard, Place, Undelivered
+from scar.chat.edit_throttle import EditThrottle
+from scar.chat.front_end import Events, FrontEnd, IncomingMessage, Place, Undelivered
 from scar.commands.command import refusal, waiting
 from scar.document import Document
 from scar.errors import ErrorRecord, ScarError
@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Asked:
+class OpenQuestion:
     """A question that is on the table: the plan it showed, and since when, in seconds."""
 
     plan: str
@@ -45,7 +45,7 @@ class Stage:
     clock: Callable[[], float]
 
 
-class Message:
+class JobMessage:
     """A job as one place sees it.
 
     `opener` is who may answer its question here: who asked for the job, or opened this window on
@@ -54,7 +54,7 @@ class Message:
     """
 
     def __init__(
-        self, stage: Stage, job: Job, place: Place, pace: Pace, watch: Mapping[str, Any]
+        self, stage: Stage, job: Job, place: Place, pace: EditThrottle, watch: Mapping[str, Any]
     ) -> None:
         self._stage = stage
         self._pace = pace
@@ -78,7 +78,7 @@ class Message:
         waits = self.job.state is JobState.AWAITING_CONFIRMATION
         return waits and (self.job.plan is None or self.answered != plan_hash(self.job))
 
-    async def question(self) -> Asked | None:
+    async def question(self) -> OpenQuestion | None:
         """The question on the table; one that is being sent just now is waited for."""
         async with self._asking:
             return self.asked
@@ -153,7 +153,7 @@ class Message:
                 at = await self._write(document, f"{job.id}:{plan[:TAG_LENGTH]}")
                 self._shown = document
                 if awaiting(job) and self.asked is None and self.answered != plan:
-                    self.asked = Asked(plan, at)
+                    self.asked = OpenQuestion(plan, at)
         await self._keep()
         chapter = self._chapter(job)
         if document.attachment and chapter and chapter != self._attached:
@@ -211,9 +211,9 @@ class Message:
         return self._stage.front_end.fit(document)
 
 
-def _asked_before(job: Job, watch: Mapping[str, Any]) -> Asked | None:
+def _asked_before(job: Job, watch: Mapping[str, Any]) -> OpenQuestion | None:
     """The question that an earlier run put on the table, if it is there still."""
-    asked = Asked(**watch["asked"]) if watch.get("asked") else None
+    asked = OpenQuestion(**watch["asked"]) if watch.get("asked") else None
     return asked if asked and awaiting(job) and asked.plan == plan_hash(job) else None
 
 
@@ -222,15 +222,15 @@ def plan_hash(job: Job) -> str:
     return str((job.plan or {}).get("hash", ""))
 
 
-def said_before(heard: Heard, message: Message, asked: Asked) -> bool:
+def said_before(incoming: IncomingMessage, message: JobMessage, asked: OpenQuestion) -> bool:
     """Whether a `yes` was on its way before its question was shown.
 
     Platforms date in whole seconds, so within one second the numbers of the messages decide.
     """
-    if int(heard.sent_at) < int(asked.at):
+    if int(incoming.sent_at) < int(asked.at):
         return True
-    numbered = heard.number is not None and (message.reference or "").isdigit()
-    return numbered and (heard.number or 0) < int(message.reference or 0)
+    numbered = incoming.number is not None and (message.reference or "").isdigit()
+    return numbered and (incoming.number or 0) < int(message.reference or 0)
 
 
 def _planning(error: ErrorRecord | None) -> Document:

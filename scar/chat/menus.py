@@ -8,7 +8,7 @@ from typing import Any
 from redis import Redis
 
 from scar.access import Actor
-from scar.chat.front_end import Heard, Place
+from scar.chat.front_end import IncomingMessage, Place
 from scar.document import Button, Document
 from scar.jobs.record import new_job_id
 from scar.jobs.signing import Signatures
@@ -17,7 +17,7 @@ from scar.redis_client import redis_errors
 _SECONDS = 600
 
 
-class Choices:
+class Menus:
     """Questions of "which one?" on Redis, each answered once, within ten minutes, by whom it was
     put to, in the same place."""
 
@@ -40,17 +40,17 @@ class Choices:
             self._redis.set(_key(token), sealed, ex=_SECONDS)
         return f"{token}:"
 
-    def take(self, heard: Heard) -> str | None:
+    def take(self, incoming: IncomingMessage) -> str | None:
         """What a tapped answer stands for; None where it is no answer to an open question."""
-        token, _ = heard.button or ("", "")
+        token, _ = incoming.button or ("", "")
         with redis_errors():
             text: Any = self._redis.get(_key(token))
             found = self._signatures.unseal("choice", text)
-            if found is None or found["token"] != token or not _put_to(found, heard):
+            if found is None or found["token"] != token or not _put_to(found, incoming):
                 return None
             if not self._redis.delete(_key(token)):
                 return None  # tapped twice
-        number = int(heard.text[1:]) if heard.text[1:].isdecimal() else len(found["texts"])
+        number = int(incoming.text[1:]) if incoming.text[1:].isdecimal() else len(found["texts"])
         return str(found["texts"][number]) if number < len(found["texts"]) else None
 
 
@@ -63,9 +63,9 @@ def choice(heading: str, choices: Mapping[str, str]) -> Document:
     return Document((*Document.of(heading).blocks,), buttons)
 
 
-def _put_to(found: Mapping[str, Any], heard: Heard) -> bool:
-    place = [heard.place.chat, heard.place.thread]
-    return bool(found["actor"] == heard.actor.key and found["place"] == place)
+def _put_to(found: Mapping[str, Any], incoming: IncomingMessage) -> bool:
+    place = [incoming.place.chat, incoming.place.thread]
+    return bool(found["actor"] == incoming.actor.key and found["place"] == place)
 
 
 def _key(token: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from scar.access import Actor
 from scar.bootstrap import bootstrap
 from scar.chat.conversation import Conversation
-from scar.chat.front_end import Heard, Place, Sent
+from scar.chat.front_end import IncomingMessage, Place, SentMessage
 from scar.client import ApiClient, service_token
 from scar.document import Attachment, Document
 from scar.frontends.screen import Screen
@@ -49,10 +49,10 @@ class ConsoleChat:
         """Ten times a second is as fast as anybody reads."""
         return _INTERVAL
 
-    async def send(self, place: Place, document: Document, tag: str) -> Sent:  # noqa: ARG002
+    async def send(self, place: Place, document: Document, tag: str) -> SentMessage:  # noqa: ARG002
         """Shows a new message."""
         reference = f"{os.getpid()}-{next(self._numbers)}"
-        return Sent(reference, self._show(reference, document))
+        return SentMessage(reference, self._show(reference, document))
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:  # noqa: ARG002
         """Shows a message as it is now."""
@@ -101,7 +101,7 @@ async def _chat(settings: Settings) -> None:
             if line is None:
                 break
             front_end.asked.clear()
-            await conversation.hear(Heard(actor, place, line, time.time()))
+            await conversation.receive(IncomingMessage(actor, place, line, time.time()))
     finally:
         await conversation.close()
 

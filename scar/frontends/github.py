@@ -18,7 +18,7 @@ import structlog
 from scar.access import Actor, Role
 from scar.bootstrap import Services, bootstrap
 from scar.chat.conversation import Conversation
-from scar.chat.front_end import Heard, Place
+from scar.chat.front_end import IncomingMessage, Place
 from scar.client import ApiClient, service_token
 from scar.commands import all_commands
 from scar.commands.language import Answer, Language
@@ -95,17 +95,17 @@ class GitHubBot:
         if letter["event"] == "push":
             await self._pushes.note(id, letter)
             return
-        heard = await self._heard(int(id.partition("-")[0]) / 1000, letter)
-        if heard is None:
+        incoming = await self._heard(int(id.partition("-")[0]) / 1000, letter)
+        if incoming is None:
             return
-        refusal = await self._refusal(heard, letter)
+        refusal = await self._refusal(incoming, letter)
         if refusal is None:
             await self._react(letter)
-            await self._conversation.hear(heard)
+            await self._conversation.receive(incoming)
         else:
-            await self._conversation.refuse(heard, refusal)
+            await self._conversation.refuse(incoming, refusal)
 
-    async def _heard(self, received: float, letter: Mapping[str, Any]) -> Heard | None:
+    async def _heard(self, received: float, letter: Mapping[str, Any]) -> IncomingMessage | None:
         """What a person says to SCAR; None for talk among themselves."""
         text = first_words(letter["body"])
         if text is None:
@@ -123,7 +123,7 @@ class GitHubBot:
             for name in self._services.projects.projects
             if name in known and same_repository(known[name], repository)
         ]
-        return Heard(
+        return IncomingMessage(
             actor=Actor("github", letter["login"], letter["login"]),
             place=Place(repository, str(letter["number"])),
             text=text,
@@ -134,13 +134,15 @@ class GitHubBot:
             project=about[0] if about else None,
         )
 
-    async def _refusal(self, heard: Heard, letter: Mapping[str, Any]) -> ScarError | None:
+    async def _refusal(
+        self, incoming: IncomingMessage, letter: Mapping[str, Any]
+    ) -> ScarError | None:
         """Why somebody with a role may not do this: GitHub itself lets them do less there."""
         projects = self._services.projects.projects.values()
-        if self._services.access.highest_role(heard.actor, projects) is None:
+        if self._services.access.highest_role(incoming.actor, projects) is None:
             return None  # a stranger, whom the conversation refuses
         try:
-            meant = self._language.understand(heard.text)
+            meant = self._language.understand(incoming.text)
         except ScarError:
             return None
         changes = meant is Answer.YES or (

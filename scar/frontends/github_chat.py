@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
-from scar.chat.front_end import Place, Sent, Undelivered
+from scar.chat.front_end import Place, SentMessage, Undelivered
 from scar.document import Attachment, Document
 from scar.errors import ScarError
 from scar.frontends.github_api import GitHub, Refused
@@ -46,7 +46,7 @@ class GitHubChat:
         """One edit in three seconds."""
         return _EDIT_SECONDS
 
-    async def send(self, place: Place, document: Document, tag: str) -> Sent:
+    async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
         """Writes a comment, unless a run that was killed then wrote it for the job already."""
         job = await self._job_of(tag)
         body = to_markdown(document, _outcome(job) if job else None)
@@ -56,7 +56,7 @@ class GitHubChat:
                 made = await self._github.edit(place.chat, written, body)
             else:
                 made = await self._github.comment(place.chat, place.thread or "", body)
-        return Sent(made.id, made.at)
+        return SentMessage(made.id, made.at)
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
         """Edits one."""

@@ -20,7 +20,7 @@ from telegram.warnings import PTBDeprecationWarning
 from scar.access import Actor
 from scar.bootstrap import Services, bootstrap
 from scar.chat.conversation import Conversation
-from scar.chat.front_end import Heard, Place
+from scar.chat.front_end import IncomingMessage, Place
 from scar.client import ApiClient, service_token
 from scar.commands import all_commands
 from scar.errors import ScarError
@@ -88,18 +88,20 @@ class TelegramBot:
                 stale = stale and bool(updates)
 
     async def _take(self, update: Update, *, stale: bool) -> None:
-        heard = heard_in(update, key=f"telegram:{self._bot.id}:{update.update_id}", stale=stale)
-        if heard is None or await self._done(heard):
+        incoming = incoming_message(
+            update, key=f"telegram:{self._bot.id}:{update.update_id}", stale=stale
+        )
+        if incoming is None or await self._done(incoming):
             return
         if update.callback_query is None:
-            await self._conversation.hear(heard)
+            await self._conversation.receive(incoming)
         else:
-            await self._hear_tap(heard, update.callback_query)
-        await self._note(heard)
+            await self._hear_tap(incoming, update.callback_query)
+        await self._note(incoming)
 
-    async def _hear_tap(self, heard: Heard, query: CallbackQuery) -> None:
+    async def _hear_tap(self, incoming: IncomingMessage, query: CallbackQuery) -> None:
         """Hears a button; its spinner is stopped at once, with a word where there is one yet."""
-        hearing = asyncio.create_task(self._conversation.hear(heard))
+        hearing = asyncio.create_task(self._conversation.receive(incoming))
         done, _ = await asyncio.wait({hearing}, timeout=_SPINNER_SECONDS)
         said = hearing.result() if done else None
         try:
@@ -108,16 +110,18 @@ class TelegramBot:
             _log.info("tap not answered", reason=str(error))
         await hearing
 
-    async def _done(self, heard: Heard) -> bool:
+    async def _done(self, incoming: IncomingMessage) -> bool:
         """Whether an earlier run did this already. Where Redis is away, hearing it will say so."""
         try:
             with redis_errors():
-                return bool(await asyncio.to_thread(self._redis.exists, f"scar:heard:{heard.key}"))
+                return bool(
+                    await asyncio.to_thread(self._redis.exists, f"scar:heard:{incoming.key}")
+                )
         except ScarError:
             return False
 
-    async def _note(self, heard: Heard) -> None:
-        name = f"scar:heard:{heard.key}"
+    async def _note(self, incoming: IncomingMessage) -> None:
+        name = f"scar:heard:{incoming.key}"
         try:
             with redis_errors():
                 await asyncio.to_thread(self._redis.set, name, "1", ex=_SEEN_SECONDS)
@@ -125,7 +129,7 @@ class TelegramBot:
             _log.warning("update not noted", reason=error.message)
 
 
-def heard_in(update: Update, *, key: str, stale: bool) -> Heard | None:
+def incoming_message(update: Update, *, key: str, stale: bool) -> IncomingMessage | None:
     """What a person said or tapped; None for all else: edits, forwards, bots, channels, media."""
     if update.callback_query is not None:
         return _tapped(update.callback_query, key, stale)
@@ -136,7 +140,7 @@ def heard_in(update: Update, *, key: str, stale: bool) -> Heard | None:
         return None
     if message.from_user.is_bot:
         return None
-    return Heard(
+    return IncomingMessage(
         actor=_actor(message.from_user),
         place=_place(message),
         text=message.text,
@@ -147,12 +151,12 @@ def heard_in(update: Update, *, key: str, stale: bool) -> Heard | None:
     )
 
 
-def _tapped(query: CallbackQuery, key: str, stale: bool) -> Heard | None:
+def _tapped(query: CallbackQuery, key: str, stale: bool) -> IncomingMessage | None:
     answer, _, tag = (query.data or "").partition(":")
     job, colon, plan = tag.partition(":")
     if not answer or not colon or not isinstance(query.message, Message):
         return None
-    return Heard(
+    return IncomingMessage(
         actor=_actor(query.from_user),
         place=_place(query.message),
         text=answer,

@@ -20,7 +20,7 @@ from telegram import (
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
 
-from scar.chat.front_end import Place, Sent, Undelivered
+from scar.chat.front_end import Place, SentMessage, Undelivered
 from scar.document import Attachment, Document
 from scar.frontends.telegram_text import fit, to_html, to_plain
 
@@ -48,11 +48,11 @@ class TelegramChat:
         """One edit a second in a private chat, one in three in a group."""
         return _GROUP_SECONDS if place.chat.startswith("-") else _PRIVATE_SECONDS
 
-    async def send(self, place: Place, document: Document, tag: str) -> Sent:
+    async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
         """Sends a message into its chat and topic."""
         with self._undelivered(place):
             message = await self._written(self._bot.send_message, document, tag, **self._to(place))
-        return Sent(str(message.message_id), message.date.timestamp())
+        return SentMessage(str(message.message_id), message.date.timestamp())
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
         """Edits a message."""

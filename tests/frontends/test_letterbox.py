@@ -12,7 +12,7 @@ import pytest
 
 from scar.access import Actor
 from scar.chat.conversation import Conversation
-from scar.chat.front_end import Heard, Place, Sent
+from scar.chat.front_end import IncomingMessage, Place, SentMessage
 from scar.client import ApiClient, service_token
 from scar.commands.command import WhichProject
 from scar.document import Document
@@ -162,14 +162,14 @@ def test_which_one_is_asked_and_answered_once(scene: Scene) -> None:
             tags: list[str] = []
             send = box.send
 
-            async def tagged(place: Place, document: Document, tag: str) -> Sent:
+            async def tagged(place: Place, document: Document, tag: str) -> SentMessage:
                 tags.append(tag)
                 return await send(place, document, tag)
 
             box.send = tagged  # type: ignore[method-assign]
             texts = {"shop": "/docker_status shop", "blog": "/docker_status blog"}
-            heard = Heard(actor, writer.place, "@scar fix it", time.time())
-            await writer.conversation._ask_which(heard, WhichProject(texts))
+            incoming = IncomingMessage(actor, writer.place, "@scar fix it", time.time())
+            await writer.conversation._ask_which(incoming, WhichProject(texts))
             _, document = await until(box, "Which project?")
             assert [(b.label, b.command) for b in document.buttons] == list(texts.items())
             token, _, plan = tags[0].partition(":")
