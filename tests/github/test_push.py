@@ -22,7 +22,7 @@ HOST = "github.example"
 
 
 class Branch:
-    """Pushes, told as GitHub tells them."""
+    """PushDeploys, told as GitHub tells them."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene

@@ -19,7 +19,7 @@ from scar.chat.conversation import Conversation
 from scar.chat.front_end import IncomingMessage, Place, SentMessage
 from scar.client import ApiClient, service_token
 from scar.document import Attachment, Document
-from scar.frontends.screen import Screen
+from scar.frontends.console.screen import Screen
 from scar.settings import Settings
 
 _PROMPT = "› "

@@ -19,7 +19,7 @@ from scar.access import Actor
 from scar.bootstrap import Services
 from scar.chat.front_end import Place
 from scar.errors import ScarError
-from scar.frontends.github_api import GitHub, Refused
+from scar.frontends.github.client import GitHub, Refused
 from scar.jobs.record import Job, JobState
 from scar.projects import Project, workspace_hold
 from scar.redis_client import redis_errors
@@ -38,7 +38,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Pushes:
+class PushDeploys:
     """The pushes that wait for their deploy, and the deploys whose end GitHub is to be told."""
 
     github: GitHub

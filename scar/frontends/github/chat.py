@@ -12,8 +12,8 @@ from typing import Any
 from scar.chat.front_end import Place, SentMessage, Undelivered
 from scar.document import Attachment, Document
 from scar.errors import ScarError
-from scar.frontends.github_api import GitHub, Refused
-from scar.frontends.github_text import MARK, fit, to_markdown
+from scar.frontends.github.client import GitHub, Refused
+from scar.frontends.github.render import MARK, fit, to_markdown
 from scar.jobs.record import Job, rfc3339
 
 _EDIT_SECONDS = 3.0

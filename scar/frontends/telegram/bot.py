@@ -24,8 +24,8 @@ from scar.chat.front_end import IncomingMessage, Place
 from scar.client import ApiClient, service_token
 from scar.commands import all_commands
 from scar.errors import ScarError
-from scar.frontends.telegram_chat import TelegramChat, wait_of
-from scar.frontends.telegram_text import beginning
+from scar.frontends.telegram.chat import TelegramChat, wait_of
+from scar.frontends.telegram.render import beginning
 from scar.frontends.until_stopped import until_stopped
 from scar.redis_client import redis_errors
 from scar.settings import Settings, SettingsError

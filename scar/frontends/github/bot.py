@@ -1,7 +1,7 @@
 """SCAR on GitHub: comments on issues and pull requests are a chat, pushes can be deployed.
 
 The API takes deliveries in; this process reads them one after the other, hands what people say to
-the conversation and pushes to `Pushes`, and drops each once it was dealt with.
+the conversation and pushes to `PushDeploys`, and drops each once it was dealt with.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from scar.client import ApiClient, service_token
 from scar.commands import all_commands
 from scar.commands.language import Answer, Language
 from scar.errors import ScarError
-from scar.frontends.github_api import GitHub, Refused
-from scar.frontends.github_chat import GitHubChat
-from scar.frontends.github_push import Pushes
-from scar.frontends.github_text import first_words
+from scar.frontends.github.chat import GitHubChat
+from scar.frontends.github.client import GitHub, Refused
+from scar.frontends.github.push_deploys import PushDeploys
+from scar.frontends.github.render import first_words
 from scar.frontends.until_stopped import until_stopped
 from scar.jobs.inbox import Inbox
 from scar.redis_client import connect
@@ -44,7 +44,7 @@ class GitHubBot:
     """Reads the inbox and hands on what is in it. `began` is when it did, in seconds."""
 
     def __init__(
-        self, github: GitHub, services: Services, conversation: Conversation, pushes: Pushes
+        self, github: GitHub, services: Services, conversation: Conversation, pushes: PushDeploys
     ) -> None:
         self._github = github
         self._services = services
@@ -206,6 +206,6 @@ async def _run(settings: Settings) -> None:
     inbox = Inbox(connect(settings.effective_redis_url, timeout=5.0), "github", services.signatures)
     _log.info("listening", github=settings.github_api_url)
     try:
-        await GitHubBot(github, services, conversation, Pushes(github, services)).run(inbox)
+        await GitHubBot(github, services, conversation, PushDeploys(github, services)).run(inbox)
     finally:
         await github.close()

@@ -22,7 +22,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, Tele
 
 from scar.chat.front_end import Place, SentMessage, Undelivered
 from scar.document import Attachment, Document
-from scar.frontends.telegram_text import fit, to_html, to_plain
+from scar.frontends.telegram.render import fit, to_html, to_plain
 
 _PRIVATE_SECONDS = 1.0
 _GROUP_SECONDS = 3.0
