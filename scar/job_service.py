@@ -174,8 +174,8 @@ class JobService:
             changes=command.changes,
             created_at=int(now * 1000),
             expires_at=int(now * 1000) + _EXPIRES_MS,
-            holds=command.holds(project, args),
-            respects=command.respects(project, args),
+            locks=command.locks(project, args),
+            requires_free=command.requires_free(project, args),
         )
 
     def _confirmation(self, actor: Actor, id: str, plan_hash: str | None) -> str:
@@ -245,7 +245,7 @@ def _busy(request: Request, holder: Job | None) -> ScarError:
     what = f"Project '{request.project}'" if request.project else "What this would change"
     if holder is None:
         return ScarError("busy", f"{what} is held", "Ask again in a moment.")
-    if request.project and request.project not in holder.request.holds:
+    if request.project and request.project not in holder.request.locks:
         what = f"The workspace of '{request.project}'"
     who = holder.request.requested_by
     since = time.strftime("%H:%M:%S", time.gmtime(holder.request.created_at / 1000))

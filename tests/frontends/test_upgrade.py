@@ -41,7 +41,7 @@ def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Scene
     holder = ledger.holder("shop")
     assert holder is not None
     assert holder.id == job.id
-    assert holder.request.holds == ("shop",)
+    assert holder.request.locks == ("shop",)
     later = a_restart(scene)
     scene.worker.plan(later.id)
     with pytest.raises(ScarError, match="is held by restart"):

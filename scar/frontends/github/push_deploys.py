@@ -21,7 +21,7 @@ from scar.chat.front_end import Place
 from scar.errors import ScarError
 from scar.frontends.github.client import GitHub, Refused
 from scar.jobs.record import Job, JobState
-from scar.projects import Project, workspace_hold
+from scar.projects import Project, workspace_resource
 from scar.redis_client import redis_errors
 from scar.repositories import Repositories, same_repository
 
@@ -117,7 +117,7 @@ class PushDeploys:
     def _held(self, project: Project) -> bool:
         """Whether a job is at work on the project or in its workspace: its end is waited for."""
         holder = self.services.ledger.holder
-        return any(holder(name) for name in (project.name, workspace_hold(project)))
+        return any(holder(name) for name in (project.name, workspace_resource(project)))
 
     def _submit(self, project: Project, push: Mapping[str, Any]) -> Job:
         repository = f"{urlsplit(push['url']).netloc}/{push['repository']}"
