@@ -26,8 +26,8 @@ from scar.errors import ScarError
 from scar.jobs.queue import TASK, broker_settings, queue_of
 from scar.log import configure
 from scar.settings import Settings
-from workers.kinds import kinds
 from workers.presence import Presence
+from workers.registry import handlers
 from workers.runner import Runner
 
 CONCURRENCY = 3
@@ -89,7 +89,7 @@ def run(id: str, signature: str) -> None:
 def _share(**_: Any) -> None:
     """What is loaded before the fork is one copy for the whole pool, as long as nobody writes to
     it: a garbage collection would, to every object it looks at."""
-    kinds()
+    handlers()
     gc.collect()
     gc.freeze()
 

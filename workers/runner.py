@@ -23,7 +23,7 @@ from scar.settings import Settings
 from workers.done import DoneJobs
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
-from workers.kinds import kinds
+from workers.registry import handlers
 from workers.report import JobLost, Report
 from workers.work import Fact, Operation, Outcome, PlanChanged, Task
 
@@ -94,7 +94,7 @@ class Runner:
                 self._finish(report, claim.id, error)
 
     def _work(self, claim: Claim, request: Request, shown: str | None, report: Report) -> None:
-        work = kinds()[request.kind]
+        work = handlers()[request.kind]
         task = Task(
             request,
             self.projects.get(request.project) if request.project else None,
@@ -174,7 +174,7 @@ class Runner:
             raise Forged("its request was signed for another job")
         if request.host != self.settings.host:
             raise Forged(f"it is addressed to host '{request.host}'")
-        if request.kind not in kinds():
+        if request.kind not in handlers():
             raise Forged(f"this worker knows no '{request.kind}'")
         if request.expires_at < self.clock() * 1000 and not self.done.begun(claim.id):
             raise Forged("it is too old")

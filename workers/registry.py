@@ -11,7 +11,7 @@ from workers.work import Fact, Operation
 
 
 @cache
-def kinds() -> dict[str, Fact | Operation]:
+def handlers() -> dict[str, Fact | Operation]:
     """Every `WORK` of the two folders, by its kind."""
     found: dict[str, Fact | Operation] = {}
     for package in (facts, operations):
