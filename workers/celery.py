@@ -26,7 +26,7 @@ from scar.errors import ScarError
 from scar.jobs.queue import TASK, broker_settings, queue_of
 from scar.log import configure
 from scar.settings import Settings
-from workers.presence import Presence
+from workers.heartbeat import Heartbeat
 from workers.registry import handlers
 from workers.runner import Runner
 
@@ -73,7 +73,7 @@ app.conf.update(
 )
 
 _runner: Runner | None = None
-_presence = Presence(settings)
+_heartbeat = Heartbeat(settings)
 
 
 @app.task(name=TASK)
@@ -103,9 +103,9 @@ def _begin(**_: Any) -> None:
 
 @worker_ready.connect(weak=False)
 def _ready(**_: Any) -> None:
-    _presence.start(os.getpid())
+    _heartbeat.start(os.getpid())
 
 
 @worker_shutting_down.connect(weak=False)
 def _leaving(**_: Any) -> None:
-    _presence.stop()
+    _heartbeat.stop()

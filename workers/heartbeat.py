@@ -31,7 +31,7 @@ _LOOKS = 5
 _log = structlog.get_logger(__name__)
 
 
-class Presence:
+class Heartbeat:
     """Threads of the worker's main process: a sign of life, the sweeper, the reconciler.
 
     The sign is a member of the sorted set `scar:workers:<host>` whose score is the moment (in
@@ -48,7 +48,7 @@ class Presence:
         """Begins to tell; `pid` is the worker's main process."""
         worker = f"{self._settings.host}-{pid}-{int(time.time())}"
         threading.Thread(
-            target=self._work, args=(worker, pid), name="presence", daemon=True
+            target=self._work, args=(worker, pid), name="heartbeat", daemon=True
         ).start()
         threading.Thread(target=self._tell_repositories, name="origins", daemon=True).start()
         url = self._settings.effective_redis_url
