@@ -19,7 +19,7 @@ from scar.jobs.ledger import Signed
 from scar.jobs.record import JobState
 from workers.files.failures import file_errors
 from workers.files.undo import read_json, write_synced
-from workers.work import Outcome
+from workers.runtime.context import Outcome
 
 _KEPT_SECONDS = 60 * 86_400
 _HINT = "Look at what the job did, then remove that file: the job counts as never begun then."

@@ -7,16 +7,16 @@ from functools import cache
 from importlib import import_module
 
 from workers import facts, operations
-from workers.work import Fact, Operation
+from workers.runtime.context import ReadJob, WriteJob
 
 
 @cache
-def handlers() -> dict[str, Fact | Operation]:
-    """Every `WORK` of the two folders, by its kind."""
-    found: dict[str, Fact | Operation] = {}
+def handlers() -> dict[str, ReadJob | WriteJob]:
+    """Every `HANDLER` of the two folders, by its kind."""
+    found: dict[str, ReadJob | WriteJob] = {}
     for package in (facts, operations):
         for module in pkgutil.iter_modules(package.__path__):
-            work = getattr(import_module(f"{package.__name__}.{module.name}"), "WORK", None)
+            work = getattr(import_module(f"{package.__name__}.{module.name}"), "HANDLER", None)
             if work is not None:
                 found[work.kind] = work
     return found

@@ -24,8 +24,8 @@ from workers.done import DoneJobs
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.registry import handlers
-from workers.report import JobLost, Report
-from workers.work import Fact, Operation, Outcome, PlanChanged, Task
+from workers.runtime.context import JobContext, Outcome, PlanChanged, ReadJob, WriteJob
+from workers.runtime.reporter import JobLost, JobReporter
 
 _log = structlog.get_logger(__name__)
 
@@ -84,40 +84,42 @@ class Runner:
         except Forged as forged:
             self._refuse(claim, str(forged))
             return
-        with Report(self.ledger, self.signatures, claim, changes=request.changes) as report:
+        with JobReporter(self.ledger, self.signatures, claim, changes=request.changes) as reporter:
             try:
-                self._work(claim, request, shown, report)
+                self._work(claim, request, shown, reporter)
             except JobLost:
                 _log.warning("job is in other hands", job=claim.id)
             except ScarError as error:
-                # Only what came before the task was made: the task masks its own errors.
-                self._finish(report, claim.id, error)
+                # Only what came before the context was made: the context masks its own errors.
+                self._finish(reporter, claim.id, error)
 
-    def _work(self, claim: Claim, request: Request, shown: str | None, report: Report) -> None:
+    def _work(
+        self, claim: Claim, request: Request, shown: str | None, reporter: JobReporter
+    ) -> None:
         work = handlers()[request.kind]
-        task = Task(
+        context = JobContext(
             request,
             self.projects.get(request.project) if request.project else None,
             self.settings,
             self.engine,
             self.containers,
-            report,
+            reporter,
             self.locks,
             attempt=claim.attempt,
         )
         if claim.attempt > 1:
-            task.take_up(self._steps_before(claim.id))
+            context.take_up(self._steps_before(claim.id))
         try:
-            if isinstance(work, Fact):
-                report.finish(JobState.SUCCEEDED, result=work.read(task))
+            if isinstance(work, ReadJob):
+                reporter.finish(JobState.SUCCEEDED, result=work.read(context))
             elif claim.purpose == "plan":
-                report.planned(work.plan(task))
+                reporter.planned(work.plan(context))
             else:
-                self._operate(work, task, shown, claim.signed, report)
+                self._operate(work, context, shown, claim.signed, reporter)
         except JobLost:
             raise
         except Exception as error:  # noqa: BLE001 (a job always ends, whatever happened)
-            self._finish(report, claim.id, task.told(task.foreseen(error)))
+            self._finish(reporter, claim.id, context.told(context.foreseen(error)))
 
     def _steps_before(self, id: str) -> tuple[Step, ...]:
         """What an attempt that was cut off has told; only to be shown."""
@@ -129,28 +131,33 @@ class Runner:
         return before.steps if before else ()
 
     def _operate(
-        self, work: Operation, task: Task, shown: str | None, signed: Signed, report: Report
+        self,
+        work: WriteJob,
+        context: JobContext,
+        shown: str | None,
+        signed: Signed,
+        reporter: JobReporter,
     ) -> None:
-        id = task.request.id
+        id = context.request.id
         known = self.done.outcome(id)
         if known is None:
-            task.resumed = self.done.begun(id)
-            task.begun_at = self.done.begin(id, signed)
+            context.resumed = self.done.begun(id)
+            context.begun_at = self.done.begin(id, signed)
             try:
-                known = work.run(task, shown)
+                known = work.run(context, shown)
             except JobLost:
                 raise
             except PlanChanged as changed:
                 self.done.forget(id)  # nothing was done, and that confirmation is spent
-                report.planned({**changed.plan, "changed": True})
+                reporter.planned({**changed.plan, "changed": True})
                 return
             except Exception as error:  # noqa: BLE001 (and so does its operation)
-                found = task.foreseen(error)
+                found = context.foreseen(error)
                 known = Outcome(_state_of(found), None, found)
             if known.error is not None:
-                known = replace(known, error=task.told(known.error))
+                known = replace(known, error=context.told(known.error))
             self._note_end(id, known)
-        report.finish(known.state, result=known.result, error=known.error)
+        reporter.finish(known.state, result=known.result, error=known.error)
 
     def _note_end(self, id: str, outcome: Outcome) -> None:
         """Where that cannot be kept the job has still ended as it has, and says so."""
@@ -159,9 +166,9 @@ class Runner:
         except ScarError as error:
             _log.warning("end of the job not kept", job=id, reason=error.message)
 
-    def _finish(self, report: Report, id: str, error: ScarError) -> None:
+    def _finish(self, reporter: JobReporter, id: str, error: ScarError) -> None:
         try:
-            report.finish(_state_of(error), error=error)
+            reporter.finish(_state_of(error), error=error)
         except JobLost:
             _log.warning("job is in other hands", job=id)
 
@@ -194,8 +201,8 @@ class Runner:
             f"The worker on host '{self.settings.host}' refused this job: {reason}",
             "Ask again. If this comes back, check that every part has the same SCAR_SECRET_KEY.",
         )
-        with Report(self.ledger, self.signatures, claim, changes=False) as report:
-            self._finish(report, claim.id, error)
+        with JobReporter(self.ledger, self.signatures, claim, changes=False) as reporter:
+            self._finish(reporter, claim.id, error)
 
 
 def _state_of(error: ScarError) -> JobState:

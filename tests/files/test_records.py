@@ -20,7 +20,7 @@ from workers.files.objects import Objects
 from workers.files.records import add_record, read_records
 from workers.files.scan import scan
 from workers.journal import Journal
-from workers.work import Outcome
+from workers.runtime.context import Outcome
 
 from .test_store import _fill as fill
 from .test_store import mount as mount

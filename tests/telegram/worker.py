@@ -11,7 +11,7 @@ from scar.bootstrap import Services
 from scar.errors import ScarError
 from scar.jobs.ledger import Claim
 from scar.jobs.record import Job, JobState, Progress, Step, StepState
-from workers.report import Report
+from workers.runtime.reporter import JobReporter
 
 PATIENCE = 20.0
 
@@ -65,8 +65,8 @@ class Worker:
             time.sleep(0.02)
         raise AssertionError(f"{self.state(id)}: nothing to claim")
 
-    def report(self, claim: Claim) -> Report:
-        return Report(self._services.ledger, self._services.signatures, claim, changes=False)
+    def report(self, claim: Claim) -> JobReporter:
+        return JobReporter(self._services.ledger, self._services.signatures, claim, changes=False)
 
     def plan(self, id: str, hash: str = "a" * 64, **plan: Any) -> None:
         """Puts the question on the table."""

@@ -19,7 +19,7 @@ from workers.engine.compose_inputs import inputs_digest
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry
 from workers.files.undo import above
-from workers.work import Task
+from workers.runtime.context import JobContext
 
 _REMEMBERED = 32
 _configs: dict[str, ComposeConfig] = {}
@@ -52,12 +52,12 @@ class Preview:
         """The Compose files that production will have, relative to it."""
         return compose_files(self.production, self.place)
 
-    def config_for(self, task: Task) -> ComposeConfig:
-        """The project of a task as Compose will understand it."""
-        task.folder.mkdir(parents=True, exist_ok=True)
-        compose = Compose(task.settings.docker_host)
-        watch = Watch(check=task.check, deadline=60.0)
-        return self.config(compose, task.project.compose_project, task.folder, watch)
+    def config_for(self, context: JobContext) -> ComposeConfig:
+        """The project of a context as Compose will understand it."""
+        context.folder.mkdir(parents=True, exist_ok=True)
+        compose = Compose(context.settings.docker_host)
+        watch = Watch(check=context.check, deadline=60.0)
+        return self.config(compose, context.project.compose_project, context.folder, watch)
 
     def config(self, compose: Compose, name: str, scratch: Path, watch: Watch) -> ComposeConfig:
         """The project `name` as Compose will understand it. `scratch` is a folder for links.

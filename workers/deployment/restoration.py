@@ -23,7 +23,7 @@ from workers.files.index import StatIndex
 from workers.files.objects import Objects
 from workers.files.undo import Undo
 from workers.journal import ENDED, Journal
-from workers.work import Task
+from workers.runtime.context import JobContext
 
 _TRIES = 3
 
@@ -35,13 +35,13 @@ def standing(production: Production, config: ComposeConfig) -> dict[str, Any]:
         "containers": {c.id: c.service for c in containers},
         "running": sorted({c.service for c in containers if c.state == "running"}),
         "networks": production.networks(),
-        "folders": _missing_folders(production.task, config),
+        "folders": _missing_folders(production.context, config),
     }
 
 
-def _missing_folders(task: Task, config: ComposeConfig) -> list[str]:
+def _missing_folders(context: JobContext, config: ComposeConfig) -> list[str]:
     """The folders that the Engine will make because a container mounts them, outermost first."""
-    root = str(task.project.production)
+    root = str(context.project.production)
     missing: set[str] = set()
     for service in config.active.values():
         for bind in service.binds:
@@ -55,7 +55,7 @@ def _missing_folders(task: Task, config: ComposeConfig) -> list[str]:
 class Restoration:
     """The way back of one transaction."""
 
-    task: Task
+    context: JobContext
     journal: Journal
     production: Production
     objects: Objects
@@ -78,14 +78,14 @@ class Restoration:
         elif applying := self.journal.find("applying"):
             self._start_lost(applying.get("running", ()))
         self.journal.write("put back")
-        Images(self.task.engine).unpin(
-            self.task.project.compose_project, f"before-{self.journal.job}"
+        Images(self.context.engine).unpin(
+            self.context.project.compose_project, f"before-{self.journal.job}"
         )
         self.journal.write(ENDED)
 
     def _restore_images(self) -> None:
         found = self.journal.find("building")
-        images = Images(self.task.engine)
+        images = Images(self.context.engine)
         recorded: Mapping[str, tuple[str, str | None]] = found["images"] if found else {}
         for reference, before in recorded.values():
             now = images.id_of(reference)

@@ -21,8 +21,8 @@ from workers.journal import Journal
 from workers.managed import managed
 from workers.project_lock import project_lock
 from workers.releases import Releases
-from workers.report import JobLost
-from workers.work import Operation, Outcome, PlanChanged, Task
+from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
+from workers.runtime.reporter import JobLost
 
 _log = structlog.get_logger(__name__)
 _LATER = (
@@ -43,83 +43,92 @@ _LOST = ScarError(
 _UNTOUCHED = "Production was not touched."
 
 
-class Rollout(Operation):
+class Rollout(WriteJob):
     """Checking, copying, building, restarting, verifying; rolling back where one of them fails."""
 
     @abstractmethod
-    def make(self, task: Task) -> Plan:
+    def make(self, context: JobContext) -> Plan:
         """The plan; changes nothing."""
 
-    def reading(self, task: Task) -> AbstractContextManager[object]:  # noqa: ARG002
+    def reading(self, context: JobContext) -> AbstractContextManager[object]:  # noqa: ARG002
         """Held while the plan is made and contents are taken in, so that nobody changes them."""
         return nullcontext()
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, context: JobContext) -> None:
         """What has to come before the look at what differs; nothing, unless a kind says so."""
 
-    def plan(self, task: Task) -> dict[str, Any]:
+    def plan(self, context: JobContext) -> dict[str, Any]:
         """What would be copied, built and restarted."""
-        with self.reading(task):
-            return shown(self.make(task), task)
+        with self.reading(context):
+            return shown(self.make(context), context)
 
-    def run(self, task: Task, confirmed: str | None) -> Outcome:
+    def run(self, context: JobContext, confirmed: str | None) -> Outcome:
         """Rolls the plan out, once an earlier rollout that was cut off is settled."""
-        with project_lock(task.folder, task.check) as lock:
-            settled = settle(task, lock)
+        with project_lock(context.folder, context.check) as lock:
+            settled = settle(context, lock)
             if settled is not None:
                 return settled
-            self.prepare(task)
-            transaction = Transaction(task, Journal(task.folder), lock)
+            self.prepare(context)
+            transaction = Transaction(context, Journal(context.folder), lock)
             with ExitStack() as reading:
-                return self._roll_out(task, transaction, confirmed, reading)
+                return self._roll_out(context, transaction, confirmed, reading)
 
     def _roll_out(
-        self, task: Task, transaction: Transaction, confirmed: str | None, reading: ExitStack
+        self,
+        context: JobContext,
+        transaction: Transaction,
+        confirmed: str | None,
+        reading: ExitStack,
     ) -> Outcome:
         begun = time.monotonic()
-        with task.step("checking", "Checking"):
-            reading.enter_context(self.reading(task))
-            plan = self.make(task)
+        with context.step("checking", "Checking"):
+            reading.enter_context(self.reading(context))
+            plan = self.make(context)
         if confirmed is not None and plan.hash != confirmed:
-            raise PlanChanged(shown(plan, task))
-        task.announce(*_LATER)
+            raise PlanChanged(shown(plan, context))
+        context.announce(*_LATER)
         if plan.nothing:
             for name, _ in _LATER:
-                task.skip(name)
-            return Outcome(JobState.SUCCEEDED, {"nothing": True, **_primary(task)})
-        transaction.journal.begin(task.request.id)
+                context.skip(name)
+            return Outcome(JobState.SUCCEEDED, {"nothing": True, **_primary(context)})
+        transaction.journal.begin(context.request.id)
         try:
-            return self._steps(task, transaction, plan, begun, reading)
+            return self._steps(context, transaction, plan, begun, reading)
         except JobLost:
             raise
         except Exception as error:
             if transaction.release is not None:
                 raise
-            return _roll_back(task, transaction, task.foreseen(error))
+            return _roll_back(context, transaction, context.foreseen(error))
 
     def _steps(
-        self, task: Task, transaction: Transaction, plan: Plan, begun: float, reading: ExitStack
+        self,
+        context: JobContext,
+        transaction: Transaction,
+        plan: Plan,
+        begun: float,
+        reading: ExitStack,
     ) -> Outcome:
-        with task.step(*_LATER[0]) as step:
+        with context.step(*_LATER[0]) as step:
             undo = transaction.copy(plan, step)
             step.skipped = plan.changes.none
         reading.close()
-        with task.step(*_LATER[1]) as step:
+        with context.step(*_LATER[1]) as step:
             if plan.build or plan.pull:
                 transaction.build(plan, step)
             step.skipped = not (plan.build or plan.pull)
         if plan.tags:
             transaction.name_images(plan)
-        task.check()
-        with DowntimeProbe(task.containers, task.project.compose_project) as probe:
-            with task.step(*_LATER[2]) as step:
+        context.check()
+        with DowntimeProbe(context.containers, context.project.compose_project) as probe:
+            with context.step(*_LATER[2]) as step:
                 transaction.put_in_place(plan, undo)
                 step.skipped = not plan.restart
-            with task.step(*_LATER[3]):
+            with context.step(*_LATER[3]):
                 containers = transaction.verify(plan)
-            task.report.uncancellable()
+            context.reporter.uncancellable()
             release = transaction.commit(plan, containers, probe, begun)
-        _clear_up(task, transaction)
+        _clear_up(context, transaction)
         return Outcome(
             JobState.SUCCEEDED,
             {
@@ -127,46 +136,46 @@ class Rollout(Operation):
                 "release": release.id,
                 "restored": release.restored,
                 "commit": release.commit,
-                "counts": shown(plan, task)["counts"],
+                "counts": shown(plan, context)["counts"],
                 "built": list(plan.build),
                 "restarted": _recreated(plan, containers),
                 "downtime_seconds": release.downtime,
                 "seconds": release.seconds,
-                "kept": [*shown(plan, task)["drift"], *shown(plan, task)["kept"]],
-                "notices": [_TOO_LATE] if task.report.cancelled_too_late else [],
-                **_primary(task),
+                "kept": [*shown(plan, context)["drift"], *shown(plan, context)["kept"]],
+                "notices": [_TOO_LATE] if context.reporter.cancelled_too_late else [],
+                **_primary(context),
             },
         )
 
 
-def settle(task: Task, lock: int) -> Outcome | None:
+def settle(context: JobContext, lock: int) -> Outcome | None:
     """Finishes or undoes a rollout that was cut off, if there is one; to be called first by
     whatever holds the project's lock.
 
     The outcome is returned where it is this job's own, and where production could not be put
     back: then nothing else may be done to it.
     """
-    drop_stale_previews(task.folder)
-    journal = Journal(task.folder)
-    own = journal.job == task.request.id
+    drop_stale_previews(context.folder)
+    journal = Journal(context.folder)
+    own = journal.job == context.request.id
     if not journal.open and not own:
         # Begun before, and a later job has worked here since: it ended, though its end was lost.
-        overtaken = task.attempt > 1 and (journal.job or "") > task.request.id
-        return _overtaken(task) if overtaken else None
+        overtaken = context.attempt > 1 and (journal.job or "") > context.request.id
+        return _overtaken(context) if overtaken else None
     # Its own journal is closed already where it was killed just before it could say so.
-    outcome = _settled(task, Transaction(task, journal, lock))
+    outcome = _settled(context, Transaction(context, journal, lock))
     if own or journal.open:
         return outcome
-    done = DoneJobs(task.settings.state_dir / "done")
+    done = DoneJobs(context.settings.state_dir / "done")
     if done.begun(str(journal.job)) and done.outcome(str(journal.job)) is None:
         done.end(str(journal.job), outcome)
     return None
 
 
-def _overtaken(task: Task) -> Outcome:
-    releases = Releases(task.folder)
-    if task.request.id in releases.ids():
-        release = releases.get(task.request.id)
+def _overtaken(context: JobContext) -> Outcome:
+    releases = Releases(context.folder)
+    if context.request.id in releases.ids():
+        release = releases.get(context.request.id)
         return Outcome(JobState.SUCCEEDED, {"nothing": False, "release": release.id})
     error = ScarError(
         "worker_lost",
@@ -176,7 +185,7 @@ def _overtaken(task: Task) -> Outcome:
     return Outcome(JobState.FAILED, None, error)
 
 
-def _settled(task: Task, transaction: Transaction) -> Outcome:
+def _settled(context: JobContext, transaction: Transaction) -> Outcome:
     release = transaction.release
     if release is None:
         failed = transaction.journal.find("failed")
@@ -184,25 +193,27 @@ def _settled(task: Task, transaction: Transaction) -> Outcome:
         if failed:
             record = ErrorRecord.from_json(failed["error"])
             error = ScarError(record.code, record.message, record.hint, lines=record.lines)
-        return _roll_back(task, transaction, error)
-    _clear_up(task, transaction)
+        return _roll_back(context, transaction, error)
+    _clear_up(context, transaction)
     result = {
         "nothing": False,
         "release": release.id,
         "restored": release.restored,
         "downtime_seconds": release.downtime,
-        **_primary(task),
+        **_primary(context),
     }
     return Outcome(JobState.SUCCEEDED, result)
 
 
-def _roll_back(task: Task, transaction: Transaction, error: ScarError) -> Outcome:
+def _roll_back(context: JobContext, transaction: Transaction, error: ScarError) -> Outcome:
     state_after = _production_state(transaction.journal)
     try:
         if transaction.journal.open:
-            with task.step("rolling_back", "Rolling back"):
-                transaction.journal.write("failed", {"error": task.told(error).record().to_json()})
-                _wait_for_engine(task)
+            with context.step("rolling_back", "Rolling back"):
+                transaction.journal.write(
+                    "failed", {"error": context.told(error).record().to_json()}
+                )
+                _wait_for_engine(context)
                 transaction.put_back()
     except ScarError as failed:
         return _between(error, failed)
@@ -211,21 +222,21 @@ def _roll_back(task: Task, transaction: Transaction, error: ScarError) -> Outcom
     return Outcome(state, {"production_state": state_after}, error)
 
 
-def _clear_up(task: Task, transaction: Transaction) -> None:
+def _clear_up(context: JobContext, transaction: Transaction) -> None:
     """The release counts, whatever happens now: the next job clears up what was left."""
     if transaction.journal.open:
         try:
             transaction.end()
         except ScarError as error:
-            _log.warning("not cleared up", job=task.request.id, reason=error.message)
+            _log.warning("not cleared up", job=context.request.id, reason=error.message)
 
 
-def _wait_for_engine(task: Task) -> None:
+def _wait_for_engine(context: JobContext) -> None:
     """An Engine that is restarted is what made many a step fail; without it nothing is put back."""
     deadline = time.monotonic() + _ENGINE_SECONDS
     while True:
         try:
-            task.engine.version()
+            context.engine.version()
         except ScarError:
             if time.monotonic() > deadline:
                 raise
@@ -257,10 +268,10 @@ def _recreated(plan: Plan, containers: list[Container]) -> list[str]:
     return sorted(fresh.union(plan.mounted))
 
 
-def _primary(task: Task) -> dict[str, Any]:
+def _primary(context: JobContext) -> dict[str, Any]:
     """How the main container does, for the last line of the message."""
     try:
-        found = managed(task.containers, task.project)
+        found = managed(context.containers, context.project)
     except ScarError as error:
         _log.warning("primary container not looked at", reason=error.message)
         return {"primary": None}

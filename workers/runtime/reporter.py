@@ -29,7 +29,7 @@ class JobLost(Exception):
     """Another worker holds the job by now: this one has to stop, and says nothing more."""
 
 
-class Report:
+class JobReporter:
     """The voice of one claim. Use it as a context manager; `finish` says the last word."""
 
     def __init__(
@@ -60,10 +60,10 @@ class Report:
         self._cancelled_by: str | None = None
         self._too_late = False
         self._renewed = monotonic()
-        self._thread = threading.Thread(target=self._work, name="report", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="reporter", daemon=True)
         self._note_cancellation(claim.cancellation)
 
-    def __enter__(self) -> Report:
+    def __enter__(self) -> JobReporter:
         self._thread.start()
         return self
 
@@ -202,7 +202,7 @@ class Report:
                     changes=self._changes,
                 )
             except ScarError as error:
-                _log.warning("report delayed", job=self._claim.id, reason=error.message)
+                _log.warning("reporter delayed", job=self._claim.id, reason=error.message)
                 return False
             self._unsent = None
             self._lost = self._lost or not kept

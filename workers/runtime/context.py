@@ -20,8 +20,8 @@ from scar.redaction import clean, mask, secret_values
 from scar.settings import Settings
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
-from workers.report import Report
-from workers.secrets import project_secrets
+from workers.runtime.project_secrets import project_secrets
+from workers.runtime.reporter import JobReporter
 
 _MOST_OUTPUT = 5000
 _log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class Outcome:
     error: ScarError | None = None
 
 
-class Task:
+class JobContext:
     """One job in the hands of this worker: whose it is, and how it tells what it does.
 
     `attempt` counts from 1; `begun_at` is when the first one began, in seconds since the epoch, and
@@ -52,7 +52,7 @@ class Task:
         settings: Settings,
         engine: Engine,
         containers: Containers,
-        report: Report,
+        reporter: JobReporter,
         locks: Locks,
         *,
         attempt: int = 1,
@@ -64,7 +64,7 @@ class Task:
         self.settings = settings
         self.engine = engine
         self.containers = containers
-        self.report = report
+        self.reporter = reporter
         self.locks = locks
         self.attempt = attempt
         self.begun_at = begun_at
@@ -95,7 +95,7 @@ class Task:
 
     def check(self) -> None:
         """Before each side effect: raises where the job was cancelled or is another's by now."""
-        self.report.check()
+        self.reporter.check()
 
     def text(self, raw: str) -> str:
         """Text from outside, fit to be shown."""
@@ -114,7 +114,7 @@ class Task:
         return ScarError(
             "internal",
             f"{type(error).__name__} while doing {self.request.kind}",
-            f"SCAR's log has the details under job {self.request.id}. Please report this.",
+            f"SCAR's log has the details under job {self.request.id}. Please reporter this.",
         )
 
     def told(self, error: ScarError) -> ScarError:
@@ -140,9 +140,9 @@ class Task:
         brings its last lines."""
         self._output += 1
         if endless or self._output <= _MOST_OUTPUT:
-            self.report.emit("output", {"line": self.text(line)})
+            self.reporter.emit("output", {"line": self.text(line)})
         elif self._output == _MOST_OUTPUT + 1:
-            self.report.emit("output", {"line": f"… more than {_MOST_OUTPUT} lines, not shown"})
+            self.reporter.emit("output", {"line": f"… more than {_MOST_OUTPUT} lines, not shown"})
 
     def announce(self, *steps: tuple[str, str]) -> None:
         """Names the steps (name, title) that are to come."""
@@ -180,7 +180,7 @@ class Task:
     def set_progress(self, name: str, progress: Progress) -> None:
         """Keeps and tells how far a step is."""
         self._keep(replace(self.found(name), progress=progress))
-        self.report.progress(name, progress)
+        self.reporter.progress(name, progress)
 
     def set_detail(self, name: str, detail: str) -> None:
         """Says more about a step."""
@@ -201,14 +201,14 @@ class Task:
 
     def _set(self, step: Step) -> None:
         self._keep(step)
-        self.report.steps(tuple(self._steps), step)
+        self.reporter.steps(tuple(self._steps), step)
 
 
 @dataclass
 class StepInHand:
     """A running step, to tell how far it is."""
 
-    task: Task
+    context: JobContext
     name: str
     skipped: bool = False
     _told_at: float = field(default=0.0, repr=False)
@@ -218,35 +218,35 @@ class StepInHand:
         now = time.monotonic()
         if done >= total or now - self._told_at >= _PROGRESS_EVERY:
             self._told_at = now
-            self.task.set_progress(self.name, Progress(done, total, unit))
+            self.context.set_progress(self.name, Progress(done, total, unit))
 
     def detail(self, text: str) -> None:
         """Says more about the step."""
-        self.task.set_detail(self.name, text)
+        self.context.set_detail(self.name, text)
 
 
-class Fact(ABC):
+class ReadJob(ABC):
     """A kind that only reads."""
 
     kind: ClassVar[str]
 
     @abstractmethod
-    def read(self, task: Task) -> dict[str, Any]:
+    def read(self, context: JobContext) -> dict[str, Any]:
         """The job's result. Raises `ScarError`."""
 
 
-class Operation(ABC):
+class WriteJob(ABC):
     """A kind that changes things, and asks before it does."""
 
     kind: ClassVar[str]
 
     @abstractmethod
-    def plan(self, task: Task) -> dict[str, Any]:
+    def plan(self, context: JobContext) -> dict[str, Any]:
         """What would be done, as the question shows it. `hash` stands for all that matters: a
         confirmation counts only while planning again gives the same one. Changes nothing."""
 
     @abstractmethod
-    def run(self, task: Task, confirmed: str | None) -> Outcome:
+    def run(self, context: JobContext, confirmed: str | None) -> Outcome:
         """Does it. `confirmed` is the hash of the plan that a person saw: where planning gives
         another one now, nothing is done and `PlanChanged` is raised. An attempt above the first
         finds what an earlier one left, and settles it."""
