@@ -17,8 +17,8 @@ from workers.deployment.transaction import Transaction
 from workers.done import DoneJobs
 from workers.engine.containers import Container
 from workers.engine.downtime import DowntimeProbe
+from workers.engine.project_containers import project_containers
 from workers.journal import Journal
-from workers.managed import managed
 from workers.project_lock import project_lock
 from workers.releases import Releases
 from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
@@ -271,7 +271,7 @@ def _recreated(plan: Plan, containers: list[Container]) -> list[str]:
 def _primary(context: JobContext) -> dict[str, Any]:
     """How the main container does, for the last line of the message."""
     try:
-        found = managed(context.containers, context.project)
+        found = project_containers(context.containers, context.project)
     except ScarError as error:
         _log.warning("primary container not looked at", reason=error.message)
         return {"primary": None}

@@ -7,7 +7,7 @@ from typing import Any
 
 from scar.redaction import secret_values
 from workers.engine.logs import Logs
-from workers.managed import managed
+from workers.engine.project_containers import project_containers
 from workers.runtime.context import JobContext, ReadJob
 
 _SECONDS = 600.0
@@ -20,7 +20,7 @@ class Follow(ReadJob):
 
     def read(self, context: JobContext) -> dict[str, Any]:
         """Ends after ten minutes, or when the job is cancelled."""
-        found = managed(context.containers, context.project)
+        found = project_containers(context.containers, context.project)
         wanted = context.request.args.get("container")
         container = found.named(wanted) if wanted else found.main()
         context.hide(secret_values(context.containers.inspect(container.id).environment))

@@ -6,7 +6,7 @@ from typing import Any
 
 from scar.redaction import secret_values
 from workers.engine.logs import LogLine, Logs
-from workers.managed import managed
+from workers.engine.project_containers import project_containers
 from workers.runtime.context import JobContext, ReadJob
 
 
@@ -17,7 +17,7 @@ class ReadLogs(ReadJob):
 
     def read(self, context: JobContext) -> dict[str, Any]:
         """The lines with their timestamps, fit to be shown."""
-        found = managed(context.containers, context.project)
+        found = project_containers(context.containers, context.project)
         wanted = context.request.args.get("container")
         container = found.named(wanted) if wanted else found.main()
         context.hide(secret_values(context.containers.inspect(container.id).environment))

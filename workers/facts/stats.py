@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from workers.engine.project_containers import project_containers
 from workers.engine.stats import usage
-from workers.managed import managed
 from workers.runtime.context import JobContext, ReadJob
 
 
@@ -17,7 +17,7 @@ class Stats(ReadJob):
 
     def read(self, context: JobContext) -> dict[str, Any]:
         """One row a container."""
-        found = managed(context.containers, context.project)
+        found = project_containers(context.containers, context.project)
         rows = [asdict(one) for one in usage(context.engine, list(found.containers))]
         return {"project": context.project.name, "containers": rows}
 

@@ -8,12 +8,12 @@ from typing import Any
 from scar.errors import ScarError
 from workers.deployment.plan import indexes_path
 from workers.engine.containers import Container
+from workers.engine.project_containers import ProjectContainers, project_containers
 from workers.files.compare import compare
 from workers.files.index import StatIndex
 from workers.files.manifest import Entry
 from workers.files.scan import scan
 from workers.git.commit import workspace_commit
-from workers.managed import Managed, managed
 from workers.releases import Release, Releases
 from workers.runtime.context import JobContext, ReadJob
 
@@ -26,7 +26,7 @@ class Status(ReadJob):
     def read(self, context: JobContext) -> dict[str, Any]:
         """Containers, folders, and what a person should know beside."""
         project = context.project
-        found = managed(context.containers, project)
+        found = project_containers(context.containers, project)
         release: Release | None = None
         notices: list[str] = []
         try:
@@ -68,7 +68,7 @@ def _same(tree: Mapping[str, Entry], released: Mapping[str, Entry]) -> bool:
     return all(entry.same_content(tree[path]) for path, entry in released.items())
 
 
-def _behind(found: Managed, release: Release | None) -> set[str]:
+def _behind(found: ProjectContainers, release: Release | None) -> set[str]:
     """The containers that a deploy would bring up to date: those built from the workspace."""
     built = {
         name for name, service in (release.services if release else {}).items() if service.build

@@ -14,8 +14,8 @@ from workers.engine.containers import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.health import Health
 from workers.engine.logs import Logs
+from workers.engine.project_containers import project_containers
 from workers.engine.restart import restart, restart_order
-from workers.managed import managed
 from workers.project_lock import project_lock
 from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
 
@@ -97,7 +97,7 @@ class Restart(WriteJob):
 
 
 def _to_restart(context: JobContext) -> list[Container]:
-    found = managed(context.containers, context.project)
+    found = project_containers(context.containers, context.project)
     if found.missing:
         raise container_not_found(found.missing[0], [c.name for c in found.containers])
     if not found.containers:

@@ -10,7 +10,7 @@ from workers.engine.containers import Container, Containers
 
 
 @dataclass(frozen=True)
-class Managed:
+class ProjectContainers:
     """The containers of a project as the Engine has them, the primary one first.
 
     `missing` are names of the projects file that the Engine does not have.
@@ -41,7 +41,7 @@ class Managed:
         )
 
 
-def managed(containers: Containers, project: Project) -> Managed:
+def project_containers(containers: Containers, project: Project) -> ProjectContainers:
     """The containers in the projects file's order; with `auto_detect`, those of the Engine too."""
     names = project.containers
     listed = {found.name: found for found in containers.of_project(project.compose_project, names)}
@@ -52,4 +52,4 @@ def managed(containers: Containers, project: Project) -> Managed:
     if primary in order:
         order.sort(key=lambda name: name != primary)
     missing = tuple(name for name in names if name not in listed)
-    return Managed(tuple(listed[name] for name in order), missing, primary)
+    return ProjectContainers(tuple(listed[name] for name in order), missing, primary)
