@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from scar.errors import ScarError
+from workers.deployment.future_tree import FutureTree
 from workers.deployment.plan import (
     NOT_ASKED,
     Plan,
@@ -18,7 +19,6 @@ from workers.deployment.plan import (
     services_to_pull,
     services_to_restart,
 )
-from workers.deployment.preview import Preview
 from workers.engine.build_inputs import build_inputs
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.containers import Container
@@ -65,12 +65,12 @@ def plan_deploy(context: JobContext) -> Plan:
     if last and changes.none and _as_released(containers, last, relied_on):
         return plan(NOT_ASKED)
     removed = {path for path, entry in changes.after.items() if entry is None}
-    preview = Preview(project.production, tree, removed, project.workspace.joinpath)
-    config = preview.config_for(context)
+    future = FutureTree(project.production, tree, removed, project.workspace.joinpath)
+    config = future.config_for(context)
     require_possible(context, config)
     images = Images(context.engine)
     present = {name: images.id_of(service.image) for name, service in config.active.items()}
-    builds, build = _builds(context, config, preview, changes, last, present)
+    builds, build = _builds(context, config, future, changes, last, present)
     mounted = mounted_services(config, production, changes)
     return plan(
         config,
@@ -109,15 +109,15 @@ def _as_released(
 def _builds(
     context: JobContext,
     config: ComposeConfig,
-    preview: Preview,
+    future: FutureTree,
     changes: Changes,
     last: Release | None,
     present: Mapping[str, str | None],
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The digest of each built service's inputs, and the services that have to be built."""
-    modes = {path: (entry.mode, entry.digest) for path, entry in preview.brought.items()}
+    modes = {path: (entry.mode, entry.digest) for path, entry in future.brought.items()}
     touched = set(changes.after)
-    own = set(preview.compose_files())
+    own = set(future.compose_files())
     production = str(context.project.production)
     digests: dict[str, str] = {}
     build: list[str] = []

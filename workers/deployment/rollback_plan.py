@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scar.errors import ScarError, nearest
+from workers.deployment.future_tree import FutureTree
 from workers.deployment.plan import (
     Plan,
     indexes_path,
@@ -14,7 +15,6 @@ from workers.deployment.plan import (
     services_to_pull,
     services_to_restart,
 )
-from workers.deployment.preview import Preview
 from workers.engine.images import Images
 from workers.files.compare import compare
 from workers.files.index import StatIndex
@@ -47,7 +47,7 @@ def plan_rollback(context: JobContext) -> Plan:
     def source(path: str) -> Path:
         return Path(objects.path_of(contents[path]))
 
-    config = Preview(context.project.production, contents, removed, source).config_for(context)
+    config = FutureTree(context.project.production, contents, removed, source).config_for(context)
     require_possible(context, config)
     images = Images(context.engine)
     # What a release kept is named again, and need not be there by its name.

@@ -17,9 +17,9 @@ from pathlib import Path
 import structlog
 
 from scar.errors import ScarError
+from workers.deployment.compensation import Compensation, standing
 from workers.deployment.plan import Plan, indexes_path
 from workers.deployment.production import Production
-from workers.deployment.restoration import Restoration, standing
 from workers.downtimes import Downtimes
 from workers.engine.compose import Compose, ComposeProject, Watch
 from workers.engine.compose_config import moved
@@ -244,10 +244,10 @@ class Transaction:
         self.journal.write(ENDED)
 
     def put_back(self) -> None:
-        """Undoes whatever the journal says was begun; see `Restoration`."""
+        """Undoes whatever the journal says was begun; see `Compensation`."""
         self._drop_build_tree()
         undo = Undo.load(self._undo_path) if self.journal.find("applying") else None
-        Restoration(self.context, self.journal, self.production, self.objects).put_back(undo)
+        Compensation(self.context, self.journal, self.production, self.objects).put_back(undo)
 
 
 def _untold(_done: int, _total: int) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from workers.deployment.deploy_plan import plan_deploy
+from workers.deployment.operation import DeploymentOperation
 from workers.deployment.plan import Plan
-from workers.deployment.rollout import Rollout
 from workers.git.update import Push, settle_workspace, update_workspace
 from workers.runtime.context import JobContext
 from workers.workspace_lock import workspace_lock
 
 
-class Deploy(Rollout):
+class Deploy(DeploymentOperation):
     """What the workspace holds."""
 
     kind = "deploy"

@@ -8,7 +8,7 @@ from typing import Any
 
 from scar.errors import ScarError, container_not_found
 from scar.jobs.record import JobState
-from workers.deployment.rollout import settle
+from workers.deployment.operation import settle
 from workers.downtimes import Downtimes
 from workers.engine.containers import Container
 from workers.engine.downtime import DowntimeProbe

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from workers.deployment.operation import DeploymentOperation
 from workers.deployment.plan import Plan
 from workers.deployment.rollback_plan import plan_rollback
-from workers.deployment.rollout import Rollout
 from workers.runtime.context import JobContext
 
 
-class Rollback(Rollout):
+class Rollback(DeploymentOperation):
     """The release before the last one, or the one that `release` names."""
 
     kind = "rollback"

@@ -26,7 +26,7 @@ _configs: dict[str, ComposeConfig] = {}
 """What Compose said, by the digest of what it read. In memory only: it holds secrets."""
 
 
-def drop_stale_previews(scratch: Path) -> None:
+def drop_stale_trees(scratch: Path) -> None:
     """Removes what a killed worker left of them."""
     for left in scratch.glob("preview-*"):
         if not Path("/proc", left.name.removeprefix("preview-")).exists():
@@ -34,7 +34,7 @@ def drop_stale_previews(scratch: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Preview:
+class FutureTree:
     """`brought` are the files that come, `source` says where each of them is now; `removed` are
     those that go.
     """

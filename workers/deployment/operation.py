@@ -11,8 +11,8 @@ import structlog
 
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.record import JobState
+from workers.deployment.future_tree import drop_stale_trees
 from workers.deployment.plan import Plan, shown
-from workers.deployment.preview import drop_stale_previews
 from workers.deployment.transaction import Transaction
 from workers.done import DoneJobs
 from workers.engine.containers import Container
@@ -43,7 +43,7 @@ _LOST = ScarError(
 _UNTOUCHED = "Production was not touched."
 
 
-class Rollout(WriteJob):
+class DeploymentOperation(WriteJob):
     """Checking, copying, building, restarting, verifying; rolling back where one of them fails."""
 
     @abstractmethod
@@ -155,7 +155,7 @@ def settle(context: JobContext, lock: int) -> Outcome | None:
     The outcome is returned where it is this job's own, and where production could not be put
     back: then nothing else may be done to it.
     """
-    drop_stale_previews(context.folder)
+    drop_stale_trees(context.folder)
     journal = Journal(context.folder)
     own = journal.job == context.request.id
     if not journal.open and not own:

@@ -52,7 +52,7 @@ def _missing_folders(context: JobContext, config: ComposeConfig) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Restoration:
+class Compensation:
     """The way back of one transaction."""
 
     context: JobContext
