@@ -20,7 +20,7 @@ from workers.agent.handover import hand_over, take_back
 from workers.agent.identity import Identity, identity_for, require_power
 from workers.agent.output import AgentOutput
 from workers.agent.run import AgentRun, end_leftovers
-from workers.agent.shelf import Begun, Shelf
+from workers.agent.run_store import Begun, RunStore
 from workers.agent.snapshot import Contents, changed_since, listing
 from workers.files.failures import shown
 from workers.files.undo import Undo
@@ -51,10 +51,10 @@ class Agent(WriteJob):
         """Runs the agent, or finds out what one that was cut off has done."""
         state, workspace = context.settings.state_dir, context.project.workspace
         with workspace_lock(state, workspace, context.check, holder=context.holder) as lock:
-            shelf = Shelf(agent_folder(context))
+            run_store = RunStore(agent_folder(context))
             if context.resumed:
-                return _settle(context, shelf)
-            return _work(context, shelf, lock)
+                return _settle(context, run_store)
+            return _work(context, run_store, lock)
 
 
 def agent_folder(context: JobContext) -> Path:
@@ -62,7 +62,7 @@ def agent_folder(context: JobContext) -> Path:
     return context.folder / "agent"
 
 
-def _work(context: JobContext, shelf: Shelf, lock: int) -> Outcome:
+def _work(context: JobContext, run_store: RunStore, lock: int) -> Outcome:
     begun_at = time.monotonic()
     output = AgentOutput(context.output)
     workspace = context.project.workspace
@@ -70,7 +70,7 @@ def _work(context: JobContext, shelf: Shelf, lock: int) -> Outcome:
     with context.step("checking", "Checking"):
         run = _prepared(context)
     with context.step("keeping", "Keeping what is there"):
-        _keep(context, shelf, run.identity)
+        _keep(context, run_store, run.identity)
     error: ScarError | None = None
     try:
         with (
@@ -85,7 +85,7 @@ def _work(context: JobContext, shelf: Shelf, lock: int) -> Outcome:
         raise
     except Exception as found:  # noqa: BLE001 (what it changed is told all the same)
         error = context.foreseen(found)
-    return _ended(context, shelf, error, output, time.monotonic() - begun_at)
+    return _ended(context, run_store, error, output, time.monotonic() - begun_at)
 
 
 def _prepared(context: JobContext) -> AgentRun:
@@ -120,9 +120,9 @@ def _sockets(context: JobContext) -> list[str]:
     return [*sockets, _ENGINE_SOCKET, str(context.settings.redis_socket)]
 
 
-def _keep(context: JobContext, shelf: Shelf, identity: Identity) -> None:
+def _keep(context: JobContext, run_store: RunStore, identity: Identity) -> None:
     workspace = context.project.workspace
-    found = shelf.look(workspace)
+    found = run_store.look(workspace)
     git = workspace_commit(workspace)
     begun = Begun(
         context.request.id,
@@ -131,7 +131,7 @@ def _keep(context: JobContext, shelf: Shelf, identity: Identity) -> None:
         git.commit,
         tuple(sorted(found.left_out)),
     )
-    shelf.keep(begun, workspace, found, context.check)
+    run_store.keep(begun, workspace, found, context.check)
 
 
 @contextmanager
@@ -158,37 +158,37 @@ def _failed(code: int, output: AgentOutput) -> ScarError:
     )
 
 
-def _settle(context: JobContext, shelf: Shelf) -> Outcome:
+def _settle(context: JobContext, run_store: RunStore) -> Outcome:
     """It was begun before: it is not run again, and what it did is looked at."""
     lost = ScarError(
         "worker_lost",
         "The worker was killed, or Redis lost its data, while the agent worked; it was stopped",
         "It is not started again by itself: look at what it did, and ask again if you want it.",
     )
-    begun = shelf.begun
+    begun = run_store.begun
     if begun is None or begun.job != context.request.id:
         lost.hint = "It had not begun to work: nothing was changed. Ask again."
         return Outcome(JobState.FAILED, None, lost)
     end_leftovers(begun.job, begun.uid)
-    return _ended(context, shelf, lost, AgentOutput(context.output), None)
+    return _ended(context, run_store, lost, AgentOutput(context.output), None)
 
 
 def _ended(
     context: JobContext,
-    shelf: Shelf,
+    run_store: RunStore,
     error: ScarError | None,
     output: AgentOutput,
     seconds: float | None,
 ) -> Outcome:
     """What it did, whatever it came to. Nobody can call that off."""
     with context.step("comparing", "Looking at what changed"):
-        kept, begun = shelf.kept, shelf.begun
+        kept, begun = run_store.kept, run_store.begun
         assert kept is not None
         assert begun is not None
-        now = shelf.look(context.project.workspace)
+        now = run_store.look(context.project.workspace)
         undo = changed_since(kept, frozenset(begun.left_out), now)
-        shelf.ended(undo)
-        result = _Told(context, begun, undo, now).result(shelf)
+        run_store.ended(undo)
+        result = _Told(context, begun, undo, now).result(run_store)
     result["output"] = [context.text(line) for line in output.last]
     result["seconds"] = seconds
     if error is None:
@@ -206,10 +206,10 @@ class _Told:
     undo: Undo
     now: Contents
 
-    def result(self, shelf: Shelf) -> dict[str, Any]:
+    def result(self, run_store: RunStore) -> dict[str, Any]:
         """`files` are at most 200 of each kind, `counts` says how many there are."""
         files = listing(self.undo, self.now)
-        diff, left_out = self._difference(shelf)
+        diff, left_out = self._difference(run_store)
         return {
             "workspace": str(self.context.project.workspace),
             "counts": {word: len(paths) for word, paths in files.items()},
@@ -219,9 +219,9 @@ class _Told:
             "notices": self._notices(),
         }
 
-    def _difference(self, shelf: Shelf) -> tuple[str, list[str]]:
+    def _difference(self, run_store: RunStore) -> tuple[str, list[str]]:
         try:
-            diff, left_out = difference(self.undo, shelf.objects)
+            diff, left_out = difference(self.undo, run_store.objects)
         except (OSError, ScarError) as error:
             # Somebody else is at work there: the list says what changed all the same.
             _log.warning("no diff", job=self.context.request.id, reason=str(error))

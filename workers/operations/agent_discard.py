@@ -8,7 +8,7 @@ from typing import Any
 
 from scar.errors import ScarError
 from scar.jobs.record import JobState
-from workers.agent.shelf import Shelf
+from workers.agent.run_store import RunStore
 from workers.agent.snapshot import Contents, listing, still_there
 from workers.files.apply import revert
 from workers.files.failures import shown
@@ -28,33 +28,33 @@ class AgentDiscard(WriteJob):
 
     def plan(self, context: JobContext) -> dict[str, Any]:
         """What would be brought back, and what is left since somebody changed it."""
-        shelf = Shelf(agent_folder(context))
-        now = shelf.look(context.project.workspace)
-        return _shown(context, *_undoable(context, shelf, now), now)
+        run_store = RunStore(agent_folder(context))
+        now = run_store.look(context.project.workspace)
+        return _shown(context, *_undoable(context, run_store, now), now)
 
     def run(self, context: JobContext, confirmed: str | None) -> Outcome:
         """Brings it back; one that was cut off is finished."""
         state, workspace = context.settings.state_dir, context.project.workspace
         with workspace_lock(state, workspace, context.check, holder=context.holder):
-            shelf = Shelf(agent_folder(context))
-            now = shelf.look(workspace)
-            cut_off = shelf.discarding if context.resumed else None
+            run_store = RunStore(agent_folder(context))
+            now = run_store.look(workspace)
+            cut_off = run_store.discarding if context.resumed else None
             if cut_off is not None and cut_off.job == context.request.id:
-                revert(cut_off, shelf.objects, StatIndex())
+                revert(cut_off, run_store.objects, StatIndex())
                 return Outcome(JobState.SUCCEEDED, _shown(context, cut_off, [], now))
-            undo, theirs = _undoable(context, shelf, now)
+            undo, theirs = _undoable(context, run_store, now)
             plan = _shown(context, undo, theirs, now)
             if confirmed is not None and plan["hash"] != confirmed:
                 raise PlanChanged(plan)
             with context.step("discarding", "Bringing files back"):
                 context.check()
-                shelf.discard(undo)
-                revert(undo, shelf.objects, StatIndex())
+                run_store.discard(undo)
+                revert(undo, run_store.objects, StatIndex())
             return Outcome(JobState.SUCCEEDED, plan)
 
 
-def _undoable(context: JobContext, shelf: Shelf, now: Contents) -> tuple[Undo, list[str]]:
-    undo = shelf.undo
+def _undoable(context: JobContext, run_store: RunStore, now: Contents) -> tuple[Undo, list[str]]:
+    undo = run_store.undo
     if undo is None:
         raise ScarError(
             "not_found",

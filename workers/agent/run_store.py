@@ -28,7 +28,7 @@ class Begun:
     left_out: tuple[str, ...]
 
 
-class Shelf:
+class RunStore:
     """The folder for it. A run that has begun but not ended has no `undo`."""
 
     def __init__(self, folder: Path) -> None:
