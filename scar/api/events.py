@@ -132,7 +132,7 @@ def _unsent(connection: socket) -> int:
 
 
 def stream(job: Job, after: int = 0, gone: Callable[[], None] | None = None) -> Response:
-    """The job's events after the one numbered `after`, as Server-SentMessage Events."""
+    """The job's events after the one numbered `after`, as Server-Sent Events."""
     body = JobStream(context(), job.id, after, gone)
     connection = request.environ.get("gunicorn.socket")
     if connection is not None:
@@ -172,7 +172,7 @@ def _streamed(body: JobStream | bytes) -> Response:
 def events(query: dict[str, Any], job_id: str) -> Response:
     """The events of a job
 
-    Server-SentMessage Events, unless the client asks for `application/json`, or for `after` or `wait`
+    Server-Sent Events, unless the client asks for `application/json`, or for `after` or `wait`
     without `text/event-stream`. As a list, `next` is the `after` of the next page, null once the
     job has ended; `wait` waits so many seconds for the first event.
     """

@@ -1,7 +1,7 @@
 """The chat experience, the same for every front-end: ask, confirm, follow, one message a job.
 
 A front-end hands in what people say (`Conversation.hear`) and can send and edit messages
-(`FrontEnd`). Everything else is here and in `scar.chat.job_message`: whom to believe, what a text means,
+(`FrontEnd`). Everything else is here and in `job_message`: whom to believe, what a text means,
 when a `yes` counts, when a message is worth an edit, how it is taken up again after a restart.
 """
 

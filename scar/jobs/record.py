@@ -146,7 +146,7 @@ class Event:
 
     @cached_property
     def sse(self) -> bytes:
-        """The event as a Server-SentMessage Event (WHATWG HTML, section 9.2), made once for all who
+        """The event as a Server-Sent Event (WHATWG HTML, section 9.2), made once for all who
         watch."""
         data = json.dumps(self.to_json(), separators=(",", ":"))
         return f"id: {self.id}\nevent: {self.type}\ndata: {data}\n\n".encode()

@@ -9,7 +9,7 @@ from tests.bench.table import Row, at_most, middle
 
 
 def rows(stage: Stage, *, short: bool) -> list[Row]:
-    """POST, the queue, a worker, the Engine, and back over Server-SentMessage Events."""
+    """POST, the queue, a worker, the Engine, and back over Server-Sent Events."""
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(5 if short else 25):
