@@ -19,7 +19,7 @@ def asked_before_the_upgrade(scene: Scene, request: Request) -> None:
     """Makes the job's record what an earlier version would have written."""
     redis, key = scene.services.redis, f"scar:job:{request.id}"
     written = request.to_json()
-    del written["holds"], written["respects"]
+    del written["locks"], written["requires_free"]
     text = json.dumps(written)
     signature = scene.services.signatures.sign("request", text)
     redis.hset(key, mapping={"request": text, "signature": signature})
@@ -96,3 +96,15 @@ def test_what_nobody_can_read_keeps_no_front_end_from_the_rest(
         assert name not in scene.services.redis.hkeys("scar:watches:letterbox")
 
     run(test)
+
+
+def test_a_request_signed_by_an_earlier_version_keeps_the_resources_it_named() -> None:
+    written = {
+        **{"id": "01J", "kind": "deploy", "project": "shop", "host": "default", "args": {}},
+        **{"asks": True, "changes": True, "created_at": 1, "expires_at": 2},
+        "requested_by": {"frontend": "api", "id": "ci", "name": "ci", "role": "operator"},
+        **{"holds": ["shop"], "respects": ["workspace:/w"]},
+    }
+    request = Request.from_json(written)
+    assert request.locks == ("shop",)
+    assert request.requires_free == ("workspace:/w",)
