@@ -15,6 +15,7 @@ from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
 from scar.jobs.queue import JobQueue
 from scar.jobs.signing import Signatures
+from scar.jobs.subscriptions import Subscriptions
 from scar.projects import Project, ProjectsFile
 from scar.redis_client import connect
 from scar.settings import Settings
@@ -33,6 +34,7 @@ class Services:
     queue: JobQueue
     audit: Audit
     job_service: JobService
+    subscriptions: Subscriptions
     surroundings: Surroundings
 
     def default_project(self) -> Project:
@@ -80,5 +82,6 @@ def bootstrap(settings: Settings) -> Services:
         queue,
         audit,
         job_service,
+        Subscriptions(redis),
         surroundings,
     )

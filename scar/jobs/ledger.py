@@ -19,6 +19,7 @@ from redis import Redis
 from scar.errors import ErrorRecord
 from scar.jobs.locks import Lock
 from scar.jobs.record import Event, Job, JobState, Request, Step, oldest_id_at
+from scar.jobs.subscriptions import NEW_MESSAGE, Subscriber
 from scar.redis_client import redis_errors
 
 LEASE_MS = 10_000
@@ -110,12 +111,12 @@ class Ledger:
         confirm_ms: int,
         confirmation: str = "",
         idempotency: tuple[str, str] = ("", ""),
-        watch: tuple[str, str, str] = ("", "", ""),
+        subscriber: Subscriber | None = None,
     ) -> Submission:
         """Writes the job, and that it was accepted into the trail.
 
         `text` is the signed form of `request`; `idempotency` a key and a fingerprint of what was
-        asked; `watch` a front-end, a place in it and what it needs to find its message again.
+        asked; `subscriber` where it is to be shown, which is written in the same step.
         Raises `busy` where a person holds the project.
         """
         asking = request.asks and not confirmation
@@ -134,7 +135,7 @@ class Ledger:
             confirm_ms,
             json.dumps(host_unavailable(request.host).to_json()),
             *idempotency,
-            *watch,
+            *_subscription_arguments(subscriber),
             confirmation,
             request.expires_at,
             f"{actor.frontend}:{actor.id}",
@@ -281,36 +282,10 @@ class Ledger:
             found = self._redis.xrange(f"scar:job:{id}:events", f"({after}-0", "+", count)
         return [event_of(entry) for entry in cast("list[Any]", found)]
 
-    def watches(self, front_end: str) -> dict[tuple[str, str], str]:
-        """The messages that a front-end still has to bring to their end, by job and place."""
-        with redis_errors():
-            found = cast("dict[str, str]", self._redis.hgetall(f"scar:watches:{front_end}"))
-        watches: dict[tuple[str, str], str] = {}
-        for name, watch in found.items():
-            id, _, place = name.partition(" ")
-            watches[id, place or _place_within(watch)] = watch
-        return watches
 
-    def watch(self, front_end: str, id: str, place: str, watch: str) -> None:
-        """Has the front-end show the job in a place, and keeps what it needs to take that message
-        up again."""
-        with redis_errors():
-            self._redis.hset(f"scar:watches:{front_end}", f"{id} {place}", watch)
-
-    def unwatch(self, front_end: str, id: str, place: str) -> None:
-        """The job's message there says how it ended: nothing is left to do for it."""
-        with redis_errors():
-            self._redis.hdel(f"scar:watches:{front_end}", f"{id} {place}", id)
-
-
-def _place_within(watch: str) -> str:
-    """The place of a message that an earlier version kept: it stood beside the reference. Empty
-    where there is none."""
-    try:
-        found = json.loads(watch)
-        return json.dumps([found["chat"], found["thread"]])
-    except (LookupError, TypeError, ValueError):
-        return ""
+def _subscription_arguments(subscriber: Subscriber | None) -> tuple[str, str, str]:
+    """The arguments of `submit.lua` that name a subscription; empty for none."""
+    return (subscriber.front_end, subscriber.place, NEW_MESSAGE) if subscriber else ("", "", "")
 
 
 def event_of(entry: tuple[str, Mapping[str, str]]) -> Event:

@@ -234,6 +234,16 @@ class Job:
         """`deploy shop`: what it does, to what."""
         return f"{self.request.kind} {self.request.project or ''}".rstrip()
 
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the job has a plan that a person has to confirm."""
+        return self.state is JobState.AWAITING_CONFIRMATION and self.plan is not None
+
+    @property
+    def plan_hash(self) -> str:
+        """The hash of the job's plan; empty where it has none."""
+        return str((self.plan or {}).get("hash", ""))
+
     def step(self, name: str) -> Step | None:
         """The step of that name, if the job has one."""
         return next((step for step in self.steps if step.name == name), None)

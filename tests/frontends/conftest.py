@@ -17,6 +17,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 @pytest.fixture(autouse=True)
-def _calm(scene: Scene) -> Iterator[None]:
-    yield
-    scene.services.redis.delete("scar:hold:shop")
+def _no_leftovers(scene: Scene) -> None:
+    """Each test begins with a free project and an empty box: what the test before left open would
+    be resumed, and show its own job.
+    """
+    scene.services.redis.delete("scar:hold:shop", "scar:watches:letterbox")

@@ -23,5 +23,5 @@ def test_only_a_question_is_waited_for(button: Button, waits: bool) -> None:
     chat = ConsoleChat(Screen(Console(file=said, width=80)))
     document = chat.fit(Document((Line("done"),), (button,)))
     asyncio.run(chat.send(Place("ada"), document, ""))
-    assert chat.asked.is_set() is waits
+    assert chat.asking.is_set() is waits
     assert ("🚀 Deploy: /docker_deploy shop" in said.getvalue()) is not waits

@@ -10,6 +10,7 @@ import pytest
 from scar.chat.front_end import Place
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState, Request
+from scar.jobs.subscriptions import Subscription
 from tests.frontends.letterbox import LetterBox
 from tests.frontends.test_letterbox import opened, operator, run, until
 from tests.telegram.scene import Scene
@@ -56,7 +57,6 @@ def test_a_message_of_before_is_brought_to_its_end_and_forgotten(scene: Scene) -
     async def test() -> None:
         box, job = LetterBox(), await asyncio.to_thread(a_restart, scene)
         await asyncio.to_thread(scene.worker.plan, job.id)
-        scene.services.redis.delete("scar:watches:letterbox")  # what other tests left unfinished
         kept = {"chat": "box", "thread": None, "reference": "7", "attached": None}
         scene.services.redis.hset("scar:watches:letterbox", job.id, json.dumps(kept))
         async with opened(scene, box, job.request.requested_by) as writer:
@@ -87,7 +87,8 @@ def test_what_nobody_can_read_keeps_no_front_end_from_the_rest(
         scene.services.redis.hset("scar:watches:letterbox", name, text)
         async with opened(scene, box, actor):
             job = await asyncio.to_thread(a_restart, scene)
-            scene.services.ledger.watch("letterbox", job.id, Place("box").key, "{}")
+            subscription = Subscription("letterbox", job.id, Place("box").key)
+            scene.services.subscriptions.put(subscription)
             await until(box, "Looking at what would change")
             await asyncio.to_thread(
                 scene.services.job_service.cancel, job.request.requested_by, job.id

@@ -11,6 +11,7 @@ import pytest
 
 from scar.chat.front_end import Place
 from scar.jobs.record import Job, JobState
+from scar.jobs.subscriptions import Subscription
 from tests.github.scene import Scene
 from tests.github.server import BOT, REPOSITORY, GitHubServer
 from tests.telegram.worker import Worker, status_of
@@ -178,7 +179,8 @@ def test_a_comment_that_was_not_noted_before_a_kill_is_found_again(
     job, question = ask(github, worker, issue)
     scene.noted(job.id)
     scene.kill()
-    scene.services.ledger.watch("github", job.id, Place(REPOSITORY, str(issue)).key, "{}")
+    place = Place(REPOSITORY, str(issue))
+    scene.services.subscriptions.put(Subscription("github", job.id, place.key))
     scene.start()
     scene.noted(job.id)
     github.says("octocat", issue, "yes")

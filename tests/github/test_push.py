@@ -12,6 +12,7 @@ import pytest
 
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
+from scar.jobs.subscriptions import Subscription
 from scar.repositories import Repositories
 from tests.cli.home import eventually
 from tests.github.scene import Scene
@@ -86,10 +87,10 @@ def test_a_push_is_deployed_and_the_commit_says_so(
     }
     assert job.state is JobState.QUEUED
     branch.deliver("refs/heads/main", commit)  # a replay
-    eventually(lambda: scene.services.ledger.watches("telegram"), "the chat is told")
-    assert [(id, place) for id, place in scene.services.ledger.watches("telegram")] == [
-        (job.id, '["-100", "7"]')
-    ]
+    subscriptions = eventually(
+        lambda: scene.services.subscriptions.of("telegram"), "the chat that alerts name shows it"
+    )
+    assert subscriptions == [Subscription("telegram", job.id, '["-100", "7"]')]
     worker.finish(job.id, {"downtime_seconds": 2.0})
     eventually(lambda: said_of(github, commit)[-1:] == ["success"], "the commit is green")
     assert set(said_of(github, commit)[:-1]) == {"pending"}

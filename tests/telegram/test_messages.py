@@ -161,7 +161,7 @@ def test_a_person_who_blocks_the_bot_stops_nobody_else(
     other = scene.chat("Bob")
     other.person.says("/help", other)
     other.wait_for_text("What you may do here")
-    scene.telegram.wait_for(lambda: job.id not in scene.watched())
+    scene.telegram.wait_for(lambda: job.id not in scene.subscribed())
 
 
 def test_telegram_knows_the_commands(scene: Scene) -> None:

@@ -44,7 +44,7 @@ def test_a_job_that_ended_while_the_bot_was_away_is_told(
     worker.finish(job.id, status_of("shop"))
     scene.start_bot()
     assert chat.wait_for_text("Production Status").id == first.id
-    scene.telegram.wait_for(lambda: job.id not in scene.watched())
+    scene.telegram.wait_for(lambda: job.id not in scene.subscribed())
 
 
 def test_what_was_said_while_the_bot_was_away(scene: Scene, chat: Chat, worker: Worker) -> None:
