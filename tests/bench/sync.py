@@ -17,9 +17,9 @@ from statistics import median
 
 from workers.files.apply import apply, stage
 from workers.files.compare import Changes, compare
+from workers.files.content_store import ContentStore
 from workers.files.index import StatIndex
 from workers.files.manifest import Entry
-from workers.files.objects import Objects
 from workers.files.scan import scan
 from workers.files.undo import Undo
 
@@ -122,7 +122,7 @@ class _Scar:
     def __init__(self, folder: Path, *, remembers: bool = False) -> None:
         self.workspace, self.production = folder / "workspace", folder / "production"
         self._state = folder / "state"
-        self._objects = Objects(self._state / "objects")
+        self._objects = ContentStore(self._state / "objects")
         self._last: dict[str, Entry] = {}
         self._remembers = remembers
 

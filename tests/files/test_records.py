@@ -14,9 +14,9 @@ from scar.errors import ScarError
 from scar.jobs.ledger import Signed
 from scar.jobs.record import JobState
 from workers.done import DoneJobs
+from workers.files.content_store import ContentStore
 from workers.files.index import StatIndex
 from workers.files.manifest import Entry
-from workers.files.objects import Objects
 from workers.files.records import add_record, read_records
 from workers.files.scan import scan
 from workers.journal import Journal
@@ -104,7 +104,7 @@ def test_a_new_file_of_records_has_its_name_on_the_disk(tmp_path: Path) -> None:
     assert synced == [str(tmp_path), f"{tmp_path}/journal.jsonl"]
 
 
-def entry(objects: Objects, folder: Path, content: str) -> Entry:
+def entry(objects: ContentStore, folder: Path, content: str) -> Entry:
     """A content that is in the store."""
     site = Site(folder)
     write(site.workspace, {"file": content})
@@ -114,7 +114,7 @@ def entry(objects: Objects, folder: Path, content: str) -> Entry:
 
 
 def test_what_a_person_made_survives_a_torn_note(tmp_path: Path) -> None:
-    objects = Objects(tmp_path / "objects")
+    objects = ContentStore(tmp_path / "objects")
     first = entry(objects, tmp_path / "1", "first")
     second = entry(objects, tmp_path / "2", "second")
     objects.keep("one", {"file": first})
@@ -134,7 +134,7 @@ def test_what_a_person_made_survives_a_torn_note(tmp_path: Path) -> None:
 def test_nothing_is_swept_while_a_note_cannot_be_read(
     tmp_path: Path, note: bytes, later: int
 ) -> None:
-    objects = Objects(tmp_path / "objects")
+    objects = ContentStore(tmp_path / "objects")
     first = entry(objects, tmp_path / "1", "first")
     notes = tmp_path / "objects" / "handmade.jsonl"
     notes.write_bytes(note)

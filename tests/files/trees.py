@@ -10,9 +10,9 @@ from pathlib import Path
 
 from workers.files.apply import apply, revert, stage
 from workers.files.compare import Changes, compare
+from workers.files.content_store import ContentStore
 from workers.files.index import StatIndex
 from workers.files.manifest import Entry
-from workers.files.objects import Objects
 from workers.files.scan import scan
 from workers.files.undo import Undo
 
@@ -84,7 +84,7 @@ class Site:
         self.state = folder / "state"
         self.workspace.mkdir(parents=True)
         self.production.mkdir()
-        self.objects = Objects(self.state / "objects")
+        self.objects = ContentStore(self.state / "objects")
         self.undo_path = self.state / "undo.json"
         self.last: dict[str, Entry] | None = None
         self.index = StatIndex()

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from workers.agent.snapshot import Contents, contents_of, keep
+from workers.files.content_store import ContentStore
 from workers.files.failures import file_errors
 from workers.files.index import StatIndex
-from workers.files.objects import Objects
 from workers.files.undo import Undo, read_json, write_synced
 
 _HINT = "It told what the agent found; without it that cannot be undone. Remove it, then ask again."
@@ -36,9 +36,9 @@ class RunStore:
         self._index = StatIndex.load(folder / "index")
 
     @property
-    def objects(self) -> Objects:
+    def objects(self) -> ContentStore:
         """The contents that were there."""
-        return Objects(self._folder / "objects")
+        return ContentStore(self._folder / "objects")
 
     @property
     def begun(self) -> Begun | None:

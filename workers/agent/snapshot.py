@@ -16,10 +16,10 @@ from pathlib import Path
 from scar.errors import ScarError
 from workers.agent.walk import Item, walk
 from workers.files.compare import Changes
+from workers.files.content_store import ContentStore
 from workers.files.failures import file_errors
 from workers.files.index import StatIndex
 from workers.files.manifest import ALL_BITS, Entry, entry_of
-from workers.files.objects import Objects
 from workers.files.scan import hashed
 from workers.files.staging import stage
 from workers.files.tree import Tree
@@ -90,7 +90,7 @@ def _read(item: Item, tree: Tree, index: StatIndex) -> Entry | None:
 
 
 def keep(
-    job: str, root: Path, found: Contents, objects: Objects, check: Callable[[], None]
+    job: str, root: Path, found: Contents, objects: ContentStore, check: Callable[[], None]
 ) -> Undo:
     """Takes all of it into the store; the record with which all of it could be brought back.
 

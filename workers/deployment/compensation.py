@@ -19,8 +19,8 @@ from workers.engine.compose import no_check
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.images import Images
 from workers.files.apply import revert
+from workers.files.content_store import ContentStore
 from workers.files.index import StatIndex
-from workers.files.objects import Objects
 from workers.files.undo import Undo
 from workers.journal import ENDED, Journal
 from workers.runtime.context import JobContext
@@ -58,7 +58,7 @@ class Compensation:
     context: JobContext
     journal: Journal
     production: Production
-    objects: Objects
+    objects: ContentStore
 
     def put_back(self, undo: Undo | None) -> None:
         """Undoes whatever the journal says was begun; `undo` is there where files were touched.

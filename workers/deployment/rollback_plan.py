@@ -17,8 +17,8 @@ from workers.deployment.plan import (
 )
 from workers.engine.images import Images
 from workers.files.compare import compare
+from workers.files.content_store import ContentStore
 from workers.files.index import StatIndex
-from workers.files.objects import Objects
 from workers.releases import Release, Releases
 from workers.runtime.context import JobContext
 
@@ -31,7 +31,7 @@ def plan_rollback(context: JobContext) -> Plan:
     target = _target(releases, context.request.args.get("release"))
     last = releases.latest()
     assert last is not None  # there is a target
-    objects = Objects(context.folder / "objects")
+    objects = ContentStore(context.folder / "objects")
     tags = _images(context, target)
     _require_contents(target, objects)
     production = str(context.project.production)
@@ -112,7 +112,7 @@ def _images(context: JobContext, target: Release) -> dict[str, tuple[str, str]]:
     return {name: (image, str(id)) for name, (image, id) in found.items()}
 
 
-def _require_contents(target: Release, objects: Objects) -> None:
+def _require_contents(target: Release, objects: ContentStore) -> None:
     for path, entry in target.contents.items():
         if entry.kind == "file" and not objects.holds(entry):
             raise ScarError(

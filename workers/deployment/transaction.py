@@ -28,7 +28,7 @@ from workers.engine.downtime import DowntimeProbe
 from workers.engine.images import Images
 from workers.engine.progress import BuildOutput, BuildStep, Event
 from workers.files.apply import apply, stage
-from workers.files.objects import Objects
+from workers.files.content_store import ContentStore
 from workers.files.undo import Undo
 from workers.journal import ENDED, Journal
 from workers.releases import Release, ReleasedService, Releases
@@ -47,9 +47,9 @@ class Transaction:
     lock: int
 
     @property
-    def objects(self) -> Objects:
+    def objects(self) -> ContentStore:
         """The project's store of contents."""
-        return Objects(self.context.folder / "objects")
+        return ContentStore(self.context.folder / "objects")
 
     @property
     def production(self) -> Production:

@@ -18,10 +18,10 @@ from pathlib import Path
 from scar.errors import ScarError
 from workers.files.apply import apply, stage
 from workers.files.compare import Changes, existing
+from workers.files.content_store import ContentStore
 from workers.files.failures import file_errors
 from workers.files.index import StatIndex
 from workers.files.manifest import Entry
-from workers.files.objects import Objects
 from workers.files.undo import Undo, above, read_json, write_synced
 from workers.git.command import ask
 from workers.git.dotgit import DotGit
@@ -177,8 +177,8 @@ class Forward:
         return Changes(added, changed, tuple(going), (), (), (), before, after)
 
     @property
-    def _objects(self) -> Objects:
-        return Objects(self.state / "objects")
+    def _objects(self) -> ContentStore:
+        return ContentStore(self.state / "objects")
 
     def _finish(self, shadow: Shadow) -> None:
         """Files, index, branch; each finds out what is done already."""
