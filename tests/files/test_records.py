@@ -15,10 +15,10 @@ from scar.jobs.ledger import Signed
 from scar.jobs.record import JobState
 from workers.done import DoneJobs
 from workers.files.content_store import ContentStore
-from workers.files.index import StatIndex
 from workers.files.manifest import Entry
 from workers.files.records import add_record, read_records
 from workers.files.scan import scan
+from workers.files.stat_cache import StatCache
 from workers.journal import Journal
 from workers.runtime.context import Outcome
 
@@ -152,7 +152,7 @@ def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:
     write(site.workspace, {"file": "new"})
     old = seen(site.production)
     objects = site.objects
-    held = scan(str(site.production), (), StatIndex())["file"]
+    held = scan(str(site.production), (), StatCache())["file"]
     objects.put(str(site.production / "file"), held)
     Path(objects.path_of(held)).write_text("BY HAND")  # the same length
     _, _, undo = site.prepare()

@@ -20,7 +20,7 @@ from workers.engine.compose_config import ComposeConfig
 from workers.engine.images import Images
 from workers.files.apply import revert
 from workers.files.content_store import ContentStore
-from workers.files.index import StatIndex
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 from workers.journal import ENDED, Journal
 from workers.runtime.context import JobContext
@@ -67,7 +67,7 @@ class Compensation:
         """
         self.journal.write("putting back")
         if undo is not None:
-            revert(undo, self.objects, StatIndex())
+            revert(undo, self.objects, StatCache())
         self._restore_images()
         started = self.journal.find("starting")
         if started:

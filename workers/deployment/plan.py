@@ -15,8 +15,8 @@ from workers.downtimes import Downtimes
 from workers.engine.compose_config import ComposeConfig, Service
 from workers.engine.containers import Container
 from workers.files.compare import Changes
-from workers.files.index import StatIndex
 from workers.files.manifest import Entry
+from workers.files.stat_cache import StatCache
 from workers.releases import Release
 from workers.runtime.context import JobContext
 
@@ -44,8 +44,8 @@ class Plan:
     containers: tuple[Container, ...]
     commit: str | None
     dirty: bool
-    workspace_index: StatIndex = field(repr=False)
-    production_index: StatIndex = field(repr=False)
+    workspace_index: StatCache = field(repr=False)
+    production_index: StatCache = field(repr=False)
     builds: Mapping[str, str] = field(default_factory=dict)
     build: tuple[str, ...] = ()
     pull: tuple[str, ...] = ()

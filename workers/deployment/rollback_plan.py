@@ -18,7 +18,7 @@ from workers.deployment.plan import (
 from workers.engine.images import Images
 from workers.files.compare import compare
 from workers.files.content_store import ContentStore
-from workers.files.index import StatIndex
+from workers.files.stat_cache import StatCache
 from workers.releases import Release, Releases
 from workers.runtime.context import JobContext
 
@@ -35,7 +35,7 @@ def plan_rollback(context: JobContext) -> Plan:
     tags = _images(context, target)
     _require_contents(target, objects)
     production = str(context.project.production)
-    index = StatIndex.load(indexes_path(context)[1])
+    index = StatCache.load(indexes_path(context)[1])
     # An environment file of production's own is no file of a release, but goes back like one.
     own = {path: e for path, e in last.relied_on.items() if path in target.relied_on}
     contents = target.contents
@@ -63,7 +63,7 @@ def plan_rollback(context: JobContext) -> Plan:
         containers,
         target.commit,
         target.dirty,
-        StatIndex.load(indexes_path(context)[0]),
+        StatCache.load(indexes_path(context)[0]),
         index,
         builds={name: s.build for name, s in target.services.items() if s.build},
         pull=services_to_pull(config, present),

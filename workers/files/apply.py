@@ -16,9 +16,9 @@ from scar.errors import ScarError
 from workers.files.collector import collector_paused
 from workers.files.content_store import ContentStore
 from workers.files.failures import changed_meanwhile, file_errors
-from workers.files.index import StatIndex
 from workers.files.passage import Passage
 from workers.files.staging import stage
+from workers.files.stat_cache import StatCache
 from workers.files.tree import Tree
 from workers.files.undo import Undo
 
@@ -29,7 +29,7 @@ Tell = Callable[[int, int], None]
 
 @collector_paused()
 def apply(
-    undo: Undo, objects: ContentStore, index: StatIndex, tell: Tell, check: Callable[[], None]
+    undo: Undo, objects: ContentStore, index: StatCache, tell: Tell, check: Callable[[], None]
 ) -> None:
     """Brings production from `before` to `after`.
 
@@ -79,7 +79,7 @@ def _rename(passage: Passage, coming: list[str], going: list[str]) -> None:
         passage.place(path)
 
 
-def revert(undo: Undo, objects: ContentStore, index: StatIndex) -> list[str]:
+def revert(undo: Undo, objects: ContentStore, index: StatCache) -> list[str]:
     """Brings production back to `before`; the paths that somebody had changed meanwhile.
 
     What they were changed to is kept in the store. A path that cannot be brought back does not
