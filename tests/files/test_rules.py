@@ -244,7 +244,7 @@ def test_changed_by_somebody_between_the_look_and_the_rename(
         sync_device(handle)
         (site.production / "b").write_text("by hand")
 
-    monkeypatch.setattr("workers.files.passage.sync_device", and_somebody)
+    monkeypatch.setattr("workers.files.transition.sync_device", and_somebody)
     with pytest.raises(ScarError, match="changed while it was being deployed"):
         site.apply(undo)
     monkeypatch.undo()

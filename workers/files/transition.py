@@ -35,7 +35,7 @@ class Found(NamedTuple):
         return wanted.same_content(self.entry)
 
 
-class Passage:
+class Transition:
     """The steps of one crossing, `forward` from before to after, or back.
 
     `strange` are the paths found in neither state. Forward, they end the crossing; on the way
