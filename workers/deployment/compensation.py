@@ -22,8 +22,8 @@ from workers.files.apply import revert
 from workers.files.content_store import ContentStore
 from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
-from workers.journal import ENDED, Journal
 from workers.runtime.context import JobContext
+from workers.state.journal import ENDED, Journal
 
 _TRIES = 3
 

@@ -28,8 +28,8 @@ from workers.files.manifest import Entry
 from workers.files.scan import excluded, scan
 from workers.files.stat_cache import StatCache
 from workers.git.commit import workspace_commit
-from workers.releases import Release, Releases
 from workers.runtime.context import JobContext
+from workers.state.releases import Release, Releases
 
 
 def plan_deploy(context: JobContext) -> Plan:

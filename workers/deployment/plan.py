@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
-from workers.downtimes import Downtimes
 from workers.engine.compose_config import ComposeConfig, Service
 from workers.engine.containers import Container
 from workers.files.compare import Changes
 from workers.files.manifest import Entry
 from workers.files.stat_cache import StatCache
-from workers.releases import Release
 from workers.runtime.context import JobContext
+from workers.state.downtime_history import DowntimeHistory
+from workers.state.releases import Release
 
 _SHOWN = 200
 NOT_ASKED = ComposeConfig("", {}, {})
@@ -106,7 +106,7 @@ def shown(plan: Plan, context: JobContext) -> dict[str, Any]:
         "release": plan.restores,
         "commit": plan.commit,
         "dirty": plan.dirty,
-        "downtime": Downtimes(context.folder).estimate("deploy") if plan.restart else None,
+        "downtime": DowntimeHistory(context.folder).estimate("deploy") if plan.restart else None,
         "notices": notices,
         "hash": plan.hash,
     }

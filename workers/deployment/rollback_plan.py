@@ -19,8 +19,8 @@ from workers.engine.images import Images
 from workers.files.compare import compare
 from workers.files.content_store import ContentStore
 from workers.files.stat_cache import StatCache
-from workers.releases import Release, Releases
 from workers.runtime.context import JobContext
+from workers.state.releases import Release, Releases
 
 
 def plan_rollback(context: JobContext) -> Plan:

@@ -14,8 +14,8 @@ from workers.files.manifest import Entry
 from workers.files.scan import scan
 from workers.files.stat_cache import StatCache
 from workers.git.commit import workspace_commit
-from workers.releases import Release, Releases
 from workers.runtime.context import JobContext, ReadJob
+from workers.state.releases import Release, Releases
 
 
 class Status(ReadJob):

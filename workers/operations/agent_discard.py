@@ -16,7 +16,7 @@ from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 from workers.operations.agent import agent_folder
 from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
-from workers.workspace_lock import workspace_lock
+from workers.state.workspace_lock import workspace_lock
 
 _SHOWN = 200
 

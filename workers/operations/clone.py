@@ -23,9 +23,9 @@ from workers.files.failures import file_errors
 from workers.files.undo import read_json, write_synced
 from workers.git.clone import SECONDS, clone, github_credential
 from workers.git.command import Watch, ask
-from workers.project_lock import project_lock
 from workers.projects_entry import entry_for
 from workers.runtime.context import JobContext, Outcome, StepInHand, WriteJob
+from workers.state.project_lock import project_lock
 
 _HIDDEN = ".scar-clone-"
 _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
