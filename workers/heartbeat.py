@@ -18,10 +18,10 @@ from scar.projects import ProjectsFile
 from scar.redis_client import connect, redis_errors
 from scar.repositories import Repositories
 from scar.settings import Settings
-from workers.done import DoneJobs
 from workers.engine.connection import Engine
 from workers.git.commit import origin_of
 from workers.reconciler import Reconciler
+from workers.state.job_log import JobLog
 
 _INTERVAL = 3.0
 _KEPT_MS = 10_000
@@ -54,8 +54,8 @@ class Heartbeat:
         url = self._settings.effective_redis_url
         queue = JobQueue(url, Signatures(self._settings.signing_key()))
         ledger = Ledger(connect(url))
-        done = DoneJobs(self._settings.state_dir / "done")
-        self._helpers = (Sweeper(ledger, queue), Reconciler(ledger, queue, done))
+        job_log = JobLog(self._settings.state_dir / "done")
+        self._helpers = (Sweeper(ledger, queue), Reconciler(ledger, queue, job_log))
         for helper in self._helpers:
             helper.start()
 

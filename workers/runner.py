@@ -20,12 +20,12 @@ from scar.jobs.signing import Signatures
 from scar.projects import ProjectsFile
 from scar.redis_client import connect
 from scar.settings import Settings
-from workers.done import DoneJobs
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.registry import handlers
 from workers.runtime.context import JobContext, Outcome, PlanChanged, ReadJob, WriteJob
 from workers.runtime.reporter import JobLost, JobReporter
+from workers.state.job_log import JobLog
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Runner:
     projects: ProjectsFile
     engine: Engine
     containers: Containers
-    done: DoneJobs
+    job_log: JobLog
     locks: Locks
     clock: Callable[[], float] = time.time
 
@@ -60,7 +60,7 @@ class Runner:
             projects=ProjectsFile.of(settings),
             engine=engine,
             containers=Containers(engine),
-            done=DoneJobs(settings.state_dir / "done"),
+            job_log=JobLog(settings.state_dir / "done"),
             locks=Locks(redis),
         )
 
@@ -139,16 +139,16 @@ class Runner:
         reporter: JobReporter,
     ) -> None:
         id = context.request.id
-        known = self.done.outcome(id)
+        known = self.job_log.outcome(id)
         if known is None:
-            context.resumed = self.done.begun(id)
-            context.begun_at = self.done.begin(id, signed)
+            context.resumed = self.job_log.begun(id)
+            context.begun_at = self.job_log.begin(id, signed)
             try:
                 known = work.run(context, shown)
             except JobLost:
                 raise
             except PlanChanged as changed:
-                self.done.forget(id)  # nothing was done, and that confirmation is spent
+                self.job_log.forget(id)  # nothing was done, and that confirmation is spent
                 reporter.planned({**changed.plan, "changed": True})
                 return
             except Exception as error:  # noqa: BLE001 (and so does its operation)
@@ -162,7 +162,7 @@ class Runner:
     def _note_end(self, id: str, outcome: Outcome) -> None:
         """Where that cannot be kept the job has still ended as it has, and says so."""
         try:
-            self.done.end(id, outcome)
+            self.job_log.end(id, outcome)
         except ScarError as error:
             _log.warning("end of the job not kept", job=id, reason=error.message)
 
@@ -183,7 +183,7 @@ class Runner:
             raise Forged(f"it is addressed to host '{request.host}'")
         if request.kind not in handlers():
             raise Forged(f"this worker knows no '{request.kind}'")
-        if request.expires_at < self.clock() * 1000 and not self.done.begun(claim.id):
+        if request.expires_at < self.clock() * 1000 and not self.job_log.begun(claim.id):
             raise Forged("it is too old")
         if claim.purpose == "plan" or not request.asks:
             return request, None

@@ -13,7 +13,7 @@ from workers.agent.difference import difference
 from workers.agent.run_store import Begun, RunStore
 from workers.agent.snapshot import Contents, changed_since, listing, still_there
 from workers.files.apply import revert
-from workers.files.index import StatIndex
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 
 
@@ -56,7 +56,7 @@ class Desk:
 
     def discard(self) -> list[str]:
         undo, theirs, _ = self.undoable()
-        revert(undo, self.run_store.objects, StatIndex())
+        revert(undo, self.run_store.objects, StatCache())
         return theirs
 
 
@@ -173,7 +173,7 @@ def test_cut_off_in_the_middle_and_done_again(desk: Desk) -> None:
     (desk.root / "new" / "er" / "file").unlink()
     cut_off = desk.run_store.discarding
     assert cut_off
-    revert(cut_off, desk.run_store.objects, StatIndex())
+    revert(cut_off, desk.run_store.objects, StatCache())
     found = everything(desk.root)
     assert isinstance(found, dict)
     assert isinstance(before, dict)

@@ -14,7 +14,7 @@ import pytest
 
 from scar.errors import ScarError
 from workers.files.apply import apply
-from workers.files.objects import sync_device
+from workers.files.content_store import sync_device
 from workers.files.undo import Undo
 
 from .trees import Site, contents, go_on, seen, write
@@ -244,7 +244,7 @@ def test_changed_by_somebody_between_the_look_and_the_rename(
         sync_device(handle)
         (site.production / "b").write_text("by hand")
 
-    monkeypatch.setattr("workers.files.passage.sync_device", and_somebody)
+    monkeypatch.setattr("workers.files.transition.sync_device", and_somebody)
     with pytest.raises(ScarError, match="changed while it was being deployed"):
         site.apply(undo)
     monkeypatch.undo()

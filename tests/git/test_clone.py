@@ -14,8 +14,8 @@ import pytest
 from scar.errors import ScarError
 from scar.settings import Settings
 from workers.operations.clone import HANDLER
-from workers.project_lock import project_lock
 from workers.runtime.context import Outcome
+from workers.state.project_lock import project_lock
 
 from .server import GitServer, git
 from .task import Told, settings_in, task

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from workers.agent.snapshot import Contents, contents_of, keep
+from workers.files.content_store import ContentStore
 from workers.files.failures import file_errors
-from workers.files.index import StatIndex
-from workers.files.objects import Objects
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo, read_json, write_synced
 
 _HINT = "It told what the agent found; without it that cannot be undone. Remove it, then ask again."
@@ -33,12 +33,12 @@ class RunStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._index = StatIndex.load(folder / "index")
+        self._index = StatCache.load(folder / "index")
 
     @property
-    def objects(self) -> Objects:
+    def objects(self) -> ContentStore:
         """The contents that were there."""
-        return Objects(self._folder / "objects")
+        return ContentStore(self._folder / "objects")
 
     @property
     def begun(self) -> Begun | None:

@@ -19,11 +19,11 @@ from workers.engine.compose import no_check
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.images import Images
 from workers.files.apply import revert
-from workers.files.index import StatIndex
-from workers.files.objects import Objects
+from workers.files.content_store import ContentStore
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
-from workers.journal import ENDED, Journal
 from workers.runtime.context import JobContext
+from workers.state.journal import ENDED, Journal
 
 _TRIES = 3
 
@@ -58,7 +58,7 @@ class Compensation:
     context: JobContext
     journal: Journal
     production: Production
-    objects: Objects
+    objects: ContentStore
 
     def put_back(self, undo: Undo | None) -> None:
         """Undoes whatever the journal says was begun; `undo` is there where files were touched.
@@ -67,7 +67,7 @@ class Compensation:
         """
         self.journal.write("putting back")
         if undo is not None:
-            revert(undo, self.objects, StatIndex())
+            revert(undo, self.objects, StatCache())
         self._restore_images()
         started = self.journal.find("starting")
         if started:

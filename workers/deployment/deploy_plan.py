@@ -24,12 +24,12 @@ from workers.engine.compose_config import ComposeConfig
 from workers.engine.containers import Container
 from workers.engine.images import Images
 from workers.files.compare import Changes, compare, existing
-from workers.files.index import StatIndex
 from workers.files.manifest import Entry
 from workers.files.scan import excluded, scan
+from workers.files.stat_cache import StatCache
 from workers.git.commit import workspace_commit
-from workers.releases import Release, Releases
 from workers.runtime.context import JobContext
+from workers.state.releases import Release, Releases
 
 
 def plan_deploy(context: JobContext) -> Plan:
@@ -43,7 +43,7 @@ def plan_deploy(context: JobContext) -> Plan:
             "Clone the project there, or correct `workspace` in the projects file.",
         )
     paths = indexes_path(context)
-    indexes = StatIndex.load(paths[0]), StatIndex.load(paths[1])
+    indexes = StatCache.load(paths[0]), StatCache.load(paths[1])
     with indexes[1].looking_ahead(production):
         tree = scan(workspace, project.exclude, indexes[0])
         last = Releases(context.folder).latest()

@@ -14,15 +14,15 @@ from scar.jobs.record import JobState
 from workers.deployment.future_tree import drop_stale_trees
 from workers.deployment.plan import Plan, shown
 from workers.deployment.transaction import Transaction
-from workers.done import DoneJobs
 from workers.engine.containers import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.project_containers import project_containers
-from workers.journal import Journal
-from workers.project_lock import project_lock
-from workers.releases import Releases
 from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
 from workers.runtime.reporter import JobLost
+from workers.state.job_log import JobLog
+from workers.state.journal import Journal
+from workers.state.project_lock import project_lock
+from workers.state.releases import Releases
 
 _log = structlog.get_logger(__name__)
 _LATER = (
@@ -166,9 +166,9 @@ def settle(context: JobContext, lock: int) -> Outcome | None:
     outcome = _settled(context, Transaction(context, journal, lock))
     if own or journal.open:
         return outcome
-    done = DoneJobs(context.settings.state_dir / "done")
-    if done.begun(str(journal.job)) and done.outcome(str(journal.job)) is None:
-        done.end(str(journal.job), outcome)
+    job_log = JobLog(context.settings.state_dir / "done")
+    if job_log.begun(str(journal.job)) and job_log.outcome(str(journal.job)) is None:
+        job_log.end(str(journal.job), outcome)
     return None
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
-from workers.downtimes import Downtimes
 from workers.engine.compose_config import ComposeConfig, Service
 from workers.engine.containers import Container
 from workers.files.compare import Changes
-from workers.files.index import StatIndex
 from workers.files.manifest import Entry
-from workers.releases import Release
+from workers.files.stat_cache import StatCache
 from workers.runtime.context import JobContext
+from workers.state.downtime_history import DowntimeHistory
+from workers.state.releases import Release
 
 _SHOWN = 200
 NOT_ASKED = ComposeConfig("", {}, {})
@@ -44,8 +44,8 @@ class Plan:
     containers: tuple[Container, ...]
     commit: str | None
     dirty: bool
-    workspace_index: StatIndex = field(repr=False)
-    production_index: StatIndex = field(repr=False)
+    workspace_index: StatCache = field(repr=False)
+    production_index: StatCache = field(repr=False)
     builds: Mapping[str, str] = field(default_factory=dict)
     build: tuple[str, ...] = ()
     pull: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ def shown(plan: Plan, context: JobContext) -> dict[str, Any]:
         "release": plan.restores,
         "commit": plan.commit,
         "dirty": plan.dirty,
-        "downtime": Downtimes(context.folder).estimate("deploy") if plan.restart else None,
+        "downtime": DowntimeHistory(context.folder).estimate("deploy") if plan.restart else None,
         "notices": notices,
         "hash": plan.hash,
     }

@@ -17,10 +17,10 @@ from workers.deployment.plan import (
 )
 from workers.engine.images import Images
 from workers.files.compare import compare
-from workers.files.index import StatIndex
-from workers.files.objects import Objects
-from workers.releases import Release, Releases
+from workers.files.content_store import ContentStore
+from workers.files.stat_cache import StatCache
 from workers.runtime.context import JobContext
+from workers.state.releases import Release, Releases
 
 
 def plan_rollback(context: JobContext) -> Plan:
@@ -31,11 +31,11 @@ def plan_rollback(context: JobContext) -> Plan:
     target = _target(releases, context.request.args.get("release"))
     last = releases.latest()
     assert last is not None  # there is a target
-    objects = Objects(context.folder / "objects")
+    objects = ContentStore(context.folder / "objects")
     tags = _images(context, target)
     _require_contents(target, objects)
     production = str(context.project.production)
-    index = StatIndex.load(indexes_path(context)[1])
+    index = StatCache.load(indexes_path(context)[1])
     # An environment file of production's own is no file of a release, but goes back like one.
     own = {path: e for path, e in last.relied_on.items() if path in target.relied_on}
     contents = target.contents
@@ -63,7 +63,7 @@ def plan_rollback(context: JobContext) -> Plan:
         containers,
         target.commit,
         target.dirty,
-        StatIndex.load(indexes_path(context)[0]),
+        StatCache.load(indexes_path(context)[0]),
         index,
         builds={name: s.build for name, s in target.services.items() if s.build},
         pull=services_to_pull(config, present),
@@ -112,7 +112,7 @@ def _images(context: JobContext, target: Release) -> dict[str, tuple[str, str]]:
     return {name: (image, str(id)) for name, (image, id) in found.items()}
 
 
-def _require_contents(target: Release, objects: Objects) -> None:
+def _require_contents(target: Release, objects: ContentStore) -> None:
     for path, entry in target.contents.items():
         if entry.kind == "file" and not objects.holds(entry):
             raise ScarError(

@@ -20,7 +20,6 @@ from scar.errors import ScarError
 from workers.deployment.compensation import Compensation, standing
 from workers.deployment.plan import Plan, indexes_path
 from workers.deployment.production import Production
-from workers.downtimes import Downtimes
 from workers.engine.compose import Compose, ComposeProject, Watch
 from workers.engine.compose_config import moved
 from workers.engine.containers import Container
@@ -28,11 +27,12 @@ from workers.engine.downtime import DowntimeProbe
 from workers.engine.images import Images
 from workers.engine.progress import BuildOutput, BuildStep, Event
 from workers.files.apply import apply, stage
-from workers.files.objects import Objects
+from workers.files.content_store import ContentStore
 from workers.files.undo import Undo
-from workers.journal import ENDED, Journal
-from workers.releases import Release, ReleasedService, Releases
 from workers.runtime.context import JobContext, StepInHand
+from workers.state.downtime_history import DowntimeHistory
+from workers.state.journal import ENDED, Journal
+from workers.state.releases import Release, ReleasedService, Releases
 
 _BUILD_SECONDS = 3600.0
 _log = structlog.get_logger(__name__)
@@ -47,9 +47,9 @@ class Transaction:
     lock: int
 
     @property
-    def objects(self) -> Objects:
+    def objects(self) -> ContentStore:
         """The project's store of contents."""
-        return Objects(self.context.folder / "objects")
+        return ContentStore(self.context.folder / "objects")
 
     @property
     def production(self) -> Production:
@@ -222,7 +222,7 @@ class Transaction:
         Releases(context.folder).save(release)
         self.journal.write("committed")
         if downtime is not None:
-            Downtimes(context.folder).add(request.kind, downtime)
+            DowntimeHistory(context.folder).add(request.kind, downtime)
         return release
 
     def end(self) -> None:

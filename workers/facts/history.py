@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from workers.releases import Releases
 from workers.runtime.context import JobContext, ReadJob
+from workers.state.releases import Releases
 
 
 class History(ReadJob):

@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 from scar.jobs.record import rfc3339, time_of_id
-from workers.files.objects import Objects
+from workers.files.content_store import ContentStore
 from workers.runtime.context import JobContext, ReadJob
 
 
@@ -17,7 +17,7 @@ class Kept(ReadJob):
 
     def read(self, context: JobContext) -> dict[str, Any]:
         """One row a file, the latest first; `command` brings it back, on the project's host."""
-        objects = Objects(context.folder / "objects")
+        objects = ContentStore(context.folder / "objects")
         rows = [
             {
                 "path": path,

@@ -10,12 +10,12 @@ from workers.deployment.plan import indexes_path
 from workers.engine.containers import Container
 from workers.engine.project_containers import ProjectContainers, project_containers
 from workers.files.compare import compare
-from workers.files.index import StatIndex
 from workers.files.manifest import Entry
 from workers.files.scan import scan
+from workers.files.stat_cache import StatCache
 from workers.git.commit import workspace_commit
-from workers.releases import Release, Releases
 from workers.runtime.context import JobContext, ReadJob
+from workers.state.releases import Release, Releases
 
 
 class Status(ReadJob):
@@ -54,9 +54,9 @@ class Status(ReadJob):
 def _older_than_workspace(context: JobContext, release: Release | None) -> bool:
     """Whether a deploy would bring other files than the ones in production."""
     workspace, production = indexes_path(context)
-    tree = scan(str(context.project.workspace), context.project.exclude, StatIndex.load(workspace))
+    tree = scan(str(context.project.workspace), context.project.exclude, StatCache.load(workspace))
     if release is None:
-        index = StatIndex.load(production)
+        index = StatCache.load(production)
         return not compare(tree, str(context.project.production), None, index).none
     return not _same(tree, release.files)
 

@@ -19,7 +19,7 @@ from workers.git.commit import origin
 from workers.git.forward import Forward
 from workers.git.shadow import Shadow
 from workers.runtime.context import JobContext
-from workers.workspace_lock import lock_path, workspace_lock
+from workers.state.workspace_lock import lock_path, workspace_lock
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SECONDS = 10 * 60.0

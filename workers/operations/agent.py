@@ -27,7 +27,7 @@ from workers.files.undo import Undo
 from workers.git.commit import workspace_commit
 from workers.runtime.context import JobContext, Outcome, WriteJob
 from workers.runtime.reporter import JobLost
-from workers.workspace_lock import handover_note, lock_path, workspace_lock
+from workers.state.workspace_lock import handover_note, lock_path, workspace_lock
 
 SECONDS = 30 * 60.0
 """So long may an agent work."""

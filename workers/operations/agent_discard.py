@@ -12,11 +12,11 @@ from workers.agent.run_store import RunStore
 from workers.agent.snapshot import Contents, listing, still_there
 from workers.files.apply import revert
 from workers.files.failures import shown
-from workers.files.index import StatIndex
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 from workers.operations.agent import agent_folder
 from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
-from workers.workspace_lock import workspace_lock
+from workers.state.workspace_lock import workspace_lock
 
 _SHOWN = 200
 
@@ -40,7 +40,7 @@ class AgentDiscard(WriteJob):
             now = run_store.look(workspace)
             cut_off = run_store.discarding if context.resumed else None
             if cut_off is not None and cut_off.job == context.request.id:
-                revert(cut_off, run_store.objects, StatIndex())
+                revert(cut_off, run_store.objects, StatCache())
                 return Outcome(JobState.SUCCEEDED, _shown(context, cut_off, [], now))
             undo, theirs = _undoable(context, run_store, now)
             plan = _shown(context, undo, theirs, now)
@@ -49,7 +49,7 @@ class AgentDiscard(WriteJob):
             with context.step("discarding", "Bringing files back"):
                 context.check()
                 run_store.discard(undo)
-                revert(undo, run_store.objects, StatIndex())
+                revert(undo, run_store.objects, StatCache())
             return Outcome(JobState.SUCCEEDED, plan)
 
 

@@ -18,14 +18,14 @@ from scar.jobs.record import JobState
 from scar.projects import ProjectsFile
 from scar.projects.schema import is_name
 from scar.repository import Repository
+from workers.files.content_store import sync_filesystem
 from workers.files.failures import file_errors
-from workers.files.objects import sync_filesystem
 from workers.files.undo import read_json, write_synced
 from workers.git.clone import SECONDS, clone, github_credential
 from workers.git.command import Watch, ask
-from workers.project_lock import project_lock
 from workers.projects_entry import entry_for
 from workers.runtime.context import JobContext, Outcome, StepInHand, WriteJob
+from workers.state.project_lock import project_lock
 
 _HIDDEN = ".scar-clone-"
 _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")

@@ -9,7 +9,7 @@ from workers.deployment.operation import DeploymentOperation
 from workers.deployment.plan import Plan
 from workers.git.update import Push, settle_workspace, update_workspace
 from workers.runtime.context import JobContext
-from workers.workspace_lock import workspace_lock
+from workers.state.workspace_lock import workspace_lock
 
 
 class Deploy(DeploymentOperation):

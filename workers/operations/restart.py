@@ -9,15 +9,15 @@ from typing import Any
 from scar.errors import ScarError, container_not_found
 from scar.jobs.record import JobState
 from workers.deployment.operation import settle
-from workers.downtimes import Downtimes
 from workers.engine.containers import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.health import Health
 from workers.engine.logs import Logs
 from workers.engine.project_containers import project_containers
 from workers.engine.restart import restart, restart_order
-from workers.project_lock import project_lock
 from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
+from workers.state.downtime_history import DowntimeHistory
+from workers.state.project_lock import project_lock
 
 _SETTLED_SECONDS = 3.0
 
@@ -36,7 +36,7 @@ class Restart(WriteJob):
         return {
             "containers": [c.name for c in containers],
             "protected": list(context.project.protected),
-            "downtime": Downtimes(context.folder).estimate(self.kind),
+            "downtime": DowntimeHistory(context.folder).estimate(self.kind),
             "hash": hashlib.sha256(identity.encode()).hexdigest(),
         }
 
@@ -60,7 +60,7 @@ class Restart(WriteJob):
                 _wait(context, containers, settled=True)
             downtime = probe.result()
         if downtime.seconds is not None and not failures:
-            Downtimes(context.folder).add(self.kind, downtime.seconds)
+            DowntimeHistory(context.folder).add(self.kind, downtime.seconds)
         done = [c.name for c in containers if c.name not in failures]
         result = {
             "restarted": done,

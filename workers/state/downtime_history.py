@@ -17,7 +17,7 @@ _KEPT = 10
 UNKNOWN = "10-30 seconds"
 
 
-class Downtimes:
+class DowntimeHistory:
     """The last ten of each kind of job, in seconds, in the project's state folder."""
 
     def __init__(self, folder: Path) -> None:

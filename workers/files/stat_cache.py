@@ -27,7 +27,7 @@ _MANY = 2_000
 """From as many files on another process is worth its start (10 ms)."""
 
 
-class StatIndex:
+class StatCache:
     """Path → stamp and entry, as plain tuples."""
 
     def __init__(self, known: dict[str, Row] | None = None, appended: int = 0) -> None:
@@ -84,7 +84,7 @@ class StatIndex:
 
     @classmethod
     @collector_paused()
-    def load(cls, path: Path) -> StatIndex:
+    def load(cls, path: Path) -> StatCache:
         """The index kept at `path`; as much of it as reads well.
 
         While nobody else writes the file, it is read once a process. What a job that then failed
@@ -125,4 +125,4 @@ class StatIndex:
         _loaded[path] = stamp, self
 
 
-_loaded: dict[Path, tuple[Stamp, StatIndex]] = {}
+_loaded: dict[Path, tuple[Stamp, StatCache]] = {}

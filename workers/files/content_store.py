@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Objects:
+class ContentStore:
     """A store in which a content with a mode is one file, written whole or not at all.
 
     The mode is part of the name, so that a build's tree can be made of hard links.

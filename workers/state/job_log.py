@@ -25,7 +25,7 @@ _KEPT_SECONDS = 60 * 86_400
 _HINT = "Look at what the job did, then remove that file: the job counts as never begun then."
 
 
-class DoneJobs:
+class JobLog:
     """One small file a job: what was signed once it has begun, its outcome once it has ended."""
 
     def __init__(self, folder: Path) -> None:

@@ -7,12 +7,12 @@ import stat
 from typing import NamedTuple
 
 from scar.errors import ScarError
+from workers.files.content_store import ContentStore, sync_device
 from workers.files.failures import changed_meanwhile, existing_folder, file_errors
 from workers.files.freshness import stamp_of
-from workers.files.index import StatIndex
 from workers.files.manifest import ALL_BITS, Entry, entry_of
-from workers.files.objects import Objects, sync_device
 from workers.files.scan import hashed
+from workers.files.stat_cache import StatCache
 from workers.files.tree import Tree, set_folder
 from workers.files.undo import Undo, above, set_attributes
 
@@ -35,7 +35,7 @@ class Found(NamedTuple):
         return wanted.same_content(self.entry)
 
 
-class Passage:
+class Transition:
     """The steps of one crossing, `forward` from before to after, or back.
 
     `strange` are the paths found in neither state. Forward, they end the crossing; on the way
@@ -44,7 +44,7 @@ class Passage:
     """
 
     def __init__(
-        self, undo: Undo, tree: Tree, objects: Objects, index: StatIndex, *, forward: bool
+        self, undo: Undo, tree: Tree, objects: ContentStore, index: StatCache, *, forward: bool
     ) -> None:
         self._undo = undo
         self._tree = tree
