@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
+from scar.git_url import GitUrl
 from scar.jobs.record import JobState
 from scar.projects import ProjectsFile
 from scar.projects.schema import is_name
-from scar.repository import Repository
 from workers.files.failures import file_errors
 from workers.files.objects import sync_filesystem
 from workers.files.undo import read_json, write_synced
@@ -45,7 +45,7 @@ class Clone(Operation):
 
     def run(self, task: Task, confirmed: str | None) -> Outcome:  # noqa: ARG002
         """An attempt that was cut off is begun anew, unless it was done but for its last words."""
-        repository = Repository.parse(str(task.request.args["url"]))
+        repository = GitUrl.parse(str(task.request.args["url"]))
         repository.require_allowed(task.settings.clone_hosts)
         name = str(task.request.args["name"])
         if not is_name(name):
@@ -59,7 +59,7 @@ class Clone(Operation):
                 self._clone(task, repository, place, lock)
             return Outcome(JobState.SUCCEEDED, _result(task, repository, place))
 
-    def _clone(self, task: Task, repository: Repository, place: _Place, lock: int) -> None:
+    def _clone(self, task: Task, repository: GitUrl, place: _Place, lock: int) -> None:
         watch = Watch(task.check, SECONDS, (lock,))
         credential = github_credential(repository, task.settings)
         try:
@@ -185,7 +185,7 @@ def _taken(target: Path) -> ScarError:
     )
 
 
-def _result(task: Task, repository: Repository, place: _Place) -> dict[str, Any]:
+def _result(task: Task, repository: GitUrl, place: _Place) -> dict[str, Any]:
     known = place.name in ProjectsFile.of(task.settings).projects
     has_compose = any((place.target / name).is_file() for name in _COMPOSE)
     commit = ask(place.target, "rev-parse", "--verify", "-q", "HEAD")

@@ -29,7 +29,7 @@ _FORM = "Use https://HOST/OWNER/NAME or git@HOST:OWNER/NAME, of fewer than 200 c
 
 
 @dataclass(frozen=True)
-class Repository:
+class GitUrl:
     """`url` is what Git is given: it holds no credential. `path` is what follows the host in it,
     without `.git`; `port` is None where it is the scheme's own. A folder (scheme `file`) has no
     host.
@@ -42,7 +42,7 @@ class Repository:
     url: str
 
     @classmethod
-    def parse(cls, text: str) -> Repository:
+    def parse(cls, text: str) -> GitUrl:
         """Raises `invalid_request`, in words that do not hold the text, which may be a secret."""
         if _CREDENTIALS.match(text):
             raise ScarError(
@@ -59,12 +59,12 @@ class Repository:
         raise ScarError("invalid_request", "This is no address of a repository to clone", _FORM)
 
     @classmethod
-    def folder(cls, path: str) -> Repository:
+    def folder(cls, path: str) -> GitUrl:
         """The repository in a folder of this host."""
         return cls("file", "", None, path.removesuffix("/").removesuffix(".git"), path)
 
     @classmethod
-    def _of(cls, scheme: str, found: re.Match[str]) -> Repository:
+    def _of(cls, scheme: str, found: re.Match[str]) -> GitUrl:
         parts = found.groupdict()
         port = int(parts.get("port") or _STANDARD[scheme])
         written = parts["path"]
