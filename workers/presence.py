@@ -15,8 +15,8 @@ from scar.jobs.connection import connect, redis_errors
 from scar.jobs.ledger import Ledger
 from scar.jobs.signing import Signatures
 from scar.jobs.sweeper import Sweeper
+from scar.project_origins import ProjectOrigins
 from scar.projects import ProjectsFile
-from scar.repositories import Repositories
 from scar.settings import Settings
 from workers.done import DoneJobs
 from workers.engine.connection import Engine
@@ -100,7 +100,7 @@ class Presence:
 
     def _tell_repositories(self) -> None:
         """Apart from the signs of life: a workspace on a disk that hangs must not keep those."""
-        repositories = Repositories(connect(self._settings.effective_redis_url))
+        repositories = ProjectOrigins(connect(self._settings.effective_redis_url))
         while True:
             try:
                 repositories.tell(self._origins())

@@ -29,7 +29,7 @@ from scar.frontends.github_text import first_words
 from scar.frontends.until_stopped import until_stopped
 from scar.jobs.connection import connect
 from scar.jobs.inbox import Inbox
-from scar.repositories import Repositories, same_repository
+from scar.project_origins import ProjectOrigins, same_repository
 from scar.settings import Settings
 from scar.wiring import Wiring, wire
 
@@ -51,7 +51,7 @@ class GitHubBot:
         self._conversation = conversation
         self._pushes = pushes
         self._language = Language(all_commands())
-        self._repositories = Repositories(wiring.redis)
+        self._repositories = ProjectOrigins(wiring.redis)
         self._permissions: dict[tuple[str, str], tuple[str | None, float]] = {}
         self.began = time.time()
 

@@ -21,8 +21,8 @@ from scar.front_end import Place
 from scar.frontends.github_api import GitHub, Refused
 from scar.jobs.connection import redis_errors
 from scar.jobs.record import Job, JobState
+from scar.project_origins import ProjectOrigins, same_repository
 from scar.projects import Project, workspace_hold
-from scar.repositories import Repositories, same_repository
 from scar.wiring import Wiring
 
 _WAITING = "scar:github:pushes"
@@ -78,7 +78,7 @@ class Pushes:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _meant(self, letter: Mapping[str, Any]) -> list[Project]:
-        known = Repositories(self.wiring.redis).known()
+        known = ProjectOrigins(self.wiring.redis).known()
         return [
             project
             for name, project in self.wiring.projects.projects.items()

@@ -12,7 +12,7 @@ from scar.jobs.connection import redis_errors
 _KEY = "scar:repositories"
 
 
-class Repositories:
+class ProjectOrigins:
     """`host/owner/name` by project, on Redis. Of a workspace that was cloned from a folder only the
     project is known, not which repository that is.
     """
