@@ -17,6 +17,7 @@ from scar.errors import ScarError
 from scar.git_url import GitUrl
 from scar.jobs.record import JobState
 from scar.projects import ProjectsFile
+from scar.projects.entry import entry_for
 from scar.projects.schema import is_name
 from workers.files.failures import file_errors
 from workers.files.objects import sync_filesystem
@@ -24,7 +25,6 @@ from workers.files.undo import read_json, write_synced
 from workers.git.clone import SECONDS, clone, github_credential
 from workers.git.command import Watch, ask
 from workers.project_lock import project_lock
-from workers.projects_entry import entry_for
 from workers.work import Operation, Outcome, StepInHand, Task
 
 _HIDDEN = ".scar-clone-"

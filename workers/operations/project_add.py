@@ -12,10 +12,10 @@ from typing import Any
 
 from scar.errors import ScarError
 from scar.jobs.record import JobState
+from scar.projects.entry import entry_for, with_entry
 from workers.files.failures import file_errors
 from workers.files.records import sync_folder
 from workers.project_lock import project_lock
-from workers.projects_entry import entry_for, with_entry
 from workers.work import Operation, Outcome, PlanChanged, Task
 
 _LARGEST = 1 << 20
