@@ -13,10 +13,10 @@ from functools import partial
 
 import click
 
-from scar import redis_server
+from scar.cli import redis_server
+from scar.cli.parent_death import die_with_parent
 from scar.errors import ScarError
 from scar.jobs.connection import connect, redis_errors
-from scar.parent_death import die_with_parent
 from scar.settings import Settings
 
 _FIRST_BACKOFF = 0.5

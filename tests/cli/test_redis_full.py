@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scar import redis_server
+from scar.cli import redis_server
 from scar.errors import ScarError
 from scar.jobs.connection import connect, redis_errors
 from scar.settings import Settings

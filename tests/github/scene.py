@@ -9,7 +9,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from scar import redis_server
+from scar.cli import redis_server
 from scar.settings import Settings
 from scar.wiring import Wiring, wire
 from tests.cli.home import Home, eventually
