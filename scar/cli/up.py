@@ -130,7 +130,7 @@ async def _work(settings: Settings, supervisor: Supervisor) -> None:
         await _redis_answers(settings)
     for part in _parts(settings):
         supervisor.start(part)
-    if settings.github_webhook_secret is not None and not settings.github_answers:
+    if settings.github_webhook_secret is not None and not settings.has_github_credentials:
         missing = "SCAR_GITHUB_TOKEN is not set, nor is SCAR_GITHUB_APP_KEY"
         click.echo(f"{'github':<9} is left out: {missing}", err=True)
     await asyncio.Event().wait()
@@ -148,7 +148,7 @@ def _parts(settings: Settings) -> list[Part]:
     ]
     if settings.telegram_token is not None:
         found.append(Part("telegram", f"polls {settings.telegram_api_url}", scar("telegram")))
-    if settings.github_webhook_secret is not None and settings.github_answers:
+    if settings.github_webhook_secret is not None and settings.has_github_credentials:
         about = f"{url}/github/webhook, answers at {settings.github_api_url}"
         found.append(Part("github", about, scar("github")))
     return found
