@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -12,13 +13,23 @@ import pytest
 from scar.role import Role
 from scar.settings import Settings, SettingsError
 from scar.settings.parsers import ApiToken
+from scar.settings.setting import Setting, declared_settings
+from scar.settings.table import markdown_table
 
+ROOT = Path(__file__).parents[2]
+SETTINGS = declared_settings(Settings)
 KEY = "0123456789abcdef0123456789abcdef"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nhidden-word\n-----END RSA PRIVATE KEY-----"
 
 
 def load(**env: str) -> Settings:
     return Settings.load(env, dotenv=None)
+
+
+def example() -> dict[str, str]:
+    """The variables of .env.example, the commented ones too."""
+    lines = re.findall(r"^#?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.M)
+    return dict(lines)
 
 
 def test_a_setting_that_is_not_set_has_its_default() -> None:
@@ -305,3 +316,18 @@ def test_the_github_apps_key_can_be_in_a_file_and_is_masked(tmp_path: Path) -> N
     assert PEM in settings.secret_values()
     assert "hidden-word" not in repr(settings)
     assert not load(SCAR_GITHUB_APP_ID="4242").has_github_credentials
+
+
+def test_the_readme_has_the_table_of_all_settings() -> None:
+    assert markdown_table() in (ROOT / "README.md").read_text(), (
+        "replace the table in README.md by the output of `python -m scar.settings`"
+    )
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda setting: setting.variable)
+def test_the_example_names_each_setting_with_its_default(setting: Setting) -> None:
+    value = example()[setting.variable]
+    if setting.default:
+        assert value == setting.default
+    elif value:
+        setting.parse(value)  # what the example shows has the right form
