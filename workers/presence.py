@@ -103,7 +103,7 @@ class Presence:
         repositories = ProjectOrigins(connect(self._settings.effective_redis_url))
         while True:
             try:
-                repositories.tell(self._origins())
+                repositories.report(self._origins())
             except ScarError as error:
                 _log.warning("repositories not told", reason=error.message)
             if self._stopped.wait(_LOOKS * _INTERVAL):

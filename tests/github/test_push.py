@@ -59,7 +59,7 @@ class Branch:
 
 @pytest.fixture
 def branch(scene: Scene) -> Iterator[Branch]:
-    ProjectOrigins(scene.wiring.redis).tell({"shop": f"{HOST}/{REPOSITORY}"})
+    ProjectOrigins(scene.wiring.redis).report({"shop": f"{HOST}/{REPOSITORY}"})
     yield Branch(scene)
     for job in scene.worker.jobs_of("push"):
         scene.wiring.redis.hdel("scar:github:deploys", job.id)
@@ -138,7 +138,7 @@ def test_another_repository_s_push_displaces_none_that_waits(
     job = worker.next_job("deploy", "push")
     ours = branch.push()
     # As before the worker reported an origin for it.
-    ProjectOrigins(scene.wiring.redis).tell({"shop": None})
+    ProjectOrigins(scene.wiring.redis).report({"shop": None})
     branch.push(repository="octocat/another")
     scene.heard_all()
     assert said_of(github, ours) == ["pending"]
