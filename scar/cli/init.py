@@ -15,7 +15,7 @@ import click
 
 from scar.cli.docker import inspect_containers
 from scar.errors import ScarError
-from scar.projects.schema import read
+from scar.projects.parser import parse_projects
 from scar.settings import Settings
 
 _LABEL = "com.docker.compose."
@@ -98,7 +98,7 @@ def _valid(
     kept: dict[str, dict[str, Any]] = {}
     left_out: list[str] = []
     for name, entry in entries.items():
-        _, problems = read(json.dumps({**kept, name: entry}))
+        _, problems = parse_projects(json.dumps({**kept, name: entry}))
         if problems:
             left_out += problems
         else:
