@@ -76,7 +76,7 @@ def test_a_change_that_keeps_size_and_modification_time_takes_effect(path: Path)
     assert file.get("shop").host == "b"
 
 
-def test_an_unchanged_file_is_not_read_again(path: Path) -> None:
+def test_a_settled_file_is_read_again_only_when_it_changes(path: Path) -> None:
     path.write_text(_shop("a"))
     file = ProjectsFile(path, clock=lambda: path.stat().st_ctime + 60)
     assert file.get("shop").host == "a"
