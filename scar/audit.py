@@ -9,8 +9,8 @@ from typing import Any, cast
 from redis import Redis
 
 from scar.access import Actor
-from scar.jobs.connection import redis_errors
 from scar.jobs.record import rfc3339
+from scar.redis_client import redis_errors
 
 _KEY = "scar:audit"
 _MAX_ENTRIES = 100_000

@@ -7,7 +7,7 @@ from typing import cast
 
 from redis import Redis
 
-from scar.jobs.connection import redis_errors
+from scar.redis_client import redis_errors
 
 _KEY = "scar:repositories"
 

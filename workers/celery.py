@@ -23,11 +23,11 @@ from celery.signals import (
 from kombu import Queue
 
 from scar.errors import ScarError
-from scar.jobs.bell import TASK, broker_settings, queue_of
+from scar.jobs.queue import TASK, broker_settings, queue_of
 from scar.log import configure
 from scar.settings import Settings
-from workers.kinds import kinds
-from workers.presence import Presence
+from workers.heartbeat import Heartbeat
+from workers.registry import handlers
 from workers.runner import Runner
 
 CONCURRENCY = 3
@@ -73,7 +73,7 @@ app.conf.update(
 )
 
 _runner: Runner | None = None
-_presence = Presence(settings)
+_heartbeat = Heartbeat(settings)
 
 
 @app.task(name=TASK)
@@ -89,7 +89,7 @@ def run(id: str, signature: str) -> None:
 def _share(**_: Any) -> None:
     """What is loaded before the fork is one copy for the whole pool, as long as nobody writes to
     it: a garbage collection would, to every object it looks at."""
-    kinds()
+    handlers()
     gc.collect()
     gc.freeze()
 
@@ -103,9 +103,9 @@ def _begin(**_: Any) -> None:
 
 @worker_ready.connect(weak=False)
 def _ready(**_: Any) -> None:
-    _presence.start(os.getpid())
+    _heartbeat.start(os.getpid())
 
 
 @worker_shutting_down.connect(weak=False)
 def _leaving(**_: Any) -> None:
-    _presence.stop()
+    _heartbeat.stop()

@@ -8,10 +8,10 @@ import threading
 import structlog
 
 from scar.errors import ScarError
-from scar.jobs.bell import Bell
 from scar.jobs.ledger import Ledger
+from scar.jobs.queue import JobQueue
 from scar.jobs.record import Request
-from workers.done import DoneJobs
+from workers.state.job_log import JobLog
 
 _INTERVAL = 3.0
 _LOOKED_BACK = 2 * 3600.0
@@ -26,10 +26,10 @@ class Reconciler:
     may run longer, and the ledger keeps every changing job longer.
     """
 
-    def __init__(self, ledger: Ledger, bell: Bell, done: DoneJobs) -> None:
+    def __init__(self, ledger: Ledger, queue: JobQueue, job_log: JobLog) -> None:
         self._ledger = ledger
-        self._bell = bell
-        self._done = done
+        self._queue = queue
+        self._job_log = job_log
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
 
@@ -51,7 +51,7 @@ class Reconciler:
 
     def _recent(self) -> list[str]:
         try:
-            return self._done.recent(_LOOKED_BACK)
+            return self._job_log.recent(_LOOKED_BACK)
         except OSError as error:
             _log.warning("jobs not compared with the ledger", reason=str(error))
             return []
@@ -59,8 +59,8 @@ class Reconciler:
     def _look_at(self, id: str) -> None:
         """Puts the job back if it is missing."""
         if self._ledger.get(id) is None:
-            signed = self._done.signed(id)
+            signed = self._job_log.signed(id)
             request = Request.from_json(json.loads(signed.request))
             if self._ledger.restore(request, signed):
                 _log.warning("job put back on a Redis that had lost it", job=id)
-                self._bell.ring(request.host, id)
+                self._queue.notify(request.host, id)

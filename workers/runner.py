@@ -13,19 +13,19 @@ from uuid import uuid4
 import structlog
 
 from scar.errors import ScarError
-from scar.jobs.connection import connect
 from scar.jobs.ledger import Claim, Ledger, Signed
 from scar.jobs.locks import Locks
 from scar.jobs.record import JobState, Request, Step
 from scar.jobs.signing import Signatures
 from scar.projects import ProjectsFile
+from scar.redis_client import connect
 from scar.settings import Settings
-from workers.done import DoneJobs
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
-from workers.kinds import kinds
-from workers.report import JobLost, Report
-from workers.work import Fact, Operation, Outcome, PlanChanged, Task
+from workers.registry import handlers
+from workers.runtime.context import JobContext, Outcome, PlanChanged, ReadJob, WriteJob
+from workers.runtime.reporter import JobLost, JobReporter
+from workers.state.job_log import JobLog
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Runner:
     projects: ProjectsFile
     engine: Engine
     containers: Containers
-    done: DoneJobs
+    job_log: JobLog
     locks: Locks
     clock: Callable[[], float] = time.time
 
@@ -60,13 +60,13 @@ class Runner:
             projects=ProjectsFile.of(settings),
             engine=engine,
             containers=Containers(engine),
-            done=DoneJobs(settings.state_dir / "done"),
+            job_log=JobLog(settings.state_dir / "done"),
             locks=Locks(redis),
         )
 
-    def run(self, id: str, bell: str) -> None:
+    def run(self, id: str, signature: str) -> None:
         """Does the job if it is to be had; a bell without a valid signature is not heard."""
-        if not self.signatures.valid("bell", f"{self.settings.host}/{id}", bell):
+        if not self.signatures.valid("wakeup", f"{self.settings.host}/{id}", signature):
             _log.warning("bell refused: it was not signed for this host", job=id[:40])
             return
         try:
@@ -84,40 +84,42 @@ class Runner:
         except Forged as forged:
             self._refuse(claim, str(forged))
             return
-        with Report(self.ledger, self.signatures, claim, changes=request.changes) as report:
+        with JobReporter(self.ledger, self.signatures, claim, changes=request.changes) as reporter:
             try:
-                self._work(claim, request, shown, report)
+                self._work(claim, request, shown, reporter)
             except JobLost:
                 _log.warning("job is in other hands", job=claim.id)
             except ScarError as error:
-                # Only what came before the task was made: the task masks its own errors.
-                self._finish(report, claim.id, error)
+                # Only what came before the context was made: the context masks its own errors.
+                self._finish(reporter, claim.id, error)
 
-    def _work(self, claim: Claim, request: Request, shown: str | None, report: Report) -> None:
-        work = kinds()[request.kind]
-        task = Task(
+    def _work(
+        self, claim: Claim, request: Request, shown: str | None, reporter: JobReporter
+    ) -> None:
+        work = handlers()[request.kind]
+        context = JobContext(
             request,
             self.projects.get(request.project) if request.project else None,
             self.settings,
             self.engine,
             self.containers,
-            report,
+            reporter,
             self.locks,
             attempt=claim.attempt,
         )
         if claim.attempt > 1:
-            task.take_up(self._steps_before(claim.id))
+            context.take_up(self._steps_before(claim.id))
         try:
-            if isinstance(work, Fact):
-                report.finish(JobState.SUCCEEDED, result=work.read(task))
+            if isinstance(work, ReadJob):
+                reporter.finish(JobState.SUCCEEDED, result=work.read(context))
             elif claim.purpose == "plan":
-                report.planned(work.plan(task))
+                reporter.planned(work.plan(context))
             else:
-                self._operate(work, task, shown, claim.signed, report)
+                self._operate(work, context, shown, claim.signed, reporter)
         except JobLost:
             raise
         except Exception as error:  # noqa: BLE001 (a job always ends, whatever happened)
-            self._finish(report, claim.id, task.told(task.foreseen(error)))
+            self._finish(reporter, claim.id, context.told(context.foreseen(error)))
 
     def _steps_before(self, id: str) -> tuple[Step, ...]:
         """What an attempt that was cut off has told; only to be shown."""
@@ -129,39 +131,44 @@ class Runner:
         return before.steps if before else ()
 
     def _operate(
-        self, work: Operation, task: Task, shown: str | None, signed: Signed, report: Report
+        self,
+        work: WriteJob,
+        context: JobContext,
+        shown: str | None,
+        signed: Signed,
+        reporter: JobReporter,
     ) -> None:
-        id = task.request.id
-        known = self.done.outcome(id)
+        id = context.request.id
+        known = self.job_log.outcome(id)
         if known is None:
-            task.resumed = self.done.begun(id)
-            task.begun_at = self.done.begin(id, signed)
+            context.resumed = self.job_log.begun(id)
+            context.begun_at = self.job_log.begin(id, signed)
             try:
-                known = work.run(task, shown)
+                known = work.run(context, shown)
             except JobLost:
                 raise
             except PlanChanged as changed:
-                self.done.forget(id)  # nothing was done, and that confirmation is spent
-                report.planned({**changed.plan, "changed": True})
+                self.job_log.forget(id)  # nothing was done, and that confirmation is spent
+                reporter.planned({**changed.plan, "changed": True})
                 return
             except Exception as error:  # noqa: BLE001 (and so does its operation)
-                found = task.foreseen(error)
+                found = context.foreseen(error)
                 known = Outcome(_state_of(found), None, found)
             if known.error is not None:
-                known = replace(known, error=task.told(known.error))
+                known = replace(known, error=context.told(known.error))
             self._note_end(id, known)
-        report.finish(known.state, result=known.result, error=known.error)
+        reporter.finish(known.state, result=known.result, error=known.error)
 
     def _note_end(self, id: str, outcome: Outcome) -> None:
         """Where that cannot be kept the job has still ended as it has, and says so."""
         try:
-            self.done.end(id, outcome)
+            self.job_log.end(id, outcome)
         except ScarError as error:
             _log.warning("end of the job not kept", job=id, reason=error.message)
 
-    def _finish(self, report: Report, id: str, error: ScarError) -> None:
+    def _finish(self, reporter: JobReporter, id: str, error: ScarError) -> None:
         try:
-            report.finish(_state_of(error), error=error)
+            reporter.finish(_state_of(error), error=error)
         except JobLost:
             _log.warning("job is in other hands", job=id)
 
@@ -174,9 +181,9 @@ class Runner:
             raise Forged("its request was signed for another job")
         if request.host != self.settings.host:
             raise Forged(f"it is addressed to host '{request.host}'")
-        if request.kind not in kinds():
+        if request.kind not in handlers():
             raise Forged(f"this worker knows no '{request.kind}'")
-        if request.expires_at < self.clock() * 1000 and not self.done.begun(claim.id):
+        if request.expires_at < self.clock() * 1000 and not self.job_log.begun(claim.id):
             raise Forged("it is too old")
         if claim.purpose == "plan" or not request.asks:
             return request, None
@@ -194,8 +201,8 @@ class Runner:
             f"The worker on host '{self.settings.host}' refused this job: {reason}",
             "Ask again. If this comes back, check that every part has the same SCAR_SECRET_KEY.",
         )
-        with Report(self.ledger, self.signatures, claim, changes=False) as report:
-            self._finish(report, claim.id, error)
+        with JobReporter(self.ledger, self.signatures, claim, changes=False) as reporter:
+            self._finish(reporter, claim.id, error)
 
 
 def _state_of(error: ScarError) -> JobState:

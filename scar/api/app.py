@@ -8,10 +8,10 @@ from scar.api import audit, docs, events, github, health, hosts, jobs, projects
 from scar.api.auth import authenticate
 from scar.api.context import ApiContext
 from scar.api.resource import ScarApi
-from scar.jobs.connection import connect
+from scar.bootstrap import Services
 from scar.jobs.inbox import Inbox
 from scar.jobs.stream import EventStream
-from scar.wiring import Wiring
+from scar.redis_client import connect
 
 PREFIX = "/api/v1"
 _HEADERS = {
@@ -26,8 +26,8 @@ _DESCRIPTION = (
 )
 
 
-def create_app(wiring: Wiring) -> Flask:
-    """The API over `wiring`; nothing is sent anywhere until the first request."""
+def create_app(services: Services) -> Flask:
+    """The API over `services`; nothing is sent anywhere until the first request."""
     app = Flask("scar.api", static_folder=None)
     app.config.update(
         API_TITLE="SCAR",
@@ -43,11 +43,11 @@ def create_app(wiring: Wiring) -> Flask:
     )
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    stream = EventStream(connect(wiring.settings.effective_redis_url), wiring.ledger)
+    stream = EventStream(connect(services.settings.effective_redis_url), services.ledger)
     # GitHub gives up soon, and sends again only if asked: it is told at once that Redis is away.
-    redis = connect(wiring.settings.effective_redis_url, timeout=0.4, retries=0)
-    inbox = Inbox(redis, "github", wiring.signatures)
-    shared = ApiContext(wiring, stream, inbox)
+    redis = connect(services.settings.effective_redis_url, timeout=0.4, retries=0)
+    inbox = Inbox(redis, "github", services.signatures)
+    shared = ApiContext(services, stream, inbox)
     app.extensions["scar"] = shared
     health.measure(app, shared)
     app.after_request(_protect)

@@ -25,7 +25,7 @@ def audit(query: dict[str, Any]) -> Response:
     """The trail, newest first"""
     require(Role.ADMIN)
     limit = query["limit"]
-    trail = context().wiring.audit.recent(before=query.get("cursor"), batch=limit + 1)
+    trail = context().services.audit.recent(before=query.get("cursor"), batch=limit + 1)
     found = list(islice(trail, limit + 1))
     following = found[limit - 1].id if len(found) > limit else None
     return answer({"items": [entry.to_json() for entry in found[:limit]], "next": following})

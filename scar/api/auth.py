@@ -34,11 +34,11 @@ def authenticate() -> ResponseReturnValue | None:
             "This needs a bearer token",
             "Send `Authorization: Bearer SECRET` with a secret of SCAR_API_TOKENS.",
         )
-    wiring = context().wiring
+    services = context().services
     # WSGI hands headers on as latin-1.
     token = secret.encode("latin-1", "replace").decode("utf-8", "replace")
-    found = wiring.access.actor_of_token(token) or service_actor(
-        wiring.signatures, token, time.time()
+    found = services.access.actor_of_token(token) or service_actor(
+        services.signatures, token, time.time()
     )
     if found is None:
         return problem(
@@ -59,19 +59,19 @@ def actor() -> Actor:
 
 def require(role: Role) -> None:
     """Refuses whoever has less than `role` everywhere."""
-    context().wiring.access.require(actor(), role, None)
+    context().services.access.require(actor(), role, None)
 
 
 def known_everywhere() -> bool:
     """Whether the actor has a role that no project gave."""
-    return context().wiring.access.role_of(actor(), None) is not None
+    return context().services.access.role_of(actor(), None) is not None
 
 
 def visible_projects() -> dict[str, Project]:
     """The projects on which the actor has a role; a refusal for who has none anywhere."""
-    wiring = context().wiring
-    access, who = wiring.access, actor()
-    found = {n: p for n, p in wiring.projects.projects.items() if access.role_of(who, p)}
+    services = context().services
+    access, who = services.access, actor()
+    found = {n: p for n, p in services.projects.projects.items() if access.role_of(who, p)}
     if not found:
         access.require(who, Role.VIEWER, None)
     return found
@@ -82,7 +82,7 @@ def visible_project(name: str) -> Project:
     found = visible_projects()
     if name in found:
         return found[name]
-    projects = context().wiring.projects
+    projects = context().services.projects
     if not projects.projects:
         return projects.get(name)  # says what is wrong with the file
     raise project_not_found(name, list(found))
@@ -90,16 +90,16 @@ def visible_project(name: str) -> Project:
 
 def may_see(job: Job) -> bool:
     """Whether the job is the actor's own, or one of a project on which they have a role."""
-    wiring, who = context().wiring, actor()
+    services, who = context().services, actor()
     if job.request.requested_by == who:
         return True
-    project = wiring.projects.projects.get(job.request.project or "")
-    return wiring.access.role_of(who, project) is not None
+    project = services.projects.projects.get(job.request.project or "")
+    return services.access.role_of(who, project) is not None
 
 
 def visible_job(id: str) -> Job:
     """The job `id`; the same answer for one that is not there and one not to be seen."""
-    job = context().wiring.ledger.get(id) if _JOB_ID.fullmatch(id) else None
+    job = context().services.ledger.get(id) if _JOB_ID.fullmatch(id) else None
     if job is None or not may_see(job):
         raise ScarError(
             "job_not_found",

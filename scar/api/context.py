@@ -8,9 +8,9 @@ from typing import cast
 
 from flask import current_app
 
+from scar.bootstrap import Services
 from scar.jobs.inbox import Inbox
 from scar.jobs.stream import EventStream
-from scar.wiring import Wiring
 
 MOST_STREAMS = 128
 """Open event streams at once. Each takes a thread of the server, which has more than these, so
@@ -21,7 +21,7 @@ that watchers never keep a request waiting."""
 class ApiContext:
     """The parts of SCAR behind the API, and what all requests of a process share."""
 
-    wiring: Wiring
+    services: Services
     events: EventStream
     inbox: Inbox
     slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MOST_STREAMS))

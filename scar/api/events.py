@@ -114,7 +114,7 @@ class JobStream:
         return True
 
     def _nothing_follows(self, id: str) -> bool:
-        job = self._shared.wiring.ledger.get(id)
+        job = self._shared.services.ledger.get(id)
         return job is None or (job.state.ended and job.last_event <= self._last)
 
 
@@ -212,11 +212,11 @@ def _last_seen(query: dict[str, Any]) -> int:
 def _page(job: Job, query: dict[str, Any]) -> Response:
     shared = context()
     after, limit = query.get("after", 0), query["limit"]
-    found = shared.wiring.ledger.events(job.id, after, count=limit)
+    found = shared.services.ledger.events(job.id, after, count=limit)
     if not found and not job.state.ended and query.get("wait"):
         for event in shared.events.follow(job.id, after, seconds=query["wait"]):
             if event is not None:
-                found = shared.wiring.ledger.events(job.id, after, count=limit)
+                found = shared.services.ledger.events(job.id, after, count=limit)
                 break
     done = ends(found[-1]) if found else job.state.ended
     following = None if done else (found[-1].id if found else after)

@@ -75,7 +75,7 @@ def webhook() -> Response:
 
 def _unsigned(body: bytes) -> Response | None:
     """Why the delivery is not believed; None where it is."""
-    secret = context().wiring.settings.github_webhook_secret
+    secret = context().services.settings.github_webhook_secret
     if secret is None:
         return problem(
             HTTPStatus.NOT_FOUND,

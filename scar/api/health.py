@@ -20,7 +20,7 @@ from scar.api.hosts import live_workers, queue_lengths
 from scar.api.resource import Resource, answer
 from scar.api.schemas import AliveSchema, ReadySchema
 from scar.errors import ScarError
-from scar.jobs.connection import redis_errors
+from scar.redis_client import redis_errors
 
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _OPEN: list[dict[str, list[str]]] = []
@@ -42,11 +42,11 @@ def healthz() -> Response:
 @resource.doc(security=_OPEN)
 def readyz() -> Response:
     """Redis takes writes, and a worker for every host of the projects file can be reached"""
-    wiring = context().wiring
+    services = context().services
     with redis_errors():
-        wiring.redis.set("scar:ready", "1", ex=60)
-    hosts = {project.host for project in wiring.projects.projects.values()}
-    missing = [name for name, found in live_workers(wiring.redis, hosts).items() if not found]
+        services.redis.set("scar:ready", "1", ex=60)
+    hosts = {project.host for project in services.projects.projects.values()}
+    missing = [name for name, found in live_workers(services.redis, hosts).items() if not found]
     if missing:
         raise ScarError(
             "host_unavailable",
@@ -119,7 +119,7 @@ class _OnRedis(Collector):
         yield from found
 
     def _jobs(self) -> Metric:
-        redis = self._shared.wiring.redis
+        redis = self._shared.services.redis
         jobs = GaugeMetricFamily(
             "scar_jobs_open", "Jobs that have not ended", labels=("kind", "state")
         )
@@ -135,10 +135,10 @@ class _OnRedis(Collector):
         return jobs
 
     def _hosts(self) -> list[Metric]:
-        wiring = self._shared.wiring
-        hosts = {project.host for project in wiring.projects.projects.values()}
+        services = self._shared.services
+        hosts = {project.host for project in services.projects.projects.values()}
         workers = GaugeMetricFamily("scar_workers", "Live workers")
-        workers.add_metric([], sum(map(len, live_workers(wiring.redis, hosts).values())))
+        workers.add_metric([], sum(map(len, live_workers(services.redis, hosts).values())))
         queue = GaugeMetricFamily("scar_queue_length", "Bells that wait for a worker")
-        queue.add_metric([], sum(queue_lengths(wiring.redis, hosts).values()))
+        queue.add_metric([], sum(queue_lengths(services.redis, hosts).values()))
         return [workers, queue]

@@ -13,10 +13,10 @@ from scar.api.auth import known_everywhere, visible_projects
 from scar.api.context import context
 from scar.api.resource import Resource, answer
 from scar.api.schemas import HostsPage
-from scar.jobs.bell import queue_of
-from scar.jobs.connection import redis_errors
 from scar.jobs.ledger import QUEUE_PREFIX
+from scar.jobs.queue import queue_of
 from scar.jobs.record import rfc3339
+from scar.redis_client import redis_errors
 
 resource = Resource("hosts", __name__, description="Machines with an Engine and a worker")
 
@@ -26,7 +26,7 @@ resource = Resource("hosts", __name__, description="Machines with an Engine and 
 @resource.alt_response(401, response="UNAUTHORIZED")
 def hosts() -> Response:
     """Hosts with live workers, their Engine and the length of their queue"""
-    redis = context().wiring.redis
+    redis = context().services.redis
     names = {project.host for project in visible_projects().values()}
     if known_everywhere():
         with redis_errors():

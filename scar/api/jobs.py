@@ -46,8 +46,8 @@ def submit(
     command: JobCommand, project: Project | None, args: dict[str, Any], **options: Any
 ) -> Job:
     """Makes a job for whoever makes this request; `args` as a client sent them."""
-    intake = context().wiring.intake
-    return intake.submit(actor(), command, project, command.arguments(args), **options)
+    job_service = context().services.job_service
+    return job_service.submit(actor(), command, project, command.arguments(args), **options)
 
 
 @resource.route("/jobs", methods=["POST"])
@@ -73,7 +73,7 @@ def ask(body: dict[str, Any]) -> Response:
 
 
 def _command(kind: str) -> JobCommand:
-    commands = context().wiring.intake.commands
+    commands = context().services.job_service.commands
     if kind not in commands:
         raise ScarError(
             "invalid_request",
@@ -84,17 +84,17 @@ def _command(kind: str) -> JobCommand:
 
 
 def _project(command: JobCommand, name: str | None) -> Project | None:
-    wiring = context().wiring
+    services = context().services
     if not command.for_project:
         if name is not None:
             raise command.misuse(f"'{command.kind}' is for no project")
         return None
-    asked = wiring.default_project().name if name is None else name
+    asked = services.default_project().name if name is None else name
     try:
         return visible_project(asked)
     except ScarError as refusal:
         outcome = f"refused: {refusal.code}"
-        wiring.audit.write(actor(), command.kind, outcome, project=asked)
+        services.audit.write(actor(), command.kind, outcome, project=asked)
         raise
 
 
@@ -127,7 +127,7 @@ def latest(query: dict[str, Any]) -> Response:
         visible_projects()
     filtered = "state" in query or "kind" in query
     batch = 200 if filtered else query["limit"] + 1
-    jobs = context().wiring.ledger.recent(name, before=query.get("cursor"), batch=batch)
+    jobs = context().services.ledger.recent(name, before=query.get("cursor"), batch=batch)
     found: list[Job] = []
     last = None
     for job in islice(jobs, _LOOKED_AT):
@@ -173,8 +173,8 @@ def confirm(body: dict[str, Any], job_id: str) -> Response:
     `yes` queues it; anything else drops it.
     """
     job = visible_job(job_id)
-    intake = context().wiring.intake
-    return accepted(intake.confirm(actor(), job.id, body["answer"], shown=body.get("shown")))
+    job_service = context().services.job_service
+    return accepted(job_service.confirm(actor(), job.id, body["answer"], shown=body.get("shown")))
 
 
 @resource.route("/jobs/<job_id>/cancel", methods=["POST"], parameters=_ID)
@@ -185,4 +185,4 @@ def confirm(body: dict[str, Any], job_id: str) -> Response:
 def cancel(job_id: str) -> Response:
     """Stop a job that is queued or runs"""
     job = visible_job(job_id)
-    return accepted(context().wiring.intake.cancel(actor(), job.id))
+    return accepted(context().services.job_service.cancel(actor(), job.id))

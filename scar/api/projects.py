@@ -55,7 +55,7 @@ def _shown(project: Project) -> dict[str, Any]:
 
 def _problem() -> dict[str, Any] | None:
     """What is wrong with the projects file, for whom it may name any project."""
-    problem = context().wiring.projects.problem
+    problem = context().services.projects.problem
     return problem.to_json() if problem and known_everywhere() else None
 
 
@@ -162,15 +162,15 @@ def follow(query: dict[str, Any], name: str) -> Response:
 def _stop(shared: ApiContext, who: Actor, id: str) -> None:
     """Cancels the job of somebody who has gone away."""
     try:
-        job = shared.wiring.ledger.get(id)
+        job = shared.services.ledger.get(id)
         if job is not None and not job.state.ended:
-            shared.wiring.intake.cancel(who, id)
+            shared.services.job_service.cancel(who, id)
     except ScarError as error:
         _log.warning("job of a reader who left not cancelled", job=id, reason=error.message)
 
 
 def _command(kind: str) -> JobCommand:
-    command = context().wiring.intake.commands.get(kind)
+    command = context().services.job_service.commands.get(kind)
     if command is None:
         raise ScarError(
             "not_found", f"This SCAR does not know '{kind}'", "/docs lists every route."
@@ -183,13 +183,13 @@ def _ask(kind: str, name: str, args: dict[str, Any]) -> Job:
     command = _command(kind)
     job = submit(command, visible_project(name), args)
     shared = context()
-    seconds = shared.wiring.settings.wait_seconds
+    seconds = shared.services.settings.wait_seconds
     if job.error is not None or seconds <= 0:
         return job
     for event in shared.events.follow(job.id, seconds=seconds):
         if event is not None and ends(event):
             break
-    return shared.wiring.intake.get(job.id)
+    return shared.services.job_service.get(job.id)
 
 
 def _result(job: Job) -> Response:

@@ -77,12 +77,12 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """Called by gunicorn in the worker, after the fork: connections and threads are its own."""
         from scar.api.app import create_app
+        from scar.bootstrap import bootstrap
         from scar.jobs.sweeper import Sweeper
-        from scar.wiring import wire
 
-        wiring = wire(self._settings)
-        self._app = create_app(wiring)
-        Sweeper(wiring.ledger, wiring.bell).start()
+        services = bootstrap(self._settings)
+        self._app = create_app(services)
+        Sweeper(services.ledger, services.queue).start()
         return self._app
 
     def stop(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from scar.frontends import console
+from scar.frontends.console.chat import chat as chat_in_terminal
 from scar.log import configure
 from scar.settings import Settings
 
@@ -14,7 +14,7 @@ def chat() -> None:
     """The chat in this terminal: /help, /docker_status, /docker_deploy, yes, ..."""
     settings = Settings.load()
     configure(settings)
-    console.chat(settings)
+    chat_in_terminal(settings)
 
 
 COMMANDS = (chat,)

@@ -19,9 +19,9 @@ from telegram.error import InvalidToken, TelegramError
 from scar.api.hosts import live_workers
 from scar.cli.docker import docker, inspect_containers, permission_hint, socket_path
 from scar.errors import ScarError, container_not_found
-from scar.frontends.telegram import make_bot
-from scar.jobs.connection import connect, redis_errors
+from scar.frontends.telegram.bot import make_bot
 from scar.projects import ProjectsFile
+from scar.redis_client import connect, redis_errors
 from scar.settings import Settings
 
 _OLDEST_COMPOSE = (2, 29)

@@ -19,7 +19,7 @@ from scar.commands import job_commands
 from scar.commands.command import Invocation, JobCommand, refusal
 from scar.document import Document
 from scar.errors import ScarError
-from scar.frontends.screen import Screen
+from scar.frontends.console.screen import Screen
 from scar.jobs.record import Job, JobState, is_job_id, rfc3339
 from scar.jobs.signing import Signatures
 from scar.projects import Project, ProjectsFile

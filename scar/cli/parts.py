@@ -26,7 +26,7 @@ def api() -> None:
 @click.command()
 def telegram() -> None:
     """The Telegram bot."""
-    from scar.frontends.telegram import serve
+    from scar.frontends.telegram.bot import serve
 
     settings = Settings.load()
     configure(settings)
@@ -36,7 +36,7 @@ def telegram() -> None:
 @click.command()
 def github() -> None:
     """What answers comments and deploys pushes on GitHub."""
-    from scar.frontends.github import serve
+    from scar.frontends.github.bot import serve
 
     settings = Settings.load()
     configure(settings)

@@ -16,7 +16,7 @@ import click
 from scar.cli import redis_server
 from scar.cli.parent_death import die_with_parent
 from scar.errors import ScarError
-from scar.jobs.connection import connect, redis_errors
+from scar.redis_client import connect, redis_errors
 from scar.settings import Settings
 
 _FIRST_BACKOFF = 0.5

@@ -10,7 +10,7 @@ from scar.commands.command import Invocation, JobCommand, WhichProject, failure,
 from scar.commands.words import counted
 from scar.document import Attachment, Button, Code, Document, Line
 from scar.jobs.record import Job, JobState
-from scar.projects import Project, ProjectsFile, workspace_hold
+from scar.projects import Project, ProjectsFile, workspace_resource
 from scar.redaction import clean
 
 LONGEST = 8000
@@ -43,9 +43,9 @@ class Agent(JobCommand):
         """As it is mostly typed."""
         return f"@scar {self.usage}"
 
-    def holds(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """The workspace, and nothing of what runs."""
-        return (workspace_hold(project),) if project else ()
+        return (workspace_resource(project),) if project else ()
 
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]

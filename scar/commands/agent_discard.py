@@ -11,7 +11,7 @@ from scar.commands.command import JobCommand, failure, waiting
 from scar.commands.words import counted, listed
 from scar.document import Button, Document, Line
 from scar.jobs.record import Job, JobState
-from scar.projects import Project, workspace_hold
+from scar.projects import Project, workspace_resource
 
 
 class AgentDiscard(JobCommand):
@@ -25,9 +25,9 @@ class AgentDiscard(JobCommand):
     changes = True
     rank = 61
 
-    def holds(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """The workspace, and nothing of what runs."""
-        return (workspace_hold(project),) if project else ()
+        return (workspace_resource(project),) if project else ()
 
     def question(self, job: Job) -> Document:
         """What the agent did that would be undone, and what is left."""

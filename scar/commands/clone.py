@@ -27,7 +27,7 @@ class Clone(JobCommand):
     for_project = False
     rank = 40
 
-    def holds(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """The folder it makes."""
         return (f"clone:{args['name']}",)
 

@@ -74,11 +74,11 @@ class JobCommand(Command):
     for_project: ClassVar[bool] = True
     usage: ClassVar[str] = "[project]"
 
-    def holds(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """What no other open job may hold beside it; by default the project it changes."""
         return (project.name,) if project and self.changes else ()
 
-    def respects(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def requires_free(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """What no other job may hold when it begins."""
         return ()
 

@@ -10,7 +10,7 @@ from scar.commands.command import JobCommand, failure, waiting
 from scar.commands.words import counted, listed, title, uptime
 from scar.document import Button, Code, Document, Line
 from scar.jobs.record import Job, JobState, Step, StepState
-from scar.projects import Project, workspace_hold
+from scar.projects import Project, workspace_resource
 
 _SHOWN = {
     "updating": "⬇️ Updating workspace...",
@@ -35,14 +35,14 @@ class Deploy(JobCommand):
     changes = True
     rank = 21
 
-    def holds(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:
+    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:
         """The project; for a push, which updates it, the workspace too."""
-        held = super().holds(project, args)
-        return (*held, workspace_hold(project)) if project and "push" in args else held
+        held = super().locks(project, args)
+        return (*held, workspace_resource(project)) if project and "push" in args else held
 
-    def respects(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def requires_free(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """Nobody may be at work in the workspace that it brings."""
-        return (workspace_hold(project),) if project else ()
+        return (workspace_resource(project),) if project else ()
 
     def question(self, job: Job) -> Document:
         """Where from, where to, what would change."""

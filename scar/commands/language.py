@@ -28,7 +28,7 @@ class Answer(Enum):
 
 
 @dataclass(frozen=True)
-class Spoken:
+class ParsedCommand:
     """A command and the words that followed it."""
 
     command: AnyCommand
@@ -41,7 +41,9 @@ class Language:
     def __init__(self, commands: tuple[AnyCommand, ...]) -> None:
         self._by_word: Mapping[str, AnyCommand] = {c.word: c for c in commands}
 
-    def understand(self, text: str, *, bot_name: str | None = None) -> Spoken | Answer | None:
+    def understand(
+        self, text: str, *, bot_name: str | None = None
+    ) -> ParsedCommand | Answer | None:
         """A command, an answer, or None for talk that is not for SCAR.
 
         `/word@name` is for the bot of that name alone; `@scar words`, or `@name words`, is an
@@ -69,7 +71,7 @@ class Language:
             return self._spoken("job", word[len(_JOB) :])
         return self._spoken(word, rest)
 
-    def _spoken(self, word: str, rest: str) -> Spoken:
+    def _spoken(self, word: str, rest: str) -> ParsedCommand:
         command = self._by_word.get(word.lower())
         if command is None:
             hint = nearest(f"/{word}", [f"/{known}" for known in self._by_word])
@@ -79,6 +81,6 @@ class Language:
                 f"{hint} /help lists what you can do here.".strip(),
             )
         if command.takes_text:
-            return Spoken(command, (rest.strip(),) if rest.strip() else ())
+            return ParsedCommand(command, (rest.strip(),) if rest.strip() else ())
         first_line = rest.splitlines()[0] if rest else ""
-        return Spoken(command, tuple(first_line.split()))
+        return ParsedCommand(command, tuple(first_line.split()))

@@ -27,7 +27,7 @@ class ProjectAdd(JobCommand):
     for_project = False
     rank = 41
 
-    def holds(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
         """The projects file."""
         return ("projects file",)
 

@@ -1,4 +1,4 @@
-"""`/projects`: what the projects file holds."""
+"""`/projects`: what the projects file locks."""
 
 from __future__ import annotations
 

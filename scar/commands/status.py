@@ -1,4 +1,4 @@
-"""`/docker_status`: what runs, how it does, and whether it is what the workspace holds."""
+"""`/docker_status`: what runs, how it does, and whether it is what the workspace locks."""
 
 from __future__ import annotations
 

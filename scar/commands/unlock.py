@@ -1,4 +1,4 @@
-"""`/docker_unlock`: releases what `/docker_lock` holds."""
+"""`/docker_unlock`: releases what `/docker_lock` locks."""
 
 from __future__ import annotations
 

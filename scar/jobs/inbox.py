@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from redis import Redis
 
-from scar.jobs.connection import redis_errors
 from scar.jobs.signing import Signatures
+from scar.redis_client import redis_errors
 
 _REMEMBERED_MS = 4 * 86_400_000
 """GitHub lets a delivery be sent again for three days."""

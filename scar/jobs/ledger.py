@@ -17,9 +17,9 @@ from typing import Any, Literal, cast
 from redis import Redis
 
 from scar.errors import ErrorRecord
-from scar.jobs.connection import redis_errors
 from scar.jobs.locks import Lock
 from scar.jobs.record import Event, Job, JobState, Request, Step, oldest_id_at
+from scar.redis_client import redis_errors
 
 LEASE_MS = 10_000
 ATTEMPTS = 3
@@ -128,8 +128,8 @@ class Ledger:
             signature,
             state.value,
             request.project or "",
-            json.dumps(request.holds),
-            json.dumps(request.respects),
+            json.dumps(request.locks),
+            json.dumps(request.requires_free),
             request.host,
             confirm_ms,
             json.dumps(host_unavailable(request.host).to_json()),
@@ -158,7 +158,7 @@ class Ledger:
                 request.host,
                 record.confirmation,
                 request.expires_at,
-                json.dumps(request.holds),
+                json.dumps(request.locks),
                 f"{actor.frontend}:{actor.id}",
                 actor.name,
             )

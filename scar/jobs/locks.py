@@ -12,8 +12,8 @@ from redis import Redis
 
 from scar.access import Actor
 from scar.errors import ScarError
-from scar.jobs.connection import redis_errors
 from scar.jobs.record import rfc3339
+from scar.redis_client import redis_errors
 
 EVERYTHING = "*"
 """Stands for every project."""

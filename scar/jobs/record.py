@@ -175,8 +175,8 @@ class Request:
     changes: bool
     created_at: int
     expires_at: int
-    holds: tuple[str, ...] = ()
-    respects: tuple[str, ...] = ()
+    locks: tuple[str, ...] = ()
+    requires_free: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The signed form."""
@@ -191,8 +191,8 @@ class Request:
             "changes": self.changes,
             "created_at": self.created_at,
             "expires_at": self.expires_at,
-            "holds": list(self.holds),
-            "respects": list(self.respects),
+            "locks": list(self.locks),
+            "requires_free": list(self.requires_free),
         }
 
     @classmethod
@@ -202,8 +202,8 @@ class Request:
         values["requested_by"] = Actor.from_json(values["requested_by"])
         # Jobs of an earlier version have neither: they held the project that they change.
         held = (values["project"],) if values["changes"] and values["project"] else ()
-        values["holds"] = tuple(values.get("holds", held))
-        values["respects"] = tuple(values.get("respects", ()))
+        values["locks"] = tuple(values.get("locks", values.pop("holds", held)))
+        values["requires_free"] = tuple(values.get("requires_free", values.pop("respects", ())))
         return cls(**values)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from itsdangerous import Signer
 
 _SALTS = (
-    *("request", "plan", "confirmation", "cancellation", "bell", "service"),
+    *("request", "plan", "confirmation", "cancellation", "wakeup", "service"),
     *("letter", "push", "choice"),
 )
 

@@ -17,9 +17,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from scar.errors import ScarError
-from scar.jobs.connection import redis_errors
 from scar.jobs.ledger import Ledger, event_of
 from scar.jobs.record import Event, JobState
+from scar.redis_client import redis_errors
 
 _BLOCK_MS = 1000
 _PAGE = 1000

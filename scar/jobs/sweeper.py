@@ -7,8 +7,8 @@ import threading
 import structlog
 
 from scar.errors import ScarError
-from scar.jobs.bell import Bell
 from scar.jobs.ledger import Ledger
+from scar.jobs.queue import JobQueue
 
 _log = structlog.get_logger(__name__)
 
@@ -20,9 +20,9 @@ class Sweeper:
     no harm.
     """
 
-    def __init__(self, ledger: Ledger, bell: Bell, *, interval: float = 1.0) -> None:
+    def __init__(self, ledger: Ledger, queue: JobQueue, *, interval: float = 1.0) -> None:
         self._ledger = ledger
-        self._bell = bell
+        self._queue = queue
         self._interval = interval
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="sweeper", daemon=True)
@@ -39,7 +39,7 @@ class Sweeper:
         while not self._stopped.wait(self._interval):
             try:
                 for id, host in self._ledger.sweep():
-                    self._bell.ring(host, id)
+                    self._queue.notify(host, id)
                 self._ledger.forget_old()
             except ScarError as error:
                 _log.warning("sweep failed", reason=error.message)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from scar.projects.file import ProjectsFile
-from scar.projects.project import Project, workspace_hold
+from scar.projects.project import Project, workspace_resource
 
-__all__ = ["Project", "ProjectsFile", "workspace_hold"]
+__all__ = ["Project", "ProjectsFile", "workspace_resource"]

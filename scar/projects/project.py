@@ -10,7 +10,7 @@ from typing import Any
 from scar.role import Role
 
 
-def workspace_hold(project: Project) -> str:
+def workspace_resource(project: Project) -> str:
     """Return the resource of the project's workspace, which several projects may share."""
     return f"workspace:{project.host}:{project.workspace}"
 

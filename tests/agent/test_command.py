@@ -10,7 +10,7 @@ import pytest
 from scar.commands.agent import COMMAND, LONGEST
 from scar.commands.command import WhichProject
 from scar.errors import ScarError
-from scar.projects import Project, ProjectsFile, workspace_hold
+from scar.projects import Project, ProjectsFile, workspace_resource
 from workers.agent.command import agent_command
 
 
@@ -89,7 +89,7 @@ def test_what_is_no_instruction(tmp_path: Path, text: str) -> None:
 
 def test_it_holds_the_workspace_alone(tmp_path: Path) -> None:
     shop = projects(tmp_path).get("shop")
-    assert COMMAND.holds(shop, {}) == (workspace_hold(shop),)
+    assert COMMAND.locks(shop, {}) == (workspace_resource(shop),)
     assert COMMAND.changes
     assert not COMMAND.asks
 

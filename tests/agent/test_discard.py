@@ -10,10 +10,10 @@ import pytest
 from scar.errors import ScarError
 from tests.files.trees import contents, go_on, seen, write
 from workers.agent.difference import difference
-from workers.agent.shelf import Begun, Shelf
+from workers.agent.run_store import Begun, RunStore
 from workers.agent.snapshot import Contents, changed_since, listing, still_there
 from workers.files.apply import revert
-from workers.files.index import StatIndex
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 
 
@@ -27,36 +27,36 @@ class Desk:
         self.runs = 0
 
     @property
-    def shelf(self) -> Shelf:
+    def run_store(self) -> RunStore:
         """As another process would read it."""
-        return Shelf(self.state)
+        return RunStore(self.state)
 
     def keep(self) -> None:
         self.runs += 1
-        shelf = self.shelf
-        found = shelf.look(self.root)
+        run_store = self.run_store
+        found = run_store.look(self.root)
         begun = Begun(f"job{self.runs}", 1, False, None, tuple(sorted(found.left_out)))
-        shelf.keep(begun, self.root, found, go_on)
+        run_store.keep(begun, self.root, found, go_on)
 
     def ended(self) -> dict[str, list[str]]:
-        shelf = self.shelf
-        kept, begun = shelf.kept, shelf.begun
+        run_store = self.run_store
+        kept, begun = run_store.kept, run_store.begun
         assert kept
         assert begun
-        now = shelf.look(self.root)
+        now = run_store.look(self.root)
         undo = changed_since(kept, frozenset(begun.left_out), now)
-        shelf.ended(undo)
+        run_store.ended(undo)
         return listing(undo, now)
 
     def undoable(self) -> tuple[Undo, list[str], Contents]:
-        undo = self.shelf.undo
+        undo = self.run_store.undo
         assert undo
-        now = self.shelf.look(self.root)
+        now = self.run_store.look(self.root)
         return *still_there(undo, now), now
 
     def discard(self) -> list[str]:
         undo, theirs, _ = self.undoable()
-        revert(undo, self.shelf.objects, StatIndex())
+        revert(undo, self.run_store.objects, StatCache())
         return theirs
 
 
@@ -167,13 +167,13 @@ def test_cut_off_in_the_middle_and_done_again(desk: Desk) -> None:
     havoc(desk.root)
     desk.ended()
     undo, _, _ = desk.undoable()
-    desk.shelf.discard(undo)
+    desk.run_store.discard(undo)
     # Half of it is back already.
     (desk.root / "app.py").write_text("print('one')\n")
     (desk.root / "new" / "er" / "file").unlink()
-    cut_off = desk.shelf.discarding
+    cut_off = desk.run_store.discarding
     assert cut_off
-    revert(cut_off, desk.shelf.objects, StatIndex())
+    revert(cut_off, desk.run_store.objects, StatCache())
     found = everything(desk.root)
     assert isinstance(found, dict)
     assert isinstance(before, dict)
@@ -194,7 +194,7 @@ def test_pipes_and_depths_are_named_and_left(desk: Desk) -> None:
     (deep / "file").touch()
     files = desk.ended()
     assert "app.py" in files["removed"]
-    assert desk.shelf.look(desk.root).special == {"was-there", "came", "app.py"}
+    assert desk.run_store.look(desk.root).special == {"was-there", "came", "app.py"}
     desk.discard()
     assert (desk.root / "was-there").is_fifo()
     assert (desk.root / "came").is_fifo()
@@ -205,7 +205,7 @@ def test_only_the_last_run_is_kept(desk: Desk) -> None:
     (desk.root / "app.py").write_text("first\n")
     desk.ended()
     desk.keep()
-    assert desk.shelf.undo is None
+    assert desk.run_store.undo is None
     (desk.root / "app.py").write_text("second\n")
     desk.ended()
     desk.discard()
@@ -221,9 +221,9 @@ def test_the_diff(desk: Desk) -> None:
     (desk.root / "line\nbreak").write_text("a name of two lines\n")
     (desk.root / ".gitattributes").write_text("* diff=evil\n")
     desk.ended()
-    undo = desk.shelf.undo
+    undo = desk.run_store.undo
     assert undo
-    text, left_out = difference(undo, desk.shelf.objects)
+    text, left_out = difference(undo, desk.run_store.objects)
     assert "-print('one')\n+print('two')\n" in text
     assert "--- a/app.py\n+++ b/app.py\n" in text
     assert "old mode 100755\nnew mode 100644" in text
@@ -239,9 +239,9 @@ def test_a_diff_without_an_end(desk: Desk) -> None:
         (desk.root / f"large{number}").write_text("0123456789\n" * 20_000)
     (desk.root / "huge").write_text("0123456789\n" * 200_000)
     desk.ended()
-    undo = desk.shelf.undo
+    undo = desk.run_store.undo
     assert undo
-    text, left_out = difference(undo, desk.shelf.objects)
+    text, left_out = difference(undo, desk.run_store.objects)
     assert len(text) < 201_000
     assert left_out == ["huge"]
 

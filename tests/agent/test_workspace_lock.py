@@ -14,13 +14,13 @@ import pytest
 
 from scar.errors import ScarError
 from tests.engine.projects import until
-from workers.workspace_lock import lock_path, workspace_lock
+from workers.state.workspace_lock import lock_path, workspace_lock
 
 WORKSPACE = Path("/some/workspace")
 _HOLDER = """
 import sys, time
 from pathlib import Path
-from workers.workspace_lock import workspace_lock
+from workers.state.workspace_lock import workspace_lock
 with workspace_lock(Path(sys.argv[1]), Path(sys.argv[2]), lambda: None,
                     shared=sys.argv[3] == "shared", holder="agent 01X of anna (console)"):
     print("held", flush=True)

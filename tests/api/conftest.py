@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 
 from scar.access import Actor
 from scar.api.app import create_app
+from scar.bootstrap import Services, bootstrap
 from scar.client import service_token
 from scar.settings import Settings
-from scar.wiring import Wiring, wire
 from tests.api.live import TOKENS, ActingWorker, ApiProcess, Caller, RedisProcess, bearer
 
 
@@ -53,20 +53,20 @@ def env(redis_process: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def wiring(env: dict[str, str]) -> Wiring:
+def services(env: dict[str, str]) -> Services:
     """The same parts as the API has, in this process."""
-    return wire(Settings.load(env, dotenv=None))
+    return bootstrap(Settings.load(env, dotenv=None))
 
 
 @pytest.fixture(autouse=True)
-def _empty_redis(wiring: Wiring) -> None:
-    wiring.redis.flushdb()
+def _empty_redis(services: Services) -> None:
+    services.redis.flushdb()
 
 
 @pytest.fixture
-def worker(wiring: Wiring) -> ActingWorker:
+def worker(services: Services) -> ActingWorker:
     """A worker on `default` and one on `far`, alive."""
-    found = ActingWorker(wiring)
+    found = ActingWorker(services)
     found.alive("default")
     found.alive("far")
     return found
@@ -99,9 +99,9 @@ def api(server: ApiProcess) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def flask_client(wiring: Wiring) -> FlaskClient:
+def flask_client(services: Services) -> FlaskClient:
     """The application in this process."""
-    return create_app(wiring).test_client()
+    return create_app(services).test_client()
 
 
 @pytest.fixture
@@ -111,6 +111,8 @@ def call(flask_client: FlaskClient) -> Callable[[str | None], Caller]:
 
 
 @pytest.fixture
-def as_actor(flask_client: FlaskClient, wiring: Wiring) -> Callable[[Actor], Caller]:
+def as_actor(flask_client: FlaskClient, services: Services) -> Callable[[Actor], Caller]:
     """Somebody whom a front-end speaks for."""
-    return lambda actor: Caller(flask_client, service_token(wiring.signatures, actor, time.time()))
+    return lambda actor: Caller(
+        flask_client, service_token(services.signatures, actor, time.time())
+    )

@@ -20,9 +20,9 @@ from flask.testing import FlaskClient
 from redis import Redis
 from redis.exceptions import RedisError
 
+from scar.bootstrap import Services
 from scar.jobs.ledger import Claim
 from scar.jobs.record import JobState
-from scar.wiring import Wiring
 
 TOKENS = {
     "root": "root-secret-000001",
@@ -122,17 +122,17 @@ class ApiProcess:
 class ActingWorker:
     """The worker's side of the ledger, done by hand."""
 
-    wiring: Wiring
+    services: Services
 
     def claim(self, id: str) -> ActingClaim:
         """Takes a job, to run or to plan."""
-        found = self.wiring.ledger.claim(id, "test", uuid4().hex)
+        found = self.services.ledger.claim(id, "test", uuid4().hex)
         assert found is not None
-        return ActingClaim(self.wiring, found)
+        return ActingClaim(self.services, found)
 
     def alive(self, host: str = "default") -> None:
         """A sign of life for the next 10 seconds."""
-        redis = self.wiring.redis
+        redis = self.services.redis
         redis.sadd("scar:hosts", host)
         redis.zadd(f"scar:workers:{host}", {f"{host}-1": int(time.time() * 1000) + 10_000})
         about = {"host": host, "pid": "1", "started_at": "1760000000", "engine": '{"version":"28"}'}
@@ -143,7 +143,7 @@ class ActingWorker:
 class ActingClaim:
     """A job in the hands of `ActingWorker`."""
 
-    wiring: Wiring
+    services: Services
     claim: Claim
     batch: int = 0
 
@@ -157,7 +157,7 @@ class ActingClaim:
         self.batch += 1
         texts = [(kind, json.dumps(data)) for kind, data in events]
         kept = {name: json.dumps(value) for name, value in (fields or {}).items()}
-        assert self.wiring.ledger.report(
+        assert self.services.ledger.report(
             self.claim.id, self.claim.fence, self.batch, texts, kept, final=final
         )
 
@@ -180,7 +180,7 @@ class ActingClaim:
         """Ends planning: the question can be asked."""
         self.batch += 1
         fields = {"plan_shown": json.dumps(plan), "plan": "sealed", "plan_hash": plan["hash"]}
-        assert self.wiring.ledger.report(
+        assert self.services.ledger.report(
             self.claim.id,
             self.claim.fence,
             self.batch,

@@ -9,9 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from scar.access import Actor
+from scar.bootstrap import Services
 from scar.client import service_token
 from scar.jobs.signing import Signatures
-from scar.wiring import Wiring
 from tests.api.live import TOKENS, Caller
 
 Call = Callable[[str | None], Caller]
@@ -54,7 +54,7 @@ def test_the_scheme_ignores_case(flask_client: FlaskClient) -> None:
 
 @pytest.mark.usefixtures("worker")
 def test_service_tokens_speak_for_an_actor_for_five_minutes(
-    flask_client: FlaskClient, wiring: Wiring
+    flask_client: FlaskClient, services: Services
 ) -> None:
     console = Actor("console", "sam", "Sam")
 
@@ -66,10 +66,10 @@ def test_service_tokens_speak_for_an_actor_for_five_minutes(
         )
         return answer.status_code
 
-    assert ask(service_token(wiring.signatures, console, time.time())) == 202
-    (job,) = wiring.ledger.recent()
+    assert ask(service_token(services.signatures, console, time.time())) == 202
+    (job,) = services.ledger.recent()
     assert job.request.requested_by == console
-    assert ask(service_token(wiring.signatures, console, time.time() - 301)) == 401
+    assert ask(service_token(services.signatures, console, time.time() - 301)) == 401
     assert ask(service_token(Signatures("another key entirely"), console, time.time())) == 401
 
 

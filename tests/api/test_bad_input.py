@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from scar.api import errors
-from scar.wiring import Wiring
+from scar.bootstrap import Services
 from tests.api.live import TOKENS, ActingWorker, ApiProcess, Caller
 
 Call = Callable[[str | None], Caller]
@@ -34,10 +34,10 @@ def _is_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def caller(call: Call, worker: ActingWorker, wiring: Wiring) -> Iterator[Caller]:  # noqa: ARG001
+def caller(call: Call, worker: ActingWorker, services: Services) -> Iterator[Caller]:  # noqa: ARG001
     """An operator, who makes no job by all this."""
     yield call("ci")
-    assert list(wiring.ledger.recent()) == []
+    assert list(services.ledger.recent()) == []
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ def test_ids_of_no_job(id: str, caller: Caller) -> None:
             _is_problem(answer, 404, "job_not_found")
 
 
-def test_keys_of_redis_are_no_jobs(caller: Caller, call: Call, wiring: Wiring) -> None:
+def test_keys_of_redis_are_no_jobs(caller: Caller, call: Call, services: Services) -> None:
     made = call("ci")("POST", JOBS, json={"kind": "status", "project": "shop"}).json["id"]
     _is_problem(caller("GET", f"{JOBS}/{made}:events"), 404, "job_not_found")
     _is_problem(caller("GET", f"{JOBS}/{made.lower()}"), 404, "job_not_found")
-    wiring.redis.flushdb()
+    services.redis.flushdb()
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "ümlaut", "tab\there"])
@@ -232,10 +232,10 @@ def test_what_was_not_foreseen_is_500_without_its_details() -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_record_spoilt_on_redis_is_no_job(call: Call, wiring: Wiring) -> None:
+def test_a_record_spoilt_on_redis_is_no_job(call: Call, services: Services) -> None:
     made = call("ci")("POST", JOBS, json={"kind": "status", "project": "shop"}).json["id"]
-    wiring.redis.delete(f"scar:job:{made}")
-    wiring.redis.rpush(f"scar:job:{made}", "not a hash")
+    services.redis.delete(f"scar:job:{made}")
+    services.redis.rpush(f"scar:job:{made}", "not a hash")
     answer = call("ci")("GET", f"{JOBS}/{made}")
     assert answer.content_type == "application/problem+json"
     assert answer.status_code in (500, 503)

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
-from scar.wiring import Wiring
+from scar.bootstrap import Services
 from tests.api.live import ActingWorker, ApiProcess, Caller, RedisProcess, bearer, until
 
 Call = Callable[[str | None], Caller]
@@ -22,13 +22,13 @@ def test_healthz_is_open_and_asks_nobody(call: Call) -> None:
     assert (answer.status_code, answer.json) == (200, {"status": "alive"})
 
 
-def test_readyz_wants_a_worker_for_every_host(call: Call, wiring: Wiring) -> None:
-    ActingWorker(wiring).alive("default")
+def test_readyz_wants_a_worker_for_every_host(call: Call, services: Services) -> None:
+    ActingWorker(services).alive("default")
     answer = call(None)("GET", "/readyz")
     assert (answer.status_code, answer.json["code"]) == (503, "host_unavailable")
     assert answer.json["detail"] == "No worker listens for 1 of 2 hosts"
     assert "far" not in answer.text, "open to all: no names"
-    ActingWorker(wiring).alive("far")
+    ActingWorker(services).alive("far")
     answer = call(None)("GET", "/readyz")
     assert (answer.status_code, answer.json) == (200, {"status": "ready", "hosts": 2})
 
@@ -134,9 +134,9 @@ def test_without_redis_the_answer_is_503_within_seconds(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_redis_that_is_full_is_told_and_takes_nothing(call: Call, wiring: Wiring) -> None:
+def test_a_redis_that_is_full_is_told_and_takes_nothing(call: Call, services: Services) -> None:
     assert call(None)("GET", "/readyz").status_code == 200
-    wiring.redis.config_set("maxmemory", "1")
+    services.redis.config_set("maxmemory", "1")
     try:
         for method, path in (("GET", "/readyz"), ("POST", "/api/v1/jobs")):
             body = {"kind": "status", "project": "shop"} if method == "POST" else None
@@ -144,5 +144,5 @@ def test_a_redis_that_is_full_is_told_and_takes_nothing(call: Call, wiring: Wiri
             assert (answer.status_code, answer.json["code"]) == (507, "disk_full")
             assert "maxmemory" in answer.json["detail"]
     finally:
-        wiring.redis.config_set("maxmemory", "0")
+        services.redis.config_set("maxmemory", "0")
     assert call("root")("GET", "/api/v1/jobs").json["items"] == []

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from scar.access import Actor
+from scar.bootstrap import Services
 from scar.jobs.record import JobState
-from scar.wiring import Wiring
 from tests.api.live import ActingWorker, Caller
 
 Call = Callable[[str | None], Caller]
@@ -161,7 +161,7 @@ def test_the_end_of_a_job_is_seen(call: Call, worker: ActingWorker) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_roles(call: Call, wiring: Wiring) -> None:
+def test_roles(call: Call, services: Services) -> None:
     refused = call("phone")("POST", JOBS, json={"kind": "restart", "project": "shop"})
     assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
     assert call("phone")("GET", JOBS).json["items"] == []
@@ -170,7 +170,7 @@ def test_roles(call: Call, wiring: Wiring) -> None:
         refused = call("phone")("POST", f"{JOBS}/{id}/{path}", json=body)
         assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
     assert call("ci")("GET", f"{JOBS}/{id}").json["state"] == "awaiting_confirmation"
-    trail = [(e.actor, e.outcome) for e in wiring.audit.recent()]
+    trail = [(e.actor, e.outcome) for e in services.audit.recent()]
     assert trail == [
         ("api:phone", "refused: forbidden"),
         ("api:phone", "refused: forbidden"),
@@ -181,7 +181,7 @@ def test_roles(call: Call, wiring: Wiring) -> None:
 
 @pytest.mark.usefixtures("worker")
 def test_who_has_a_role_on_one_project_sees_no_other(
-    call: Call, as_actor: Callable[[Actor], Caller], wiring: Wiring
+    call: Call, as_actor: Callable[[Actor], Caller], services: Services
 ) -> None:
     guest = as_actor(Actor("telegram", "77", "Guest"))
     hidden, seen = _ask(call("ci"))["id"], _ask(call("ci"), project="blog")["id"]
@@ -205,12 +205,12 @@ def test_who_has_a_role_on_one_project_sees_no_other(
         ):
             assert (answer.status_code, answer.json["code"]) == (404, "project_not_found")
             assert "shop" not in answer.text.replace(f"'{name}'", "")
-    outcomes = {e.outcome for e in wiring.audit.recent() if e.actor == "telegram:77"}
+    outcomes = {e.outcome for e in services.audit.recent() if e.actor == "telegram:77"}
     assert "refused: project_not_found" in outcomes
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_stranger_makes_no_job(as_actor: Callable[[Actor], Caller], wiring: Wiring) -> None:
+def test_a_stranger_makes_no_job(as_actor: Callable[[Actor], Caller], services: Services) -> None:
     stranger = as_actor(Actor("telegram", "999", "Nobody"))
     for answer in (
         stranger("POST", JOBS, json={"kind": "status", "project": "shop"}),
@@ -220,5 +220,5 @@ def test_a_stranger_makes_no_job(as_actor: Callable[[Actor], Caller], wiring: Wi
         assert (answer.status_code, answer.json["code"]) == (401, "unauthorized")
         assert "telegram:999" in answer.json["detail"]
         assert "shop" not in answer.text
-    assert list(wiring.ledger.recent()) == []
-    assert [e.outcome for e in wiring.audit.recent()] == ["refused: unauthorized"]
+    assert list(services.ledger.recent()) == []
+    assert [e.outcome for e in services.audit.recent()] == ["refused: unauthorized"]

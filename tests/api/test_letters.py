@@ -15,11 +15,11 @@ import httpx
 import pytest
 
 from scar.access import Actor
-from scar.choices import Choices
-from scar.front_end import Heard, Place
-from scar.jobs.connection import connect
+from scar.chat.front_end import IncomingMessage, Place
+from scar.chat.menus import Menus
 from scar.jobs.inbox import Inbox
 from scar.jobs.signing import Signatures
+from scar.redis_client import connect
 
 from .live import ApiProcess, RedisProcess
 
@@ -143,14 +143,14 @@ def test_a_letter_of_somebody_elses_is_none(hook: Hook) -> None:
 
 def test_a_choice_that_others_put_in_is_none(hook: Hook) -> None:
     ada, place = Actor("telegram", "1", "Ada"), Place("2")
-    choices = Choices(hook.client, Signatures(KEY))
+    choices = Menus(hook.client, Signatures(KEY))
 
     def tapped(tag: str) -> str | None:
         button = (tag.partition(":")[0], "")
-        return choices.take(Heard(ada, place, "c0", time.time(), button=button))
+        return choices.take(IncomingMessage(ada, place, "c0", time.time(), button=button))
 
     assert tapped(choices.offer(ada, place, ["/docker_status shop"])) == "/docker_status shop"
-    tag = Choices(hook.client, OTHERS).offer(ada, place, ["/docker_deploy shop"])
+    tag = Menus(hook.client, OTHERS).offer(ada, place, ["/docker_deploy shop"])
     assert tapped(tag) is None
     other = choices.offer(ada, place, ["/docker_deploy shop"])
     hook.client.copy(f"scar:choice:{other[:-1]}", "scar:choice:elsewhere")

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from scar.access import Actor, Role
+from scar.bootstrap import Services
 from scar.commands.cancel import COMMAND as CANCEL
 from scar.commands.lock import COMMAND as LOCK
 from scar.commands.unlock import COMMAND as UNLOCK
 from scar.errors import ScarError
-from scar.wiring import Wiring
 from tests.api.live import ActingWorker, Caller
 
 Call = Callable[[str | None], Caller]
@@ -27,8 +27,8 @@ def ask(call: Call, kind: str, project: str = "shop", who: str = "ci") -> tuple[
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_locked_project_refuses_changes_and_nothing_else(call: Call, wiring: Wiring) -> None:
-    said = LOCK.reply(CI, ["shop", "moving", "the", "database"], wiring.surroundings)
+def test_a_locked_project_refuses_changes_and_nothing_else(call: Call, services: Services) -> None:
+    said = LOCK.reply(CI, ["shop", "moving", "the", "database"], services.surroundings)
     assert "moving the database" in said.text
     for kind in ("deploy", "restart", "rollback"):
         status, why = ask(call, kind, who="root")
@@ -38,56 +38,56 @@ def test_a_locked_project_refuses_changes_and_nothing_else(call: Call, wiring: W
     assert ask(call, "status")[0] == 202
     assert ask(call, "deploy", "blog", who="root")[0] == 202
     with pytest.raises(ScarError, match="moving the database"):
-        LOCK.reply(ROOT, ["shop", "again"], wiring.surroundings)
-    said = UNLOCK.reply(ROOT, ["shop"], wiring.surroundings)
+        LOCK.reply(ROOT, ["shop", "again"], services.surroundings)
+    said = UNLOCK.reply(ROOT, ["shop"], services.surroundings)
     assert "by ci (api)" in said.text
     assert ask(call, "deploy")[0] == 202
-    outcomes = [(e.actor, e.action, e.outcome) for e in wiring.audit.recent()]
+    outcomes = [(e.actor, e.action, e.outcome) for e in services.audit.recent()]
     assert ("api:ci", "docker_lock", "locked: moving the database") in outcomes
     assert ("api:root", "deploy", "refused: busy") in outcomes
     assert ("api:root", "docker_unlock", "released") in outcomes
 
 
-def test_a_lock_comes_before_the_yes(call: Call, wiring: Wiring, worker: ActingWorker) -> None:
+def test_a_lock_comes_before_the_yes(call: Call, services: Services, worker: ActingWorker) -> None:
     _, id = ask(call, "deploy")
     worker.claim(id).plan({"hash": "h"})
-    LOCK.reply(CI, ["shop", "wait"], wiring.surroundings)
+    LOCK.reply(CI, ["shop", "wait"], services.surroundings)
     answer = call("ci")("POST", f"/api/v1/jobs/{id}/confirm", json={"answer": "yes"})
     assert (answer.status_code, answer.json["code"]) == (409, "busy")
-    UNLOCK.reply(CI, ["shop"], wiring.surroundings)
+    UNLOCK.reply(CI, ["shop"], services.surroundings)
     answer = call("ci")("POST", f"/api/v1/jobs/{id}/confirm", json={"answer": "yes"})
     assert answer.status_code == 202
 
 
 @pytest.mark.usefixtures("worker")
-def test_all_is_for_admins(call: Call, wiring: Wiring) -> None:
+def test_all_is_for_admins(call: Call, services: Services) -> None:
     with pytest.raises(ScarError) as refused:
-        LOCK.reply(CI, ["all", "night"], wiring.surroundings)
+        LOCK.reply(CI, ["all", "night"], services.surroundings)
     assert refused.value.code == "forbidden"
-    LOCK.reply(ROOT, ["all", "night"], wiring.surroundings)
+    LOCK.reply(ROOT, ["all", "night"], services.surroundings)
     for project in ("shop", "blog"):
         assert ask(call, "deploy", project, who="root") == (409, ask(call, "deploy", project)[1])
-    assert "Every project is locked" in UNLOCK.reply(CI, ["shop"], wiring.surroundings).text
-    UNLOCK.reply(ROOT, ["all"], wiring.surroundings)
+    assert "Every project is locked" in UNLOCK.reply(CI, ["shop"], services.surroundings).text
+    UNLOCK.reply(ROOT, ["all"], services.surroundings)
     assert ask(call, "deploy")[0] == 202
 
 
-def test_who_may_not_change_may_not_lock(wiring: Wiring) -> None:
+def test_who_may_not_change_may_not_lock(services: Services) -> None:
     for command, words in ((LOCK, ["shop", "because"]), (UNLOCK, ["shop"])):
         with pytest.raises(ScarError) as refused:
-            command.reply(PHONE, words, wiring.surroundings)
+            command.reply(PHONE, words, services.surroundings)
         assert refused.value.code == "forbidden"
     with pytest.raises(ScarError, match="needs a reason"):
-        LOCK.reply(CI, ["shop"], wiring.surroundings)
+        LOCK.reply(CI, ["shop"], services.surroundings)
 
 
 def test_the_only_open_job_need_not_be_named(
-    call: Call, wiring: Wiring, worker: ActingWorker
+    call: Call, services: Services, worker: ActingWorker
 ) -> None:
     with pytest.raises(ScarError, match="no job to cancel"):
-        CANCEL.reply(CI, [], wiring.surroundings)
+        CANCEL.reply(CI, [], services.surroundings)
     _, waiting = ask(call, "deploy")
-    said = CANCEL.reply(CI, [], wiring.surroundings)
+    said = CANCEL.reply(CI, [], services.surroundings)
     assert waiting in said.text
     assert "nothing was done" in said.text
     body = {"kind": "restart", "project": "shop", "confirm": "yes"}
@@ -95,18 +95,18 @@ def test_the_only_open_job_need_not_be_named(
     claim = worker.claim(running)
     _, other = ask(call, "deploy", "blog", who="root")
     with pytest.raises(ScarError, match="2 jobs are open"):
-        CANCEL.reply(ROOT, [], wiring.surroundings)
-    assert "Stopping" in CANCEL.reply(ROOT, ["shop"], wiring.surroundings).text
-    assert wiring.ledger.renew(running, claim.claim.fence)[1]
+        CANCEL.reply(ROOT, [], services.surroundings)
+    assert "Stopping" in CANCEL.reply(ROOT, ["shop"], services.surroundings).text
+    assert services.ledger.renew(running, claim.claim.fence)[1]
     with pytest.raises(ScarError) as refused:
-        CANCEL.reply(PHONE, [other], wiring.surroundings)
+        CANCEL.reply(PHONE, [other], services.surroundings)
     assert refused.value.code == "forbidden"
 
 
-def test_too_late_is_said(call: Call, wiring: Wiring, worker: ActingWorker) -> None:
+def test_too_late_is_said(call: Call, services: Services, worker: ActingWorker) -> None:
     body = {"kind": "restart", "project": "shop", "confirm": "yes"}
     id = call("ci")("POST", "/api/v1/jobs", json=body).json["id"]
     claim = worker.claim(id).claim
-    assert wiring.ledger.report(id, claim.fence, 1, [], {"settled": "1"})
+    assert services.ledger.report(id, claim.fence, 1, [], {"settled": "1"})
     with pytest.raises(ScarError, match="Too late"):
-        CANCEL.reply(CI, [id], wiring.surroundings)
+        CANCEL.reply(CI, [id], services.surroundings)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from scar.api.app import create_app
+from scar.bootstrap import Services, bootstrap
 from scar.settings import Settings
-from scar.wiring import Wiring, wire
 from tests.api.live import ActingWorker, Caller, bearer, until
 
 Call = Callable[[str | None], Caller]
@@ -21,7 +21,7 @@ Call = Callable[[str | None], Caller]
 @pytest.fixture
 def at_work(
     worker: ActingWorker,  # noqa: ARG001
-    wiring: Wiring,
+    services: Services,
 ) -> Iterator[Callable[[Callable[[str], None]], None]]:
     """Does each job as soon as it is asked for."""
     stopped = threading.Event()
@@ -31,7 +31,7 @@ def at_work(
         def work() -> None:
             done: set[str] = set()
             while not stopped.is_set():
-                for job in list(wiring.ledger.recent()):
+                for job in list(services.ledger.recent()):
                     if job.id not in done and job.state == "queued":
                         done.add(job.id)
                         do(job.id)
@@ -61,7 +61,7 @@ def test_a_broken_file_leaves_the_last_good_one_in_force(
 ) -> None:
     file = tmp_path / "projects.json"
     file.write_text(Path(env["SCAR_PROJECTS_FILE"]).read_text())
-    own = wire(Settings.load({**env, "SCAR_PROJECTS_FILE": str(file)}, dotenv=None))
+    own = bootstrap(Settings.load({**env, "SCAR_PROJECTS_FILE": str(file)}, dotenv=None))
     caller = Caller(create_app(own).test_client(), bearer("root")["Authorization"].split()[1])
     assert caller("GET", "/api/v1/projects").json["problem"] is None
     file.write_text('{"shop": {')
@@ -143,38 +143,38 @@ def test_releases_have_the_shape_of_a_list(
 
 
 def test_following_logs_ends_when_the_reader_leaves(
-    call: Call, wiring: Wiring, worker: ActingWorker
+    call: Call, services: Services, worker: ActingWorker
 ) -> None:
     answer = call("phone")("GET", "/api/v1/projects/shop/logs/follow")
     assert answer.content_type == "text/event-stream; charset=utf-8"
-    (job,) = wiring.ledger.recent()
+    (job,) = services.ledger.recent()
     assert job.request.kind == "follow"
     claim = worker.claim(job.id)
     claim.lines("a log line")
     lines = answer.iter_encoded()
     until(lambda: b"a log line" in next(lines))
-    assert wiring.ledger.renew(job.id, claim.claim.fence) == (True, "")
+    assert services.ledger.renew(job.id, claim.claim.fence) == (True, "")
     answer.close()
-    held, cancellation = wiring.ledger.renew(job.id, claim.claim.fence)
+    held, cancellation = services.ledger.renew(job.id, claim.claim.fence)
     assert held
-    assert wiring.signatures.unseal("cancellation", cancellation)["job"] == job.id  # type: ignore[index]
+    assert services.signatures.unseal("cancellation", cancellation)["job"] == job.id  # type: ignore[index]
 
 
 def test_an_end_of_the_followed_job_is_not_cancelled(
-    call: Call, wiring: Wiring, worker: ActingWorker
+    call: Call, services: Services, worker: ActingWorker
 ) -> None:
     answer = call("phone")("GET", "/api/v1/projects/shop/logs/follow")
-    (job,) = wiring.ledger.recent()
+    (job,) = services.ledger.recent()
     worker.claim(job.id).succeed({})
     assert b'"succeeded"' in answer.data
     answer.close()
-    assert "cancel asked" not in {entry.outcome for entry in wiring.audit.recent()}
+    assert "cancel asked" not in {entry.outcome for entry in services.audit.recent()}
 
 
-def test_hosts_with_live_workers(call: Call, wiring: Wiring) -> None:
+def test_hosts_with_live_workers(call: Call, services: Services) -> None:
     assert call("phone")("GET", "/api/v1/hosts").json == {"items": [], "next": None}
-    ActingWorker(wiring).alive("default")
-    wiring.redis.zadd("scar:workers:far", {"far-1": int(time.time() * 1000) - 1})
+    ActingWorker(services).alive("default")
+    services.redis.zadd("scar:workers:far", {"far-1": int(time.time() * 1000) - 1})
     call("phone")("POST", "/api/v1/jobs", json={"kind": "status", "project": "shop"})
     page = call("phone")("GET", "/api/v1/hosts").json
     assert page == {

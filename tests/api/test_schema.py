@@ -14,15 +14,15 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
 
 from scar.api.app import create_app
+from scar.bootstrap import Services, bootstrap
 from scar.settings import Settings
-from scar.wiring import Wiring, wire
 from tests.api.live import ActingClaim, ActingWorker, ApiProcess, bearer
 
 
 def _described() -> Any:
     """What an application says of itself; nothing is connected for that."""
     nowhere = Settings(redis_url="redis://127.0.0.1:1", secret_key="for no signature at all")
-    answer = create_app(wire(nowhere)).test_client().get("/openapi.json")
+    answer = create_app(bootstrap(nowhere)).test_client().get("/openapi.json")
     return schemathesis.openapi.from_dict(cast("dict[str, Any]", answer.json))
 
 
@@ -30,12 +30,12 @@ schema = _described()
 
 
 @pytest.fixture
-def ended_job(worker: ActingWorker, wiring: Wiring) -> Iterator[str]:
+def ended_job(worker: ActingWorker, services: Services) -> Iterator[str]:
     """The id of a job that has ended; meanwhile whatever is asked for is done at once."""
-    shop = wiring.projects.get("shop")
-    root = wiring.access.actor_of_token(bearer("root")["Authorization"].split()[1])
+    shop = services.projects.get("shop")
+    root = services.access.actor_of_token(bearer("root")["Authorization"].split()[1])
     assert root is not None
-    made = wiring.intake.submit(root, wiring.intake.commands["status"], shop, {})
+    made = services.job_service.submit(root, services.job_service.commands["status"], shop, {})
     worker.claim(made.id).succeed({"project": "shop"})
     stopped = Event()
 
@@ -43,10 +43,10 @@ def ended_job(worker: ActingWorker, wiring: Wiring) -> Iterator[str]:
         while not stopped.is_set():
             worker.alive("default")
             worker.alive("far")
-            for id in cast("list[str]", wiring.redis.zrange("scar:open", 0, -1)):
-                claim = wiring.ledger.claim(id, "test", "nonce")
+            for id in cast("list[str]", services.redis.zrange("scar:open", 0, -1)):
+                claim = services.ledger.claim(id, "test", "nonce")
                 if claim is not None and claim.purpose == "run":
-                    ActingClaim(wiring, claim).succeed({"project": "shop"})
+                    ActingClaim(services, claim).succeed({"project": "shop"})
             stopped.wait(0.02)
 
     thread = Thread(target=work)

@@ -6,7 +6,7 @@ import os
 
 from celery import Celery
 
-from scar.jobs.connection import connect
+from scar.redis_client import connect
 from workers.celery import app as scar
 from workers.celery import settings
 

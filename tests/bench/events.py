@@ -38,11 +38,11 @@ def rows(stage: Stage, *, short: bool) -> list[Row]:
 
 
 def _latencies(stage: Stage, events: int) -> list[float]:
-    wiring = stage.wiring
+    services = stage.services
     http = stage.connection()
     id = stage.ask(http, "status", project=ELSEWHERE)
     http.close()
-    claim = wiring.ledger.claim(id, "bench", uuid4().hex)
+    claim = services.ledger.claim(id, "bench", uuid4().hex)
     assert claim is not None
     watchers = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.watchers", str(stage.home.port), id, str(WATCHERS)],
@@ -57,11 +57,11 @@ def _latencies(stage: Stage, events: int) -> list[float]:
     assert watchers.stdout.readline() == "all listen\n"
     for number in range(1, events + 1):
         line = json.dumps({"line": f"at={time.time()!r}"})
-        assert wiring.ledger.report(id, claim.fence, number, [("output", line)], {})
+        assert services.ledger.report(id, claim.fence, number, [("output", line)], {})
         if number % _RENEWED == 0:
-            wiring.ledger.renew(id, claim.fence)
+            services.ledger.renew(id, claim.fence)
         time.sleep(_EVERY)
-    wiring.ledger.report(id, claim.fence, events + 1, [], {}, final=JobState.SUCCEEDED)
+    services.ledger.report(id, claim.fence, events + 1, [], {}, final=JobState.SUCCEEDED)
     found: list[float] = json.loads(watchers.communicate()[0])
     assert len(found) == events * WATCHERS, len(found)
     return found

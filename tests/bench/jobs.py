@@ -22,7 +22,7 @@ _SAID = "scar:bench:said"
 def rows(stage: Stage, *, short: bool) -> list[Row]:
     """In both, the producer is as fast as it can be, and the time ends when all is done."""
     count = 100 if short else 500
-    redis = stage.wiring.redis
+    redis = stage.services.redis
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "--quiet", "-A", "tests.bench.bare", "worker",
          "-Q", "bare", "--loglevel", "WARNING", "--without-gossip", "--without-mingle",

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from scar.bootstrap import Services, bootstrap
 from scar.settings import Settings
-from scar.wiring import Wiring, wire
 from tests.botapi import BotApiServer
 from tests.cli.home import Home
 from tests.demo.sample import IMAGE, Sample
@@ -95,9 +95,9 @@ class Stage:
         self.home.projects_file.write_text(json.dumps(entries))
 
     @property
-    def wiring(self) -> Wiring:
+    def services(self) -> Services:
         """The same parts as the API has, in this process."""
-        return wire(Settings.load(self.home.env, dotenv=None))
+        return bootstrap(Settings.load(self.home.env, dotenv=None))
 
     @property
     def headers(self) -> dict[str, str]:

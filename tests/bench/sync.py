@@ -17,10 +17,10 @@ from statistics import median
 
 from workers.files.apply import apply, stage
 from workers.files.compare import Changes, compare
-from workers.files.index import StatIndex
+from workers.files.content_store import ContentStore
 from workers.files.manifest import Entry
-from workers.files.objects import Objects
 from workers.files.scan import scan
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 
 FILES = 20_000
@@ -122,11 +122,11 @@ class _Scar:
     def __init__(self, folder: Path, *, remembers: bool = False) -> None:
         self.workspace, self.production = folder / "workspace", folder / "production"
         self._state = folder / "state"
-        self._objects = Objects(self._state / "objects")
+        self._objects = ContentStore(self._state / "objects")
         self._last: dict[str, Entry] = {}
         self._remembers = remembers
 
-    def plan(self) -> tuple[dict[str, Entry], Changes, StatIndex, StatIndex]:
+    def plan(self) -> tuple[dict[str, Entry], Changes, StatCache, StatCache]:
         here, there = self._load()
         production = str(self.production)
         with there.looking_ahead(production):
@@ -144,13 +144,13 @@ class _Scar:
         there.save(self._state / "production.index")
         self._last = tree
 
-    def _load(self) -> tuple[StatIndex, StatIndex]:
+    def _load(self) -> tuple[StatCache, StatCache]:
         paths = self._state / "workspace.index", self._state / "production.index"
         if not self._remembers:
             for path in paths:
                 if path.exists():
                     os.utime(path)  # as if another process had written it: it is read again
-        return StatIndex.load(paths[0]), StatIndex.load(paths[1])
+        return StatCache.load(paths[0]), StatCache.load(paths[1])
 
 
 class _Rsync:

@@ -21,7 +21,7 @@ from tests.cli.home import eventually
 from tests.deploy.shop import COMPOSE, DOCKERFILE, Shop, tree_of
 from tests.engine.prober import Prober
 from tests.engine.projects import run_docker
-from workers.journal import Journal
+from workers.state.journal import Journal
 
 from .engine import PrivateEngine
 from .faults import Faults

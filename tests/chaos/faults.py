@@ -14,10 +14,10 @@ from pathlib import Path
 
 from scar.client import ApiUnreachable
 from scar.errors import ScarError
-from scar.jobs.bell import Bell
-from scar.jobs.connection import connect
+from scar.jobs.queue import JobQueue
 from scar.jobs.record import Job
 from scar.jobs.signing import Signatures
+from scar.redis_client import connect
 from scar.settings import Settings
 from tests.deploy.shop import Shop
 
@@ -113,9 +113,9 @@ class Faults:
 
     def _ring_again(self, job: Job) -> None:
         settings = Settings.load(self.shop.home.env, None)
-        bell = Bell(settings.effective_redis_url, Signatures(settings.signing_key()))
+        queue = JobQueue(settings.effective_redis_url, Signatures(settings.signing_key()))
         for _ in range(3):
-            bell.ring("default", job.id)
+            queue.notify("default", job.id)
 
     def _ask_again(self, _: Job) -> None:
         """Refused while the first one works; where that has ended, taken back at once."""

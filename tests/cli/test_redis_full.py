@@ -11,7 +11,7 @@ import pytest
 
 from scar.cli import redis_server
 from scar.errors import ScarError
-from scar.jobs.connection import connect, redis_errors
+from scar.redis_client import connect, redis_errors
 from scar.settings import Settings
 from tests.cli.home import eventually
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from scar.errors import ScarError
-from scar.jobs.connection import connect
 from scar.jobs.record import Job
+from scar.redis_client import connect
 from tests.cli.home import eventually
 from tests.deploy.shop import Shop
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
-from workers.deployment.preview import Preview
+from workers.deployment.future_tree import FutureTree
 from workers.engine.compose import Compose, Watch
 from workers.engine.compose_config import Service
 from workers.engine.compose_inputs import inputs_digest
@@ -28,7 +28,7 @@ services:
 
 
 def service(project: Project, compose: Compose) -> Service:
-    preview = Preview(project.folder, {}, frozenset(), project.folder.joinpath)
+    preview = FutureTree(project.folder, {}, frozenset(), project.folder.joinpath)
     config = preview.config(compose, project.name, project.folder.parent, Watch(deadline=60))
     return config.services["web"]
 

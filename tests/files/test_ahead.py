@@ -14,7 +14,7 @@ from workers.files import ahead
 from workers.files.ahead import Ahead
 from workers.files.compare import Changes
 from workers.files.freshness import block, unblock
-from workers.files.index import StatIndex
+from workers.files.stat_cache import StatCache
 
 from .trees import Site, contents, write
 
@@ -24,7 +24,7 @@ FILES: dict[str, str | bytes | None] = {f"d{n % 3}/f{n}\udcff": f"{n}" for n in 
 @pytest.fixture
 def deployed(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A site whose production is known to an index on the disk, with what was changed since."""
-    monkeypatch.setattr("workers.files.index._MANY", 1)
+    monkeypatch.setattr("workers.files.stat_cache._MANY", 1)
     write(site.workspace, FILES)
     site.deploy()
     site.index.save(tmp_path / "index")
@@ -95,7 +95,7 @@ def test_it_has_ended_when_the_plan_fails(deployed: Site) -> None:
 def test_an_index_that_somebody_else_wrote_is_not_taken_for_ours(
     deployed: Site, tmp_path: Path
 ) -> None:
-    other = StatIndex(dict(deployed.index.known))
+    other = StatCache(dict(deployed.index.known))
     other.forget("d2/f2\udcff")
     other.save(tmp_path / "index")
 

@@ -13,14 +13,14 @@ import pytest
 from scar.errors import ScarError
 from scar.jobs.ledger import Signed
 from scar.jobs.record import JobState
-from workers.done import DoneJobs
-from workers.files.index import StatIndex
+from workers.files.content_store import ContentStore
 from workers.files.manifest import Entry
-from workers.files.objects import Objects
 from workers.files.records import add_record, read_records
 from workers.files.scan import scan
-from workers.journal import Journal
-from workers.work import Outcome
+from workers.files.stat_cache import StatCache
+from workers.runtime.context import Outcome
+from workers.state.job_log import JobLog
+from workers.state.journal import Journal
 
 from .test_store import _fill as fill
 from .test_store import mount as mount
@@ -93,7 +93,7 @@ def test_a_damaged_journal_of_a_job_that_ended_is_in_nobodys_way(tmp_path: Path)
 
 def test_a_new_file_of_records_has_its_name_on_the_disk(tmp_path: Path) -> None:
     """A power cut after `begin` must not bring the journal of before back, or none."""
-    code = "import sys; from pathlib import Path; from workers.journal import Journal; "
+    code = "import sys; from pathlib import Path; from workers.state.journal import Journal; "
     code += "Journal(Path(sys.argv[1])).begin('one')"
     log = tmp_path / "strace"
     subprocess.run(
@@ -104,7 +104,7 @@ def test_a_new_file_of_records_has_its_name_on_the_disk(tmp_path: Path) -> None:
     assert synced == [str(tmp_path), f"{tmp_path}/journal.jsonl"]
 
 
-def entry(objects: Objects, folder: Path, content: str) -> Entry:
+def entry(objects: ContentStore, folder: Path, content: str) -> Entry:
     """A content that is in the store."""
     site = Site(folder)
     write(site.workspace, {"file": content})
@@ -114,7 +114,7 @@ def entry(objects: Objects, folder: Path, content: str) -> Entry:
 
 
 def test_what_a_person_made_survives_a_torn_note(tmp_path: Path) -> None:
-    objects = Objects(tmp_path / "objects")
+    objects = ContentStore(tmp_path / "objects")
     first = entry(objects, tmp_path / "1", "first")
     second = entry(objects, tmp_path / "2", "second")
     objects.keep("one", {"file": first})
@@ -134,7 +134,7 @@ def test_what_a_person_made_survives_a_torn_note(tmp_path: Path) -> None:
 def test_nothing_is_swept_while_a_note_cannot_be_read(
     tmp_path: Path, note: bytes, later: int
 ) -> None:
-    objects = Objects(tmp_path / "objects")
+    objects = ContentStore(tmp_path / "objects")
     first = entry(objects, tmp_path / "1", "first")
     notes = tmp_path / "objects" / "handmade.jsonl"
     notes.write_bytes(note)
@@ -152,7 +152,7 @@ def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:
     write(site.workspace, {"file": "new"})
     old = seen(site.production)
     objects = site.objects
-    held = scan(str(site.production), (), StatIndex())["file"]
+    held = scan(str(site.production), (), StatCache())["file"]
     objects.put(str(site.production / "file"), held)
     Path(objects.path_of(held)).write_text("BY HAND")  # the same length
     _, _, undo = site.prepare()
@@ -163,14 +163,14 @@ def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:
 
 def test_an_end_that_cannot_be_noted_leaves_nothing_half(mount: Callable[[str], Path]) -> None:
     folder = mount("size=1m")
-    done = DoneJobs(folder)
-    done.begin("one", Signed("{}", "", ""))
+    job_log = JobLog(folder)
+    job_log.begin("one", Signed("{}", "", ""))
     fill(folder, 0)
     with pytest.raises(ScarError) as full:
-        done.end("one", Outcome(JobState.SUCCEEDED, {"much": "x" * 10_000}))
+        job_log.end("one", Outcome(JobState.SUCCEEDED, {"much": "x" * 10_000}))
     assert full.value.code == "disk_full"
     assert sorted(path.name for path in folder.iterdir()) == ["ballast", "one"]
-    assert done.outcome("one") is None
+    assert job_log.outcome("one") is None
 
 
 def test_records_are_read_as_they_were_added(tmp_path: Path) -> None:

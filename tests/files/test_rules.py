@@ -14,7 +14,7 @@ import pytest
 
 from scar.errors import ScarError
 from workers.files.apply import apply
-from workers.files.objects import sync_device
+from workers.files.content_store import sync_device
 from workers.files.undo import Undo
 
 from .trees import Site, contents, go_on, seen, write
@@ -211,7 +211,7 @@ def test_an_immutable_file_stops_it_and_all_is_undone(site: Site) -> None:
     frozen = site.production / "b"
     subprocess.run(["chattr", "+i", frozen], check=True)
     try:
-        with pytest.raises(ScarError, match=r"'.*/b' cannot be worked on: Operation not permitted"):
+        with pytest.raises(ScarError, match=r"'.*/b' cannot be worked on: WriteJob not permitted"):
             site.apply(undo)
         assert site.revert(undo) == []
         assert seen(site.production) == before
@@ -244,7 +244,7 @@ def test_changed_by_somebody_between_the_look_and_the_rename(
         sync_device(handle)
         (site.production / "b").write_text("by hand")
 
-    monkeypatch.setattr("workers.files.passage.sync_device", and_somebody)
+    monkeypatch.setattr("workers.files.transition.sync_device", and_somebody)
     with pytest.raises(ScarError, match="changed while it was being deployed"):
         site.apply(undo)
     monkeypatch.undo()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
-from workers.files.index import StatIndex
 from workers.files.scan import scan
+from workers.files.stat_cache import StatCache
 
 from .trees import Site, write
 
@@ -24,7 +24,7 @@ def test_what_is_never_carried(site: Site) -> None:
             "kept": "", "empty": None,
         },
     )  # fmt: skip
-    found = scan(str(site.workspace), ("*.log", "!keep.log"), StatIndex())
+    found = scan(str(site.workspace), ("*.log", "!keep.log"), StatCache())
     assert set(found) == {"foo.pyc/kept", "q/__pycache__", "log/keep.log", "kept"}
 
 
@@ -74,7 +74,7 @@ def test_too_deep_is_refused(site: Site) -> None:
 
 
 def test_read_once_and_again_when_it_changes(site: Site) -> None:
-    index = StatIndex()
+    index = StatCache()
     write(site.workspace, {"a": "one", "b": "b"})
     before = scan(str(site.workspace), (), index)
     (site.workspace / "a").write_text("two")
@@ -87,7 +87,7 @@ def test_read_once_and_again_when_it_changes(site: Site) -> None:
 
 
 def _entries(path: Path) -> dict[str, object]:
-    return dict(StatIndex.load(path).known)
+    return dict(StatCache.load(path).known)
 
 
 def test_an_index_is_saved_by_what_changed(site: Site, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_an_index_is_saved_by_what_changed(site: Site, tmp_path: Path) -> None:
     write(site.workspace, {f"{n}": f"{n}" for n in range(100)})
     entry = site.scan()["0"]
     path = tmp_path / "index"
-    index = StatIndex()
+    index = StatCache()
     for n in range(100):
         index.put(f"{n}\udcff", status, entry)
     index.save(path)
@@ -110,7 +110,7 @@ def test_an_index_is_saved_by_what_changed(site: Site, tmp_path: Path) -> None:
         path.write_bytes(content[:cut])
         assert len(_entries(path)) == 100
     path.write_bytes(content[:-1])
-    again = StatIndex.load(path)
+    again = StatCache.load(path)
     again.put("newer", status, entry)
     again.save(path)
     assert "newer" in _entries(path)

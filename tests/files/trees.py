@@ -10,10 +10,10 @@ from pathlib import Path
 
 from workers.files.apply import apply, revert, stage
 from workers.files.compare import Changes, compare
-from workers.files.index import StatIndex
+from workers.files.content_store import ContentStore
 from workers.files.manifest import Entry
-from workers.files.objects import Objects
 from workers.files.scan import scan
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 
 OLD = 1_600_000_000_000_000_000
@@ -84,11 +84,11 @@ class Site:
         self.state = folder / "state"
         self.workspace.mkdir(parents=True)
         self.production.mkdir()
-        self.objects = Objects(self.state / "objects")
+        self.objects = ContentStore(self.state / "objects")
         self.undo_path = self.state / "undo.json"
         self.last: dict[str, Entry] | None = None
-        self.index = StatIndex()
-        self._workspace_index = StatIndex()
+        self.index = StatCache()
+        self._workspace_index = StatCache()
         self._jobs = 0
 
     def scan(self) -> dict[str, Entry]:
@@ -113,7 +113,7 @@ class Site:
         apply(undo, self.objects, self.index, untold, go_on)
 
     def revert(self, undo: Undo) -> list[str]:
-        return revert(undo, self.objects, StatIndex())
+        return revert(undo, self.objects, StatCache())
 
     def deploy(self) -> Changes:
         tree, changes, undo = self.prepare()

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from scar.errors import ScarError
 from workers.files.apply import apply, revert, stage
-from workers.files.index import StatIndex
-from workers.files.objects import Objects
+from workers.files.content_store import ContentStore
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 
 from .trees import go_on, untold
@@ -26,12 +26,12 @@ ENDS = {"disk_full": 3, "sync_failed": 4}
 def act(what: str, state: Path, workspace: str) -> int:
     undo = Undo.load(state / "undo.json")
     assert undo is not None
-    objects = Objects(state / "objects")
+    objects = ContentStore(state / "objects")
     try:
         if what == "apply":
-            apply(undo, objects, StatIndex(), untold, go_on)
+            apply(undo, objects, StatCache(), untold, go_on)
         elif what == "revert":
-            revert(undo, objects, StatIndex())
+            revert(undo, objects, StatCache())
         else:
             stage(workspace, undo.root, undo, objects, go_on)
             undo.save(state / "undo.json")

@@ -19,4 +19,4 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 @pytest.fixture(autouse=True)
 def _calm(scene: Scene) -> Iterator[None]:
     yield
-    scene.wiring.redis.delete("scar:hold:shop")
+    scene.services.redis.delete("scar:hold:shop")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from scar.access import Actor
-from scar.conversation import Conversation
+from scar.chat.conversation import Conversation
+from scar.chat.front_end import IncomingMessage, Place, SentMessage
 from scar.document import Attachment, Document
-from scar.front_end import Heard, Place, Sent
 
 
 @dataclass
@@ -28,9 +28,9 @@ class LetterBox:
     def interval(self, place: Place) -> float:  # noqa: ARG002
         return 0.05
 
-    async def send(self, place: Place, document: Document, tag: str) -> Sent:
+    async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
         reference = f"{next(self.numbers)}"
-        return Sent(reference, await self.edit(place, reference, document, tag))
+        return SentMessage(reference, await self.edit(place, reference, document, tag))
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:  # noqa: ARG002
         self.sheets.setdefault(reference, []).append(document)
@@ -49,6 +49,6 @@ class Writer:
     place: Place = field(default_factory=lambda: Place("box"))
 
     async def says(self, text: str, button: tuple[str, str] | None = None) -> str | None:
-        return await self.conversation.hear(
-            Heard(self.actor, self.place, text, time.time(), button=button)
+        return await self.conversation.receive(
+            IncomingMessage(self.actor, self.place, text, time.time(), button=button)
         )

@@ -8,10 +8,10 @@ import io
 import pytest
 from rich.console import Console
 
+from scar.chat.front_end import Place
 from scar.document import Button, Document, Line
-from scar.front_end import Place
-from scar.frontends.console import ConsoleChat
-from scar.frontends.screen import Screen
+from scar.frontends.console.chat import ConsoleChat
+from scar.frontends.console.screen import Screen
 
 OFFER = Button("🚀 Deploy", "deploy", "/docker_deploy shop")
 YES = Button("Yes", "yes")

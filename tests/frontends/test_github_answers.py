@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from scar.frontends.github_api import GitHub, Refused
+from scar.frontends.github.client import GitHub, Refused
 from scar.settings import Settings
 
 

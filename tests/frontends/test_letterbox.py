@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from scar.access import Actor
+from scar.chat.conversation import Conversation
+from scar.chat.front_end import IncomingMessage, Place, SentMessage
 from scar.client import ApiClient, service_token
 from scar.commands.command import WhichProject
-from scar.conversation import Conversation
 from scar.document import Document
-from scar.front_end import Heard, Place, Sent
 from scar.jobs.record import JobState
 from tests.frontends import letterbox
 from tests.frontends.letterbox import LetterBox, Writer
@@ -31,8 +31,8 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 @contextlib.asynccontextmanager
 async def opened(scene: Scene, box: LetterBox, actor: Actor) -> AsyncIterator[Writer]:
     """The box, with somebody at it."""
-    token = lambda: service_token(scene.wiring.signatures, actor, time.time())  # noqa: E731
-    conversation = Conversation(box, scene.wiring, ApiClient(scene.settings.api_url, token))
+    token = lambda: service_token(scene.services.signatures, actor, time.time())  # noqa: E731
+    conversation = Conversation(box, scene.services, ApiClient(scene.settings.api_url, token))
     await conversation.resume()
     looking_out = asyncio.create_task(conversation.look_out())
     try:
@@ -78,7 +78,7 @@ def test_ask_confirm_follow_in_one_sheet(scene: Scene) -> None:
             assert not document.buttons
             assert list(box.sheets) == [asked]
             await writer.conversation.settle()
-        assert not scene.wiring.ledger.watches("letterbox")
+        assert not scene.services.ledger.watches("letterbox")
 
     run(test)
 
@@ -124,12 +124,12 @@ def test_a_job_of_telegram_is_seen_confirmed_and_ended_in_the_box_too(scene: Sce
 def test_another_process_has_a_job_shown(scene: Scene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
-        wiring = scene.wiring
+        services = scene.services
         async with opened(scene, box, actor):
-            command = wiring.intake.commands["status"]
-            job = wiring.intake.submit(actor, command, wiring.projects.get("shop"), {})
+            command = services.job_service.commands["status"]
+            job = services.job_service.submit(actor, command, services.projects.get("shop"), {})
             begun = time.monotonic()
-            wiring.ledger.watch("letterbox", job.id, Place("elsewhere").key, "{}")
+            services.ledger.watch("letterbox", job.id, Place("elsewhere").key, "{}")
             await until(box, "📊 Shop")
             assert time.monotonic() - begun < 3.0
 
@@ -162,14 +162,14 @@ def test_which_one_is_asked_and_answered_once(scene: Scene) -> None:
             tags: list[str] = []
             send = box.send
 
-            async def tagged(place: Place, document: Document, tag: str) -> Sent:
+            async def tagged(place: Place, document: Document, tag: str) -> SentMessage:
                 tags.append(tag)
                 return await send(place, document, tag)
 
             box.send = tagged  # type: ignore[method-assign]
             texts = {"shop": "/docker_status shop", "blog": "/docker_status blog"}
-            heard = Heard(actor, writer.place, "@scar fix it", time.time())
-            await writer.conversation._ask_which(heard, WhichProject(texts))
+            incoming = IncomingMessage(actor, writer.place, "@scar fix it", time.time())
+            await writer.conversation._ask_which(incoming, WhichProject(texts))
             _, document = await until(box, "Which project?")
             assert [(b.label, b.command) for b in document.buttons] == list(texts.items())
             token, _, plan = tags[0].partition(":")

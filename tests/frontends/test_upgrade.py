@@ -7,8 +7,8 @@ import json
 
 import pytest
 
+from scar.chat.front_end import Place
 from scar.errors import ScarError
-from scar.front_end import Place
 from scar.jobs.record import Job, JobState, Request
 from tests.frontends.letterbox import LetterBox
 from tests.frontends.test_letterbox import opened, operator, run, until
@@ -17,55 +17,55 @@ from tests.telegram.scene import Scene
 
 def asked_before_the_upgrade(scene: Scene, request: Request) -> None:
     """Makes the job's record what an earlier version would have written."""
-    redis, key = scene.wiring.redis, f"scar:job:{request.id}"
+    redis, key = scene.services.redis, f"scar:job:{request.id}"
     written = request.to_json()
-    del written["holds"], written["respects"]
+    del written["locks"], written["requires_free"]
     text = json.dumps(written)
-    signature = scene.wiring.signatures.sign("request", text)
+    signature = scene.services.signatures.sign("request", text)
     redis.hset(key, mapping={"request": text, "signature": signature})
     redis.hdel(key, "holds", "respects")
 
 
 def a_restart(scene: Scene) -> Job:
-    wiring = scene.wiring
-    command, project = wiring.intake.commands["restart"], wiring.projects.get("shop")
-    return wiring.intake.submit(operator(scene), command, project, {})
+    services = scene.services
+    command, project = services.job_service.commands["restart"], services.projects.get("shop")
+    return services.job_service.submit(operator(scene), command, project, {})
 
 
 def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Scene) -> None:
-    intake, ledger = scene.wiring.intake, scene.wiring.ledger
+    job_service, ledger = scene.services.job_service, scene.services.ledger
     job = a_restart(scene)
     asked_before_the_upgrade(scene, job.request)
     scene.worker.plan(job.id)
-    intake.confirm(job.request.requested_by, job.id, "yes")
+    job_service.confirm(job.request.requested_by, job.id, "yes")
     holder = ledger.holder("shop")
     assert holder is not None
     assert holder.id == job.id
-    assert holder.request.holds == ("shop",)
+    assert holder.request.locks == ("shop",)
     later = a_restart(scene)
     scene.worker.plan(later.id)
     with pytest.raises(ScarError, match="is held by restart"):
-        intake.confirm(later.request.requested_by, later.id, "yes")
-    intake.cancel(later.request.requested_by, later.id)
+        job_service.confirm(later.request.requested_by, later.id, "yes")
+    job_service.cancel(later.request.requested_by, later.id)
     scene.worker.finish(job.id, {"downtime_seconds": 0.1})
     assert ledger.holder("shop") is None
-    assert not scene.wiring.redis.exists("scar:hold:shop")
+    assert not scene.services.redis.exists("scar:hold:shop")
 
 
 def test_a_message_of_before_is_brought_to_its_end_and_forgotten(scene: Scene) -> None:
     async def test() -> None:
         box, job = LetterBox(), await asyncio.to_thread(a_restart, scene)
         await asyncio.to_thread(scene.worker.plan, job.id)
-        scene.wiring.redis.delete("scar:watches:letterbox")  # what other tests left unfinished
+        scene.services.redis.delete("scar:watches:letterbox")  # what other tests left unfinished
         kept = {"chat": "box", "thread": None, "reference": "7", "attached": None}
-        scene.wiring.redis.hset("scar:watches:letterbox", job.id, json.dumps(kept))
+        scene.services.redis.hset("scar:watches:letterbox", job.id, json.dumps(kept))
         async with opened(scene, box, job.request.requested_by) as writer:
             await until(box, "Type `yes` to confirm")
             await writer.says("no")
             await asyncio.to_thread(scene.worker.until, job.id, JobState.CANCELLED)
             await writer.conversation.settle()
         assert list(box.sheets) == ["7"]
-        assert not scene.wiring.redis.hlen("scar:watches:letterbox")
+        assert not scene.services.redis.hlen("scar:watches:letterbox")
 
     run(test)
 
@@ -84,13 +84,27 @@ def test_what_nobody_can_read_keeps_no_front_end_from_the_rest(
 ) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
-        scene.wiring.redis.hset("scar:watches:letterbox", name, text)
+        scene.services.redis.hset("scar:watches:letterbox", name, text)
         async with opened(scene, box, actor):
             job = await asyncio.to_thread(a_restart, scene)
-            scene.wiring.ledger.watch("letterbox", job.id, Place("box").key, "{}")
+            scene.services.ledger.watch("letterbox", job.id, Place("box").key, "{}")
             await until(box, "Looking at what would change")
-            await asyncio.to_thread(scene.wiring.intake.cancel, job.request.requested_by, job.id)
+            await asyncio.to_thread(
+                scene.services.job_service.cancel, job.request.requested_by, job.id
+            )
             await until(box, "❌")
-        assert name not in scene.wiring.redis.hkeys("scar:watches:letterbox")
+        assert name not in scene.services.redis.hkeys("scar:watches:letterbox")
 
     run(test)
+
+
+def test_a_request_signed_by_an_earlier_version_keeps_the_resources_it_named() -> None:
+    written = {
+        **{"id": "01J", "kind": "deploy", "project": "shop", "host": "default", "args": {}},
+        **{"asks": True, "changes": True, "created_at": 1, "expires_at": 2},
+        "requested_by": {"frontend": "api", "id": "ci", "name": "ci", "role": "operator"},
+        **{"holds": ["shop"], "respects": ["workspace:/w"]},
+    }
+    request = Request.from_json(written)
+    assert request.locks == ("shop",)
+    assert request.requires_free == ("workspace:/w",)

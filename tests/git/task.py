@@ -13,8 +13,8 @@ from scar.projects import Project
 from scar.settings import Settings
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
-from workers.report import Report
-from workers.work import Task
+from workers.runtime.context import JobContext
+from workers.runtime.reporter import JobReporter
 
 
 class Told:
@@ -45,7 +45,7 @@ def task(
     told: Told | None = None,
     attempt: int = 1,
     id: str | None = None,
-) -> Task:
+) -> JobContext:
     """A task as the runner makes it."""
     request = Request(
         id=id or new_job_id(),
@@ -60,10 +60,12 @@ def task(
         expires_at=0,
     )
     engine = Engine(None)
-    report = cast("Report", told or Told())
+    report = cast("JobReporter", told or Told())
     locks = cast("Locks", None)
     containers = Containers(engine)
-    return Task(request, project, settings, engine, containers, report, locks, attempt=attempt)
+    return JobContext(
+        request, project, settings, engine, containers, report, locks, attempt=attempt
+    )
 
 
 def settings_in(folder: Path, **more: Any) -> Settings:

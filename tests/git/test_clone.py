@@ -13,9 +13,9 @@ import pytest
 
 from scar.errors import ScarError
 from scar.settings import Settings
-from workers.operations.clone import WORK
-from workers.project_lock import project_lock
-from workers.work import Outcome
+from workers.operations.clone import HANDLER
+from workers.runtime.context import Outcome
+from workers.state.project_lock import project_lock
 
 from .server import GitServer, git
 from .task import Told, settings_in, task
@@ -29,7 +29,7 @@ def made(server: GitServer, folder: Path, **more: Any) -> Settings:
 
 def clone(server: GitServer, settings: Settings, name: str = "shop", **more: Any) -> Outcome:
     args = {"url": f"{server.url}/ada/shop.git", "name": name}
-    return WORK.run(task("clone", args, settings, **more), None)
+    return HANDLER.run(task("clone", args, settings, **more), None)
 
 
 def listed(settings: Settings) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 from scar.errors import ScarError
 from scar.projects import ProjectsFile
 from scar.settings import Settings
-from workers.operations.project_add import WORK
-from workers.work import PlanChanged
+from workers.operations.project_add import HANDLER
+from workers.runtime.context import PlanChanged
 
 from .task import settings_in, task
 
@@ -33,7 +33,7 @@ def prepared(folder: Path, text: str | None = OLD) -> Settings:
 
 
 def add(settings: Settings, confirmed: str | None = None, **more: int) -> None:
-    WORK.run(task("project_add", {"name": "shop"}, settings, **more), confirmed)  # type: ignore[arg-type]
+    HANDLER.run(task("project_add", {"name": "shop"}, settings, **more), confirmed)  # type: ignore[arg-type]
 
 
 def test_it_is_added_and_every_other_byte_stays(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_it_is_added_and_every_other_byte_stays(tmp_path: Path) -> None:
     settings.projects_file.chmod(0o640)
     if os.geteuid() == 0:
         os.chown(settings.projects_file, 1234, 2345)
-    plan = WORK.plan(task("project_add", {"name": "shop"}, settings))
+    plan = HANDLER.plan(task("project_add", {"name": "shop"}, settings))
     add(settings, plan["hash"])
     text = settings.projects_file.read_text()
     assert text.startswith(OLD.rstrip()[:-1].rstrip() + ",\n")
@@ -81,7 +81,7 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
 
 def test_a_file_that_changed_since_it_was_shown(tmp_path: Path) -> None:
     settings = prepared(tmp_path)
-    plan = WORK.plan(task("project_add", {"name": "shop"}, settings))
+    plan = HANDLER.plan(task("project_add", {"name": "shop"}, settings))
     settings.projects_file.write_text(OLD + "\n")
     with pytest.raises(PlanChanged):
         add(settings, plan["hash"])

@@ -12,7 +12,7 @@ import pytest
 from scar.errors import ScarError
 from workers.git.commit import origin_of
 from workers.git.dotgit import DotGit
-from workers.workspace_lock import workspace_lock
+from workers.state.workspace_lock import workspace_lock
 
 from .server import git
 from .site import SECOND, TOKEN, Site

@@ -22,7 +22,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def github(scene: Scene) -> Iterator[GitHubServer]:
     yield scene.github
     scene.github.faults.clear()
-    scene.wiring.redis.delete("scar:hold:shop")  # what a test left unfinished stops no other
+    scene.services.redis.delete("scar:hold:shop")  # what a test left unfinished stops no other
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
+from scar.bootstrap import Services, bootstrap
 from scar.cli import redis_server
 from scar.settings import Settings
-from scar.wiring import Wiring, wire
 from tests.cli.home import Home, eventually
 from tests.github.server import BOT, SECRET, GitHubServer, token_of
 from tests.telegram.worker import Worker
@@ -40,10 +40,10 @@ class Scene:
         self.settings = Settings.load(self.home.env, None)
         (folder / "state" / "redis").mkdir(parents=True)
         self._redis = self._process(*redis_server.command_line(self.settings))
-        self.wiring: Wiring = wire(self.settings)
+        self.services: Services = bootstrap(self.settings)
         eventually(self._redis_answers, "Redis answers")
         self._api = self._part("api")
-        self.worker = Worker(self.wiring)
+        self.worker = Worker(self.services)
         self.worker.alive()
         self._front_end: subprocess.Popen[bytes] | None = None
         self.start()
@@ -67,14 +67,14 @@ class Scene:
 
     def heard_all(self) -> None:
         """Returns once everything that was delivered has been dealt with."""
-        redis = self.wiring.redis
+        redis = self.services.redis
         eventually(lambda: redis.xlen("scar:github:inbox") == 0, "all letters are read")
 
     def noted(self, job: str) -> None:
         """Returns once it is kept which comment shows the job."""
 
         def look() -> bool:
-            watches = self.wiring.ledger.watches("github")
+            watches = self.services.ledger.watches("github")
             return any(id == job and "asked" in text for (id, _), text in watches.items())
 
         eventually(look, "the comment is noted")
@@ -88,7 +88,7 @@ class Scene:
 
     def _redis_answers(self) -> bool:
         try:
-            return bool(self.wiring.redis.ping())
+            return bool(self.services.redis.ping())
         except RedisError:
             return False
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scar.frontends.github_api import GitHub, Refused
+from scar.frontends.github.client import GitHub, Refused
 from scar.settings import Settings, SettingsError
 from tests.github.server import APP_ID, REPOSITORY, Fault, GitHubServer
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scar.front_end import Place
+from scar.chat.front_end import Place
 from scar.jobs.record import Job, JobState
 from tests.github.scene import Scene
 from tests.github.server import BOT, REPOSITORY, GitHubServer
@@ -178,7 +178,7 @@ def test_a_comment_that_was_not_noted_before_a_kill_is_found_again(
     job, question = ask(github, worker, issue)
     scene.noted(job.id)
     scene.kill()
-    scene.wiring.ledger.watch("github", job.id, Place(REPOSITORY, str(issue)).key, "{}")
+    scene.services.ledger.watch("github", job.id, Place(REPOSITORY, str(issue)).key, "{}")
     scene.start()
     scene.noted(job.id)
     github.says("octocat", issue, "yes")

@@ -22,7 +22,7 @@ HOST = "github.example"
 
 
 class Branch:
-    """Pushes, told as GitHub tells them."""
+    """PushDeploys, told as GitHub tells them."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
@@ -59,11 +59,11 @@ class Branch:
 
 @pytest.fixture
 def branch(scene: Scene) -> Iterator[Branch]:
-    ProjectOrigins(scene.wiring.redis).report({"shop": f"{HOST}/{REPOSITORY}"})
+    ProjectOrigins(scene.services.redis).report({"shop": f"{HOST}/{REPOSITORY}"})
     yield Branch(scene)
     for job in scene.worker.jobs_of("push"):
-        scene.wiring.redis.hdel("scar:github:deploys", job.id)
-    scene.wiring.redis.delete("scar:github:pushes", "scar:locks")
+        scene.services.redis.hdel("scar:github:deploys", job.id)
+    scene.services.redis.delete("scar:github:pushes", "scar:locks")
 
 
 def said_of(github: GitHubServer, commit: str) -> list[str]:
@@ -86,8 +86,8 @@ def test_a_push_is_deployed_and_the_commit_says_so(
     }
     assert job.state is JobState.QUEUED
     branch.deliver("refs/heads/main", commit)  # a replay
-    eventually(lambda: scene.wiring.ledger.watches("telegram"), "the chat is told")
-    assert [(id, place) for id, place in scene.wiring.ledger.watches("telegram")] == [
+    eventually(lambda: scene.services.ledger.watches("telegram"), "the chat is told")
+    assert [(id, place) for id, place in scene.services.ledger.watches("telegram")] == [
         (job.id, '["-100", "7"]')
     ]
     worker.finish(job.id, {"downtime_seconds": 2.0})
@@ -138,7 +138,7 @@ def test_another_repository_s_push_displaces_none_that_waits(
     job = worker.next_job("deploy", "push")
     ours = branch.push()
     # As before the worker reported an origin for it.
-    ProjectOrigins(scene.wiring.redis).report({"shop": None})
+    ProjectOrigins(scene.services.redis).report({"shop": None})
     branch.push(repository="octocat/another")
     scene.heard_all()
     assert said_of(github, ours) == ["pending"]
@@ -161,7 +161,7 @@ def test_what_is_pushed_elsewhere_is_not_deployed(
     branch.deliver("refs/heads/main", "0" * 40)
     branch.deliver("refs/heads/main", "main")
     scene.heard_all()
-    assert scene.wiring.redis.hlen("scar:github:pushes") == 0
+    assert scene.services.redis.hlen("scar:github:pushes") == 0
     assert len(deploys(worker)) == before
     assert len(github.statuses) == said
 
@@ -177,6 +177,6 @@ def test_a_person_who_holds_the_project_is_not_waited_for(
     eventually(lambda: said_of(github, commit)[-1:] == ["error"], "the commit says so")
     assert "counting stock" in github.statuses[-1][3] or "octocat" in github.statuses[-1][3]
     assert len(deploys(worker)) == before
-    assert scene.wiring.redis.hlen("scar:github:pushes") == 0
+    assert scene.services.redis.hlen("scar:github:pushes") == 0
     github.says("octocat", issue, "/docker_unlock shop")
-    eventually(lambda: not scene.wiring.surroundings.locks.of("shop"), "it is let go")
+    eventually(lambda: not scene.services.surroundings.locks.of("shop"), "it is let go")

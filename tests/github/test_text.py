@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from scar.document import Attachment, Button, Code, Document, Line
-from scar.frontends.github_text import LONGEST, MARK, first_words, fit, to_markdown
+from scar.frontends.github.render import LONGEST, MARK, first_words, fit, to_markdown
 
 HOSTILE = [
     *("@octocat", "#12", "octocat/shop#1", "!7", "```", "~~~", "````", "`", "<!--", "-->", "<b>"),

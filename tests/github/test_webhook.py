@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from scar.jobs.connection import connect
 from scar.jobs.inbox import Inbox
 from scar.jobs.signing import Signatures
+from scar.redis_client import connect
 from tests.api.live import ApiProcess, RedisProcess
 from tests.github.server import places
 

@@ -23,7 +23,7 @@ def _calm(scene: Scene) -> Iterator[None]:
     yield
     scene.telegram.clear_faults()
     scene.telegram.limits(False)
-    scene.wiring.redis.delete("scar:hold:shop")  # what a test left unfinished stops no other
+    scene.services.redis.delete("scar:hold:shop")  # what a test left unfinished stops no other
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
+from scar.bootstrap import Services, bootstrap
 from scar.cli import redis_server
 from scar.settings import Settings
-from scar.wiring import Wiring, wire
 from tests.botapi import BotApiServer, Chat, Message
 from tests.cli.home import Home, eventually
 from tests.telegram.worker import Worker
@@ -40,10 +40,10 @@ class Scene:
         self.settings = Settings.load(self.home.env, None)
         (folder / "state" / "redis").mkdir(parents=True)
         self._redis = self._process(*redis_server.command_line(self.settings))
-        self.wiring: Wiring = wire(self.settings)
+        self.services: Services = bootstrap(self.settings)
         eventually(self._redis_answers, "Redis answers")
         self._api = self.part("api")
-        self.worker = Worker(self.wiring)
+        self.worker = Worker(self.services)
         self.worker.alive()
         self._users = iter(range(FIRST_USER, LAST_USER))
         self._bot: subprocess.Popen[bytes] | None = None
@@ -53,7 +53,7 @@ class Scene:
 
     def _redis_answers(self) -> bool:
         try:
-            return bool(self.wiring.redis.ping())
+            return bool(self.services.redis.ping())
         except RedisError:
             return False
 
@@ -75,19 +75,19 @@ class Scene:
         """The bot, as soon as it listens."""
         polls = len(self.telegram.calls("getUpdates"))
         self._bot = self.part("telegram")
-        # It has heard everything that waited when its first long poll begins.
+        # It has incoming everything that waited when its first long poll begins.
         eventually(lambda: len(self.telegram.calls("getUpdates")) > polls, "the bot polls")
         eventually(
             lambda: any(
                 call["params"].get("timeout") not in (None, "0", 0)
                 for call in self.telegram.calls("getUpdates")[polls:]
             ),
-            "the bot has heard what waited",
+            "the bot has incoming what waited",
         )
 
     def watched(self) -> set[str]:
         """The jobs whose messages the bot still has to bring to their end."""
-        return {id for id, _ in self.wiring.ledger.watches("telegram")}
+        return {id for id, _ in self.services.ledger.watches("telegram")}
 
     def kill_bot(self) -> None:
         """kill -9."""

@@ -97,7 +97,7 @@ def test_a_stranger_is_told_the_id_to_add_and_nothing_else(
     assert len(said) == 1
     assert "telegram:66" in said.pop()
     assert worker.jobs_of(str(STRANGER)) == []
-    trail = [e for e in scene.wiring.audit.recent() if e.actor == f"telegram:{STRANGER}"]
+    trail = [e for e in scene.services.audit.recent() if e.actor == f"telegram:{STRANGER}"]
     assert "refused: unauthorized" in {entry.outcome for entry in trail}
 
 
@@ -149,10 +149,10 @@ def test_another_persons_command_drops_nothing(scene: Scene, group: Chat, worker
 
 def test_a_late_yes_does_nothing(scene: Scene, chat: Chat, worker: Worker) -> None:
     job, _ = ask(worker, chat, chat.person.id)
-    scene.wiring.redis.hset(f"scar:job:{job.id}", "confirm_until", "1")
+    scene.services.redis.hset(f"scar:job:{job.id}", "confirm_until", "1")
     chat.person.says("yes", chat)
     chat.wait_for_text("awaits no confirmation")
-    scene.wiring.ledger.sweep()
+    scene.services.ledger.sweep()
     chat.wait_for_text("Nobody confirmed in time, nothing was done")
     chat.person.says("yes", chat)
     scene.telegram.wait_for(lambda: scene.telegram.pending() == 0)

@@ -74,14 +74,14 @@ def test_an_update_that_comes_twice_is_done_once(scene: Scene, chat: Chat, worke
     worker.next_job("status", str(chat.person.id))
     chat.wait_for_text("📊 Shop")
     calls = scene.telegram.calls("getUpdates")
-    heard = [update for call in calls for update in call.get("result") or []]
+    incoming = [update for call in calls for update in call.get("result") or []]
     scene.kill_bot()
     with scene.telegram.world.changed:
-        scene.telegram.world.updates.insert(0, heard[-1])
+        scene.telegram.world.updates.insert(0, incoming[-1])
     scene.start_bot()
     chat.person.says("/help", chat)
     chat.wait_for_text("What you may do here")
-    assert heard[-1]["message"]["text"] == "/docker_status"
+    assert incoming[-1]["message"]["text"] == "/docker_status"
     assert len(worker.jobs_of(str(chat.person.id))) == 1
     assert len(chat.from_bot) == 2
 

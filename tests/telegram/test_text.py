@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scar.document import Attachment, Button, Code, Document, Line
-from scar.frontends.telegram_text import LONGEST, fit, to_html, to_plain
+from scar.frontends.telegram.render import LONGEST, fit, to_html, to_plain
 from tests.botapi.entities import read_html, units
 
 _HOSTILE = [

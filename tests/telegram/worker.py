@@ -7,11 +7,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from scar.bootstrap import Services
 from scar.errors import ScarError
 from scar.jobs.ledger import Claim
 from scar.jobs.record import Job, JobState, Progress, Step, StepState
-from scar.wiring import Wiring
-from workers.report import Report
+from workers.runtime.reporter import JobReporter
 
 PATIENCE = 20.0
 
@@ -19,19 +19,19 @@ PATIENCE = 20.0
 class Worker:
     """Finds the jobs that a person asked for and does them as far as the test wants."""
 
-    def __init__(self, wiring: Wiring) -> None:
-        self._wiring = wiring
-        self._known = {job.id for job in wiring.ledger.recent()}
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._known = {job.id for job in services.ledger.recent()}
 
     def alive(self) -> None:
         """Counts as a worker of the default host from now on."""
-        self._wiring.redis.zadd("scar:workers:default", {"test": time.time() * 1000 + 3_600_000})
+        self._services.redis.zadd("scar:workers:default", {"test": time.time() * 1000 + 3_600_000})
 
     def next_job(self, kind: str, asked_by: str) -> Job:
         """The next job that nobody was given before."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            for job in self._wiring.ledger.recent(batch=50):
+            for job in self._services.ledger.recent(batch=50):
                 new = job.id not in self._known and job.request.kind == kind
                 if new and job.request.requested_by.id == asked_by:
                     self._known.add(job.id)
@@ -41,16 +41,16 @@ class Worker:
 
     def jobs_of(self, asked_by: str) -> list[Job]:
         """Every job somebody ever asked for."""
-        jobs = self._wiring.ledger.recent()
+        jobs = self._services.ledger.recent()
         return [job for job in jobs if job.request.requested_by.id == asked_by]
 
     def state(self, id: str) -> JobState:
-        return self._wiring.intake.get(id).state
+        return self._services.job_service.get(id).state
 
     def until(self, id: str, *states: JobState) -> Job:
         """The job as soon as it is in one of `states`."""
         deadline = time.monotonic() + PATIENCE
-        while (job := self._wiring.intake.get(id)).state not in states:
+        while (job := self._services.job_service.get(id)).state not in states:
             assert time.monotonic() < deadline, f"{job.state} instead of {states}"
             time.sleep(0.02)
         return job
@@ -59,14 +59,14 @@ class Worker:
         """Takes the job: to plan it, or to run it once it is confirmed."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            claim = self._wiring.ledger.claim(id, "test", uuid.uuid4().hex)
+            claim = self._services.ledger.claim(id, "test", uuid.uuid4().hex)
             if claim is not None:
                 return claim
             time.sleep(0.02)
         raise AssertionError(f"{self.state(id)}: nothing to claim")
 
-    def report(self, claim: Claim) -> Report:
-        return Report(self._wiring.ledger, self._wiring.signatures, claim, changes=False)
+    def report(self, claim: Claim) -> JobReporter:
+        return JobReporter(self._services.ledger, self._services.signatures, claim, changes=False)
 
     def plan(self, id: str, hash: str = "a" * 64, **plan: Any) -> None:
         """Puts the question on the table."""

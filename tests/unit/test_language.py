@@ -10,7 +10,7 @@ import pytest
 from scar.access import Actor
 from scar.commands import all_commands
 from scar.commands.command import LocalCommand, Surroundings
-from scar.commands.language import Answer, Language, Spoken
+from scar.commands.language import Answer, Language, ParsedCommand
 from scar.document import Document
 from scar.errors import ScarError
 
@@ -34,7 +34,7 @@ def language() -> Language:
 
 def said(language: Language, text: str, bot: str | None = "my_bot") -> Any:
     found = language.understand(text, bot_name=bot)
-    return (found.command.word, found.words) if isinstance(found, Spoken) else found
+    return (found.command.word, found.words) if isinstance(found, ParsedCommand) else found
 
 
 @pytest.mark.parametrize(

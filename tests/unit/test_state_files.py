@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
-from workers.downtimes import UNKNOWN, Downtimes
 from workers.files.manifest import Entry
 from workers.files.undo import Undo
-from workers.releases import Release, ReleasedService, Releases
+from workers.state.downtime_history import UNKNOWN, DowntimeHistory
+from workers.state.releases import Release, ReleasedService, Releases
 
 DAMAGE = [b"", b"\0" * 40, b'{"id": "a", "fi', b"[]", b"{}", b"\xff\xfe", b"7"]
 
@@ -52,7 +52,7 @@ def test_a_damaged_undo_record_is_named(tmp_path: Path, content: bytes) -> None:
 def test_damaged_downtimes_are_measured_anew(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "downtimes.json"
     path.write_bytes(content)
-    downtimes = Downtimes(tmp_path)
+    downtimes = DowntimeHistory(tmp_path)
     assert downtimes.estimate("deploy") == UNKNOWN
     downtimes.add("deploy", 1.5)
     assert downtimes.estimate("deploy") == "1-2 seconds"
@@ -74,7 +74,7 @@ def test_a_downtime_that_cannot_be_kept_fails_nothing(full: Path) -> None:
         (full / "more").write_text("x")
     assert caught.value.errno == errno.ENOSPC
     (full / "more").unlink()
-    Downtimes(full).add("deploy", 1.5)
+    DowntimeHistory(full).add("deploy", 1.5)
     assert os.listdir(full) == ["ballast"]
 
 
@@ -84,9 +84,9 @@ def test_jobs_that_begin_at_once_do_not_hinder_each_other(tmp_path: Path) -> Non
         import sys
         from pathlib import Path
         from scar.jobs.ledger import Signed
-        from workers.done import DoneJobs
+        from workers.state.job_log import JobLog
         for n in range(400):
-            DoneJobs(Path(sys.argv[1])).begin(f"{sys.argv[2]}-{n}", Signed("", "", ""))
+            JobLog(Path(sys.argv[1])).begin(f"{sys.argv[2]}-{n}", Signed("", "", ""))
     """
     found = [
         subprocess.Popen([sys.executable, "-c", code, tmp_path, str(n)], stderr=subprocess.PIPE)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import structlog
 
+from workers.files.content_store import ContentStore
 from workers.files.manifest import Entry
-from workers.files.objects import Objects
 from workers.files.scan import hashed
 from workers.files.tree import Tree
 from workers.files.undo import Undo
@@ -28,7 +28,7 @@ _GIT = (
 _log = structlog.get_logger(__name__)
 
 
-def difference(undo: Undo, objects: Objects) -> tuple[str, list[str]]:
+def difference(undo: Undo, objects: ContentStore) -> tuple[str, list[str]]:
     """The diff, at most 200,000 characters of it, and the files that are not in it since they are
     too large, too many or links. Binary files are named in it. Empty without Git."""
     left_out: list[str] = []
@@ -52,7 +52,7 @@ def _fits(side: Entry | None) -> bool:
     return side is None or (side.kind == "file" and side.size <= _LARGEST)
 
 
-def _contents(undo: Undo, objects: Objects, path: str) -> Iterator[tuple[str, bytes]]:
+def _contents(undo: Undo, objects: ContentStore, path: str) -> Iterator[tuple[str, bytes]]:
     before, after = undo.before[path], undo.after[path]
     if before is not None:
         yield "a", Path(objects.path_of(before)).read_bytes()

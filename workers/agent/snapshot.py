@@ -16,12 +16,12 @@ from pathlib import Path
 from scar.errors import ScarError
 from workers.agent.walk import Item, walk
 from workers.files.compare import Changes
+from workers.files.content_store import ContentStore
 from workers.files.failures import file_errors
-from workers.files.index import StatIndex
 from workers.files.manifest import ALL_BITS, Entry, entry_of
-from workers.files.objects import Objects
 from workers.files.scan import hashed
 from workers.files.staging import stage
+from workers.files.stat_cache import StatCache
 from workers.files.tree import Tree
 from workers.files.undo import Folder, Undo, above
 
@@ -41,7 +41,7 @@ class Contents:
     special: frozenset[str]
 
 
-def contents_of(root: Path, index: StatIndex) -> Contents:
+def contents_of(root: Path, index: StatCache) -> Contents:
     """Everything that is kept of the folder; nothing where there is no such folder."""
     if not root.is_dir():
         return Contents({}, {}, frozenset(), frozenset())
@@ -73,7 +73,7 @@ def contents_of(root: Path, index: StatIndex) -> Contents:
     return Contents(files, folders, frozenset(left_out | special), frozenset(special))
 
 
-def _read(item: Item, tree: Tree, index: StatIndex) -> Entry | None:
+def _read(item: Item, tree: Tree, index: StatCache) -> Entry | None:
     """A file or link; None for one that changes while it is read, is hollow, or gone."""
     if item.status.st_size > max(_SMALL, 2 * _BLOCK * item.status.st_blocks):
         return None
@@ -90,7 +90,7 @@ def _read(item: Item, tree: Tree, index: StatIndex) -> Entry | None:
 
 
 def keep(
-    job: str, root: Path, found: Contents, objects: Objects, check: Callable[[], None]
+    job: str, root: Path, found: Contents, objects: ContentStore, check: Callable[[], None]
 ) -> Undo:
     """Takes all of it into the store; the record with which all of it could be brought back.
 

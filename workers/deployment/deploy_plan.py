@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from scar.errors import ScarError
+from workers.deployment.future_tree import FutureTree
 from workers.deployment.plan import (
     NOT_ASKED,
     Plan,
@@ -18,23 +19,22 @@ from workers.deployment.plan import (
     services_to_pull,
     services_to_restart,
 )
-from workers.deployment.preview import Preview
 from workers.engine.build_inputs import build_inputs
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.containers import Container
 from workers.engine.images import Images
 from workers.files.compare import Changes, compare, existing
-from workers.files.index import StatIndex
 from workers.files.manifest import Entry
 from workers.files.scan import excluded, scan
+from workers.files.stat_cache import StatCache
 from workers.git.commit import workspace_commit
-from workers.releases import Release, Releases
-from workers.work import Task
+from workers.runtime.context import JobContext
+from workers.state.releases import Release, Releases
 
 
-def plan_deploy(task: Task) -> Plan:
+def plan_deploy(context: JobContext) -> Plan:
     """Compares and changes nothing. Raises `project_invalid`, `sync_failed` or the Engine's."""
-    project = task.project
+    project = context.project
     workspace, production = str(project.workspace), str(project.production)
     if not os.path.isdir(workspace):
         raise ScarError(
@@ -42,18 +42,18 @@ def plan_deploy(task: Task) -> Plan:
             f"The workspace {workspace} is not there",
             "Clone the project there, or correct `workspace` in the projects file.",
         )
-    paths = indexes_path(task)
-    indexes = StatIndex.load(paths[0]), StatIndex.load(paths[1])
+    paths = indexes_path(context)
+    indexes = StatCache.load(paths[0]), StatCache.load(paths[1])
     with indexes[1].looking_ahead(production):
         tree = scan(workspace, project.exclude, indexes[0])
-        last = Releases(task.folder).latest()
+        last = Releases(context.folder).latest()
         base = last.files if last else {}
         # What was brought and is excluded since is production's own from now on.
         ours = base.keys() - excluded(base.keys() - tree.keys(), project.exclude)
         changes = compare(tree, production, {path: base[path] for path in ours}, indexes[1])
     left = set(changes.left_alone)
     tree = {path: entry for path, entry in tree.items() if path not in left}
-    containers = tuple(task.containers.of_project(project.compose_project))
+    containers = tuple(context.containers.of_project(project.compose_project))
     require_own(containers, production)
     relied_on = {} if ".env" in tree else existing(production, ".env", indexes[1])
     git = workspace_commit(project.workspace)
@@ -65,12 +65,12 @@ def plan_deploy(task: Task) -> Plan:
     if last and changes.none and _as_released(containers, last, relied_on):
         return plan(NOT_ASKED)
     removed = {path for path, entry in changes.after.items() if entry is None}
-    preview = Preview(project.production, tree, removed, project.workspace.joinpath)
-    config = preview.config_for(task)
-    require_possible(task, config)
-    images = Images(task.engine)
+    future = FutureTree(project.production, tree, removed, project.workspace.joinpath)
+    config = future.config_for(context)
+    require_possible(context, config)
+    images = Images(context.engine)
     present = {name: images.id_of(service.image) for name, service in config.active.items()}
-    builds, build = _builds(task, config, preview, changes, last, present)
+    builds, build = _builds(context, config, future, changes, last, present)
     mounted = mounted_services(config, production, changes)
     return plan(
         config,
@@ -78,7 +78,7 @@ def plan_deploy(task: Task) -> Plan:
         build=build,
         pull=services_to_pull(config, present),
         mounted=mounted,
-        restart=services_to_restart(task, config, containers, (*build, *mounted)),
+        restart=services_to_restart(context, config, containers, (*build, *mounted)),
     )
 
 
@@ -107,24 +107,24 @@ def _as_released(
 
 
 def _builds(
-    task: Task,
+    context: JobContext,
     config: ComposeConfig,
-    preview: Preview,
+    future: FutureTree,
     changes: Changes,
     last: Release | None,
     present: Mapping[str, str | None],
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The digest of each built service's inputs, and the services that have to be built."""
-    modes = {path: (entry.mode, entry.digest) for path, entry in preview.brought.items()}
+    modes = {path: (entry.mode, entry.digest) for path, entry in future.brought.items()}
     touched = set(changes.after)
-    own = set(preview.compose_files())
-    production = str(task.project.production)
+    own = set(future.compose_files())
+    production = str(context.project.production)
     digests: dict[str, str] = {}
     build: list[str] = []
     for name, service in config.active.items():
         if service.build is None:
             continue
-        inputs = build_inputs(service.build, production, modes, _reader(task.project.workspace))
+        inputs = build_inputs(service.build, production, modes, _reader(context.project.workspace))
         digests[name] = inputs.digest
         known = last.services.get(name) if last else None
         if known is not None and known.build is not None:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
-from workers.downtimes import Downtimes
 from workers.engine.compose_config import ComposeConfig, Service
 from workers.engine.containers import Container
 from workers.files.compare import Changes
-from workers.files.index import StatIndex
 from workers.files.manifest import Entry
-from workers.releases import Release
-from workers.work import Task
+from workers.files.stat_cache import StatCache
+from workers.runtime.context import JobContext
+from workers.state.downtime_history import DowntimeHistory
+from workers.state.releases import Release
 
 _SHOWN = 200
 NOT_ASKED = ComposeConfig("", {}, {})
@@ -44,8 +44,8 @@ class Plan:
     containers: tuple[Container, ...]
     commit: str | None
     dirty: bool
-    workspace_index: StatIndex = field(repr=False)
-    production_index: StatIndex = field(repr=False)
+    workspace_index: StatCache = field(repr=False)
+    production_index: StatCache = field(repr=False)
     builds: Mapping[str, str] = field(default_factory=dict)
     build: tuple[str, ...] = ()
     pull: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class Plan:
         return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
 
 
-def shown(plan: Plan, task: Task) -> dict[str, Any]:
+def shown(plan: Plan, context: JobContext) -> dict[str, Any]:
     """The plan as the question and the API show it."""
     changes = plan.changes
     files = {"added": changes.added, "changed": changes.changed, "removed": changes.removed}
@@ -85,12 +85,12 @@ def shown(plan: Plan, task: Task) -> dict[str, Any]:
             f"{len(changes.kept)} of production's files were not brought by SCAR and are "
             "replaced; a copy of each is kept."
         )
-    protected = [c.name for c in plan.containers if c.name in task.project.protected]
+    protected = [c.name for c in plan.containers if c.name in context.project.protected]
     if protected:
         notices.append(f"Protected, left as they are: {', '.join(protected)}")
     return {
-        "workspace": str(task.project.workspace),
-        "production": str(task.project.production),
+        "workspace": str(context.project.workspace),
+        "production": str(context.project.production),
         "nothing": plan.nothing,
         "counts": {
             **{word: len(paths) for word, paths in files.items()},
@@ -106,7 +106,7 @@ def shown(plan: Plan, task: Task) -> dict[str, Any]:
         "release": plan.restores,
         "commit": plan.commit,
         "dirty": plan.dirty,
-        "downtime": Downtimes(task.folder).estimate("deploy") if plan.restart else None,
+        "downtime": DowntimeHistory(context.folder).estimate("deploy") if plan.restart else None,
         "notices": notices,
         "hash": plan.hash,
     }
@@ -116,9 +116,9 @@ def _named(paths: Iterable[str]) -> list[str]:
     return [path.encode("utf-8", "backslashreplace").decode() for path in list(paths)[:_SHOWN]]
 
 
-def indexes_path(task: Task) -> tuple[Path, Path]:
+def indexes_path(context: JobContext) -> tuple[Path, Path]:
     """Where the stat indexes of workspace and production are kept."""
-    return task.folder / "workspace.index", task.folder / "production.index"
+    return context.folder / "workspace.index", context.folder / "production.index"
 
 
 def require_own(containers: tuple[Container, ...], production: str) -> None:
@@ -135,19 +135,19 @@ def require_own(containers: tuple[Container, ...], production: str) -> None:
             )
 
 
-def require_possible(task: Task, config: ComposeConfig) -> None:
+def require_possible(context: JobContext, config: ComposeConfig) -> None:
     """What the Engine would refuse in the middle of a deploy is refused before it."""
     if not config.active:
         raise ScarError(
             "project_invalid",
-            f"The Compose file of '{task.project.name}' has no service to run",
+            f"The Compose file of '{context.project.name}' has no service to run",
             "Add one under `services`, or name its profile as COMPOSE_PROFILES in `.env`.",
         )
     named = {s.container_name: s.name for s in config.active.values() if s.container_name}
-    for container in task.containers.all() if named else ():
+    for container in context.containers.all() if named else ():
         service_name = named.get(container.name)
         theirs = (container.project, container.service)
-        if service_name and theirs != (task.project.compose_project, service_name):
+        if service_name and theirs != (context.project.compose_project, service_name):
             owner = f"project '{container.project}'" if container.project else "somebody else"
             raise ScarError(
                 "project_invalid",
@@ -181,7 +181,7 @@ def _below(path: str, folder: str) -> bool:
 
 
 def services_to_restart(
-    task: Task,
+    context: JobContext,
     config: ComposeConfig,
     containers: tuple[Container, ...],
     others: Iterable[str],
@@ -190,7 +190,7 @@ def services_to_restart(
     by_service: dict[str, list[Container]] = {}
     for container in containers:
         by_service.setdefault(container.service, []).append(container)
-    protected = {c.service for c in containers if c.name in task.project.protected}
+    protected = {c.service for c in containers if c.name in context.project.protected}
     wanted = set(others)
     for name, service in config.active.items():
         if _differs(service, by_service.get(name, [])):

@@ -13,7 +13,7 @@ from workers.engine.containers import PROJECT, Container
 from workers.engine.health import Health
 from workers.engine.logs import Logs
 from workers.engine.restart import restart
-from workers.work import Task
+from workers.runtime.context import JobContext
 
 _UP_SECONDS = 3600.0
 
@@ -24,12 +24,12 @@ class Production:
     that outlives its worker holds it until it is gone.
     """
 
-    task: Task
+    context: JobContext
     lock: int
 
     def containers(self) -> list[Container]:
         """The project's containers, orphans too."""
-        return self.task.containers.of_project(self.task.project.compose_project)
+        return self.context.containers.of_project(self.context.project.compose_project)
 
     def config(self) -> ComposeConfig:
         """The Compose file as it is in production now."""
@@ -38,7 +38,7 @@ class Production:
     def up(self, check: Callable[[], None]) -> None:
         """Creates, recreates and starts what differs from the file, but nothing protected."""
         found = self.containers()
-        protected = {c.service for c in found if c.name in self.task.project.protected}
+        protected = {c.service for c in found if c.name in self.context.project.protected}
         for container in found:
             if container.service in protected:
                 continue
@@ -58,38 +58,38 @@ class Production:
     def restart_mounted(self, before: Collection[str], services: Collection[str]) -> None:
         """Restarts those of `services` that Compose left alone (their id is in `before`) although a
         file they have mounted was changed."""
-        task = self.task
+        context = self.context
         for container in self.containers():
             if (
                 container.id in before
                 and container.service in services
-                and container.name not in task.project.protected
+                and container.name not in context.project.protected
             ):
-                restart(task.engine, task.containers, container)
+                restart(context.engine, context.containers, container)
 
     def wait(
         self, services: Collection[str], *, stable_seconds: float, check: Callable[[], None]
     ) -> None:
         """Returns once the containers of `services` are well; what is protected is not waited
         for, since nothing was done to it."""
-        task = self.task
+        context = self.context
         awaited = [
             container.id
             for container in self.containers()
-            if container.service in services and container.name not in task.project.protected
+            if container.service in services and container.name not in context.project.protected
         ]
-        Health(task.containers, Logs(task.engine, task.containers)).wait(
+        Health(context.containers, Logs(context.engine, context.containers)).wait(
             awaited,
-            timeout=task.project.health_timeout,
+            timeout=context.project.health_timeout,
             stable_seconds=stable_seconds,
             check=check,
         )
 
     def start(self, container: Container) -> None:
         """Starts a container as it is, unless it is gone or protected."""
-        if container.name in self.task.project.protected:
+        if container.name in self.context.project.protected:
             return
-        with self.task.engine.api() as api:
+        with self.context.engine.api() as api:
             try:
                 api.start(container.id)
             except NotFound:
@@ -97,7 +97,7 @@ class Production:
 
     def remove(self, container: Container) -> None:
         """Removes a container that a deploy made; its volumes stay."""
-        with self.task.engine.api() as api:
+        with self.context.engine.api() as api:
             try:
                 api.remove_container(container.id, v=False, force=True)
             except NotFound:
@@ -108,13 +108,13 @@ class Production:
 
     def networks(self) -> list[str]:
         """The ids of the project's networks."""
-        label = f"{PROJECT}={self.task.project.compose_project}"
-        with self.task.engine.api() as api:
+        label = f"{PROJECT}={self.context.project.compose_project}"
+        with self.context.engine.api() as api:
             return [str(found["Id"]) for found in api.networks(filters={"label": [label]})]
 
     def remove_network(self, id: str) -> None:
         """Removes a network that a deploy made, unless somebody has joined it meanwhile."""
-        with self.task.engine.api() as api:
+        with self.context.engine.api() as api:
             try:
                 api.remove_network(id)
             except NotFound:
@@ -124,7 +124,7 @@ class Production:
                     raise
 
     def _unpause(self, container: Container) -> None:
-        with self.task.engine.api() as api:
+        with self.context.engine.api() as api:
             try:
                 api.unpause(container.id)
             except NotFound:
@@ -134,10 +134,10 @@ class Production:
         return Watch(check=check, deadline=_UP_SECONDS, pass_fds=(self.lock,))
 
     def _project(self) -> ComposeProject:
-        folder = self.task.project.production
+        folder = self.context.project.production
         files = tuple(folder / name for name in compose_files(folder))
-        return ComposeProject(self.task.project.compose_project, folder, files)
+        return ComposeProject(self.context.project.compose_project, folder, files)
 
     @property
     def _compose(self) -> Compose:
-        return Compose(self.task.settings.docker_host)
+        return Compose(self.context.settings.docker_host)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scar.errors import ScarError, nearest
+from workers.deployment.future_tree import FutureTree
 from workers.deployment.plan import (
     Plan,
     indexes_path,
@@ -14,42 +15,41 @@ from workers.deployment.plan import (
     services_to_pull,
     services_to_restart,
 )
-from workers.deployment.preview import Preview
 from workers.engine.images import Images
 from workers.files.compare import compare
-from workers.files.index import StatIndex
-from workers.files.objects import Objects
-from workers.releases import Release, Releases
-from workers.work import Task
+from workers.files.content_store import ContentStore
+from workers.files.stat_cache import StatCache
+from workers.runtime.context import JobContext
+from workers.state.releases import Release, Releases
 
 
-def plan_rollback(task: Task) -> Plan:
+def plan_rollback(context: JobContext) -> Plan:
     """Compares and changes nothing. `not_found` where there is no such release, `conflict` where
     something it needs is gone.
     """
-    releases = Releases(task.folder)
-    target = _target(releases, task.request.args.get("release"))
+    releases = Releases(context.folder)
+    target = _target(releases, context.request.args.get("release"))
     last = releases.latest()
     assert last is not None  # there is a target
-    objects = Objects(task.folder / "objects")
-    tags = _images(task, target)
+    objects = ContentStore(context.folder / "objects")
+    tags = _images(context, target)
     _require_contents(target, objects)
-    production = str(task.project.production)
-    index = StatIndex.load(indexes_path(task)[1])
+    production = str(context.project.production)
+    index = StatCache.load(indexes_path(context)[1])
     # An environment file of production's own is no file of a release, but goes back like one.
     own = {path: e for path, e in last.relied_on.items() if path in target.relied_on}
     contents = target.contents
     changes = compare(contents, production, {**last.files, **own}, index)
-    containers = tuple(task.containers.of_project(task.project.compose_project))
+    containers = tuple(context.containers.of_project(context.project.compose_project))
     require_own(containers, production)
     removed = {path for path, entry in changes.after.items() if entry is None}
 
     def source(path: str) -> Path:
         return Path(objects.path_of(contents[path]))
 
-    config = Preview(task.project.production, contents, removed, source).config_for(task)
-    require_possible(task, config)
-    images = Images(task.engine)
+    config = FutureTree(context.project.production, contents, removed, source).config_for(context)
+    require_possible(context, config)
+    images = Images(context.engine)
     # What a release kept is named again, and need not be there by its name.
     present = {n: images.id_of(s.image) for n, s in config.active.items() if n not in tags}
     mounted = mounted_services(config, production, changes)
@@ -63,14 +63,14 @@ def plan_rollback(task: Task) -> Plan:
         containers,
         target.commit,
         target.dirty,
-        StatIndex.load(indexes_path(task)[0]),
+        StatCache.load(indexes_path(context)[0]),
         index,
         builds={name: s.build for name, s in target.services.items() if s.build},
         pull=services_to_pull(config, present),
         tags=tags,
         mounted=mounted,
         restart=services_to_restart(
-            task, config, containers, (*mounted, *(name for name in other if name in tags))
+            context, config, containers, (*mounted, *(name for name in other if name in tags))
         ),
         restores=target.id,
     )
@@ -97,9 +97,9 @@ def _target(releases: Releases, asked: str | None) -> Release:
     return releases.get(asked)
 
 
-def _images(task: Task, target: Release) -> dict[str, tuple[str, str]]:
+def _images(context: JobContext, target: Release) -> dict[str, tuple[str, str]]:
     """The name and the id of each service's image."""
-    images = Images(task.engine)
+    images = Images(context.engine)
     found = {name: (s.image, s.image_id) for name, s in target.services.items() if s.image_id}
     gone = sorted(name for name, (_, id) in found.items() if images.id_of(str(id)) is None)
     if gone:
@@ -112,7 +112,7 @@ def _images(task: Task, target: Release) -> dict[str, tuple[str, str]]:
     return {name: (image, str(id)) for name, (image, id) in found.items()}
 
 
-def _require_contents(target: Release, objects: Objects) -> None:
+def _require_contents(target: Release, objects: ContentStore) -> None:
     for path, entry in target.contents.items():
         if entry.kind == "file" and not objects.holds(entry):
             raise ScarError(

@@ -17,10 +17,9 @@ from pathlib import Path
 import structlog
 
 from scar.errors import ScarError
+from workers.deployment.compensation import Compensation, standing
 from workers.deployment.plan import Plan, indexes_path
 from workers.deployment.production import Production
-from workers.deployment.restoration import Restoration, standing
-from workers.downtimes import Downtimes
 from workers.engine.compose import Compose, ComposeProject, Watch
 from workers.engine.compose_config import moved
 from workers.engine.containers import Container
@@ -28,11 +27,12 @@ from workers.engine.downtime import DowntimeProbe
 from workers.engine.images import Images
 from workers.engine.progress import BuildOutput, BuildStep, Event
 from workers.files.apply import apply, stage
-from workers.files.objects import Objects
+from workers.files.content_store import ContentStore
 from workers.files.undo import Undo
-from workers.journal import ENDED, Journal
-from workers.releases import Release, ReleasedService, Releases
-from workers.work import StepInHand, Task
+from workers.runtime.context import JobContext, StepInHand
+from workers.state.downtime_history import DowntimeHistory
+from workers.state.journal import ENDED, Journal
+from workers.state.releases import Release, ReleasedService, Releases
 
 _BUILD_SECONDS = 3600.0
 _log = structlog.get_logger(__name__)
@@ -42,37 +42,37 @@ _log = structlog.get_logger(__name__)
 class Transaction:
     """One deploy of one project. `lock` is the descriptor of the held project lock."""
 
-    task: Task
+    context: JobContext
     journal: Journal
     lock: int
 
     @property
-    def objects(self) -> Objects:
+    def objects(self) -> ContentStore:
         """The project's store of contents."""
-        return Objects(self.task.folder / "objects")
+        return ContentStore(self.context.folder / "objects")
 
     @property
     def production(self) -> Production:
         """What runs."""
-        return Production(self.task, self.lock)
+        return Production(self.context, self.lock)
 
     @property
     def release(self) -> Release | None:
         """The release that the journal's job recorded: there is one from the point of no return
         on."""
-        releases = Releases(self.task.folder)
+        releases = Releases(self.context.folder)
         job = str(self.journal.job)
         return releases.get(job) if job in releases.ids() else None
 
     @property
     def _undo_path(self) -> Path:
-        return self.task.folder / "undo.json"
+        return self.context.folder / "undo.json"
 
     def copy(self, plan: Plan, step: StepInHand) -> Undo:
         """Takes new and old contents into the store, and notes how to undo. Touches nothing."""
-        task = self.task
-        undo = Undo.of(task.request.id, str(task.project.production), plan.changes)
-        stage(str(task.project.workspace), undo.root, undo, self.objects, task.check)
+        context = self.context
+        undo = Undo.of(context.request.id, str(context.project.production), plan.changes)
+        stage(str(context.project.workspace), undo.root, undo, self.objects, context.check)
         self._store(plan)
         undo.save(self._undo_path)
         self.journal.write("staged")
@@ -84,30 +84,30 @@ class Transaction:
         """Gives images that were kept the names they had in the release that comes back."""
         self._note_images({name: reference for name, (reference, _) in plan.tags.items()})
         for reference, id in plan.tags.values():
-            self.task.check()
-            Images(self.task.engine).tag(id, reference)
+            self.context.check()
+            Images(self.context.engine).tag(id, reference)
 
     def _note_images(self, references: Mapping[str, str]) -> None:
         """Journals what the names stand for, by service, and keeps those images from pruning."""
-        images = Images(self.task.engine)
+        images = Images(self.context.engine)
         noted = self.journal.find("building") or {"images": {}}
         before = {name: [image, images.id_of(image)] for name, image in references.items()}
         for name, (_, id) in before.items():
             if id:
-                project = self.task.project.compose_project
-                images.pin(project, name, f"before-{self.task.request.id}", id)
+                project = self.context.project.compose_project
+                images.pin(project, name, f"before-{self.context.request.id}", id)
         self.journal.write("building", {"images": {**before, **noted["images"]}})
 
     def build(self, plan: Plan, step: StepInHand) -> None:
         """Builds the images that need it, from the store, and fetches those that are missing."""
-        task = self.task
+        context = self.context
         self._note_images({n: plan.config.services[n].image for n in (*plan.build, *plan.pull)})
-        watch = Watch(self._build_teller(step), task.check, _BUILD_SECONDS, (self.lock,))
-        compose = Compose(task.settings.docker_host)
+        watch = Watch(self._build_teller(step), context.check, _BUILD_SECONDS, (self.lock,))
+        compose = Compose(context.settings.docker_host)
         tree = self._build_tree(plan)
-        env_file = (tree if ".env" in plan.files else task.project.production) / ".env"
+        env_file = (tree if ".env" in plan.files else context.project.production) / ".env"
         project = ComposeProject(
-            task.project.compose_project, tree, (), env_file if env_file.is_file() else None
+            context.project.compose_project, tree, (), env_file if env_file.is_file() else None
         )
         resolved = moved(plan.config.resolved, self._in_build_tree(tree))
         if plan.pull:
@@ -119,7 +119,7 @@ class Transaction:
 
     def _in_build_tree(self, tree: Path) -> Callable[[str], str]:
         """A path of production as one of what was brought, wherever that has it."""
-        root = str(self.task.project.production)
+        root = str(self.context.project.production)
 
         def place(path: str) -> str:
             inside = path == root or path.startswith(f"{root}/")
@@ -130,7 +130,7 @@ class Transaction:
 
     def _build_tree(self, plan: Plan) -> Path:
         """The workspace as a tree of links into the store: what the build reads."""
-        tree = self.task.folder / "build"
+        tree = self.context.folder / "build"
         shutil.rmtree(tree, ignore_errors=True)
         tree.mkdir(parents=True)
         self.objects.link_tree(plan.files, tree)
@@ -139,49 +139,49 @@ class Transaction:
     def _store(self, plan: Plan) -> None:
         """Takes in what no earlier release brought: a release is kept whole."""
         known = plan.last.contents if plan.last else {}
-        project = self.task.project
+        project = self.context.project
         folders = (project.workspace, plan.files), (project.production, plan.relied_on)
         for folder, manifest in folders:
             for path, entry in manifest.items():
                 if not entry.same_content(known.get(path)):
-                    self.task.check()
+                    self.context.check()
                     self.objects.put(f"{folder}/{path}", entry)
 
     def _drop_build_tree(self) -> None:
-        shutil.rmtree(self.task.folder / "build", ignore_errors=True)
+        shutil.rmtree(self.context.folder / "build", ignore_errors=True)
 
     def _build_teller(self, step: StepInHand) -> Callable[[Event], None]:
         def told(event: Event) -> None:
             if isinstance(event, BuildStep):
                 step.progress(event.done, event.total, "steps")
             elif isinstance(event, BuildOutput):
-                self.task.output(event.line)
+                self.context.output(event.line)
 
         return told
 
     def put_in_place(self, plan: Plan, undo: Undo) -> None:
         """Brings the files, then the containers, to the new release."""
-        task = self.task
+        context = self.context
         running = [c.id for c in self.production.containers() if c.state == "running"]
         self.journal.write("applying", {"running": running})
-        apply(undo, self.objects, plan.production_index, _untold, task.check)
+        apply(undo, self.objects, plan.production_index, _untold, context.check)
         try:
-            plan.production_index.save(indexes_path(task)[1])
-            plan.workspace_index.save(indexes_path(task)[0])
+            plan.production_index.save(indexes_path(context)[1])
+            plan.workspace_index.save(indexes_path(context)[0])
         except ScarError as error:
             _log.warning("index not kept: the next look takes longer", reason=error.message)
         before = standing(self.production, plan.config)
         self.journal.write("starting", {**before, "mounted": list(plan.mounted)})
-        self.production.up(task.check)
+        self.production.up(context.check)
         self.production.restart_mounted(before["containers"], plan.mounted)
 
     def verify(self, plan: Plan) -> list[Container]:
         """Waits until every container of the file is well and stays so; they are what is
         released. Orphans are none of its business."""
-        task = self.task
+        context = self.context
         services = plan.config.active
         self.production.wait(
-            services, stable_seconds=task.settings.stable_seconds, check=task.check
+            services, stable_seconds=context.settings.stable_seconds, check=context.check
         )
         return [c for c in self.production.containers() if c.service in services]
 
@@ -189,9 +189,9 @@ class Transaction:
         self, plan: Plan, containers: list[Container], probe: DowntimeProbe, begun: float
     ) -> Release:
         """Records the release: the point from which production stays as it is now."""
-        task = self.task
-        images = Images(task.engine)
-        request = task.request
+        context = self.context
+        images = Images(context.engine)
+        request = context.request
         by_service = {c.service: c for c in reversed(containers)}
         services = {
             name: ReleasedService(
@@ -204,11 +204,11 @@ class Transaction:
         }
         for name, service in services.items():
             if service.image_id:
-                images.pin(task.project.compose_project, name, request.id, service.image_id)
+                images.pin(context.project.compose_project, name, request.id, service.image_id)
         downtime = probe.result().seconds
         release = Release(
             id=request.id,
-            at=int(task.wall() * 1000),
+            at=int(context.wall() * 1000),
             by=f"{request.requested_by.name} ({request.requested_by.frontend})",
             commit=plan.commit,
             dirty=plan.dirty,
@@ -219,19 +219,19 @@ class Transaction:
             files=plan.files,
             relied_on=plan.relied_on,
         )
-        Releases(task.folder).save(release)
+        Releases(context.folder).save(release)
         self.journal.write("committed")
         if downtime is not None:
-            Downtimes(task.folder).add(request.kind, downtime)
+            DowntimeHistory(context.folder).add(request.kind, downtime)
         return release
 
     def end(self) -> None:
         """Gives back what nobody needs any more; the transaction is over."""
-        task = self.task
-        releases = Releases(task.folder)
-        images = Images(task.engine)
-        name = task.project.compose_project
-        for gone in releases.drop_beyond(task.project.keep_releases):
+        context = self.context
+        releases = Releases(context.folder)
+        images = Images(context.engine)
+        name = context.project.compose_project
+        for gone in releases.drop_beyond(context.project.keep_releases):
             images.unpin(name, gone)
         images.unpin(name, f"before-{self.journal.job}")
         keep = [releases.get(id).contents for id in releases.ids()]
@@ -244,10 +244,10 @@ class Transaction:
         self.journal.write(ENDED)
 
     def put_back(self) -> None:
-        """Undoes whatever the journal says was begun; see `Restoration`."""
+        """Undoes whatever the journal says was begun; see `Compensation`."""
         self._drop_build_tree()
         undo = Undo.load(self._undo_path) if self.journal.find("applying") else None
-        Restoration(self.task, self.journal, self.production, self.objects).put_back(undo)
+        Compensation(self.context, self.journal, self.production, self.objects).put_back(undo)
 
 
 def _untold(_done: int, _total: int) -> None:

@@ -79,7 +79,7 @@ class Progress:
         self.output: list[str] = []
         """The last lines that the build printed."""
         self._steps: dict[str, str] = {}
-        self._done: set[str] = set()
+        self._job_log: set[str] = set()
         self._logs: dict[tuple[str, int], LineSplitter] = {}
 
     def feed(self, line: str) -> list[Event]:
@@ -103,11 +103,11 @@ class Progress:
 
     def _json(self, found: dict[str, Any]) -> list[Event]:
         events: list[Event] = []
-        before = (len(self._done), len(self._steps))
+        before = (len(self._job_log), len(self._steps))
         for vertex in _dicts(found.get("vertexes")):
             self._vertex(vertex)
-        if (len(self._done), len(self._steps)) != before:
-            events.append(BuildStep(len(self._done), len(self._steps)))
+        if (len(self._job_log), len(self._steps)) != before:
+            events.append(BuildStep(len(self._job_log), len(self._steps)))
         for log in _dicts(found.get("logs")):
             events += self._log(log)
         if "message" in found:
@@ -126,7 +126,7 @@ class Progress:
         if _STEP.match(name):
             self._steps.setdefault(digest, name)
             if vertex.get("completed") and not vertex.get("error"):
-                self._done.add(digest)
+                self._job_log.add(digest)
         if reason := str(vertex.get("error") or ""):
             self._fail(name, reason)
 
@@ -150,11 +150,11 @@ class Progress:
         step, rest = found["number"], found["rest"]
         if _STEP.match(rest) and step not in self._steps:
             self._steps[step] = rest
-            return [BuildStep(len(self._done), len(self._steps))]
+            return [BuildStep(len(self._job_log), len(self._steps))]
         if rest == "CACHED" or rest.startswith("DONE"):
-            if step in self._steps and step not in self._done:
-                self._done.add(step)
-                return [BuildStep(len(self._done), len(self._steps))]
+            if step in self._steps and step not in self._job_log:
+                self._job_log.add(step)
+                return [BuildStep(len(self._job_log), len(self._steps))]
             return []
         if rest.startswith("ERROR"):
             self._fail(self._steps.get(step, ""), rest.removeprefix("ERROR").lstrip(": "))

@@ -6,17 +6,17 @@ from typing import Any
 
 from workers.deployment.deploy_plan import plan_deploy
 from workers.deployment.plan import shown
-from workers.work import Fact, Task
+from workers.runtime.context import JobContext, ReadJob
 
 
-class Diff(Fact):
+class Diff(ReadJob):
     """The plan of a deploy, without the deploy."""
 
     kind = "diff"
 
-    def read(self, task: Task) -> dict[str, Any]:
+    def read(self, context: JobContext) -> dict[str, Any]:
         """The same as what the question of a deploy shows."""
-        return shown(plan_deploy(task), task)
+        return shown(plan_deploy(context), context)
 
 
-WORK = Diff()
+HANDLER = Diff()

@@ -7,43 +7,45 @@ from typing import Any
 
 from scar.redaction import secret_values
 from workers.engine.logs import Logs
-from workers.managed import managed
-from workers.work import Fact, Task
+from workers.engine.project_containers import project_containers
+from workers.runtime.context import JobContext, ReadJob
 
 _SECONDS = 600.0
 
 
-class Follow(Fact):
+class Follow(ReadJob):
     """The lines of the primary container, or of the one asked for, as they are written."""
 
     kind = "follow"
 
-    def read(self, task: Task) -> dict[str, Any]:
+    def read(self, context: JobContext) -> dict[str, Any]:
         """Ends after ten minutes, or when the job is cancelled."""
-        found = managed(task.containers, task.project)
-        wanted = task.request.args.get("container")
+        found = project_containers(context.containers, context.project)
+        wanted = context.request.args.get("container")
         container = found.named(wanted) if wanted else found.main()
-        task.hide(secret_values(task.containers.inspect(container.id).environment))
+        context.hide(secret_values(context.containers.inspect(container.id).environment))
         name = container.name
         deadline = time.monotonic() + _SECONDS
-        lines = Logs(task.engine, task.containers).follow(name, check=_until(task, deadline))
+        lines = Logs(context.engine, context.containers).follow(
+            name, check=_until(context, deadline)
+        )
         count = 0
         try:
             for line in lines:
-                task.output(f"[{line.time:%Y-%m-%d %H:%M:%S}] {line.text}", endless=True)
+                context.output(f"[{line.time:%Y-%m-%d %H:%M:%S}] {line.text}", endless=True)
                 count += 1
         except TimeoutError:
             pass
         return {"container": name, "count": count}
 
 
-def _until(task: Task, deadline: float) -> Any:
+def _until(context: JobContext, deadline: float) -> Any:
     def check() -> None:
-        task.check()
+        context.check()
         if time.monotonic() > deadline:
             raise TimeoutError
 
     return check
 
 
-WORK = Follow()
+HANDLER = Follow()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from workers.releases import Releases
-from workers.work import Fact, Task
+from workers.runtime.context import JobContext, ReadJob
+from workers.state.releases import Releases
 
 
-class History(Fact):
+class History(ReadJob):
     """What was deployed, newest first."""
 
     kind = "history"
 
-    def read(self, task: Task) -> dict[str, Any]:
+    def read(self, context: JobContext) -> dict[str, Any]:
         """One row a release."""
-        releases = Releases(task.folder)
+        releases = Releases(context.folder)
         rows = [releases.get(id).summary() for id in reversed(releases.ids())]
-        return {"project": task.project.name, "releases": rows}
+        return {"project": context.project.name, "releases": rows}
 
 
-WORK = History()
+HANDLER = History()

@@ -6,18 +6,18 @@ import shlex
 from typing import Any
 
 from scar.jobs.record import rfc3339, time_of_id
-from workers.files.objects import Objects
-from workers.work import Fact, Task
+from workers.files.content_store import ContentStore
+from workers.runtime.context import JobContext, ReadJob
 
 
-class Kept(Fact):
+class Kept(ReadJob):
     """What a person had changed by hand, and how to have it back."""
 
     kind = "kept"
 
-    def read(self, task: Task) -> dict[str, Any]:
+    def read(self, context: JobContext) -> dict[str, Any]:
         """One row a file, the latest first; `command` brings it back, on the project's host."""
-        objects = Objects(task.folder / "objects")
+        objects = ContentStore(context.folder / "objects")
         rows = [
             {
                 "path": path,
@@ -25,14 +25,14 @@ class Kept(Fact):
                 "at": rfc3339(time_of_id(job)),
                 "size": entry.size,
                 "command": shlex.join(
-                    ["cp", objects.path_of(entry), f"{task.project.production}/{path}"]
+                    ["cp", objects.path_of(entry), f"{context.project.production}/{path}"]
                 ),
             }
             for job, files in reversed(objects.handmade())
             for path, entry in files.items()
             if entry.kind == "file"
         ]
-        return {"project": task.project.name, "files": rows}
+        return {"project": context.project.name, "files": rows}
 
 
-WORK = Kept()
+HANDLER = Kept()

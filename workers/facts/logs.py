@@ -6,23 +6,25 @@ from typing import Any
 
 from scar.redaction import secret_values
 from workers.engine.logs import LogLine, Logs
-from workers.managed import managed
-from workers.work import Fact, Task
+from workers.engine.project_containers import project_containers
+from workers.runtime.context import JobContext, ReadJob
 
 
-class ReadLogs(Fact):
+class ReadLogs(ReadJob):
     """Both streams, merged by time."""
 
     kind = "logs"
 
-    def read(self, task: Task) -> dict[str, Any]:
+    def read(self, context: JobContext) -> dict[str, Any]:
         """The lines with their timestamps, fit to be shown."""
-        found = managed(task.containers, task.project)
-        wanted = task.request.args.get("container")
+        found = project_containers(context.containers, context.project)
+        wanted = context.request.args.get("container")
         container = found.named(wanted) if wanted else found.main()
-        task.hide(secret_values(task.containers.inspect(container.id).environment))
-        tail = Logs(task.engine, task.containers).tail(container.id, task.request.args["lines"])
-        lines = [_shown(task, line) for line in tail.lines]
+        context.hide(secret_values(context.containers.inspect(container.id).environment))
+        tail = Logs(context.engine, context.containers).tail(
+            container.id, context.request.args["lines"]
+        )
+        lines = [_shown(context, line) for line in tail.lines]
         notices = []
         if tail.cut:
             notices.append(f"{tail.cut} older lines are left out: they are too large to send.")
@@ -34,8 +36,8 @@ class ReadLogs(Fact):
         }
 
 
-def _shown(task: Task, line: LogLine) -> str:
-    return f"[{line.time:%Y-%m-%d %H:%M:%S}] {task.text(line.text)}"
+def _shown(context: JobContext, line: LogLine) -> str:
+    return f"[{line.time:%Y-%m-%d %H:%M:%S}] {context.text(line.text)}"
 
 
-WORK = ReadLogs()
+HANDLER = ReadLogs()

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from workers.engine.project_containers import project_containers
 from workers.engine.stats import usage
-from workers.managed import managed
-from workers.work import Fact, Task
+from workers.runtime.context import JobContext, ReadJob
 
 
-class Stats(Fact):
+class Stats(ReadJob):
     """CPU, memory, network and disk of each running container."""
 
     kind = "stats"
 
-    def read(self, task: Task) -> dict[str, Any]:
+    def read(self, context: JobContext) -> dict[str, Any]:
         """One row a container."""
-        found = managed(task.containers, task.project)
-        rows = [asdict(one) for one in usage(task.engine, list(found.containers))]
-        return {"project": task.project.name, "containers": rows}
+        found = project_containers(context.containers, context.project)
+        rows = [asdict(one) for one in usage(context.engine, list(found.containers))]
+        return {"project": context.project.name, "containers": rows}
 
 
-WORK = Stats()
+HANDLER = Stats()

@@ -8,37 +8,37 @@ from typing import Any
 from scar.errors import ScarError
 from workers.deployment.plan import indexes_path
 from workers.engine.containers import Container
+from workers.engine.project_containers import ProjectContainers, project_containers
 from workers.files.compare import compare
-from workers.files.index import StatIndex
 from workers.files.manifest import Entry
 from workers.files.scan import scan
+from workers.files.stat_cache import StatCache
 from workers.git.commit import workspace_commit
-from workers.managed import Managed, managed
-from workers.releases import Release, Releases
-from workers.work import Fact, Task
+from workers.runtime.context import JobContext, ReadJob
+from workers.state.releases import Release, Releases
 
 
-class Status(Fact):
+class Status(ReadJob):
     """One list call of the Engine, whatever the number of containers."""
 
     kind = "status"
 
-    def read(self, task: Task) -> dict[str, Any]:
+    def read(self, context: JobContext) -> dict[str, Any]:
         """Containers, folders, and what a person should know beside."""
-        project = task.project
-        found = managed(task.containers, project)
+        project = context.project
+        found = project_containers(context.containers, project)
         release: Release | None = None
         notices: list[str] = []
         try:
-            release = Releases(task.folder).latest()
-            old = _older_than_workspace(task, release)
+            release = Releases(context.folder).latest()
+            old = _older_than_workspace(context, release)
         except ScarError as error:
             old = False
             notices.append(f"The workspace cannot be compared: {error.message}")
         behind = _behind(found, release) if old else set()
         containers = [_container(c, found.primary, c.name in behind) for c in found.containers]
         containers += [_missing(name, found.primary) for name in found.missing]
-        lock = task.locks.of(project.name)
+        lock = context.locks.of(project.name)
         return {
             "project": project.name,
             "lock": lock.to_json() if lock else None,
@@ -51,13 +51,13 @@ class Status(Fact):
         }
 
 
-def _older_than_workspace(task: Task, release: Release | None) -> bool:
+def _older_than_workspace(context: JobContext, release: Release | None) -> bool:
     """Whether a deploy would bring other files than the ones in production."""
-    workspace, production = indexes_path(task)
-    tree = scan(str(task.project.workspace), task.project.exclude, StatIndex.load(workspace))
+    workspace, production = indexes_path(context)
+    tree = scan(str(context.project.workspace), context.project.exclude, StatCache.load(workspace))
     if release is None:
-        index = StatIndex.load(production)
-        return not compare(tree, str(task.project.production), None, index).none
+        index = StatCache.load(production)
+        return not compare(tree, str(context.project.production), None, index).none
     return not _same(tree, release.files)
 
 
@@ -68,7 +68,7 @@ def _same(tree: Mapping[str, Entry], released: Mapping[str, Entry]) -> bool:
     return all(entry.same_content(tree[path]) for path, entry in released.items())
 
 
-def _behind(found: Managed, release: Release | None) -> set[str]:
+def _behind(found: ProjectContainers, release: Release | None) -> set[str]:
     """The containers that a deploy would bring up to date: those built from the workspace."""
     built = {
         name for name, service in (release.services if release else {}).items() if service.build
@@ -104,4 +104,4 @@ def _missing(name: str, primary: str | None) -> dict[str, Any]:
     }
 
 
-WORK = Status()
+HANDLER = Status()

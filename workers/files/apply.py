@@ -14,11 +14,11 @@ from collections.abc import Callable
 
 from scar.errors import ScarError
 from workers.files.collector import collector_paused
+from workers.files.content_store import ContentStore
 from workers.files.failures import changed_meanwhile, file_errors
-from workers.files.index import StatIndex
-from workers.files.objects import Objects
-from workers.files.passage import Passage
 from workers.files.staging import stage
+from workers.files.stat_cache import StatCache
+from workers.files.transition import Transition
 from workers.files.tree import Tree
 from workers.files.undo import Undo
 
@@ -29,7 +29,7 @@ Tell = Callable[[int, int], None]
 
 @collector_paused()
 def apply(
-    undo: Undo, objects: Objects, index: StatIndex, tell: Tell, check: Callable[[], None]
+    undo: Undo, objects: ContentStore, index: StatCache, tell: Tell, check: Callable[[], None]
 ) -> None:
     """Brings production from `before` to `after`.
 
@@ -40,46 +40,46 @@ def apply(
         os.makedirs(undo.root, exist_ok=True)
         tree = Tree(undo.root)
     with tree:
-        passage = Passage(undo, tree, objects, index, forward=True)
-        passage.clear_temporaries()
-        todo = passage.look()
-        if passage.strange:
-            raise changed_meanwhile(tree.absolute(passage.strange[0]))
+        transition = Transition(undo, tree, objects, index, forward=True)
+        transition.clear_temporaries()
+        todo = transition.look()
+        if transition.strange:
+            raise changed_meanwhile(tree.absolute(transition.strange[0]))
         coming = [path for path in todo if undo.after[path] is not None]
         going = [path for path in todo if undo.after[path] is None]
         try:
             for done, path in enumerate(coming, 1):
                 check()
-                passage.write(path)
+                transition.write(path)
                 tell(done, len(todo))
             check()
-            passage.sync()
-            _rename(passage, coming, going)
+            transition.sync()
+            _rename(transition, coming, going)
         except BaseException:
-            passage.clear_temporaries()
+            transition.clear_temporaries()
             raise
-        passage.sync()
+        transition.sync()
         tell(len(todo), len(todo))
 
 
-def _rename(passage: Passage, coming: list[str], going: list[str]) -> None:
+def _rename(transition: Transition, coming: list[str], going: list[str]) -> None:
     """What is new comes first, what it does not replace goes last; but where a file and a folder
     change places, the old one has to go before."""
     blocked: list[str] = []
     for path in coming:
-        if passage.blocked(path):
+        if transition.blocked(path):
             blocked.append(path)
         else:
-            passage.place(path)
+            transition.place(path)
     for path in going:
-        passage.remove(path)
-    for folder in passage.leaving():
-        passage.remove_folder(folder)
+        transition.remove(path)
+    for folder in transition.leaving():
+        transition.remove_folder(folder)
     for path in blocked:
-        passage.place(path)
+        transition.place(path)
 
 
-def revert(undo: Undo, objects: Objects, index: StatIndex) -> list[str]:
+def revert(undo: Undo, objects: ContentStore, index: StatCache) -> list[str]:
     """Brings production back to `before`; the paths that somebody had changed meanwhile.
 
     What they were changed to is kept in the store. A path that cannot be brought back does not
@@ -91,36 +91,38 @@ def revert(undo: Undo, objects: Objects, index: StatIndex) -> list[str]:
         os.makedirs(undo.root, exist_ok=True)
         tree = Tree(undo.root)
     with tree:
-        passage = Passage(undo, tree, objects, index, forward=False)
-        failed = _bring_back(passage, undo)
+        transition = Transition(undo, tree, objects, index, forward=False)
+        failed = _bring_back(transition, undo)
     if "" in undo.made and not failed:
         with file_errors(undo.root):
             if not os.listdir(undo.root):
                 os.rmdir(undo.root)
     if failed:
         raise failed[0]
-    return passage.strange
+    return transition.strange
 
 
-def _bring_back(passage: Passage, undo: Undo) -> list[ScarError]:
+def _bring_back(transition: Transition, undo: Undo) -> list[ScarError]:
     """Removes first, which frees room; then everything at once, or one by one where that fails."""
-    passage.clear_temporaries()
-    todo = passage.look()
-    failed = list(passage.failed)
-    failed += _each(passage.remove, [path for path in todo if undo.before[path] is None])
-    failed += _each(passage.remove_folder, passage.leaving())
+    transition.clear_temporaries()
+    todo = transition.look()
+    failed = list(transition.failed)
+    failed += _each(transition.remove, [path for path in todo if undo.before[path] is None])
+    failed += _each(transition.remove_folder, transition.leaving())
     coming = [path for path in todo if undo.before[path] is not None]
     try:
         for path in coming:
-            passage.write(path)
-        passage.sync()
+            transition.write(path)
+        transition.sync()
         for path in coming:
-            passage.place(path)
+            transition.place(path)
     except ScarError:
-        passage.clear_temporaries()
-        failed += _each(passage.bring, [path for path in coming if path not in passage.placed])
-    failed += _each(passage.restore_folder, sorted(undo.folders))
-    passage.sync()
+        transition.clear_temporaries()
+        failed += _each(
+            transition.bring, [path for path in coming if path not in transition.placed]
+        )
+    failed += _each(transition.restore_folder, sorted(undo.folders))
+    transition.sync()
     return failed
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 from workers.files.collector import collector_paused
 from workers.files.failures import file_errors, shown, sync_failed
-from workers.files.index import StatIndex
 from workers.files.manifest import ALL_BITS, Entry, Manifest, entry_of
 from workers.files.scan import hashed
+from workers.files.stat_cache import StatCache
 from workers.files.tree import Tree
 
 
@@ -48,7 +48,7 @@ class Changes:
 
 @collector_paused()
 def compare(
-    workspace: Manifest, production: str, last: Manifest | None, index: StatIndex
+    workspace: Manifest, production: str, last: Manifest | None, index: StatCache
 ) -> Changes:
     """The changes that would make `production` hold `workspace`. `index` is production's own."""
     look = _Production(production, index)
@@ -73,7 +73,7 @@ def compare(
     return _sorted_out(base, before, after, left)
 
 
-def existing(production: str, path: str, index: StatIndex) -> dict[str, Entry]:
+def existing(production: str, path: str, index: StatCache) -> dict[str, Entry]:
     """What stands at a path of production, as a manifest of one or none."""
     found = _Production(production, index).find(path)
     return {path: found} if found else {}
@@ -119,7 +119,7 @@ def _sorted_out(
 class _Production:
     """Reads single paths of the production folder, never through a symbolic link."""
 
-    def __init__(self, root: str, index: StatIndex) -> None:
+    def __init__(self, root: str, index: StatCache) -> None:
         self._root = root
         self._index = index
         self._folders: dict[str, bool] = {"": os.path.isdir(root)}

@@ -14,8 +14,8 @@ from pathspec import GitIgnoreSpec
 from workers.files.collector import collector_paused
 from workers.files.failures import changed_meanwhile, file_errors, shown, unfit
 from workers.files.freshness import stamp_of
-from workers.files.index import StatIndex
 from workers.files.manifest import Entry, entry_of
+from workers.files.stat_cache import StatCache
 from workers.files.tree import Tree
 
 _TRIES = 3
@@ -26,7 +26,7 @@ _CHUNK = 1 << 20
 
 
 @collector_paused()
-def scan(root: str, exclude: Sequence[str], index: StatIndex) -> dict[str, Entry]:
+def scan(root: str, exclude: Sequence[str], index: StatCache) -> dict[str, Entry]:
     """The manifest of the tree at `root`.
 
     Never in it: `.git`, `__pycache__`, `*.pyc`, and what `exclude` (gitignore patterns) names.
@@ -51,7 +51,7 @@ def _look(
     tree: Tree,
     folder: str,
     spec: GitIgnoreSpec | None,
-    index: StatIndex,
+    index: StatCache,
     found: dict[str, Entry],
 ) -> None:
     """Adds every path in the folder that is no folder; what changed since it was read, is read.
@@ -96,7 +96,7 @@ def _excluded(spec: GitIgnoreSpec | None, path: str) -> bool:
     return spec is not None and spec.match_file(path)
 
 
-def _read(tree: Tree, path: str, index: StatIndex) -> Entry:
+def _read(tree: Tree, path: str, index: StatCache) -> Entry:
     read_at = time.time_ns()
     with file_errors(tree.absolute(path)):
         folder, name = tree.split(path)

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 
 from workers.files.collector import collector_paused
+from workers.files.content_store import ContentStore
 from workers.files.failures import disk_full, existing_folder, file_errors
 from workers.files.manifest import Entry
-from workers.files.objects import Objects
 from workers.files.tree import Tree
 from workers.files.undo import Undo
 
@@ -18,7 +18,7 @@ _SPARE_FILES = 16
 
 @collector_paused()
 def stage(
-    workspace: str, root: str, undo: Undo, objects: Objects, check: Callable[[], None]
+    workspace: str, root: str, undo: Undo, objects: ContentStore, check: Callable[[], None]
 ) -> None:
     """Fills the store for `undo`, from the workspace and from production at `root`.
 
@@ -51,7 +51,7 @@ def _files(side: Mapping[str, Entry | None]) -> dict[str, Entry]:
 def _take(
     root: str,
     files: Mapping[str, Entry],
-    objects: Objects,
+    objects: ContentStore,
     taken: list[Entry],
     check: Callable[[], None],
 ) -> None:

@@ -18,10 +18,10 @@ from pathlib import Path
 from scar.errors import ScarError
 from workers.files.apply import apply, stage
 from workers.files.compare import Changes, existing
+from workers.files.content_store import ContentStore
 from workers.files.failures import file_errors
-from workers.files.index import StatIndex
 from workers.files.manifest import Entry
-from workers.files.objects import Objects
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo, above, read_json, write_synced
 from workers.git.command import ask
 from workers.git.dotgit import DotGit
@@ -169,23 +169,23 @@ class Forward:
         before: dict[str, Entry | None] = {}
         after: dict[str, Entry | None] = {}
         for path in (*coming, *going):
-            before[path] = existing(str(self.workspace), path, StatIndex()).get(path)
-            after[path] = existing(str(tree), path, StatIndex()).get(path)
+            before[path] = existing(str(self.workspace), path, StatCache()).get(path)
+            after[path] = existing(str(tree), path, StatCache()).get(path)
             _keep_mode(tree, path, before, after)
         added = tuple(path for path in coming if before[path] is None)
         changed = tuple(path for path in coming if before[path] is not None)
         return Changes(added, changed, tuple(going), (), (), (), before, after)
 
     @property
-    def _objects(self) -> Objects:
-        return Objects(self.state / "objects")
+    def _objects(self) -> ContentStore:
+        return ContentStore(self.state / "objects")
 
     def _finish(self, shadow: Shadow) -> None:
         """Files, index, branch; each finds out what is done already."""
         undo = Undo.load(self.state / "undo.json")
         assert undo is not None
         try:
-            apply(undo, self._objects, StatIndex(), _untold, _go_on)
+            apply(undo, self._objects, StatCache(), _untold, _go_on)
         except ScarError as error:
             if error.code == "disk_full":
                 raise
@@ -246,7 +246,7 @@ def _refuse(paths: set[str], why: str) -> None:
 def _untouched(undo: Undo) -> bool:
     """Whether every path is as it was before."""
     for path, entry in undo.before.items():
-        found = existing(undo.root, path, StatIndex()).get(path)
+        found = existing(undo.root, path, StatCache()).get(path)
         if found is not entry and (entry is None or not entry.same_content(found)):
             return False
     return True

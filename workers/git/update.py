@@ -18,8 +18,8 @@ from workers.git.command import Watch, ask
 from workers.git.commit import origin
 from workers.git.forward import Forward
 from workers.git.shadow import Shadow
-from workers.work import Task
-from workers.workspace_lock import lock_path, workspace_lock
+from workers.runtime.context import JobContext
+from workers.state.workspace_lock import lock_path, workspace_lock
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SECONDS = 10 * 60.0
@@ -49,14 +49,14 @@ class Push:
         return push
 
 
-def update_workspace(task: Task, push: Push) -> str | None:
+def update_workspace(context: JobContext, push: Push) -> str | None:
     """Updates the project's workspace to the pushed commit, and no further; where it was before,
     None where it holds the commit already.
 
     Raises `conflict` where the workspace is not as it would have to be: then nothing is done.
     """
-    workspace = task.project.workspace
-    with _held(task) as (state, lock):
+    workspace = context.project.workspace
+    with _held(context) as (state, lock):
         Forward.settle(state, workspace)
         before = _require_fit(workspace, push)
         shadow = Shadow(state / "git", workspace)
@@ -65,40 +65,42 @@ def update_workspace(task: Task, push: Push) -> str | None:
             _require_clean(shadow)
             if shadow.holds(push.commit) and shadow.follows(before, push.commit):
                 return None
-            _fetch(task, shadow, push, Watch(task.check, _SECONDS, (lock,)))
+            _fetch(context, shadow, push, Watch(context.check, _SECONDS, (lock,)))
             if not shadow.follows(push.commit, before):
                 raise _left_alone(
                     workspace,
                     f"{push.branch} was rewritten, or the workspace has commits of its own",
                     f"Bring it to {push.commit[:7]} yourself (`git pull --rebase`), then deploy.",
                 )
-            forward = Forward(state, workspace, push.branch, before, push.commit, task.request.id)
-            forward.go(shadow, task.check)
+            forward = Forward(
+                state, workspace, push.branch, before, push.commit, context.request.id
+            )
+            forward.go(shadow, context.check)
             return before
         finally:
             shadow.remove()
 
 
-def settle_workspace(task: Task) -> None:
+def settle_workspace(context: JobContext) -> None:
     """Finishes an update that was cut off; `conflict` where somebody has worked on it since."""
-    if Forward.cut_off(_state(task)):
+    if Forward.cut_off(_state(context)):
         # This deploy does not hold the workspace: whoever does may rightly be at work there.
-        with _held(task, notice=math.inf) as (state, _):
-            Forward.settle(state, task.project.workspace)
+        with _held(context, notice=math.inf) as (state, _):
+            Forward.settle(state, context.project.workspace)
 
 
-def _state(task: Task) -> Path:
-    lock = lock_path(task.settings.state_dir, task.project.workspace)
+def _state(context: JobContext) -> Path:
+    lock = lock_path(context.settings.state_dir, context.project.workspace)
     return lock.with_name(f"{lock.name}.update")
 
 
 @contextmanager
-def _held(task: Task, *, notice: float = 8.0) -> Iterator[tuple[Path, int]]:
+def _held(context: JobContext, *, notice: float = 8.0) -> Iterator[tuple[Path, int]]:
     """The workspace for this job alone: where its notes are, and the lock's descriptor."""
-    holder = f"{task.request.kind} {task.request.id}"
-    workspace, state_dir = task.project.workspace, task.settings.state_dir
-    with workspace_lock(state_dir, workspace, task.check, holder=holder, notice=notice) as lock:
-        yield _state(task), lock
+    holder = f"{context.request.kind} {context.request.id}"
+    workspace, state_dir = context.project.workspace, context.settings.state_dir
+    with workspace_lock(state_dir, workspace, context.check, holder=holder, notice=notice) as lock:
+        yield _state(context), lock
 
 
 def _require_fit(workspace: Path, push: Push) -> str:
@@ -160,13 +162,13 @@ def _require_clean(shadow: Shadow) -> None:
         )
 
 
-def _fetch(task: Task, shadow: Shadow, push: Push, watch: Watch) -> None:
+def _fetch(context: JobContext, shadow: Shadow, push: Push, watch: Watch) -> None:
     found = origin(shadow.workspace)
     assert found is not None
     repository, known = found
-    credential = known or github_credential(repository, task.settings)
+    credential = known or github_credential(repository, context.settings)
     if known:
-        task.hide((known.password,))
+        context.hide((known.password,))
     tip = shadow.fetch(repository, credential, push.branch, watch)
     if not (shadow.holds(push.commit) and shadow.follows(tip, push.commit)):
         raise _left_alone(

@@ -8,64 +8,64 @@ from typing import Any
 
 from scar.errors import ScarError
 from scar.jobs.record import JobState
-from workers.agent.shelf import Shelf
+from workers.agent.run_store import RunStore
 from workers.agent.snapshot import Contents, listing, still_there
 from workers.files.apply import revert
 from workers.files.failures import shown
-from workers.files.index import StatIndex
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 from workers.operations.agent import agent_folder
-from workers.work import Operation, Outcome, PlanChanged, Task
-from workers.workspace_lock import workspace_lock
+from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
+from workers.state.workspace_lock import workspace_lock
 
 _SHOWN = 200
 
 
-class AgentDiscard(Operation):
+class AgentDiscard(WriteJob):
     """Each file is brought back whole; what somebody changed since is left to them."""
 
     kind = "agent_discard"
 
-    def plan(self, task: Task) -> dict[str, Any]:
+    def plan(self, context: JobContext) -> dict[str, Any]:
         """What would be brought back, and what is left since somebody changed it."""
-        shelf = Shelf(agent_folder(task))
-        now = shelf.look(task.project.workspace)
-        return _shown(task, *_undoable(task, shelf, now), now)
+        run_store = RunStore(agent_folder(context))
+        now = run_store.look(context.project.workspace)
+        return _shown(context, *_undoable(context, run_store, now), now)
 
-    def run(self, task: Task, confirmed: str | None) -> Outcome:
+    def run(self, context: JobContext, confirmed: str | None) -> Outcome:
         """Brings it back; one that was cut off is finished."""
-        state, workspace = task.settings.state_dir, task.project.workspace
-        with workspace_lock(state, workspace, task.check, holder=task.holder):
-            shelf = Shelf(agent_folder(task))
-            now = shelf.look(workspace)
-            cut_off = shelf.discarding if task.resumed else None
-            if cut_off is not None and cut_off.job == task.request.id:
-                revert(cut_off, shelf.objects, StatIndex())
-                return Outcome(JobState.SUCCEEDED, _shown(task, cut_off, [], now))
-            undo, theirs = _undoable(task, shelf, now)
-            plan = _shown(task, undo, theirs, now)
+        state, workspace = context.settings.state_dir, context.project.workspace
+        with workspace_lock(state, workspace, context.check, holder=context.holder):
+            run_store = RunStore(agent_folder(context))
+            now = run_store.look(workspace)
+            cut_off = run_store.discarding if context.resumed else None
+            if cut_off is not None and cut_off.job == context.request.id:
+                revert(cut_off, run_store.objects, StatCache())
+                return Outcome(JobState.SUCCEEDED, _shown(context, cut_off, [], now))
+            undo, theirs = _undoable(context, run_store, now)
+            plan = _shown(context, undo, theirs, now)
             if confirmed is not None and plan["hash"] != confirmed:
                 raise PlanChanged(plan)
-            with task.step("discarding", "Bringing files back"):
-                task.check()
-                shelf.discard(undo)
-                revert(undo, shelf.objects, StatIndex())
+            with context.step("discarding", "Bringing files back"):
+                context.check()
+                run_store.discard(undo)
+                revert(undo, run_store.objects, StatCache())
             return Outcome(JobState.SUCCEEDED, plan)
 
 
-def _undoable(task: Task, shelf: Shelf, now: Contents) -> tuple[Undo, list[str]]:
-    undo = shelf.undo
+def _undoable(context: JobContext, run_store: RunStore, now: Contents) -> tuple[Undo, list[str]]:
+    undo = run_store.undo
     if undo is None:
         raise ScarError(
             "not_found",
-            f"There is nothing of an agent in '{task.project.name}' to discard",
+            f"There is nothing of an agent in '{context.project.name}' to discard",
             "Discard undoes the agent's last run, once that has ended.",
         )
     found, theirs = still_there(undo, now)
-    return Undo(**{**vars(found), "job": task.request.id}), theirs
+    return Undo(**{**vars(found), "job": context.request.id}), theirs
 
 
-def _shown(task: Task, undo: Undo, theirs: list[str], now: Contents) -> dict[str, Any]:
+def _shown(context: JobContext, undo: Undo, theirs: list[str], now: Contents) -> dict[str, Any]:
     files = listing(undo, now)
     seen = {
         "now": {path: e and (e.digest, e.mode) for path, e in undo.after.items()},
@@ -74,7 +74,7 @@ def _shown(task: Task, undo: Undo, theirs: list[str], now: Contents) -> dict[str
         "left": theirs,
     }
     return {
-        "workspace": str(task.project.workspace),
+        "workspace": str(context.project.workspace),
         "counts": {word: len(paths) for word, paths in files.items()},
         "files": {word: [shown(p) for p in paths[:_SHOWN]] for word, paths in files.items()},
         "left": [shown(path) for path in theirs[:_SHOWN]],
@@ -82,4 +82,4 @@ def _shown(task: Task, undo: Undo, theirs: list[str], now: Contents) -> dict[str
     }
 
 
-WORK = AgentDiscard()
+HANDLER = AgentDiscard()

@@ -19,13 +19,13 @@ from scar.jobs.record import JobState
 from scar.projects import ProjectsFile
 from scar.projects.entry import entry_for
 from scar.projects.schema import is_name
+from workers.files.content_store import sync_filesystem
 from workers.files.failures import file_errors
-from workers.files.objects import sync_filesystem
 from workers.files.undo import read_json, write_synced
 from workers.git.clone import SECONDS, clone, github_credential
 from workers.git.command import Watch, ask
-from workers.project_lock import project_lock
-from workers.work import Operation, Outcome, StepInHand, Task
+from workers.runtime.context import JobContext, Outcome, StepInHand, WriteJob
+from workers.state.project_lock import project_lock
 
 _HIDDEN = ".scar-clone-"
 _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -34,40 +34,40 @@ _AT_FDCWD, _NOREPLACE = -100, 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Clone(Operation):
+class Clone(WriteJob):
     """Git works in a hidden folder beside, which is renamed once it is whole."""
 
     kind = "clone"
 
-    def plan(self, task: Task) -> dict[str, Any]:
+    def plan(self, context: JobContext) -> dict[str, Any]:
         """It asks nothing: this is for whoever wants to know."""
-        return {"url": task.request.args["url"], "hash": task.request.id}
+        return {"url": context.request.args["url"], "hash": context.request.id}
 
-    def run(self, task: Task, confirmed: str | None) -> Outcome:  # noqa: ARG002
+    def run(self, context: JobContext, confirmed: str | None) -> Outcome:  # noqa: ARG002
         """An attempt that was cut off is begun anew, unless it was done but for its last words."""
-        repository = GitUrl.parse(str(task.request.args["url"]))
-        repository.require_allowed(task.settings.clone_hosts)
-        name = str(task.request.args["name"])
+        repository = GitUrl.parse(str(context.request.args["url"]))
+        repository.require_allowed(context.settings.clone_hosts)
+        name = str(context.request.args["name"])
         if not is_name(name):
             raise ScarError("invalid_request", "That is no project's name", "Give another one.")
-        state = task.settings.state_dir / "clones"
-        with project_lock(state / name, task.check) as lock:
-            place = _Place(task, name, state)
-            if not (task.attempt > 1 and place.finished()):
+        state = context.settings.state_dir / "clones"
+        with project_lock(state / name, context.check) as lock:
+            place = _Place(context, name, state)
+            if not (context.attempt > 1 and place.finished()):
                 place.clear()
                 place.require_free()
-                self._clone(task, repository, place, lock)
-            return Outcome(JobState.SUCCEEDED, _result(task, repository, place))
+                self._clone(context, repository, place, lock)
+            return Outcome(JobState.SUCCEEDED, _result(context, repository, place))
 
-    def _clone(self, task: Task, repository: GitUrl, place: _Place, lock: int) -> None:
-        watch = Watch(task.check, SECONDS, (lock,))
-        credential = github_credential(repository, task.settings)
+    def _clone(self, context: JobContext, repository: GitUrl, place: _Place, lock: int) -> None:
+        watch = Watch(context.check, SECONDS, (lock,))
+        credential = github_credential(repository, context.settings)
         try:
             with file_errors(str(place.hidden)):
                 place.hidden.mkdir(mode=0o700)
-            with task.step("cloning", f"Cloning {repository.name}") as step:
+            with context.step("cloning", f"Cloning {repository.name}") as step:
                 clone(repository, place.made, credential, watch, _Teller(step))
-                task.check()
+                context.check()
                 place.finish()
         finally:
             place.clear()
@@ -90,13 +90,13 @@ class _Teller:
 class _Place:
     """Where a clone goes, and where it is until it is whole."""
 
-    def __init__(self, task: Task, name: str, state: Path) -> None:
-        self.folder = task.settings.projects_file.parent
+    def __init__(self, context: JobContext, name: str, state: Path) -> None:
+        self.folder = context.settings.projects_file.parent
         self.name = name
         self.target = self.folder / name
         self.hidden = self.folder / f"{_HIDDEN}{name}"
         self.made = self.hidden / name
-        self._job = task.request.id
+        self._job = context.request.id
         self._state = state
         self._note = state / name / "done.json"
         if not self.folder.is_dir():
@@ -185,8 +185,8 @@ def _taken(target: Path) -> ScarError:
     )
 
 
-def _result(task: Task, repository: GitUrl, place: _Place) -> dict[str, Any]:
-    known = place.name in ProjectsFile.of(task.settings).projects
+def _result(context: JobContext, repository: GitUrl, place: _Place) -> dict[str, Any]:
+    known = place.name in ProjectsFile.of(context.settings).projects
     has_compose = any((place.target / name).is_file() for name in _COMPOSE)
     commit = ask(place.target, "rev-parse", "--verify", "-q", "HEAD")
     notices = [] if has_compose else ["It has no Compose file at its top."]
@@ -198,9 +198,9 @@ def _result(task: Task, repository: GitUrl, place: _Place) -> dict[str, Any]:
         "repository": repository.name,
         "branch": ask(place.target, "symbolic-ref", "-q", "--short", "HEAD"),
         "commit": commit,
-        "entry": None if known else entry_for(task.settings, place.name),
+        "entry": None if known else entry_for(context.settings, place.name),
         "notices": notices,
     }
 
 
-WORK = Clone()
+HANDLER = Clone()

@@ -5,38 +5,38 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from workers.deployment.deploy_plan import plan_deploy
+from workers.deployment.operation import DeploymentOperation
 from workers.deployment.plan import Plan
-from workers.deployment.rollout import Rollout
 from workers.git.update import Push, settle_workspace, update_workspace
-from workers.work import Task
-from workers.workspace_lock import workspace_lock
+from workers.runtime.context import JobContext
+from workers.state.workspace_lock import workspace_lock
 
 
-class Deploy(Rollout):
+class Deploy(DeploymentOperation):
     """What the workspace holds."""
 
     kind = "deploy"
 
-    def reading(self, task: Task) -> AbstractContextManager[object]:
+    def reading(self, context: JobContext) -> AbstractContextManager[object]:
         """No agent is at work in the workspace while it is read."""
-        folder = task.settings.state_dir
-        return workspace_lock(folder, task.project.workspace, task.check, shared=True)
+        folder = context.settings.state_dir
+        return workspace_lock(folder, context.project.workspace, context.check, shared=True)
 
-    def make(self, task: Task) -> Plan:
+    def make(self, context: JobContext) -> Plan:
         """What would be copied, built and restarted."""
-        return plan_deploy(task)
+        return plan_deploy(context)
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, context: JobContext) -> None:
         """Brings the workspace to the commit that was pushed, where it is that which is asked."""
-        push = Push.of(task.request.args)
+        push = Push.of(context.request.args)
         if push is None:
-            settle_workspace(task)
+            settle_workspace(context)
             return
-        with task.step("updating", "Updating workspace") as step:
-            before = update_workspace(task, push)
+        with context.step("updating", "Updating workspace") as step:
+            before = update_workspace(context, push)
             step.skipped = before is None
             if before is not None:
                 step.detail(f"{push.branch} {before[:7]} → {push.commit[:7]}")
 
 
-WORK = Deploy()
+HANDLER = Deploy()

@@ -15,8 +15,8 @@ from scar.jobs.record import JobState
 from scar.projects.entry import entry_for, with_entry
 from workers.files.failures import file_errors
 from workers.files.records import sync_folder
-from workers.project_lock import project_lock
-from workers.work import Operation, Outcome, PlanChanged, Task
+from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
+from workers.state.project_lock import project_lock
 
 _LARGEST = 1 << 20
 
@@ -38,17 +38,17 @@ class _File:
             raise ScarError("project_invalid", message, "Mend it, then try again.") from error
 
 
-class ProjectAdd(Operation):
+class ProjectAdd(WriteJob):
     """The file is replaced whole, and only as it was when it was looked at."""
 
     kind = "project_add"
 
-    def plan(self, task: Task) -> dict[str, Any]:
+    def plan(self, context: JobContext) -> dict[str, Any]:
         """The entry, checked in its place."""
-        return self._plan(task, _read(task.settings.projects_file))
+        return self._plan(context, _read(context.settings.projects_file))
 
-    def _plan(self, task: Task, file: _File) -> dict[str, Any]:
-        name, entry = _wanted(task)
+    def _plan(self, context: JobContext, file: _File) -> dict[str, Any]:
+        name, entry = _wanted(context)
         text = with_entry(file.text, name, entry)
         workspace = Path(entry["workspace"])
         if workspace.is_symlink() or not workspace.is_dir():
@@ -63,24 +63,24 @@ class ProjectAdd(Operation):
             "hash": hashlib.sha256(seen).hexdigest(),
         }
 
-    def run(self, task: Task, confirmed: str | None) -> Outcome:
+    def run(self, context: JobContext, confirmed: str | None) -> Outcome:
         """Adds it, unless an attempt that was cut off has."""
-        with project_lock(task.settings.state_dir / "projects-file", task.check):
-            file = _read(task.settings.projects_file)
-            name, entry = _wanted(task)
-            if task.attempt == 1 or not _has(file, name):
-                plan = self._plan(task, file)
+        with project_lock(context.settings.state_dir / "projects-file", context.check):
+            file = _read(context.settings.projects_file)
+            name, entry = _wanted(context)
+            if context.attempt == 1 or not _has(file, name):
+                plan = self._plan(context, file)
                 if confirmed is not None and plan["hash"] != confirmed:
                     raise PlanChanged(plan)
-                task.check()
+                context.check()
                 _replace(file, with_entry(file.text, name, entry))
             return Outcome(JobState.SUCCEEDED, {"name": name, "file": str(file.path)})
 
 
-def _wanted(task: Task) -> tuple[str, dict[str, Any]]:
-    args = task.request.args
+def _wanted(context: JobContext) -> tuple[str, dict[str, Any]]:
+    args = context.request.args
     name, production = str(args["name"]), args.get("production")
-    return name, entry_for(task.settings, name, production)
+    return name, entry_for(context.settings, name, production)
 
 
 def _has(file: _File, name: str) -> bool:
@@ -130,4 +130,4 @@ def _replace(file: _File, text: str) -> None:
         raise
 
 
-WORK = ProjectAdd()
+HANDLER = ProjectAdd()

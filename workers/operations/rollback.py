@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from workers.deployment.operation import DeploymentOperation
 from workers.deployment.plan import Plan
 from workers.deployment.rollback_plan import plan_rollback
-from workers.deployment.rollout import Rollout
-from workers.work import Task
+from workers.runtime.context import JobContext
 
 
-class Rollback(Rollout):
+class Rollback(DeploymentOperation):
     """The release before the last one, or the one that `release` names."""
 
     kind = "rollback"
 
-    def make(self, task: Task) -> Plan:
+    def make(self, context: JobContext) -> Plan:
         """What would be copied and restarted."""
-        return plan_rollback(task)
+        return plan_rollback(context)
 
 
-WORK = Rollback()
+HANDLER = Rollback()

@@ -1,0 +1,1 @@
+"""The chat experience, the same for every front-end: ask, confirm, follow, one message a job."""

@@ -1,0 +1,1 @@
+"""SCAR on GitHub: comments are a chat, pushes can be deployed."""

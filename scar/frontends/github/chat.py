@@ -1,0 +1,111 @@
+"""Comments of SCAR's on GitHub: written once, then edited, within GitHub's limits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from scar.chat.front_end import Place, SentMessage, Undelivered
+from scar.document import Attachment, Document
+from scar.errors import ScarError
+from scar.frontends.github.client import GitHub, Refused
+from scar.frontends.github.render import MARK, fit, to_markdown
+from scar.jobs.record import Job, rfc3339
+
+_EDIT_SECONDS = 3.0
+
+
+class GitHubChat:
+    """The front-end that the conversation speaks through. A place is a repository and the number of
+    an issue in it. `job` finds a job, for the outcome that programs read.
+    """
+
+    name = "github"
+    bot_name: str | None = None
+
+    def __init__(
+        self,
+        github: GitHub,
+        job: Callable[[str], Job | None],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._github = github
+        self._job = job
+        self._began = clock()
+
+    def fit(self, document: Document) -> Document:
+        """The document as one comment holds it."""
+        return fit(document)
+
+    def interval(self, place: Place) -> float:  # noqa: ARG002
+        """One edit in three seconds."""
+        return _EDIT_SECONDS
+
+    async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
+        """Writes a comment, unless a run that was killed then wrote it for the job already."""
+        job = await self._job_of(tag)
+        body = to_markdown(document, _outcome(job) if job else None)
+        with _undelivered():
+            written = await self._written(place, job) if job else None
+            if written is not None:
+                made = await self._github.edit(place.chat, written, body)
+            else:
+                made = await self._github.comment(place.chat, place.thread or "", body)
+        return SentMessage(made.id, made.at)
+
+    async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
+        """Edits one."""
+        job = await self._job_of(tag)
+        body = to_markdown(document, _outcome(job) if job else None)
+        with _undelivered():
+            return (await self._github.edit(place.chat, reference, body)).at
+
+    async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:
+        """Nothing to do: the comment holds it, folded, since GitHub takes no files."""
+
+    async def _written(self, place: Place, job: Job) -> str | None:
+        """The comment of a job that was asked for before this process began."""
+        if job.request.created_at > self._began * 1000:
+            return None
+        since = rfc3339(job.request.created_at) or ""
+        mark = f'{MARK}: {{"'
+        named = f'"job":"{job.id}"'
+        for comment in await self._github.comments(place.chat, place.thread or "", since):
+            _, found, outcome = comment["body"].rpartition(mark)
+            if found and named in outcome:
+                return str(comment["id"])
+        return None
+
+    async def _job_of(self, tag: str) -> Job | None:
+        id = tag.partition(":")[0]
+        try:
+            return await asyncio.to_thread(self._job, id) if id else None
+        except ScarError as error:
+            raise Undelivered(error.message, _EDIT_SECONDS) from error
+
+
+def _outcome(job: Job) -> dict[str, Any]:
+    result = job.result or {}
+    return {
+        "job": job.id,
+        "kind": job.request.kind,
+        "project": job.request.project,
+        "state": job.state.value,
+        "error": job.error.code if job.error else None,
+        "release": result.get("release"),
+        "downtime_seconds": result.get("downtime_seconds"),
+    }
+
+
+@contextmanager
+def _undelivered() -> Iterator[None]:
+    try:
+        yield
+    except Refused as error:
+        gone = error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+        raise Undelivered(str(error), error.retry_after, gone=gone) from error

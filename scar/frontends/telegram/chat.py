@@ -1,0 +1,130 @@
+"""Messages of a Telegram chat: sent, edited, with buttons and files, within Telegram's limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from telegram import (
+    Bot,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InputFile,
+    LinkPreviewOptions,
+    Message,
+    ReplyParameters,
+)
+from telegram.constants import ParseMode
+from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
+
+from scar.chat.front_end import Place, SentMessage, Undelivered
+from scar.document import Attachment, Document
+from scar.frontends.telegram.render import fit, to_html, to_plain
+
+_PRIVATE_SECONDS = 1.0
+_GROUP_SECONDS = 3.0
+_AGAIN_SECONDS = 2.0
+_GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
+
+
+class TelegramChat:
+    """The front-end that the conversation speaks through. `bot_name` is without its `@`."""
+
+    name = "telegram"
+
+    def __init__(self, bot: Bot) -> None:
+        self._bot = bot
+        self._moved: dict[str, str] = {}
+        self.bot_name: str | None = None
+
+    def fit(self, document: Document) -> Document:
+        """The document as one message holds it."""
+        return fit(document)
+
+    def interval(self, place: Place) -> float:
+        """One edit a second in a private chat, one in three in a group."""
+        return _GROUP_SECONDS if place.chat.startswith("-") else _PRIVATE_SECONDS
+
+    async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
+        """Sends a message into its chat and topic."""
+        with self._undelivered(place):
+            message = await self._written(self._bot.send_message, document, tag, **self._to(place))
+        return SentMessage(str(message.message_id), message.date.timestamp())
+
+    async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
+        """Edits a message."""
+        to = {"chat_id": self._chat(place), "message_id": int(reference)}
+        with self._undelivered(place):
+            try:
+                message = await self._written(self._bot.edit_message_text, document, tag, **to)
+            except BadRequest as error:
+                if "message is not modified" not in str(error).lower():
+                    raise
+                return time.time()
+        return (message.edit_date or message.date).timestamp()
+
+    async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:
+        """Sends a file in reply to a message."""
+        content = attachment.text.encode("utf-8", "replace")
+        with self._undelivered(place):
+            await self._bot.send_document(
+                document=InputFile(content, filename=attachment.name),
+                reply_parameters=ReplyParameters(int(reference), allow_sending_without_reply=True),
+                **self._to(place),
+            )
+
+    async def _written(self, method: Any, document: Document, tag: str, **to: Any) -> Message:
+        """Sends or edits in HTML; as plain text where Telegram cannot read that."""
+        to["reply_markup"] = _keyboard(document, tag)
+        to["link_preview_options"] = LinkPreviewOptions(is_disabled=True)
+        try:
+            sent = await method(text=to_html(document), parse_mode=ParseMode.HTML, **to)
+        except BadRequest as error:
+            if "can't parse entities" not in str(error).lower():
+                raise
+            sent = await method(text=to_plain(document), **to)
+        assert isinstance(sent, Message)
+        return sent
+
+    def _chat(self, place: Place) -> str:
+        return self._moved.get(place.chat, place.chat)
+
+    def _to(self, place: Place) -> dict[str, Any]:
+        thread = int(place.thread) if place.thread else None
+        return {"chat_id": self._chat(place), "message_thread_id": thread}
+
+    @contextmanager
+    def _undelivered(self, place: Place) -> Iterator[None]:
+        try:
+            yield
+        except ChatMigrated as error:
+            self._moved[place.chat] = str(error.new_chat_id)
+            raise Undelivered("the group became a supergroup", 0.0, gone=True) from error
+        except Forbidden as error:
+            raise Undelivered(str(error), None) from error
+        except BadRequest as error:
+            gone = any(word in str(error).lower() for word in _GONE)
+            raise Undelivered(str(error), None, gone=gone) from error
+        except TelegramError as error:
+            raise Undelivered(str(error), wait_of(error)) from error
+
+
+def wait_of(error: TelegramError) -> float:
+    """Seconds to wait before the same is tried again."""
+    if not isinstance(error, RetryAfter):
+        return _AGAIN_SECONDS
+    wait = error.retry_after
+    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+
+
+def _keyboard(document: Document, tag: str) -> InlineKeyboardMarkup | None:
+    if not document.buttons:
+        return None
+    row = [
+        InlineKeyboardButton(button.label, callback_data=f"{button.answer}:{tag}")
+        for button in document.buttons
+    ]
+    return InlineKeyboardMarkup([row])

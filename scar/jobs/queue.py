@@ -1,0 +1,80 @@
+"""The Celery side of a front-end: rings for a job that the ledger already holds.
+
+The message is a doorbell, never the job: it may be lost (the sweeper rings again) or arrive twice
+(the job is claimed once).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from scar.jobs.ledger import QUEUE_PREFIX
+from scar.jobs.signing import Signatures
+
+TASK = "scar.run"
+
+
+def queue_of(host: str) -> str:
+    """The name of the Celery queue that the workers of `host` listen on."""
+    return f"host.{host}"
+
+
+def broker_settings(url: str, *, socket_timeout: float) -> dict[str, Any]:
+    """What producer and worker have to say the same about: JSON only, and a bounded wait."""
+    return {
+        "broker_url": url if not url.startswith("unix://") else f"redis+socket://{url[7:]}",
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+        "result_backend": None,
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        "task_send_sent_event": False,
+        "broker_transport_options": {
+            "global_keyprefix": QUEUE_PREFIX,
+            "socket_timeout": socket_timeout,
+            "socket_connect_timeout": 2,
+            "socket_keepalive": True,
+            "retry_on_timeout": False,
+            "health_check_interval": 10,
+            "visibility_timeout": 300,
+            "unacked_restore_interval": 10,
+            "unacked_restore_throttle": 1,
+        },
+    }
+
+
+class JobQueue:
+    """Rings on the queue of a job's host."""
+
+    def __init__(self, redis_url: str, signatures: Signatures) -> None:
+        self._signatures = signatures
+        self._app = Celery("scar.queue", set_as_current=False)
+        self._app.conf.update(
+            broker_settings(redis_url, socket_timeout=3),
+            task_publish_retry=False,
+            broker_connection_timeout=2,
+            broker_pool_acquire_timeout=3,
+        )
+
+    def notify(self, host: str, id: str) -> bool:
+        """Puts the job's id on the host's queue. False where Redis did not take it.
+
+        A bell that was not heard is no loss: the sweeper rings again.
+        """
+        signature = self._signatures.sign("wakeup", f"{host}/{id}")
+        try:
+            self._app.send_task(
+                TASK,
+                args=[id, signature],
+                queue=queue_of(host),
+                ignore_result=True,
+                retry=False,
+            )
+        except (OperationalError, RedisError, OSError):
+            return False
+        return True

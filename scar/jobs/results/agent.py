@@ -1,0 +1,27 @@
+"""What the coding agent did in the workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from scar.jobs.results.file_changes import FileCounts, FileNames
+from scar.jobs.results.job_kind import JobKind, JobPlan
+from scar.jobs.results.json_record import JsonRecord
+
+
+@dataclass(frozen=True)
+class AgentReport(JsonRecord):
+    """A run's end, whether it succeeded or not. A run that never began to work has none."""
+
+    workspace: str
+    counts: FileCounts
+    files: FileNames
+    diff: Annotated[str, "Unified; empty where it could not be made"]
+    not_in_diff: Annotated[tuple[str, ...], "Changed files that the diff leaves out"]
+    notices: tuple[str, ...]
+    output: Annotated[tuple[str, ...], "The agent's last lines"]
+    seconds: Annotated[float | None, "How long it took; null where its worker was killed"]
+
+
+KIND = JobKind("agent", AgentReport, JobPlan)

@@ -1,0 +1,33 @@
+"""A repository in the workspace folder, and the projects-file entry for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from scar.jobs.results.job_kind import JobKind, JobPlan
+from scar.jobs.results.json_record import JsonRecord
+from scar.jobs.results.project_entry import ProjectEntry
+
+
+@dataclass(frozen=True)
+class ClonePlan(JobPlan):
+    """A clone asks nothing: this is for programs that want to know."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class CloneResult(JsonRecord):
+    """Where the clone is, and what it holds."""
+
+    name: Annotated[str, "The folder's, and the project's to be"]
+    folder: str
+    repository: str
+    branch: Annotated[str | None, "Null where HEAD is detached"]
+    commit: Annotated[str | None, "Null where the repository is empty"]
+    entry: Annotated[ProjectEntry | None, "Null where the projects file has the name already"]
+    notices: tuple[str, ...]
+
+
+KIND = JobKind("clone", CloneResult, ClonePlan)

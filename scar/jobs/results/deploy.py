@@ -1,0 +1,80 @@
+"""What a deploy or a rollback would do, and what it has done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from scar.jobs.results.file_changes import FileCounts, FileNames
+from scar.jobs.results.job_kind import JobKind, JobPlan
+from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
+
+
+@dataclass(frozen=True)
+class DeployCounts(FileCounts):
+    """`drift` and `kept` count files of production that are replaced, and kept as copies."""
+
+    drift: Annotated[int, "Files of a release that were changed by hand"]
+    kept: Annotated[int, "Files that no release brought"]
+
+
+@dataclass(frozen=True)
+class DeployPlan(JobPlan):
+    """What would be copied, built and restarted. Lists of paths name at most 200."""
+
+    workspace: str
+    production: str
+    nothing: Annotated[bool, "There is nothing to copy, build or restart"]
+    counts: DeployCounts
+    files: FileNames
+    drift: Annotated[tuple[str, ...], "Files of a release that were changed by hand"]
+    kept: Annotated[tuple[str, ...], "Files that no release brought, and that are replaced"]
+    left_alone: Annotated[
+        tuple[str, ...], "Files of the workspace that production keeps its own of"
+    ]
+    build: Annotated[tuple[str, ...], "Services whose image is built"]
+    restart: Annotated[tuple[str, ...], "Services that are restarted or recreated"]
+    release: Annotated[str | None, "The release that is gone back to; null for a deploy"]
+    commit: str | None
+    dirty: Annotated[bool, "There are uncommitted changes"]
+    downtime: Annotated[str | None, "An estimate, such as `0-2 seconds`; null without a restart"]
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PrimaryContainer(JsonRecord):
+    """How the main container does after the job."""
+
+    name: str
+    state: Annotated[str, "The Engine's word, such as `running`"]
+    uptime_seconds: Annotated[int, "0 where it does not run"]
+
+
+@dataclass(frozen=True)
+class DeployResult(JsonRecord):
+    """How it ended. A job that failed has `production_state` alone. One that was found done after
+    a crash lacks what only the worker that did it knew.
+    """
+
+    nothing: Annotated[bool | Absent, "There was nothing to copy, build or restart"] = ABSENT
+    release: Annotated[str | Absent, "The release that was made"] = ABSENT
+    restored: Annotated[str | Absent | None, "The release that was gone back to"] = ABSENT
+    commit: str | Absent | None = ABSENT
+    counts: DeployCounts | Absent = ABSENT
+    built: Annotated[tuple[str, ...] | Absent, "Services"] = ABSENT
+    restarted: Annotated[tuple[str, ...] | Absent, "Services"] = ABSENT
+    downtime_seconds: Annotated[
+        float | Absent | None, "Measured; null where nothing could be measured"
+    ] = ABSENT
+    seconds: Annotated[float | Absent, "How long the job took"] = ABSENT
+    kept: Annotated[
+        tuple[str, ...] | Absent, "Files made by hand that were replaced; a copy of each is kept"
+    ] = ABSENT
+    notices: tuple[str, ...] | Absent = ABSENT
+    primary: Annotated[PrimaryContainer | Absent | None, "Null where there is none"] = ABSENT
+    production_state: Annotated[
+        str | Absent, "How production is now that the job has failed, as a sentence"
+    ] = ABSENT
+
+
+KIND = JobKind("deploy", DeployResult, DeployPlan)

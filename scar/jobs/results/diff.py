@@ -1,0 +1,8 @@
+"""What a deploy would change: its plan, as a result."""
+
+from __future__ import annotations
+
+from scar.jobs.results.deploy import DeployPlan
+from scar.jobs.results.job_kind import JobKind
+
+KIND = JobKind("diff", DeployPlan)

@@ -1,0 +1,36 @@
+"""The releases of a project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from scar.jobs.results.job_kind import JobKind
+from scar.jobs.results.json_record import JsonRecord
+
+
+@dataclass(frozen=True)
+class ReleaseRow(JsonRecord):
+    """A release in brief."""
+
+    id: Annotated[str, "The id of the job that made it"]
+    at: Annotated[str, "RFC 3339, UTC"]
+    by: str
+    commit: Annotated[str | None, "Null where the workspace is no Git repository"]
+    dirty: Annotated[bool, "There were uncommitted changes"]
+    seconds: Annotated[float, "How long the job took"]
+    downtime: Annotated[float | None, "Seconds; null where nothing could be measured"]
+    restored: Annotated[str | None, "The release that a rollback went back to"]
+    services: tuple[str, ...]
+    files: Annotated[int, "How many files it has"]
+
+
+@dataclass(frozen=True)
+class HistoryResult(JsonRecord):
+    """Newest first."""
+
+    project: str
+    releases: tuple[ReleaseRow, ...]
+
+
+KIND = JobKind("history", HistoryResult)

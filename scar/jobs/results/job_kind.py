@@ -1,0 +1,29 @@
+"""What each kind of job has to say: the type of its plan and the type of its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from scar.jobs.results.json_record import JsonRecord
+
+
+@dataclass(frozen=True)
+class JobPlan(JsonRecord):
+    """What a changing job would do, as its question shows it."""
+
+    hash: Annotated[str, "Stands for all that matters: a confirmation is bound to it"] = field(
+        kw_only=True
+    )
+    changed: Annotated[bool, "It replaces a plan that was confirmed: the world has changed"] = (
+        field(default=False, kw_only=True)
+    )
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """A kind by its name. `plan` is None for a kind that only reads."""
+
+    name: str
+    result: type[JsonRecord]
+    plan: type[JobPlan] | None = None

@@ -1,0 +1,37 @@
+"""Which containers a restart takes down, and which came back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from scar.jobs.results.job_kind import JobKind, JobPlan
+from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
+
+
+@dataclass(frozen=True)
+class RestartPlan(JobPlan):
+    """The containers in the order in which they are restarted."""
+
+    containers: tuple[str, ...]
+    protected: Annotated[tuple[str, ...], "Containers that are left alone"]
+    downtime: Annotated[str, "An estimate, such as `10-30 seconds`"]
+
+
+@dataclass(frozen=True)
+class RestartResult(JsonRecord):
+    """Containers by name. Where an interrupted deploy could not be undone, nothing is restarted,
+    and `production_state` stands alone.
+    """
+
+    restarted: tuple[str, ...] | Absent = ABSENT
+    failed: tuple[str, ...] | Absent = ABSENT
+    downtime_seconds: Annotated[
+        float | Absent | None, "Measured; null where nothing could be measured"
+    ] = ABSENT
+    production_state: Annotated[
+        str | Absent, "How an interrupted deploy left production, as a sentence"
+    ] = ABSENT
+
+
+KIND = JobKind("restart", RestartResult, RestartPlan)

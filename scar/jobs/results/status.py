@@ -1,0 +1,55 @@
+"""What runs in production, and whether it is what the workspace holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from scar.jobs.results.job_kind import JobKind
+from scar.jobs.results.json_record import JsonRecord
+
+
+@dataclass(frozen=True)
+class ContainerStatus(JsonRecord):
+    """A container of the project. One that the projects file names and the Engine lacks is
+    `not found`, and its nullable fields are null."""
+
+    name: str
+    service: str | None
+    primary: bool
+    state: Annotated[str, "The Engine's word, such as `running` or `exited`; or `not found`"]
+    health: Annotated[
+        str | None, "`healthy`, `starting` or `unhealthy`; null without a health check"
+    ]
+    uptime_seconds: Annotated[int | None, "Null unless it runs"]
+    exit_code: Annotated[int | None, "Null while it runs"]
+    ports: Annotated[tuple[str, ...], "Published ports, such as `8001→8000/tcp`"]
+    image: str | None
+    old_version: Annotated[bool, "A deploy would bring it up to date"]
+
+
+@dataclass(frozen=True)
+class LockStatus(JsonRecord):
+    """What a person holds against changing jobs."""
+
+    project: Annotated[str, "`*` stands for every project"]
+    by: str
+    reason: str
+    since: Annotated[str, "RFC 3339, UTC"]
+
+
+@dataclass(frozen=True)
+class StatusResult(JsonRecord):
+    """The project's containers, the primary one first, and its two folders."""
+
+    project: str
+    lock: LockStatus | None
+    containers: tuple[ContainerStatus, ...]
+    production: str
+    workspace: str
+    old_version: Annotated[bool, "A deploy would bring other files than those in production"]
+    workspace_dirty: Annotated[bool, "`old_version`, and there are uncommitted changes"]
+    notices: tuple[str, ...]
+
+
+KIND = JobKind("status", StatusResult)

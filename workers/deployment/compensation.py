@@ -1,0 +1,151 @@
+"""Putting production back as it was before a deploy, from the journal alone.
+
+It does the same in the worker that failed and in the one that takes over after a kill, and can be
+cut off and run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scar.errors import ScarError
+from workers.deployment.production import Production
+from workers.engine.compose import no_check
+from workers.engine.compose_config import ComposeConfig
+from workers.engine.images import Images
+from workers.files.apply import revert
+from workers.files.content_store import ContentStore
+from workers.files.stat_cache import StatCache
+from workers.files.undo import Undo
+from workers.runtime.context import JobContext
+from workers.state.journal import ENDED, Journal
+
+_TRIES = 3
+
+
+def standing(production: Production, config: ComposeConfig) -> dict[str, Any]:
+    """What stands before the first container is touched, for the journal."""
+    containers = production.containers()
+    return {
+        "containers": {c.id: c.service for c in containers},
+        "running": sorted({c.service for c in containers if c.state == "running"}),
+        "networks": production.networks(),
+        "folders": _missing_folders(production.context, config),
+    }
+
+
+def _missing_folders(context: JobContext, config: ComposeConfig) -> list[str]:
+    """The folders that the Engine will make because a container mounts them, outermost first."""
+    root = str(context.project.production)
+    missing: set[str] = set()
+    for service in config.active.values():
+        for bind in service.binds:
+            while bind.startswith(f"{root}/") and not os.path.lexists(bind):
+                missing.add(bind)
+                bind = os.path.dirname(bind)
+    return sorted(missing)
+
+
+@dataclass(frozen=True)
+class Compensation:
+    """The way back of one transaction."""
+
+    context: JobContext
+    journal: Journal
+    production: Production
+    objects: ContentStore
+
+    def put_back(self, undo: Undo | None) -> None:
+        """Undoes whatever the journal says was begun; `undo` is there where files were touched.
+
+        Raises what keeps it from succeeding.
+        """
+        self.journal.write("putting back")
+        if undo is not None:
+            revert(undo, self.objects, StatCache())
+        self._restore_images()
+        started = self.journal.find("starting")
+        if started:
+            self._restore_containers(started)
+            self._remove_folders(started, undo)
+            # Names that a container of the failed deploy still held.
+            self._restore_images()
+        elif applying := self.journal.find("applying"):
+            self._start_lost(applying.get("running", ()))
+        self.journal.write("put back")
+        Images(self.context.engine).unpin(
+            self.context.project.compose_project, f"before-{self.journal.job}"
+        )
+        self.journal.write(ENDED)
+
+    def _restore_images(self) -> None:
+        found = self.journal.find("building")
+        images = Images(self.context.engine)
+        recorded: Mapping[str, tuple[str, str | None]] = found["images"] if found else {}
+        for reference, before in recorded.values():
+            now = images.id_of(reference)
+            if now is not None and now != before:
+                if before is None:
+                    images.untag(reference)
+                else:
+                    images.tag(before, reference)
+                    images.drop_unnamed(now)
+
+    def _restore_containers(self, started: Mapping[str, Any]) -> None:
+        before: Mapping[str, str] = started["containers"]
+        self._remove_half_made()
+        if before:
+            self._up()
+            wanted = {*self.production.config().active, *before.values()}
+        else:
+            wanted = set()
+        for container in self.production.containers():
+            if container.id not in before and container.service not in wanted:
+                self.production.remove(container)
+        for network in self.production.networks():
+            if network not in started["networks"]:
+                self.production.remove_network(network)
+        if before:
+            self.production.restart_mounted(before, started["mounted"])
+            self.production.wait(started["running"], stable_seconds=0.0, check=no_check)
+
+    def _start_lost(self, running: Collection[str]) -> None:
+        """Starts what ran and was not touched, but is down now: an Engine that was killed leaves
+        its containers dead, whatever their restart policy."""
+        lost = [c for c in self.production.containers() if c.id in running and c.state == "exited"]
+        for container in lost:
+            self.production.start(container)
+        if lost:
+            services = {c.service for c in lost}
+            self.production.wait(services, stable_seconds=0.0, check=no_check)
+
+    def _remove_folders(self, started: Mapping[str, Any], undo: Undo | None) -> None:
+        """Folders that were not there: the Engine's, and those that they kept from going."""
+        made = [f"{undo.root}/{path}".rstrip("/") for path in undo.made] if undo else []
+        for folder in sorted({*made, *started["folders"]}, reverse=True):
+            with contextlib.suppress(OSError):  # somebody put something into it: then it stays
+                os.rmdir(folder)
+
+    def _up(self) -> None:
+        """What is being put back is not called off, and tried again where it fails."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                self.production.up(no_check)
+            except ScarError:
+                if attempt == _TRIES:
+                    raise
+                time.sleep(attempt)
+                self._remove_half_made()
+            else:
+                return
+
+    def _remove_half_made(self) -> None:
+        """Containers that a killed Compose had made to replace others, and never started."""
+        for container in self.production.containers():
+            if container.replaces and container.state == "created":
+                self.production.remove(container)

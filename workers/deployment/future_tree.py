@@ -1,0 +1,106 @@
+"""Production as a deploy will leave it, before anything of it is touched.
+
+Compose reads files by paths relative to the project's folder. Some of them the deploy brings, some
+only production has, some are about to go: only together do they say what Compose will find.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workers.engine.compose import Compose, ComposeProject, Watch
+from workers.engine.compose_config import ComposeConfig, compose_files
+from workers.engine.compose_inputs import inputs_digest
+from workers.files.failures import file_errors
+from workers.files.manifest import Entry
+from workers.files.undo import above
+from workers.runtime.context import JobContext
+
+_REMEMBERED = 32
+_configs: dict[str, ComposeConfig] = {}
+"""What Compose said, by the digest of what it read. In memory only: it holds secrets."""
+
+
+def drop_stale_trees(scratch: Path) -> None:
+    """Removes what a killed worker left of them."""
+    for left in scratch.glob("preview-*"):
+        if not Path("/proc", left.name.removeprefix("preview-")).exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class FutureTree:
+    """`brought` are the files that come, `source` says where each of them is now; `removed` are
+    those that go.
+    """
+
+    production: Path
+    brought: Mapping[str, Entry] = field(repr=False)
+    removed: Set[str] = field(repr=False)
+    source: Callable[[str], Path]
+
+    def place(self, path: str) -> Path:
+        """Where the content that will stand at `path` is now."""
+        return self.source(path) if path in self.brought else self.production / path
+
+    def compose_files(self) -> tuple[str, ...]:
+        """The Compose files that production will have, relative to it."""
+        return compose_files(self.production, self.place)
+
+    def config_for(self, context: JobContext) -> ComposeConfig:
+        """The project of a context as Compose will understand it."""
+        context.folder.mkdir(parents=True, exist_ok=True)
+        compose = Compose(context.settings.docker_host)
+        watch = Watch(check=context.check, deadline=60.0)
+        return self.config(compose, context.project.compose_project, context.folder, watch)
+
+    def config(self, compose: Compose, name: str, scratch: Path, watch: Watch) -> ComposeConfig:
+        """The project `name` as Compose will understand it. `scratch` is a folder for links.
+
+        Compose is asked once for the same content of all that it reads: it takes a quarter of a
+        second, and a deploy of code rarely changes any of that.
+        """
+        files = self.compose_files()
+        known = (name, str(self.production), compose.version())
+        key = inputs_digest(files, self.place, known)
+        if key is not None and key in _configs:
+            return _configs[key]
+        with self._laid_out(scratch) as folder:
+            project = ComposeProject(name, folder, tuple(folder / file for file in files))
+            found = compose.config(project, watch, self.production)
+        if key is not None:
+            while len(_configs) >= _REMEMBERED:
+                del _configs[next(iter(_configs))]
+            _configs[key] = found
+        return found
+
+    @contextmanager
+    def _laid_out(self, scratch: Path) -> Iterator[Path]:
+        """A folder of links to what will be in production."""
+        folder = scratch / f"preview-{os.getpid()}"
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            with file_errors(str(folder)):
+                self._link(folder)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _link(self, folder: Path) -> None:
+        made = {inner for path in (*self.brought, *self.removed) for inner in above(path)} | {""}
+        for inner in made:
+            os.makedirs(folder / inner, exist_ok=True)
+        for path, entry in self.brought.items():
+            target = entry.digest if entry.kind == "link" else self.source(path)
+            os.symlink(target, folder / path)
+        for inner in made:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                for name in os.listdir(self.production / inner):
+                    path = f"{inner}/{name}" if inner else name
+                    if path not in self.brought and path not in self.removed and path not in made:
+                        os.symlink(self.production / path, folder / path)

@@ -1,0 +1,1 @@
+"""What a host keeps on its disk: locks, journal, releases, job log, measured downtimes."""
