@@ -32,7 +32,7 @@ from scar.frontends.github.render import first_words
 from scar.frontends.signals import run_until_signal
 from scar.jobs.inbox import Inbox
 from scar.redis_client import connect
-from scar.repositories import Repositories, same_repository
+from scar.project_origins import ProjectOrigins, same_repository
 from scar.settings import Settings
 
 _WAIT_MS = 1000
@@ -52,7 +52,7 @@ class GitHubBot:
         self._pushes = pushes
         self._language = Language(all_commands())
         self._permissions = Permissions(github, self._language)
-        self._repositories = Repositories(services.redis)
+        self._origins = ProjectOrigins(services.redis)
         self.began = time.time()
 
     async def read(self, inbox: Inbox) -> None:
@@ -125,7 +125,7 @@ class GitHubBot:
 
     def _project_of(self, repository: str) -> str | None:
         """Return the first project whose workspace is of the repository."""
-        origins = self._repositories.known()
+        origins = self._origins.known()
         for name in self._services.projects.projects:
             if name in origins and same_repository(origins[name], repository):
                 return name

@@ -25,7 +25,7 @@ from scar.jobs.record import Job, JobState
 from scar.jobs.subscriptions import Subscription
 from scar.projects import Project, workspace_resource
 from scar.redis_client import redis_errors
-from scar.repositories import Repositories, same_repository
+from scar.project_origins import ProjectOrigins, same_repository
 
 _PENDING = "scar:github:pushes"
 _DEPLOYING = "scar:github:deploys"
@@ -81,7 +81,7 @@ class PushDeploys:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _projects_for(self, letter: Mapping[str, Any]) -> list[Project]:
-        origins = Repositories(self.services.redis).known()
+        origins = ProjectOrigins(self.services.redis).known()
         return [
             project
             for name, project in self.services.projects.projects.items()
