@@ -10,6 +10,7 @@ from scar.access import Access
 from scar.audit import Audit
 from scar.commands import all_commands, job_commands
 from scar.commands.command import Surroundings
+from scar.frontends.registry import front_ends
 from scar.job_service import JobService
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
@@ -46,7 +47,8 @@ def bootstrap(settings: Settings) -> Services:
     """Connects the parts; nothing is sent until one of them is used."""
     redis = connect(settings.effective_redis_url)
     projects = ProjectsFile.of(settings)
-    access = Access(settings)
+    directories = {spec.name: spec.users(settings) for spec in front_ends()}
+    access = Access(directories, settings.api_tokens)
     signatures = Signatures(settings.signing_key())
     ledger = Ledger(redis)
     queue = JobQueue(settings.effective_redis_url, signatures)

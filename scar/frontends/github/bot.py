@@ -31,8 +31,8 @@ from scar.frontends.github.push_deploys import PushDeploys
 from scar.frontends.github.render import first_words
 from scar.frontends.signals import run_until_signal
 from scar.jobs.inbox import Inbox
-from scar.redis_client import connect
 from scar.project_origins import ProjectOrigins, same_repository
+from scar.redis_client import connect
 from scar.settings import Settings
 
 _WAIT_MS = 1000

@@ -23,9 +23,9 @@ from scar.frontends.github.client import GitHub, Refused
 from scar.frontends.github.deliveries import Push
 from scar.jobs.record import Job, JobState
 from scar.jobs.subscriptions import Subscription
+from scar.project_origins import ProjectOrigins, same_repository
 from scar.projects import Project, workspace_resource
 from scar.redis_client import redis_errors
-from scar.project_origins import ProjectOrigins, same_repository
 
 _PENDING = "scar:github:pushes"
 _DEPLOYING = "scar:github:deploys"

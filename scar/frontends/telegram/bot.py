@@ -25,6 +25,7 @@ from scar.errors import ScarError
 from scar.frontends.signals import run_until_signal
 from scar.frontends.telegram.chat import TelegramChat, wait_of
 from scar.frontends.telegram.render import beginning
+from scar.frontends.telegram.settings import TelegramSettings
 from scar.frontends.telegram.updates import incoming_message
 from scar.redis_client import redis_errors
 from scar.settings import Settings, SettingsError
@@ -116,14 +117,14 @@ class TelegramBot:
 
 def serve(settings: Settings) -> None:
     """Run the bot until SIGTERM or SIGINT; a `ScarError` says why it cannot go on."""
-    settings.required("telegram_token")
+    settings.of(TelegramSettings).required("token")
     warnings.filterwarnings("ignore", category=PTBDeprecationWarning)
     run_until_signal(_run(settings))
 
 
 async def _run(settings: Settings) -> None:
     services = bootstrap(settings)
-    bot = make_bot(settings)
+    bot = make_bot(settings.of(TelegramSettings))
     chat = TelegramChat(bot)
     actor = Actor("console", "telegram", "SCAR's Telegram bot")
     client = ApiClient.for_actor(settings.api_url, services.signatures, actor)
@@ -137,12 +138,12 @@ async def _run(settings: Settings) -> None:
         await bot.shutdown()
 
 
-def make_bot(settings: Settings) -> Bot:
+def make_bot(settings: TelegramSettings) -> Bot:
     """Return the bot of the settings; it sends nothing yet."""
     return Bot(
-        settings.required("telegram_token"),
-        base_url=f"{settings.telegram_api_url}/bot",
-        base_file_url=f"{settings.telegram_api_url}/file/bot",
+        settings.required("token"),
+        base_url=f"{settings.api_url}/bot",
+        base_file_url=f"{settings.api_url}/file/bot",
         request=HTTPXRequest(
             connection_pool_size=16,
             connect_timeout=10,
