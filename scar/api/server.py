@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from scar.parent_death import die_with_parent
+from scar.cli.parent_death import die_with_parent
 from scar.settings import Settings
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from scar import redis_server
 from scar.bootstrap import Services, bootstrap
+from scar.cli import redis_server
 from scar.settings import Settings
 from tests.cli.home import Home, eventually
 from tests.github.server import BOT, SECRET, GitHubServer, token_of
@@ -39,7 +39,7 @@ class Scene:
         self.home.projects_file.write_text(json.dumps(found))
         self.settings = Settings.load(self.home.env, None)
         (folder / "state" / "redis").mkdir(parents=True)
-        self._redis = self._process(*redis_server.command(self.settings))
+        self._redis = self._process(*redis_server.command_line(self.settings))
         self.services: Services = bootstrap(self.settings)
         eventually(self._redis_answers, "Redis answers")
         self._api = self._part("api")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from scar.repository import Repository, github_place
+from scar.git_url import GitUrl, github_place
 from scar.settings import Settings
 from workers.git.command import Credential, Watch, environment, failed, run
 
@@ -18,7 +18,7 @@ Tell = Callable[[str, int, int], None]
 
 
 def clone(
-    repository: Repository, target: Path, credential: Credential | None, watch: Watch, tell: Tell
+    repository: GitUrl, target: Path, credential: Credential | None, watch: Watch, tell: Tell
 ) -> None:
     """Makes `target`. Raises `not_found`, `sync_failed`, `disk_full`, `timeout` or what
     `watch.check` raises; what is left of `target` then is the caller's to remove."""
@@ -47,7 +47,7 @@ def clone(
         raise failed("Cloning failed", finished, target.parent, repository)
 
 
-def github_credential(repository: Repository, settings: Settings) -> Credential | None:
+def github_credential(repository: GitUrl, settings: Settings) -> Credential | None:
     """SCAR's token, for the repositories of its own GitHub alone."""
     token = settings.github_token
     if token is None or repository.scheme != "https":

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
 from workers.engine.process import Finished, Process
 from workers.files.failures import disk_full
 
@@ -152,7 +152,7 @@ def run(
     )
 
 
-def failed(what: str, finished: Finished, folder: Path, repository: Repository) -> ScarError:
+def failed(what: str, finished: Finished, folder: Path, repository: GitUrl) -> ScarError:
     """Why Git did not fetch, from its own words."""
     lines = tuple(line for line in finished.tail if "%" not in line)[-_LINES:]
     words = "\n".join(finished.tail)

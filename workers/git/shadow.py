@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
 from workers.files.failures import file_errors
 from workers.git.command import FROM_FOLDER, SAFE, Credential, Watch, ask, environment, failed, run
 
@@ -61,7 +61,7 @@ class Shadow:
             _copy(self._own("index"), self.folder / "index")
 
     def fetch(
-        self, repository: Repository, credential: Credential | None, branch: str, watch: Watch
+        self, repository: GitUrl, credential: Credential | None, branch: str, watch: Watch
     ) -> str:
         """Brings what the workspace lacks of a branch; the commit that the branch is at."""
         source = f"+refs/heads/{branch}:{_TIP}"

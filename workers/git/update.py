@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
 from workers.git.clone import github_credential
 from workers.git.command import Watch, ask
 from workers.git.commit import origin
@@ -140,7 +140,7 @@ def _require_fit(workspace: Path, push: Push) -> str:
     return commit
 
 
-def _is_of(origin: Repository, repository: str) -> bool:
+def _is_of(origin: GitUrl, repository: str) -> bool:
     """Whether a push to `host/owner/name` was one to the workspace's origin.
 
     By which name a host is reached is not compared, and a folder has no name at all: that the

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
+from scar.git_url import GitUrl
 from scar.jobs.record import JobState
 from scar.projects import ProjectsFile
+from scar.projects.entry import entry_for
 from scar.projects.schema import is_name
-from scar.repository import Repository
 from workers.files.content_store import sync_filesystem
 from workers.files.failures import file_errors
 from workers.files.undo import read_json, write_synced
 from workers.git.clone import SECONDS, clone, github_credential
 from workers.git.command import Watch, ask
-from workers.projects_entry import entry_for
 from workers.runtime.context import JobContext, Outcome, StepInHand, WriteJob
 from workers.state.project_lock import project_lock
 
@@ -45,7 +45,7 @@ class Clone(WriteJob):
 
     def run(self, context: JobContext, confirmed: str | None) -> Outcome:  # noqa: ARG002
         """An attempt that was cut off is begun anew, unless it was done but for its last words."""
-        repository = Repository.parse(str(context.request.args["url"]))
+        repository = GitUrl.parse(str(context.request.args["url"]))
         repository.require_allowed(context.settings.clone_hosts)
         name = str(context.request.args["name"])
         if not is_name(name):
@@ -59,7 +59,7 @@ class Clone(WriteJob):
                 self._clone(context, repository, place, lock)
             return Outcome(JobState.SUCCEEDED, _result(context, repository, place))
 
-    def _clone(self, context: JobContext, repository: Repository, place: _Place, lock: int) -> None:
+    def _clone(self, context: JobContext, repository: GitUrl, place: _Place, lock: int) -> None:
         watch = Watch(context.check, SECONDS, (lock,))
         credential = github_credential(repository, context.settings)
         try:
@@ -185,7 +185,7 @@ def _taken(target: Path) -> ScarError:
     )
 
 
-def _result(context: JobContext, repository: Repository, place: _Place) -> dict[str, Any]:
+def _result(context: JobContext, repository: GitUrl, place: _Place) -> dict[str, Any]:
     known = place.name in ProjectsFile.of(context.settings).projects
     has_compose = any((place.target / name).is_file() for name in _COMPOSE)
     commit = ask(place.target, "rev-parse", "--verify", "-q", "HEAD")
