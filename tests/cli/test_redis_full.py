@@ -1,4 +1,4 @@
-"""The embedded Redis on a disk that is really full."""
+"""The embedded Redis on a full disk."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def state(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", tmp_path], check=True)
 
 
-def test_what_it_answered_is_there_once_there_is_room(state: Path) -> None:
-    """A Redis that syncs each write ends where it cannot: `scar up` starts it again."""
+def test_every_write_that_was_answered_survives_a_full_disk(state: Path) -> None:
+    """A Redis that cannot sync a write ends; here as in `scar up` it is then started again."""
     settings = Settings.load({"SCAR_STATE_DIR": str(state)}, dotenv=None)
     lock = redis_server.lock_folder(settings)
     redis = connect(settings.effective_redis_url)
