@@ -1,4 +1,4 @@
-"""Puts the parts of a front-end or the API together, once per process."""
+"""Connects the services of a front-end or the API, once in each process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from scar.settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that a process which takes requests needs."""
+    """What a process that takes requests needs."""
 
     settings: Settings
     redis: Redis
@@ -39,16 +39,21 @@ class Services:
     surroundings: Surroundings
 
     def default_project(self) -> Project:
-        """The project that a command without one means; `project_not_found` if there is none."""
+        """Return the project that a command without one means; raise `project_not_found`."""
         return self.projects.default(self.settings)
 
 
+def create_access(settings: Settings) -> Access:
+    """Return the roles of the people of every front-end and of the API's clients."""
+    directories = {spec.name: spec.users(settings) for spec in front_ends()}
+    return Access(directories, settings.api_tokens)
+
+
 def bootstrap(settings: Settings) -> Services:
-    """Connects the parts; nothing is sent until one of them is used."""
+    """Return the connected services; nothing is sent until one of them is used."""
     redis = connect(settings.effective_redis_url)
     projects = ProjectsFile.of(settings)
-    directories = {spec.name: spec.users(settings) for spec in front_ends()}
-    access = Access(directories, settings.api_tokens)
+    access = create_access(settings)
     signatures = Signatures(settings.signing_key())
     ledger = Ledger(redis)
     queue = JobQueue(settings.effective_redis_url, signatures)

@@ -1,4 +1,4 @@
-"""What the rest of SCAR knows of a front-end: its registration."""
+"""The registration of a front-end: all that the rest of SCAR knows of it."""
 
 from __future__ import annotations
 
@@ -11,31 +11,26 @@ from scar.settings import FrontEndSettings, Settings
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that `scar doctor` looked at. `remedy` is empty where it is in order."""
+    """The result of a check of `scar doctor`. `remedy` is empty where all is in order."""
 
     subject: str
-    result: str
+    detail: str
     remedy: str = ""
 
 
 @dataclass(frozen=True)
 class Readiness:
-    """Whether `scar up` runs a front-end.
+    """Whether `scar up` runs a front-end: it does where there is an `about`.
 
-    `about` is what the front-end does, for the line that says it was started. Where it is not
-    started, `problem` is why, or empty where it is simply not used.
+    `about` says what the front-end does, for the line with which it is started. `problem` says why
+    it is not started; without one, it is not used and nothing is said.
     """
 
     about: str = ""
     problem: str = ""
 
-    @property
-    def ready(self) -> bool:
-        """Whether it is started."""
-        return bool(self.about)
 
-
-def _not_a_service(settings: Settings) -> Readiness:  # noqa: ARG001
+def _not_run_by_up(settings: Settings) -> Readiness:  # noqa: ARG001
     return Readiness()
 
 
@@ -47,13 +42,14 @@ def _no_findings(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
 class FrontendSpec:
     """A front-end.
 
-    `name` is in every actor, in the trail, and in the keys of subscriptions. `command` is its
-    command of the shell (`scar COMMAND`), by default its name, with `summary` as its help; `serve`
-    is what the command does until it is stopped. `settings` are the settings of its own. `users`
-    returns its people. `readiness` says whether `scar up` runs it, `check` what `scar doctor` finds.
+    `name` is part of every actor, of the trail, and of the keys of subscriptions. `serve` runs the
+    front-end until it is stopped; `scar COMMAND` calls it, with `command` (by default the name) as
+    its command and `summary` as its help. `settings` is the class of its own settings. `users`
+    returns its people and their roles. `readiness` says whether `scar up` runs it, `check` yields
+    what `scar doctor` finds.
 
-    `serve` and `check` should import what they need when they are called: the registration is
-    read by every process of SCAR.
+    Every process of SCAR reads the registration. What `serve` and `check` need should therefore be
+    imported when they are called.
     """
 
     name: str
@@ -61,7 +57,7 @@ class FrontendSpec:
     serve: Callable[[Settings], None]
     users: Callable[[Settings], UserDirectory]
     settings: type[FrontEndSettings] = FrontEndSettings
-    readiness: Callable[[Settings], Readiness] = _not_a_service
+    readiness: Callable[[Settings], Readiness] = _not_run_by_up
     check: Callable[[Settings], Iterator[Finding]] = _no_findings
     command: str = ""
 

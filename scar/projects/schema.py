@@ -169,11 +169,9 @@ def entry_schema() -> Schema:
 
     Fields that are absent stay absent: `Project.from_json` has the defaults.
     """
-    kinds = front_end_settings()
-    people = [
-        rf"{name}:(?:{kind.person_id.pattern})" for name, kind in kinds.items() if kind.person_id
-    ]
-    chats = [rf"{name}:(?:{kind.chat_id.pattern})" for name, kind in kinds.items() if kind.chat_id]
+    kinds = front_end_settings().items()
+    people = [rf"{name}:(?:{kind.person_id.pattern})" for name, kind in kinds if kind.person_id]
+    chats = [rf"{name}:(?:{kind.chat_id.pattern})" for name, kind in kinds if kind.chat_id]
     require_person = _matches(
         re.compile("|".join([*people, _CLIENT])),
         "a person such as telegram:12345, github:octocat or api:ci",

@@ -23,7 +23,8 @@ def _rows() -> Iterator[str]:
 
 def all_settings() -> Iterator[Setting]:
     """Yield every setting in the order of declaration; those of front-ends come last."""
-    for kind in (SettingFields, *front_end_settings().values()):
+    yield from declared_settings(SettingFields).values()
+    for kind in front_end_settings().values():
         yield from declared_settings(kind).values()
 
 

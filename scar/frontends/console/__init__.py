@@ -14,7 +14,7 @@ def _serve(settings: Settings) -> None:
 
 
 def _users(settings: Settings) -> UserDirectory:  # noqa: ARG001
-    """Return that everybody is an admin: a person at the console can read the key that signs jobs."""
+    """Make everybody an admin: whoever is at the console can read the key that signs jobs."""
     return UserDirectory(everyone=Role.ADMIN)
 
 
