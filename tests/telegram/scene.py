@@ -75,14 +75,14 @@ class Scene:
         """The bot, as soon as it listens."""
         polls = len(self.telegram.calls("getUpdates"))
         self._bot = self.part("telegram")
-        # It has incoming everything that waited when its first long poll begins.
+        # It has received everything that waited when its first long poll begins.
         eventually(lambda: len(self.telegram.calls("getUpdates")) > polls, "the bot polls")
         eventually(
             lambda: any(
                 call["params"].get("timeout") not in (None, "0", 0)
                 for call in self.telegram.calls("getUpdates")[polls:]
             ),
-            "the bot has incoming what waited",
+            "the bot has received what waited",
         )
 
     def watched(self) -> set[str]:
