@@ -14,7 +14,6 @@ import pytest
 from scar.errors import ScarError
 from scar.jobs.record import Job
 from tests.cli.home import eventually
-from tests.engine.conftest import image  # noqa: F401
 from tests.engine.projects import IMAGE, run_docker
 from tests.files.trees import seen
 
@@ -216,7 +215,7 @@ def _ended(stage: Stage, job: Job) -> bool:
 
 
 @pytest.fixture
-def container(image: str) -> Iterator[str]:  # noqa: ARG001, F811
+def container(image: str) -> Iterator[str]:  # noqa: ARG001
     name = f"scartest-{uuid4().hex[:8]}"
     run_docker("run", "-d", "--name", name, IMAGE, "sleep", "1000")
     yield name

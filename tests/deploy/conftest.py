@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import image  # noqa: F401
-
 from .shop import Shop
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import subprocess
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,24 +15,7 @@ from workers.engine.health import Health
 from workers.engine.images import Images
 from workers.engine.logs import Logs
 
-from .projects import IMAGE, Project, run_docker
-
-
-@pytest.fixture(scope="session", autouse=True)
-def image() -> str:
-    """A base image of nothing but busybox: no image can be pulled in a test."""
-    if not run_docker("image", "ls", "-q", IMAGE):
-        packed = io.BytesIO()
-        names = subprocess.check_output(["/bin/busybox", "--list"], text=True).split()
-        with tarfile.open(fileobj=packed, mode="w") as archive:
-            archive.add("/bin/busybox", "bin/busybox")
-            for name in names:
-                link = tarfile.TarInfo(f"bin/{name}")
-                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-                if name != "busybox":
-                    archive.addfile(link)
-        run_docker("import", "-", IMAGE, stdin=packed.getvalue())
-    return IMAGE
+from .projects import Project, run_docker
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import pytest
 
 from tests.cli.home import eventually
 from tests.deploy.shop import Shop
-from tests.engine.conftest import image  # noqa: F401
 from tests.github.server import BOT, SECRET, GitHubServer, token_of
 from tests.github.test_comments import EDIT_SECONDS, outcome
 

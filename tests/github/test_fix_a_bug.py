@@ -12,7 +12,6 @@ import pytest
 
 from tests.cli.home import Home, eventually
 from tests.demo.sample import Sample
-from tests.engine.conftest import image  # noqa: F401
 from tests.github.server import BOT, SECRET, GitHubServer, token_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an agent is started by root alone")
@@ -57,7 +56,7 @@ def test_fix_a_bug_on_an_issue(server: GitHubServer) -> None:
 
     ask("/docker_deploy", "to deploy")
     ask("yes", "Deployment complete!")
-    ask("/docker_logs 20", "JobContext failed: Connection timeout")
+    ask("/docker_logs 20", "Task failed: Connection timeout")
     fixed = ask("@scar fix the timeout bug in shop", "✅ Done in workspace: 1 file changed")
     assert "+TIMEOUT=30" in fixed
     assert "`/docker_deploy shop`" in fixed
@@ -69,7 +68,7 @@ def test_fix_a_bug_on_an_issue(server: GitHubServer) -> None:
     assert "Type `yes` to deploy" in question
     server.says("octocat", issue, "yes")
     eventually(lambda: said(server, issue, "Deployment complete!") == 2, "it is deployed", 60)
-    ask("/docker_logs 20", "JobContext done, within its 30 seconds")
+    ask("/docker_logs 20", "Task done, within its 30 seconds")
 
 
 def said(server: GitHubServer, issue: int, text: str) -> int:

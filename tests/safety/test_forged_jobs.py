@@ -14,7 +14,6 @@ from redis import Redis
 from scar.jobs.record import Job
 from tests.chaos.jobs import Fleet
 from tests.cli.home import eventually
-from tests.engine.conftest import image as image
 from tests.engine.projects import run_docker
 
 
