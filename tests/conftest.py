@@ -19,6 +19,9 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "agent/test_job.py": ("engine",),
     "agent/test_run.py": ("slow",),
     "api": ("redis",),
+    "api/test_health.py": ("redis", "slow"),
+    "api/test_letters.py::test_letters_that_nobody_reads_do_not_fill_redis": ("redis", "slow"),
+    "api/test_schema.py": ("redis", "slow"),
     "bench": ("engine", "redis", "slow"),
     "chaos": ("engine", "redis", "slow"),
     "cli": ("engine", "redis"),
@@ -32,6 +35,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "engine/test_process.py": (),
     "engine/test_progress.py": (),
     "files/test_crash.py": ("slow",),
+    "files/test_model.py": ("slow",),
     "frontends": ("redis", "slow"),
     "frontends/test_console.py": (),
     "frontends/test_github_answers.py": (),
@@ -47,6 +51,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "safety": ("engine", "redis"),
     "telegram": ("redis", "slow"),
     "telegram/test_text.py": (),
+    "unit/test_state_files.py::test_jobs_that_begin_at_once_do_not_hinder_each_other": ("slow",),
 }
 _NO_ENGINE = (
     "No Docker Engine that is set up for tests can be reached: "

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from .home import Home
+from tests.support.installation import Installation
 
 _LABEL = "com.docker.compose."
 
@@ -43,32 +43,34 @@ def compose_project() -> Iterator[str]:
     subprocess.run(["docker", "rm", "-f", *ids], check=True, capture_output=True)
 
 
-def test_init_writes_what_runs_and_never_overwrites(home: Home, compose_project: str) -> None:
-    done = home.scar("init")
+def test_init_writes_what_runs_and_never_overwrites(
+    installation: Installation, compose_project: str
+) -> None:
+    done = installation.scar("init")
     assert done.returncode == 0, done.stderr
-    found = json.loads(home.projects_file.read_text())[compose_project]
+    found = json.loads(installation.projects_file.read_text())[compose_project]
     assert found == {
-        "workspace": str(home.folder / compose_project),
+        "workspace": str(installation.folder / compose_project),
         "production": f"/srv/{compose_project}",
         "compose_project": compose_project,
         "containers": [f"{compose_project}-zdb-1", f"{compose_project}-app-1"],
         "primary_container": f"{compose_project}-app-1",
     }
-    before = home.projects_file.read_bytes()
-    again = home.scar("init")
+    before = installation.projects_file.read_bytes()
+    again = installation.scar("init")
     assert again.returncode == 4
     assert "is there already" in again.stderr
-    assert home.projects_file.read_bytes() == before
+    assert installation.projects_file.read_bytes() == before
 
 
-def test_init_without_an_engine_says_so_and_writes_nothing(home: Home) -> None:
-    done = home.scar("init", DOCKER_HOST="unix:///nowhere/docker.sock")
+def test_init_without_an_engine_says_so_and_writes_nothing(installation: Installation) -> None:
+    done = installation.scar("init", DOCKER_HOST="unix:///nowhere/docker.sock")
     assert done.returncode == 1
     assert "Docker Engine cannot be reached" in done.stderr
-    assert not home.projects_file.exists()
+    assert not installation.projects_file.exists()
 
 
-def test_doctor_names_what_is_wrong_and_how_to_mend_it(running: Home) -> None:
+def test_doctor_names_what_is_wrong_and_how_to_mend_it(running: Installation) -> None:
     done = running.scar("doctor")
     assert done.returncode == 1
     assert "✅ docker compose: version" in done.stdout
@@ -79,8 +81,8 @@ def test_doctor_names_what_is_wrong_and_how_to_mend_it(running: Home) -> None:
     assert "1 to mend." in done.stdout
 
 
-def test_doctor_on_a_machine_with_nothing(home: Home) -> None:
-    done = home.scar("doctor", PATH="/nowhere", DOCKER_HOST="unix:///nowhere/docker.sock")
+def test_doctor_on_a_machine_with_nothing(installation: Installation) -> None:
+    done = installation.scar("doctor", PATH="/nowhere", DOCKER_HOST="unix:///nowhere/docker.sock")
     assert done.returncode == 1
     for line in (
         "❌ projects file: ",

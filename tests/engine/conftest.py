@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.compose_project import Project, run_docker
 from workers.engine.compose import Compose
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.engine.health import Health
 from workers.engine.images import Images
 from workers.engine.logs import Logs
-
-from .projects import Project, run_docker
 
 
 @pytest.fixture(scope="session")

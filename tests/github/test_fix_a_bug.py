@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.home import Home, eventually
-from tests.demo.sample import Sample
-from tests.github.server import BOT, SECRET, GitHubServer, token_of
+from tests.support.github_server import BOT, SECRET, GitHubServer, token_of
+from tests.support.installation import Installation
+from tests.support.sample import Sample
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an agent is started by root alone")
 
@@ -25,11 +26,11 @@ def server() -> Iterator[GitHubServer]:
 
 
 @pytest.fixture
-def home(server: GitHubServer) -> Iterator[Home]:
+def installation(server: GitHubServer) -> Iterator[Installation]:
     # Not pytest's own folder: an agent works as somebody else, who has to get there.
     with tempfile.TemporaryDirectory(prefix="scar-bug-") as folder:
         sample = Sample(Path(folder))
-        made = Home(
+        made = Installation(
             Path(folder) / "scar",
             SCAR_STABLE_SECONDS="1",
             SCAR_GITHUB_WEBHOOK_SECRET=SECRET,

@@ -7,12 +7,12 @@ import time
 
 import httpx
 
-from tests.botapi import Chat, Message
-from tests.demo.sample import Sample
 from tests.demo.screen import Screen
+from tests.support.botapi import Chat, Message
+from tests.support.sample import Sample
 
 
-class Scene:
+class Tour:
     """One person in one chat with the bot."""
 
     def __init__(self, chat: Chat, sample: Sample, screen: Screen) -> None:

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from uuid import uuid4
 
-from tests.cli.home import free_port
-from tests.engine.projects import remove_project
+from tests.support.compose_project import remove_project
+from tests.support.waiting import free_port
 from workers.engine.connection import Engine
 
 IMAGE = "scar-demo/busybox:1"
