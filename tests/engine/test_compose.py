@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
+from tests.support.compose_project import Project
+from tests.support.waiting import eventually
 from workers.engine.compose import Compose, ComposeProject, Watch
 from workers.engine.containers import Containers
 from workers.engine.progress import BuildOutput, BuildStep, ContainerState, Event
-
-from .projects import Project, until
 
 RICH = """
 x-log: &log {driver: json-file, options: {max-size: 1m}}
@@ -240,7 +240,7 @@ def test_a_cancelled_build_is_gone_within_five_seconds(project: Project, compose
 
     with pytest.raises(ScarError, match="Cancelled"):
         compose.build(slow(project), ["web"], Watch(events, check))
-    until(lambda: not processes_of(project.name), 5)
+    eventually(lambda: not processes_of(project.name))
     assert time.monotonic() - raised[0] < 5
 
 
@@ -248,7 +248,7 @@ def test_a_deadline_ends_a_build(project: Project, compose: Compose) -> None:
     with pytest.raises(ScarError, match="took longer than 1 s") as failure:
         compose.build(slow(project), ["web"], Watch(deadline=1))
     assert failure.value.code == "timeout"
-    until(lambda: not processes_of(project.name), 5)
+    eventually(lambda: not processes_of(project.name))
 
 
 KILLED = """
@@ -285,8 +285,8 @@ def test_a_killed_worker_leaves_no_process_and_no_lock(
         os.kill(killed, signal.SIGKILL)
         if victim == "worker":
             worker.wait()
-        until(lambda: not processes_of(f"-p {project.name}"), 2)
-        until(lambda: not processes_of(f"echo {project.name}"), 5)
+        eventually(lambda: not processes_of(f"-p {project.name}"))
+        eventually(lambda: not processes_of(f"echo {project.name}"))
         if victim == "supervisor":
             worker.wait(10)
         fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
+from tests.support.compose_project import Project
 from workers.deployment.future_tree import FutureTree
 from workers.engine.compose import Compose, Watch
 from workers.engine.compose_config import Service
 from workers.engine.compose_inputs import inputs_digest
-
-from .projects import Project
 
 COMPOSE = """\
 services:

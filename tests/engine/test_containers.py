@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from scar.errors import ScarError
+from tests.support.compose_project import Project
+from tests.support.waiting import eventually
 from workers.engine import containers as module
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
-
-from .projects import Project, until
 
 APP = """
 services:
@@ -37,7 +37,7 @@ services:
 
 def test_a_project_in_one_call(project: Project, docker: Callable[..., str]) -> None:
     project.up(APP)
-    until(lambda: project.service("once").state == "exited")
+    eventually(lambda: project.service("once").state == "exited")
     web, db, once = (project.service(name) for name in ("web", "db", "once"))
     assert (web.state, web.health, web.exit_code) == ("running", None, None)
     assert web.name == f"{project.name}-web-1"

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from statistics import median
 
+from tests.support.compose_project import Project
+from tests.support.prober import Prober
+from tests.support.waiting import eventually
 from workers.engine.containers import Containers
 from workers.engine.downtime import DowntimeProbe, _union
-
-from .prober import Prober
-from .projects import Project, until
 
 HTTP = """
 services:
@@ -85,10 +85,10 @@ def test_without_ports_the_health_checks_count(
         "services: {db: {image: IMAGE, command: sleep 100, stop_signal: KILL,"
         " healthcheck: {test: 'true', interval: 300ms}}}"
     )
-    until(lambda: project.service("db").health == "healthy")
+    eventually(lambda: project.service("db").health == "healthy")
     with DowntimeProbe(containers, project.name) as probe:
         docker("restart", db.name)
-        until(lambda: project.service("db").health == "healthy")
+        eventually(lambda: project.service("db").health == "healthy")
         time.sleep(0.3)
     found = probe.result()
     assert found.targets == ("db (health)",)

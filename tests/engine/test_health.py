@@ -7,9 +7,8 @@ import time
 import pytest
 
 from scar.errors import ScarError
+from tests.support.compose_project import Project
 from workers.engine.health import Health
-
-from .projects import Project
 
 PROBED = """
 services:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.support.compose_project import Project
+from tests.support.waiting import eventually
 from workers.engine.containers import Container
 from workers.engine.logs import LogLine, Logs
-
-from .projects import Project, until
 
 
 def run(project: Project, script: str, *, tty: bool = False, then: str = "sleep 100") -> Container:
@@ -27,7 +27,7 @@ services:
     volumes: ["./script.sh:/script.sh:ro", "./done:/done"]
 """
     (container,) = project.up(compose)
-    until(lambda: (project.folder / "done/it").exists())
+    eventually(lambda: (project.folder / "done/it").exists())
     return container
 
 
@@ -75,7 +75,7 @@ def test_a_line_without_end_is_shown_once_the_container_has_ended(
     project: Project, logs: Logs
 ) -> None:
     found = run(project, "echo first; printf 'no end'", then="exit 0")
-    until(lambda: project.service("app").state == "exited")
+    eventually(lambda: project.service("app").state == "exited")
     assert [line.text for line in logs.tail(found.id, 10).lines] == ["first", "no end"]
 
 
@@ -130,9 +130,9 @@ def test_following_survives_a_restart_and_can_be_stopped(
     follower = Followed(lambda check: logs.follow(found.name, check=check, since=first.at))
     # `since` is a moment already told: only what comes after it is new, even at the same instant.
     docker("restart", found.name)
-    until(lambda: "run 2" in follower.texts)
+    eventually(lambda: "run 2" in follower.texts)
     docker("restart", found.name)
-    until(lambda: "run 3" in follower.texts)
+    eventually(lambda: "run 3" in follower.texts)
     follower.stop()
     assert [text for text in follower.texts if text != "run 1"] == ["run 2", "run 3", "(stopped)"]
-    until(lambda: threading.active_count() <= before)
+    eventually(lambda: threading.active_count() <= before)

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
+from tests.support.waiting import eventually
 from workers.engine.process import KEPT_BYTES, Finished, Process
-
-from .projects import until
 
 
 def run(
@@ -83,4 +82,4 @@ def test_no_descriptor_is_left_open() -> None:
         run("true")
     with pytest.raises(ScarError):
         run("sleep 5", deadline=0.2)
-    until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+    eventually(lambda: len(os.listdir("/proc/self/fd")) <= before)

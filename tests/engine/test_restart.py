@@ -10,11 +10,10 @@ import pytest
 from requests.exceptions import ReadTimeout
 
 from scar.errors import ScarError
+from tests.support.compose_project import Project
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.engine.restart import restart, restart_order
-
-from .projects import Project
 
 STUBBORN = """
 services:

@@ -7,12 +7,12 @@ import time
 
 import httpx
 
-from tests.botapi import Chat, Message
-from tests.demo.sample import Sample
 from tests.demo.screen import Screen
+from tests.support.botapi import Chat, Message
+from tests.support.sample import Sample
 
 
-class Scene:
+class Tour:
     """One person in one chat with the bot."""
 
     def __init__(self, chat: Chat, sample: Sample, screen: Screen) -> None:
@@ -34,7 +34,7 @@ class Scene:
         self._deploy("Welcome to the new shop")
         self._ask("/docker_status", "✅ Status: Running")
         screen.title("Logs")
-        self._ask("/docker_logs 20", "JobContext failed: Connection timeout")
+        self._ask("/docker_logs 20", "Task failed: Connection timeout")
         screen.title("An emergency restart")
         self._ask("/docker_restart", "Type `yes` to confirm")
         self._ask("yes", "All containers healthy. Production is live.")
@@ -60,7 +60,7 @@ class Scene:
         old = self._ask("/docker_status", "Running (OLD VERSION)")
         assert "💡 Workspace has uncommitted changes" in old.text, old.text
         self._deploy("Welcome to the new shop")
-        self._ask("/docker_logs 20", "JobContext done, within its 30 seconds")
+        self._ask("/docker_logs 20", "Task done, within its 30 seconds")
 
     def _deploy(self, page: str) -> None:
         self._ask("/docker_deploy", "Type `yes` to deploy")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -79,11 +77,3 @@ def remove_project(engine: Engine, name: str) -> None:
             for tag in image["RepoTags"]:
                 if name in tag:
                     api.remove_image(tag)
-
-
-def until(true: Callable[[], object], seconds: float = 10.0) -> None:
-    """Polls until something holds; fails after `seconds`."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.05)

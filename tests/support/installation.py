@@ -6,33 +6,20 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 
 from scar.settings import Settings
+from tests.support.waiting import PATIENCE, eventually, free_port
 
-PATIENCE = 30.0
-T = TypeVar("T")
 _KEPT = ("PATH", "HOME", "LANG", "DOCKER_HOST", "DOCKER_CONFIG", "PYTHONPATH")
 
 
-def eventually(look: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
-    """What `look` gives as soon as it gives something true."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
-    return found
-
-
-class Home:
+class Installation:
     """Where one SCAR lives. `up` starts all of it, `scar` one command."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
@@ -152,9 +139,3 @@ class Home:
         pid = self.process(words)
         os.kill(pid, signal.SIGKILL)
         return pid
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from uuid import uuid4
 
-from tests.cli.home import free_port
-from tests.engine.projects import remove_project
+from tests.support.compose_project import remove_project
+from tests.support.waiting import free_port
 from workers.engine.connection import Engine
 
 IMAGE = "scar-demo/busybox:1"
@@ -44,9 +44,9 @@ _SERVE = """\
 TIMEOUT=0
 echo "INFO: serving page on port 8000"
 if [ "$TIMEOUT" -eq 0 ]; then
-  echo "ERROR: JobContext failed: Connection timeout"
+  echo "ERROR: Task failed: Connection timeout"
 else
-  echo "INFO: JobContext done, within its $TIMEOUT seconds"
+  echo "INFO: Task done, within its $TIMEOUT seconds"
 fi
 exec httpd -f -p 8000 -h /www
 """

@@ -15,9 +15,9 @@ import httpx
 from scar.access import Actor
 from scar.client import ApiClient
 from scar.jobs.record import Event, Job
-from tests.cli.home import Home, free_port
-from tests.cli.home import eventually as eventually
-from tests.engine.projects import IMAGE, remove_project, run_docker
+from tests.support.compose_project import IMAGE, remove_project, run_docker
+from tests.support.installation import Installation
+from tests.support.waiting import eventually, free_port
 from workers.engine.connection import Engine
 
 TOKEN = "deploys-and-restarts-1"
@@ -48,7 +48,7 @@ CMD ["httpd", "-f", "-p", "8000", "-h", "/www"]
 """
 
 
-class Shop:
+class DeployScene:
     """One project, `shop`, with a site; workspace and production are real folders."""
 
     def __init__(self, folder: Path, **entry: Any) -> None:
@@ -56,12 +56,12 @@ class Shop:
         self.workspace = folder / "workspace"
         self.production = folder / "production"
         self.port = free_port()
-        self.home = Home(
+        self.installation = Installation(
             folder / "scar",
             SCAR_STABLE_SECONDS="1",
             SCAR_API_TOKENS=f"test:operator:{TOKEN}",
         )
-        self.home.folder.mkdir(parents=True)
+        self.installation.folder.mkdir(parents=True)
         self.entry = {
             "workspace": str(self.workspace),
             "production": str(self.production),
@@ -71,7 +71,7 @@ class Shop:
             "health_timeout": 10,
             **entry,
         }
-        self.api = ApiClient(f"http://127.0.0.1:{self.home.port}", lambda: TOKEN)
+        self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda: TOKEN)
         self.actor = Actor("api", "test", "test")
 
     def write(self, **files: str) -> None:
@@ -84,8 +84,8 @@ class Shop:
     def begin(self, compose: str = COMPOSE) -> None:
         """A workspace with a first page, and a SCAR that is up."""
         self.write(page="one", Dockerfile=DOCKERFILE, **{"compose.yaml": compose})
-        self.home.projects_file.write_text(json.dumps({"shop": self.entry}))
-        self.home.up()
+        self.installation.projects_file.write_text(json.dumps({"shop": self.entry}))
+        self.installation.up()
 
     def ask(self, kind: str, *, confirm: bool = True, **args: Any) -> Job:
         """Makes a job."""
@@ -156,11 +156,11 @@ class Shop:
 
     def kill_worker(self) -> None:
         """kill -9 of the worker and its pool."""
-        self.home.kill_all("celery")
+        self.installation.kill_all("celery")
 
     def pool(self) -> list[int]:
         """The processes of the worker that do the jobs."""
-        found = self.home.processes()
+        found = self.installation.processes()
         celery = {pid for pid, command in found.items() if "celery" in command}
         return sorted(pid for pid in celery if _parent(pid) in celery)
 
@@ -173,7 +173,7 @@ class Shop:
 
     def remove(self) -> None:
         """Ends SCAR and takes the project off the Engine."""
-        self.home.down()
+        self.installation.down()
         remove_project(Engine(os.environ.get("DOCKER_HOST")), self.name)
 
 

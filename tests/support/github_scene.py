@@ -12,17 +12,18 @@ from redis.exceptions import RedisError
 from scar.bootstrap import Services, bootstrap
 from scar.cli import redis_server
 from scar.settings import Settings
-from tests.cli.home import Home, eventually
-from tests.github.server import BOT, SECRET, GitHubServer, token_of
-from tests.telegram.worker import Worker
+from tests.support.acting_worker import ActingWorker
+from tests.support.github_server import BOT, SECRET, GitHubServer, token_of
+from tests.support.installation import Installation
+from tests.support.waiting import eventually
 
 
-class Scene:
+class GitHubScene:
     """Everything but the worker's work."""
 
     def __init__(self, folder: Path) -> None:
         self.github = GitHubServer()
-        self.home = Home(
+        self.installation = Installation(
             folder,
             SCAR_SECRET_KEY="a key that only tests know",
             SCAR_REDIS_URL=f"unix://{folder}/state/redis/redis.sock",
@@ -31,27 +32,27 @@ class Scene:
             SCAR_GITHUB_API_URL=self.github.url,
             SCAR_GITHUB_USERS="octocat:operator,hubot:operator,reader:operator",
         )
-        self.hook = f"http://127.0.0.1:{self.home.port}/github/webhook"
+        self.hook = f"http://127.0.0.1:{self.installation.port}/github/webhook"
         self.github.deliver_to = self.hook
-        self.home.project("shop", "web")
-        found = json.loads(self.home.projects_file.read_text())
+        self.installation.project("shop", "web")
+        found = json.loads(self.installation.projects_file.read_text())
         found["shop"] |= {"auto_deploy": {"branch": "main"}, "alerts": ["telegram:-100/7"]}
-        self.home.projects_file.write_text(json.dumps(found))
-        self.settings = Settings.load(self.home.env, None)
+        self.installation.projects_file.write_text(json.dumps(found))
+        self.settings = Settings.load(self.installation.env, None)
         (folder / "state" / "redis").mkdir(parents=True)
         self._redis = self._process(*redis_server.command_line(self.settings))
         self.services: Services = bootstrap(self.settings)
         eventually(self._redis_answers, "Redis answers")
         self._api = self._part("api")
-        self.worker = Worker(self.services)
+        self.worker = ActingWorker(self.services)
         self.worker.alive()
         self._front_end: subprocess.Popen[bytes] | None = None
         self.start()
-        eventually(self.home.is_ready, "the API is ready")
+        eventually(self.installation.is_ready, "the API is ready")
 
     @property
     def log(self) -> str:
-        return (self.home.folder / "parts.log").read_text()
+        return (self.installation.folder / "parts.log").read_text()
 
     def start(self) -> None:
         """The front-end, as soon as it listens."""
@@ -96,7 +97,11 @@ class Scene:
         return self._process(sys.executable, "-m", "scar.cli", name)
 
     def _process(self, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self.home.folder / "parts.log").open("ab") as log:
+        with (self.installation.folder / "parts.log").open("ab") as log:
             return subprocess.Popen(
-                arguments, cwd=self.home.folder, env=self.home.env, stdout=log, stderr=log
+                arguments,
+                cwd=self.installation.folder,
+                env=self.installation.env,
+                stdout=log,
+                stderr=log,
             )

@@ -76,7 +76,7 @@ def _read(path: bytes) -> bytes:
         return file.read()
 
 
-class Site:
+class FilesScene:
     """A workspace, its production, and what SCAR keeps of them."""
 
     def __init__(self, folder: Path) -> None:

@@ -12,29 +12,30 @@ from scar.client import ApiClient
 from scar.commands import job_commands
 from scar.document import Document
 from scar.jobs.record import Job
-from tests.cli.home import Home, eventually
+from tests.support.installation import Installation
+from tests.support.waiting import eventually
 
 TOKEN = "lets-agents-work-1"
 
 
-class Stage:
+class AgentScene:
     """One project, `shop`; its workspace and everything else where every user gets through."""
 
     def __init__(self, folder: Path, agent: str | None, owner: int) -> None:
         self.workspace = folder / "workspace"
         self.workspace.mkdir()
         self.owner = owner
-        self.home = Home(
+        self.installation = Installation(
             folder / "scar", SCAR_STABLE_SECONDS="0", SCAR_API_TOKENS=f"boss:admin:{TOKEN}"
         )
-        self.home.folder.mkdir()
+        self.installation.folder.mkdir()
         self.entry: dict[str, Any] = {
             "workspace": str(self.workspace),
             "production": str(folder / "production"),
             "containers": ["scartest-none"],
             **({"agent": agent} if agent else {}),
         }
-        self.api = ApiClient(f"http://127.0.0.1:{self.home.port}", lambda: TOKEN)
+        self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda: TOKEN)
 
     def begin(self, **files: str) -> None:
         """Puts files into the workspace, gives them to their owner, and starts SCAR."""
@@ -43,12 +44,12 @@ class Stage:
         for path in (self.workspace, *self.workspace.rglob("*")):
             os.chown(path, self.owner, self.owner)
         self.configure()
-        self.home.up()
+        self.installation.up()
 
     def configure(self, **entry: Any) -> None:
         """Writes the projects file."""
         self.entry.update(entry)
-        self.home.projects_file.write_text(json.dumps({"shop": self.entry}))
+        self.installation.projects_file.write_text(json.dumps({"shop": self.entry}))
 
     def ask(self, kind: str, *, confirm: bool = True, **args: Any) -> Job:
         body: dict[str, Any] = {"kind": kind, "project": "shop", "args": args}
@@ -96,7 +97,7 @@ class Stage:
 
     def kill_worker(self) -> None:
         """kill -9 of the worker and its pool."""
-        self.home.kill_all("celery")
+        self.installation.kill_all("celery")
 
     def left(self, job: Job) -> list[int]:
         """Processes that carry the mark of the job's run."""

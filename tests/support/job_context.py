@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from scar.access import Actor
 from scar.jobs.locks import Locks
-from scar.jobs.record import Job, Progress, Request, Step, new_job_id
+from scar.jobs.record import Progress, Request, Step, new_job_id
 from scar.projects import Project
 from scar.settings import Settings
 from workers.engine.connection import Engine
@@ -17,7 +17,7 @@ from workers.runtime.context import JobContext
 from workers.runtime.reporter import JobReporter
 
 
-class Told:
+class RecordedReport:
     """What a job said of itself."""
 
     def __init__(self, check: Callable[[], None] = lambda: None) -> None:
@@ -36,13 +36,13 @@ class Told:
         self.lines.append((kind, data))
 
 
-def task(
+def job_context(
     kind: str,
     args: Mapping[str, Any],
     settings: Settings,
     *,
     project: Project | None = None,
-    told: Told | None = None,
+    told: RecordedReport | None = None,
     attempt: int = 1,
     id: str | None = None,
 ) -> JobContext:
@@ -60,7 +60,7 @@ def task(
         expires_at=0,
     )
     engine = Engine(None)
-    report = cast("JobReporter", told or Told())
+    report = cast("JobReporter", told or RecordedReport())
     locks = cast("Locks", None)
     containers = Containers(engine)
     return JobContext(
@@ -73,6 +73,3 @@ def settings_in(folder: Path, **more: Any) -> Settings:
     (folder / "ws").mkdir(parents=True, exist_ok=True)
     projects = folder / "ws" / ".scar-projects.json"
     return Settings(projects_file=projects, state_dir=folder / "state", **more)
-
-
-__all__ = ["Job", "Told", "settings_in", "task"]

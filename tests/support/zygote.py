@@ -13,12 +13,11 @@ import sys
 from pathlib import Path
 
 from scar.errors import ScarError
+from tests.support.files_scene import go_on, untold
 from workers.files.apply import apply, revert, stage
 from workers.files.content_store import ContentStore
 from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
-
-from .trees import go_on, untold
 
 ENDS = {"disk_full": 3, "sync_failed": 4}
 

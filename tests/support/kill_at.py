@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from tests.cli.home import eventually
+from tests.support.waiting import eventually
 
 
 class Traced:

@@ -9,10 +9,9 @@ import pytest
 from scar.errors import ScarError
 from scar.projects import Project
 from scar.settings import Settings
+from tests.support.git_server import GitServer, git
+from tests.support.job_context import RecordedReport, job_context, settings_in
 from workers.git.update import Push, settle_workspace, update_workspace
-
-from .server import GitServer, git
-from .task import Told, settings_in, task
 
 TOKEN = "ghs_0123456789abcdefghijklmnop"
 FIRST: dict[str, str] = {
@@ -31,7 +30,7 @@ SECOND: dict[str, str | None] = {
 }
 
 
-class Site:
+class GitScene:
     """A workspace cloned from a repository that others push to."""
 
     def __init__(self, server: GitServer, folder: Path) -> None:
@@ -53,10 +52,12 @@ class Site:
 
     def update(self, commit: str, *, branch: str = "main", repository: str = "") -> str | None:
         push = Push(repository or self.repository, branch, commit)
-        return update_workspace(task("deploy", {}, self.settings, project=self.project), push)
+        return update_workspace(
+            job_context("deploy", {}, self.settings, project=self.project), push
+        )
 
-    def settle(self, told: Told | None = None) -> None:
-        settle_workspace(task("deploy", {}, self.settings, project=self.project, told=told))
+    def settle(self, told: RecordedReport | None = None) -> None:
+        settle_workspace(job_context("deploy", {}, self.settings, project=self.project, told=told))
 
     def is_at(self, commit: str) -> None:
         assert self.head() == commit

@@ -14,9 +14,9 @@ from typing import Any
 
 from scar.bootstrap import Services, bootstrap
 from scar.settings import Settings
-from tests.botapi import BotApiServer
-from tests.cli.home import Home
-from tests.demo.sample import IMAGE, Sample
+from tests.support.botapi import BotApiServer
+from tests.support.installation import Installation
+from tests.support.sample import IMAGE, Sample
 
 STABLE_SECONDS = 2
 ELSEWHERE = "elsewhere"
@@ -35,7 +35,7 @@ services:
 """
 
 
-class Stage:
+class BenchScene:
     """Use it as a context manager: SCAR is up, and both projects have been deployed once."""
 
     def __init__(self) -> None:
@@ -48,12 +48,12 @@ class Stage:
             sample.page(f"First page of {sample.name}")
         self.token = secrets.token_urlsafe(16)
         self._telegram = BotApiServer()
-        self.home: Home
+        self.installation: Installation
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> BenchScene:
         folder = Path(self._folder.name)
         self._telegram.__enter__()
-        self.home = Home(
+        self.installation = Installation(
             folder / "scar",
             SCAR_STABLE_SECONDS=str(STABLE_SECONDS),
             SCAR_API_TOKENS=f"bench:admin:{self.token}",
@@ -61,11 +61,11 @@ class Stage:
             SCAR_TELEGRAM_API_URL=self._telegram.url,
             SCAR_TELEGRAM_USERS="1:admin",
         )
-        self.home.folder.mkdir()
+        self.installation.folder.mkdir()
         try:
             entry = self.shop.entry()
             self._projects(shop=entry)
-            self.home.up()
+            self.installation.up()
             # Only now: no SCAR is ready while a host of its projects has no worker.
             self._projects(shop=entry, elsewhere={**entry, "host": ELSEWHERE})
             self.compose("up", "-d", "--build")
@@ -89,15 +89,15 @@ class Stage:
             ends.callback(self.twin.remove)
             ends.callback(self.shop.remove)
             ends.callback(self._telegram.__exit__, None, None, None)
-            ends.callback(self.home.down)
+            ends.callback(self.installation.down)
 
     def _projects(self, **entries: dict[str, object]) -> None:
-        self.home.projects_file.write_text(json.dumps(entries))
+        self.installation.projects_file.write_text(json.dumps(entries))
 
     @property
     def services(self) -> Services:
         """The same parts as the API has, in this process."""
-        return bootstrap(Settings.load(self.home.env, dotenv=None))
+        return bootstrap(Settings.load(self.installation.env, dotenv=None))
 
     @property
     def headers(self) -> dict[str, str]:
@@ -106,7 +106,7 @@ class Stage:
 
     def connection(self) -> HTTPConnection:
         """A connection to the API, to be kept."""
-        return HTTPConnection("127.0.0.1", self.home.port, timeout=60)
+        return HTTPConnection("127.0.0.1", self.installation.port, timeout=60)
 
     def ask(self, http: HTTPConnection, kind: str, project: str = "shop", **more: str) -> str:
         """Makes a job; its id."""
@@ -140,7 +140,7 @@ class Stage:
 
     def require(self, result: dict[str, Any]) -> dict[str, Any]:
         """The result, where the job succeeded."""
-        assert result.get("result"), (result, self.home.log[-3000:])
+        assert result.get("result"), (result, self.installation.log[-3000:])
         assert not result["error"], result
         return result
 

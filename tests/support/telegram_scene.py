@@ -11,9 +11,10 @@ from redis.exceptions import RedisError
 from scar.bootstrap import Services, bootstrap
 from scar.cli import redis_server
 from scar.settings import Settings
-from tests.botapi import BotApiServer, Chat, Message
-from tests.cli.home import Home, eventually
-from tests.telegram.worker import Worker
+from tests.support.acting_worker import ActingWorker
+from tests.support.botapi import BotApiServer, Chat, Message
+from tests.support.installation import Installation
+from tests.support.waiting import eventually
 
 TOKEN = "4242:AA-do-not-tell-anybody"
 KEY = "a key that only tests know"
@@ -21,14 +22,14 @@ FIRST_USER, LAST_USER = 1000, 1199
 STRANGER = 66
 
 
-class Scene:
+class TelegramScene:
     """Everything but the worker's work."""
 
     def __init__(self, folder: Path, *, bot: bool = True) -> None:
         self.telegram = BotApiServer(TOKEN)
         self.telegram.start()
         users = ",".join(f"{user}:operator" for user in range(FIRST_USER, LAST_USER))
-        self.home = Home(
+        self.installation = Installation(
             folder,
             SCAR_SECRET_KEY=KEY,
             SCAR_REDIS_URL=f"unix://{folder}/state/redis/redis.sock",
@@ -36,20 +37,20 @@ class Scene:
             SCAR_TELEGRAM_API_URL=self.telegram.url,
             SCAR_TELEGRAM_USERS=users,
         )
-        self.home.project("shop", "web")
-        self.settings = Settings.load(self.home.env, None)
+        self.installation.project("shop", "web")
+        self.settings = Settings.load(self.installation.env, None)
         (folder / "state" / "redis").mkdir(parents=True)
         self._redis = self._process(*redis_server.command_line(self.settings))
         self.services: Services = bootstrap(self.settings)
         eventually(self._redis_answers, "Redis answers")
         self._api = self.part("api")
-        self.worker = Worker(self.services)
+        self.worker = ActingWorker(self.services)
         self.worker.alive()
         self._users = iter(range(FIRST_USER, LAST_USER))
         self._bot: subprocess.Popen[bytes] | None = None
         if bot:
             self.start_bot()
-        eventually(self.home.is_ready, "the API is ready")
+        eventually(self.installation.is_ready, "the API is ready")
 
     def _redis_answers(self) -> bool:
         try:
@@ -58,9 +59,13 @@ class Scene:
             return False
 
     def _process(self, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self.home.folder / "parts.log").open("ab") as log:
+        with (self.installation.folder / "parts.log").open("ab") as log:
             return subprocess.Popen(
-                arguments, cwd=self.home.folder, env=self.home.env, stdout=log, stderr=log
+                arguments,
+                cwd=self.installation.folder,
+                env=self.installation.env,
+                stdout=log,
+                stderr=log,
             )
 
     def part(self, name: str) -> subprocess.Popen[bytes]:
@@ -69,7 +74,7 @@ class Scene:
 
     @property
     def log(self) -> str:
-        return (self.home.folder / "parts.log").read_text()
+        return (self.installation.folder / "parts.log").read_text()
 
     def start_bot(self) -> None:
         """The bot, as soon as it listens."""
@@ -106,7 +111,7 @@ class Scene:
         self._api.terminate()
         self._api.wait(20)
         self._api = self.part("api")
-        eventually(self.home.is_ready, "the API is back")
+        eventually(self.installation.is_ready, "the API is back")
 
     def chat(self, name: str = "Ada") -> Chat:
         """The private chat of somebody who may do everything that asks."""

@@ -1,4 +1,7 @@
-"""`python -m tests.botapi --port 0 --token 123:ABC`: serves until it is ended, prints its URL."""
+"""Serve the Bot API until ended: `python -m tests.support.botapi --port 0 --token 123:ABC`.
+
+Prints its URL first.
+"""
 
 from __future__ import annotations
 
