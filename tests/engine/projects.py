@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
-from workers.engine.compose import Compose, ComposeProject, Watch
+from workers.engine.compose import Compose
+from workers.engine.compose_command import ComposeProject
 from workers.engine.connection import Engine
 from workers.engine.containers import Container, Containers
+from workers.engine.process import RunControl
 
 IMAGE = "scar-test/busybox:1"
 
@@ -47,7 +49,7 @@ class Project:
         return ComposeProject(self.name, self.folder, (self.folder / "compose.yaml",))
 
     def up(self, compose_file: str, **files: str) -> list[Container]:
-        self._compose.up(self.write(compose_file, **files), Watch(deadline=60))
+        self._compose.up(self.write(compose_file, **files), RunControl(deadline=60))
         return self.containers()
 
     def containers(self) -> list[Container]:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from docker.errors import APIError, NotFound
 
-from workers.engine.compose import Compose, ComposeProject, Watch
+from workers.engine.compose import Compose
+from workers.engine.compose_command import ComposeProject
 from workers.engine.compose_config import ComposeConfig, compose_files
 from workers.engine.containers import PROJECT, Container
 from workers.engine.health import Health
 from workers.engine.logs import Logs
+from workers.engine.process import RunControl
 from workers.engine.restart import restart
 from workers.runtime.context import JobContext
 
@@ -53,7 +55,8 @@ class Production:
             services = tuple(name for name in self.config().active if name not in protected)
             if not services:
                 return  # to Compose, no name would mean every one
-        self._compose.up(self._project(), self._watch(check), services, dependencies=not protected)
+        control = RunControl(check, _UP_SECONDS, (self.lock,))
+        self._compose.up(self._project(), control, services, dependencies=not protected)
 
     def restart_mounted(self, before: Collection[str], services: Collection[str]) -> None:
         """Restarts those of `services` that Compose left alone (their id is in `before`) although a
@@ -129,9 +132,6 @@ class Production:
                 api.unpause(container.id)
             except NotFound:
                 return
-
-    def _watch(self, check: Callable[[], None]) -> Watch:
-        return Watch(check=check, deadline=_UP_SECONDS, pass_fds=(self.lock,))
 
     def _project(self) -> ComposeProject:
         folder = self.context.project.production
