@@ -94,7 +94,7 @@ class Compensation:
                     images.untag(reference)
                 else:
                     images.tag(before, reference)
-                    images.drop_unnamed(now)
+                    images.remove_untagged(now)
 
     def _restore_containers(self, started: Mapping[str, Any]) -> None:
         before: Mapping[str, str] = started["containers"]

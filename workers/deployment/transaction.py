@@ -24,7 +24,7 @@ from workers.engine.compose import Compose
 from workers.engine.compose_command import ComposeProject
 from workers.engine.compose_config import map_paths
 from workers.engine.compose_progress import BuildOutput, BuildStep, ComposeEvent
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.images import Images
 from workers.engine.process import RunControl
