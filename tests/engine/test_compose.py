@@ -208,8 +208,8 @@ def test_no_setting_of_scar_reaches_a_project(project: Project, docker: Callable
     compose = Compose(environ={**os.environ, "SCAR_SECRET_KEY": "s3cret"})
     text = "services: {a: {image: IMAGE, command: ['echo', '${SCAR_SECRET_KEY:-unset}']}}"
     compose.up(project.write(text), RunControl())
-    shown = docker("inspect", "--format", "{{.Config.Cmd}}", project.containers()[0].id)
-    assert "unset" in shown
+    command = docker("inspect", "--format", "{{.Config.Cmd}}", project.containers()[0].id)
+    assert "unset" in command
 
 
 def test_containers_no_longer_in_the_file_are_kept(project: Project) -> None:
