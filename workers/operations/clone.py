@@ -19,11 +19,12 @@ from scar.jobs.record import JobState
 from scar.projects import ProjectsFile
 from scar.projects.entry import entry_for
 from scar.projects.schema import is_name
+from workers.engine.process import RunControl
 from workers.files.content_store import sync_filesystem
 from workers.files.failures import file_errors
 from workers.files.undo import read_json, write_synced
 from workers.git.clone import SECONDS, clone, github_credential
-from workers.git.command import Watch, ask
+from workers.git.command import ask
 from workers.runtime.context import JobContext, Outcome, StepInHand, WriteJob
 from workers.state.project_lock import project_lock
 
@@ -60,13 +61,13 @@ class Clone(WriteJob):
             return Outcome(JobState.SUCCEEDED, _result(context, repository, place))
 
     def _clone(self, context: JobContext, repository: GitUrl, place: _Place, lock: int) -> None:
-        watch = Watch(context.check, SECONDS, (lock,))
+        control = RunControl(context.check, SECONDS, (lock,))
         credential = github_credential(repository, context.settings)
         try:
             with file_errors(str(place.hidden)):
                 place.hidden.mkdir(mode=0o700)
             with context.step("cloning", f"Cloning {repository.name}") as step:
-                clone(repository, place.made, credential, watch, _Teller(step))
+                clone(repository, place.made, credential, control, _Teller(step))
                 context.check()
                 place.finish()
         finally:
