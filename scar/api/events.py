@@ -16,7 +16,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from scar.api.auth import visible_job
 from scar.api.context import ApiContext, context
 from scar.api.resource import Resource, answer
-from scar.api.schemas import EventsPage, EventsQuery
+from scar.api.schemas.events import EventsPage, EventsQuery
 from scar.errors import ScarError
 from scar.jobs.record import Event, Job
 from scar.jobs.stream import ends

@@ -16,7 +16,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from scar.api.context import context
 from scar.api.errors import problem
 from scar.api.resource import Resource, answer, strict_json
-from scar.api.schemas import DeliverySchema
+from scar.api.schemas.github import DeliverySchema
 
 resource = Resource("github", __name__, description="What GitHub tells")
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")

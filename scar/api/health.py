@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from scar.api.context import MOST_STREAMS, ApiContext, context
 from scar.api.hosts import live_workers, queue_lengths
 from scar.api.resource import Resource, answer
-from scar.api.schemas import AliveSchema, ReadySchema
+from scar.api.schemas.health import AliveSchema, ReadySchema
 from scar.errors import ScarError
 from scar.jobs.connection import redis_errors
 

@@ -22,9 +22,9 @@ from scar.api.errors import job_problem
 from scar.api.events import STREAM, STREAMED, stream
 from scar.api.jobs import accepted, location, submit
 from scar.api.resource import Resource, View, answer
-from scar.api.schemas import (
+from scar.api.schemas.jobs import JobSchema
+from scar.api.schemas.projects import (
     FollowQuery,
-    JobSchema,
     LogsQuery,
     ProjectAnswerSchema,
     ProjectsPage,

@@ -15,7 +15,7 @@ from webargs.flaskparser import FlaskParser, is_json_request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from scar.api import errors
-from scar.api.schemas import ProblemSchema
+from scar.api.schemas.problems import ProblemSchema
 
 View = TypeVar("View", bound=Callable[..., Any])
 
