@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from scar.api import audit, docs, events, github, health, hosts, jobs, projects
+from scar.api import audit, docs, errors, events, github, health, hosts, jobs, projects
 from scar.api.auth import authenticate
 from scar.api.context import ApiContext
 from scar.api.resource import ScarApi
@@ -57,6 +57,7 @@ def create_app(wiring: Wiring) -> Flask:
 
 def _routes(app: Flask) -> None:
     api = ScarApi(app)
+    errors.register(app)  # after flask-smorest's own handler, which this replaces
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     for module in (jobs, events, projects, hosts, audit):
         # Blueprints are made at import and serve any number of applications.
