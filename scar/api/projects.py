@@ -153,7 +153,7 @@ def follow(query: dict[str, Any], name: str) -> Response:
         return Response(content_type=f"{STREAM}; charset=utf-8")
     job = submit(command, found, query)
     try:
-        return stream(job, gone=partial(_stop, context(), actor(), job.id))
+        return stream(job, on_close=partial(_stop, context(), actor(), job.id))
     except Exception:
         _stop(context(), actor(), job.id)
         raise

@@ -7,13 +7,14 @@ import math
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, cast
 
-from flask import Request, Response
+from flask import Request, Response, request
 from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
 from marshmallow import RAISE, Schema
 from webargs import core
 from webargs.flaskparser import FlaskParser, is_json_request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
+from scar.api.context import context
 from scar.api.errors import PROBLEM
 from scar.api.schemas.problems import ProblemSchema
 
@@ -34,7 +35,13 @@ class StrictParser(FlaskParser):
         """Return the body's content, before it is checked by a schema."""
         if not is_json_request(req):
             raise UnsupportedMediaType("The body is not said to be JSON")
-        return strict_json(req.get_data(cache=True))
+        return strict_json(read_body())
+
+
+def read_body() -> bytes:
+    """Return the body of this request; 408 where it does not arrive in time, 413 if it is large."""
+    with context().body_deadline():
+        return request.get_data(cache=True)
 
 
 def strict_json(body: bytes) -> Any:
