@@ -13,6 +13,7 @@ from typing import Any
 
 from scar.errors import ScarError
 from scar.git_url import GitUrl
+from workers.agent.workspace import exclusive_workspace
 from workers.engine.process import RunControl
 from workers.git.clone import github_credential
 from workers.git.command import ask
@@ -20,7 +21,7 @@ from workers.git.commit import origin
 from workers.git.forward import Forward
 from workers.git.shadow import Shadow
 from workers.runtime.context import JobContext
-from workers.state.workspace_lock import lock_path, workspace_lock
+from workers.state.workspace_lock import NOTICE, lock_path
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SECONDS = 10 * 60.0
@@ -96,11 +97,12 @@ def _state(context: JobContext) -> Path:
 
 
 @contextmanager
-def _held(context: JobContext, *, notice: float = 8.0) -> Iterator[tuple[Path, int]]:
+def _held(context: JobContext, *, notice: float = NOTICE) -> Iterator[tuple[Path, int]]:
     """The workspace for this job alone: where its notes are, and the lock's descriptor."""
     holder = f"{context.request.kind} {context.request.id}"
     workspace, state_dir = context.project.workspace, context.settings.state_dir
-    with workspace_lock(state_dir, workspace, context.check, holder=holder, notice=notice) as lock:
+    check = context.check
+    with exclusive_workspace(state_dir, workspace, check, holder=holder, notice=notice) as lock:
         yield _state(context), lock
 
 
