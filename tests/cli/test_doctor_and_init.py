@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from .home import Home
+from tests.support.installation import Installation
 
 _LABEL = "com.docker.compose."
 
@@ -44,33 +44,33 @@ def compose_project() -> Iterator[str]:
 
 
 def test_init_writes_the_running_projects_and_never_overwrites_a_file(
-    home: Home, compose_project: str
+    installation: Installation, compose_project: str
 ) -> None:
-    completed = home.scar("init")
+    completed = installation.scar("init")
     assert completed.returncode == 0, completed.stderr
-    entry = json.loads(home.projects_file.read_text())[compose_project]
+    entry = json.loads(installation.projects_file.read_text())[compose_project]
     assert entry == {
-        "workspace": str(home.folder / compose_project),
+        "workspace": str(installation.folder / compose_project),
         "production": f"/srv/{compose_project}",
         "compose_project": compose_project,
         "containers": [f"{compose_project}-zdb-1", f"{compose_project}-app-1"],
         "primary_container": f"{compose_project}-app-1",
     }
-    before = home.projects_file.read_bytes()
-    again = home.scar("init")
+    before = installation.projects_file.read_bytes()
+    again = installation.scar("init")
     assert again.returncode == 4
     assert "is there already" in again.stderr
-    assert home.projects_file.read_bytes() == before
+    assert installation.projects_file.read_bytes() == before
 
 
-def test_init_without_an_engine_fails_and_writes_nothing(home: Home) -> None:
-    completed = home.scar("init", DOCKER_HOST="unix:///nowhere/docker.sock")
+def test_init_without_an_engine_fails_and_writes_nothing(installation: Installation) -> None:
+    completed = installation.scar("init", DOCKER_HOST="unix:///nowhere/docker.sock")
     assert completed.returncode == 1
     assert "Docker Engine cannot be reached" in completed.stderr
-    assert not home.projects_file.exists()
+    assert not installation.projects_file.exists()
 
 
-def test_doctor_names_the_missing_container_of_a_running_scar(running: Home) -> None:
+def test_doctor_names_the_missing_container_of_a_running_scar(running: Installation) -> None:
     completed = running.scar("doctor")
     assert completed.returncode == 1
     assert "✅ docker compose: version" in completed.stdout
@@ -81,8 +81,12 @@ def test_doctor_names_the_missing_container_of_a_running_scar(running: Home) -> 
     assert "1 to mend." in completed.stdout
 
 
-def test_doctor_on_an_empty_machine_names_everything_that_is_missing(home: Home) -> None:
-    completed = home.scar("doctor", PATH="/nowhere", DOCKER_HOST="unix:///nowhere/docker.sock")
+def test_doctor_on_an_empty_machine_names_everything_that_is_missing(
+    installation: Installation,
+) -> None:
+    completed = installation.scar(
+        "doctor", PATH="/nowhere", DOCKER_HOST="unix:///nowhere/docker.sock"
+    )
     assert completed.returncode == 1
     for line in (
         "❌ projects file: ",

@@ -13,7 +13,7 @@ from scar.cli import redis_server
 from scar.errors import ScarError
 from scar.redis_client import connect, redis_errors
 from scar.settings import Settings
-from tests.cli.home import eventually
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

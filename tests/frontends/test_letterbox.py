@@ -17,9 +17,9 @@ from scar.client import ApiClient
 from scar.document import Document
 from scar.jobs.record import JobState
 from scar.jobs.subscriptions import Subscription
-from tests.frontends import letterbox
-from tests.frontends.letterbox import LetterBox, Writer
-from tests.telegram.scene import Scene, question
+from tests.support import letterbox
+from tests.support.letterbox import LetterBox, Writer
+from tests.support.telegram_scene import TelegramScene, question
 
 LONGEST_TEST = 120.0
 
@@ -29,7 +29,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def opened(scene: Scene, box: LetterBox, actor: Actor) -> AsyncIterator[Writer]:
+async def opened(scene: TelegramScene, box: LetterBox, actor: Actor) -> AsyncIterator[Writer]:
     """The box while its front-end runs, with a person at it."""
     client = ApiClient.for_actor(scene.settings.api_url, scene.services.signatures, actor)
     conversation = Conversation(box, scene.services, client)
@@ -54,7 +54,7 @@ async def until(box: LetterBox, words: str) -> tuple[str, Document]:
         raise AssertionError(f"no sheet says {words!r}: {sheets}") from None
 
 
-def operator(scene: Scene) -> Actor:
+def operator(scene: TelegramScene) -> Actor:
     """A person who may ask and confirm."""
     return Actor("telegram", str(scene.user()), "Olga")
 
@@ -63,7 +63,7 @@ def test_it_is_short() -> None:
     assert len(Path(letterbox.__file__).read_text().splitlines()) < 62
 
 
-def test_a_job_is_asked_for_confirmed_and_followed_in_one_sheet(scene: Scene) -> None:
+def test_a_job_is_asked_for_confirmed_and_followed_in_one_sheet(scene: TelegramScene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         async with opened(scene, box, actor) as writer:
@@ -84,7 +84,7 @@ def test_a_job_is_asked_for_confirmed_and_followed_in_one_sheet(scene: Scene) ->
     run(test)
 
 
-def test_the_next_run_takes_an_open_message_up(scene: Scene) -> None:
+def test_the_next_run_takes_an_open_message_up(scene: TelegramScene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         async with opened(scene, box, actor) as writer:
@@ -101,7 +101,7 @@ def test_the_next_run_takes_an_open_message_up(scene: Scene) -> None:
     run(test)
 
 
-def test_a_job_of_telegram_is_seen_confirmed_and_ended_in_the_box_too(scene: Scene) -> None:
+def test_a_job_of_telegram_is_seen_confirmed_and_ended_in_the_box_too(scene: TelegramScene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         chat = scene.chat("Ada")
@@ -123,7 +123,7 @@ def test_a_job_of_telegram_is_seen_confirmed_and_ended_in_the_box_too(scene: Sce
     run(test)
 
 
-def test_another_process_can_have_a_job_shown(scene: Scene) -> None:
+def test_another_process_can_have_a_job_shown(scene: TelegramScene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         services = scene.services
@@ -137,7 +137,7 @@ def test_another_process_can_have_a_job_shown(scene: Scene) -> None:
     run(test)
 
 
-def test_a_command_of_an_onlooker_does_not_withdraw_the_question(scene: Scene) -> None:
+def test_a_command_of_an_onlooker_does_not_withdraw_the_question(scene: TelegramScene) -> None:
     async def test() -> None:
         box, asker, other = LetterBox(), operator(scene), operator(scene)
         async with opened(scene, box, asker) as writer:
@@ -157,8 +157,8 @@ def test_a_command_of_an_onlooker_does_not_withdraw_the_question(scene: Scene) -
 
 
 @pytest.fixture
-def two_projects_with_agents(scene: Scene) -> Iterator[None]:
-    path, folder = scene.home.projects_file, scene.home.folder
+def two_projects_with_agents(scene: TelegramScene) -> Iterator[None]:
+    path, folder = scene.installation.projects_file, scene.installation.folder
     before = path.read_text()
     entries = {
         name: {"workspace": f"{folder}/{name}", "production": f"{folder}/live/{name}"}
@@ -171,7 +171,7 @@ def two_projects_with_agents(scene: Scene) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("two_projects_with_agents")
-def test_which_project_is_asked_and_answered_once_by_the_person_asked(scene: Scene) -> None:
+def test_which_project_is_asked_and_answered_once_by_the_person_asked(scene: TelegramScene) -> None:
     async def test() -> None:
         box, admin = LetterBox(), Actor("console", "olga", "Olga")
         async with opened(scene, box, admin) as writer:
@@ -194,7 +194,7 @@ def test_which_project_is_asked_and_answered_once_by_the_person_asked(scene: Sce
 
 
 @pytest.mark.parametrize("id", ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "nonsense", "shop shop"])
-def test_a_job_that_does_not_exist_is_an_error_in_the_box(scene: Scene, id: str) -> None:
+def test_a_job_that_does_not_exist_is_an_error_in_the_box(scene: TelegramScene, id: str) -> None:
     async def test() -> None:
         box = LetterBox()
         async with opened(scene, box, operator(scene)) as writer:

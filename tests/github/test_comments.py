@@ -12,9 +12,9 @@ import pytest
 from scar.chat.front_end import Place
 from scar.jobs.record import Job, JobState
 from scar.jobs.subscriptions import Subscription
-from tests.github.scene import Scene
-from tests.github.server import BOT, REPOSITORY, GitHubServer
-from tests.telegram.worker import Worker, status_of
+from tests.support.acting_worker import ActingWorker, status_of
+from tests.support.github_scene import GitHubScene
+from tests.support.github_server import BOT, REPOSITORY, GitHubServer
 
 EDIT_SECONDS = 3.0
 
@@ -28,7 +28,7 @@ def outcome(comment: dict[str, Any]) -> dict[str, Any]:
 
 
 def ask(
-    github: GitHubServer, worker: Worker, issue: int, said: str = "/docker_restart"
+    github: GitHubServer, worker: ActingWorker, issue: int, said: str = "/docker_restart"
 ) -> tuple[Job, dict[str, Any]]:
     """A restart whose question is on the table."""
     github.says("octocat", issue, said)
@@ -37,13 +37,13 @@ def ask(
     return job, github.wait_for(issue, "to confirm")
 
 
-def nothing_happens(scene: Scene, job: Job) -> None:
+def nothing_happens(scene: GitHubScene, job: Job) -> None:
     scene.heard_all()
     assert scene.worker.state(job.id) is JobState.AWAITING_CONFIRMATION
 
 
 def test_one_comment_from_the_question_to_the_end(
-    github: GitHubServer, worker: Worker, issue: int
+    github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     asked = github.says("octocat", issue, "/docker_restart\n\nplease, it hangs")
     job = worker.next_job("restart", "octocat")
@@ -73,7 +73,7 @@ def test_one_comment_from_the_question_to_the_end(
 
 
 def test_who_else_says_yes_and_where_else_it_is_said(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says("octocat", issue, "/docker_restart")
     github.says("octocat", issue, "yes")
@@ -94,7 +94,7 @@ def test_who_else_says_yes_and_where_else_it_is_said(
 
 
 def test_a_stranger_is_told_the_login_to_add(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says("stranger", issue, "/docker_deploy shop")
     said = github.wait_for(issue, "github:stranger")
@@ -106,7 +106,7 @@ def test_a_stranger_is_told_the_login_to_add(
 
 
 def test_who_may_only_read_may_look_and_not_change(
-    github: GitHubServer, worker: Worker, issue: int
+    github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says("reader", issue, "/docker_deploy")
     github.wait_for(issue, "permission to write")
@@ -130,7 +130,7 @@ def test_who_may_only_read_may_look_and_not_change(
     ],
 )
 def test_talk_is_not_answered(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int, said: str
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int, said: str
 ) -> None:
     jobs = len(worker.jobs_of("octocat"))
     github.says("octocat", issue, said)
@@ -140,7 +140,7 @@ def test_talk_is_not_answered(
 
 
 def test_its_own_words_are_no_command(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says(BOT, issue, "/docker_status\n<!-- scar -->")
     scene.heard_all()
@@ -149,7 +149,7 @@ def test_its_own_words_are_no_command(
 
 
 def test_killed_in_the_middle_it_takes_its_comment_up(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     job, question = ask(github, worker, issue)
     other, elsewhere = github.issue(), github.issue()
@@ -174,7 +174,7 @@ def test_killed_in_the_middle_it_takes_its_comment_up(
 
 
 def test_a_comment_that_was_not_noted_before_a_kill_is_found_again(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     job, question = ask(github, worker, issue)
     scene.noted(job.id)
