@@ -10,7 +10,6 @@ from scar.access import Access
 from scar.audit import Audit
 from scar.commands import all_commands, job_commands
 from scar.commands.command import Surroundings
-from scar.frontends.registry import front_ends
 from scar.job_service import JobService
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
@@ -19,6 +18,7 @@ from scar.jobs.signing import Signatures
 from scar.jobs.subscriptions import Subscriptions
 from scar.projects import Project, ProjectsFile
 from scar.redis_client import connect
+from scar.registration.registry import front_ends
 from scar.settings import Settings
 
 

@@ -40,7 +40,7 @@ class Shell(click.Group):
 
 def _modules() -> dict[str, str]:
     """Return the module of each command that makes no job."""
-    registry = import_module("scar.frontends.registry")
+    registry = import_module("scar.registration.registry")
     return {**{spec.shell_command: "front_ends" for spec in registry.front_ends()}, **_MODULES}
 
 

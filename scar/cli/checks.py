@@ -15,10 +15,10 @@ import httpx
 from scar.api.hosts import live_workers
 from scar.cli.docker import docker, inspect_containers, permission_hint, socket_path
 from scar.errors import ScarError, container_not_found
-from scar.frontends.registry import front_ends
-from scar.frontends.spec import Finding
 from scar.projects import ProjectsFile
 from scar.redis_client import connect, redis_errors
+from scar.registration.registry import front_ends
+from scar.registration.spec import Finding
 from scar.settings import Settings
 
 _OLDEST_COMPOSE = (2, 29)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from scar.frontends.registry import front_ends
-from scar.frontends.spec import FrontendSpec
 from scar.log import configure
+from scar.registration.registry import front_ends
+from scar.registration.spec import FrontendSpec
 from scar.settings import Settings
 
 

@@ -12,8 +12,8 @@ import click
 from scar.cli import redis_server
 from scar.cli.supervisor import Part, Supervisor
 from scar.errors import ScarError
-from scar.frontends.registry import front_ends
 from scar.redis_client import connect, redis_errors
+from scar.registration.registry import front_ends
 from scar.settings import Settings
 
 _REDIS_SECONDS = 15.0

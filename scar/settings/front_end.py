@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from scar.settings.declared import DeclaredSettings
 
-_REGISTRY = "scar.frontends.registry"
+_REGISTRY = "scar.registration.registry"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scar.frontends.registry import front_ends
+from scar.registration.registry import front_ends
 from tests.support.installation import Installation
 from tests.support.waiting import eventually
 

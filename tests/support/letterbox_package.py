@@ -20,7 +20,7 @@ from scar.chat.front_end import IncomingMessage, Place
 from scar.client import ApiClient
 from scar.document import Document
 from scar.frontends.signals import run_until_signal
-from scar.frontends.spec import Finding, FrontendSpec, Readiness
+from scar.registration.spec import Finding, FrontendSpec, Readiness
 from scar.settings import FrontEndSettings, Settings, parsers
 from scar.settings.setting import setting
 from tests.support.letterbox import LetterBox

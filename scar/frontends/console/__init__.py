@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scar.access import Role, UserDirectory
-from scar.frontends.spec import FrontendSpec
+from scar.registration.spec import FrontendSpec
 from scar.settings import Settings
 
 

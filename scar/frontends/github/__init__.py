@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from scar.access import UserDirectory
-from scar.frontends.spec import FrontendSpec, Readiness
+from scar.registration.spec import FrontendSpec, Readiness
 from scar.settings import FrontEndSettings, Settings
 
 

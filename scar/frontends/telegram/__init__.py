@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scar.access import UserDirectory
-from scar.frontends.spec import Finding, FrontendSpec, Readiness
 from scar.frontends.telegram.settings import TelegramSettings
+from scar.registration.spec import Finding, FrontendSpec, Readiness
 from scar.settings import Settings
 
 

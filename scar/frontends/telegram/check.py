@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from telegram.error import InvalidToken, TelegramError
 
-from scar.frontends.spec import Finding
 from scar.frontends.telegram.bot import make_bot
 from scar.frontends.telegram.settings import TelegramSettings
+from scar.registration.spec import Finding
 
 
 def check(settings: TelegramSettings) -> Iterator[Finding]:
