@@ -55,9 +55,8 @@ def bootstrap(settings: Settings) -> Services:
     projects = ProjectsFile.of(settings)
     access = create_access(settings)
     signatures = Signatures(settings.signing_key())
-    ledger = Ledger(redis)
+    ledger, audit = Ledger(redis), Audit(redis)
     queue = JobQueue(settings.effective_redis_url, signatures)
-    audit = Audit(redis)
     job_service = JobService(
         projects=projects,
         access=access,
@@ -69,26 +68,30 @@ def bootstrap(settings: Settings) -> Services:
         host=settings.host,
         commands=job_commands(),
     )
-    surroundings = Surroundings(
+    return Services(
+        settings=settings,
+        redis=redis,
         projects=projects,
         access=access,
+        signatures=signatures,
         ledger=ledger,
+        queue=queue,
         audit=audit,
+        job_service=job_service,
+        subscriptions=Subscriptions(redis),
+        surroundings=_surroundings(settings, job_service, Locks(redis)),
+    )
+
+
+def _surroundings(settings: Settings, job_service: JobService, locks: Locks) -> Surroundings:
+    projects = job_service.projects
+    return Surroundings(
+        projects=projects,
+        access=job_service.access,
+        ledger=job_service.ledger,
+        audit=job_service.audit,
         commands=all_commands,
-        locks=Locks(redis),
+        locks=locks,
         default=lambda: projects.default(settings),
         cancel=job_service.cancel,
-    )
-    return Services(
-        settings,
-        redis,
-        projects,
-        access,
-        signatures,
-        ledger,
-        queue,
-        audit,
-        job_service,
-        Subscriptions(redis),
-        surroundings,
     )

@@ -75,11 +75,7 @@ class JobService:
             if submission.what == "busy":
                 raise _busy(request, submission.job)
         if submission.what == "differs":
-            raise ScarError(
-                "conflict",
-                "This Idempotency-Key was used for another request",
-                "Use a new key for a new request.",
-            )
+            raise _key_used_before()
         if submission.what == "made":
             self.queue.notify(request.host, request.id)
         return submission.job
@@ -231,6 +227,14 @@ def _cancelled_by(actor: Actor) -> ErrorRecord:
     who = f"{actor.name} ({actor.frontend})"
     return ErrorRecord(
         "cancelled", f"Cancelled by {who}", "Nothing was done. Ask again if you want it."
+    )
+
+
+def _key_used_before() -> ScarError:
+    return ScarError(
+        "conflict",
+        "This Idempotency-Key was used for another request",
+        "Use a new key for a new request.",
     )
 
 

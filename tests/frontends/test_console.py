@@ -18,7 +18,7 @@ YES = Button("Yes", "yes")
 
 
 @pytest.mark.parametrize(("button", "waits"), [(OFFER, False), (YES, True)])
-def test_only_a_question_is_waited_for(button: Button, waits: bool) -> None:
+def test_the_console_waits_for_an_answer_only_to_a_question(button: Button, waits: bool) -> None:
     said = io.StringIO()
     chat = ConsoleChat(Screen(Console(file=said, width=80)))
     document = chat.fit(Document((Line("done"),), (button,)))

@@ -12,7 +12,7 @@ from tests.support.botapi import Chat
 from tests.support.telegram_scene import TOKEN, TelegramScene, question
 
 
-def test_a_killed_bot_takes_its_message_up_again(
+def test_a_killed_bot_continues_its_message(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_deploy", chat)
@@ -36,7 +36,7 @@ def test_a_killed_bot_takes_its_message_up_again(
     assert len(chat.from_bot) == 1
 
 
-def test_a_job_that_ended_while_the_bot_was_away_is_told(
+def test_a_job_that_ended_while_the_bot_was_down_gets_its_result_shown(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
@@ -49,7 +49,7 @@ def test_a_job_that_ended_while_the_bot_was_away_is_told(
     scene.telegram.wait_for(lambda: job.id not in scene.subscribed())
 
 
-def test_what_was_said_while_the_bot_was_away(
+def test_commands_and_answers_from_while_the_bot_was_down_are_not_done(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_restart", chat)
@@ -73,7 +73,7 @@ def test_what_was_said_while_the_bot_was_away(
     worker.until(job.id, JobState.QUEUED)
 
 
-def test_an_update_that_comes_twice_is_done_once(
+def test_an_update_that_is_delivered_twice_is_done_once(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
@@ -92,7 +92,7 @@ def test_an_update_that_comes_twice_is_done_once(
     assert len(chat.from_bot) == 2
 
 
-def test_an_api_that_is_away_delays_and_loses_nothing(
+def test_a_restart_of_the_api_loses_no_message(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
@@ -104,7 +104,7 @@ def test_an_api_that_is_away_delays_and_loses_nothing(
     assert len(chat.from_bot) == 1
 
 
-def test_a_second_bot_with_the_token_ends_one_of_them(scene: TelegramScene, chat: Chat) -> None:
+def test_of_two_bots_with_one_token_one_ends_and_says_why(scene: TelegramScene, chat: Chat) -> None:
     second = scene.part("telegram")
     first = scene._bot
     assert first is not None
@@ -121,7 +121,7 @@ def test_a_second_bot_with_the_token_ends_one_of_them(scene: TelegramScene, chat
     chat.wait_for_text("What you may do here")
 
 
-def test_a_wrong_token_is_one_line(scene: TelegramScene) -> None:
+def test_a_wrong_token_is_reported_in_one_line(scene: TelegramScene) -> None:
     done = scene.installation.scar("telegram", SCAR_TELEGRAM_TOKEN="4242:wrong")
     assert done.returncode == 78
     assert "SCAR_TELEGRAM_TOKEN" in done.stderr.splitlines()[0]
@@ -129,7 +129,7 @@ def test_a_wrong_token_is_one_line(scene: TelegramScene) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_bot_stops_when_it_is_told_and_never_says_its_token(scene: TelegramScene) -> None:
+def test_the_bot_ends_at_sigterm_and_never_logs_its_token(scene: TelegramScene) -> None:
     began = time.monotonic()
     assert scene.stop_bot() == 0
     assert time.monotonic() - began < 5

@@ -22,6 +22,8 @@ from scar.errors import ScarError
 from scar.frontends.github.client import GitHub, Refused
 from scar.frontends.github.deliveries import Push
 from scar.jobs.record import Job, JobState
+from scar.jobs.results.deploy import DeployResult
+from scar.jobs.results.json_record import present
 from scar.jobs.subscriptions import Subscription
 from scar.project_origins import ProjectOrigins, same_repository
 from scar.projects import Project, workspace_resource
@@ -41,7 +43,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class PushDeploys:
-    """The pushes that wait for their deploy, and the deploys whose end GitHub has to be told."""
+    """The pushes that wait for their deploy, and the deploys whose end is to be reported."""
 
     github: GitHub
     services: Services
@@ -203,8 +205,8 @@ if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[
 def _description(job: Job) -> str:
     if job.error is not None:
         return f"{job.state.value.replace('_', ' ')}: {job.error.message}"
-    result = job.result or {}
-    if result.get("nothing"):
+    result = DeployResult.from_json(job.result or {})
+    if present(result.nothing):
         return "Production already had all of it"
-    downtime = result.get("downtime_seconds")
+    downtime = present(result.downtime_seconds)
     return "Deployed" if downtime is None else f"Deployed, {downtime:.1f} s of downtime"
