@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,24 +33,24 @@ TOKENS = {
 }
 
 
-def until(true: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """What `true` gives once it gives something; a failure after `seconds`."""
+def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Return the value of `true()` once it is true; fails after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not (found := true()):
+    while not (value := true()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {true}"
         time.sleep(0.01)
-    return found
+    return value
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
+    """Return a port of the loopback interface that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class RedisProcess:
-    """A redis-server that writes everything down before it answers."""
+    """A redis-server that syncs every write before it answers."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -57,7 +59,7 @@ class RedisProcess:
         self.start()
 
     def start(self) -> None:
-        """Starts it and waits until it answers."""
+        """Start it and wait until it answers."""
         words = f"--port {self.port} --bind 127.0.0.1 --appendonly yes --appendfsync always --save"
         self.process = subprocess.Popen(
             ["redis-server", *words.split(), "", "--dir", str(self.folder)],
@@ -67,7 +69,7 @@ class RedisProcess:
             until(lambda: _answers(client))
 
     def kill(self) -> None:
-        """kill -9."""
+        """Send SIGKILL."""
         self.process.kill()
         self.process.wait()
 
@@ -80,58 +82,60 @@ def _answers(client: Redis) -> bool:
 
 
 class ApiProcess:
-    """`scar.api.server.serve` in a process group of its own."""
+    """`scar.api.server.serve` in a process group of its own, whose stderr goes into `log`."""
 
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], log: Path | None = None) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.env = {**os.environ, **env, "SCAR_API_BIND": f"127.0.0.1:{self.port}"}
+        self.log = log
         self.start()
 
     def start(self) -> None:
-        """Starts it and waits until it answers."""
+        """Start it and wait until it answers."""
         code = (
             "from scar.api.server import serve; from scar.settings import Settings; "
             "serve(Settings.load(dotenv=None))"
         )
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code], env=self.env, start_new_session=True
-        )
-        until(self._answers)
+        with ExitStack() as stack:
+            stderr = stack.enter_context(self.log.open("ab")) if self.log else None
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code], env=self.env, stderr=stderr, start_new_session=True
+            )
+        until(self.answers)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it answers."""
         try:
             return httpx.get(f"{self.url}/healthz").is_success
         except httpx.TransportError:
             return False
 
     def kill(self) -> None:
-        """kill -9, arbiter and worker."""
+        """Send SIGKILL to arbiter and worker."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def stop(self) -> float:
-        """SIGTERM; the seconds until it has ended."""
-        began = time.monotonic()
+    def stop(self) -> None:
+        """Send SIGTERM and wait until it has ended."""
         self.process.terminate()
-        self.process.wait(30)
-        return time.monotonic() - began
+        self.process.wait(60)
 
 
 @dataclass
 class ActingWorker:
-    """The worker's side of the ledger, done by hand."""
+    """The worker's side of the ledger, driven by the test."""
 
     wiring: Wiring
 
     def claim(self, id: str) -> ActingClaim:
-        """Takes a job, to run or to plan."""
-        found = self.wiring.ledger.claim(id, "test", uuid4().hex)
-        assert found is not None
-        return ActingClaim(self.wiring, found)
+        """Claim a job, to run or to plan it."""
+        claim = self.wiring.ledger.claim(id, "test", uuid4().hex)
+        assert claim is not None
+        return ActingClaim(self.wiring, claim)
 
     def alive(self, host: str = "default") -> None:
-        """A sign of life for the next 10 seconds."""
+        """Write a heartbeat that counts for 10 seconds."""
         redis = self.wiring.redis
         redis.sadd("scar:hosts", host)
         redis.zadd(f"scar:workers:{host}", {f"{host}-1": int(time.time() * 1000) + 10_000})
@@ -141,7 +145,7 @@ class ActingWorker:
 
 @dataclass
 class ActingClaim:
-    """A job in the hands of `ActingWorker`."""
+    """A job that `ActingWorker` has claimed."""
 
     wiring: Wiring
     claim: Claim
@@ -153,31 +157,48 @@ class ActingClaim:
         final: JobState | None = None,
         fields: dict[str, Any] | None = None,
     ) -> None:
-        """Writes events, and how it ended."""
+        """Write events, and how the job ended."""
         self.batch += 1
         texts = [(kind, json.dumps(data)) for kind, data in events]
-        kept = {name: json.dumps(value) for name, value in (fields or {}).items()}
+        written = {name: json.dumps(value) for name, value in (fields or {}).items()}
         assert self.wiring.ledger.report(
-            self.claim.id, self.claim.fence, self.batch, texts, kept, final=final
+            self.claim.id, self.claim.fence, self.batch, texts, written, final=final
         )
 
+    @contextmanager
+    def kept_alive(self) -> Iterator[None]:
+        """Renew the lease every second, as a worker does, so that no slow step loses the job."""
+        done = threading.Event()
+
+        def renew() -> None:
+            while not done.wait(1.0):
+                self.wiring.ledger.renew(self.claim.id, self.claim.fence)
+
+        thread = threading.Thread(target=renew)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
     def lines(self, *texts: str) -> None:
-        """Writes output."""
+        """Write lines of output."""
         self.say(*[("output", {"line": text}) for text in texts])
 
     def succeed(self, result: dict[str, Any]) -> None:
-        """Ends well."""
-        said = ("result", {"result": result, "error": None})
-        self.say(said, final=JobState.SUCCEEDED, fields={"result": result})
+        """End the job with a result."""
+        event = ("result", {"result": result, "error": None})
+        self.say(event, final=JobState.SUCCEEDED, fields={"result": result})
 
     def fail(self, code: str, message: str, hint: str) -> None:
-        """Ends with an error."""
+        """End the job with an error."""
         error = {"code": code, "message": message, "hint": hint}
-        said = ("result", {"result": None, "error": error})
-        self.say(said, final=JobState.FAILED, fields={"error": error})
+        event = ("result", {"result": None, "error": error})
+        self.say(event, final=JobState.FAILED, fields={"error": error})
 
     def plan(self, plan: dict[str, Any]) -> None:
-        """Ends planning: the question can be asked."""
+        """End the planning of the job, which then awaits its confirmation."""
         self.batch += 1
         fields = {"plan_shown": json.dumps(plan), "plan": "sealed", "plan_hash": plan["hash"]}
         assert self.wiring.ledger.report(
@@ -191,12 +212,12 @@ class ActingClaim:
 
 
 def bearer(name: str) -> dict[str, str]:
-    """The header of a token."""
+    """Return the header with a token of `TOKENS`."""
     return {"Authorization": f"Bearer {TOKENS[name]}"}
 
 
 class Caller:
-    """Calls the application in this process, as one of the tokens or not at all."""
+    """Calls the application in this process, with a token or without."""
 
     def __init__(self, client: FlaskClient, token: str | None) -> None:
         self._client = client
