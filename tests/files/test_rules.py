@@ -211,7 +211,7 @@ def test_an_immutable_file_stops_it_and_all_is_undone(site: Site) -> None:
     frozen = site.production / "b"
     subprocess.run(["chattr", "+i", frozen], check=True)
     try:
-        with pytest.raises(ScarError, match=r"'.*/b' cannot be worked on: WriteJob not permitted"):
+        with pytest.raises(ScarError, match=r"'.*/b' cannot be worked on: Operation not permitted"):
             site.apply(undo)
         assert site.revert(undo) == []
         assert seen(site.production) == before

@@ -197,7 +197,7 @@ def test_a_store_that_cannot_be_written_to_any_more(site: Site) -> None:
     try:
         with pytest.raises(ScarError, match="called off"):
             stage(str(site.workspace), undo.root, undo, site.objects, check)
-        with pytest.raises(ScarError, match="cannot be worked on: WriteJob not permitted"):
+        with pytest.raises(ScarError, match="cannot be worked on: Operation not permitted"):
             site.objects.sweep([])
     finally:
         freeze("-i")
