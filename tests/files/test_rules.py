@@ -14,7 +14,7 @@ import pytest
 
 from scar.errors import ScarError
 from workers.files.apply import apply
-from workers.files.content_store import sync_device
+from workers.files.durable import sync_device
 from workers.files.undo import Undo
 
 from .trees import Site, contents, go_on, seen, write

@@ -18,9 +18,8 @@ from scar.jobs.record import JobState
 from scar.projects import ProjectsFile
 from scar.projects.schema import is_name
 from scar.repository import Repository
-from workers.files.content_store import sync_filesystem
+from workers.files.durable import read_json, sync_filesystem, write_synced
 from workers.files.failures import file_errors
-from workers.files.undo import read_json, write_synced
 from workers.git.clone import SECONDS, clone, github_credential
 from workers.git.command import Watch, ask
 from workers.projects_entry import entry_for
