@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -10,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cached_property
 from typing import Any
 
 from scar.access import Actor
@@ -143,18 +141,6 @@ class Event:
     def to_json(self) -> dict[str, Any]:
         """An event as the API's lists show it."""
         return {"id": self.id, "type": self.type, "at": rfc3339(self.at), "data": dict(self.data)}
-
-    @cached_property
-    def sse(self) -> bytes:
-        """The event as a Server-Sent Event (WHATWG HTML, section 9.2), made once for all who
-        watch."""
-        data = json.dumps(self.to_json(), separators=(",", ":"))
-        return f"id: {self.id}\nevent: {self.type}\ndata: {data}\n\n".encode()
-
-    @cached_property
-    def chunk(self) -> bytes:
-        """The same as a chunk of an HTTP/1.1 body."""
-        return b"%x\r\n%b\r\n" % (len(self.sse), self.sse)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ _LABEL = "com.docker.compose."
 
 @pytest.fixture
 def compose_project() -> Iterator[str]:
-    """Two containers as Compose labels them, the second needing the first."""
+    """Two containers with Compose's labels; `app` depends on `zdb`."""
     name = f"scarinit{uuid4().hex[:8]}"
     image = subprocess.check_output(
         ["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"], text=True
@@ -43,13 +43,13 @@ def compose_project() -> Iterator[str]:
     subprocess.run(["docker", "rm", "-f", *ids], check=True, capture_output=True)
 
 
-def test_init_writes_what_runs_and_never_overwrites(
+def test_init_writes_the_running_projects_and_never_overwrites_a_file(
     installation: Installation, compose_project: str
 ) -> None:
-    done = installation.scar("init")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(installation.projects_file.read_text())[compose_project]
-    assert found == {
+    completed = installation.scar("init")
+    assert completed.returncode == 0, completed.stderr
+    entry = json.loads(installation.projects_file.read_text())[compose_project]
+    assert entry == {
         "workspace": str(installation.folder / compose_project),
         "production": f"/srv/{compose_project}",
         "compose_project": compose_project,
@@ -63,27 +63,31 @@ def test_init_writes_what_runs_and_never_overwrites(
     assert installation.projects_file.read_bytes() == before
 
 
-def test_init_without_an_engine_says_so_and_writes_nothing(installation: Installation) -> None:
-    done = installation.scar("init", DOCKER_HOST="unix:///nowhere/docker.sock")
-    assert done.returncode == 1
-    assert "Docker Engine cannot be reached" in done.stderr
+def test_init_without_an_engine_fails_and_writes_nothing(installation: Installation) -> None:
+    completed = installation.scar("init", DOCKER_HOST="unix:///nowhere/docker.sock")
+    assert completed.returncode == 1
+    assert "Docker Engine cannot be reached" in completed.stderr
     assert not installation.projects_file.exists()
 
 
-def test_doctor_names_what_is_wrong_and_how_to_mend_it(running: Installation) -> None:
-    done = running.scar("doctor")
-    assert done.returncode == 1
-    assert "✅ docker compose: version" in done.stdout
-    assert "✅ redis: version" in done.stdout
-    assert "✅ worker of 'default': 1 alive" in done.stdout
-    assert "✅ api: " in done.stdout
-    assert "Container 'scar-test-no-such-container' not found" in done.stdout
-    assert "1 to mend." in done.stdout
+def test_doctor_names_the_missing_container_of_a_running_scar(running: Installation) -> None:
+    completed = running.scar("doctor")
+    assert completed.returncode == 1
+    assert "✅ docker compose: version" in completed.stdout
+    assert "✅ redis: version" in completed.stdout
+    assert "✅ worker of 'default': 1 alive" in completed.stdout
+    assert "✅ api: " in completed.stdout
+    assert "Container 'scar-test-no-such-container' not found" in completed.stdout
+    assert "1 to mend." in completed.stdout
 
 
-def test_doctor_on_a_machine_with_nothing(installation: Installation) -> None:
-    done = installation.scar("doctor", PATH="/nowhere", DOCKER_HOST="unix:///nowhere/docker.sock")
-    assert done.returncode == 1
+def test_doctor_on_an_empty_machine_names_everything_that_is_missing(
+    installation: Installation,
+) -> None:
+    completed = installation.scar(
+        "doctor", PATH="/nowhere", DOCKER_HOST="unix:///nowhere/docker.sock"
+    )
+    assert completed.returncode == 1
     for line in (
         "❌ projects file: ",
         "❌ docker command: docker: command not found",
@@ -92,5 +96,5 @@ def test_doctor_on_a_machine_with_nothing(installation: Installation) -> None:
         "❌ api: ",
         "✅ state folder: ",
     ):
-        assert line in done.stdout
-    assert "Traceback" not in done.stderr
+        assert line in completed.stdout
+    assert "Traceback" not in completed.stderr

@@ -1,4 +1,4 @@
-"""A real Engine and tiny real Compose projects on it."""
+"""Fixtures with a real Engine and small Compose projects on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.engine.health import Health
 from workers.engine.images import Images
-from workers.engine.logs import Logs
+from workers.engine.logs import ContainerLogs
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +28,8 @@ def containers(engine: Engine) -> Containers:
 
 
 @pytest.fixture(scope="session")
-def logs(engine: Engine, containers: Containers) -> Logs:
-    return Logs(engine, containers)
+def logs(engine: Engine, containers: Containers) -> ContainerLogs:
+    return ContainerLogs(engine, containers)
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def images(engine: Engine) -> Images:
 
 
 @pytest.fixture(scope="session")
-def health(containers: Containers, logs: Logs) -> Health:
+def health(containers: Containers, logs: ContainerLogs) -> Health:
     return Health(containers, logs)
 
 
@@ -51,9 +51,9 @@ def compose() -> Compose:
 def project(
     tmp_path: Path, compose: Compose, containers: Containers, engine: Engine
 ) -> Iterator[Project]:
-    made = Project(tmp_path, compose, containers, engine)
-    yield made
-    made.remove()
+    project = Project(tmp_path, compose, containers, engine)
+    yield project
+    project.remove()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
-from scar.repositories import Repositories
+from scar.project_origins import ProjectOrigins
 from tests.support.acting_worker import ActingWorker
 from tests.support.github_scene import GitHubScene
 from tests.support.github_server import REPOSITORY, SECRET, GitHubServer
@@ -59,7 +59,7 @@ class Branch:
 
 @pytest.fixture
 def branch(scene: GitHubScene) -> Iterator[Branch]:
-    Repositories(scene.services.redis).tell({"shop": f"{HOST}/{REPOSITORY}"})
+    ProjectOrigins(scene.services.redis).report({"shop": f"{HOST}/{REPOSITORY}"})
     yield Branch(scene)
     for job in scene.worker.jobs_of("push"):
         scene.services.redis.hdel("scar:github:deploys", job.id)
@@ -137,9 +137,8 @@ def test_another_repository_s_push_displaces_none_that_waits(
     branch.push()
     job = worker.next_job("deploy", "push")
     ours = branch.push()
-    Repositories(scene.services.redis).tell(
-        {"shop": None}
-    )  # as before the worker's first word on it
+    # As before the worker reported an origin for it.
+    ProjectOrigins(scene.services.redis).report({"shop": None})
     branch.push(repository="octocat/another")
     scene.heard_all()
     assert said_of(github, ours) == ["pending"]

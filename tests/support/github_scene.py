@@ -9,8 +9,8 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from scar import redis_server
 from scar.bootstrap import Services, bootstrap
+from scar.cli import redis_server
 from scar.settings import Settings
 from tests.support.acting_worker import ActingWorker
 from tests.support.github_server import BOT, SECRET, GitHubServer, token_of
@@ -40,7 +40,7 @@ class GitHubScene:
         self.installation.projects_file.write_text(json.dumps(found))
         self.settings = Settings.load(self.installation.env, None)
         (folder / "state" / "redis").mkdir(parents=True)
-        self._redis = self._process(*redis_server.command(self.settings))
+        self._redis = self._process(*redis_server.command_line(self.settings))
         self.services: Services = bootstrap(self.settings)
         eventually(self._redis_answers, "Redis answers")
         self._api = self._part("api")

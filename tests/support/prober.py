@@ -1,4 +1,4 @@
-"""Downtime from outside, by nothing that the one under test has a part in."""
+"""Measures downtime independently of the code under test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 
 class Prober:
-    """Fifty requests a second to a port of this machine, from its making until `stop`.
+    """Sends fifty requests a second to a port of this machine, from construction until `stop`.
 
     `longest_pause` is the longest time between two answers, in seconds: what `down` is exact to.
     """
@@ -37,12 +37,12 @@ class Prober:
             with urlopen(self._url, timeout=1):
                 return True
         except URLError as refused:
-            return hasattr(refused, "code")  # 404 is an answer
+            return hasattr(refused, "code")  # an HTTP status, such as 404, is an answer
         except OSError:
             return False
 
     def stop(self) -> float:
-        """Seconds in which the port did not answer."""
+        """Stop probing and return the seconds in which the port did not answer."""
         self._end.set()
         self._thread.join()
         return self.down

@@ -8,7 +8,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from scar import redis_server
+from scar.cli import redis_server
 from scar.settings import Settings
 from tests.support.waiting import eventually, free_port
 
@@ -36,7 +36,7 @@ class RedisProcess:
         (self.folder / "redis").mkdir(parents=True, exist_ok=True)
         # What is named last counts: a port beside the socket.
         where = ("--port", str(self.port), "--bind", "127.0.0.1")
-        self.process = subprocess.Popen([*redis_server.command(settings), *where])
+        self.process = subprocess.Popen([*redis_server.command_line(settings), *where])
         with Redis(port=self.port) as client:
             eventually(lambda: answers(client), "Redis answers")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from scar import redis_server
 from scar.bootstrap import Services, bootstrap
+from scar.cli import redis_server
 from scar.settings import Settings
 from tests.support.acting_worker import ActingWorker
 from tests.support.botapi import BotApiServer, Chat, Message
@@ -40,7 +40,7 @@ class TelegramScene:
         self.installation.project("shop", "web")
         self.settings = Settings.load(self.installation.env, None)
         (folder / "state" / "redis").mkdir(parents=True)
-        self._redis = self._process(*redis_server.command(self.settings))
+        self._redis = self._process(*redis_server.command_line(self.settings))
         self.services: Services = bootstrap(self.settings)
         eventually(self._redis_answers, "Redis answers")
         self._api = self.part("api")
@@ -80,14 +80,14 @@ class TelegramScene:
         """The bot, as soon as it listens."""
         polls = len(self.telegram.calls("getUpdates"))
         self._bot = self.part("telegram")
-        # It has incoming everything that waited when its first long poll begins.
+        # It has received everything that waited when its first long poll begins.
         eventually(lambda: len(self.telegram.calls("getUpdates")) > polls, "the bot polls")
         eventually(
             lambda: any(
                 call["params"].get("timeout") not in (None, "0", 0)
                 for call in self.telegram.calls("getUpdates")[polls:]
             ),
-            "the bot has incoming what waited",
+            "the bot has received what waited",
         )
 
     def watched(self) -> set[str]:

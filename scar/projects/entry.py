@@ -1,4 +1,4 @@
-"""The projects-file entry for a folder of the workspace folder, and the file with it added."""
+"""A new entry of the projects file, for a folder in the workspace folder."""
 
 from __future__ import annotations
 
@@ -10,40 +10,44 @@ from typing import Any
 
 from scar.errors import ScarError
 from scar.projects import ProjectsFile, folders
-from scar.projects.schema import read
+from scar.projects.parser import parse_projects
 from scar.settings import Settings
 
-_ELSE = Path("/srv/production")
+_DEFAULT_PARENT = Path("/srv/production")
 _INDENT = re.compile(r'\n([ \t]+)"')
 
 
 def entry_for(settings: Settings, name: str, production: str | None = None) -> dict[str, Any]:
-    """The entry as it is offered; production beside that of the other projects, if not given."""
+    """Return a suggested entry for the workspace `name`.
+
+    Without `production`, production is put beside that of the host's other projects.
+    """
     entry: dict[str, Any] = {
         "workspace": str(settings.projects_file.parent / name),
-        "production": production or str(_production(settings, name)),
+        "production": production or str(_suggested_production(settings, name)),
         "compose_project": name.replace(".", "-"),
         "auto_detect": True,
     }
     return entry if settings.host == "default" else {**entry, "host": settings.host}
 
 
-def _production(settings: Settings, name: str) -> Path:
+def _suggested_production(settings: Settings, name: str) -> Path:
     others = ProjectsFile.of(settings).projects.values()
     parents = [str(p.production.parent) for p in others if p.host == settings.host]
-    place = Path(os.path.commonpath(parents)) / name if parents else _ELSE / name
+    parent = Path(os.path.commonpath(parents)) if parents else _DEFAULT_PARENT
+    production = parent / name
     workspace = settings.projects_file.parent / name
-    unfit = folders.not_for_production(place) or place.parent == Path("/")
-    if unfit or folders.inside(place, workspace) or folders.inside(workspace, place):
-        return _ELSE / name
-    return place
+    unfit = folders.not_for_production(production) or parent == Path("/")
+    if unfit or folders.inside(production, workspace) or folders.inside(workspace, production):
+        return _DEFAULT_PARENT / name
+    return production
 
 
 def with_entry(text: str, name: str, entry: dict[str, Any]) -> str:
-    """The projects file's text with an entry at its end; every other byte stays as it is.
+    """Return the projects file's text with an entry added at its end; all else stays the same.
 
-    Raises `project_invalid` where the text or the text with the entry is no valid projects file,
-    `conflict` where it has the name already.
+    Raises `project_invalid` where the text is not a valid projects file, before or after, and
+    `conflict` where it has an entry of that name already.
     """
     _require_valid(text, "The projects file has to be mended first")
     known = json.loads(text.removeprefix("\ufeff"))
@@ -54,8 +58,8 @@ def with_entry(text: str, name: str, entry: dict[str, Any]) -> str:
             f"/docker_deploy {name} deploys it; edit its entry in the file itself.",
         )
     newline = "\r\n" if "\r\n" in text else "\n"
-    found = _INDENT.search(text)
-    indent: str | int = found[1] if found else 2
+    match = _INDENT.search(text)
+    indent: str | int = match[1] if match else 2
     body = json.dumps({name: entry}, indent=indent, ensure_ascii=False)[1:-1].strip("\n")
     end = text.rindex("}")
     before = text[:end].rstrip()
@@ -66,6 +70,6 @@ def with_entry(text: str, name: str, entry: dict[str, Any]) -> str:
 
 
 def _require_valid(text: str, what: str) -> None:
-    _, problems = read(text.removeprefix("\ufeff"))
+    _, problems = parse_projects(text.removeprefix("\ufeff"))
     if problems:
         raise ScarError("project_invalid", f"{what}: {problems[0]}", "Correct that, then try again")
