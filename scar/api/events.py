@@ -18,7 +18,8 @@ from scar.api.context import ApiContext, context
 from scar.api.resource import Resource, answer
 from scar.api.schemas import EventsPage, EventsQuery
 from scar.errors import ScarError
-from scar.jobs.record import Event, Job
+from scar.jobs.event import Event
+from scar.jobs.record import Job
 from scar.jobs.stream import ends
 
 STREAM = "text/event-stream"

@@ -11,7 +11,8 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from scar.commands import job_commands
-from scar.jobs.record import JobState, StepState
+from scar.jobs.record import JobState
+from scar.jobs.step import StepState
 
 JOB_ID = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 

@@ -8,7 +8,7 @@ from itertools import islice
 from scar.access import Actor, Role
 from scar.commands.command import LocalCommand, Surroundings
 from scar.document import Document
-from scar.jobs.record import rfc3339
+from scar.jobs.timestamp import rfc3339
 
 _MOST = 20
 

@@ -9,7 +9,8 @@ from scar.access import Actor, Role
 from scar.commands.command import LocalCommand, Surroundings
 from scar.document import Document
 from scar.errors import ScarError
-from scar.jobs.record import Job, JobState, is_job_id
+from scar.jobs.job_id import is_job_id
+from scar.jobs.record import Job, JobState
 
 _LOOKED_AT = 200
 

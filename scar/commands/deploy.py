@@ -9,7 +9,8 @@ from scar.access import Role
 from scar.commands.command import JobCommand, failure, waiting
 from scar.commands.words import counted, listed, title, uptime
 from scar.document import Button, Code, Document, Line
-from scar.jobs.record import Job, JobState, Step, StepState
+from scar.jobs.record import Job, JobState
+from scar.jobs.step import Step, StepState
 from scar.projects import Project, workspace_resource
 
 _SHOWN = {

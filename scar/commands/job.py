@@ -8,7 +8,8 @@ from itertools import islice
 from scar.access import Actor, Role
 from scar.commands.command import Surroundings, WindowCommand
 from scar.errors import ScarError
-from scar.jobs.record import Job, is_job_id
+from scar.jobs.job_id import is_job_id
+from scar.jobs.record import Job
 
 _LOOKED_AT = 200
 

@@ -26,7 +26,7 @@ class Lock(LocalCommand):
         project, reason = lock_target(self, actor, words, around)
         if not reason:
             raise self.misuse("A lock needs a reason")
-        lock = around.locks.hold(project, actor, " ".join(reason)[:200])
+        lock = around.locks.acquire(project, actor, " ".join(reason)[:200])
         named = None if project == EVERYTHING else project
         around.audit.write(actor, self.word, f"locked: {lock.reason}", project=named)
         what = "Every project is" if project == EVERYTHING else f"{project} is"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from scar.access import Role
 from scar.commands.command import JobCommand, failure, waiting
 from scar.document import Button, Code, Document, Line
-from scar.jobs.record import Job, StepState
+from scar.jobs.record import Job
+from scar.jobs.step import StepState
 
 
 class Restart(JobCommand):

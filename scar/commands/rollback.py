@@ -9,7 +9,8 @@ from scar.access import Role
 from scar.commands.command import Invocation, JobCommand
 from scar.commands.deploy import done_lines, plan_lines, progress_view
 from scar.document import Button, Document, Line
-from scar.jobs.record import Job, is_job_id
+from scar.jobs.job_id import is_job_id
+from scar.jobs.record import Job
 from scar.projects import Project, ProjectsFile
 
 

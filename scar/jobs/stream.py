@@ -17,8 +17,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from scar.errors import ScarError
-from scar.jobs.ledger import Ledger, event_of
-from scar.jobs.record import Event, JobState
+from scar.jobs.event import Event, event_of
+from scar.jobs.ledger import Ledger
+from scar.jobs.record import JobState
 from scar.redis_client import redis_errors
 
 _BLOCK_MS = 1000

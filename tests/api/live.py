@@ -21,7 +21,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from scar.bootstrap import Services
-from scar.jobs.ledger import Claim
+from scar.jobs.claim import Claim
 from scar.jobs.record import JobState
 
 TOKENS = {

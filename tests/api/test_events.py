@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from scar.client import ApiClient, EventReader
-from scar.jobs.record import Event
+from scar.jobs.event import Event
 from tests.api.live import (
     TOKENS,
     ActingClaim,

@@ -14,7 +14,8 @@ import httpx
 
 from scar.access import Actor
 from scar.client import ApiClient
-from scar.jobs.record import Event, Job
+from scar.jobs.event import Event
+from scar.jobs.record import Job
 from tests.cli.home import Home, free_port
 from tests.cli.home import eventually as eventually
 from tests.engine.projects import IMAGE, remove_project, run_docker

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from scar.commands import all_commands
 from scar.errors import ScarError
-from scar.jobs.record import JobState, StepState
+from scar.jobs.record import JobState
+from scar.jobs.step import StepState
 from tests.botapi import Chat
 from tests.telegram.scene import TOKEN, Scene, question
 from tests.telegram.worker import Worker, building, log_of, restarting, status_of

@@ -9,8 +9,9 @@ from typing import Any
 
 from scar.bootstrap import Services
 from scar.errors import ScarError
-from scar.jobs.ledger import Claim
-from scar.jobs.record import Job, JobState, Progress, Step, StepState
+from scar.jobs.claim import Claim
+from scar.jobs.record import Job, JobState
+from scar.jobs.step import Progress, Step, StepState
 from workers.runtime.reporter import JobReporter
 
 PATIENCE = 20.0

@@ -116,7 +116,7 @@ class PushDeploys:
 
     def _held(self, project: Project) -> bool:
         """Whether a job is at work on the project or in its workspace: its end is waited for."""
-        holder = self.services.ledger.holder
+        holder = self.services.ledger.lock_holder
         return any(holder(name) for name in (project.name, workspace_resource(project)))
 
     def _submit(self, project: Project, push: Mapping[str, Any]) -> Job:
