@@ -12,7 +12,7 @@ from typing import Any
 
 from scar.access import Access, Actor, Role
 from scar.audit import Audit
-from scar.commands.command import JobCommand
+from scar.commands.job_command import JobCommand
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.job_id import new_job_id
 from scar.jobs.ledger import ConfirmationOutcome, Ledger

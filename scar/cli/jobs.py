@@ -16,7 +16,8 @@ import click
 from scar.access import Actor
 from scar.client import ApiClient, service_token
 from scar.commands import job_commands
-from scar.commands.command import Invocation, JobCommand, refusal
+from scar.commands.job_command import Invocation, JobCommand
+from scar.commands.notices import refusal
 from scar.document import Document
 from scar.errors import ScarError
 from scar.frontends.console.screen import Screen

@@ -102,7 +102,7 @@ class PushDeploys:
                 return
             job = await asyncio.to_thread(self._submit, project, push)
         except ScarError as error:
-            locks = self.services.surroundings.locks
+            locks = self.services.command_context.locks
             if error.code == "busy" and not await asyncio.to_thread(locks.of, name):
                 return  # held since a moment ago; only a person's lock is not waited for
             if error.code in ("redis_unavailable", "disk_full"):
