@@ -14,9 +14,9 @@ from scar.jobs.ledger import Ledger
 from scar.jobs.queue import JobQueue
 from scar.jobs.signing import Signatures
 from scar.jobs.sweeper import Sweeper
+from scar.project_origins import ProjectOrigins
 from scar.projects import ProjectsFile
 from scar.redis_client import connect, redis_errors
-from scar.repositories import Repositories
 from scar.settings import Settings
 from workers.engine.connection import Engine
 from workers.git.commit import origin_of
@@ -100,10 +100,10 @@ class Heartbeat:
 
     def _tell_repositories(self) -> None:
         """Apart from the signs of life: a workspace on a disk that hangs must not keep those."""
-        repositories = Repositories(connect(self._settings.effective_redis_url))
+        repositories = ProjectOrigins(connect(self._settings.effective_redis_url))
         while True:
             try:
-                repositories.tell(self._origins())
+                repositories.report(self._origins())
             except ScarError as error:
                 _log.warning("repositories not told", reason=error.message)
             if self._stopped.wait(_LOOKS * _INTERVAL):

@@ -11,7 +11,7 @@ from scar.access import Role
 from scar.api.auth import require
 from scar.api.context import context
 from scar.api.resource import Resource, answer
-from scar.api.schemas import AuditPage, AuditQuery
+from scar.api.schemas.audit import AuditPage, AuditQuery
 
 resource = Resource("audit", __name__, description="Who asked for what, and how it ended")
 

@@ -15,8 +15,8 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from scar.api.context import context
 from scar.api.errors import problem
-from scar.api.resource import Resource, answer, strict_json
-from scar.api.schemas import DeliverySchema
+from scar.api.resource import Resource, answer, read_body, strict_json
+from scar.api.schemas.github import DeliverySchema
 
 resource = Resource("github", __name__, description="What GitHub tells")
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
@@ -49,7 +49,7 @@ def webhook() -> Response:
     Signed with `SCAR_GITHUB_WEBHOOK_SECRET` (`X-Hub-Signature-256`). Comments and pushes are
     taken in, once; everything else is answered and left alone.
     """
-    body = request.get_data(cache=True)
+    body = read_body()
     refusal = _unsigned(body)
     if refusal is not None:
         return refusal

@@ -15,10 +15,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from scar.api.context import MOST_STREAMS, ApiContext, context
+from scar.api.context import ApiContext, context
 from scar.api.hosts import live_workers, queue_lengths
 from scar.api.resource import Resource, answer
-from scar.api.schemas import AliveSchema, ReadySchema
+from scar.api.schemas.health import AliveSchema, ReadySchema
 from scar.errors import ScarError
 from scar.redis_client import redis_errors
 
@@ -106,7 +106,7 @@ class _OnRedis(Collector):
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("scar_redis_up", "Whether Redis answers")
         streams = GaugeMetricFamily("scar_event_streams", "Open event streams")
-        streams.add_metric([], MOST_STREAMS - self._shared.slots._value)
+        streams.add_metric([], len(self._shared.open_streams))
         yield streams
         try:
             found = [self._jobs(), *self._hosts()]

@@ -12,7 +12,7 @@ from redis import Redis
 from scar.api.auth import known_everywhere, visible_projects
 from scar.api.context import context
 from scar.api.resource import Resource, answer
-from scar.api.schemas import HostsPage
+from scar.api.schemas.hosts import HostsPage
 from scar.jobs.ledger import QUEUE_PREFIX
 from scar.jobs.queue import queue_of
 from scar.jobs.timestamp import rfc3339

@@ -12,7 +12,7 @@ from flask import Response, request
 from scar.api.auth import actor, may_see, visible_job, visible_project, visible_projects
 from scar.api.context import context
 from scar.api.resource import Resource, answer
-from scar.api.schemas import AnswerSchema, JobSchema, JobsPage, JobsQuery, SubmitSchema
+from scar.api.schemas.jobs import AnswerSchema, JobSchema, JobsPage, JobsQuery, SubmitSchema
 from scar.commands.job_command import JobCommand
 from scar.errors import ScarError, nearest
 from scar.jobs.record import Job

@@ -22,9 +22,9 @@ from scar.api.errors import job_problem
 from scar.api.events import STREAM, STREAMED, stream
 from scar.api.jobs import accepted, location, submit
 from scar.api.resource import Resource, View, answer
-from scar.api.schemas import (
+from scar.api.schemas.jobs import JobSchema
+from scar.api.schemas.projects import (
     FollowQuery,
-    JobSchema,
     LogsQuery,
     ProjectAnswerSchema,
     ProjectsPage,
@@ -153,7 +153,7 @@ def follow(query: dict[str, Any], name: str) -> Response:
         return Response(content_type=f"{STREAM}; charset=utf-8")
     job = submit(command, found, query)
     try:
-        return stream(job, gone=partial(_stop, context(), actor(), job.id))
+        return stream(job, on_close=partial(_stop, context(), actor(), job.id))
     except Exception:
         _stop(context(), actor(), job.id)
         raise

@@ -10,11 +10,11 @@ from scar.access import Role
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
 from scar.document import Button, Code, Document, Line
+from scar.git_url import GitUrl
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.clone import CloneResult
 from scar.projects import Project, ProjectsFile
 from scar.projects.schema import is_name
-from scar.repository import Repository
 
 
 class CloneCommand(JobCommand):
@@ -55,7 +55,7 @@ class CloneCommand(JobCommand):
         return self._checked(url, *([] if name is None else [name]))
 
     def _checked(self, url: str, *names: str) -> dict[str, Any]:
-        repository = Repository.parse(url)
+        repository = GitUrl.parse(url)
         name = names[0] if names else repository.folder_name
         if not is_name(name):
             raise self.misuse(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from scar.jobs.timestamp import rfc3339
@@ -26,18 +25,6 @@ class Event:
     def to_json(self) -> dict[str, Any]:
         """Return the event as the API shows it."""
         return {"id": self.id, "type": self.type, "at": rfc3339(self.at), "data": dict(self.data)}
-
-    @cached_property
-    def sse(self) -> bytes:
-        """The event as a Server-Sent Event (WHATWG HTML, section 9.2), made once for all who
-        watch."""
-        data = json.dumps(self.to_json(), separators=(",", ":"))
-        return f"id: {self.id}\nevent: {self.type}\ndata: {data}\n\n".encode()
-
-    @cached_property
-    def chunk(self) -> bytes:
-        """The same as a chunk of an HTTP/1.1 body."""
-        return b"%x\r\n%b\r\n" % (len(self.sse), self.sse)
 
 
 def event_of(entry: tuple[str, Mapping[str, str]]) -> Event:

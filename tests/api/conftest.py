@@ -15,7 +15,9 @@ from scar.api.app import create_app
 from scar.bootstrap import Services, bootstrap
 from scar.client import service_token
 from scar.settings import Settings
-from tests.api.live import TOKENS, ActingWorker, ApiProcess, Caller, RedisProcess, bearer
+from tests.support.acting_worker import ActingWorker
+from tests.support.live_api import TOKENS, ApiProcess, Caller, bearer
+from tests.support.redis_process import RedisProcess
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from scar.access import Actor
 from scar.bootstrap import Services
 from scar.client import service_token
 from scar.jobs.signing import Signatures
-from tests.api.live import TOKENS, Caller
+from tests.support.live_api import TOKENS, Caller
 
 Call = Callable[[str | None], Caller]
 ROOT = TOKENS["root"]

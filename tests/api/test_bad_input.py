@@ -13,7 +13,8 @@ from flask import Flask
 
 from scar.api import errors
 from scar.bootstrap import Services
-from tests.api.live import TOKENS, ActingWorker, ApiProcess, Caller
+from tests.support.acting_worker import ActingWorker
+from tests.support.live_api import TOKENS, ApiProcess, Caller
 
 Call = Callable[[str | None], Caller]
 JOBS = "/api/v1/jobs"

@@ -14,16 +14,10 @@ import pytest
 
 from scar.client import ApiClient, EventReader
 from scar.jobs.event import Event
-from tests.api.live import (
-    TOKENS,
-    ActingClaim,
-    ActingWorker,
-    ApiProcess,
-    Caller,
-    RedisProcess,
-    bearer,
-    until,
-)
+from tests.support.acting_worker import ActingClaim, ActingWorker
+from tests.support.live_api import TOKENS, ApiProcess, Caller, bearer
+from tests.support.redis_process import RedisProcess
+from tests.support.waiting import eventually
 
 Call = Callable[[str | None], Caller]
 
@@ -176,12 +170,12 @@ def test_a_killed_api_loses_and_repeats_nothing(
     threading.Thread(target=follow, daemon=True).start()
     for turn in range(3):
         claim.lines(f"before {turn}")
-        until(lambda: seen and seen[-1].data.get("line") == f"before {turn}")  # noqa: B023
+        eventually(lambda: seen and seen[-1].data.get("line") == f"before {turn}")  # noqa: B023
         own_server.kill()
         claim.lines(f"away {turn}")
         own_server.start()
         claim.lines(f"after {turn}")
-        until(lambda: seen[-1].data.get("line") == f"after {turn}")  # noqa: B023
+        eventually(lambda: seen[-1].data.get("line") == f"after {turn}")  # noqa: B023
     claim.succeed({})
     assert ended.wait(15)
     assert _ids(seen) == list(range(1, len(seen) + 1))
@@ -201,7 +195,7 @@ def test_a_stream_outlives_a_restart_of_redis(
             assert stream.line() == "before"
             redis_process.kill()
             redis_process.start()
-            until(lambda: _says(claim, "after"))
+            eventually(lambda: _says(claim, "after"))
             assert stream.line() == "after"
             claim.succeed({})
             assert next(reversed(list(stream))).data == {"state": "succeeded"}
@@ -250,7 +244,7 @@ def test_watchers_who_leave_free_their_places(
         claim.lines("anybody there?")
         return taken() == 0
 
-    until(empty, 20)
+    eventually(empty)
     claim.succeed({})
 
 

@@ -12,7 +12,10 @@ import httpx
 import pytest
 
 from scar.bootstrap import Services
-from tests.api.live import ActingWorker, ApiProcess, Caller, RedisProcess, bearer, until
+from tests.support.acting_worker import ActingWorker
+from tests.support.live_api import ApiProcess, Caller, bearer
+from tests.support.redis_process import RedisProcess
+from tests.support.waiting import eventually
 
 Call = Callable[[str | None], Caller]
 
@@ -130,7 +133,7 @@ def test_without_redis_the_answer_is_503_within_seconds(
                 redis_process.start()
             else:
                 os.kill(redis_process.process.pid, signal.SIGCONT)
-        until(lambda: client.get("/api/v1/jobs").status_code == 200)
+        eventually(lambda: client.get("/api/v1/jobs").status_code == 200)
 
 
 @pytest.mark.usefixtures("worker")

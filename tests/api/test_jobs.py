@@ -10,7 +10,8 @@ import pytest
 from scar.access import Actor
 from scar.bootstrap import Services
 from scar.jobs.record import JobState
-from tests.api.live import ActingWorker, Caller
+from tests.support.acting_worker import ActingWorker
+from tests.support.live_api import Caller
 
 Call = Callable[[str | None], Caller]
 JOBS = "/api/v1/jobs"

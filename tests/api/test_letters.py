@@ -20,8 +20,8 @@ from scar.chat.menus import Menus
 from scar.jobs.inbox import Inbox
 from scar.jobs.signing import Signatures
 from scar.redis_client import connect
-
-from .live import ApiProcess, RedisProcess
+from tests.support.live_api import ApiProcess
+from tests.support.redis_process import RedisProcess
 
 KEY = "a key that only tests know"
 SECRET = "a-secret-that-only-tests-know"

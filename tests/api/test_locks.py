@@ -12,7 +12,8 @@ from scar.commands.cancel import COMMAND as CANCEL
 from scar.commands.lock import COMMAND as LOCK
 from scar.commands.unlock import COMMAND as UNLOCK
 from scar.errors import ScarError
-from tests.api.live import ActingWorker, Caller
+from tests.support.acting_worker import ActingWorker
+from tests.support.live_api import Caller
 
 Call = Callable[[str | None], Caller]
 CI = Actor("api", "ci", "ci", Role.OPERATOR)

@@ -13,7 +13,9 @@ import pytest
 from scar.api.app import create_app
 from scar.bootstrap import Services, bootstrap
 from scar.settings import Settings
-from tests.api.live import ActingWorker, Caller, bearer, until
+from tests.support.acting_worker import ActingWorker
+from tests.support.live_api import Caller, bearer
+from tests.support.waiting import eventually
 
 Call = Callable[[str | None], Caller]
 
@@ -152,7 +154,7 @@ def test_following_logs_ends_when_the_reader_leaves(
     claim = worker.claim(job.id)
     claim.lines("a log line")
     lines = answer.iter_encoded()
-    until(lambda: b"a log line" in next(lines))
+    eventually(lambda: b"a log line" in next(lines))
     assert services.ledger.renew(job.id, claim.claim.fence) == (True, "")
     answer.close()
     held, cancellation = services.ledger.renew(job.id, claim.claim.fence)

@@ -16,7 +16,8 @@ from schemathesis.generation import GenerationMode
 from scar.api.app import create_app
 from scar.bootstrap import Services, bootstrap
 from scar.settings import Settings
-from tests.api.live import ActingClaim, ActingWorker, ApiProcess, bearer
+from tests.support.acting_worker import ActingClaim, ActingWorker
+from tests.support.live_api import ApiProcess, bearer
 
 
 def _described() -> Any:

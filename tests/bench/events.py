@@ -9,7 +9,7 @@ import time
 from uuid import uuid4
 
 from scar.jobs.record import JobState
-from tests.bench.stage import ELSEWHERE, Stage
+from tests.bench.scene import ELSEWHERE, BenchScene
 from tests.bench.table import Row, percentile, seconds
 
 WATCHERS = 50
@@ -18,9 +18,9 @@ _RENEWED = 40
 _P50, _P99 = 0.003, 0.020
 
 
-def rows(stage: Stage, *, short: bool) -> list[Row]:
+def rows(scene: BenchScene, *, short: bool) -> list[Row]:
     """The clients are sockets of one other process, which reads them as they become ready."""
-    found = _latencies(stage, 60 if short else 400)
+    found = _latencies(scene, 60 if short else 400)
     result = []
     for name, part, limit in (("half", 0.5, _P50), ("99 %", 0.99, _P99)):
         value = percentile(found, part)
@@ -37,22 +37,29 @@ def rows(stage: Stage, *, short: bool) -> list[Row]:
     return result
 
 
-def _latencies(stage: Stage, events: int) -> list[float]:
-    services = stage.services
-    http = stage.connection()
-    id = stage.ask(http, "status", project=ELSEWHERE)
+def _latencies(scene: BenchScene, events: int) -> list[float]:
+    services = scene.services
+    http = scene.connection()
+    id = scene.ask(http, "status", project=ELSEWHERE)
     http.close()
     claim = services.ledger.claim(id, "bench", uuid4().hex)
     assert claim is not None
     watchers = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.watchers", str(stage.home.port), id, str(WATCHERS)],
+        [
+            sys.executable,
+            "-m",
+            "tests.bench.watchers",
+            str(scene.installation.port),
+            id,
+            str(WATCHERS),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert watchers.stdin
     assert watchers.stdout
-    watchers.stdin.write(stage.token + "\n")
+    watchers.stdin.write(scene.token + "\n")
     watchers.stdin.flush()
     assert watchers.stdout.readline() == "all listen\n"
     for number in range(1, events + 1):

@@ -8,31 +8,29 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import image  # noqa: F401
-
-from .shop import Shop
+from tests.support.deploy_scene import DeployScene
 
 
 @pytest.fixture
-def open_shop(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
+def open_scene(tmp_path: Path) -> Iterator[Callable[..., DeployScene]]:
     """Makes a shop; `entry` is added to its entry of the projects file."""
-    shops: list[Shop] = []
+    scenes: list[DeployScene] = []
 
-    def make(**entry: Any) -> Shop:
-        shop = Shop(tmp_path / f"shop{len(shops)}", **entry)
-        shops.append(shop)
-        shop.begin()
-        return shop
+    def make(**entry: Any) -> DeployScene:
+        scene = DeployScene(tmp_path / f"shop{len(scenes)}", **entry)
+        scenes.append(scene)
+        scene.begin()
+        return scene
 
     yield make
-    for shop in shops:
-        shop.remove()
+    for scene in scenes:
+        scene.remove()
 
 
 @pytest.fixture
-def shop(open_shop: Callable[..., Shop]) -> Shop:
+def scene(open_scene: Callable[..., DeployScene]) -> DeployScene:
     """One that has been deployed once."""
-    made = open_shop()
+    made = open_scene()
     first = made.do("deploy")
     assert first.state == "succeeded", first.error
     assert made.site() == "one"

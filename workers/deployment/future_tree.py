@@ -13,9 +13,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workers.engine.compose import Compose, ComposeProject, Watch
+from workers.engine.compose import Compose
+from workers.engine.compose_command import ComposeProject
 from workers.engine.compose_config import ComposeConfig, compose_files
 from workers.engine.compose_inputs import inputs_digest
+from workers.engine.process import RunControl
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry
 from workers.files.undo import above
@@ -56,10 +58,12 @@ class FutureTree:
         """The project of a context as Compose will understand it."""
         context.folder.mkdir(parents=True, exist_ok=True)
         compose = Compose(context.settings.docker_host)
-        watch = Watch(check=context.check, deadline=60.0)
-        return self.config(compose, context.project.compose_project, context.folder, watch)
+        control = RunControl(context.check, deadline=60.0)
+        return self.config(compose, context.project.compose_project, context.folder, control)
 
-    def config(self, compose: Compose, name: str, scratch: Path, watch: Watch) -> ComposeConfig:
+    def config(
+        self, compose: Compose, name: str, scratch: Path, control: RunControl
+    ) -> ComposeConfig:
         """The project `name` as Compose will understand it. `scratch` is a folder for links.
 
         Compose is asked once for the same content of all that it reads: it takes a quarter of a
@@ -72,7 +76,7 @@ class FutureTree:
             return _configs[key]
         with self._laid_out(scratch) as folder:
             project = ComposeProject(name, folder, tuple(folder / file for file in files))
-            found = compose.config(project, watch, self.production)
+            found = compose.config(project, control, self.production)
         if key is not None:
             while len(_configs) >= _REMEMBERED:
                 del _configs[next(iter(_configs))]

@@ -14,7 +14,7 @@ from scar.jobs.record import JobState
 from workers.deployment.future_tree import drop_stale_trees
 from workers.deployment.plan import Plan, shown
 from workers.deployment.transaction import Transaction
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.project_containers import project_containers
 from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
@@ -272,10 +272,11 @@ def _primary(context: JobContext) -> dict[str, Any]:
     """How the main container does, for the last line of the message."""
     try:
         found = project_containers(context.containers, context.project)
+        if found.primary is None or found.primary in found.missing:
+            return {"primary": None}
+        main = found.main()
+        uptime = context.containers.uptime(main) or 0
     except ScarError as error:
         _log.warning("primary container not looked at", reason=error.message)
         return {"primary": None}
-    if found.primary is None or found.primary in found.missing:
-        return {"primary": None}
-    main = found.main()
-    return {"primary": {"name": main.name, "state": main.state, "uptime_seconds": main.uptime or 0}}
+    return {"primary": {"name": main.name, "state": main.state, "uptime_seconds": uptime}}

@@ -12,7 +12,7 @@ from typing import Any
 
 from scar.errors import ScarError
 from workers.engine.compose_config import ComposeConfig, Service
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.files.compare import Changes
 from workers.files.manifest import Entry
 from workers.files.stat_cache import StatCache

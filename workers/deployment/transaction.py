@@ -20,12 +20,14 @@ from scar.errors import ScarError
 from workers.deployment.compensation import Compensation, standing
 from workers.deployment.plan import Plan, indexes_path
 from workers.deployment.production import Production
-from workers.engine.compose import Compose, ComposeProject, Watch
-from workers.engine.compose_config import moved
-from workers.engine.containers import Container
+from workers.engine.compose import Compose
+from workers.engine.compose_command import ComposeProject
+from workers.engine.compose_config import map_paths
+from workers.engine.compose_progress import BuildOutput, BuildStep, ComposeEvent
+from workers.engine.container import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.images import Images
-from workers.engine.progress import BuildOutput, BuildStep, Event
+from workers.engine.process import RunControl
 from workers.files.apply import apply, stage
 from workers.files.content_store import ContentStore
 from workers.files.undo import Undo
@@ -102,18 +104,19 @@ class Transaction:
         """Builds the images that need it, from the store, and fetches those that are missing."""
         context = self.context
         self._note_images({n: plan.config.services[n].image for n in (*plan.build, *plan.pull)})
-        watch = Watch(self._build_teller(step), context.check, _BUILD_SECONDS, (self.lock,))
+        control = RunControl(context.check, _BUILD_SECONDS, (self.lock,))
+        on_event = self._build_teller(step)
         compose = Compose(context.settings.docker_host)
         tree = self._build_tree(plan)
         env_file = (tree if ".env" in plan.files else context.project.production) / ".env"
         project = ComposeProject(
             context.project.compose_project, tree, (), env_file if env_file.is_file() else None
         )
-        resolved = moved(plan.config.resolved, self._in_build_tree(tree))
+        resolved = map_paths(plan.config.resolved, self._in_build_tree(tree))
         if plan.pull:
-            compose.pull(project, resolved, plan.pull, watch)
+            compose.pull(project, resolved, plan.pull, control, on_event)
         if plan.build:
-            compose.build_resolved(project, resolved, plan.build, watch)
+            compose.build_resolved(project, resolved, plan.build, control, on_event)
         self._drop_build_tree()
         self.journal.write("built")
 
@@ -150,8 +153,8 @@ class Transaction:
     def _drop_build_tree(self) -> None:
         shutil.rmtree(self.context.folder / "build", ignore_errors=True)
 
-    def _build_teller(self, step: StepInHand) -> Callable[[Event], None]:
-        def told(event: Event) -> None:
+    def _build_teller(self, step: StepInHand) -> Callable[[ComposeEvent], None]:
+        def told(event: ComposeEvent) -> None:
             if isinstance(event, BuildStep):
                 step.progress(event.done, event.total, "steps")
             elif isinstance(event, BuildOutput):

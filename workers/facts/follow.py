@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from scar.redaction import secret_values
-from workers.engine.logs import Logs
+from workers.engine.logs import ContainerLogs
 from workers.engine.project_containers import project_containers
 from workers.runtime.context import JobContext, ReadJob
 
@@ -26,7 +26,7 @@ class Follow(ReadJob):
         context.hide(secret_values(context.containers.inspect(container.id).environment))
         name = container.name
         deadline = time.monotonic() + _SECONDS
-        lines = Logs(context.engine, context.containers).follow(
+        lines = ContainerLogs(context.engine, context.containers).follow(
             name, check=_until(context, deadline)
         )
         count = 0

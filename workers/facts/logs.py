@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from scar.redaction import secret_values
-from workers.engine.logs import LogLine, Logs
+from workers.engine.log_lines import LogLine
+from workers.engine.logs import ContainerLogs
 from workers.engine.project_containers import project_containers
 from workers.runtime.context import JobContext, ReadJob
 
@@ -21,7 +22,7 @@ class ReadLogs(ReadJob):
         wanted = context.request.args.get("container")
         container = found.named(wanted) if wanted else found.main()
         context.hide(secret_values(context.containers.inspect(container.id).environment))
-        tail = Logs(context.engine, context.containers).tail(
+        tail = ContainerLogs(context.engine, context.containers).tail(
             container.id, context.request.args["lines"]
         )
         lines = [_shown(context, line) for line in tail.lines]

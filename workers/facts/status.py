@@ -7,7 +7,7 @@ from typing import Any
 
 from scar.errors import ScarError
 from workers.deployment.plan import indexes_path
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.engine.project_containers import ProjectContainers, project_containers
 from workers.files.compare import compare
 from workers.files.manifest import Entry
@@ -19,7 +19,7 @@ from workers.state.releases import Release, Releases
 
 
 class Status(ReadJob):
-    """One list call of the Engine, whatever the number of containers."""
+    """Reads the containers with one list call, and the start of each running one."""
 
     kind = "status"
 
@@ -36,7 +36,10 @@ class Status(ReadJob):
             old = False
             notices.append(f"The workspace cannot be compared: {error.message}")
         behind = _behind(found, release) if old else set()
-        containers = [_container(c, found.primary, c.name in behind) for c in found.containers]
+        containers = [
+            _container(c, found.primary, context.containers.uptime(c), c.name in behind)
+            for c in found.containers
+        ]
         containers += [_missing(name, found.primary) for name in found.missing]
         lock = context.locks.of(project.name)
         return {
@@ -77,14 +80,16 @@ def _behind(found: ProjectContainers, release: Release | None) -> set[str]:
     return names or {str(found.primary)}
 
 
-def _container(found: Container, primary: str | None, old: bool) -> dict[str, Any]:
+def _container(
+    found: Container, primary: str | None, uptime: int | None, old: bool
+) -> dict[str, Any]:
     return {
         "name": found.name,
         "service": found.service,
         "primary": found.name == primary,
         "state": found.state,
         "health": found.health,
-        "uptime_seconds": found.uptime,
+        "uptime_seconds": uptime,
         "exit_code": found.exit_code,
         "ports": [str(port) for port in found.ports],
         "image": found.image,

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
+from workers.agent.workspace import exclusive_workspace
+from workers.engine.process import RunControl
 from workers.git.clone import github_credential
-from workers.git.command import Watch, ask
+from workers.git.command import ask
 from workers.git.commit import origin
 from workers.git.forward import Forward
 from workers.git.shadow import Shadow
 from workers.runtime.context import JobContext
-from workers.state.workspace_lock import lock_path, workspace_lock
+from workers.state.workspace_lock import NOTICE, lock_path
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SECONDS = 10 * 60.0
@@ -65,7 +67,7 @@ def update_workspace(context: JobContext, push: Push) -> str | None:
             _require_clean(shadow)
             if shadow.holds(push.commit) and shadow.follows(before, push.commit):
                 return None
-            _fetch(context, shadow, push, Watch(context.check, _SECONDS, (lock,)))
+            _fetch(context, shadow, push, RunControl(context.check, _SECONDS, (lock,)))
             if not shadow.follows(push.commit, before):
                 raise _left_alone(
                     workspace,
@@ -95,11 +97,12 @@ def _state(context: JobContext) -> Path:
 
 
 @contextmanager
-def _held(context: JobContext, *, notice: float = 8.0) -> Iterator[tuple[Path, int]]:
+def _held(context: JobContext, *, notice: float = NOTICE) -> Iterator[tuple[Path, int]]:
     """The workspace for this job alone: where its notes are, and the lock's descriptor."""
     holder = f"{context.request.kind} {context.request.id}"
     workspace, state_dir = context.project.workspace, context.settings.state_dir
-    with workspace_lock(state_dir, workspace, context.check, holder=holder, notice=notice) as lock:
+    check = context.check
+    with exclusive_workspace(state_dir, workspace, check, holder=holder, notice=notice) as lock:
         yield _state(context), lock
 
 
@@ -140,7 +143,7 @@ def _require_fit(workspace: Path, push: Push) -> str:
     return commit
 
 
-def _is_of(origin: Repository, repository: str) -> bool:
+def _is_of(origin: GitUrl, repository: str) -> bool:
     """Whether a push to `host/owner/name` was one to the workspace's origin.
 
     By which name a host is reached is not compared, and a folder has no name at all: that the
@@ -162,14 +165,14 @@ def _require_clean(shadow: Shadow) -> None:
         )
 
 
-def _fetch(context: JobContext, shadow: Shadow, push: Push, watch: Watch) -> None:
+def _fetch(context: JobContext, shadow: Shadow, push: Push, control: RunControl) -> None:
     found = origin(shadow.workspace)
     assert found is not None
     repository, known = found
     credential = known or github_credential(repository, context.settings)
     if known:
         context.hide((known.password,))
-    tip = shadow.fetch(repository, credential, push.branch, watch)
+    tip = shadow.fetch(repository, credential, push.branch, control)
     if not (shadow.holds(push.commit) and shadow.follows(tip, push.commit)):
         raise _left_alone(
             shadow.workspace,

@@ -22,12 +22,12 @@ from workers.agent.output import AgentOutput
 from workers.agent.run import AgentRun, end_leftovers
 from workers.agent.run_store import Begun, RunStore
 from workers.agent.snapshot import Contents, changed_since, listing
+from workers.agent.workspace import exclusive_workspace, handover_note
 from workers.files.failures import shown
 from workers.files.undo import Undo
 from workers.git.commit import workspace_commit
 from workers.runtime.context import JobContext, Outcome, WriteJob
 from workers.runtime.reporter import JobLost
-from workers.state.workspace_lock import handover_note, lock_path, workspace_lock
 
 SECONDS = 30 * 60.0
 """So long may an agent work."""
@@ -50,7 +50,7 @@ class Agent(WriteJob):
     def run(self, context: JobContext, confirmed: str | None) -> Outcome:  # noqa: ARG002
         """Runs the agent, or finds out what one that was cut off has done."""
         state, workspace = context.settings.state_dir, context.project.workspace
-        with workspace_lock(state, workspace, context.check, holder=context.holder) as lock:
+        with exclusive_workspace(state, workspace, context.check, holder=context.holder) as lock:
             run_store = RunStore(agent_folder(context))
             if context.resumed:
                 return _settle(context, run_store)
@@ -141,7 +141,7 @@ def _handed_over(context: JobContext, identity: Identity) -> Iterator[None]:
         yield
         return
     workspace = context.project.workspace
-    note = handover_note(lock_path(context.settings.state_dir, workspace))
+    note = handover_note(context.settings.state_dir, workspace)
     try:
         hand_over(note, workspace, identity.uid, identity.gid)
         yield

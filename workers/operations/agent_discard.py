@@ -10,13 +10,13 @@ from scar.errors import ScarError
 from scar.jobs.record import JobState
 from workers.agent.run_store import RunStore
 from workers.agent.snapshot import Contents, listing, still_there
+from workers.agent.workspace import exclusive_workspace
 from workers.files.apply import revert
 from workers.files.failures import shown
 from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 from workers.operations.agent import agent_folder
 from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
-from workers.state.workspace_lock import workspace_lock
 
 _SHOWN = 200
 
@@ -35,7 +35,7 @@ class AgentDiscard(WriteJob):
     def run(self, context: JobContext, confirmed: str | None) -> Outcome:
         """Brings it back; one that was cut off is finished."""
         state, workspace = context.settings.state_dir, context.project.workspace
-        with workspace_lock(state, workspace, context.check, holder=context.holder):
+        with exclusive_workspace(state, workspace, context.check, holder=context.holder):
             run_store = RunStore(agent_folder(context))
             now = run_store.look(workspace)
             cut_off = run_store.discarding if context.resumed else None

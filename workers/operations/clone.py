@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
+from scar.git_url import GitUrl
 from scar.jobs.record import JobState
 from scar.projects import ProjectsFile
+from scar.projects.entry import entry_for
 from scar.projects.schema import is_name
-from scar.repository import Repository
+from workers.engine.process import RunControl
 from workers.files.content_store import sync_filesystem
 from workers.files.failures import file_errors
 from workers.files.undo import read_json, write_synced
 from workers.git.clone import SECONDS, clone, github_credential
-from workers.git.command import Watch, ask
-from workers.projects_entry import entry_for
+from workers.git.command import ask
 from workers.runtime.context import JobContext, Outcome, StepInHand, WriteJob
+from workers.state.host_lock import taken_if_free
 from workers.state.project_lock import project_lock
 
 _HIDDEN = ".scar-clone-"
@@ -45,7 +44,7 @@ class Clone(WriteJob):
 
     def run(self, context: JobContext, confirmed: str | None) -> Outcome:  # noqa: ARG002
         """An attempt that was cut off is begun anew, unless it was done but for its last words."""
-        repository = Repository.parse(str(context.request.args["url"]))
+        repository = GitUrl.parse(str(context.request.args["url"]))
         repository.require_allowed(context.settings.clone_hosts)
         name = str(context.request.args["name"])
         if not is_name(name):
@@ -59,14 +58,14 @@ class Clone(WriteJob):
                 self._clone(context, repository, place, lock)
             return Outcome(JobState.SUCCEEDED, _result(context, repository, place))
 
-    def _clone(self, context: JobContext, repository: Repository, place: _Place, lock: int) -> None:
-        watch = Watch(context.check, SECONDS, (lock,))
+    def _clone(self, context: JobContext, repository: GitUrl, place: _Place, lock: int) -> None:
+        control = RunControl(context.check, SECONDS, (lock,))
         credential = github_credential(repository, context.settings)
         try:
             with file_errors(str(place.hidden)):
                 place.hidden.mkdir(mode=0o700)
             with context.step("cloning", f"Cloning {repository.name}") as step:
-                clone(repository, place.made, credential, watch, _Teller(step))
+                clone(repository, place.made, credential, control, _Teller(step))
                 context.check()
                 place.finish()
         finally:
@@ -122,8 +121,8 @@ class _Place:
         """Removes what is left of this clone, and of others whose worker was killed."""
         shutil.rmtree(self.hidden, ignore_errors=True)
         for left in self.folder.glob(f"{_HIDDEN}*"):
-            with _dead(self._state / left.name.removeprefix(_HIDDEN) / "lock") as dead:
-                if dead:
+            with taken_if_free(self._state / left.name.removeprefix(_HIDDEN) / "lock") as free:
+                if free:
                     shutil.rmtree(left, ignore_errors=True)
 
     def finish(self) -> None:
@@ -135,25 +134,6 @@ class _Place:
             write_synced(self._note, json.dumps({"job": self._job, "inode": inode}))
             _rename_to_nothing(self.made, self.target)
             sync_filesystem(str(self.folder))
-
-
-@contextmanager
-def _dead(lock: Path) -> Iterator[bool]:
-    """Whether nobody holds the lock of a clone any more; where so, none takes it meanwhile."""
-    try:
-        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        yield False  # not made by a clone of this SCAR
-        return
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)
 
 
 def _give(made: Path, folder: Path) -> None:
@@ -185,7 +165,7 @@ def _taken(target: Path) -> ScarError:
     )
 
 
-def _result(context: JobContext, repository: Repository, place: _Place) -> dict[str, Any]:
+def _result(context: JobContext, repository: GitUrl, place: _Place) -> dict[str, Any]:
     known = place.name in ProjectsFile.of(context.settings).projects
     has_compose = any((place.target / name).is_file() for name in _COMPOSE)
     commit = ask(place.target, "rev-parse", "--verify", "-q", "HEAD")

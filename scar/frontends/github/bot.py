@@ -29,8 +29,8 @@ from scar.frontends.github.push_deploys import PushDeploys
 from scar.frontends.github.render import first_words
 from scar.frontends.until_stopped import until_stopped
 from scar.jobs.inbox import Inbox
+from scar.project_origins import ProjectOrigins, same_repository
 from scar.redis_client import connect
-from scar.repositories import Repositories, same_repository
 from scar.settings import Settings
 
 _WAIT_MS = 1000
@@ -51,7 +51,7 @@ class GitHubBot:
         self._conversation = conversation
         self._pushes = pushes
         self._parser = CommandParser(all_commands())
-        self._repositories = Repositories(services.redis)
+        self._repositories = ProjectOrigins(services.redis)
         self._permissions: dict[tuple[str, str], tuple[str | None, float]] = {}
         self.began = time.time()
 

@@ -21,9 +21,9 @@ from scar.chat.front_end import Place
 from scar.errors import ScarError
 from scar.frontends.github.client import GitHub, Refused
 from scar.jobs.record import Job, JobState
+from scar.project_origins import ProjectOrigins, same_repository
 from scar.projects import Project, workspace_resource
 from scar.redis_client import redis_errors
-from scar.repositories import Repositories, same_repository
 
 _WAITING = "scar:github:pushes"
 _UNDER_WAY = "scar:github:deploys"
@@ -78,7 +78,7 @@ class PushDeploys:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _meant(self, letter: Mapping[str, Any]) -> list[Project]:
-        known = Repositories(self.services.redis).known()
+        known = ProjectOrigins(self.services.redis).known()
         return [
             project
             for name, project in self.services.projects.projects.items()
