@@ -31,7 +31,7 @@ from scar.api.schemas.projects import (
     ReleasesPage,
     ReleasesQuery,
 )
-from scar.commands.command import JobCommand
+from scar.commands.job_command import JobCommand
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
 from scar.jobs.stream import ends

@@ -9,7 +9,8 @@ from marshmallow import Schema, ValidationError, fields, validate
 from scar.api.schemas.fields import JOB_ID, ClosedSchema, Number, cursor, moment, page, text
 from scar.api.schemas.problems import ErrorSchema
 from scar.commands import job_commands
-from scar.jobs.record import JobState, StepState
+from scar.jobs.record import JobState
+from scar.jobs.step import StepState
 
 
 def _only_yes(value: str) -> None:
