@@ -36,9 +36,9 @@ SCAR = (
 )
 WORKERS = (
     Layer("engine and files", ("workers", "workers.engine", "workers.files")),
-    Layer("agent", ("workers.agent",)),
     Layer("runtime", ("workers.runtime",)),
     Layer("state", ("workers.state",)),
+    Layer("agent", ("workers.agent",)),
     Layer("git", ("workers.git",)),
     Layer("deployment", ("workers.deployment",)),
     Layer("handlers", ("workers.facts", "workers.operations")),

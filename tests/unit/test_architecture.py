@@ -57,7 +57,6 @@ def test_every_module_stands_in_a_layer() -> None:
     assert homeless == []
 
 
-@_not_yet("scar.api.server imports scar.cli.parent_death")
 def test_an_import_only_goes_down_the_layers() -> None:
     assert [arrow for arrow in _arrows() if not _may_import(*arrow)] == []
 
@@ -92,7 +91,6 @@ def test_no_import_goes_round_in_a_circle() -> None:
         visit(name, ())
 
 
-@_not_yet("workers.deployment.production imports docker.errors")
 def test_docker_is_only_spoken_to_by_the_engines_room() -> None:
     guilty = [
         name
@@ -129,12 +127,12 @@ def test_processes_are_only_started_where_that_is_the_task() -> None:
 
 
 def test_redis_clients_are_only_made_in_one_place() -> None:
-    made = re.compile(r"\b(?:Redis|StrictRedis|ConnectionPool)(?:\.from_url)?\(")
+    made = re.compile(r"\b(?:Redis|\w*ConnectionPool)(?:\.from_\w+)?\(")
     guilty = [name for name, module in MODULES.items() if made.search(module.text)]
     assert guilty == ["scar.redis_client"]
 
 
-@_not_yet("20 names")
+@_not_yet("15 names, all of them a command and its handler")
 def test_no_two_classes_have_one_name() -> None:
     places = defaultdict(list)
     for name, module in MODULES.items():
@@ -144,7 +142,7 @@ def test_no_two_classes_have_one_name() -> None:
     assert {word: names for word, names in places.items() if len(names) > 1} == {}
 
 
-@_not_yet("7 functions, the longest of 51 lines")
+@_not_yet("6 functions, the longest of 51 lines")
 def test_functions_are_short() -> None:
     long = {
         f"{name}.{node.name}": lines
@@ -156,13 +154,13 @@ def test_functions_are_short() -> None:
     assert long == {}
 
 
-@_not_yet("7 files, the longest of 404 lines")
+@_not_yet("3 files, the longest of 404 lines")
 def test_files_are_short() -> None:
     lengths = {name: len(module.text.splitlines()) for name, module in MODULES.items()}
     assert {name: size for name, size in lengths.items() if size > LINES_OF_A_FILE} == {}
 
 
-@_not_yet("181 times")
+@_not_yet("161 times")
 def test_no_variable_is_named_found() -> None:
     guilty = [
         f"{name}:{node.lineno}"
@@ -174,7 +172,7 @@ def test_no_variable_is_named_found() -> None:
     assert guilty == []
 
 
-@_not_yet("236")
+@_not_yet("234")
 def test_few_dictionaries_are_untyped() -> None:
     untyped = re.compile(r"\b(?:dict|Mapping|MutableMapping)\[str, Any\]")
     count = sum(len(untyped.findall(module.text)) for module in MODULES.values())
