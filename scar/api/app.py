@@ -1,4 +1,4 @@
-"""The Flask application."""
+"""The Flask application: every resource, and what all answers have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person locks stays as it is; what is cancelled says what became of it."""
+"""`/docker_lock`, `/docker_unlock` and `/docker_cancel`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def ask(call: Call, kind: str, project: str = "shop", who: str = "ci") -> tuple[
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_locked_project_refuses_changes_and_nothing_else(call: Call, services: Services) -> None:
-    said = LOCK.reply(CI, ["shop", "moving", "the", "database"], services.command_context)
-    assert "moving the database" in said.text
+def test_a_locked_project_refuses_changes_only(call: Call, services: Services) -> None:
+    reply = LOCK.reply(CI, ["shop", "moving", "the", "database"], services.command_context)
+    assert "moving the database" in reply.text
     for kind in ("deploy", "restart", "rollback"):
         status, why = ask(call, kind, who="root")
         assert status == 409
@@ -40,8 +40,8 @@ def test_a_locked_project_refuses_changes_and_nothing_else(call: Call, services:
     assert ask(call, "deploy", "blog", who="root")[0] == 202
     with pytest.raises(ScarError, match="moving the database"):
         LOCK.reply(ROOT, ["shop", "again"], services.command_context)
-    said = UNLOCK.reply(ROOT, ["shop"], services.command_context)
-    assert "by ci (api)" in said.text
+    reply = UNLOCK.reply(ROOT, ["shop"], services.command_context)
+    assert "by ci (api)" in reply.text
     assert ask(call, "deploy")[0] == 202
     outcomes = [(e.actor, e.action, e.outcome) for e in services.audit.recent()]
     assert ("api:ci", "docker_lock", "locked: moving the database") in outcomes
@@ -49,7 +49,9 @@ def test_a_locked_project_refuses_changes_and_nothing_else(call: Call, services:
     assert ("api:root", "docker_unlock", "released") in outcomes
 
 
-def test_a_lock_comes_before_the_yes(call: Call, services: Services, worker: ActingWorker) -> None:
+def test_a_lock_refuses_the_confirmation_of_an_older_job(
+    call: Call, services: Services, worker: ActingWorker
+) -> None:
     _, id = ask(call, "deploy")
     worker.claim(id).plan({"hash": "h"})
     LOCK.reply(CI, ["shop", "wait"], services.command_context)
@@ -61,7 +63,7 @@ def test_a_lock_comes_before_the_yes(call: Call, services: Services, worker: Act
 
 
 @pytest.mark.usefixtures("worker")
-def test_all_is_for_admins(call: Call, services: Services) -> None:
+def test_only_admins_lock_all_projects(call: Call, services: Services) -> None:
     with pytest.raises(ScarError) as refused:
         LOCK.reply(CI, ["all", "night"], services.command_context)
     assert refused.value.code == "forbidden"
@@ -73,7 +75,7 @@ def test_all_is_for_admins(call: Call, services: Services) -> None:
     assert ask(call, "deploy")[0] == 202
 
 
-def test_who_may_not_change_may_not_lock(services: Services) -> None:
+def test_a_viewer_may_not_lock(services: Services) -> None:
     for command, words in ((LOCK, ["shop", "because"]), (UNLOCK, ["shop"])):
         with pytest.raises(ScarError) as refused:
             command.reply(PHONE, words, services.command_context)
@@ -82,15 +84,15 @@ def test_who_may_not_change_may_not_lock(services: Services) -> None:
         LOCK.reply(CI, ["shop"], services.command_context)
 
 
-def test_the_only_open_job_need_not_be_named(
+def test_cancel_without_an_id_means_the_only_open_job(
     call: Call, services: Services, worker: ActingWorker
 ) -> None:
     with pytest.raises(ScarError, match="no job to cancel"):
         CANCEL.reply(CI, [], services.command_context)
     _, waiting = ask(call, "deploy")
-    said = CANCEL.reply(CI, [], services.command_context)
-    assert waiting in said.text
-    assert "nothing was done" in said.text
+    reply = CANCEL.reply(CI, [], services.command_context)
+    assert waiting in reply.text
+    assert "nothing was done" in reply.text
     body = {"kind": "restart", "project": "shop", "confirm": "yes"}
     running = call("ci")("POST", "/api/v1/jobs", json=body).json["id"]
     claim = worker.claim(running)
@@ -104,7 +106,9 @@ def test_the_only_open_job_need_not_be_named(
     assert refused.value.code == "forbidden"
 
 
-def test_too_late_is_said(call: Call, services: Services, worker: ActingWorker) -> None:
+def test_a_job_past_its_point_of_no_return_is_not_cancelled(
+    call: Call, services: Services, worker: ActingWorker
+) -> None:
     body = {"kind": "restart", "project": "shop", "confirm": "yes"}
     id = call("ci")("POST", "/api/v1/jobs", json=body).json["id"]
     claim = worker.claim(id).claim

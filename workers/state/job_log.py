@@ -17,8 +17,8 @@ from typing import Any
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.claim import SignedRequest
 from scar.jobs.record import JobState
+from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
-from workers.files.undo import read_json, write_synced
 from workers.runtime.context import Outcome
 
 _KEPT_SECONDS = 60 * 86_400
