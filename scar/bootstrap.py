@@ -9,7 +9,7 @@ from redis import Redis
 from scar.access import Access
 from scar.audit import Audit
 from scar.commands import all_commands, job_commands
-from scar.commands.command import Surroundings
+from scar.commands.local_command import CommandContext
 from scar.job_service import JobService
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
@@ -36,7 +36,7 @@ class Services:
     audit: Audit
     job_service: JobService
     subscriptions: Subscriptions
-    surroundings: Surroundings
+    command_context: CommandContext
 
     def default_project(self) -> Project:
         """Return the project that a command without one means; raise `project_not_found`."""
@@ -79,13 +79,13 @@ def bootstrap(settings: Settings) -> Services:
         audit=audit,
         job_service=job_service,
         subscriptions=Subscriptions(redis),
-        surroundings=_surroundings(settings, job_service, Locks(redis)),
+        command_context=_command_context(settings, job_service, Locks(redis)),
     )
 
 
-def _surroundings(settings: Settings, job_service: JobService, locks: Locks) -> Surroundings:
+def _command_context(settings: Settings, job_service: JobService, locks: Locks) -> CommandContext:
     projects = job_service.projects
-    return Surroundings(
+    return CommandContext(
         projects=projects,
         access=job_service.access,
         ledger=job_service.ledger,

@@ -13,14 +13,10 @@ from scar.chat.menus import Menus, menu_document
 from scar.chat.message_book import MessageBook
 from scar.chat.message_state import MessageState
 from scar.chat.sender import Sender
-from scar.commands.command import (
-    JobCommand,
-    LocalCommand,
-    Surroundings,
-    WhichProject,
-    WindowCommand,
-)
-from scar.commands.language import ParsedCommand
+from scar.commands.command import WhichProject
+from scar.commands.command_parser import ParsedCommand
+from scar.commands.job_command import JobCommand
+from scar.commands.local_command import CommandContext, LocalCommand, WindowCommand
 from scar.errors import ScarError
 from scar.jobs.record import Job
 from scar.jobs.subscriptions import Subscriber
@@ -62,9 +58,9 @@ class CommandRunner:
     async def _reply(
         self, incoming: IncomingMessage, command: LocalCommand, words: tuple[str, ...]
     ) -> None:
-        around, actor = self._surroundings(incoming), incoming.actor
+        command_context, actor = self._command_context(incoming), incoming.actor
         try:
-            reply = await asyncio.to_thread(command.reply, actor, words, around)
+            reply = await asyncio.to_thread(command.reply, actor, words, command_context)
         except ScarError as error:
             await self.context.audit(actor, command.word, f"refused: {error.code}")
             raise
@@ -78,8 +74,8 @@ class CommandRunner:
         words: tuple[str, ...],
         state: MessageState,
     ) -> Job:
-        around, actor = self._surroundings(incoming), incoming.actor
-        job = await asyncio.to_thread(command.find, actor, words, around)
+        command_context, actor = self._command_context(incoming), incoming.actor
+        job = await asyncio.to_thread(command.find, actor, words, command_context)
         await self.context.audit(actor, command.word, "answered")
         await self.book.subscribe(job, incoming.place, state)
         return job
@@ -109,9 +105,9 @@ class CommandRunner:
         """Return False where the same message arrived before and its job was shown to its end."""
         return incoming.key is None or await self.book.is_subscribed(job, incoming.place)
 
-    def _surroundings(self, incoming: IncomingMessage) -> Surroundings:
+    def _command_context(self, incoming: IncomingMessage) -> CommandContext:
         default = partial(self._default_project, incoming)
-        return replace(self.context.services.surroundings, default=default)
+        return replace(self.context.services.command_context, default=default)
 
     def _default_project(self, incoming: IncomingMessage) -> Project:
         """Return the project that the place is about, else the default of the settings."""

@@ -13,7 +13,7 @@ from scar.chat.job_message import TAG_LENGTH, JobMessage
 from scar.chat.message_book import MessageBook
 from scar.chat.message_state import OpenQuestion
 from scar.chat.sender import Sender
-from scar.commands.language import Answer
+from scar.commands.command_parser import Answer
 from scar.document import Document
 from scar.errors import ScarError
 

@@ -22,7 +22,7 @@ from scar.chat.menus import Menus
 from scar.chat.message_book import MessageBook
 from scar.chat.sender import Sender
 from scar.commands import all_commands
-from scar.commands.language import Language
+from scar.commands.command_parser import CommandParser
 from scar.errors import ScarError
 
 
@@ -44,8 +44,8 @@ class Conversation:
         menus = Menus(services.redis, services.signatures)
         confirmations = Confirmations(context, self._book, sender)
         runner = CommandRunner(context, self._book, sender, menus, confirmations)
-        language = Language(all_commands())
-        self._listener = Listener(context, language, sender, menus, confirmations, runner)
+        parser = CommandParser(all_commands())
+        self._listener = Listener(context, parser, sender, menus, confirmations, runner)
 
     async def receive(self, incoming: IncomingMessage) -> str | None:
         """Do what a person asks for; return a few words for whoever tapped a button."""

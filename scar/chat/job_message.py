@@ -13,7 +13,7 @@ from scar.chat.edit_throttle import EditThrottle
 from scar.chat.front_end import Place, Undelivered
 from scar.chat.job_view import view_job
 from scar.chat.message_state import MessageState, OpenQuestion
-from scar.commands.command import waiting
+from scar.commands.notices import waiting
 from scar.document import Document
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState

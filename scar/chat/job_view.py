@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scar.commands.command import JobCommand, refusal
+from scar.commands.job_command import JobCommand
+from scar.commands.notices import refusal
 from scar.document import Document
 from scar.errors import ErrorRecord
 from scar.jobs.record import Job, JobState

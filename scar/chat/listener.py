@@ -12,8 +12,8 @@ from scar.chat.context import ChatContext
 from scar.chat.front_end import IncomingMessage
 from scar.chat.menus import Menus
 from scar.chat.sender import Sender
-from scar.commands.command import refusal
-from scar.commands.language import Answer, Language
+from scar.commands.command_parser import Answer, CommandParser
+from scar.commands.notices import refusal
 from scar.errors import ScarError
 from scar.redaction import clean
 
@@ -27,7 +27,7 @@ class Listener:
     """Passes commands on to the runner and answers to the confirmations; refuses strangers."""
 
     context: ChatContext
-    language: Language
+    parser: CommandParser
     sender: Sender
     menus: Menus
     confirmations: Confirmations
@@ -55,7 +55,7 @@ class Listener:
         is_known = services.access.highest_role(incoming.actor, projects) is not None
         bot_name = self.context.front_end.bot_name
         try:
-            meaning = self.language.understand(incoming.text, bot_name=bot_name)
+            meaning = self.parser.parse(incoming.text, bot_name=bot_name)
         except ScarError:
             if not is_known:
                 await self._refuse_stranger(incoming)

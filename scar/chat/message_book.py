@@ -15,7 +15,7 @@ from scar.chat.front_end import Place
 from scar.chat.job_message import JobMessage
 from scar.chat.message_state import MessageState
 from scar.chat.sender import Sender
-from scar.commands.command import refusal
+from scar.commands.notices import refusal
 from scar.errors import ScarError
 from scar.jobs.record import Job
 from scar.jobs.subscriptions import Subscription

@@ -1,4 +1,4 @@
-"""A shop for each test."""
+"""A project for each test, most of them in one SCAR that all of a process share."""
 
 from __future__ import annotations
 
@@ -8,16 +8,38 @@ from typing import Any
 
 import pytest
 
-from tests.support.deploy_scene import DeployScene
+from tests.support.deploy_scene import DeployScene, deploying_installation
+from tests.support.installation import Installation
+
+OWN_SCAR = {
+    "test_damaged_state",
+    "test_full_disk",
+    "test_interrupted",
+    "test_reconciled",
+    "test_settled",
+}
+"""Files whose tests kill parts of SCAR, fill its disk or take its state away."""
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One SCAR; starting it takes longer than most deploys do."""
+    made = deploying_installation(tmp_path_factory.mktemp("deploying"))
+    yield made
+    made.down()
 
 
 @pytest.fixture
-def open_scene(tmp_path: Path) -> Iterator[Callable[..., DeployScene]]:
-    """Makes a shop; `entry` is added to its entry of the projects file."""
+def open_scene(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., DeployScene]]:
+    """Make a project and a SCAR that knows it; `entry` is added to its entry."""
     scenes: list[DeployScene] = []
+    own = request.path.stem in OWN_SCAR
+    shared = None if own else request.getfixturevalue("installation")
 
     def make(**entry: Any) -> DeployScene:
-        scene = DeployScene(tmp_path / f"shop{len(scenes)}", **entry)
+        scene = DeployScene(tmp_path / f"shop{len(scenes)}", shared, **entry)
         scenes.append(scene)
         scene.begin()
         return scene

@@ -15,7 +15,7 @@ import pytest
 from scar.errors import ScarError
 from tests.support.files_scene import FilesScene, contents, go_on, seen, write
 from workers.files.apply import apply
-from workers.files.content_store import sync_device
+from workers.files.durable import sync_device
 from workers.files.undo import Undo
 
 NOBODY = 65534

@@ -180,4 +180,4 @@ def test_a_push_to_a_project_that_a_person_locked_is_refused(
     assert len(deploys(worker)) == before
     assert scene.services.redis.hlen("scar:github:pushes") == 0
     github.says("octocat", issue, "/docker_unlock shop")
-    eventually(lambda: not scene.services.surroundings.locks.of("shop"), "it is let go")
+    eventually(lambda: not scene.services.command_context.locks.of("shop"), "it is let go")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from scar.bootstrap import Services
 from scar.errors import ScarError
-from scar.jobs.ledger import Claim
-from scar.jobs.record import Job, JobState, Progress, Step, StepState
+from scar.jobs.claim import Claim
+from scar.jobs.record import Job, JobState
+from scar.jobs.step import Progress, Step, StepState
 from tests.support.waiting import eventually
 from workers.runtime.reporter import JobReporter
 
@@ -102,6 +105,23 @@ class ActingClaim:
     services: Services
     claim: Claim
     batch: int = 0
+
+    @contextmanager
+    def kept_alive(self) -> Iterator[None]:
+        """Renew the lease every second, as a worker does, so that no slow step loses the job."""
+        done = threading.Event()
+
+        def renew() -> None:
+            while not done.wait(1.0):
+                self.services.ledger.renew(self.claim.id, self.claim.fence)
+
+        thread = threading.Thread(target=renew)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
     def say(
         self,

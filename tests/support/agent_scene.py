@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from scar.client import ApiClient
 from scar.commands import job_commands
 from scar.document import Document
 from scar.jobs.record import Job
+from scar.redis_client import connect
 from tests.support.installation import Installation
 from tests.support.waiting import eventually
 
@@ -21,14 +24,18 @@ TOKEN = "lets-agents-work-1"
 class AgentScene:
     """One project, `shop`; its workspace and everything else where every user gets through."""
 
-    def __init__(self, folder: Path, agent: str | None, owner: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        agent: str | None,
+        owner: int,
+        installation: Installation | None = None,
+    ) -> None:
         self.workspace = folder / "workspace"
         self.workspace.mkdir()
         self.owner = owner
-        self.installation = Installation(
-            folder / "scar", SCAR_STABLE_SECONDS="0", SCAR_API_TOKENS=f"boss:admin:{TOKEN}"
-        )
-        self.installation.folder.mkdir()
+        self._shared = installation is not None
+        self.installation = installation or agent_installation(folder / "scar")
         self.entry: dict[str, Any] = {
             "workspace": str(self.workspace),
             "production": str(folder / "production"),
@@ -44,7 +51,18 @@ class AgentScene:
         for path in (self.workspace, *self.workspace.rglob("*")):
             os.chown(path, self.owner, self.owner)
         self.configure()
-        self.installation.up()
+        if not self.installation.is_up:
+            self.installation.up()
+
+    def end(self) -> None:
+        """End SCAR, or leave nothing in it that the next project of the name would meet."""
+        if not self._shared:
+            self.installation.down()
+            return
+        with contextlib.closing(connect(self.installation.redis_url)) as redis:
+            eventually(lambda: not [*redis.scan_iter("scar:hold:*")], "no job holds anything")
+            redis.delete("scar:jobs:shop", "scar:locks")
+        shutil.rmtree(self.installation.folder / "state" / "projects" / "shop", ignore_errors=True)
 
     def configure(self, **entry: Any) -> None:
         """Writes the projects file."""
@@ -108,3 +126,9 @@ class AgentScene:
                 if folder.name.isdigit() and mark in (folder / "environ").read_bytes():
                     found.append(int(folder.name))
         return found
+
+
+def agent_installation(folder: Path) -> Installation:
+    """Return a SCAR whose admin `boss` lets agents work; its folder is made."""
+    folder.mkdir()
+    return Installation(folder, SCAR_STABLE_SECONDS="0", SCAR_API_TOKENS=f"boss:admin:{TOKEN}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ import httpx
 
 from scar.access import Actor
 from scar.client import ApiClient
-from scar.jobs.record import Event, Job
+from scar.jobs.event import Event
+from scar.jobs.record import Job
+from scar.redis_client import connect
 from tests.support.compose_project import IMAGE, remove_project, run_docker
 from tests.support.installation import Installation
 from tests.support.waiting import eventually, free_port
@@ -32,9 +36,9 @@ services:
     healthcheck:
       test: ["CMD", "wget", "-q", "-O", "-", "http://127.0.0.1:8000/"]
       interval: 1s
-      timeout: 1s
-      retries: 3
-      start_period: 10s
+      timeout: 10s
+      retries: 5
+      start_period: 5s
       start_interval: 0.2s
   side:
     image: IMAGE
@@ -51,24 +55,22 @@ CMD ["httpd", "-f", "-p", "8000", "-h", "/www"]
 class DeployScene:
     """One project, `shop`, with a site; workspace and production are real folders."""
 
-    def __init__(self, folder: Path, **entry: Any) -> None:
+    def __init__(
+        self, folder: Path, installation: Installation | None = None, **entry: Any
+    ) -> None:
         self.name = f"scartest-{uuid4().hex[:8]}"
         self.workspace = folder / "workspace"
         self.production = folder / "production"
         self.port = free_port()
-        self.installation = Installation(
-            folder / "scar",
-            SCAR_STABLE_SECONDS="1",
-            SCAR_API_TOKENS=f"test:operator:{TOKEN}",
-        )
-        self.installation.folder.mkdir(parents=True)
+        self._shared = installation is not None
+        self.installation = installation or deploying_installation(folder / "scar")
         self.entry = {
             "workspace": str(self.workspace),
             "production": str(self.production),
             "compose_project": self.name,
             "auto_detect": True,
             "primary_container": f"{self.name}-web-1",
-            "health_timeout": 10,
+            "health_timeout": 60,
             **entry,
         }
         self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda: TOKEN)
@@ -85,7 +87,8 @@ class DeployScene:
         """A workspace with a first page, and a SCAR that is up."""
         self.write(page="one", Dockerfile=DOCKERFILE, **{"compose.yaml": compose})
         self.installation.projects_file.write_text(json.dumps({"shop": self.entry}))
-        self.installation.up()
+        if not self.installation.is_up:
+            self.installation.up()
 
     def ask(self, kind: str, *, confirm: bool = True, **args: Any) -> Job:
         """Makes a job."""
@@ -171,10 +174,26 @@ class DeployScene:
         states = run_docker("ps", "-a", "--filter", label, "--format", "{{.Names}} {{.State}}")
         return found + [row for row in states.splitlines() if not row.endswith("running")]
 
+    def _forget(self) -> None:
+        """Leave nothing that the next project of the same name would meet."""
+        with contextlib.closing(connect(self.installation.redis_url)) as redis:
+            eventually(lambda: not redis.exists("scar:hold:shop"), "no job holds the project")
+            redis.delete("scar:jobs:shop", "scar:locks")
+        shutil.rmtree(self.installation.folder / "state" / "projects" / "shop", ignore_errors=True)
+
     def remove(self) -> None:
-        """Ends SCAR and takes the project off the Engine."""
-        self.installation.down()
+        """Take the project off the Engine, and away from a SCAR that goes on, or end SCAR."""
+        if self._shared:
+            self._forget()
+        else:
+            self.installation.down()
         remove_project(Engine(os.environ.get("DOCKER_HOST")), self.name)
+
+
+def deploying_installation(folder: Path) -> Installation:
+    """Return a SCAR whose operator `test` deploys; its folder is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Installation(folder, SCAR_STABLE_SECONDS="1", SCAR_API_TOKENS=f"test:operator:{TOKEN}")
 
 
 def _parent(pid: int) -> int:

@@ -69,6 +69,11 @@ class Installation:
         except httpx.TransportError:
             return False
 
+    @property
+    def is_up(self) -> bool:
+        """Whether `scar up` runs."""
+        return self._up is not None and self._up.poll() is None
+
     def down(self) -> None:
         """Ends `scar up`, if it runs."""
         if self._up is not None and self._up.poll() is None:

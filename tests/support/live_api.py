@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,42 +23,44 @@ TOKENS = {
 
 
 class ApiProcess:
-    """`scar.api.server.serve` in a process group of its own."""
+    """`scar.api.server.serve` in a process group of its own, whose stderr goes into `log`."""
 
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], log: Path | None = None) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.env = {**os.environ, **env, "SCAR_API_BIND": f"127.0.0.1:{self.port}"}
+        self.log = log
         self.start()
 
     def start(self) -> None:
-        """Starts it and waits until it answers."""
+        """Start it and wait until it answers."""
         code = (
             "from scar.api.server import serve; from scar.settings import Settings; "
             "serve(Settings.load(dotenv=None))"
         )
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code], env=self.env, start_new_session=True
-        )
-        eventually(self._answers, "the API answers")
+        with ExitStack() as stack:
+            stderr = stack.enter_context(self.log.open("ab")) if self.log else None
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code], env=self.env, stderr=stderr, start_new_session=True
+            )
+        eventually(self.answers, "the API answers")
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it answers."""
         try:
             return httpx.get(f"{self.url}/healthz").is_success
         except httpx.TransportError:
             return False
 
     def kill(self) -> None:
-        """kill -9, arbiter and worker."""
+        """Send SIGKILL to arbiter and worker."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def stop(self) -> float:
-        """SIGTERM; the seconds until it has ended."""
-        began = time.monotonic()
+    def stop(self) -> None:
+        """Send SIGTERM and wait until it has ended."""
         self.process.terminate()
-        self.process.wait(30)
-        return time.monotonic() - began
+        self.process.wait(60)
 
 
 def bearer(name: str) -> dict[str, str]:

@@ -9,12 +9,16 @@ from urllib.request import urlopen
 
 
 class Prober:
-    """Sends fifty requests a second to a port of this machine, from construction until `stop`."""
+    """Sends fifty requests a second to a port of this machine, from construction until `stop`.
+
+    `longest_pause` is the longest time between two answers, in seconds: what `down` is exact to.
+    """
 
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}/"
         self._end = threading.Event()
         self.down = 0.0
+        self.longest_pause = 0.0
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -23,6 +27,7 @@ class Prober:
         while not self._end.is_set():
             now = self._answers()
             moment = time.monotonic()
+            self.longest_pause = max(self.longest_pause, moment - last)
             self.down += 0.0 if answered and now else moment - last
             last, answered = moment, now
             self._end.wait(0.02)

@@ -17,9 +17,8 @@ from scar.projects import ProjectsFile
 from scar.projects.entry import entry_for
 from scar.projects.schema import is_name
 from workers.engine.process import RunControl
-from workers.files.content_store import sync_filesystem
+from workers.files.durable import read_json, sync_filesystem, write_synced
 from workers.files.failures import file_errors
-from workers.files.undo import read_json, write_synced
 from workers.git.clone import SECONDS, clone, github_credential
 from workers.git.command import ask
 from workers.runtime.context import JobContext, Outcome, StepInHand, WriteJob

@@ -13,8 +13,8 @@ from typing import Any
 from scar.errors import ScarError
 from scar.jobs.record import JobState
 from scar.projects.entry import entry_for, with_entry
+from workers.files.durable import sync_folder
 from workers.files.failures import file_errors
-from workers.files.records import sync_folder
 from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
 from workers.state.project_lock import project_lock
 

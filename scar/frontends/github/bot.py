@@ -21,7 +21,7 @@ from scar.chat.conversation import Conversation
 from scar.chat.front_end import IncomingMessage, Place
 from scar.client import ApiClient
 from scar.commands import all_commands
-from scar.commands.language import Language
+from scar.commands.command_parser import CommandParser
 from scar.errors import ScarError
 from scar.frontends.github.chat import GitHubChat
 from scar.frontends.github.client import GitHub, Refused
@@ -50,8 +50,8 @@ class GitHubBot:
         self._services = services
         self._conversation = conversation
         self._pushes = pushes
-        self._language = Language(all_commands())
-        self._permissions = Permissions(github, self._language)
+        self._parser = CommandParser(all_commands())
+        self._permissions = Permissions(github, self._parser)
         self._origins = ProjectOrigins(services.redis)
         self.began = time.time()
 
@@ -119,7 +119,7 @@ class GitHubBot:
 
     def _is_for_scar(self, text: str) -> bool:
         try:
-            return self._language.understand(text) is not None
+            return self._parser.parse(text) is not None
         except ScarError:
             return text.startswith("/docker_")  # others are for one of GitHub's many bots
 

@@ -6,7 +6,7 @@ import time
 
 from scar.access import Role
 from scar.chat.front_end import IncomingMessage
-from scar.commands.language import Answer, Language
+from scar.commands.command_parser import Answer, CommandParser
 from scar.errors import ScarError
 from scar.frontends.github.client import GitHub, Refused
 
@@ -18,9 +18,9 @@ _MAY_CHANGE = ("admin", "maintain", "push", "write")
 class Permissions:
     """Refuses what GitHub would not let a person do, whatever role SCAR gives them."""
 
-    def __init__(self, github: GitHub, language: Language) -> None:
+    def __init__(self, github: GitHub, parser: CommandParser) -> None:
         self._github = github
-        self._language = language
+        self._parser = parser
         self._remembered: dict[tuple[str, str], tuple[str | None, float]] = {}
 
     async def refusal(self, incoming: IncomingMessage) -> ScarError | None:
@@ -55,7 +55,7 @@ class Permissions:
     def _changes(self, text: str) -> bool | None:
         """Return whether a text asks for a change; None where it is not understood."""
         try:
-            meaning = self._language.understand(text)
+            meaning = self._parser.parse(text)
         except ScarError:
             return None
         if meaning is None or isinstance(meaning, Answer):

@@ -107,7 +107,7 @@ class PushDeploys:
                 return
             job = await asyncio.to_thread(self._submit, project, push)
         except ScarError as error:
-            locks = self.services.surroundings.locks
+            locks = self.services.command_context.locks
             if error.code == "busy" and not await asyncio.to_thread(locks.of, name):
                 return  # held since a moment ago; only a person's lock is not waited for
             if error.code in ("redis_unavailable", "disk_full"):
@@ -121,7 +121,7 @@ class PushDeploys:
 
     def _is_held(self, project: Project) -> bool:
         """Return whether a job works on the project or in its workspace; its end is waited for."""
-        holder = self.services.ledger.holder
+        holder = self.services.ledger.lock_holder
         return any(holder(name) for name in (project.name, workspace_resource(project)))
 
     def _submit(self, project: Project, push: Push) -> Job:
@@ -205,7 +205,7 @@ if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[
 def _description(job: Job) -> str:
     if job.error is not None:
         return f"{job.state.value.replace('_', ' ')}: {job.error.message}"
-    result = DeployResult.from_json(job.result or {})
+    result = job.read_result(DeployResult)
     if present(result.nothing):
         return "Production already had all of it"
     downtime = present(result.downtime_seconds)
