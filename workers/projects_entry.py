@@ -6,41 +6,44 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from scar.errors import ScarError
+from scar.jobs.results.json_record import ABSENT
+from scar.jobs.results.project_entry import ProjectEntry
 from scar.projects import ProjectsFile, folders
 from scar.projects.schema import read
 from scar.settings import Settings
 
-_ELSE = Path("/srv/production")
+_DEFAULT = Path("/srv/production")
 _INDENT = re.compile(r'\n([ \t]+)"')
 
 
-def entry_for(settings: Settings, name: str, production: str | None = None) -> dict[str, Any]:
-    """The entry as it is offered; production beside that of the other projects, if not given."""
-    entry: dict[str, Any] = {
-        "workspace": str(settings.projects_file.parent / name),
-        "production": production or str(_production(settings, name)),
-        "compose_project": name.replace(".", "-"),
-        "auto_detect": True,
-    }
-    return entry if settings.host == "default" else {**entry, "host": settings.host}
+def entry_for(settings: Settings, name: str, production: str | None = None) -> ProjectEntry:
+    """Return the entry that is offered; `production`, if not given, is a folder beside those of
+    the other projects.
+    """
+    return ProjectEntry(
+        workspace=str(settings.projects_file.parent / name),
+        production=production or str(_production(settings, name)),
+        compose_project=name.replace(".", "-"),
+        auto_detect=True,
+        host=ABSENT if settings.host == "default" else settings.host,
+    )
 
 
 def _production(settings: Settings, name: str) -> Path:
     others = ProjectsFile.of(settings).projects.values()
     parents = [str(p.production.parent) for p in others if p.host == settings.host]
-    place = Path(os.path.commonpath(parents)) / name if parents else _ELSE / name
+    place = Path(os.path.commonpath(parents)) / name if parents else _DEFAULT / name
     workspace = settings.projects_file.parent / name
     unfit = folders.not_for_production(place) or place.parent == Path("/")
     if unfit or folders.inside(place, workspace) or folders.inside(workspace, place):
-        return _ELSE / name
+        return _DEFAULT / name
     return place
 
 
-def with_entry(text: str, name: str, entry: dict[str, Any]) -> str:
-    """The projects file's text with an entry at its end; every other byte stays as it is.
+def with_entry(text: str, name: str, entry: ProjectEntry) -> str:
+    """Return the projects file's text with an entry at its end; every other byte stays as it is.
 
     Raises `project_invalid` where the text or the text with the entry is no valid projects file,
     `conflict` where it has the name already.
@@ -54,9 +57,9 @@ def with_entry(text: str, name: str, entry: dict[str, Any]) -> str:
             f"/docker_deploy {name} deploys it; edit its entry in the file itself.",
         )
     newline = "\r\n" if "\r\n" in text else "\n"
-    found = _INDENT.search(text)
-    indent: str | int = found[1] if found else 2
-    body = json.dumps({name: entry}, indent=indent, ensure_ascii=False)[1:-1].strip("\n")
+    indented = _INDENT.search(text)
+    indent: str | int = indented[1] if indented else 2
+    body = json.dumps({name: entry.to_json()}, indent=indent, ensure_ascii=False)[1:-1].strip("\n")
     end = text.rindex("}")
     before = text[:end].rstrip()
     comma = "," if known else ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 from scar.access import Actor
 from scar.errors import ErrorRecord
@@ -352,6 +352,18 @@ _FOLD = {
     "output": _fold_output,
     "result": _fold_result,
 }
+
+
+@overload
+def rfc3339(at: int) -> str: ...
+
+
+@overload
+def rfc3339(at: None) -> None: ...
+
+
+@overload
+def rfc3339(at: int | None) -> str | None: ...
 
 
 def rfc3339(at: int | None) -> str | None:

@@ -7,6 +7,7 @@ import time
 import httpx
 
 from scar.jobs.record import JobState
+from scar.jobs.results.deploy import DeployResult
 from tests.botapi import Chat
 from tests.telegram.scene import TOKEN, Scene, question
 from tests.telegram.worker import Worker, building, status_of
@@ -26,7 +27,7 @@ def test_a_killed_bot_takes_its_message_up_again(scene: Scene, chat: Chat, worke
         report.steps((step,), step)
         scene.start_bot()
         again = chat.wait_for_text("9/12")
-        report.finish(JobState.SUCCEEDED, result={})
+        report.finish(JobState.SUCCEEDED, result=DeployResult())
     shown = chat.wait_for_text("✅ Deployment complete!")
     assert first.id == again.id == shown.id
     texts = [version.text for version in shown.versions]

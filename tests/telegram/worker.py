@@ -11,6 +11,8 @@ from scar.bootstrap import Services
 from scar.errors import ScarError
 from scar.jobs.ledger import Claim
 from scar.jobs.record import Job, JobState, Progress, Step, StepState
+from scar.jobs.results import job_kinds
+from scar.jobs.results.job_kind import JobKind, JobPlan
 from workers.runtime.reporter import JobReporter
 
 PATIENCE = 20.0
@@ -71,19 +73,27 @@ class Worker:
     def plan(self, id: str, hash: str = "a" * 64, **plan: Any) -> None:
         """Puts the question on the table."""
         with self.report(self.claim(id)) as report:
-            report.planned({"hash": hash, "containers": ["web"], **plan})
+            report.planned(self._plan(id, hash, plan))
 
     def plan_again(self, claim: Claim, hash: str, **plan: Any) -> None:
         """What a worker does that finds the world changed after the `yes`."""
         with self.report(claim) as report:
-            report.planned({"hash": hash, "containers": ["web"], **plan})
+            report.planned(self._plan(claim.id, hash, plan))
+
+    def _plan(self, id: str, hash: str, plan: Mapping[str, Any]) -> JobPlan:
+        planned = self._kind(id).plan
+        assert planned
+        return planned.from_json({"hash": hash, "containers": ["web"], **plan})
+
+    def _kind(self, id: str) -> JobKind:
+        return job_kinds()[self._services.job_service.get(id).request.kind]
 
     def finish(self, id: str, result: Mapping[str, Any]) -> None:
         """Runs the job to its good end."""
         with self.report(self.claim(id)) as report:
             step = restarting("web", StepState.SUCCEEDED)
             report.steps((step,), step)
-            report.finish(JobState.SUCCEEDED, result=result)
+            report.finish(JobState.SUCCEEDED, result=self._kind(id).result.from_json(result))
 
     def fail(self, id: str, error: ScarError) -> None:
         with self.report(self.claim(id)) as report:

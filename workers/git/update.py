@@ -170,7 +170,7 @@ def _fetch(context: JobContext, shadow: Shadow, push: Push, watch: Watch) -> Non
     repository, known = found
     credential = known or github_credential(repository, context.settings)
     if known:
-        context.hide((known.password,))
+        context.masker.hide((known.password,))
     tip = shadow.fetch(repository, credential, push.branch, watch)
     if not (shadow.holds(push.commit) and shadow.follows(tip, push.commit)):
         raise _left_alone(
