@@ -30,8 +30,8 @@ from scar.jobs.sweeper import Sweeper
 from scar.log import configure
 from scar.redis_client import connect
 from scar.settings import Settings
+from workers.git.origin_reporter import OriginReporter
 from workers.heartbeat import Heartbeat
-from workers.origins import OriginReporter
 from workers.reconciler import Reconciler
 from workers.registry import handlers
 from workers.runner import Runner

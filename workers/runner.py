@@ -10,12 +10,15 @@ from uuid import uuid4
 import structlog
 
 from scar.errors import ScarError
-from scar.jobs.ledger import Claim, Ledger, Signed
+from scar.jobs.claim import Claim, SignedRequest
+from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
-from scar.jobs.record import JobState, Request, Step
+from scar.jobs.record import JobState
+from scar.jobs.request import Request
 from scar.jobs.results import job_kinds
 from scar.jobs.results.json_record import JsonRecord
 from scar.jobs.signing import Signatures
+from scar.jobs.step import Step
 from scar.projects import ProjectsFile
 from scar.redis_client import connect
 from scar.settings import Settings
@@ -26,8 +29,8 @@ from workers.runtime.context import JobContext
 from workers.runtime.handlers import PlanChanged, ReadJob, WriteJob
 from workers.runtime.outcome import Outcome
 from workers.runtime.reporter import JobLost, JobReporter
+from workers.runtime.verification import Forged, Verification
 from workers.state.job_log import JobLog
-from workers.verification import Forged, Verification
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +60,7 @@ class Runner:
             settings=settings,
             ledger=Ledger(redis),
             signatures=signatures,
-            verification=Verification(settings.host, signatures, job_log),
+            verification=Verification(settings.host, signatures, handlers(), job_log.begun),
             projects=ProjectsFile.of(settings),
             engine=engine,
             containers=Containers(engine),
@@ -141,7 +144,7 @@ class Runner:
         handler: WriteJob[Any, Any, Any],
         context: JobContext,
         confirmed: str | None,
-        signed: Signed,
+        signed: SignedRequest,
         reporter: JobReporter,
     ) -> None:
         """Run a changing job, or report again how it ended where it has ended here before."""

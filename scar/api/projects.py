@@ -22,16 +22,16 @@ from scar.api.errors import job_problem
 from scar.api.events import STREAM, STREAMED, stream
 from scar.api.jobs import accepted, location, submit
 from scar.api.resource import Resource, View, answer
-from scar.api.schemas import (
+from scar.api.schemas.jobs import JobSchema
+from scar.api.schemas.projects import (
     FollowQuery,
-    JobSchema,
     LogsQuery,
     ProjectAnswerSchema,
     ProjectsPage,
     ReleasesPage,
     ReleasesQuery,
 )
-from scar.commands.command import JobCommand
+from scar.commands.job_command import JobCommand
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
 from scar.jobs.stream import ends
@@ -47,14 +47,14 @@ _RESULT = {"type": "object", "description": "The job's result"}
 
 
 def _shown(project: Project) -> dict[str, Any]:
-    found = project.to_json()
-    if found["agent"] is not None:
-        found["agent"] = mask(found["agent"])
-    return found
+    entry = project.to_json()
+    if entry["agent"] is not None:
+        entry["agent"] = mask(entry["agent"])
+    return entry
 
 
 def _problem() -> dict[str, Any] | None:
-    """What is wrong with the projects file, for whom it may name any project."""
+    """Return what is wrong with the projects file, to an actor who may see every project."""
     problem = context().services.projects.problem
     return problem.to_json() if problem and known_everywhere() else None
 
@@ -78,7 +78,7 @@ def project(name: str) -> Response:
 
 
 def _answers(schema: type[Schema] | dict[str, Any]) -> Callable[[View], View]:
-    """What the routes that make a job and wait for it have in common."""
+    """Document what the routes that make a job and wait for it have in common."""
 
     def document(view: View) -> View:
         view = resource.response(200, schema, headers=_LOCATION)(view)
@@ -148,19 +148,19 @@ def releases(query: dict[str, Any], name: str) -> Response:
 @resource.alt_response(404, response="NOT_FOUND")
 def follow(query: dict[str, Any], name: str) -> Response:
     """Log lines as they are written, until you go away"""
-    command, found = _command("follow"), visible_project(name)
+    command, followed = _command("follow"), visible_project(name)
     if request.method == "HEAD":
         return Response(content_type=f"{STREAM}; charset=utf-8")
-    job = submit(command, found, query)
+    job = submit(command, followed, query)
     try:
-        return stream(job, gone=partial(_stop, context(), actor(), job.id))
+        return stream(job, on_close=partial(_stop, context(), actor(), job.id))
     except Exception:
         _stop(context(), actor(), job.id)
         raise
 
 
 def _stop(shared: ApiContext, who: Actor, id: str) -> None:
-    """Cancels the job of somebody who has gone away."""
+    """Cancel the job of a client that has gone."""
     try:
         job = shared.services.ledger.get(id)
         if job is not None and not job.state.ended:
@@ -179,7 +179,7 @@ def _command(kind: str) -> JobCommand:
 
 
 def _ask(kind: str, name: str, args: dict[str, Any]) -> Job:
-    """The job as it stands once it has ended, or has taken too long."""
+    """Submit a job, wait for it at most `SCAR_WAIT_SECONDS`, and return it as it is then."""
     command = _command(kind)
     job = submit(command, visible_project(name), args)
     shared = context()
@@ -200,6 +200,6 @@ def _result(job: Job) -> Response:
         return answer(job.result or {}, Location=where)
     if job.error is None:
         raise ScarError("internal", f"Job {job.id} ended without a reason", "See SCAR's log.")
-    found = job_problem(job.error, job.to_json())
-    found.headers["Location"] = where
-    return found
+    response = job_problem(job.error, job.to_json())
+    response.headers["Location"] = where
+    return response

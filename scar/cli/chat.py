@@ -1,4 +1,4 @@
-"""`scar chat`: the chat in a terminal."""
+"""`scar chat`: the chat in this terminal."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from scar.errors import ScarError
-from tests.cli.home import eventually
+from tests.support.waiting import eventually
 from workers.agent.command import agent_command
 from workers.agent.identity import NOBODY, identity_for
 from workers.agent.output import LONGEST_LINE, MOST_CHARACTERS, MOST_LINES, AgentOutput

@@ -16,7 +16,8 @@ from schemathesis.generation import GenerationMode
 from scar.api.app import create_app
 from scar.bootstrap import Services, bootstrap
 from scar.settings import Settings
-from tests.api.live import ActingClaim, ActingWorker, ApiProcess, bearer
+from tests.support.acting_worker import ActingClaim, ActingWorker
+from tests.support.live_api import ApiProcess, bearer
 
 
 def _described() -> Any:
@@ -31,7 +32,7 @@ schema = _described()
 
 @pytest.fixture
 def ended_job(worker: ActingWorker, services: Services) -> Iterator[str]:
-    """The id of a job that has ended; meanwhile whatever is asked for is done at once."""
+    """The id of a job that has ended; other jobs end as soon as they are queued."""
     shop = services.projects.get("shop")
     root = services.access.actor_of_token(bearer("root")["Authorization"].split()[1])
     assert root is not None
@@ -64,7 +65,9 @@ def ended_job(worker: ActingWorker, services: Services) -> Iterator[str]:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_the_api_is_what_it_says(case: Any, ended_job: str, server: ApiProcess) -> None:
+def test_the_api_behaves_as_its_openapi_document_says(
+    case: Any, ended_job: str, server: ApiProcess
+) -> None:
     if case.meta.generation.mode is GenerationMode.POSITIVE:
         # Left alone, hardly a request would be for anything that exists.
         real = {"job_id": ended_job, "name": "shop"}

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import image as image
-
 from .deploys import Chaos, run
 from .engine import PrivateEngine
 

@@ -17,9 +17,9 @@ from scar.client import ApiClient, service_token
 from scar.commands.command import WhichProject
 from scar.document import Document
 from scar.jobs.record import JobState
-from tests.frontends import letterbox
-from tests.frontends.letterbox import LetterBox, Writer
-from tests.telegram.scene import Scene, question
+from tests.support import letterbox
+from tests.support.letterbox import LetterBox, Writer
+from tests.support.telegram_scene import TelegramScene, question
 
 PATIENCE = 15.0
 
@@ -29,7 +29,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def opened(scene: Scene, box: LetterBox, actor: Actor) -> AsyncIterator[Writer]:
+async def opened(scene: TelegramScene, box: LetterBox, actor: Actor) -> AsyncIterator[Writer]:
     """The box, with somebody at it."""
     token = lambda: service_token(scene.services.signatures, actor, time.time())  # noqa: E731
     conversation = Conversation(box, scene.services, ApiClient(scene.settings.api_url, token))
@@ -53,7 +53,7 @@ async def until(box: LetterBox, words: str) -> tuple[str, Document]:
     raise AssertionError(f"no sheet says {words!r}: {[v[-1].text for v in box.sheets.values()]}")
 
 
-def operator(scene: Scene) -> Actor:
+def operator(scene: TelegramScene) -> Actor:
     """Somebody who may ask and confirm."""
     return Actor("telegram", str(scene.user()), "Olga")
 
@@ -62,7 +62,7 @@ def test_it_is_short() -> None:
     assert len(Path(letterbox.__file__).read_text().splitlines()) < 60
 
 
-def test_ask_confirm_follow_in_one_sheet(scene: Scene) -> None:
+def test_ask_confirm_follow_in_one_sheet(scene: TelegramScene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         async with opened(scene, box, actor) as writer:
@@ -83,7 +83,7 @@ def test_ask_confirm_follow_in_one_sheet(scene: Scene) -> None:
     run(test)
 
 
-def test_taken_up_in_the_middle_by_the_next_run(scene: Scene) -> None:
+def test_taken_up_in_the_middle_by_the_next_run(scene: TelegramScene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         async with opened(scene, box, actor) as writer:
@@ -99,7 +99,7 @@ def test_taken_up_in_the_middle_by_the_next_run(scene: Scene) -> None:
     run(test)
 
 
-def test_a_job_of_telegram_is_seen_confirmed_and_ended_in_the_box_too(scene: Scene) -> None:
+def test_a_job_of_telegram_is_seen_confirmed_and_ended_in_the_box_too(scene: TelegramScene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         chat = scene.chat("Ada")
@@ -121,7 +121,7 @@ def test_a_job_of_telegram_is_seen_confirmed_and_ended_in_the_box_too(scene: Sce
     run(test)
 
 
-def test_another_process_has_a_job_shown(scene: Scene) -> None:
+def test_another_process_has_a_job_shown(scene: TelegramScene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         services = scene.services
@@ -136,7 +136,7 @@ def test_another_process_has_a_job_shown(scene: Scene) -> None:
     run(test)
 
 
-def test_who_looks_on_takes_no_question_off_the_table(scene: Scene) -> None:
+def test_who_looks_on_takes_no_question_off_the_table(scene: TelegramScene) -> None:
     async def test() -> None:
         box, asker, other = LetterBox(), operator(scene), operator(scene)
         async with opened(scene, box, asker) as writer:
@@ -155,7 +155,7 @@ def test_who_looks_on_takes_no_question_off_the_table(scene: Scene) -> None:
     run(test)
 
 
-def test_which_one_is_asked_and_answered_once(scene: Scene) -> None:
+def test_which_one_is_asked_and_answered_once(scene: TelegramScene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         async with opened(scene, box, actor) as writer:
@@ -184,7 +184,7 @@ def test_which_one_is_asked_and_answered_once(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("id", ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "nonsense", "shop shop"])
-def test_a_job_that_is_not_there(scene: Scene, id: str) -> None:
+def test_a_job_that_is_not_there(scene: TelegramScene, id: str) -> None:
     async def test() -> None:
         box = LetterBox()
         async with opened(scene, box, operator(scene)) as writer:

@@ -9,13 +9,14 @@ import pytest
 
 from scar.chat.front_end import Place
 from scar.errors import ScarError
-from scar.jobs.record import Job, JobState, Request
-from tests.frontends.letterbox import LetterBox
+from scar.jobs.record import Job, JobState
+from scar.jobs.request import Request
 from tests.frontends.test_letterbox import opened, operator, run, until
-from tests.telegram.scene import Scene
+from tests.support.letterbox import LetterBox
+from tests.support.telegram_scene import TelegramScene
 
 
-def asked_before_the_upgrade(scene: Scene, request: Request) -> None:
+def asked_before_the_upgrade(scene: TelegramScene, request: Request) -> None:
     """Makes the job's record what an earlier version would have written."""
     redis, key = scene.services.redis, f"scar:job:{request.id}"
     written = request.to_json()
@@ -26,19 +27,19 @@ def asked_before_the_upgrade(scene: Scene, request: Request) -> None:
     redis.hdel(key, "holds", "respects")
 
 
-def a_restart(scene: Scene) -> Job:
+def a_restart(scene: TelegramScene) -> Job:
     services = scene.services
     command, project = services.job_service.commands["restart"], services.projects.get("shop")
     return services.job_service.submit(operator(scene), command, project, {})
 
 
-def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Scene) -> None:
+def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: TelegramScene) -> None:
     job_service, ledger = scene.services.job_service, scene.services.ledger
     job = a_restart(scene)
     asked_before_the_upgrade(scene, job.request)
     scene.worker.plan(job.id)
     job_service.confirm(job.request.requested_by, job.id, "yes")
-    holder = ledger.holder("shop")
+    holder = ledger.lock_holder("shop")
     assert holder is not None
     assert holder.id == job.id
     assert holder.request.locks == ("shop",)
@@ -48,11 +49,11 @@ def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Scene
         job_service.confirm(later.request.requested_by, later.id, "yes")
     job_service.cancel(later.request.requested_by, later.id)
     scene.worker.finish(job.id, {"downtime_seconds": 0.1})
-    assert ledger.holder("shop") is None
+    assert ledger.lock_holder("shop") is None
     assert not scene.services.redis.exists("scar:hold:shop")
 
 
-def test_a_message_of_before_is_brought_to_its_end_and_forgotten(scene: Scene) -> None:
+def test_a_message_of_before_is_brought_to_its_end_and_forgotten(scene: TelegramScene) -> None:
     async def test() -> None:
         box, job = LetterBox(), await asyncio.to_thread(a_restart, scene)
         await asyncio.to_thread(scene.worker.plan, job.id)
@@ -80,7 +81,7 @@ def test_a_message_of_before_is_brought_to_its_end_and_forgotten(scene: Scene) -
     ],
 )
 def test_what_nobody_can_read_keeps_no_front_end_from_the_rest(
-    scene: Scene, name: str, text: str
+    scene: TelegramScene, name: str, text: str
 ) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)

@@ -6,8 +6,8 @@ import pytest
 
 from scar.commands.clone import COMMAND
 from scar.errors import ScarError
+from scar.git_url import GitUrl, github_place
 from scar.projects import ProjectsFile
-from scar.repository import Repository, github_place
 
 BAD = [
     "--upload-pack=touch /tmp/x", "--upload-pack=evil", "-u", "file:///etc", "ext::sh -c id",
@@ -33,7 +33,7 @@ CREDENTIALS = [
 @pytest.mark.parametrize("text", [*BAD, *CREDENTIALS])
 def test_a_bad_address_is_refused_in_words_that_do_not_hold_it(text: str) -> None:
     with pytest.raises(ScarError) as refusal:
-        Repository.parse(text)
+        GitUrl.parse(text)
     said = refusal.value.message + refusal.value.hint
     assert refusal.value.code == "invalid_request"
     assert "s3cretword" not in said
@@ -57,18 +57,18 @@ def test_a_bad_address_is_refused_in_words_that_do_not_hold_it(text: str) -> Non
     ],
 )
 def test_a_good_address(text: str, url: str, name: str) -> None:
-    found = Repository.parse(text)
+    found = GitUrl.parse(text)
     assert (found.url, found.name) == (url, name)
-    assert Repository.parse(found.url) == found
+    assert GitUrl.parse(found.url) == found
 
 
 def test_only_allowed_hosts_and_ports() -> None:
     hosts = ("github.com", "h.org:8443")
-    Repository.parse("git@github.com:o/n").require_allowed(hosts)
-    Repository.parse("https://h.org:8443/o/n").require_allowed(hosts)
+    GitUrl.parse("git@github.com:o/n").require_allowed(hosts)
+    GitUrl.parse("https://h.org:8443/o/n").require_allowed(hosts)
     for other in ("https://evil.org/o/n", "https://github.com:8443/o/n", "https://h.org/o/n"):
         with pytest.raises(ScarError, match="Nothing is cloned from"):
-            Repository.parse(other).require_allowed(hosts)
+            GitUrl.parse(other).require_allowed(hosts)
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,11 @@ from scar.errors import ScarError
 from scar.jobs.results.clone import CloneResult
 from scar.jobs.results.project_entry import ProjectEntry
 from scar.settings import Settings
+from tests.support.git_server import GitServer, git
+from tests.support.job_context import RecordedReport, job_context, settings_in
 from workers.operations.clone import HANDLER
 from workers.runtime.outcome import Outcome
 from workers.state.project_lock import project_lock
-
-from .server import GitServer, git
-from .task import Told, settings_in, task
 
 TOKEN = "ghs_0123456789abcdefghijklmnop"
 
@@ -33,7 +32,7 @@ def clone(
     server: GitServer, settings: Settings, name: str = "shop", **more: Any
 ) -> Outcome[CloneResult]:
     args = {"url": f"{server.url}/ada/shop.git", "name": name}
-    return HANDLER.run(task("clone", args, settings, **more), None)
+    return HANDLER.run(job_context("clone", args, settings, **more), None)
 
 
 def listed(settings: Settings) -> list[str]:
@@ -44,7 +43,7 @@ def test_a_clone(server: GitServer, tmp_path: Path) -> None:
     files = {f"f{n}": "text\n" * n for n in range(300)} | {"compose.yaml": "services: {}\n"}
     author = server.repository("ada/shop", files)
     settings = made(server, tmp_path)
-    told = Told()
+    told = RecordedReport()
     result = clone(server, settings, told=told).result
     assert result is not None
     folder = settings.projects_file.parent / "shop"
@@ -93,7 +92,7 @@ def test_what_comes_to_be_there_meanwhile_stays(server: GitServer, tmp_path: Pat
     server.hold.clear()
     threading.Timer(0.5, server.hold.set).start()
 
-    class Late(Told):
+    class Late(RecordedReport):
         def steps(self, *args: Any) -> None:
             super().steps(*args)
             check()
@@ -154,7 +153,7 @@ def test_a_private_repository_and_where_its_token_is_not(server: GitServer, tmp_
 
     looking = threading.Thread(target=look)
     looking.start()
-    told = Told()
+    told = RecordedReport()
     result = clone(server, settings, told=told).result
     looking.join()
     assert result is not None
@@ -188,7 +187,7 @@ def test_a_cancelled_clone_is_gone_within_five_seconds(server: GitServer, tmp_pa
             raise ScarError("cancelled", "Cancelled by ada", "Ask again.")
 
     with pytest.raises(ScarError, match="Cancelled by ada"):
-        clone(server, settings, told=Told(check))
+        clone(server, settings, told=RecordedReport(check))
     assert time.monotonic() - begun < 6
     assert listed(settings) == []
     for folder in Path("/proc").iterdir():

@@ -12,10 +12,9 @@ import pytest
 from scar.errors import ScarError
 from scar.projects import ProjectsFile
 from scar.settings import Settings
+from tests.support.job_context import job_context, settings_in
 from workers.operations.project_add import HANDLER
 from workers.runtime.handlers import PlanChanged
-
-from .task import settings_in, task
 
 OLD = """{
     "po":   {"workspace": "/w/po", "production": "/home/ada/po", "auto_detect": true}
@@ -33,7 +32,7 @@ def prepared(folder: Path, text: str | None = OLD) -> Settings:
 
 
 def add(settings: Settings, confirmed: str | None = None, **more: int) -> None:
-    HANDLER.run(task("project_add", {"name": "shop"}, settings, **more), confirmed)  # type: ignore[arg-type]
+    HANDLER.run(job_context("project_add", {"name": "shop"}, settings, **more), confirmed)  # type: ignore[arg-type]
 
 
 def test_it_is_added_and_every_other_byte_stays(tmp_path: Path) -> None:
@@ -41,7 +40,7 @@ def test_it_is_added_and_every_other_byte_stays(tmp_path: Path) -> None:
     settings.projects_file.chmod(0o640)
     if os.geteuid() == 0:
         os.chown(settings.projects_file, 1234, 2345)
-    plan = HANDLER.plan(task("project_add", {"name": "shop"}, settings))
+    plan = HANDLER.plan(job_context("project_add", {"name": "shop"}, settings))
     add(settings, plan.hash)
     text = settings.projects_file.read_text()
     assert text.startswith(OLD.rstrip()[:-1].rstrip() + ",\n")
@@ -81,7 +80,7 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
 
 def test_a_file_that_changed_since_it_was_shown(tmp_path: Path) -> None:
     settings = prepared(tmp_path)
-    plan = HANDLER.plan(task("project_add", {"name": "shop"}, settings))
+    plan = HANDLER.plan(job_context("project_add", {"name": "shop"}, settings))
     settings.projects_file.write_text(OLD + "\n")
     with pytest.raises(PlanChanged):
         add(settings, plan.hash)

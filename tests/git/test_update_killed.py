@@ -12,45 +12,45 @@ from pathlib import Path
 
 import pytest
 
-from .site import SECOND, Site
+from tests.support.git_scene import SECOND, GitScene
 
 
-def test_killed_at_random_instants(site: Site) -> None:
+def test_killed_at_random_instants(scene: GitScene) -> None:
     """The whole update in a child, killed; whoever comes next finishes it or begins anew."""
     seconds = 0.0
     many: dict[str, str | None] = {f"many/{n}": f"{n}\n" for n in range(40)}
-    pushed = site.push({**many, **SECOND})
+    pushed = scene.push({**many, **SECOND})
     begun = time.monotonic()
-    site.update(pushed)
+    scene.update(pushed)
     seconds = time.monotonic() - begun
     chance = random.Random(7)
     for round in range(8):
         changed: dict[str, str | None] = {f"new{round}/x": "x\n", f"new{round - 1}/x": None}
         changed.update({f"many/{n}": f"{n} in round {round}\n" for n in range(40)})
-        pushed = site.push(changed)
+        pushed = scene.push(changed)
         # Most of the time is Git's start and the network: kills are for what comes after.
         child = os.fork()
         if child == 0:
-            os._exit(int(site.update(pushed) is None))
+            os._exit(int(scene.update(pushed) is None))
         time.sleep(chance.uniform(0.3, 1.05) * seconds)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         if chance.random() < 0.5:
-            site.settle()
-        site.update(pushed)
-        site.is_at(pushed)
+            scene.settle()
+        scene.update(pushed)
+        scene.is_at(pushed)
 
 
 @pytest.mark.parametrize("call", ["rename", "renameat", "unlink", "unlinkat", "fsync", "syncfs"])
-def test_killed_at_a_call_of_the_change(site: Site, call: str) -> None:
+def test_killed_at_a_call_of_the_change(scene: GitScene, call: str) -> None:
     """strace kills the updating process itself at its nth call of a kind."""
     for n in (1, 2, 3, 5, 8):
         changed: dict[str, str | None] = {f"dir{n}/x": "x\n", f"dir{n - 1}/x": None}
-        pushed = site.push({"a": f"{call} {n}\n", **changed})
+        pushed = scene.push({"a": f"{call} {n}\n", **changed})
         child = os.fork()
         if child == 0:
             os.kill(os.getpid(), signal.SIGSTOP)
-            os._exit(int(site.update(pushed) is None))
+            os._exit(int(scene.update(pushed) is None))
         os.waitpid(child, os.WUNTRACED)
         inject = ["-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}"]
         strace = subprocess.Popen(
@@ -63,5 +63,5 @@ def test_killed_at_a_call_of_the_change(site: Site, call: str) -> None:
         os.kill(child, signal.SIGCONT)
         os.waitpid(child, 0)
         strace.wait(10)
-        site.update(pushed)
-        site.is_at(pushed)
+        scene.update(pushed)
+        scene.is_at(pushed)

@@ -10,7 +10,7 @@ import pytest
 
 from scar.frontends.github.client import GitHub, Refused
 from scar.settings import Settings, SettingsError
-from tests.github.server import APP_ID, REPOSITORY, Fault, GitHubServer
+from tests.support.github_server import APP_ID, REPOSITORY, Fault, GitHubServer
 
 MADE = "/access_tokens"
 

@@ -11,9 +11,9 @@ import pytest
 
 from scar.chat.front_end import Place
 from scar.jobs.record import Job, JobState
-from tests.github.scene import Scene
-from tests.github.server import BOT, REPOSITORY, GitHubServer
-from tests.telegram.worker import Worker, status_of
+from tests.support.acting_worker import ActingWorker, status_of
+from tests.support.github_scene import GitHubScene
+from tests.support.github_server import BOT, REPOSITORY, GitHubServer
 
 EDIT_SECONDS = 3.0
 
@@ -27,7 +27,7 @@ def outcome(comment: dict[str, Any]) -> dict[str, Any]:
 
 
 def ask(
-    github: GitHubServer, worker: Worker, issue: int, said: str = "/docker_restart"
+    github: GitHubServer, worker: ActingWorker, issue: int, said: str = "/docker_restart"
 ) -> tuple[Job, dict[str, Any]]:
     """A restart whose question is on the table."""
     github.says("octocat", issue, said)
@@ -36,13 +36,13 @@ def ask(
     return job, github.wait_for(issue, "to confirm")
 
 
-def nothing_happens(scene: Scene, job: Job) -> None:
+def nothing_happens(scene: GitHubScene, job: Job) -> None:
     scene.heard_all()
     assert scene.worker.state(job.id) is JobState.AWAITING_CONFIRMATION
 
 
 def test_one_comment_from_the_question_to_the_end(
-    github: GitHubServer, worker: Worker, issue: int
+    github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     asked = github.says("octocat", issue, "/docker_restart\n\nplease, it hangs")
     job = worker.next_job("restart", "octocat")
@@ -72,7 +72,7 @@ def test_one_comment_from_the_question_to_the_end(
 
 
 def test_who_else_says_yes_and_where_else_it_is_said(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says("octocat", issue, "/docker_restart")
     github.says("octocat", issue, "yes")
@@ -93,7 +93,7 @@ def test_who_else_says_yes_and_where_else_it_is_said(
 
 
 def test_a_stranger_is_told_the_login_to_add(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says("stranger", issue, "/docker_deploy shop")
     said = github.wait_for(issue, "github:stranger")
@@ -105,7 +105,7 @@ def test_a_stranger_is_told_the_login_to_add(
 
 
 def test_who_may_only_read_may_look_and_not_change(
-    github: GitHubServer, worker: Worker, issue: int
+    github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says("reader", issue, "/docker_deploy")
     github.wait_for(issue, "permission to write")
@@ -129,7 +129,7 @@ def test_who_may_only_read_may_look_and_not_change(
     ],
 )
 def test_talk_is_not_answered(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int, said: str
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int, said: str
 ) -> None:
     jobs = len(worker.jobs_of("octocat"))
     github.says("octocat", issue, said)
@@ -139,7 +139,7 @@ def test_talk_is_not_answered(
 
 
 def test_its_own_words_are_no_command(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says(BOT, issue, "/docker_status\n<!-- scar -->")
     scene.heard_all()
@@ -148,7 +148,7 @@ def test_its_own_words_are_no_command(
 
 
 def test_killed_in_the_middle_it_takes_its_comment_up(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     job, question = ask(github, worker, issue)
     other, elsewhere = github.issue(), github.issue()
@@ -173,7 +173,7 @@ def test_killed_in_the_middle_it_takes_its_comment_up(
 
 
 def test_a_comment_that_was_not_noted_before_a_kill_is_found_again(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     job, question = ask(github, worker, issue)
     scene.noted(job.id)

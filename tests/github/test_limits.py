@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from scar.jobs.record import JobState
-from tests.github.scene import Scene
-from tests.github.server import REPOSITORY, Fault, GitHubServer
 from tests.github.test_comments import ask
-from tests.telegram.worker import Worker, status_of
+from tests.support.acting_worker import ActingWorker, status_of
+from tests.support.github_scene import GitHubScene
+from tests.support.github_server import REPOSITORY, Fault, GitHubServer
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from tests.telegram.worker import Worker, status_of
     ids=["429", "secondary", "500"],
 )
 def test_it_waits_as_long_as_it_is_told_to(
-    github: GitHubServer, worker: Worker, issue: int, fault: dict[str, Any], wait: float
+    github: GitHubServer, worker: ActingWorker, issue: int, fault: dict[str, Any], wait: float
 ) -> None:
     github.faults.append(Fault("POST", rf"/issues/{issue}/comments$", **fault))
     github.says("octocat", issue, "/docker_status")
@@ -43,7 +43,7 @@ def test_it_waits_as_long_as_it_is_told_to(
 
 
 def test_a_comment_that_somebody_removed_is_written_again(
-    github: GitHubServer, worker: Worker, issue: int
+    github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     job, question = ask(github, worker, issue)
     github.says("octocat", issue, "yes")
@@ -55,7 +55,7 @@ def test_a_comment_that_somebody_removed_is_written_again(
 
 
 def test_what_it_may_not_write_stops_nothing_else(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     refusal = {"message": "Resource not accessible by integration"}
     github.faults.append(Fault("POST", rf"/issues/{issue}/comments$", 403, body=refusal, times=99))

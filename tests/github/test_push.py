@@ -12,11 +12,11 @@ import pytest
 
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
-from scar.repositories import Repositories
-from tests.cli.home import eventually
-from tests.github.scene import Scene
-from tests.github.server import REPOSITORY, SECRET, GitHubServer
-from tests.telegram.worker import Worker
+from scar.project_origins import ProjectOrigins
+from tests.support.acting_worker import ActingWorker
+from tests.support.github_scene import GitHubScene
+from tests.support.github_server import REPOSITORY, SECRET, GitHubServer
+from tests.support.waiting import eventually
 
 HOST = "github.example"
 
@@ -24,7 +24,7 @@ HOST = "github.example"
 class Branch:
     """PushDeploys, told as GitHub tells them."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: GitHubScene) -> None:
         self._scene = scene
         self._count = 0
 
@@ -58,8 +58,8 @@ class Branch:
 
 
 @pytest.fixture
-def branch(scene: Scene) -> Iterator[Branch]:
-    Repositories(scene.services.redis).tell({"shop": f"{HOST}/{REPOSITORY}"})
+def branch(scene: GitHubScene) -> Iterator[Branch]:
+    ProjectOrigins(scene.services.redis).report({"shop": f"{HOST}/{REPOSITORY}"})
     yield Branch(scene)
     for job in scene.worker.jobs_of("push"):
         scene.services.redis.hdel("scar:github:deploys", job.id)
@@ -70,12 +70,12 @@ def said_of(github: GitHubServer, commit: str) -> list[str]:
     return [state for of, _, state, _ in github.statuses if of == commit]
 
 
-def deploys(worker: Worker) -> list[Job]:
+def deploys(worker: ActingWorker) -> list[Job]:
     return worker.jobs_of("push")
 
 
 def test_a_push_is_deployed_and_the_commit_says_so(
-    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     commit = branch.push()
     job = worker.next_job("deploy", "push")
@@ -98,7 +98,7 @@ def test_a_push_is_deployed_and_the_commit_says_so(
 
 
 def test_pushes_during_a_deploy_lead_to_one_more_of_the_newest(
-    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     first = branch.push()
     job = worker.next_job("deploy", "push")
@@ -118,7 +118,7 @@ def test_pushes_during_a_deploy_lead_to_one_more_of_the_newest(
 
 
 def test_a_push_that_is_delivered_late_does_not_take_the_newest_one_s_place(
-    github: GitHubServer, worker: Worker, branch: Branch
+    github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     branch.push(at=100)
     job = worker.next_job("deploy", "push")
@@ -132,14 +132,13 @@ def test_a_push_that_is_delivered_late_does_not_take_the_newest_one_s_place(
 
 
 def test_another_repository_s_push_displaces_none_that_waits(
-    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     branch.push()
     job = worker.next_job("deploy", "push")
     ours = branch.push()
-    Repositories(scene.services.redis).tell(
-        {"shop": None}
-    )  # as before the worker's first word on it
+    # As before the worker reported an origin for it.
+    ProjectOrigins(scene.services.redis).report({"shop": None})
     branch.push(repository="octocat/another")
     scene.heard_all()
     assert said_of(github, ours) == ["pending"]
@@ -152,7 +151,7 @@ def test_another_repository_s_push_displaces_none_that_waits(
 
 
 def test_what_is_pushed_elsewhere_is_not_deployed(
-    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     before, said = len(deploys(worker)), len(github.statuses)
     branch.push("refs/heads/other")
@@ -168,7 +167,7 @@ def test_what_is_pushed_elsewhere_is_not_deployed(
 
 
 def test_a_person_who_holds_the_project_is_not_waited_for(
-    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     before = len(deploys(worker))
     issue = github.issue()
@@ -180,4 +179,4 @@ def test_a_person_who_holds_the_project_is_not_waited_for(
     assert len(deploys(worker)) == before
     assert scene.services.redis.hlen("scar:github:pushes") == 0
     github.says("octocat", issue, "/docker_unlock shop")
-    eventually(lambda: not scene.services.surroundings.locks.of("shop"), "it is let go")
+    eventually(lambda: not scene.services.command_context.locks.of("shop"), "it is let go")

@@ -18,8 +18,9 @@ import pytest
 from scar.jobs.inbox import Inbox
 from scar.jobs.signing import Signatures
 from scar.redis_client import connect
-from tests.api.live import ApiProcess, RedisProcess
-from tests.github.server import places
+from tests.support.github_server import places
+from tests.support.live_api import ApiProcess
+from tests.support.redis_process import RedisProcess
 
 SECRET = "what-only-the-two-know"
 LIMIT_SECONDS = 1.0

@@ -7,17 +7,19 @@ import time
 import pytest
 
 from scar.jobs.record import Job, JobState
-from tests.botapi import Chat, Message
-from tests.telegram.scene import STRANGER, Scene, question
-from tests.telegram.worker import Worker
+from tests.support.acting_worker import ActingWorker
+from tests.support.botapi import Chat, Message
+from tests.support.telegram_scene import STRANGER, TelegramScene, question
 
 
 @pytest.fixture
-def group(scene: Scene) -> Chat:
+def group(scene: TelegramScene) -> Chat:
     return scene.telegram.group("ops", supergroup=True, admin=True)
 
 
-def ask(worker: Worker, chat: Chat, user: int, thread: int | None = None) -> tuple[Job, Message]:
+def ask(
+    worker: ActingWorker, chat: Chat, user: int, thread: int | None = None
+) -> tuple[Job, Message]:
     """A restart whose question is on the table."""
     chat._telegram.person(user).says("/docker_restart", chat, thread)
     job = worker.next_job("restart", str(user))
@@ -25,14 +27,14 @@ def ask(worker: Worker, chat: Chat, user: int, thread: int | None = None) -> tup
     return job, chat.wait_for(lambda message: bool(message.buttons) and message.thread == thread)
 
 
-def nothing_happens(scene: Scene, worker: Worker, job: Job) -> None:
+def nothing_happens(scene: TelegramScene, worker: ActingWorker, job: Job) -> None:
     """Once the bot has handled everything, the job still waits for its answer."""
     scene.telegram.wait_for(lambda: scene.telegram.pending() == 0)
     assert worker.state(job.id) is JobState.AWAITING_CONFIRMATION
 
 
 @pytest.mark.parametrize("said", ["yes", "YES", "  Yes \n"])
-def test_typed_yes_by_the_asker_runs_it_once(chat: Chat, worker: Worker, said: str) -> None:
+def test_typed_yes_by_the_asker_runs_it_once(chat: Chat, worker: ActingWorker, said: str) -> None:
     job, _ = ask(worker, chat, chat.person.id)
     chat.person.says(said, chat)
     chat.person.says("yes", chat)
@@ -44,7 +46,7 @@ def test_typed_yes_by_the_asker_runs_it_once(chat: Chat, worker: Worker, said: s
     assert len(chat.from_bot) == 1
 
 
-def test_a_button_answers_at_once_and_once(chat: Chat, worker: Worker) -> None:
+def test_a_button_answers_at_once_and_once(chat: Chat, worker: ActingWorker) -> None:
     job, shown = ask(worker, chat, chat.person.id)
     data = shown.markup["inline_keyboard"][0][0]["callback_data"] if shown.markup else ""
     assert len(data.encode()) <= 64
@@ -58,13 +60,17 @@ def test_a_button_answers_at_once_and_once(chat: Chat, worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("said", ["y", "yes.", "yes please", "👍", "да", "ye s", "yes\nyes"])
-def test_anything_else_is_not_a_yes(scene: Scene, chat: Chat, worker: Worker, said: str) -> None:
+def test_anything_else_is_not_a_yes(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker, said: str
+) -> None:
     job, _ = ask(worker, chat, chat.person.id)
     chat.person.says(said, chat)
     nothing_happens(scene, worker, job)
 
 
-def test_edited_and_forwarded_yes_do_not_count(scene: Scene, chat: Chat, worker: Worker) -> None:
+def test_edited_and_forwarded_yes_do_not_count(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
+) -> None:
     job, _ = ask(worker, chat, chat.person.id)
     chat.person.says("yes", chat, forwarded=True)
     chat.person.says("yse", chat)
@@ -72,7 +78,7 @@ def test_edited_and_forwarded_yes_do_not_count(scene: Scene, chat: Chat, worker:
     nothing_happens(scene, worker, job)
 
 
-def test_nobody_else_can_answer(scene: Scene, group: Chat, worker: Worker) -> None:
+def test_nobody_else_can_answer(scene: TelegramScene, group: Chat, worker: ActingWorker) -> None:
     asker, other = scene.user(), scene.telegram.person(scene.user())
     stranger = scene.telegram.person(STRANGER)
     job, shown = ask(worker, group, asker)
@@ -88,7 +94,7 @@ def test_nobody_else_can_answer(scene: Scene, group: Chat, worker: Worker) -> No
 
 
 def test_a_stranger_is_told_the_id_to_add_and_nothing_else(
-    scene: Scene, group: Chat, worker: Worker
+    scene: TelegramScene, group: Chat, worker: ActingWorker
 ) -> None:
     for text in ("/docker_status", "/docker_deploy shop", "/help", "/projects", "/nonsense"):
         scene.telegram.person(STRANGER).says(text, group)
@@ -101,7 +107,7 @@ def test_a_stranger_is_told_the_id_to_add_and_nothing_else(
     assert "refused: unauthorized" in {entry.outcome for entry in trail}
 
 
-def test_another_thread_or_chat_does_not_count(scene: Scene, worker: Worker) -> None:
+def test_another_thread_or_chat_does_not_count(scene: TelegramScene, worker: ActingWorker) -> None:
     forum = scene.telegram.group("forum", forum=True, admin=True)
     here, there = forum.topic("here"), forum.topic("there")
     user = scene.user()
@@ -115,7 +121,9 @@ def test_another_thread_or_chat_does_not_count(scene: Scene, worker: Worker) -> 
     worker.until(job.id, JobState.QUEUED)
 
 
-def test_yes_before_the_question_does_not_count(scene: Scene, chat: Chat, worker: Worker) -> None:
+def test_yes_before_the_question_does_not_count(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
+) -> None:
     chat.person.says("/docker_restart", chat)
     chat.person.says("yes", chat)
     job = worker.next_job("restart", str(chat.person.id))
@@ -129,7 +137,7 @@ def test_yes_before_the_question_does_not_count(scene: Scene, chat: Chat, worker
 
 @pytest.mark.parametrize("said", ["no", "/docker_status", "/docker_status nonsense", "/help"])
 def test_no_or_another_command_drops_it(
-    scene: Scene, chat: Chat, worker: Worker, said: str
+    scene: TelegramScene, chat: Chat, worker: ActingWorker, said: str
 ) -> None:
     job, _ = ask(worker, chat, chat.person.id)
     chat.person.says(said, chat)
@@ -140,14 +148,16 @@ def test_no_or_another_command_drops_it(
     assert worker.state(job.id) is JobState.CANCELLED
 
 
-def test_another_persons_command_drops_nothing(scene: Scene, group: Chat, worker: Worker) -> None:
+def test_another_persons_command_drops_nothing(
+    scene: TelegramScene, group: Chat, worker: ActingWorker
+) -> None:
     job, _ = ask(worker, group, scene.user())
     scene.telegram.person(scene.user()).says("/help", group)
     group.wait_for_text("What you may do here")
     nothing_happens(scene, worker, job)
 
 
-def test_a_late_yes_does_nothing(scene: Scene, chat: Chat, worker: Worker) -> None:
+def test_a_late_yes_does_nothing(scene: TelegramScene, chat: Chat, worker: ActingWorker) -> None:
     job, _ = ask(worker, chat, chat.person.id)
     scene.services.redis.hset(f"scar:job:{job.id}", "confirm_until", "1")
     chat.person.says("yes", chat)
@@ -159,7 +169,7 @@ def test_a_late_yes_does_nothing(scene: Scene, chat: Chat, worker: Worker) -> No
     assert worker.state(job.id) is JobState.EXPIRED
 
 
-def test_what_changed_after_the_yes_is_asked_again(chat: Chat, worker: Worker) -> None:
+def test_what_changed_after_the_yes_is_asked_again(chat: Chat, worker: ActingWorker) -> None:
     job, shown = ask(worker, chat, chat.person.id)
     chat.person.says("yes", chat)
     worker.plan_again(worker.claim(job.id), "b" * 64, containers=["web", "db"])
@@ -171,7 +181,7 @@ def test_what_changed_after_the_yes_is_asked_again(chat: Chat, worker: Worker) -
 
 
 def test_a_button_under_an_older_plan_does_not_count(
-    scene: Scene, chat: Chat, worker: Worker
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     job, shown = ask(worker, chat, chat.person.id)
     chat.person.says("yes", chat)
@@ -189,7 +199,7 @@ def test_a_button_under_an_older_plan_does_not_count(
 
 
 def test_a_job_confirmed_already_is_not_dropped_by_the_next_command(
-    chat: Chat, worker: Worker
+    chat: Chat, worker: ActingWorker
 ) -> None:
     job, _ = ask(worker, chat, chat.person.id)
     chat.person.says("yes", chat)

@@ -8,12 +8,14 @@ import httpx
 
 from scar.jobs.record import JobState
 from scar.jobs.results.deploy import DeployResult
-from tests.botapi import Chat
-from tests.telegram.scene import TOKEN, Scene, question
-from tests.telegram.worker import Worker, building, status_of
+from tests.support.acting_worker import ActingWorker, building, status_of
+from tests.support.botapi import Chat
+from tests.support.telegram_scene import TOKEN, TelegramScene, question
 
 
-def test_a_killed_bot_takes_its_message_up_again(scene: Scene, chat: Chat, worker: Worker) -> None:
+def test_a_killed_bot_takes_its_message_up_again(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
+) -> None:
     chat.person.says("/docker_deploy", chat)
     job = worker.next_job("deploy", str(chat.person.id))
     worker.plan(job.id, workspace="/w", production="/p", files={})
@@ -36,7 +38,7 @@ def test_a_killed_bot_takes_its_message_up_again(scene: Scene, chat: Chat, worke
 
 
 def test_a_job_that_ended_while_the_bot_was_away_is_told(
-    scene: Scene, chat: Chat, worker: Worker
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
     job = worker.next_job("status", str(chat.person.id))
@@ -48,7 +50,9 @@ def test_a_job_that_ended_while_the_bot_was_away_is_told(
     scene.telegram.wait_for(lambda: job.id not in scene.watched())
 
 
-def test_what_was_said_while_the_bot_was_away(scene: Scene, chat: Chat, worker: Worker) -> None:
+def test_what_was_said_while_the_bot_was_away(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
+) -> None:
     chat.person.says("/docker_restart", chat)
     job = worker.next_job("restart", str(chat.person.id))
     worker.plan(job.id)
@@ -70,7 +74,9 @@ def test_what_was_said_while_the_bot_was_away(scene: Scene, chat: Chat, worker: 
     worker.until(job.id, JobState.QUEUED)
 
 
-def test_an_update_that_comes_twice_is_done_once(scene: Scene, chat: Chat, worker: Worker) -> None:
+def test_an_update_that_comes_twice_is_done_once(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
+) -> None:
     chat.person.says("/docker_status", chat)
     worker.next_job("status", str(chat.person.id))
     chat.wait_for_text("📊 Shop")
@@ -88,7 +94,7 @@ def test_an_update_that_comes_twice_is_done_once(scene: Scene, chat: Chat, worke
 
 
 def test_an_api_that_is_away_delays_and_loses_nothing(
-    scene: Scene, chat: Chat, worker: Worker
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
     job = worker.next_job("status", str(chat.person.id))
@@ -99,7 +105,7 @@ def test_an_api_that_is_away_delays_and_loses_nothing(
     assert len(chat.from_bot) == 1
 
 
-def test_a_second_bot_with_the_token_ends_one_of_them(scene: Scene, chat: Chat) -> None:
+def test_a_second_bot_with_the_token_ends_one_of_them(scene: TelegramScene, chat: Chat) -> None:
     second = scene.part("telegram")
     first = scene._bot
     assert first is not None
@@ -116,15 +122,15 @@ def test_a_second_bot_with_the_token_ends_one_of_them(scene: Scene, chat: Chat) 
     chat.wait_for_text("What you may do here")
 
 
-def test_a_wrong_token_is_one_line(scene: Scene) -> None:
-    done = scene.home.scar("telegram", SCAR_TELEGRAM_TOKEN="4242:wrong")
+def test_a_wrong_token_is_one_line(scene: TelegramScene) -> None:
+    done = scene.installation.scar("telegram", SCAR_TELEGRAM_TOKEN="4242:wrong")
     assert done.returncode == 78
     assert "SCAR_TELEGRAM_TOKEN" in done.stderr.splitlines()[0]
     assert "wrong" not in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_the_bot_stops_when_it_is_told_and_never_says_its_token(scene: Scene) -> None:
+def test_the_bot_stops_when_it_is_told_and_never_says_its_token(scene: TelegramScene) -> None:
     began = time.monotonic()
     assert scene.stop_bot() == 0
     assert time.monotonic() - began < 5

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from scar.jobs.record import JobState
-from tests.telegram.scene import Scene
-from tests.telegram.worker import Worker
+from tests.support.acting_worker import ActingWorker
+from tests.support.telegram_scene import TelegramScene
 
 Done = subprocess.CompletedProcess[str]
 
@@ -24,9 +24,9 @@ def aside() -> Iterator[ThreadPoolExecutor]:
 
 
 def test_yes_on_the_terminal_runs_it(
-    scene: Scene, worker: Worker, aside: ThreadPoolExecutor
+    scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
 ) -> None:
-    running = aside.submit(scene.home.scar, "restart", "shop", said="yes\n")
+    running = aside.submit(scene.installation.scar, "restart", "shop", said="yes\n")
     job = worker.next_job("restart", getpass.getuser())
     worker.plan(job.id)
     worker.finish(job.id, {"downtime_seconds": 2.0})
@@ -39,9 +39,9 @@ def test_yes_on_the_terminal_runs_it(
 
 @pytest.mark.parametrize("said", ["no\n", "y\n", "yes please\n", ""])
 def test_anything_else_drops_it(
-    scene: Scene, worker: Worker, aside: ThreadPoolExecutor, said: str
+    scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor, said: str
 ) -> None:
-    running = aside.submit(scene.home.scar, "restart", said=said)
+    running = aside.submit(scene.installation.scar, "restart", said=said)
     job = worker.next_job("restart", getpass.getuser())
     worker.plan(job.id)
     done = running.result()
@@ -51,9 +51,9 @@ def test_anything_else_drops_it(
 
 
 def test_a_plan_that_changed_is_asked_again(
-    scene: Scene, worker: Worker, aside: ThreadPoolExecutor
+    scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
 ) -> None:
-    running = aside.submit(scene.home.scar, "restart", said="yes\nno\n")
+    running = aside.submit(scene.installation.scar, "restart", said="yes\nno\n")
     job = worker.next_job("restart", getpass.getuser())
     worker.plan(job.id)
     worker.plan_again(worker.claim(job.id), "b" * 64, containers=["web", "db"])
@@ -63,8 +63,10 @@ def test_a_plan_that_changed_is_asked_again(
     assert worker.state(job.id) is JobState.CANCELLED
 
 
-def test_with_yes_nothing_is_asked(scene: Scene, worker: Worker, aside: ThreadPoolExecutor) -> None:
-    running = aside.submit(scene.home.scar, "restart", "--yes")
+def test_with_yes_nothing_is_asked(
+    scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
+) -> None:
+    running = aside.submit(scene.installation.scar, "restart", "--yes")
     job = worker.next_job("restart", getpass.getuser())
     worker.finish(job.id, {"downtime_seconds": None})
     done = running.result()
@@ -72,10 +74,12 @@ def test_with_yes_nothing_is_asked(scene: Scene, worker: Worker, aside: ThreadPo
     assert "Type `yes`" not in done.stdout
 
 
-def test_a_busy_project_is_4(scene: Scene, worker: Worker, aside: ThreadPoolExecutor) -> None:
-    running = aside.submit(scene.home.scar, "restart", "--yes")
+def test_a_busy_project_is_4(
+    scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
+) -> None:
+    running = aside.submit(scene.installation.scar, "restart", "--yes")
     job = worker.next_job("restart", getpass.getuser())
-    second = scene.home.scar("deploy", "--yes")
+    second = scene.installation.scar("deploy", "--yes")
     assert second.returncode == 4
     assert f"held by restart {job.id}" in second.stderr
     worker.finish(job.id, {"downtime_seconds": None})
@@ -83,9 +87,9 @@ def test_a_busy_project_is_4(scene: Scene, worker: Worker, aside: ThreadPoolExec
 
 
 def test_a_question_in_the_chat_on_a_pipe(
-    scene: Scene, worker: Worker, aside: ThreadPoolExecutor
+    scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
 ) -> None:
-    running = aside.submit(scene.home.scar, "chat", said="/docker_restart\nyes\n")
+    running = aside.submit(scene.installation.scar, "chat", said="/docker_restart\nyes\n")
     job = worker.next_job("restart", getpass.getuser())
     worker.plan(job.id)
     worker.finish(job.id, {"downtime_seconds": None})
@@ -97,11 +101,13 @@ def test_a_question_in_the_chat_on_a_pipe(
     assert done.stdout.count("✅ web restarted") == 1
 
 
-def test_on_a_terminal_the_message_changes_in_place(scene: Scene, worker: Worker) -> None:
+def test_on_a_terminal_the_message_changes_in_place(
+    scene: TelegramScene, worker: ActingWorker
+) -> None:
     shell = subprocess.Popen(
         ["script", "-qec", f"{sys.executable} -m scar.cli chat", "/dev/null"],
-        cwd=scene.home.folder,
-        env={**scene.home.env, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"},
+        cwd=scene.installation.folder,
+        env={**scene.installation.env, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

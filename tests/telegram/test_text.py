@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scar.document import Attachment, Button, Code, Document, Line
 from scar.frontends.telegram.render import LONGEST, fit, to_html, to_plain
-from tests.botapi.entities import read_html, units
+from tests.support.botapi.entities import read_html, units
 
 _HOSTILE = [
     "<b>bold</b>",

@@ -22,7 +22,7 @@ from scar.jobs.results import job_kinds
 from scar.jobs.results.deploy import DeployPlan, DeployResult
 from scar.jobs.results.json_record import ABSENT, JsonRecord, present, schema_of
 from scar.jobs.results.restart import RestartPlan, RestartResult
-from tests.unit.job_documents import PLANS, RESULTS
+from tests.support.job_documents import PLANS, RESULTS
 from workers.registry import handlers
 from workers.runtime.handlers import WriteJob
 

@@ -74,7 +74,7 @@ def _tasks_of(uid: int) -> int:
     for name in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError):
             if os.stat(f"/proc/{name}").st_uid == uid:
-                count += len(os.listdir(f"/proc/{name}/context"))
+                count += len(os.listdir(f"/proc/{name}/task"))
     return count
 
 

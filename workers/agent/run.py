@@ -18,7 +18,7 @@ import structlog
 from scar.errors import ScarError
 from workers.agent.command import AgentCommand
 from workers.agent.identity import Identity
-from workers.engine.process import Process
+from workers.engine.process import Process, RunControl
 
 PROCESSES = 512
 """So many more than its user has already may an agent start, threads counted."""
@@ -74,18 +74,19 @@ class AgentRun:
         Raises `timeout` after so many seconds, and what `check` raises.
         """
         said = self._said()
+        control = RunControl(check, seconds, (lock,) if said is None else (lock, said))
         try:
             process = Process(
                 self._launched(said, None),
                 cwd=self.workspace,
                 env=self._env,
-                pass_fds=(lock,) if said is None else (lock, said),
+                control=control,
             )
         finally:
             if said is not None:
                 os.close(said)
         try:
-            return process.run(deadline=seconds, check=check, stdout=tell, stderr=tell).code
+            return process.run(stdout=tell, stderr=tell).code
         except ScarError as error:
             if error.code != "timeout":
                 raise

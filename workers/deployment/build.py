@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.deployment.plan import Plan
-from workers.engine.compose import Compose, ComposeProject, Watch
-from workers.engine.compose_config import moved
-from workers.engine.progress import BuildOutput, BuildStep, Event
+from workers.engine.compose import Compose
+from workers.engine.compose_command import ComposeProject
+from workers.engine.compose_config import map_paths
+from workers.engine.compose_progress import BuildOutput, BuildStep, ComposeEvent
+from workers.engine.process import RunControl
 from workers.files.content_store import ContentStore
 from workers.runtime.context import JobContext
 from workers.runtime.step_reporter import RunningStep
@@ -30,18 +32,19 @@ class ImageBuild:
     def run(self, plan: Plan, step: RunningStep) -> None:
         """Fetch the images that are missing, and build those that need it."""
         context = self.context
-        watch = Watch(self._event_reporter(step), context.check, _BUILD_SECONDS, (self.lock,))
+        control = RunControl(context.check, _BUILD_SECONDS, (self.lock,))
+        on_event = self._event_reporter(step)
         compose = Compose(context.settings.docker_host)
         tree = self._make_tree(plan)
         env_file = (tree if ".env" in plan.files else context.project.production) / ".env"
         project = ComposeProject(
             context.project.compose_project, tree, (), env_file if env_file.is_file() else None
         )
-        resolved = moved(plan.config.resolved, self._path_in(tree))
+        resolved = map_paths(plan.config.resolved, self._path_in(tree))
         if plan.pull:
-            compose.pull(project, resolved, plan.pull, watch)
+            compose.pull(project, resolved, plan.pull, control, on_event)
         if plan.build:
-            compose.build_resolved(project, resolved, plan.build, watch)
+            compose.build_resolved(project, resolved, plan.build, control, on_event)
         self.drop_tree()
 
     def drop_tree(self) -> None:
@@ -73,8 +76,8 @@ class ImageBuild:
 
         return place
 
-    def _event_reporter(self, step: RunningStep) -> Callable[[Event], None]:
-        def report(event: Event) -> None:
+    def _event_reporter(self, step: RunningStep) -> Callable[[ComposeEvent], None]:
+        def report(event: ComposeEvent) -> None:
             if isinstance(event, BuildStep):
                 step.progress(event.done, event.total, "steps")
             elif isinstance(event, BuildOutput):

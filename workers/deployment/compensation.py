@@ -15,9 +15,9 @@ from typing import Any
 
 from scar.errors import ScarError
 from workers.deployment.production import Production
-from workers.engine.compose import no_check
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.images import Images
+from workers.engine.process import no_check
 from workers.files.apply import revert
 from workers.files.content_store import ContentStore
 from workers.files.stat_cache import StatCache
@@ -94,7 +94,7 @@ class Compensation:
                     images.untag(reference)
                 else:
                     images.tag(before, reference)
-                    images.drop_unnamed(now)
+                    images.remove_untagged(now)
 
     def _restore_containers(self, started: Mapping[str, Any]) -> None:
         before: Mapping[str, str] = started["containers"]

@@ -14,7 +14,7 @@ from workers.deployment.requirements import require_own, require_possible
 from workers.deployment.services import mounted_services, services_to_pull, services_to_restart
 from workers.engine.build_inputs import build_inputs
 from workers.engine.compose_config import ComposeConfig
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.engine.images import Images
 from workers.files.compare import Changes, compare, existing
 from workers.files.manifest import Entry

@@ -13,9 +13,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workers.engine.compose import Compose, ComposeProject, Watch
+from workers.engine.compose import Compose
+from workers.engine.compose_command import ComposeProject
 from workers.engine.compose_config import ComposeConfig, compose_files
 from workers.engine.compose_inputs import inputs_digest
+from workers.engine.process import RunControl
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry
 from workers.files.undo import above
@@ -57,10 +59,12 @@ class FutureTree:
         """Return the project of a context as Compose will understand it."""
         context.folder.mkdir(parents=True, exist_ok=True)
         compose = Compose(context.settings.docker_host)
-        watch = Watch(check=context.check, deadline=60.0)
-        return self.config(compose, context.project.compose_project, context.folder, watch)
+        control = RunControl(context.check, deadline=60.0)
+        return self.config(compose, context.project.compose_project, context.folder, control)
 
-    def config(self, compose: Compose, name: str, scratch: Path, watch: Watch) -> ComposeConfig:
+    def config(
+        self, compose: Compose, name: str, scratch: Path, control: RunControl
+    ) -> ComposeConfig:
         """Return the project `name` as Compose will understand it. `scratch` is a folder in which
         a tree of links is made.
 
@@ -74,7 +78,7 @@ class FutureTree:
             return _configs[key]
         with self._laid_out(scratch) as folder:
             project = ComposeProject(name, folder, tuple(folder / file for file in files))
-            config = compose.config(project, watch, self.production)
+            config = compose.config(project, control, self.production)
         if key is not None:
             while len(_configs) >= _REMEMBERED:
                 del _configs[next(iter(_configs))]

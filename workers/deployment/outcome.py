@@ -8,7 +8,7 @@ from scar.errors import ScarError
 from scar.jobs.record import JobState
 from scar.jobs.results.deploy import DeployPlan, DeployResult, PrimaryContainer
 from workers.deployment.plan import Plan
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.engine.project_containers import project_containers
 from workers.runtime.context import JobContext
 from workers.runtime.outcome import Outcome
@@ -65,13 +65,14 @@ def primary_container(context: JobContext) -> PrimaryContainer | None:
     """Return how the main container does, for the last line of the message."""
     try:
         project = project_containers(context.containers, context.project)
+        if project.primary is None or project.primary in project.missing:
+            return None
+        main = project.main()
+        uptime = context.containers.uptime(main) or 0
     except ScarError as error:
         _log.warning("primary container not looked at", reason=error.message)
         return None
-    if project.primary is None or project.primary in project.missing:
-        return None
-    main = project.main()
-    return PrimaryContainer(main.name, main.state, main.uptime or 0)
+    return PrimaryContainer(main.name, main.state, uptime)
 
 
 def _recreated(work: Plan, containers: list[Container]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from scar.jobs.results.deploy import DeployCounts, DeployPlan
 from scar.jobs.results.file_changes import FileNames
 from workers.engine.compose_config import ComposeConfig
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.files.compare import Changes
 from workers.files.manifest import Entry
 from workers.files.stat_cache import StatCache

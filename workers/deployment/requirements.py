@@ -6,7 +6,7 @@ import os
 
 from scar.errors import ScarError
 from workers.engine.compose_config import ComposeConfig
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.runtime.context import JobContext
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from workers.engine.compose_config import ComposeConfig, Service
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.files.compare import Changes
 from workers.runtime.context import JobContext
 

@@ -19,7 +19,7 @@ from workers.deployment.build import ImageBuild
 from workers.deployment.compensation import Compensation, state_before
 from workers.deployment.plan import Plan, stat_cache_paths
 from workers.deployment.production import Production
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.images import Images
 from workers.files.apply import apply, stage

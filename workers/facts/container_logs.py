@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from scar.redaction import secret_values
-from workers.engine.containers import Container
-from workers.engine.logs import LogLine
+from workers.engine.container import Container
+from workers.engine.log_lines import LogLine
 from workers.engine.project_containers import project_containers
 from workers.runtime.context import JobContext
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from scar.jobs.results.follow import FollowResult
-from workers.engine.logs import Logs
+from workers.engine.logs import ContainerLogs
 from workers.facts.container_logs import container_to_read, stamp
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
@@ -22,7 +22,7 @@ class Follow(ReadJob[FollowResult]):
     def read(self, context: JobContext) -> FollowResult:
         """Report lines as output until ten minutes are over or the job is cancelled."""
         container = container_to_read(context)
-        lines = Logs(context.engine, context.containers).follow(
+        lines = ContainerLogs(context.engine, context.containers).follow(
             container.name, check=_until(context, time.monotonic() + _SECONDS)
         )
         count = 0

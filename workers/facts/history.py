@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scar.jobs.record import rfc3339
 from scar.jobs.results.history import HistoryResult, ReleaseRow
+from scar.jobs.timestamp import rfc3339
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
 from workers.state.releases import Release, Releases

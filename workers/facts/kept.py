@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 
-from scar.jobs.record import rfc3339, time_of_id
+from scar.jobs.job_id import time_of_id
 from scar.jobs.results.kept import KeptFile, KeptFiles
+from scar.jobs.timestamp import rfc3339
 from workers.files.content_store import ContentStore
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scar.jobs.results.logs import LogTail
-from workers.engine.logs import Logs
+from workers.engine.logs import ContainerLogs
 from workers.facts.container_logs import container_to_read, stamp
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
@@ -17,7 +17,7 @@ class ReadLogs(ReadJob[LogTail]):
     def read(self, context: JobContext) -> LogTail:
         """Return the lines with their timestamps, fit to be shown."""
         container = container_to_read(context)
-        tail = Logs(context.engine, context.containers).tail(
+        tail = ContainerLogs(context.engine, context.containers).tail(
             container.id, context.request.args["lines"]
         )
         lines = tuple(f"{stamp(line)} {context.masker.text(line.text)}" for line in tail.lines)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scar.errors import ScarError
-from scar.jobs.record import rfc3339
 from scar.jobs.results.status import ContainerStatus, LockStatus, StatusResult
+from scar.jobs.timestamp import rfc3339
 from workers.deployment.plan import stat_cache_paths
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.engine.project_containers import ProjectContainers, project_containers
 from workers.files.compare import compare
 from workers.files.manifest import Entry
@@ -21,7 +21,7 @@ from workers.state.releases import Release, Releases
 
 
 class Status(ReadJob[StatusResult]):
-    """Containers and folders. One list call of the Engine, whatever the number of containers."""
+    """Reads the containers with one list call, and the start of each running one."""
 
     kind = "status"
 
@@ -38,7 +38,10 @@ class Status(ReadJob[StatusResult]):
             old = False
             notices.append(f"The workspace cannot be compared: {error.message}")
         behind = _behind(present, release) if old else set()
-        rows = [_row(c, present.primary, c.name in behind) for c in present.containers]
+        rows = [
+            _row(c, present.primary, context.containers.uptime(c), c.name in behind)
+            for c in present.containers
+        ]
         rows += [_missing(name, present.primary) for name in present.missing]
         return StatusResult(
             project=project.name,
@@ -87,14 +90,16 @@ def _behind(present: ProjectContainers, release: Release | None) -> set[str]:
     return names or {str(present.primary)}
 
 
-def _row(container: Container, primary: str | None, old: bool) -> ContainerStatus:
+def _row(
+    container: Container, primary: str | None, uptime: int | None, old: bool
+) -> ContainerStatus:
     return ContainerStatus(
         name=container.name,
         service=container.service,
         primary=container.name == primary,
         state=container.state,
         health=container.health,
-        uptime_seconds=container.uptime,
+        uptime_seconds=uptime,
         exit_code=container.exit_code,
         ports=tuple(str(port) for port in container.ports),
         image=container.image,

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from scar.repository import Repository, github_place
+from scar.git_url import GitUrl, github_place
 from scar.settings import Settings
-from workers.git.command import Credential, Watch, environment, failed, run
+from workers.engine.process import RunControl
+from workers.git.command import Credential, environment, failed, run
 
 SECONDS = 15 * 60.0
 # `Receiving objects:  43% (430/1000), 1.20 MiB | 2.00 MiB/s`, with `remote: ` before the server's.
@@ -18,10 +19,14 @@ Tell = Callable[[str, int, int], None]
 
 
 def clone(
-    repository: Repository, target: Path, credential: Credential | None, watch: Watch, tell: Tell
+    repository: GitUrl,
+    target: Path,
+    credential: Credential | None,
+    control: RunControl,
+    tell: Tell,
 ) -> None:
     """Makes `target`. Raises `not_found`, `sync_failed`, `disk_full`, `timeout` or what
-    `watch.check` raises; what is left of `target` then is the caller's to remove."""
+    `control.check` raises; what is left of `target` then is the caller's to remove."""
 
     def told(line: str) -> None:
         if found := _PROGRESS.match(line):
@@ -40,14 +45,14 @@ def clone(
         ),
         target.parent,
         environment(credential),
-        watch,
+        control,
         told=told,
     )
     if finished.code != 0:
         raise failed("Cloning failed", finished, target.parent, repository)
 
 
-def github_credential(repository: Repository, settings: Settings) -> Credential | None:
+def github_credential(repository: GitUrl, settings: Settings) -> Credential | None:
     """SCAR's token, for the repositories of its own GitHub alone."""
     token = settings.github_token
     if token is None or repository.scheme != "https":

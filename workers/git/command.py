@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scar.errors import ScarError
-from scar.repository import Repository
-from workers.engine.process import Finished, Process
+from scar.git_url import GitUrl
+from workers.engine.process import Process, ProcessResult, RunControl
 from workers.files.failures import disk_full
 
 SAFE = (
@@ -109,24 +109,14 @@ def ask(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> str 
     return found.stdout.decode("utf-8", "replace").strip() if found.returncode == 0 else None
 
 
-@dataclass(frozen=True)
-class Watch:
-    """How a Git at work is looked after. `check` raises to call it off, `deadline` is in seconds,
-    `pass_fds` are held open while anything of it runs."""
-
-    check: Callable[[], None]
-    deadline: float
-    pass_fds: Sequence[int] = ()
-
-
 def run(
     words: Sequence[str],
     folder: Path,
     env: Mapping[str, str],
-    watch: Watch,
+    control: RunControl,
     *,
     told: Callable[[str], None] | None = None,
-) -> Finished:
+) -> ProcessResult:
     """Runs Git to its end; `told` gets each line of its progress, as often as it is rewritten."""
     argv = ["git", *SAFE, *words]
     try:
@@ -134,7 +124,7 @@ def run(
             argv,
             cwd=folder,
             env=env,
-            pass_fds=watch.pass_fds,
+            control=control,
             name=f"git {words[0]}",
             rewrites=told is not None,
         )
@@ -144,15 +134,10 @@ def run(
             f"There is no folder {folder}",
             "Make it on the worker's host, or correct the path in the projects file.",
         ) from missing
-    return process.run(
-        deadline=watch.deadline,
-        check=watch.check,
-        stdout=_untold,
-        stderr=told or _untold,
-    )
+    return process.run(stdout=_untold, stderr=told or _untold)
 
 
-def failed(what: str, finished: Finished, folder: Path, repository: Repository) -> ScarError:
+def failed(what: str, finished: ProcessResult, folder: Path, repository: GitUrl) -> ScarError:
     """Why Git did not fetch, from its own words."""
     lines = tuple(line for line in finished.tail if "%" not in line)[-_LINES:]
     words = "\n".join(finished.tail)

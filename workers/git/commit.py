@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import structlog
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
 from workers.git.command import Credential, ask
 from workers.git.shadow import Shadow
 
@@ -55,7 +55,7 @@ def origin_of(folder: Path) -> str | None:
     return found[0].name if found and found[0].host else None
 
 
-def origin(folder: Path) -> tuple[Repository, Credential | None] | None:
+def origin(folder: Path) -> tuple[GitUrl, Credential | None] | None:
     """The workspace's `origin`, and the credential that somebody has written into its address."""
     if not os.path.lexists(folder / ".git"):
         return None
@@ -65,9 +65,9 @@ def origin(folder: Path) -> tuple[Repository, Credential | None] | None:
     address, user, password = _without_credential(urls[0])
     path = address.removeprefix("file://")
     if path.startswith("/") and path.isprintable():
-        return Repository.folder(path), None
+        return GitUrl.folder(path), None
     try:
-        repository = Repository.parse(address)
+        repository = GitUrl.parse(address)
     except ScarError:
         return None  # a protocol that SCAR does not speak
     credential = Credential(repository.place, user, password) if password else None

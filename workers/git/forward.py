@@ -19,10 +19,11 @@ from scar.errors import ScarError
 from workers.files.apply import apply, stage
 from workers.files.compare import Changes, existing
 from workers.files.content_store import ContentStore
+from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry
 from workers.files.stat_cache import StatCache
-from workers.files.undo import Undo, above, read_json, write_synced
+from workers.files.undo import Undo, above
 from workers.git.command import ask
 from workers.git.dotgit import DotGit
 from workers.git.shadow import Shadow

@@ -16,9 +16,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
+from workers.engine.process import RunControl
 from workers.files.failures import file_errors
-from workers.git.command import FROM_FOLDER, SAFE, Credential, Watch, ask, environment, failed, run
+from workers.git.command import FROM_FOLDER, SAFE, Credential, ask, environment, failed, run
 
 # What says how files are written and compared, and starts nothing.
 _HARMLESS = re.compile(
@@ -61,14 +62,18 @@ class Shadow:
             _copy(self._own("index"), self.folder / "index")
 
     def fetch(
-        self, repository: Repository, credential: Credential | None, branch: str, watch: Watch
+        self,
+        repository: GitUrl,
+        credential: Credential | None,
+        branch: str,
+        control: RunControl,
     ) -> str:
         """Brings what the workspace lacks of a branch; the commit that the branch is at."""
         source = f"+refs/heads/{branch}:{_TIP}"
         words = ("fetch", "--no-tags", "--no-write-fetch-head", "--", repository.url, source)
         more = FROM_FOLDER if repository.scheme == "file" else {}
         env = environment(credential, {**self._places(self.workspace), **more})
-        finished = run(words, self.folder, env, watch)
+        finished = run(words, self.folder, env, control)
         if finished.code != 0:
             raise failed("Fetching failed", finished, self.folder, repository)
         return self.text("rev-parse", _TIP)

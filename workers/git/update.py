@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
 from workers.agent.workspace import exclusive_workspace
+from workers.engine.process import RunControl
 from workers.git.clone import github_credential
-from workers.git.command import Watch, ask
+from workers.git.command import ask
 from workers.git.commit import origin
 from workers.git.forward import Forward
 from workers.git.shadow import Shadow
@@ -66,7 +67,7 @@ def update_workspace(context: JobContext, push: Push) -> str | None:
             _require_clean(shadow)
             if shadow.holds(push.commit) and shadow.follows(before, push.commit):
                 return None
-            _fetch(context, shadow, push, Watch(context.check, _SECONDS, (lock,)))
+            _fetch(context, shadow, push, RunControl(context.check, _SECONDS, (lock,)))
             if not shadow.follows(push.commit, before):
                 raise _left_alone(
                     workspace,
@@ -142,7 +143,7 @@ def _require_fit(workspace: Path, push: Push) -> str:
     return commit
 
 
-def _is_of(origin: Repository, repository: str) -> bool:
+def _is_of(origin: GitUrl, repository: str) -> bool:
     """Whether a push to `host/owner/name` was one to the workspace's origin.
 
     By which name a host is reached is not compared, and a folder has no name at all: that the
@@ -164,14 +165,14 @@ def _require_clean(shadow: Shadow) -> None:
         )
 
 
-def _fetch(context: JobContext, shadow: Shadow, push: Push, watch: Watch) -> None:
+def _fetch(context: JobContext, shadow: Shadow, push: Push, control: RunControl) -> None:
     found = origin(shadow.workspace)
     assert found is not None
     repository, known = found
     credential = known or github_credential(repository, context.settings)
     if known:
         context.masker.hide((known.password,))
-    tip = shadow.fetch(repository, credential, push.branch, watch)
+    tip = shadow.fetch(repository, credential, push.branch, control)
     if not (shadow.holds(push.commit) and shadow.follows(tip, push.commit)):
         raise _left_alone(
             shadow.workspace,

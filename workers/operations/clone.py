@@ -11,17 +11,17 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from scar.errors import ScarError
+from scar.git_url import GitUrl
 from scar.jobs.record import JobState
 from scar.jobs.results.clone import ClonePlan, CloneResult
 from scar.projects import ProjectsFile
+from scar.projects.entry import entry_for
 from scar.projects.schema import is_name
-from scar.repository import Repository
-from workers.files.content_store import sync_filesystem
+from workers.engine.process import RunControl
+from workers.files.durable import read_json, sync_filesystem, write_synced
 from workers.files.failures import file_errors
-from workers.files.undo import read_json, write_synced
 from workers.git.clone import SECONDS, clone, github_credential
-from workers.git.command import Watch, ask
-from workers.projects_entry import entry_for
+from workers.git.command import ask
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import Execution, WriteJob
 from workers.runtime.outcome import Outcome
@@ -36,7 +36,7 @@ _AT_FDCWD, _NOREPLACE = -100, 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Clone(WriteJob[Repository, ClonePlan, CloneResult]):
+class Clone(WriteJob[GitUrl, ClonePlan, CloneResult]):
     """Git works in a hidden folder beside the target, which is renamed once it is complete."""
 
     kind = "clone"
@@ -53,25 +53,25 @@ class Clone(WriteJob[Repository, ClonePlan, CloneResult]):
             return Outcome(JobState.SUCCEEDED, _result(context, _repository(context), place))
         return None
 
-    def make_plan(self, context: JobContext, /) -> tuple[Repository, ClonePlan]:
+    def make_plan(self, context: JobContext, /) -> tuple[GitUrl, ClonePlan]:
         """Return the repository; a clone asks nothing, so its plan is for programs only."""
         plan = ClonePlan(hash=context.request.id, url=str(context.request.args["url"]))
         return _repository(context), plan
 
     def execute(
-        self, context: JobContext, repository: Repository, execution: Execution[ClonePlan], /
+        self, context: JobContext, repository: GitUrl, execution: Execution[ClonePlan], /
     ) -> Outcome[CloneResult]:
         """Clone and put the clone in place; leave nothing where that fails."""
         place = _Place(context)
         place.clear()
         place.require_free()
-        watch = Watch(context.check, SECONDS, (execution.lock,))
+        control = RunControl(context.check, SECONDS, (execution.lock,))
         credential = github_credential(repository, context.settings)
         try:
             with file_errors(str(place.hidden)):
                 place.hidden.mkdir(mode=0o700)
             with context.steps.step("cloning", f"Cloning {repository.name}") as step:
-                clone(repository, place.made, credential, watch, _GitProgress(step))
+                clone(repository, place.made, credential, control, _GitProgress(step))
                 context.check()
                 place.finish()
         finally:
@@ -79,8 +79,8 @@ class Clone(WriteJob[Repository, ClonePlan, CloneResult]):
         return Outcome(JobState.SUCCEEDED, _result(context, repository, place))
 
 
-def _repository(context: JobContext) -> Repository:
-    return Repository.parse(str(context.request.args["url"]))
+def _repository(context: JobContext) -> GitUrl:
+    return GitUrl.parse(str(context.request.args["url"]))
 
 
 def _name(context: JobContext) -> str:
@@ -190,7 +190,7 @@ def _taken(target: Path) -> ScarError:
     )
 
 
-def _result(context: JobContext, repository: Repository, place: _Place) -> CloneResult:
+def _result(context: JobContext, repository: GitUrl, place: _Place) -> CloneResult:
     known = place.name in ProjectsFile.of(context.settings).projects
     has_compose = any((place.target / name).is_file() for name in _COMPOSE)
     commit = ask(place.target, "rev-parse", "--verify", "-q", "HEAD")

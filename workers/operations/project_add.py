@@ -13,9 +13,9 @@ from pathlib import Path
 from scar.errors import ScarError
 from scar.jobs.record import JobState
 from scar.jobs.results.project_add import ProjectAddPlan, ProjectAddResult
+from scar.projects.entry import entry_for, with_entry
+from workers.files.durable import sync_folder
 from workers.files.failures import file_errors
-from workers.files.records import sync_folder
-from workers.projects_entry import entry_for, with_entry
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import Execution, WriteJob
 from workers.runtime.outcome import Outcome

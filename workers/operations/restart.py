@@ -10,10 +10,10 @@ from scar.errors import ScarError, container_not_found
 from scar.jobs.record import JobState
 from scar.jobs.results.restart import RestartPlan, RestartResult
 from workers.deployment.recovery import recover_deployment
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.health import Health
-from workers.engine.logs import Logs
+from workers.engine.logs import ContainerLogs
 from workers.engine.project_containers import project_containers
 from workers.engine.restart import restart, restart_order
 from workers.runtime.context import JobContext
@@ -128,7 +128,7 @@ def _restarted_already(context: JobContext, container: Container) -> bool:
 
 def _wait(context: JobContext, containers: list[Container], *, settled: bool) -> None:
     stable = min(_SETTLED_SECONDS, context.settings.stable_seconds) if settled else 0.0
-    Health(context.containers, Logs(context.engine, context.containers)).wait(
+    Health(context.containers, ContainerLogs(context.engine, context.containers)).wait(
         [c.id for c in containers],
         timeout=context.project.health_timeout,
         stable_seconds=stable,

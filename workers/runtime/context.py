@@ -10,7 +10,7 @@ import structlog
 
 from scar.errors import ScarError
 from scar.jobs.locks import Locks
-from scar.jobs.record import Request
+from scar.jobs.request import Request
 from scar.projects import Project
 from scar.settings import Settings
 from workers.engine.connection import Engine

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from scar.jobs.record import Progress, Step, StepState
+from scar.jobs.step import Progress, Step, StepState
 from workers.runtime.masker import Masker
 from workers.runtime.reporter import JobReporter
 

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from scar.errors import ScarError
-from workers.files.undo import read_json, write_synced
+from workers.files.durable import read_json, write_synced
 
 _log = structlog.get_logger(__name__)
 _KEPT = 10

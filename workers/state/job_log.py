@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ErrorRecord, ScarError
-from scar.jobs.ledger import Signed
+from scar.jobs.claim import SignedRequest
 from scar.jobs.record import JobState
 from scar.jobs.results.json_record import JsonRecord
+from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
-from workers.files.undo import read_json, write_synced
 from workers.runtime.outcome import Outcome, ResultT
 
 _KEPT_SECONDS = 60 * 86_400
@@ -36,7 +36,7 @@ class JobLog:
         """Return whether the job ever began here."""
         return self._path(id).exists()
 
-    def begin(self, id: str, signed: Signed) -> float:
+    def begin(self, id: str, signed: SignedRequest) -> float:
         """Record, synced, that the job begins; return when it first did, in seconds since the
         epoch."""
         if not self.begun(id):
@@ -82,9 +82,9 @@ class JobLog:
                     ids.append(path.name)
         return ids
 
-    def signed(self, id: str) -> Signed:
+    def signed(self, id: str) -> SignedRequest:
         """Return what was signed of a job that began here."""
-        return read_json(self._path(id), lambda record: Signed(**record["signed"]), _HINT)
+        return read_json(self._path(id), lambda record: SignedRequest(**record["signed"]), _HINT)
 
     def _read(self, id: str) -> dict[str, Any]:
         return read_json(self._path(id), dict, _HINT)

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from workers.files.durable import reserve
 from workers.files.failures import damaged
-from workers.files.records import add_record, read_records, reserve
+from workers.files.records import add_record, read_records
 
 ENDED = "ended"
 _ROOM = 1 << 18

@@ -9,9 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry, dump, load_present
-from workers.files.undo import read_json, write_synced
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from scar.chat.conversation import Conversation
 from scar.chat.front_end import IncomingMessage, Place
 from scar.client import ApiClient, service_token
 from scar.commands import all_commands
-from scar.commands.language import Answer, Language
+from scar.commands.command_parser import Answer, CommandParser
 from scar.errors import ScarError
 from scar.frontends.github.chat import GitHubChat
 from scar.frontends.github.client import GitHub, Refused
@@ -29,8 +29,8 @@ from scar.frontends.github.push_deploys import PushDeploys
 from scar.frontends.github.render import first_words
 from scar.frontends.until_stopped import until_stopped
 from scar.jobs.inbox import Inbox
+from scar.project_origins import ProjectOrigins, same_repository
 from scar.redis_client import connect
-from scar.repositories import Repositories, same_repository
 from scar.settings import Settings
 
 _WAIT_MS = 1000
@@ -50,8 +50,8 @@ class GitHubBot:
         self._services = services
         self._conversation = conversation
         self._pushes = pushes
-        self._language = Language(all_commands())
-        self._repositories = Repositories(services.redis)
+        self._parser = CommandParser(all_commands())
+        self._repositories = ProjectOrigins(services.redis)
         self._permissions: dict[tuple[str, str], tuple[str | None, float]] = {}
         self.began = time.time()
 
@@ -111,7 +111,7 @@ class GitHubBot:
         if text is None:
             return None
         try:
-            if self._language.understand(text) is None:
+            if self._parser.parse(text) is None:
                 return None
         except ScarError:
             if not text.startswith("/docker_"):  # another bot's, of which there are many
@@ -142,7 +142,7 @@ class GitHubBot:
         if self._services.access.highest_role(incoming.actor, projects) is None:
             return None  # a stranger, whom the conversation refuses
         try:
-            meant = self._language.understand(incoming.text)
+            meant = self._parser.parse(incoming.text)
         except ScarError:
             return None
         changes = meant is Answer.YES or (

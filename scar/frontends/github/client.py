@@ -55,7 +55,7 @@ class GitHub:
 
     def __post_init__(self) -> None:
         """Stops a process whose settings let it do nothing: `SettingsError`."""
-        if not self.settings.github_answers:
+        if not self.settings.has_github_credentials:
             raise SettingsError(["SCAR_GITHUB_TOKEN: is not set, nor is SCAR_GITHUB_APP_KEY"])
         if self.settings.github_token is None:
             self.settings.required("github_app_id")

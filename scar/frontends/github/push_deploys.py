@@ -21,9 +21,9 @@ from scar.chat.front_end import Place
 from scar.errors import ScarError
 from scar.frontends.github.client import GitHub, Refused
 from scar.jobs.record import Job, JobState
+from scar.project_origins import ProjectOrigins, same_repository
 from scar.projects import Project, workspace_resource
 from scar.redis_client import redis_errors
-from scar.repositories import Repositories, same_repository
 
 _WAITING = "scar:github:pushes"
 _UNDER_WAY = "scar:github:deploys"
@@ -78,7 +78,7 @@ class PushDeploys:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _meant(self, letter: Mapping[str, Any]) -> list[Project]:
-        known = Repositories(self.services.redis).known()
+        known = ProjectOrigins(self.services.redis).known()
         return [
             project
             for name, project in self.services.projects.projects.items()
@@ -102,7 +102,7 @@ class PushDeploys:
                 return
             job = await asyncio.to_thread(self._submit, project, push)
         except ScarError as error:
-            locks = self.services.surroundings.locks
+            locks = self.services.command_context.locks
             if error.code == "busy" and not await asyncio.to_thread(locks.of, name):
                 return  # held since a moment ago; only a person's lock is not waited for
             if error.code in ("redis_unavailable", "disk_full"):
@@ -116,7 +116,7 @@ class PushDeploys:
 
     def _held(self, project: Project) -> bool:
         """Whether a job is at work on the project or in its workspace: its end is waited for."""
-        holder = self.services.ledger.holder
+        holder = self.services.ledger.lock_holder
         return any(holder(name) for name in (project.name, workspace_resource(project)))
 
     def _submit(self, project: Project, push: Mapping[str, Any]) -> Job:
