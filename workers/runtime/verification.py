@@ -19,8 +19,8 @@ class Forged(Exception):
 
 @dataclass(frozen=True)
 class Verification:
-    """Checks claims for `host`. `kinds` are those with a handler, `begun` returns whether a job ever
-    began here; `clock` gives seconds since the epoch.
+    """Checks claims for `host`. `kinds` are those with a handler, `begun` returns whether a job has
+    ever begun here; `clock` gives seconds since the epoch.
     """
 
     host: str
