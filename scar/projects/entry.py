@@ -6,9 +6,10 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from scar.errors import ScarError
+from scar.jobs.results.json_record import ABSENT
+from scar.jobs.results.project_entry import ProjectEntry
 from scar.projects import ProjectsFile, folders
 from scar.projects.parser import parse_projects
 from scar.settings import Settings
@@ -17,18 +18,18 @@ _DEFAULT_PARENT = Path("/srv/production")
 _INDENT = re.compile(r'\n([ \t]+)"')
 
 
-def entry_for(settings: Settings, name: str, production: str | None = None) -> dict[str, Any]:
+def entry_for(settings: Settings, name: str, production: str | None = None) -> ProjectEntry:
     """Return a suggested entry for the workspace `name`.
 
     Without `production`, production is put beside that of the host's other projects.
     """
-    entry: dict[str, Any] = {
-        "workspace": str(settings.projects_file.parent / name),
-        "production": production or str(_suggested_production(settings, name)),
-        "compose_project": name.replace(".", "-"),
-        "auto_detect": True,
-    }
-    return entry if settings.host == "default" else {**entry, "host": settings.host}
+    return ProjectEntry(
+        workspace=str(settings.projects_file.parent / name),
+        production=production or str(_suggested_production(settings, name)),
+        compose_project=name.replace(".", "-"),
+        auto_detect=True,
+        host=ABSENT if settings.host == "default" else settings.host,
+    )
 
 
 def _suggested_production(settings: Settings, name: str) -> Path:
@@ -43,7 +44,7 @@ def _suggested_production(settings: Settings, name: str) -> Path:
     return production
 
 
-def with_entry(text: str, name: str, entry: dict[str, Any]) -> str:
+def with_entry(text: str, name: str, entry: ProjectEntry) -> str:
     """Return the projects file's text with an entry added at its end; all else stays the same.
 
     Raises `project_invalid` where the text is not a valid projects file, before or after, and
@@ -60,7 +61,7 @@ def with_entry(text: str, name: str, entry: dict[str, Any]) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     match = _INDENT.search(text)
     indent: str | int = match[1] if match else 2
-    body = json.dumps({name: entry}, indent=indent, ensure_ascii=False)[1:-1].strip("\n")
+    body = json.dumps({name: entry.to_json()}, indent=indent, ensure_ascii=False)[1:-1].strip("\n")
     end = text.rindex("}")
     before = text[:end].rstrip()
     comma = "," if known else ""

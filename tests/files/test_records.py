@@ -13,13 +13,14 @@ import pytest
 from scar.errors import ScarError
 from scar.jobs.claim import SignedRequest
 from scar.jobs.record import JobState
+from scar.jobs.results.logs import LogTail
 from tests.support.files_scene import FilesScene, seen, write
 from workers.files.content_store import ContentStore
 from workers.files.manifest import Entry
 from workers.files.records import add_record, read_records
 from workers.files.scan import scan
 from workers.files.stat_cache import StatCache
-from workers.runtime.context import Outcome
+from workers.runtime.outcome import Outcome
 from workers.state.job_log import JobLog
 from workers.state.journal import Journal
 
@@ -167,10 +168,10 @@ def test_an_end_that_cannot_be_noted_leaves_nothing_half(mount: Callable[[str], 
     job_log.begin("one", SignedRequest("{}", "", ""))
     fill(folder, 0)
     with pytest.raises(ScarError) as full:
-        job_log.end("one", Outcome(JobState.SUCCEEDED, {"much": "x" * 10_000}))
+        job_log.end("one", Outcome(JobState.SUCCEEDED, LogTail("x" * 10_000, 0, (), ())))
     assert full.value.code == "disk_full"
     assert sorted(path.name for path in folder.iterdir()) == ["ballast", "one"]
-    assert job_log.outcome("one") is None
+    assert not job_log.ended("one")
 
 
 def test_records_are_read_as_they_were_added(tmp_path: Path) -> None:

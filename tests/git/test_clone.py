@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from scar.errors import ScarError
+from scar.jobs.results.clone import CloneResult
+from scar.jobs.results.project_entry import ProjectEntry
 from scar.settings import Settings
 from tests.support.git_server import GitServer, git
 from tests.support.job_context import RecordedReport, job_context, settings_in
 from tests.support.stopwatch import Stopwatch
 from workers.operations.clone import HANDLER
-from workers.runtime.context import Outcome
+from workers.runtime.outcome import Outcome
 from workers.state.project_lock import project_lock
 
 TOKEN = "ghs_0123456789abcdefghijklmnop"
@@ -27,7 +29,9 @@ def made(server: GitServer, folder: Path, **more: Any) -> Settings:
     return settings_in(folder, clone_hosts=(server.place,), **more)
 
 
-def clone(server: GitServer, settings: Settings, name: str = "shop", **more: Any) -> Outcome:
+def clone(
+    server: GitServer, settings: Settings, name: str = "shop", **more: Any
+) -> Outcome[CloneResult]:
     args = {"url": f"{server.url}/ada/shop.git", "name": name}
     return HANDLER.run(job_context("clone", args, settings, **more), None)
 
@@ -44,16 +48,11 @@ def test_a_clone(server: GitServer, tmp_path: Path) -> None:
     result = clone(server, settings, told=told).result
     assert result is not None
     folder = settings.projects_file.parent / "shop"
-    assert result["commit"] == git(author, "rev-parse", "HEAD") == git(folder, "rev-parse", "HEAD")
-    assert result["repository"] == f"{server.place}/ada/shop"
-    assert result["branch"] == "main"
-    assert result["notices"] == []
-    assert result["entry"] == {
-        "workspace": str(folder),
-        "production": "/srv/production/shop",
-        "compose_project": "shop",
-        "auto_detect": True,
-    }
+    assert result.commit == git(author, "rev-parse", "HEAD") == git(folder, "rev-parse", "HEAD")
+    assert result.repository == f"{server.place}/ada/shop"
+    assert result.branch == "main"
+    assert result.notices == ()
+    assert result.entry == ProjectEntry(str(folder), "/srv/production/shop", "shop", True)
     assert git(folder, "status", "--porcelain") == ""
     assert git(folder, "remote", "get-url", "origin") == f"{server.url}/ada/shop.git"
     assert not (folder / ".git" / "hooks").exists()

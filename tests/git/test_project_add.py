@@ -14,7 +14,7 @@ from scar.projects import ProjectsFile
 from scar.settings import Settings
 from tests.support.job_context import job_context, settings_in
 from workers.operations.project_add import HANDLER
-from workers.runtime.context import PlanChanged
+from workers.runtime.handlers import PlanChanged
 
 OLD = """{
     "po":   {"workspace": "/w/po", "production": "/home/ada/po", "auto_detect": true}
@@ -41,13 +41,13 @@ def test_it_is_added_and_every_other_byte_stays(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         os.chown(settings.projects_file, 1234, 2345)
     plan = HANDLER.plan(job_context("project_add", {"name": "shop"}, settings))
-    add(settings, plan["hash"])
+    add(settings, plan.hash)
     text = settings.projects_file.read_text()
     assert text.startswith(OLD.rstrip()[:-1].rstrip() + ",\n")
     assert text.endswith("\n}\n\n")
     assert list(json.loads(text)) == ["po", "shop"]
-    assert json.loads(text)["shop"] == plan["entry"]
-    assert plan["entry"]["production"] == "/home/ada/shop"
+    assert json.loads(text)["shop"] == plan.entry.to_json()
+    assert plan.entry.production == "/home/ada/shop"
     found = settings.projects_file.stat()
     assert stat.S_IMODE(found.st_mode) == 0o640
     if os.geteuid() == 0:
@@ -83,7 +83,7 @@ def test_a_file_that_changed_since_it_was_shown(tmp_path: Path) -> None:
     plan = HANDLER.plan(job_context("project_add", {"name": "shop"}, settings))
     settings.projects_file.write_text(OLD + "\n")
     with pytest.raises(PlanChanged):
-        add(settings, plan["hash"])
+        add(settings, plan.hash)
     assert settings.projects_file.read_text() == OLD + "\n"
 
 

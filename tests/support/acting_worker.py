@@ -15,6 +15,8 @@ from scar.bootstrap import Services
 from scar.errors import ScarError
 from scar.jobs.claim import Claim
 from scar.jobs.record import Job, JobState
+from scar.jobs.results import job_kinds
+from scar.jobs.results.job_kind import JobKind, JobPlan
 from scar.jobs.step import Progress, Step, StepState
 from tests.support.waiting import eventually
 from workers.runtime.reporter import JobReporter
@@ -84,14 +86,22 @@ class ActingWorker:
     def plan_again(self, claim: ActingClaim, hash: str, **plan: Any) -> None:
         """Do what a worker does that finds the world changed after the `yes`."""
         with self.report(claim) as report:
-            report.planned({"hash": hash, "containers": ["web"], **plan})
+            report.planned(self._plan(claim, hash, plan))
+
+    def _plan(self, claim: ActingClaim, hash: str, plan: Mapping[str, Any]) -> JobPlan:
+        record = self._kind(claim.claim.id).plan
+        assert record
+        return record.from_json({"hash": hash, "containers": ["web"], **plan})
+
+    def _kind(self, id: str) -> JobKind:
+        return job_kinds()[self.services.job_service.get(id).request.kind]
 
     def finish(self, id: str, result: Mapping[str, Any]) -> None:
         """Run the job to its good end."""
         with self.report(self.claim(id)) as report:
             step = restarting("web", StepState.SUCCEEDED)
             report.steps((step,), step)
-            report.finish(JobState.SUCCEEDED, result=result)
+            report.finish(JobState.SUCCEEDED, result=self._kind(id).result.from_json(result))
 
     def fail(self, id: str, error: ScarError) -> None:
         with self.report(self.claim(id)) as report:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from scar.commands import all_commands
 from scar.errors import ScarError
 from scar.jobs.record import JobState
+from scar.jobs.results.deploy import DeployResult
+from scar.jobs.results.restart import RestartResult
 from scar.jobs.step import StepState
 from tests.support.acting_worker import ActingWorker, building, log_of, restarting, status_of
 from tests.support.botapi import Chat
@@ -38,7 +40,7 @@ def test_a_private_chat_is_edited_once_a_second_and_ends_with_the_result(
             report.progress("building", progress)
             if done == 6:
                 chat.wait_for_text("🔨 Building new image...")
-        report.finish(JobState.SUCCEEDED, result={"downtime_seconds": 1.5})
+        report.finish(JobState.SUCCEEDED, result=DeployResult(downtime_seconds=1.5))
     shown = chat.wait_for_text("✅ Deployment complete!")
     assert "🔨 Building new image... 12/12" in shown.text
     assert len(chat.from_bot) == 1
@@ -62,7 +64,7 @@ def test_a_group_is_edited_once_in_three_seconds(
         group.wait_for(lambda message: not message.buttons)
         steps = (restarting("web", StepState.SUCCEEDED),)
         report.steps(steps, steps[0])
-        report.finish(JobState.SUCCEEDED, result={"downtime_seconds": None})
+        report.finish(JobState.SUCCEEDED, result=RestartResult(downtime_seconds=None))
     shown = group.wait_for_text("✅ All containers healthy. Production is live.")
     assert "✅ web restarted" in shown.text
     assert [message.thread for message in group.from_bot] == [thread]

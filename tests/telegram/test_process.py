@@ -7,6 +7,7 @@ import time
 import httpx
 
 from scar.jobs.record import JobState
+from scar.jobs.results.deploy import DeployResult
 from tests.support.acting_worker import ActingWorker, building, status_of
 from tests.support.botapi import Chat
 from tests.support.stopwatch import Stopwatch
@@ -30,7 +31,7 @@ def test_a_killed_bot_continues_its_message(
         report.steps((step,), step)
         scene.start_bot()
         again = chat.wait_for_text("9/12")
-        report.finish(JobState.SUCCEEDED, result={})
+        report.finish(JobState.SUCCEEDED, result=DeployResult())
     shown = chat.wait_for_text("✅ Deployment complete!")
     assert first.id == again.id == shown.id
     texts = [version.text for version in shown.versions]

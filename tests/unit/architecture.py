@@ -21,6 +21,7 @@ class Layer:
 
 SCAR = (
     Layer("words", ("scar", "scar.errors", "scar.role", "scar.document", "scar.redaction")),
+    Layer("plans and results", ("scar.jobs.results",)),
     Layer("settings", ("scar.settings",)),
     Layer("edges", ("scar.redis_client", "scar.git_url", "scar.log")),
     Layer("projects", ("scar.projects", "scar.project_origins")),

@@ -171,7 +171,7 @@ def _fetch(context: JobContext, shadow: Shadow, push: Push, control: RunControl)
     repository, known = found
     credential = known or github_credential(repository, context.settings)
     if known:
-        context.hide((known.password,))
+        context.masker.hide((known.password,))
     tip = shadow.fetch(repository, credential, push.branch, control)
     if not (shadow.holds(push.commit) and shadow.follows(tip, push.commit)):
         raise _left_alone(
