@@ -106,9 +106,8 @@ class Ledger(RecordReader):
         asked; `watch` a front-end, a place in it and what it needs to find its message again.
         Raises `busy` where a person has locked the project.
         """
-        asking = request.asks and not confirmation
-        state = JobState.AWAITING_CONFIRMATION if asking else JobState.QUEUED
-        actor = request.requested_by
+        asks = request.asks and not confirmation
+        state = JobState.AWAITING_CONFIRMATION if asks else JobState.QUEUED
         what, record = self._run(
             "submit",
             request.id,
@@ -116,8 +115,7 @@ class Ledger(RecordReader):
             signature,
             state.value,
             request.project or "",
-            json.dumps(request.locks),
-            json.dumps(request.requires_free),
+            *map(json.dumps, (request.locks, request.requires_free)),
             request.host,
             confirm_ms,
             json.dumps(host_unavailable(request.host).to_json()),
@@ -125,8 +123,7 @@ class Ledger(RecordReader):
             *watch,
             confirmation,
             request.expires_at,
-            f"{actor.frontend}:{actor.id}",
-            actor.name,
+            *_requester(request),
             request.kind,
         )
         if what == "locked":
@@ -138,7 +135,6 @@ class Ledger(RecordReader):
 
         False where it is there, or where another job locks the same now.
         """
-        actor = request.requested_by
         return bool(
             self._run(
                 "restore",
@@ -150,8 +146,7 @@ class Ledger(RecordReader):
                 signed.confirmation,
                 request.expires_at,
                 json.dumps(request.locks),
-                f"{actor.frontend}:{actor.id}",
-                actor.name,
+                *_requester(request),
             )
         )
 
@@ -272,6 +267,12 @@ class Ledger(RecordReader):
         """The job's message there says how it ended: nothing is left to do for it."""
         with redis_errors():
             self._redis.hdel(f"scar:watches:{front_end}", f"{id} {place}", id)
+
+
+def _requester(request: Request) -> tuple[str, str]:
+    """Return who asked for the job as the audit trail has it: an id and a name."""
+    actor = request.requested_by
+    return f"{actor.frontend}:{actor.id}", actor.name
 
 
 def _place_within(watch: str) -> str:
