@@ -9,7 +9,7 @@ from typing import Any, cast
 from redis import Redis
 
 from scar.access import Actor
-from scar.jobs.record import rfc3339
+from scar.jobs.timestamp import rfc3339
 from scar.redis_client import redis_errors
 
 _KEY = "scar:audit"

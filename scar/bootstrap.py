@@ -9,7 +9,7 @@ from redis import Redis
 from scar.access import Access
 from scar.audit import Audit
 from scar.commands import all_commands, job_commands
-from scar.commands.command import Surroundings
+from scar.commands.local_command import CommandContext
 from scar.job_service import JobService
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
@@ -33,7 +33,7 @@ class Services:
     queue: JobQueue
     audit: Audit
     job_service: JobService
-    surroundings: Surroundings
+    command_context: CommandContext
 
     def default_project(self) -> Project:
         """The project that a command without one means; `project_not_found` if there is none."""
@@ -60,7 +60,7 @@ def bootstrap(settings: Settings) -> Services:
         host=settings.host,
         commands=job_commands(),
     )
-    surroundings = Surroundings(
+    command_context = CommandContext(
         projects=projects,
         access=access,
         ledger=ledger,
@@ -80,5 +80,5 @@ def bootstrap(settings: Settings) -> Services:
         queue,
         audit,
         job_service,
-        surroundings,
+        command_context,
     )

@@ -13,8 +13,10 @@ import httpx
 
 from scar.access import Actor
 from scar.errors import ScarError
-from scar.jobs.record import Event, Job, JobState, milliseconds
+from scar.jobs.event import Event
+from scar.jobs.record import Job, JobState
 from scar.jobs.signing import Signatures
+from scar.jobs.timestamp import milliseconds
 
 _SERVICE_SECONDS = 300
 _SILENCE = 45.0

@@ -12,11 +12,13 @@ from typing import Any
 
 from scar.access import Access, Actor, Role
 from scar.audit import Audit
-from scar.commands.command import JobCommand
+from scar.commands.job_command import JobCommand
 from scar.errors import ErrorRecord, ScarError
-from scar.jobs.ledger import Ledger, Outcome
+from scar.jobs.job_id import new_job_id
+from scar.jobs.ledger import ConfirmationOutcome, Ledger
 from scar.jobs.queue import JobQueue
-from scar.jobs.record import Job, JobState, Request, new_job_id
+from scar.jobs.record import Job, JobState
+from scar.jobs.request import Request
 from scar.jobs.signing import Signatures
 from scar.projects import Project, ProjectsFile
 
@@ -216,18 +218,18 @@ class JobService:
                 self.audit.write(actor, kind, f"{what}: {refusal.code}", project=project, job=job)
             raise
 
-    def _require_confirmed(self, job: Job, outcome: Outcome) -> None:
+    def _require_confirmed(self, job: Job, outcome: ConfirmationOutcome) -> None:
         if outcome.what == "queued":
             return
         if outcome.what == "busy":
-            raise _busy(job.request, self.ledger.get(outcome.id))
+            raise _busy(job.request, self.ledger.get(outcome.detail))
         if outcome.what == "changed":
             raise ScarError(
                 "conflict", "The plan has changed since it was shown", "Look at the new plan first."
             )
         raise ScarError(
             "conflict",
-            f"Job {job.id} awaits no confirmation ({outcome.id})",
+            f"Job {job.id} awaits no confirmation ({outcome.detail})",
             "Ask again to get a new question.",
         )
 

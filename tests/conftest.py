@@ -31,7 +31,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "deploy": ("engine", "redis"),
     "engine": ("engine",),
     "engine/test_build_inputs.py": (),
-    "engine/test_build_inputs.py::test_the_builder_gets_exactly_these_files": ("engine",),
+    "engine/test_build_inputs.py::test_docker_build_sends_exactly_the_files_we_expect": ("engine",),
     "engine/test_process.py": (),
     "engine/test_progress.py": (),
     "files/test_crash.py": ("slow",),

@@ -10,7 +10,7 @@ import structlog
 from scar.errors import ScarError
 from scar.jobs.ledger import Ledger
 from scar.jobs.queue import JobQueue
-from scar.jobs.record import Request
+from scar.jobs.request import Request
 from workers.state.job_log import JobLog
 
 _INTERVAL = 3.0

@@ -13,10 +13,13 @@ from uuid import uuid4
 import structlog
 
 from scar.errors import ScarError
-from scar.jobs.ledger import Claim, Ledger, Signed
+from scar.jobs.claim import Claim, SignedRequest
+from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
-from scar.jobs.record import JobState, Request, Step
+from scar.jobs.record import JobState
+from scar.jobs.request import Request
 from scar.jobs.signing import Signatures
+from scar.jobs.step import Step
 from scar.projects import ProjectsFile
 from scar.redis_client import connect
 from scar.settings import Settings
@@ -135,7 +138,7 @@ class Runner:
         work: WriteJob,
         context: JobContext,
         shown: str | None,
-        signed: Signed,
+        signed: SignedRequest,
         reporter: JobReporter,
     ) -> None:
         id = context.request.id

@@ -15,7 +15,8 @@ from scar.api.context import MAX_STREAMS, ApiContext, context
 from scar.api.resource import Resource, answer
 from scar.api.schemas.events import EventsPage, EventsQuery
 from scar.errors import ScarError
-from scar.jobs.record import Event, Job
+from scar.jobs.event import Event
+from scar.jobs.record import Job
 from scar.jobs.stream import ends
 
 STREAM = "text/event-stream"

@@ -15,7 +15,7 @@ from scar.api.resource import Resource, answer
 from scar.api.schemas.hosts import HostsPage
 from scar.jobs.ledger import QUEUE_PREFIX
 from scar.jobs.queue import queue_of
-from scar.jobs.record import rfc3339
+from scar.jobs.timestamp import rfc3339
 from scar.redis_client import redis_errors
 
 resource = Resource("hosts", __name__, description="Machines with an Engine and a worker")

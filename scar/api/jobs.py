@@ -12,7 +12,7 @@ from scar.api.auth import actor, may_see, visible_job, visible_project, visible_
 from scar.api.context import context
 from scar.api.resource import Resource, answer
 from scar.api.schemas.jobs import AnswerSchema, JobSchema, JobsPage, JobsQuery, SubmitSchema
-from scar.commands.command import JobCommand
+from scar.commands.job_command import JobCommand
 from scar.errors import ScarError, nearest
 from scar.jobs.record import Job
 from scar.projects import Project

@@ -8,10 +8,11 @@ else, is not patched, nor is any other process of SCAR.
 
 from __future__ import annotations
 
-import contextlib
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from socket import IPPROTO_TCP, SHUT_RD, TCP_USER_TIMEOUT, socket
+from socket import IPPROTO_TCP, TCP_USER_TIMEOUT, socket
 from typing import TYPE_CHECKING, Any
 
 import gevent  # type: ignore[import-untyped]
@@ -50,17 +51,27 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._connections: set[socket] = set()
+        self._waiting: dict[Any, gevent.Timeout] = {}
 
     def handle(self, listener: Any, client: socket, addr: Any) -> None:
         """Serve a connection until it is closed; called by gunicorn in a greenlet of its own."""
         # The kernel breaks the connection where the client acknowledges nothing for so long.
         client.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, _STALLED_MS)
-        self._connections.add(client)
-        try:
-            super().handle(listener, client, addr)
-        finally:
-            self._connections.discard(client)
+        super().handle(listener, client, addr)
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """Limit the wait for the head of a connection's next request; called by gunicorn.
+
+        The connection is closed where the limit is reached, and at once after a stop.
+        """
+        greenlet = gevent.getcurrent()
+        with gevent.Timeout(self.cfg.keepalive if self.alive else 0, False) as limit:
+            self._waiting[greenlet] = limit
+            try:
+                yield
+            finally:
+                del self._waiting[greenlet]
 
     def handle_request(self, listener_name: Any, req: Any, sock: socket, addr: Any) -> None:
         """Answer a request; a client that has stopped reading the answer is no error."""
@@ -71,15 +82,18 @@ class Worker(GeventWorker):  # type: ignore[misc]
             raise StopIteration from None  # how gunicorn is told to close the connection
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM: end the event streams, and every connection after the answer under way."""
-        gevent.spawn(self._end_connections)  # a signal handler must not wait for a lock
+        """SIGTERM: end event streams and idle connections, and others after the current answer."""
         super().handle_exit(sig, frame)
+        gevent.spawn(self._end_waits)  # a signal handler must not wait for a lock
 
-    def _end_connections(self) -> None:
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """SIGINT and SIGQUIT: the same; gunicorn's own handler writes a traceback to stderr."""
+        self.handle_exit(sig, frame)
+
+    def _end_waits(self) -> None:
         self.app.stop()
-        for client in self._connections:
-            with contextlib.suppress(OSError):
-                client.shutdown(SHUT_RD)  # gunicorn reads an end where the next request would be
+        for greenlet, limit in list(self._waiting.items()):
+            gevent.kill(greenlet, limit)  # as if the limit was reached
 
 
 class Server(BaseApplication):  # type: ignore[misc]

@@ -26,15 +26,11 @@ from scar.chat.front_end import Events, FrontEnd, IncomingMessage, Place, SentMe
 from scar.chat.job_message import TAG_LENGTH, JobMessage, OpenQuestion, Stage, said_before
 from scar.chat.menus import Menus, choice
 from scar.commands import all_commands
-from scar.commands.command import (
-    JobCommand,
-    LocalCommand,
-    Surroundings,
-    WhichProject,
-    WindowCommand,
-    refusal,
-)
-from scar.commands.language import Answer, Language, ParsedCommand
+from scar.commands.command import WhichProject
+from scar.commands.command_parser import Answer, CommandParser, ParsedCommand
+from scar.commands.job_command import JobCommand
+from scar.commands.local_command import CommandContext, LocalCommand, WindowCommand
+from scar.commands.notices import refusal
 from scar.document import Document
 from scar.errors import ScarError
 from scar.jobs.record import Job
@@ -75,7 +71,7 @@ class Conversation:
         self._services = services
         self._clock = clock
         self._stage = Stage(front_end, services, events, clock)
-        self._language = Language(all_commands())
+        self._parser = CommandParser(all_commands())
         self._choices = Menus(services.redis, services.signatures)
         self._messages: dict[tuple[str, Place], JobMessage] = {}
         self._said: deque[tuple[str, Place]] = deque(maxlen=1000)
@@ -148,7 +144,7 @@ class Conversation:
         projects = self._services.projects.projects.values()
         known = self._services.access.highest_role(incoming.actor, projects) is not None
         try:
-            meant = self._language.understand(incoming.text, bot_name=self._front_end.bot_name)
+            meant = self._parser.parse(incoming.text, bot_name=self._front_end.bot_name)
         except ScarError:
             if known:
                 raise
@@ -231,9 +227,9 @@ class Conversation:
         tag = await asyncio.to_thread(self._choices.offer, incoming.actor, incoming.place, texts)
         self._say(incoming.place, choice(f"❓ {question.message}", question.choices), tag)
 
-    def _around(self, incoming: IncomingMessage) -> Surroundings:
+    def _around(self, incoming: IncomingMessage) -> CommandContext:
         return replace(
-            self._services.surroundings, default=partial(self._default_project, incoming)
+            self._services.command_context, default=partial(self._default_project, incoming)
         )
 
     def _default_project(self, incoming: IncomingMessage) -> Project:

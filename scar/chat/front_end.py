@@ -9,7 +9,7 @@ from typing import Protocol
 
 from scar.access import Actor
 from scar.document import Attachment, Document
-from scar.jobs.record import Event
+from scar.jobs.event import Event
 
 
 @dataclass(frozen=True)

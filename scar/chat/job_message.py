@@ -15,7 +15,7 @@ from scar.access import Actor
 from scar.bootstrap import Services
 from scar.chat.edit_throttle import EditThrottle
 from scar.chat.front_end import Events, FrontEnd, IncomingMessage, Place, Undelivered
-from scar.commands.command import refusal, waiting
+from scar.commands.notices import refusal, waiting
 from scar.document import Document
 from scar.errors import ErrorRecord, ScarError
 from scar.job_service import awaiting

@@ -10,7 +10,7 @@ from redis import Redis
 from scar.access import Actor
 from scar.chat.front_end import IncomingMessage, Place
 from scar.document import Button, Document
-from scar.jobs.record import new_job_id
+from scar.jobs.job_id import new_job_id
 from scar.jobs.signing import Signatures
 from scar.redis_client import redis_errors
 

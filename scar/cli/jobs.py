@@ -16,12 +16,15 @@ import click
 from scar.access import Actor
 from scar.client import ApiClient, service_token
 from scar.commands import job_commands
-from scar.commands.command import Invocation, JobCommand, refusal
+from scar.commands.job_command import Invocation, JobCommand
+from scar.commands.notices import refusal
 from scar.document import Document
 from scar.errors import ScarError
 from scar.frontends.console.screen import Screen
-from scar.jobs.record import Job, JobState, is_job_id, rfc3339
+from scar.jobs.job_id import is_job_id
+from scar.jobs.record import Job, JobState
 from scar.jobs.signing import Signatures
+from scar.jobs.timestamp import rfc3339
 from scar.projects import Project, ProjectsFile
 from scar.settings import Settings
 

@@ -18,8 +18,9 @@ from uuid import uuid4
 from redis import Redis
 from redis.exceptions import RedisError
 
-from scar.jobs.ledger import Ledger, event_of
-from scar.jobs.record import Event, JobState
+from scar.jobs.event import Event, event_of
+from scar.jobs.ledger import Ledger
+from scar.jobs.record import JobState
 
 _BLOCK_MS = 1000
 _PAGE = 1000

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from scar.client import ApiClient, EventReader
-from scar.jobs.record import Event
+from scar.jobs.event import Event
 from tests.support.acting_worker import ActingClaim, ActingWorker
 from tests.support.live_api import TOKENS, ApiProcess, Caller, bearer
 from tests.support.redis_process import RedisProcess

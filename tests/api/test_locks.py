@@ -29,7 +29,7 @@ def ask(call: Call, kind: str, project: str = "shop", who: str = "ci") -> tuple[
 
 @pytest.mark.usefixtures("worker")
 def test_a_locked_project_refuses_changes_only(call: Call, services: Services) -> None:
-    reply = LOCK.reply(CI, ["shop", "moving", "the", "database"], services.surroundings)
+    reply = LOCK.reply(CI, ["shop", "moving", "the", "database"], services.command_context)
     assert "moving the database" in reply.text
     for kind in ("deploy", "restart", "rollback"):
         status, why = ask(call, kind, who="root")
@@ -39,8 +39,8 @@ def test_a_locked_project_refuses_changes_only(call: Call, services: Services) -
     assert ask(call, "status")[0] == 202
     assert ask(call, "deploy", "blog", who="root")[0] == 202
     with pytest.raises(ScarError, match="moving the database"):
-        LOCK.reply(ROOT, ["shop", "again"], services.surroundings)
-    reply = UNLOCK.reply(ROOT, ["shop"], services.surroundings)
+        LOCK.reply(ROOT, ["shop", "again"], services.command_context)
+    reply = UNLOCK.reply(ROOT, ["shop"], services.command_context)
     assert "by ci (api)" in reply.text
     assert ask(call, "deploy")[0] == 202
     outcomes = [(e.actor, e.action, e.outcome) for e in services.audit.recent()]
@@ -54,10 +54,10 @@ def test_a_lock_refuses_the_confirmation_of_an_older_job(
 ) -> None:
     _, id = ask(call, "deploy")
     worker.claim(id).plan({"hash": "h"})
-    LOCK.reply(CI, ["shop", "wait"], services.surroundings)
+    LOCK.reply(CI, ["shop", "wait"], services.command_context)
     answer = call("ci")("POST", f"/api/v1/jobs/{id}/confirm", json={"answer": "yes"})
     assert (answer.status_code, answer.json["code"]) == (409, "busy")
-    UNLOCK.reply(CI, ["shop"], services.surroundings)
+    UNLOCK.reply(CI, ["shop"], services.command_context)
     answer = call("ci")("POST", f"/api/v1/jobs/{id}/confirm", json={"answer": "yes"})
     assert answer.status_code == 202
 
@@ -65,32 +65,32 @@ def test_a_lock_refuses_the_confirmation_of_an_older_job(
 @pytest.mark.usefixtures("worker")
 def test_only_admins_lock_all_projects(call: Call, services: Services) -> None:
     with pytest.raises(ScarError) as refused:
-        LOCK.reply(CI, ["all", "night"], services.surroundings)
+        LOCK.reply(CI, ["all", "night"], services.command_context)
     assert refused.value.code == "forbidden"
-    LOCK.reply(ROOT, ["all", "night"], services.surroundings)
+    LOCK.reply(ROOT, ["all", "night"], services.command_context)
     for project in ("shop", "blog"):
         assert ask(call, "deploy", project, who="root") == (409, ask(call, "deploy", project)[1])
-    assert "Every project is locked" in UNLOCK.reply(CI, ["shop"], services.surroundings).text
-    UNLOCK.reply(ROOT, ["all"], services.surroundings)
+    assert "Every project is locked" in UNLOCK.reply(CI, ["shop"], services.command_context).text
+    UNLOCK.reply(ROOT, ["all"], services.command_context)
     assert ask(call, "deploy")[0] == 202
 
 
 def test_a_viewer_may_not_lock(services: Services) -> None:
     for command, words in ((LOCK, ["shop", "because"]), (UNLOCK, ["shop"])):
         with pytest.raises(ScarError) as refused:
-            command.reply(PHONE, words, services.surroundings)
+            command.reply(PHONE, words, services.command_context)
         assert refused.value.code == "forbidden"
     with pytest.raises(ScarError, match="needs a reason"):
-        LOCK.reply(CI, ["shop"], services.surroundings)
+        LOCK.reply(CI, ["shop"], services.command_context)
 
 
 def test_cancel_without_an_id_means_the_only_open_job(
     call: Call, services: Services, worker: ActingWorker
 ) -> None:
     with pytest.raises(ScarError, match="no job to cancel"):
-        CANCEL.reply(CI, [], services.surroundings)
+        CANCEL.reply(CI, [], services.command_context)
     _, waiting = ask(call, "deploy")
-    reply = CANCEL.reply(CI, [], services.surroundings)
+    reply = CANCEL.reply(CI, [], services.command_context)
     assert waiting in reply.text
     assert "nothing was done" in reply.text
     body = {"kind": "restart", "project": "shop", "confirm": "yes"}
@@ -98,11 +98,11 @@ def test_cancel_without_an_id_means_the_only_open_job(
     claim = worker.claim(running)
     _, other = ask(call, "deploy", "blog", who="root")
     with pytest.raises(ScarError, match="2 jobs are open"):
-        CANCEL.reply(ROOT, [], services.surroundings)
-    assert "Stopping" in CANCEL.reply(ROOT, ["shop"], services.surroundings).text
+        CANCEL.reply(ROOT, [], services.command_context)
+    assert "Stopping" in CANCEL.reply(ROOT, ["shop"], services.command_context).text
     assert services.ledger.renew(running, claim.claim.fence)[1]
     with pytest.raises(ScarError) as refused:
-        CANCEL.reply(PHONE, [other], services.surroundings)
+        CANCEL.reply(PHONE, [other], services.command_context)
     assert refused.value.code == "forbidden"
 
 
@@ -114,4 +114,4 @@ def test_a_job_past_its_point_of_no_return_is_not_cancelled(
     claim = worker.claim(id).claim
     assert services.ledger.report(id, claim.fence, 1, [], {"settled": "1"})
     with pytest.raises(ScarError, match="Too late"):
-        CANCEL.reply(CI, [id], services.surroundings)
+        CANCEL.reply(CI, [id], services.command_context)

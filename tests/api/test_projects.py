@@ -14,6 +14,7 @@ from scar.api.app import create_app
 from scar.bootstrap import Services, bootstrap
 from scar.settings import Settings
 from tests.support.acting_worker import ActingWorker
+from tests.support.job_documents import RELEASE
 from tests.support.live_api import Caller, bearer
 from tests.support.stopwatch import Stopwatch
 from tests.support.waiting import eventually
@@ -134,8 +135,8 @@ def test_a_host_without_a_worker_is_answered_at_once(call: Call) -> None:
 def test_releases_have_the_shape_of_a_list(
     call: Call, worker: ActingWorker, at_work: Callable[[Any], None]
 ) -> None:
-    rows = [{"id": f"01ARZ3NDEKTSV4RRFFQ69G5FA{n}"} for n in (3, 2, 1)]
-    at_work(lambda id: worker.claim(id).succeed({"releases": rows}))
+    rows = [{**RELEASE, "id": f"01ARZ3NDEKTSV4RRFFQ69G5FA{n}"} for n in (3, 2, 1)]
+    at_work(lambda id: worker.claim(id).succeed({"project": "shop", "releases": rows}))
     path = "/api/v1/projects/shop/releases"
     answer = call("phone")("GET", path)
     assert (answer.status_code, answer.json) == (200, {"items": rows, "next": None})

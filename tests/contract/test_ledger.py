@@ -10,7 +10,8 @@ from redis import Redis
 
 from scar.bootstrap import Services
 from scar.errors import ScarError
-from scar.jobs.ledger import ATTEMPTS, Signed
+from scar.jobs.claim import SignedRequest
+from scar.jobs.ledger import ATTEMPTS
 from scar.jobs.record import Job, JobState
 from scar.jobs.signing import Signatures
 from tests.contract.conftest import RecordedQueue
@@ -206,7 +207,7 @@ def test_restore_gives_a_begun_job_back_to_a_redis_that_lost_it(
     assert not services.ledger.restore(job.request, signed)
     services.redis.flushdb()
     assert services.ledger.restore(job.request, signed)
-    holder = services.ledger.holder("shop")
+    holder = services.ledger.lock_holder("shop")
     assert holder is not None
     assert holder.id == job.id
     claim = worker.claim(job.id).claim
@@ -218,7 +219,7 @@ def test_restore_waits_for_the_job_that_locks_the_project_now(
     ask: Ask, worker: ActingWorker, services: Services
 ) -> None:
     lost = ask("restart", confirmed=True)
-    signed: Signed = worker.claim(lost.id).claim.signed
+    signed: SignedRequest = worker.claim(lost.id).claim.signed
     services.redis.flushdb()
     ask("restart", confirmed=True)
     assert not services.ledger.restore(lost.request, signed)

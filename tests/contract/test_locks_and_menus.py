@@ -24,12 +24,12 @@ Ask = Callable[..., Job]
 @pytest.mark.parametrize("what", ["shop", EVERYTHING])
 def test_a_locked_project_refuses_write_jobs_alone(services: Services, ask: Ask, what: str) -> None:
     locks = Locks(services.redis)
-    locks.hold(what, OLGA, "moving the database")
+    locks.acquire(what, OLGA, "moving the database")
     with pytest.raises(ScarError, match=r"locked by Olga .*moving the database"):
         ask("restart", confirmed=True)
     assert ask("status").id
     with pytest.raises(ScarError, match="moving the database"):
-        locks.hold(what, VERA, "me too")
+        locks.acquire(what, VERA, "me too")
     released = locks.release(what)
     assert released is not None
     assert released.reason == "moving the database"
@@ -41,7 +41,7 @@ def test_a_question_cannot_be_confirmed_once_the_project_is_locked(
     services: Services, ask: Ask
 ) -> None:
     job = ask("restart")
-    Locks(services.redis).hold("shop", OLGA, "later")
+    Locks(services.redis).acquire("shop", OLGA, "later")
     with pytest.raises(ScarError, match="locked by Olga"):
         services.job_service.confirm(job.request.requested_by, job.id, "yes")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
-from scar.jobs.ledger import Signed
+from scar.jobs.claim import SignedRequest
 from scar.jobs.record import JobState
 from tests.support.files_scene import FilesScene, seen, write
 from workers.files.content_store import ContentStore
@@ -164,7 +164,7 @@ def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:
 def test_an_end_that_cannot_be_noted_leaves_nothing_half(mount: Callable[[str], Path]) -> None:
     folder = mount("size=1m")
     job_log = JobLog(folder)
-    job_log.begin("one", Signed("{}", "", ""))
+    job_log.begin("one", SignedRequest("{}", "", ""))
     fill(folder, 0)
     with pytest.raises(ScarError) as full:
         job_log.end("one", Outcome(JobState.SUCCEEDED, {"much": "x" * 10_000}))

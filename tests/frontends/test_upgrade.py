@@ -9,7 +9,8 @@ import pytest
 
 from scar.chat.front_end import Place
 from scar.errors import ScarError
-from scar.jobs.record import Job, JobState, Request
+from scar.jobs.record import Job, JobState
+from scar.jobs.request import Request
 from tests.frontends.test_letterbox import opened, operator, run, until
 from tests.support.letterbox import LetterBox
 from tests.support.telegram_scene import TelegramScene
@@ -38,7 +39,7 @@ def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Teleg
     asked_before_the_upgrade(scene, job.request)
     scene.worker.plan(job.id)
     job_service.confirm(job.request.requested_by, job.id, "yes")
-    holder = ledger.holder("shop")
+    holder = ledger.lock_holder("shop")
     assert holder is not None
     assert holder.id == job.id
     assert holder.request.locks == ("shop",)
@@ -48,7 +49,7 @@ def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Teleg
         job_service.confirm(later.request.requested_by, later.id, "yes")
     job_service.cancel(later.request.requested_by, later.id)
     scene.worker.finish(job.id, {"downtime_seconds": 0.1})
-    assert ledger.holder("shop") is None
+    assert ledger.lock_holder("shop") is None
     assert not scene.services.redis.exists("scar:hold:shop")
 
 

@@ -179,4 +179,4 @@ def test_a_person_who_holds_the_project_is_not_waited_for(
     assert len(deploys(worker)) == before
     assert scene.services.redis.hlen("scar:github:pushes") == 0
     github.says("octocat", issue, "/docker_unlock shop")
-    eventually(lambda: not scene.services.surroundings.locks.of("shop"), "it is let go")
+    eventually(lambda: not scene.services.command_context.locks.of("shop"), "it is let go")

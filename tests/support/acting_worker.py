@@ -13,8 +13,9 @@ from uuid import uuid4
 
 from scar.bootstrap import Services
 from scar.errors import ScarError
-from scar.jobs.ledger import Claim
-from scar.jobs.record import Job, JobState, Progress, Step, StepState
+from scar.jobs.claim import Claim
+from scar.jobs.record import Job, JobState
+from scar.jobs.step import Progress, Step, StepState
 from tests.support.waiting import eventually
 from workers.runtime.reporter import JobReporter
 

@@ -16,7 +16,8 @@ import httpx
 
 from scar.access import Actor
 from scar.client import ApiClient
-from scar.jobs.record import Event, Job
+from scar.jobs.event import Event
+from scar.jobs.record import Job
 from scar.redis_client import connect
 from tests.support.compose_project import IMAGE, remove_project, run_docker
 from tests.support.installation import Installation

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from scar.access import Actor
+from scar.jobs.job_id import new_job_id
 from scar.jobs.locks import Locks
-from scar.jobs.record import Progress, Request, Step, new_job_id
+from scar.jobs.request import Request
+from scar.jobs.step import Progress, Step
 from scar.projects import Project
 from scar.settings import Settings
 from workers.engine.connection import Engine

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from scar.commands import all_commands
 from scar.errors import ScarError
-from scar.jobs.record import JobState, StepState
+from scar.jobs.record import JobState
+from scar.jobs.step import StepState
 from tests.support.acting_worker import ActingWorker, building, log_of, restarting, status_of
 from tests.support.botapi import Chat
 from tests.support.telegram_scene import TOKEN, TelegramScene, question

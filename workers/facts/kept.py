@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from scar.jobs.record import rfc3339, time_of_id
+from scar.jobs.job_id import time_of_id
+from scar.jobs.timestamp import rfc3339
 from workers.files.content_store import ContentStore
 from workers.runtime.context import JobContext, ReadJob
 

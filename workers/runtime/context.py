@@ -14,7 +14,9 @@ import structlog
 
 from scar.errors import ScarError
 from scar.jobs.locks import Locks
-from scar.jobs.record import JobState, Progress, Request, Step, StepState
+from scar.jobs.record import JobState
+from scar.jobs.request import Request
+from scar.jobs.step import Progress, Step, StepState
 from scar.projects import Project
 from scar.redaction import clean, mask, secret_values
 from scar.settings import Settings

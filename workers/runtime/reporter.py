@@ -16,9 +16,11 @@ from typing import Any
 import structlog
 
 from scar.errors import ScarError
-from scar.jobs.ledger import LEASE_MS, Claim, Ledger
-from scar.jobs.record import JobState, Progress, Step
+from scar.jobs.claim import Claim
+from scar.jobs.ledger import LEASE_MS, Ledger
+from scar.jobs.record import JobState
 from scar.jobs.signing import Signatures
+from scar.jobs.step import Progress, Step
 
 _RENEW = 1.0
 _RETRY = 0.3

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ErrorRecord, ScarError
-from scar.jobs.ledger import Signed
+from scar.jobs.claim import SignedRequest
 from scar.jobs.record import JobState
 from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
@@ -35,7 +35,7 @@ class JobLog:
         """Whether the job was ever begun here."""
         return self._path(id).exists()
 
-    def begin(self, id: str, signed: Signed) -> float:
+    def begin(self, id: str, signed: SignedRequest) -> float:
         """Notes, for good, that the job begins; when it first did, in seconds since the epoch."""
         if not self.begun(id):
             self._write(id, {"signed": asdict(signed), "begun_at": time.time()})
@@ -75,9 +75,9 @@ class JobLog:
                     found.append(path.name)
         return found
 
-    def signed(self, id: str) -> Signed:
+    def signed(self, id: str) -> SignedRequest:
         """What was signed of a begun job."""
-        return read_json(self._path(id), lambda found: Signed(**found["signed"]), _HINT)
+        return read_json(self._path(id), lambda found: SignedRequest(**found["signed"]), _HINT)
 
     def _read(self, id: str) -> dict[str, Any]:
         return read_json(self._path(id), dict, _HINT)

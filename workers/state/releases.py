@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from scar.jobs.record import rfc3339
+from scar.jobs.timestamp import rfc3339
 from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry, dump, load_present

@@ -21,7 +21,7 @@ from scar.chat.conversation import Conversation
 from scar.chat.front_end import IncomingMessage, Place
 from scar.client import ApiClient, service_token
 from scar.commands import all_commands
-from scar.commands.language import Answer, Language
+from scar.commands.command_parser import Answer, CommandParser
 from scar.errors import ScarError
 from scar.frontends.github.chat import GitHubChat
 from scar.frontends.github.client import GitHub, Refused
@@ -50,7 +50,7 @@ class GitHubBot:
         self._services = services
         self._conversation = conversation
         self._pushes = pushes
-        self._language = Language(all_commands())
+        self._parser = CommandParser(all_commands())
         self._repositories = ProjectOrigins(services.redis)
         self._permissions: dict[tuple[str, str], tuple[str | None, float]] = {}
         self.began = time.time()
@@ -111,7 +111,7 @@ class GitHubBot:
         if text is None:
             return None
         try:
-            if self._language.understand(text) is None:
+            if self._parser.parse(text) is None:
                 return None
         except ScarError:
             if not text.startswith("/docker_"):  # another bot's, of which there are many
@@ -142,7 +142,7 @@ class GitHubBot:
         if self._services.access.highest_role(incoming.actor, projects) is None:
             return None  # a stranger, whom the conversation refuses
         try:
-            meant = self._language.understand(incoming.text)
+            meant = self._parser.parse(incoming.text)
         except ScarError:
             return None
         changes = meant is Answer.YES or (

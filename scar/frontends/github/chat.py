@@ -14,7 +14,8 @@ from scar.document import Attachment, Document
 from scar.errors import ScarError
 from scar.frontends.github.client import GitHub, Refused
 from scar.frontends.github.render import MARK, fit, to_markdown
-from scar.jobs.record import Job, rfc3339
+from scar.jobs.record import Job
+from scar.jobs.timestamp import rfc3339
 
 _EDIT_SECONDS = 3.0
 

@@ -102,7 +102,7 @@ class PushDeploys:
                 return
             job = await asyncio.to_thread(self._submit, project, push)
         except ScarError as error:
-            locks = self.services.surroundings.locks
+            locks = self.services.command_context.locks
             if error.code == "busy" and not await asyncio.to_thread(locks.of, name):
                 return  # held since a moment ago; only a person's lock is not waited for
             if error.code in ("redis_unavailable", "disk_full"):
@@ -116,7 +116,7 @@ class PushDeploys:
 
     def _held(self, project: Project) -> bool:
         """Whether a job is at work on the project or in its workspace: its end is waited for."""
-        holder = self.services.ledger.holder
+        holder = self.services.ledger.lock_holder
         return any(holder(name) for name in (project.name, workspace_resource(project)))
 
     def _submit(self, project: Project, push: Mapping[str, Any]) -> Job:

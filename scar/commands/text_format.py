@@ -1,6 +1,10 @@
-"""How numbers and names read in a chat."""
+"""How numbers, names and lists of files read in a message."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scar.jobs.results.file_changes import FileCounts, FileNames
 
 
 def uptime(seconds: float) -> str:
@@ -25,11 +29,29 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def listed(names: list[str], *, most: int = 10) -> list[str]:
-    """One line a name, and how many more there are."""
+def listed(names: Sequence[str], *, most: int = 10) -> list[str]:
+    """Return one line a name, and how many more there are."""
     lines = [f"- {name}" for name in names[:most]]
     if len(names) > most:
         lines.append(f"- … and {len(names) - most} more")
+    return lines
+
+
+def changed_files(
+    counts: FileCounts, files: FileNames, *, most: int, indent: str = ""
+) -> list[str]:
+    """Return one line a file with its sign (`+`, `~`, `-`), at most `most` of each sort, and how
+    many more there are.
+    """
+    lines: list[str] = []
+    for sign, count, names in (
+        ("+", counts.added, files.added),
+        ("~", counts.changed, files.changed),
+        ("-", counts.removed, files.removed),
+    ):
+        lines += [f"{indent}{sign} {name}" for name in names[:most]]
+        if count > most:
+            lines.append(f"{indent}{sign} … and {count - most} more")
     return lines
 
 

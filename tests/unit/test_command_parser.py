@@ -9,8 +9,8 @@ import pytest
 
 from scar.access import Actor
 from scar.commands import all_commands
-from scar.commands.command import LocalCommand, Surroundings
-from scar.commands.language import Answer, Language, ParsedCommand
+from scar.commands.command_parser import Answer, CommandParser, ParsedCommand
+from scar.commands.local_command import CommandContext, LocalCommand
 from scar.document import Document
 from scar.errors import ScarError
 
@@ -22,18 +22,18 @@ class Instruct(LocalCommand):
     summary = "work"
     takes_text = True
 
-    def reply(self, actor: Actor, words: Sequence[str], around: Surroundings) -> Document:  # noqa: ARG002
+    def reply(self, actor: Actor, words: Sequence[str], around: CommandContext) -> Document:  # noqa: ARG002
         return Document.of(*words)
 
 
 @pytest.fixture
-def language() -> Language:
+def language() -> CommandParser:
     others = [command for command in all_commands() if command.word != "agent"]
-    return Language((*others, Instruct()))
+    return CommandParser((*others, Instruct()))
 
 
-def said(language: Language, text: str, bot: str | None = "my_bot") -> Any:
-    found = language.understand(text, bot_name=bot)
+def said(language: CommandParser, text: str, bot: str | None = "my_bot") -> Any:
+    found = language.parse(text, bot_name=bot)
     return (found.command.word, found.words) if isinstance(found, ParsedCommand) else found
 
 
@@ -60,11 +60,11 @@ def said(language: Language, text: str, bot: str | None = "my_bot") -> Any:
         ("", None),
     ],
 )
-def test_what_is_meant(language: Language, text: str, meant: object) -> None:
+def test_what_is_meant(language: CommandParser, text: str, meant: object) -> None:
     assert said(language, text) == meant
 
 
-def test_a_word_that_is_no_command_is_told_the_nearest(language: Language) -> None:
+def test_a_word_that_is_no_command_is_told_the_nearest(language: CommandParser) -> None:
     with pytest.raises(ScarError, match="There is no command '/docker_statsu'") as caught:
         said(language, "/docker_statsu")
     assert "/docker_stat" in caught.value.hint

@@ -1,4 +1,4 @@
-"""From what somebody typed to what they meant."""
+"""Which command or answer a typed text is."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from scar.commands.command import AnyCommand
+from scar.commands import AnyCommand
 from scar.errors import ScarError, nearest
 
 NAME = "scar"
-"""What SCAR is called by, besides the name of its account."""
+"""The name by which SCAR is mentioned, besides that of its account."""
 
 AGENT = "agent"
-"""The command that is meant where SCAR is called by its name."""
+"""The word of the command that a mention without a command stands for."""
 
-_CALLED = re.compile(r"@([A-Za-z0-9_-]+)[,:]?(?:\s+(.*)|$)", re.DOTALL)
-_JOB = "job_"
+_MENTION = re.compile(r"@([A-Za-z0-9_-]+)[,:]?(?:\s+(.*)|$)", re.DOTALL)
+_JOB_LINK = "job_"
+"""`/job_<id>` is one word, of which a phone makes a link, unlike `/job <id>`."""
 
 
 class Answer(Enum):
-    """What a person says to a question."""
+    """What a person answers to a question."""
 
     YES = auto()
     NO = auto()
@@ -35,31 +36,30 @@ class ParsedCommand:
     words: tuple[str, ...]
 
 
-class Language:
-    """Finds a command or an answer in a text."""
+class CommandParser:
+    """Parses texts as one of the commands, or as an answer."""
 
     def __init__(self, commands: tuple[AnyCommand, ...]) -> None:
         self._by_word: Mapping[str, AnyCommand] = {c.word: c for c in commands}
 
-    def understand(
-        self, text: str, *, bot_name: str | None = None
-    ) -> ParsedCommand | Answer | None:
-        """A command, an answer, or None for talk that is not for SCAR.
+    def parse(self, text: str, *, bot_name: str | None = None) -> ParsedCommand | Answer | None:
+        """Return a command, an answer, or None for a text that is not for SCAR.
 
         `/word@name` is for the bot of that name alone; `@scar words`, or `@name words`, is an
-        instruction for the coding agent. A command that does not exist raises `invalid_request`,
-        with the nearest one.
+        instruction for the coding agent.
+
+        Raises `invalid_request`, with the nearest word as the hint, where there is no such command.
         """
         stripped = text.strip()
         if stripped.lower() in ("yes", "no"):
             return Answer[stripped.upper()]
-        called = _CALLED.match(stripped)
-        if called:
-            if called[1].lower() not in (NAME, (bot_name or NAME).lower()):
+        mention = _MENTION.match(stripped)
+        if mention:
+            if mention[1].lower() not in (NAME, (bot_name or NAME).lower()):
                 return None
-            stripped = (called[2] or "").strip()
+            stripped = (mention[2] or "").strip()
             if not stripped.startswith("/"):
-                return self._spoken(AGENT, stripped)
+                return self._command(AGENT, stripped)
         if not stripped.startswith("/"):
             return None
         first = stripped.split(None, 1)[0]
@@ -67,11 +67,11 @@ class Language:
         word, at, name = first[1:].partition("@")
         if at and (bot_name is None or name.lower() != bot_name.lower()):
             return None
-        if word.lower().startswith(_JOB):  # what a phone makes a link of
-            return self._spoken("job", word[len(_JOB) :])
-        return self._spoken(word, rest)
+        if word.lower().startswith(_JOB_LINK):
+            return self._command("job", word[len(_JOB_LINK) :])
+        return self._command(word, rest)
 
-    def _spoken(self, word: str, rest: str) -> ParsedCommand:
+    def _command(self, word: str, rest: str) -> ParsedCommand:
         command = self._by_word.get(word.lower())
         if command is None:
             hint = nearest(f"/{word}", [f"/{known}" for known in self._by_word])
