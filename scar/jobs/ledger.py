@@ -107,9 +107,8 @@ class Ledger(RecordReader):
         asked; `subscriber` a place that is to show the job, written in the same step.
         Raises `busy` where a person has locked the project.
         """
-        asking = request.asks and not confirmation
-        state = JobState.AWAITING_CONFIRMATION if asking else JobState.QUEUED
-        actor = request.requested_by
+        asks = request.asks and not confirmation
+        state = JobState.AWAITING_CONFIRMATION if asks else JobState.QUEUED
         what, record = self._run(
             "submit",
             request.id,
@@ -117,8 +116,7 @@ class Ledger(RecordReader):
             signature,
             state.value,
             request.project or "",
-            json.dumps(request.locks),
-            json.dumps(request.requires_free),
+            *map(json.dumps, (request.locks, request.requires_free)),
             request.host,
             confirm_ms,
             json.dumps(host_unavailable(request.host).to_json()),
@@ -126,8 +124,7 @@ class Ledger(RecordReader):
             *_subscription_arguments(subscriber),
             confirmation,
             request.expires_at,
-            f"{actor.frontend}:{actor.id}",
-            actor.name,
+            *_requester(request),
             request.kind,
         )
         if what == "locked":
@@ -139,7 +136,6 @@ class Ledger(RecordReader):
 
         False where it is there, or where another job locks the same now.
         """
-        actor = request.requested_by
         return bool(
             self._run(
                 "restore",
@@ -151,8 +147,7 @@ class Ledger(RecordReader):
                 signed.confirmation,
                 request.expires_at,
                 json.dumps(request.locks),
-                f"{actor.frontend}:{actor.id}",
-                actor.name,
+                *_requester(request),
             )
         )
 
@@ -257,3 +252,9 @@ class Ledger(RecordReader):
 def _subscription_arguments(subscriber: Subscriber | None) -> tuple[str, str, str]:
     """Return the arguments of `submit.lua` that name a subscription; empty for none."""
     return (subscriber.front_end, subscriber.place, NEW_MESSAGE) if subscriber else ("", "", "")
+
+
+def _requester(request: Request) -> tuple[str, str]:
+    """Return who asked for the job as the audit trail has it: an id and a name."""
+    actor = request.requested_by
+    return f"{actor.frontend}:{actor.id}", actor.name
