@@ -10,6 +10,7 @@ from scar.api import audit, docs, errors, events, github, health, hosts, jobs, p
 from scar.api.auth import authenticate
 from scar.api.context import ApiContext, Deadline
 from scar.api.resource import ScarApi
+from scar.api.schemas.records import any_record
 from scar.bootstrap import Services
 from scar.jobs.inbox import Inbox
 from scar.jobs.stream import EventStream
@@ -62,6 +63,7 @@ def create_app(services: Services, body_deadline: Deadline = nullcontext) -> Fla
 
 def _add_routes(app: Flask) -> None:
     api = ScarApi(app)
+    api.ma_plugin.converter.add_attribute_function(any_record)
     errors.register(app)  # after flask-smorest's own handler, which this replaces
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     for module in (jobs, events, projects, hosts, audit):

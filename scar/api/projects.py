@@ -34,6 +34,12 @@ from scar.api.schemas.projects import (
 from scar.commands.job_command import JobCommand
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
+from scar.jobs.results.deploy import DeployPlan
+from scar.jobs.results.history import HistoryResult
+from scar.jobs.results.json_record import schema_of
+from scar.jobs.results.logs import LogTail
+from scar.jobs.results.stats import StatsResult
+from scar.jobs.results.status import StatusResult
 from scar.jobs.stream import ends
 from scar.projects import Project
 from scar.redaction import mask
@@ -43,7 +49,6 @@ _log = structlog.get_logger(__name__)
 resource = Resource("projects", __name__, description="Projects, and what their commands answer")
 _NAME = [{"in": "path", "name": "name", "schema": {"type": "string"}}]
 _LOCATION = {"Location": {"description": "The job", "schema": {"type": "string"}}}
-_RESULT = {"type": "object", "description": "The job's result"}
 
 
 def _shown(project: Project) -> dict[str, Any]:
@@ -77,7 +82,7 @@ def project(name: str) -> Response:
     return answer({**_shown(visible_project(name)), "problem": _problem()})
 
 
-def _answers(schema: type[Schema] | dict[str, Any]) -> Callable[[View], View]:
+def _answers(schema: type[Schema]) -> Callable[[View], View]:
     """Document what the routes that make a job and wait for it have in common."""
 
     def document(view: View) -> View:
@@ -92,21 +97,21 @@ def _answers(schema: type[Schema] | dict[str, Any]) -> Callable[[View], View]:
 
 
 @resource.route("/projects/<name>/status", parameters=_NAME)
-@_answers(_RESULT)
+@_answers(schema_of(StatusResult))
 def status(name: str) -> Response:
     """What runs in production"""
     return _result(_ask("status", name, {}))
 
 
 @resource.route("/projects/<name>/stats", parameters=_NAME)
-@_answers(_RESULT)
+@_answers(schema_of(StatsResult))
 def stats(name: str) -> Response:
     """CPU, memory, network and disk of each container"""
     return _result(_ask("stats", name, {}))
 
 
 @resource.route("/projects/<name>/diff", parameters=_NAME)
-@_answers(_RESULT)
+@_answers(schema_of(DeployPlan))
 def diff(name: str) -> Response:
     """What a deploy would change"""
     return _result(_ask("diff", name, {}))
@@ -114,7 +119,7 @@ def diff(name: str) -> Response:
 
 @resource.route("/projects/<name>/logs", parameters=_NAME)
 @resource.arguments(LogsQuery, location="query")
-@_answers(_RESULT)
+@_answers(schema_of(LogTail))
 def logs(query: dict[str, Any], name: str) -> Response:
     """The last log lines of the primary container, or of another"""
     return _result(_ask("logs", name, query))
@@ -128,12 +133,15 @@ def releases(query: dict[str, Any], name: str) -> Response:
     job = _ask("history", name, {})
     if job.state is not JobState.SUCCEEDED:
         return _result(job)
-    rows = (job.result or {}).get("releases", [])
     cursor = query.get("cursor")
-    items = [row for row in rows if cursor is None or row["id"] < cursor]
-    page = items[: query["limit"]]
-    more = page[-1]["id"] if len(items) > len(page) else None
-    return answer({"items": page, "next": more}, Location=location(job.id))
+    rows = job.read_result(HistoryResult).releases
+    rest = [row for row in rows if cursor is None or row.id < cursor]
+    page = rest[: query["limit"]]
+    body = {
+        "items": [row.to_json() for row in page],
+        "next": page[-1].id if len(rest) > len(page) else None,
+    }
+    return answer(body, Location=location(job.id))
 
 
 @resource.route("/projects/<name>/logs/follow", parameters=_NAME)

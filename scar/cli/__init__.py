@@ -15,10 +15,7 @@ WRONG_SETTINGS = os.EX_CONFIG
 _MODULES = {
     "up": "up",
     "api": "parts",
-    "telegram": "parts",
-    "github": "parts",
     "worker": "parts",
-    "chat": "chat",
     "doctor": "doctor",
     "init": "init",
 }
@@ -32,13 +29,19 @@ class Shell(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return every command; those that make a job come from the command language."""
         jobs = [str(command.name) for command in import_module("scar.cli.jobs").COMMANDS]
-        return sorted({*_MODULES, *jobs})
+        return sorted({*_modules(), *jobs})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return the command of that name, or None where there is none."""
-        module = import_module(f"scar.cli.{_MODULES.get(cmd_name, 'jobs')}")
+        module = import_module(f"scar.cli.{_modules().get(cmd_name, 'jobs')}")
         commands: tuple[click.Command, ...] = module.COMMANDS
         return next((command for command in commands if command.name == cmd_name), None)
+
+
+def _modules() -> dict[str, str]:
+    """Return the module of each command that makes no job."""
+    registry = import_module("scar.registration.registry")
+    return {**{spec.shell_command: "front_ends" for spec in registry.front_ends()}, **_MODULES}
 
 
 @click.group(cls=Shell, context_settings={"help_option_names": ["-h", "--help"]})

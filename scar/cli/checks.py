@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-from telegram.error import InvalidToken, TelegramError
 
 from scar.api.hosts import live_workers
 from scar.cli.docker import docker, inspect_containers, permission_hint, socket_path
 from scar.errors import ScarError, container_not_found
-from scar.frontends.telegram.bot import make_bot
 from scar.projects import ProjectsFile
 from scar.redis_client import connect, redis_errors
+from scar.registration.registry import front_ends
+from scar.registration.spec import Finding
 from scar.settings import Settings
 
 _OLDEST_COMPOSE = (2, 29)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of a check. `remedy` is empty where all is in order."""
-
-    subject: str
-    detail: str
-    remedy: str = ""
 
 
 Check = Callable[[Settings], Iterator[Finding]]
@@ -162,34 +151,6 @@ def _check_state_dir(settings: Settings) -> Iterator[Finding]:
     yield Finding("state folder", f"{folder} can be written")
 
 
-def _check_telegram(settings: Settings) -> Iterator[Finding]:
-    if settings.telegram_token is None:
-        yield Finding("telegram", "not set up (SCAR_TELEGRAM_TOKEN)")
-        return
-    bot = make_bot(settings)
-
-    async def username() -> str:
-        async with bot:
-            return str(bot.username)
-
-    try:
-        yield Finding("telegram", f"the bot is @{asyncio.run(username())}")
-    except InvalidToken:
-        yield Finding(
-            "telegram",
-            "SCAR_TELEGRAM_TOKEN: Telegram does not know this token",
-            "Ask @BotFather for the bot's token.",
-        )
-    except TelegramError as error:
-        yield Finding("telegram", str(error), f"Is {settings.telegram_api_url} reachable?")
-    if not settings.telegram_users:
-        yield Finding(
-            "telegram users",
-            "nobody may use the bot",
-            "Set SCAR_TELEGRAM_USERS=YOUR_ID:admin; the bot tells you your id.",
-        )
-
-
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("settings", _check_settings),
     ("projects file", _check_projects_file),
@@ -202,7 +163,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("workers", _check_workers),
     ("api", _check_api),
     ("state folder", _check_state_dir),
-    ("telegram", _check_telegram),
+    *((spec.name, spec.check) for spec in front_ends()),
 )
 
 

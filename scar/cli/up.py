@@ -13,6 +13,7 @@ from scar.cli import redis_server
 from scar.cli.supervisor import Part, Supervisor
 from scar.errors import ScarError
 from scar.redis_client import connect, redis_errors
+from scar.registration.registry import front_ends
 from scar.settings import Settings
 
 _REDIS_SECONDS = 15.0
@@ -49,9 +50,9 @@ async def _run_parts(settings: Settings, supervisor: Supervisor) -> None:
         await _wait_for_redis(settings)
     for part in _parts(settings):
         supervisor.start(part)
-    if settings.github_webhook_secret is not None and not settings.has_github_credentials:
-        missing = "SCAR_GITHUB_TOKEN is not set, nor is SCAR_GITHUB_APP_KEY"
-        click.echo(f"{'github':<9} is left out: {missing}", err=True)
+    for spec in front_ends():
+        if problem := spec.readiness(settings).problem:
+            click.echo(f"{spec.name:<9} is left out: {problem}", err=True)
     await asyncio.Event().wait()
 
 
@@ -66,11 +67,9 @@ def _parts(settings: Settings) -> list[Part]:
         # by a SIGKILL are recovered by the next worker.
         Part("worker", f"for host '{settings.host}'", scar("worker"), death_signal=signal.SIGKILL),
     ]
-    if settings.telegram_token is not None:
-        parts.append(Part("telegram", f"polls {settings.telegram_api_url}", scar("telegram")))
-    if settings.github_webhook_secret is not None and settings.has_github_credentials:
-        about = f"{url}/github/webhook, answers at {settings.github_api_url}"
-        parts.append(Part("github", about, scar("github")))
+    for spec in front_ends():
+        if about := spec.readiness(settings).about:
+            parts.append(Part(spec.name, about, scar(spec.shell_command)))
     return parts
 
 

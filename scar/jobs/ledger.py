@@ -23,6 +23,7 @@ from scar.jobs.locks import Lock
 from scar.jobs.record import Job, JobState
 from scar.jobs.record_reader import RecordReader, job_of
 from scar.jobs.request import Request
+from scar.jobs.subscriptions import NEW_MESSAGE, Subscriber
 from scar.redis_client import redis_errors
 
 LEASE_MS = 10_000
@@ -98,17 +99,16 @@ class Ledger(RecordReader):
         confirm_ms: int,
         confirmation: str = "",
         idempotency: tuple[str, str] = ("", ""),
-        watch: tuple[str, str, str] = ("", "", ""),
+        subscriber: Subscriber | None = None,
     ) -> Submission:
         """Write the job, and a line of the audit trail.
 
         `text` is the signed form of `request`; `idempotency` a key and a fingerprint of what was
-        asked; `watch` a front-end, a place in it and what it needs to find its message again.
+        asked; `subscriber` a place that is to show the job, written in the same step.
         Raises `busy` where a person has locked the project.
         """
-        asking = request.asks and not confirmation
-        state = JobState.AWAITING_CONFIRMATION if asking else JobState.QUEUED
-        actor = request.requested_by
+        asks = request.asks and not confirmation
+        state = JobState.AWAITING_CONFIRMATION if asks else JobState.QUEUED
         what, record = self._run(
             "submit",
             request.id,
@@ -116,17 +116,15 @@ class Ledger(RecordReader):
             signature,
             state.value,
             request.project or "",
-            json.dumps(request.locks),
-            json.dumps(request.requires_free),
+            *map(json.dumps, (request.locks, request.requires_free)),
             request.host,
             confirm_ms,
             json.dumps(host_unavailable(request.host).to_json()),
             *idempotency,
-            *watch,
+            *_subscription_arguments(subscriber),
             confirmation,
             request.expires_at,
-            f"{actor.frontend}:{actor.id}",
-            actor.name,
+            *_requester(request),
             request.kind,
         )
         if what == "locked":
@@ -138,7 +136,6 @@ class Ledger(RecordReader):
 
         False where it is there, or where another job locks the same now.
         """
-        actor = request.requested_by
         return bool(
             self._run(
                 "restore",
@@ -150,8 +147,7 @@ class Ledger(RecordReader):
                 signed.confirmation,
                 request.expires_at,
                 json.dumps(request.locks),
-                f"{actor.frontend}:{actor.id}",
-                actor.name,
+                *_requester(request),
             )
         )
 
@@ -252,33 +248,13 @@ class Ledger(RecordReader):
             for index in self._redis.scan_iter("scar:jobs*"):
                 self._redis.zremrangebylex(index, "-", f"({oldest}")
 
-    def watches(self, front_end: str) -> dict[tuple[str, str], str]:
-        """The messages that a front-end still has to bring to their end, by job and place."""
-        with redis_errors():
-            found = cast("dict[str, str]", self._redis.hgetall(f"scar:watches:{front_end}"))
-        watches: dict[tuple[str, str], str] = {}
-        for name, watch in found.items():
-            id, _, place = name.partition(" ")
-            watches[id, place or _place_within(watch)] = watch
-        return watches
 
-    def watch(self, front_end: str, id: str, place: str, watch: str) -> None:
-        """Has the front-end show the job in a place, and keeps what it needs to take that message
-        up again."""
-        with redis_errors():
-            self._redis.hset(f"scar:watches:{front_end}", f"{id} {place}", watch)
-
-    def unwatch(self, front_end: str, id: str, place: str) -> None:
-        """The job's message there says how it ended: nothing is left to do for it."""
-        with redis_errors():
-            self._redis.hdel(f"scar:watches:{front_end}", f"{id} {place}", id)
+def _subscription_arguments(subscriber: Subscriber | None) -> tuple[str, str, str]:
+    """Return the arguments of `submit.lua` that name a subscription; empty for none."""
+    return (subscriber.front_end, subscriber.place, NEW_MESSAGE) if subscriber else ("", "", "")
 
 
-def _place_within(watch: str) -> str:
-    """The place of a message that an earlier version kept: it stood beside the reference. Empty
-    where there is none."""
-    try:
-        found = json.loads(watch)
-        return json.dumps([found["chat"], found["thread"]])
-    except (LookupError, TypeError, ValueError):
-        return ""
+def _requester(request: Request) -> tuple[str, str]:
+    """Return who asked for the job as the audit trail has it: an id and a name."""
+    actor = request.requested_by
+    return f"{actor.frontend}:{actor.id}", actor.name

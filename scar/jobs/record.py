@@ -71,6 +71,11 @@ class Job:
         return f"{self.request.kind} {self.request.project or ''}".rstrip()
 
     @property
+    def awaits_answer(self) -> bool:
+        """Whether the job has a plan that a person has to confirm."""
+        return self.state is JobState.AWAITING_CONFIRMATION and self.plan is not None
+
+    @property
     def plan_hash(self) -> str:
         """The hash of the job's plan, to which a confirmation is bound; empty without a plan."""
         return self.read_plan(JobPlan).hash

@@ -14,11 +14,9 @@ from marshmallow import ValidationError
 from scar.errors import nearest
 from scar.projects import folders
 from scar.projects.project import Project
-from scar.projects.schema import NAME, EntrySchema, name_problems, quoted
+from scar.projects.schema import NAME, entry_schema, name_problems, quoted
 from scar.role import Role
 
-_schema = EntrySchema()
-_FIELDS = [field.data_key or name for name, field in _schema.fields.items()]
 _UNKNOWN = "Unknown field."
 _MISSING = "Missing data for required field."
 
@@ -69,7 +67,7 @@ def _parse_entry(name: str, entry: Any) -> tuple[Project | None, list[str]]:
     data: dict[str, Any] = {}
     messages: Mapping[Any, Any] = {}
     try:
-        data = _schema.load(entry)
+        data = entry_schema().load(entry)
     except ValidationError as error:
         messages = error.messages_dict
     problems = [
@@ -125,7 +123,8 @@ def _reword(message: str, name: str, parent: str) -> str:
     """Return a message of marshmallow in the words of this file's errors."""
     if message == _UNKNOWN:
         nested = {"auto_deploy": ["branch"], "roles": [str(role) for role in Role]}
-        known = nested.get(parent, _FIELDS)
+        fields = [field.data_key or name for name, field in entry_schema().fields.items()]
+        known = nested.get(parent, fields)
         return f"unknown field.{nearest(name, known) or ' Known are: ' + ', '.join(known) + '.'}"
     if message == _MISSING:
         return "is missing"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,13 @@ from pathspec import GitIgnoreSpec
 
 from scar.errors import nearest
 from scar.projects import folders
+from scar.role import Role
+from scar.settings.front_end import front_end_settings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _COMPOSE_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
-_CHAT = re.compile(r"telegram:-?[1-9][0-9]{0,19}(/[1-9][0-9]{0,19})?")
-_PERSON = re.compile(
-    r"telegram:[1-9][0-9]{0,19}|github:[A-Za-z0-9][A-Za-z0-9-]{0,38}|"
-    r"(api|web):[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-)
+_CLIENT = r"(?:api|web):[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 # A subset of what git-check-ref-format(1) allows.
 _BRANCH = re.compile(r"(?![-/.])(?!.*(\.\.|//|@\{))[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}(?<![./])")
 _LONGEST_QUOTE = 64
@@ -102,21 +101,14 @@ def _distinct_list(check: Callable[[str], None], **options: Any) -> fields.List[
 
 
 _require_container = _matches(_CONTAINER, "a container's name")
-_require_person = _matches(_PERSON, "a person such as telegram:12345, github:octocat or api:ci")
 
 
 class _AutoDeploySchema(Schema):
     branch = fields.String(required=True, validate=_matches(_BRANCH, "a branch's name"))
 
 
-class _RolesSchema(Schema):
-    viewer = _distinct_list(_require_person)
-    operator = _distinct_list(_require_person)
-    admin = _distinct_list(_require_person)
-
-
-class EntrySchema(Schema):
-    """One entry. Fields that are absent stay absent: `Project.from_json` has the defaults."""
+class _FoldersAndContainers(Schema):
+    """The fields of an entry whose rules no front-end changes."""
 
     workspace = _FolderField(required=True)
     production = _FolderField(required=True)
@@ -134,12 +126,6 @@ class EntrySchema(Schema):
     health_timeout = fields.Integer(strict=True, validate=validate.Range(1, 86_400))
     keep_releases = fields.Integer(strict=True, validate=validate.Range(1, 1000))
     auto_deploy = fields.Nested(_AutoDeploySchema, allow_none=True)
-    alerts = _distinct_list(
-        _matches(_CHAT, "a chat such as telegram:-100123 or telegram:-100123/7"), allow_none=True
-    )
-    roles = fields.Nested(_RolesSchema, allow_none=True)
-    protected = _distinct_list(_require_container)
-    agent = fields.String(validate=_require_printable, allow_none=True)
 
     @validates_schema(skip_on_field_errors=False)
     def _require_containers(self, data: dict[str, Any], **_: Any) -> None:
@@ -175,3 +161,30 @@ def _require_apart(workspace: Path, production: Path) -> None:
         raise ValidationError(f"is inside the workspace {workspace}", "production")
     if folders.inside(workspace, production):
         raise ValidationError(f"is inside the production folder {production}", "workspace")
+
+
+@cache
+def entry_schema() -> Schema:
+    """Return the schema of an entry: which people and chats it may name, the front-ends say.
+
+    Fields that are absent stay absent: `Project.from_json` has the defaults.
+    """
+    kinds = front_end_settings().items()
+    people = [rf"{name}:(?:{kind.person_id.pattern})" for name, kind in kinds if kind.person_id]
+    chats = [rf"{name}:(?:{kind.chat_id.pattern})" for name, kind in kinds if kind.chat_id]
+    require_person = _matches(
+        re.compile("|".join([*people, _CLIENT])),
+        "a person such as telegram:12345, github:octocat or api:ci",
+    )
+    require_chat = _matches(
+        re.compile("|".join(chats)), "a chat such as telegram:-100123 or telegram:-100123/7"
+    )
+    roles = Schema.from_dict({str(role): _distinct_list(require_person) for role in Role})
+    return _FoldersAndContainers.from_dict(
+        {
+            "alerts": _distinct_list(require_chat, allow_none=True),
+            "roles": fields.Nested(roles, allow_none=True),
+            "protected": _distinct_list(_require_container),
+            "agent": fields.String(validate=_require_printable, allow_none=True),
+        }
+    )()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dotenv import dotenv_values
 
@@ -12,11 +12,13 @@ from scar.settings.error import SettingsError
 from scar.settings.parsers import InvalidValue
 from scar.settings.setting import Setting
 
+K = TypeVar("K")
+
 
 def read_values(
-    declared: Mapping[str, Setting], env: Mapping[str, str], dotenv: Path | None
-) -> dict[str, Any]:
-    """Return the values that are set, by field name.
+    declared: Mapping[K, Setting], env: Mapping[str, str], dotenv: Path | None
+) -> dict[K, Any]:
+    """Return the values that are set, by the keys of `declared`.
 
     The environment takes precedence over the file `dotenv`, which need not exist. A variable that
     is empty counts as not set, because Compose passes `${NAME:-}` on as an empty one. Raises
@@ -24,13 +26,13 @@ def read_values(
     """
     problems: list[str] = []
     from_file = {} if dotenv is None else _read_file(dotenv, problems)
-    values: dict[str, Any] = {}
-    for name, setting in declared.items():
+    values: dict[K, Any] = {}
+    for key, setting in declared.items():
         text = env.get(setting.variable, "").strip() or from_file.get(setting.variable, "").strip()
         if not text:
             continue
         try:
-            values[name] = setting.parse(text)
+            values[key] = setting.parse(text)
         except InvalidValue as error:
             problems.append(f"{setting.variable}: {error}")
     if problems:

@@ -1,4 +1,4 @@
-"""The declaration of every setting of SCAR.
+"""The declaration of every setting that is not of one front-end alone.
 
 A further setting is one more field here. Its variable is then read, its errors are reported, its
 secrets are masked; README.md and .env.example have to name it.
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from scar.role import Role
 from scar.settings import parsers, secret
+from scar.settings.declared import DeclaredSettings
 from scar.settings.parsers import ApiToken
 from scar.settings.setting import setting
 
@@ -28,7 +29,7 @@ def _find_state_dir() -> Path:
 
 
 @dataclass(frozen=True)
-class SettingFields:
+class SettingFields(DeclaredSettings):
     """One field for each setting. Durations are seconds; what is not set is None or empty."""
 
     redis_url: str | None = setting(
@@ -83,24 +84,6 @@ class SettingFields:
         parsers.one_word,
         "the shell's own secret, one of those in `SCAR_API_TOKENS`",
         secrets=secret.whole_value,
-    )
-    telegram_token: str | None = setting(
-        "SCAR_TELEGRAM_TOKEN",
-        parsers.telegram_token,
-        "the bot's token, from @BotFather",
-        secrets=secret.whole_value,
-    )
-    telegram_api_url: str = setting(
-        "SCAR_TELEGRAM_API_URL",
-        parsers.server_url,
-        "the Bot API server",
-        default="https://api.telegram.org",
-    )
-    telegram_users: Mapping[str, Role] = setting(
-        "SCAR_TELEGRAM_USERS",
-        parsers.telegram_users,
-        "who may do what in Telegram: `USER_ID:ROLE,...`",
-        default="",
     )
     github_webhook_secret: str | None = setting(
         "SCAR_GITHUB_WEBHOOK_SECRET",

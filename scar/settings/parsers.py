@@ -19,7 +19,6 @@ SECRET_KEY_LENGTH = 16
 _LONGEST_WAIT = 86_400.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _CLONE_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::[1-9][0-9]{0,4})?")
-_TELEGRAM_ID = re.compile(r"[1-9][0-9]{0,19}")
 _GITHUB_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(?:\[bot\])?")
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -73,12 +72,6 @@ def private_key(text: str) -> str:
     if not pem.startswith("-----BEGIN ") or "PRIVATE KEY-----" not in pem:
         raise InvalidValue("is no private key (PEM), nor the absolute path of one")
     return pem
-
-
-def telegram_token(text: str) -> str:
-    if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", text):
-        raise InvalidValue("is not a bot token: NUMBER:LETTERS, as @BotFather gives it")
-    return text
 
 
 def server_url(text: str) -> str:
@@ -136,14 +129,9 @@ def positive_seconds(text: str) -> float:
     return duration
 
 
-def telegram_users(text: str) -> dict[str, Role]:
-    """Parse `USER_ID:ROLE,...`."""
-    return _users(text, _TELEGRAM_ID, "USER_ID:ROLE, such as 12345:admin")
-
-
 def github_users(text: str) -> dict[str, Role]:
     """Parse `LOGIN:ROLE,...`; logins are lower-cased, as GitHub does not tell the cases apart."""
-    return _users(text, _GITHUB_LOGIN, "LOGIN:ROLE, such as octocat:operator")
+    return users(text, _GITHUB_LOGIN, "LOGIN:ROLE, such as octocat:operator")
 
 
 def clone_hosts(text: str) -> tuple[str, ...]:
@@ -176,17 +164,18 @@ def _api_token(number: int, entry: str) -> ApiToken:
     return ApiToken(token_name, _role(number, role), one_word(secret))
 
 
-def _users(text: str, id_pattern: re.Pattern[str], form: str) -> dict[str, Role]:
-    users: dict[str, Role] = {}
+def users(text: str, id_pattern: re.Pattern[str], form: str) -> dict[str, Role]:
+    """Parse `ID:ROLE,...`, with small letters for the ids; `form` is what an entry should be."""
+    roles: dict[str, Role] = {}
     for number, entry in _entries(text):
         id, colon, role = entry.rpartition(":")
         if not colon or not id_pattern.fullmatch(id.strip()):
             raise InvalidValue(f"entry {number} is not {form}")
         key = id.strip().lower()
-        if key in users:
+        if key in roles:
             raise InvalidValue(f"entry {number} names somebody who was named before")
-        users[key] = _role(number, role)
-    return users
+        roles[key] = _role(number, role)
+    return roles
 
 
 def _entries(text: str) -> list[tuple[int, str]]:

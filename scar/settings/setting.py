@@ -80,4 +80,4 @@ def setting(
 
 def declared_settings(cls: type[DataclassInstance]) -> Mapping[str, Setting]:
     """Return the settings that the dataclass `cls` declares, by field name, in their order."""
-    return {item.name: item.metadata[_KEY] for item in fields(cls)}
+    return {item.name: item.metadata[_KEY] for item in fields(cls) if _KEY in item.metadata}

@@ -5,22 +5,31 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
+from scar.settings.declared import DeclaredSettings
 from scar.settings.environment import read_values
 from scar.settings.error import SettingsError
 from scar.settings.fields import SettingFields
+from scar.settings.front_end import FrontEndSettings, default_front_ends, front_end_settings
 from scar.settings.setting import declared_settings
 from scar.settings.signing_key import load_or_create_key
 
+F = TypeVar("F", bound=FrontEndSettings)
+_OWN = ""
 _LONGEST_SOCKET = 100
 _SHARED = Path("/tmp")
 
 
 @dataclass(frozen=True)
 class Settings(SettingFields):
-    """The settings in force; `SettingFields` has one field for each."""
+    """The settings in force: `SettingFields` has one field for each that several parts of SCAR
+    need, `front_ends` holds those that only one front-end needs, by its name.
+    """
+
+    front_ends: Mapping[str, FrontEndSettings] = field(default_factory=default_front_ends)
 
     @classmethod
     def load(
@@ -31,7 +40,24 @@ class Settings(SettingFields):
         Raises `SettingsError` that names every setting that is wrong.
         """
         env = os.environ if env is None else env
-        return cls(**read_values(declared_settings(cls), env, dotenv))
+        groups: dict[str, type[DeclaredSettings]] = {_OWN: cls, **front_end_settings()}
+        declared = {
+            (group, name): setting
+            for group, kind in groups.items()
+            for name, setting in declared_settings(kind).items()
+        }
+        values: dict[str, dict[str, Any]] = {group: {} for group in groups}
+        for (group, name), value in read_values(declared, env, dotenv).items():
+            values[group][name] = value
+        front_ends = {name: kind(**values[name]) for name, kind in front_end_settings().items()}
+        return cls(**values[_OWN], front_ends=front_ends)
+
+    def of(self, kind: type[F]) -> F:
+        """Return the settings of the front-end whose class of settings is `kind`."""
+        for values in self.front_ends.values():
+            if isinstance(values, kind):
+                return values
+        raise LookupError(f"no front-end is registered with {kind.__name__}")
 
     @property
     def redis_socket(self) -> Path:
@@ -65,16 +91,6 @@ class Settings(SettingFields):
         """
         return self.state_dir.with_name(f"{self.state_dir.name}-agents")
 
-    def required(self, name: str) -> str:
-        """Return the text setting `name`, as its field is called.
-
-        Raises `SettingsError` that names its variable where it is not set.
-        """
-        value = getattr(self, name)
-        if value is None:
-            raise SettingsError([f"{declared_settings(type(self))[name].variable}: is not set"])
-        return str(value)
-
     def signing_key(self) -> str:
         """Return the key that signs jobs: `SCAR_SECRET_KEY`, or one that this machine keeps.
 
@@ -95,9 +111,5 @@ class Settings(SettingFields):
 
     def secret_values(self) -> tuple[str, ...]:
         """Return every secret among the settings, to be masked wherever text leaves SCAR."""
-        return tuple(
-            text
-            for name, declaration in declared_settings(type(self)).items()
-            if declaration.secrets is not None and (value := getattr(self, name)) is not None
-            for text in declaration.secrets(value)
-        )
+        groups = (self, *self.front_ends.values())
+        return tuple(secret for group in groups for secret in group.own_secrets())

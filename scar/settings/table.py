@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scar.settings.fields import SettingFields
+from scar.settings.front_end import front_end_settings
 from scar.settings.setting import Setting, declared_settings
 
 
@@ -16,8 +17,15 @@ def markdown_table() -> str:
 def _rows() -> Iterator[str]:
     yield "| variable | default | |"
     yield "| --- | --- | --- |"
-    for setting in declared_settings(SettingFields).values():
+    for setting in all_settings():
         yield f"| `{setting.variable}` | {_default(setting)} | {setting.about} |"
+
+
+def all_settings() -> Iterator[Setting]:
+    """Yield every setting in the order of declaration; those of front-ends come last."""
+    yield from declared_settings(SettingFields).values()
+    for kind in front_end_settings().values():
+        yield from declared_settings(kind).values()
 
 
 def _default(setting: Setting) -> str:

@@ -146,8 +146,7 @@ def test_a_forged_or_copied_choice_is_ignored(hook: Hook) -> None:
     choices = Menus(hook.client, Signatures(KEY))
 
     def tapped(tag: str) -> str | None:
-        button = (tag.partition(":")[0], "")
-        return choices.take(IncomingMessage(ada, place, "c0", time.time(), button=button))
+        return choices.take(IncomingMessage(ada, place, "c0", time.time(), tag=tag))
 
     assert tapped(choices.offer(ada, place, ["/docker_status shop"])) == "/docker_status shop"
     tag = Menus(hook.client, OTHERS).offer(ada, place, ["/docker_deploy shop"])

@@ -14,7 +14,9 @@ from scar.api.app import create_app
 from scar.bootstrap import Services, bootstrap
 from scar.settings import Settings
 from tests.support.acting_worker import ActingWorker
+from tests.support.job_documents import RELEASE
 from tests.support.live_api import Caller, bearer
+from tests.support.stopwatch import Stopwatch
 from tests.support.waiting import eventually
 
 Call = Callable[[str | None], Caller]
@@ -115,25 +117,26 @@ def test_logs_answer_with_the_error_of_their_job(
 
 @pytest.mark.usefixtures("worker")
 def test_a_job_longer_than_the_wait_is_202_with_the_job(call: Call) -> None:
-    began = time.monotonic()
+    began, unhindered = time.monotonic(), Stopwatch()
     answer = call("phone")("GET", "/api/v1/projects/shop/status")
-    assert 1.9 < time.monotonic() - began < 6
+    assert time.monotonic() - began > 1.9
+    assert unhindered.seconds() < 6
     assert (answer.status_code, answer.json["state"]) == (202, "queued")
     assert answer.headers["Location"].endswith(answer.json["id"])
 
 
 def test_a_host_without_a_worker_is_answered_at_once(call: Call) -> None:
-    began = time.monotonic()
+    began = Stopwatch()
     answer = call("phone")("GET", "/api/v1/projects/blog/status")
-    assert time.monotonic() - began < 1
+    assert began.seconds() < 1
     assert (answer.status_code, answer.json["error"]["code"]) == (202, "host_unavailable")
 
 
 def test_releases_have_the_shape_of_a_list(
     call: Call, worker: ActingWorker, at_work: Callable[[Any], None]
 ) -> None:
-    rows = [{"id": f"01ARZ3NDEKTSV4RRFFQ69G5FA{n}"} for n in (3, 2, 1)]
-    at_work(lambda id: worker.claim(id).succeed({"releases": rows}))
+    rows = [{**RELEASE, "id": f"01ARZ3NDEKTSV4RRFFQ69G5FA{n}"} for n in (3, 2, 1)]
+    at_work(lambda id: worker.claim(id).succeed({"project": "shop", "releases": rows}))
     path = "/api/v1/projects/shop/releases"
     answer = call("phone")("GET", path)
     assert (answer.status_code, answer.json) == (200, {"items": rows, "next": None})

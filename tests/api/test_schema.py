@@ -17,6 +17,7 @@ from scar.api.app import create_app
 from scar.bootstrap import Services, bootstrap
 from scar.settings import Settings
 from tests.support.acting_worker import ActingClaim, ActingWorker
+from tests.support.job_documents import RESULTS, STATUS
 from tests.support.live_api import ApiProcess, bearer
 
 
@@ -37,7 +38,8 @@ def ended_job(worker: ActingWorker, services: Services) -> Iterator[str]:
     root = services.access.actor_of_token(bearer("root")["Authorization"].split()[1])
     assert root is not None
     made = services.job_service.submit(root, services.job_service.commands["status"], shop, {})
-    worker.claim(made.id).succeed({"project": "shop"})
+    worker.claim(made.id).succeed(STATUS)
+    result_of = {kind: dict(result) for kind, result in reversed(RESULTS)}  # the first of each
     stopped = Event()
 
     def work() -> None:
@@ -47,7 +49,8 @@ def ended_job(worker: ActingWorker, services: Services) -> Iterator[str]:
             for id in cast("list[str]", services.redis.zrange("scar:open", 0, -1)):
                 claim = services.ledger.claim(id, "test", "nonce")
                 if claim is not None and claim.purpose == "run":
-                    ActingClaim(services, claim).succeed({"project": "shop"})
+                    kind = json.loads(claim.signed.request)["kind"]
+                    ActingClaim(services, claim).succeed(result_of[kind])
             stopped.wait(0.02)
 
     thread = Thread(target=work)

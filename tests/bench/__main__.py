@@ -24,7 +24,7 @@ def main() -> int:
     with BenchScene() as scene, console.status("measuring"):
         for part in (status, events, jobs, deploy, memory):
             rows += part.rows(scene, short=asked.short)
-    files = sync.rows(2, 4000) if asked.short else sync.rows()
+    files = sync.rows(1, 2000) if asked.short else sync.rows()
     for name, scar, rsync, _, limit in files:
         rows.append(at_most(name, scar, rsync, limit, against="rsync"))
     show(rows, console)

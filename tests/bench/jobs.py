@@ -21,7 +21,7 @@ _SAID = "scar:bench:said"
 
 def rows(scene: BenchScene, *, short: bool) -> list[Row]:
     """In both, the producer is as fast as it can be, and the time ends when all is done."""
-    count = 100 if short else 500
+    count = 40 if short else 500
     redis = scene.services.redis
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "--quiet", "-A", "tests.bench.bare", "worker",

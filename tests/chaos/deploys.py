@@ -10,7 +10,7 @@ import contextlib
 import random
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,7 @@ class Chaos:
     def __init__(self, folder: Path, seed: int, engine: PrivateEngine | None = None) -> None:
         self.seed = seed
         self.state = folder / "shop" / "scar" / "state"
-        self.scene = DeployScene(folder / "shop", health_timeout=15, keep_releases=3)
+        self.scene = DeployScene(folder / "shop", keep_releases=3)
         self._chance = random.Random(seed)
         self._faults = Faults(self.scene, self.state, engine, random.Random(seed + 2))
         self._released: dict[str, tuple[dict[str, tuple[int, str]], str]] = {}
@@ -265,14 +265,16 @@ def _pins(project: str) -> list[str]:
     return run_docker("images", *names, f"reference=scar-keep/{project}/*:*").split()
 
 
-def run(chaos: Chaos, rounds: int, told: Callable[[Round], None]) -> list[Round]:
-    """Goes through all faults in turn, in an order that the seed gives."""
+def run(
+    chaos: Chaos, rounds: int, told: Callable[[Round], None], of: Sequence[str] = ()
+) -> list[Round]:
+    """Go through all faults, or those of `of`, in turn, in an order that the seed gives."""
     chance = random.Random(chaos.seed + 1)
     done: list[Round] = []
     faults: list[str] = []
     for number in range(1, rounds + 1):
         if not faults:
-            faults = list(chaos.faults.by_name)
+            faults = list(of or chaos.faults.by_name)
             chance.shuffle(faults)
         found = chaos.round(number, faults.pop())
         done.append(found)

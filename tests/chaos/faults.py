@@ -25,6 +25,7 @@ from .engine import PrivateEngine
 
 _LEASE_OVER = 13.0
 _DISK_FULL_SECONDS = 6.0
+ENGINE_FAULTS = ("engine kill -9", "engine stopped")
 
 
 class Faults:
@@ -58,8 +59,9 @@ class Faults:
             "nothing": lambda _: None,
         }
         if engine is not None:
-            self.by_name["engine kill -9"] = self._kill_engine
-            self.by_name["engine stopped"] = self._end_engine
+            self.by_name |= dict(
+                zip(ENGINE_FAULTS, (self._kill_engine, self._end_engine), strict=True)
+            )
 
     def kill_pool(self) -> None:
         """kill -9 of the processes that do the jobs."""

@@ -66,8 +66,7 @@ def test_every_request_is_in_the_audit_trail(services: Services, ask: Ask) -> No
 
 
 def tap(menus: Menus, tag: str, actor: Actor, place: Place, answer: str) -> str | None:
-    token = tag.rstrip(":")
-    return menus.take(IncomingMessage(actor, place, answer, time.time(), button=(token, "")))
+    return menus.take(IncomingMessage(actor, place, answer, time.time(), tag=tag))
 
 
 def test_a_menu_is_answered_once_by_whom_it_was_put_to(services: Services, redis: Redis) -> None:

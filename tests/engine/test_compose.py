@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from scar.errors import ScarError
 from tests.support.compose_project import Project
+from tests.support.stopwatch import Stopwatch
 from tests.support.waiting import eventually
 from workers.engine.compose import Compose
 from workers.engine.compose_command import ComposeProject
@@ -229,7 +229,7 @@ def slow(project: Project) -> ComposeProject:
 
 def test_a_cancelled_build_is_gone_within_five_seconds(project: Project, compose: Compose) -> None:
     printed: list[str] = []
-    raised: list[float] = []
+    raised: list[Stopwatch] = []
 
     def on_event(event: ComposeEvent) -> None:
         if isinstance(event, BuildOutput):
@@ -237,13 +237,13 @@ def test_a_cancelled_build_is_gone_within_five_seconds(project: Project, compose
 
     def check() -> None:
         if project.name in printed:
-            raised.append(time.monotonic())
+            raised.append(Stopwatch())
             raise ScarError("cancelled", "Cancelled", "")
 
     with pytest.raises(ScarError, match="Cancelled"):
         compose.build(slow(project), ["web"], RunControl(check), on_event)
     eventually(lambda: not processes_of(project.name), seconds=5)
-    assert time.monotonic() - raised[0] < 5
+    assert raised[0].seconds() < 5
 
 
 def test_a_build_past_its_deadline_is_stopped(project: Project, compose: Compose) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.files_scene import FilesScene, Seen, contents, seen, write
+from tests.support.waiting import PATIENCE
 
 CALLS = (
     "write", "fsync", "syncfs", "rename", "renameat", "unlink", "unlinkat", "rmdir", "mkdir",
@@ -96,7 +97,7 @@ class Traced:
 
 
 def _wait_for(pid: int, field: str, value: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith(f"{field}:") and line.split()[1] == value:

@@ -17,8 +17,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelegramScene]:
 
 
 @pytest.fixture(autouse=True)
-def _calm(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
+def _no_leftovers(request: pytest.FixtureRequest) -> None:
+    """Each test begins with a free project and an empty box: what the test before left open would
+    be resumed, and show its own job.
+    """
     if "scene" in request.fixturenames:
         scene: TelegramScene = request.getfixturevalue("scene")
-        scene.services.redis.delete("scar:hold:shop")
+        scene.services.redis.delete("scar:hold:shop", "scar:watches:letterbox")

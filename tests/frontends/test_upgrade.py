@@ -11,6 +11,7 @@ from scar.chat.front_end import Place
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
 from scar.jobs.request import Request
+from scar.jobs.subscriptions import Subscription
 from tests.frontends.test_letterbox import opened, operator, run, until
 from tests.support.letterbox import LetterBox
 from tests.support.telegram_scene import TelegramScene
@@ -33,7 +34,9 @@ def a_restart(scene: TelegramScene) -> Job:
     return services.job_service.submit(operator(scene), command, project, {})
 
 
-def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: TelegramScene) -> None:
+def test_a_question_of_an_earlier_version_locks_its_project_when_answered(
+    scene: TelegramScene,
+) -> None:
     job_service, ledger = scene.services.job_service, scene.services.ledger
     job = a_restart(scene)
     asked_before_the_upgrade(scene, job.request)
@@ -53,11 +56,10 @@ def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Teleg
     assert not scene.services.redis.exists("scar:hold:shop")
 
 
-def test_a_message_of_before_is_brought_to_its_end_and_forgotten(scene: TelegramScene) -> None:
+def test_a_message_of_an_earlier_version_is_kept_current_to_its_end(scene: TelegramScene) -> None:
     async def test() -> None:
         box, job = LetterBox(), await asyncio.to_thread(a_restart, scene)
         await asyncio.to_thread(scene.worker.plan, job.id)
-        scene.services.redis.delete("scar:watches:letterbox")  # what other tests left unfinished
         kept = {"chat": "box", "thread": None, "reference": "7", "attached": None}
         scene.services.redis.hset("scar:watches:letterbox", job.id, json.dumps(kept))
         async with opened(scene, box, job.request.requested_by) as writer:
@@ -80,7 +82,7 @@ def test_a_message_of_before_is_brought_to_its_end_and_forgotten(scene: Telegram
         (f"01ARZ3NDEKTSV4RRFFQ69G5FAV {Place('box').key}", "not JSON"),
     ],
 )
-def test_what_nobody_can_read_keeps_no_front_end_from_the_rest(
+def test_a_subscription_that_cannot_be_read_is_dropped(
     scene: TelegramScene, name: str, text: str
 ) -> None:
     async def test() -> None:
@@ -88,7 +90,8 @@ def test_what_nobody_can_read_keeps_no_front_end_from_the_rest(
         scene.services.redis.hset("scar:watches:letterbox", name, text)
         async with opened(scene, box, actor):
             job = await asyncio.to_thread(a_restart, scene)
-            scene.services.ledger.watch("letterbox", job.id, Place("box").key, "{}")
+            subscription = Subscription("letterbox", job.id, Place("box").key)
+            scene.services.subscriptions.put(subscription)
             await until(box, "Looking at what would change")
             await asyncio.to_thread(
                 scene.services.job_service.cancel, job.request.requested_by, job.id

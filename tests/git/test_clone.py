@@ -17,6 +17,7 @@ from scar.jobs.results.project_entry import ProjectEntry
 from scar.settings import Settings
 from tests.support.git_server import GitServer, git
 from tests.support.job_context import RecordedReport, job_context, settings_in
+from tests.support.stopwatch import Stopwatch
 from workers.operations.clone import HANDLER
 from workers.runtime.outcome import Outcome
 from workers.state.project_lock import project_lock
@@ -180,7 +181,7 @@ def test_a_cancelled_clone_is_gone_within_five_seconds(server: GitServer, tmp_pa
     server.repository("ada/shop")
     settings = made(server, tmp_path)
     server.hold.clear()
-    begun = time.monotonic()
+    begun, unhindered = time.monotonic(), Stopwatch()
 
     def check() -> None:
         if time.monotonic() - begun > 1:
@@ -188,7 +189,7 @@ def test_a_cancelled_clone_is_gone_within_five_seconds(server: GitServer, tmp_pa
 
     with pytest.raises(ScarError, match="Cancelled by ada"):
         clone(server, settings, told=RecordedReport(check))
-    assert time.monotonic() - begun < 6
+    assert unhindered.seconds() < 6
     assert listed(settings) == []
     for folder in Path("/proc").iterdir():
         try:

@@ -11,6 +11,7 @@ import pytest
 
 from scar.chat.front_end import Place
 from scar.jobs.record import Job, JobState
+from scar.jobs.subscriptions import Subscription
 from tests.support.acting_worker import ActingWorker, status_of
 from tests.support.github_scene import GitHubScene
 from tests.support.github_server import BOT, REPOSITORY, GitHubServer
@@ -41,7 +42,7 @@ def nothing_happens(scene: GitHubScene, job: Job) -> None:
     assert scene.worker.state(job.id) is JobState.AWAITING_CONFIRMATION
 
 
-def test_one_comment_from_the_question_to_the_end(
+def test_one_comment_shows_the_job_from_question_to_result(
     github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     asked = github.says("octocat", issue, "/docker_restart\n\nplease, it hangs")
@@ -71,7 +72,7 @@ def test_one_comment_from_the_question_to_the_end(
     assert len(github.comments(issue)) == 1
 
 
-def test_who_else_says_yes_and_where_else_it_is_said(
+def test_a_yes_of_somebody_else_or_elsewhere_does_not_count(
     scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says("octocat", issue, "/docker_restart")
@@ -104,7 +105,7 @@ def test_a_stranger_is_told_the_login_to_add(
     assert len(github.comments(issue)) == 1
 
 
-def test_who_may_only_read_may_look_and_not_change(
+def test_permission_to_read_allows_looking_but_no_change(
     github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says("reader", issue, "/docker_deploy")
@@ -128,7 +129,7 @@ def test_who_may_only_read_may_look_and_not_change(
         "no",
     ],
 )
-def test_talk_is_not_answered(
+def test_comments_that_are_not_for_scar_are_not_answered(
     scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int, said: str
 ) -> None:
     jobs = len(worker.jobs_of("octocat"))
@@ -138,7 +139,7 @@ def test_talk_is_not_answered(
     assert github.comments(issue) == []
 
 
-def test_its_own_words_are_no_command(
+def test_scars_own_comments_are_no_commands(
     scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says(BOT, issue, "/docker_status\n<!-- scar -->")
@@ -147,7 +148,7 @@ def test_its_own_words_are_no_command(
     assert len(github.comments(issue)) == 1
 
 
-def test_killed_in_the_middle_it_takes_its_comment_up(
+def test_a_killed_front_end_continues_its_comment(
     scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     job, question = ask(github, worker, issue)
@@ -172,13 +173,14 @@ def test_killed_in_the_middle_it_takes_its_comment_up(
     assert end["id"] == question["id"]
 
 
-def test_a_comment_that_was_not_noted_before_a_kill_is_found_again(
+def test_a_comment_written_just_before_a_kill_is_found_again(
     scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     job, question = ask(github, worker, issue)
     scene.noted(job.id)
     scene.kill()
-    scene.services.ledger.watch("github", job.id, Place(REPOSITORY, str(issue)).key, "{}")
+    place = Place(REPOSITORY, str(issue))
+    scene.services.subscriptions.put(Subscription("github", job.id, place.key))
     scene.start()
     scene.noted(job.id)
     github.says("octocat", issue, "yes")

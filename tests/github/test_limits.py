@@ -29,7 +29,7 @@ from tests.support.github_server import REPOSITORY, Fault, GitHubServer
     ],
     ids=["429", "secondary", "500"],
 )
-def test_it_waits_as_long_as_it_is_told_to(
+def test_the_wait_that_github_asks_for_is_kept(
     github: GitHubServer, worker: ActingWorker, issue: int, fault: dict[str, Any], wait: float
 ) -> None:
     github.faults.append(Fault("POST", rf"/issues/{issue}/comments$", **fault))
@@ -42,7 +42,7 @@ def test_it_waits_as_long_as_it_is_told_to(
     assert second.at - first.at >= wait - 0.05
 
 
-def test_a_comment_that_somebody_removed_is_written_again(
+def test_a_deleted_comment_is_written_again(
     github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     job, question = ask(github, worker, issue)
@@ -54,7 +54,7 @@ def test_a_comment_that_somebody_removed_is_written_again(
     assert github.wait_for(issue, "Production is live")["id"] != question["id"]
 
 
-def test_what_it_may_not_write_stops_nothing_else(
+def test_an_issue_that_cannot_be_written_to_does_not_disturb_others(
     scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     refusal = {"message": "Resource not accessible by integration"}

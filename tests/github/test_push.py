@@ -12,6 +12,7 @@ import pytest
 
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
+from scar.jobs.subscriptions import Subscription
 from scar.project_origins import ProjectOrigins
 from tests.support.acting_worker import ActingWorker
 from tests.support.github_scene import GitHubScene
@@ -74,7 +75,7 @@ def deploys(worker: ActingWorker) -> list[Job]:
     return worker.jobs_of("push")
 
 
-def test_a_push_is_deployed_and_the_commit_says_so(
+def test_a_push_is_deployed_and_its_commit_gets_the_status(
     scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     commit = branch.push()
@@ -86,10 +87,10 @@ def test_a_push_is_deployed_and_the_commit_says_so(
     }
     assert job.state is JobState.QUEUED
     branch.deliver("refs/heads/main", commit)  # a replay
-    eventually(lambda: scene.services.ledger.watches("telegram"), "the chat is told")
-    assert [(id, place) for id, place in scene.services.ledger.watches("telegram")] == [
-        (job.id, '["-100", "7"]')
-    ]
+    subscriptions = eventually(
+        lambda: scene.services.subscriptions.of("telegram"), "the chat that alerts name shows it"
+    )
+    assert subscriptions == [Subscription("telegram", job.id, '["-100", "7"]')]
     worker.finish(job.id, {"downtime_seconds": 2.0})
     eventually(lambda: said_of(github, commit)[-1:] == ["success"], "the commit is green")
     assert set(said_of(github, commit)[:-1]) == {"pending"}
@@ -97,7 +98,7 @@ def test_a_push_is_deployed_and_the_commit_says_so(
     assert [one.id for one in deploys(worker)].count(job.id) == 1
 
 
-def test_pushes_during_a_deploy_lead_to_one_more_of_the_newest(
+def test_pushes_during_a_deploy_lead_to_one_more_deploy_of_the_newest(
     scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     first = branch.push()
@@ -117,7 +118,7 @@ def test_pushes_during_a_deploy_lead_to_one_more_of_the_newest(
     assert len(deploys(worker)) == before + 1
 
 
-def test_a_push_that_is_delivered_late_does_not_take_the_newest_one_s_place(
+def test_a_push_that_is_delivered_late_does_not_replace_a_newer_one(
     github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     branch.push(at=100)
@@ -131,7 +132,7 @@ def test_a_push_that_is_delivered_late_does_not_take_the_newest_one_s_place(
     eventually(lambda: said_of(github, newest)[-1:] == ["success"], "the newest is green")
 
 
-def test_another_repository_s_push_displaces_none_that_waits(
+def test_a_push_to_another_repository_replaces_no_waiting_push(
     scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     branch.push()
@@ -150,7 +151,7 @@ def test_another_repository_s_push_displaces_none_that_waits(
     worker.fail(other.id, ScarError("conflict", "Not of this repository", ""))
 
 
-def test_what_is_pushed_elsewhere_is_not_deployed(
+def test_pushes_to_other_branches_and_repositories_are_not_deployed(
     scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     before, said = len(deploys(worker)), len(github.statuses)
@@ -166,7 +167,7 @@ def test_what_is_pushed_elsewhere_is_not_deployed(
     assert len(github.statuses) == said
 
 
-def test_a_person_who_holds_the_project_is_not_waited_for(
+def test_a_push_to_a_project_that_a_person_locked_is_refused(
     scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     before = len(deploys(worker))

@@ -36,9 +36,9 @@ services:
     healthcheck:
       test: ["CMD", "wget", "-q", "-O", "-", "http://127.0.0.1:8000/"]
       interval: 1s
-      timeout: 1s
-      retries: 3
-      start_period: 10s
+      timeout: 10s
+      retries: 5
+      start_period: 5s
       start_interval: 0.2s
   side:
     image: IMAGE
@@ -70,7 +70,7 @@ class DeployScene:
             "compose_project": self.name,
             "auto_detect": True,
             "primary_container": f"{self.name}-web-1",
-            "health_timeout": 10,
+            "health_timeout": 60,
             **entry,
         }
         self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda: TOKEN)

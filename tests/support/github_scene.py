@@ -75,8 +75,8 @@ class GitHubScene:
         """Returns once it is kept which comment shows the job."""
 
         def look() -> bool:
-            watches = self.services.ledger.watches("github")
-            return any(id == job and "asked" in text for (id, _), text in watches.items())
+            subscriptions = self.services.subscriptions.of("github")
+            return any(each.job_id == job and "asked" in each.message for each in subscriptions)
 
         eventually(look, "the comment is noted")
 

@@ -19,6 +19,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.stopwatch import Stopwatch
+
 ROOT = Path(__file__).parents[2]
 SECRET = "what-only-the-two-know"
 REPOSITORY = "octocat/shop"
@@ -217,12 +219,12 @@ class GitHubServer:
             for name, value in headers.items()
             if name.lower().startswith("x-") or name.lower() == "content-type"
         }
-        began = time.monotonic()
+        began = Stopwatch()
         try:
             status = httpx.post(self.deliver_to, content=body, headers=kept).status_code
         except httpx.TransportError:
             status = 0
-        self.deliveries.append((kept, body, status, time.monotonic() - began))
+        self.deliveries.append((kept, body, status, began.seconds()))
         return status or 502
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

@@ -25,7 +25,7 @@ class Traced:
         self._tracer = subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        eventually(lambda: all(map(_is_traced, self._pids)), "strace has attached", 10)
+        eventually(lambda: all(map(_is_traced, self._pids)), "strace has attached")
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""A whole front-end: letters are sheets of paper in a box, written over until the job has ended."""
+"""A whole front-end: a message is a sheet of paper in a box, written over until its job ends."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from scar.document import Attachment, Document
 
 @dataclass
 class LetterBox:
-    """Receives with `says` and `taps`; keeps what it was told to send."""
+    """Keeps every version of every sheet that the conversation sends."""
 
     name: str = "letterbox"
     bot_name: str | None = None
     sheets: dict[str, list[Document]] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
     enclosed: list[Attachment] = field(default_factory=list)
     numbers: count[int] = field(default_factory=lambda: count(1))
 
@@ -34,6 +35,7 @@ class LetterBox:
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:  # noqa: ARG002
         self.sheets.setdefault(reference, []).append(document)
+        self.tags[reference] = tag
         return time.time()
 
     async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:  # noqa: ARG002
@@ -42,13 +44,16 @@ class LetterBox:
 
 @dataclass
 class Writer:
-    """Somebody at the letter box."""
+    """A person at the letter box."""
 
     conversation: Conversation
     actor: Actor
     place: Place = field(default_factory=lambda: Place("box"))
 
-    async def says(self, text: str, button: tuple[str, str] | None = None) -> str | None:
+    async def says(self, text: str) -> str | None:
+        return await self.taps(text, None)
+
+    async def taps(self, answer: str, tag: str | None) -> str | None:
         return await self.conversation.receive(
-            IncomingMessage(self.actor, self.place, text, time.time(), button=button)
+            IncomingMessage(self.actor, self.place, answer, time.time(), tag=tag)
         )

@@ -90,9 +90,9 @@ class TelegramScene:
             "the bot has received what waited",
         )
 
-    def watched(self) -> set[str]:
+    def subscribed(self) -> set[str]:
         """The jobs whose messages the bot still has to bring to their end."""
-        return {id for id, _ in self.services.ledger.watches("telegram")}
+        return {each.job_id for each in self.services.subscriptions.of("telegram")}
 
     def kill_bot(self) -> None:
         """kill -9."""

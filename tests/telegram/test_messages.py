@@ -25,7 +25,7 @@ def test_a_job_is_one_message(scene: TelegramScene, chat: Chat, worker: ActingWo
     assert TOKEN not in scene.log
 
 
-def test_progress_is_one_edit_a_second_and_ends_with_the_truth(
+def test_a_private_chat_is_edited_once_a_second_and_ends_with_the_result(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     scene.telegram.limits(True)
@@ -71,7 +71,7 @@ def test_a_group_is_edited_once_in_three_seconds(
     assert group.least_spacing() >= 2.9
 
 
-def test_whatever_telegram_does_the_end_is_shown(
+def test_the_result_is_shown_in_spite_of_failing_requests(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     for kind in ("flood", "error", "drop", "lose"):
@@ -84,7 +84,9 @@ def test_whatever_telegram_does_the_end_is_shown(
     assert len(chat.from_bot) == 4
 
 
-def test_an_answer_without_a_job_survives_a_flood(scene: TelegramScene, chat: Chat) -> None:
+def test_an_answer_without_a_job_is_sent_after_a_rate_limit(
+    scene: TelegramScene, chat: Chat
+) -> None:
     scene.telegram.fault("flood", chat=chat, method="sendMessage", times=2)
     chat.person.says("/help", chat)
     other = scene.chat("Bob")
@@ -94,7 +96,7 @@ def test_an_answer_without_a_job_survives_a_flood(scene: TelegramScene, chat: Ch
     assert len(chat.from_bot) == 1
 
 
-def test_a_long_log_is_a_file_sent_once(
+def test_a_long_log_is_sent_as_a_file_once(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     lines = [f"[2025-12-20 15:30:11] INFO: <b>𝔘 line</b> {number}" for number in range(3000)]
@@ -113,7 +115,7 @@ def test_a_long_log_is_a_file_sent_once(
     assert len([message for message in chat.from_bot if message.file]) == 1
 
 
-def test_a_long_plan_is_a_file_before_the_yes(chat: Chat, worker: ActingWorker) -> None:
+def test_a_long_plan_is_sent_as_a_file_before_the_yes(chat: Chat, worker: ActingWorker) -> None:
     names = [f"container-with-quite-a-long-name-{number}" for number in range(300)]
     chat.person.says("/docker_restart", chat)
     job = worker.next_job("restart", str(chat.person.id))
@@ -137,7 +139,7 @@ def test_hostile_text_is_shown_as_text(chat: Chat, worker: ActingWorker) -> None
     assert all("is_disabled" in str(c["params"]["link_preview_options"]) for c in sent)
 
 
-def test_a_message_that_somebody_deleted_comes_again(
+def test_a_deleted_message_is_sent_again(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
@@ -148,7 +150,7 @@ def test_a_message_that_somebody_deleted_comes_again(
     assert chat.wait_for_text("Production Status").id != first.id
 
 
-def test_a_group_that_became_a_supergroup_gets_its_end(
+def test_a_group_that_became_a_supergroup_gets_the_result(
     scene: TelegramScene, worker: ActingWorker
 ) -> None:
     group = scene.telegram.group("ops")
@@ -161,7 +163,7 @@ def test_a_group_that_became_a_supergroup_gets_its_end(
     large.wait_for_text("📊 Shop - Production Status")
 
 
-def test_a_person_who_blocks_the_bot_stops_nobody_else(
+def test_a_person_who_blocks_the_bot_does_not_disturb_others(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
@@ -172,15 +174,15 @@ def test_a_person_who_blocks_the_bot_stops_nobody_else(
     other = scene.chat("Bob")
     other.person.says("/help", other)
     other.wait_for_text("What you may do here")
-    scene.telegram.wait_for(lambda: job.id not in scene.watched())
+    scene.telegram.wait_for(lambda: job.id not in scene.subscribed())
 
 
-def test_telegram_knows_the_commands(scene: TelegramScene) -> None:
+def test_telegram_offers_every_command(scene: TelegramScene) -> None:
     known = {command["command"] for command in scene.telegram.commands()}
     assert known == {command.word for command in all_commands()}
 
 
-def test_what_is_not_said_by_a_person_to_the_bot_is_ignored(
+def test_messages_that_no_person_wrote_to_the_bot_are_ignored(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     person = chat.person

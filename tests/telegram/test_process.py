@@ -10,10 +10,12 @@ from scar.jobs.record import JobState
 from scar.jobs.results.deploy import DeployResult
 from tests.support.acting_worker import ActingWorker, building, status_of
 from tests.support.botapi import Chat
+from tests.support.stopwatch import Stopwatch
 from tests.support.telegram_scene import TOKEN, TelegramScene, question
+from tests.support.waiting import eventually
 
 
-def test_a_killed_bot_takes_its_message_up_again(
+def test_a_killed_bot_continues_its_message(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_deploy", chat)
@@ -37,7 +39,7 @@ def test_a_killed_bot_takes_its_message_up_again(
     assert len(chat.from_bot) == 1
 
 
-def test_a_job_that_ended_while_the_bot_was_away_is_told(
+def test_a_job_that_ended_while_the_bot_was_down_gets_its_result_shown(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
@@ -47,10 +49,10 @@ def test_a_job_that_ended_while_the_bot_was_away_is_told(
     worker.finish(job.id, status_of("shop"))
     scene.start_bot()
     assert chat.wait_for_text("Production Status").id == first.id
-    scene.telegram.wait_for(lambda: job.id not in scene.watched())
+    scene.telegram.wait_for(lambda: job.id not in scene.subscribed())
 
 
-def test_what_was_said_while_the_bot_was_away(
+def test_commands_and_answers_from_while_the_bot_was_down_are_not_done(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_restart", chat)
@@ -74,7 +76,7 @@ def test_what_was_said_while_the_bot_was_away(
     worker.until(job.id, JobState.QUEUED)
 
 
-def test_an_update_that_comes_twice_is_done_once(
+def test_an_update_that_is_delivered_twice_is_done_once(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
@@ -93,7 +95,7 @@ def test_an_update_that_comes_twice_is_done_once(
     assert len(chat.from_bot) == 2
 
 
-def test_an_api_that_is_away_delays_and_loses_nothing(
+def test_a_restart_of_the_api_loses_no_message(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
@@ -105,13 +107,11 @@ def test_an_api_that_is_away_delays_and_loses_nothing(
     assert len(chat.from_bot) == 1
 
 
-def test_a_second_bot_with_the_token_ends_one_of_them(scene: TelegramScene, chat: Chat) -> None:
+def test_of_two_bots_with_one_token_one_ends_and_says_why(scene: TelegramScene, chat: Chat) -> None:
     second = scene.part("telegram")
     first = scene._bot
     assert first is not None
-    deadline = time.monotonic() + 30
-    while second.poll() is None and first.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    eventually(lambda: [second.poll(), first.poll()] != [None, None], "one of them has ended")
     codes = [process.poll() for process in (first, second)]
     assert codes.count(None) == 1
     assert 4 in codes
@@ -122,7 +122,7 @@ def test_a_second_bot_with_the_token_ends_one_of_them(scene: TelegramScene, chat
     chat.wait_for_text("What you may do here")
 
 
-def test_a_wrong_token_is_one_line(scene: TelegramScene) -> None:
+def test_a_wrong_token_is_reported_in_one_line(scene: TelegramScene) -> None:
     done = scene.installation.scar("telegram", SCAR_TELEGRAM_TOKEN="4242:wrong")
     assert done.returncode == 78
     assert "SCAR_TELEGRAM_TOKEN" in done.stderr.splitlines()[0]
@@ -130,10 +130,10 @@ def test_a_wrong_token_is_one_line(scene: TelegramScene) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_bot_stops_when_it_is_told_and_never_says_its_token(scene: TelegramScene) -> None:
-    began = time.monotonic()
+def test_the_bot_ends_at_sigterm_and_never_logs_its_token(scene: TelegramScene) -> None:
+    began = Stopwatch()
     assert scene.stop_bot() == 0
-    assert time.monotonic() - began < 5
+    assert began.seconds() < 5
     assert TOKEN not in scene.log
     assert TOKEN.split(":")[1] not in scene.log
     assert "Traceback" not in scene.log

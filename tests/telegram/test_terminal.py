@@ -23,7 +23,7 @@ def aside() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-def test_yes_on_the_terminal_runs_it(
+def test_yes_on_the_terminal_runs_the_job(
     scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
 ) -> None:
     running = aside.submit(scene.installation.scar, "restart", "shop", said="yes\n")
@@ -38,7 +38,7 @@ def test_yes_on_the_terminal_runs_it(
 
 
 @pytest.mark.parametrize("said", ["no\n", "y\n", "yes please\n", ""])
-def test_anything_else_drops_it(
+def test_any_other_answer_on_the_terminal_cancels_the_job(
     scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor, said: str
 ) -> None:
     running = aside.submit(scene.installation.scar, "restart", said=said)
@@ -50,7 +50,7 @@ def test_anything_else_drops_it(
     assert worker.state(job.id) is JobState.CANCELLED
 
 
-def test_a_plan_that_changed_is_asked_again(
+def test_a_changed_plan_is_asked_again_on_the_terminal(
     scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
 ) -> None:
     running = aside.submit(scene.installation.scar, "restart", said="yes\nno\n")
@@ -63,7 +63,7 @@ def test_a_plan_that_changed_is_asked_again(
     assert worker.state(job.id) is JobState.CANCELLED
 
 
-def test_with_yes_nothing_is_asked(
+def test_the_option_yes_asks_nothing(
     scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
 ) -> None:
     running = aside.submit(scene.installation.scar, "restart", "--yes")
@@ -74,7 +74,7 @@ def test_with_yes_nothing_is_asked(
     assert "Type `yes`" not in done.stdout
 
 
-def test_a_busy_project_is_4(
+def test_a_busy_project_is_exit_code_4(
     scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
 ) -> None:
     running = aside.submit(scene.installation.scar, "restart", "--yes")
@@ -86,7 +86,7 @@ def test_a_busy_project_is_4(
     assert running.result().returncode == 0
 
 
-def test_a_question_in_the_chat_on_a_pipe(
+def test_a_question_is_asked_and_answered_over_a_pipe(
     scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
 ) -> None:
     running = aside.submit(scene.installation.scar, "chat", said="/docker_restart\nyes\n")

@@ -30,6 +30,7 @@ SCAR = (
     Layer("audit", ("scar.audit",)),
     Layer("commands", ("scar.commands",)),
     Layer("service", ("scar.job_service", "scar.client")),
+    Layer("registration", ("scar.registration",)),
     Layer("bootstrap", ("scar.bootstrap",)),
     Layer("chat", ("scar.chat",)),
     Layer("front-ends and API", ("scar.frontends", "scar.api")),

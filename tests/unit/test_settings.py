@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from scar.frontends.telegram.settings import TelegramSettings
 from scar.role import Role
 from scar.settings import Settings, SettingsError
 from scar.settings.parsers import ApiToken
-from scar.settings.setting import Setting, declared_settings
-from scar.settings.table import markdown_table
+from scar.settings.setting import Setting
+from scar.settings.table import all_settings, markdown_table
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = declared_settings(Settings)
+SETTINGS = list(all_settings())
 KEY = "0123456789abcdef0123456789abcdef"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nhidden-word\n-----END RSA PRIVATE KEY-----"
 
@@ -38,7 +39,7 @@ def test_a_setting_that_is_not_set_has_its_default() -> None:
     assert settings.projects_file == Path("/workspace/.scar-projects.json")
     assert (settings.host, settings.api_bind) == ("default", "127.0.0.1:8080")
     assert settings.api_url == "http://127.0.0.1:8080"
-    assert settings.telegram_api_url == "https://api.telegram.org"
+    assert settings.of(TelegramSettings).api_url == "https://api.telegram.org"
     assert settings.github_api_url == "https://api.github.com"
     assert (settings.confirm_seconds, settings.stable_seconds, settings.wait_seconds) == (
         60,
@@ -88,9 +89,6 @@ def test_every_setting_is_read() -> None:
             ApiToken("phone", Role.VIEWER, "word"),
         ),
         api_token="word",
-        telegram_token="1:abc",
-        telegram_api_url="http://127.0.0.1:9",
-        telegram_users={"12345": Role.ADMIN, "67890": Role.VIEWER},
         github_webhook_secret="hook",
         github_token="ghp",
         github_app_id="4242",
@@ -102,6 +100,14 @@ def test_every_setting_is_read() -> None:
         wait_seconds=0,
         state_dir=Path("/srv/scar"),
         docker_host="unix:///run/docker.sock",
+        front_ends={
+            **Settings().front_ends,
+            "telegram": TelegramSettings(
+                token="1:abc",
+                api_url="http://127.0.0.1:9",
+                users={"12345": Role.ADMIN, "67890": Role.VIEWER},
+            ),
+        },
     )
     assert settings.effective_redis_url == "redis://:pass@redis:6379/0"
     assert settings.signing_key() == KEY
@@ -230,8 +236,9 @@ def test_secrets_are_not_in_the_repr_and_are_masked() -> None:
 
 def test_a_required_setting_that_is_missing_is_named() -> None:
     with pytest.raises(SettingsError, match=r"^SCAR_TELEGRAM_TOKEN: is not set$"):
-        load().required("telegram_token")
-    assert load(SCAR_TELEGRAM_TOKEN="1:a").required("telegram_token") == "1:a"
+        load().of(TelegramSettings).required("token")
+    settings = load(SCAR_TELEGRAM_TOKEN="1:a")
+    assert settings.of(TelegramSettings).required("token") == "1:a"
 
 
 def test_the_embedded_redis_and_the_signing_key_are_in_the_state_folder(tmp_path: Path) -> None:
@@ -324,7 +331,7 @@ def test_the_readme_has_the_table_of_all_settings() -> None:
     )
 
 
-@pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda setting: setting.variable)
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.variable)
 def test_the_example_names_each_setting_with_its_default(setting: Setting) -> None:
     value = example()[setting.variable]
     if setting.default:

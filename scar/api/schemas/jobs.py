@@ -8,8 +8,10 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from scar.api.schemas.fields import JOB_ID, ClosedSchema, Number, cursor, moment, page, text
 from scar.api.schemas.problems import ErrorSchema
+from scar.api.schemas.records import RecordByKind
 from scar.commands import job_commands
 from scar.jobs.record import JobState
+from scar.jobs.results import job_kinds
 from scar.jobs.step import StepState
 
 
@@ -105,9 +107,9 @@ class JobSchema(Schema):
     asks = fields.Boolean(required=True)
     changes = fields.Boolean(required=True)
     confirm_until = moment(none=True)
-    plan = fields.Dict(required=True, allow_none=True)
+    plan = RecordByKind({name: kind.plan for name, kind in job_kinds().items() if kind.plan})
     steps = fields.List(fields.Nested(StepSchema), required=True)
-    result = fields.Dict(required=True, allow_none=True)
+    result = RecordByKind({name: kind.result for name, kind in job_kinds().items()})
     error = fields.Nested(ErrorSchema, required=True, allow_none=True)
     last_event = fields.Integer(required=True)
 

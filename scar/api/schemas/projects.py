@@ -6,6 +6,8 @@ from marshmallow import Schema, fields, validate
 
 from scar.api.schemas.fields import JOB_ID, ClosedSchema, Number, cursor, page, text
 from scar.api.schemas.problems import ErrorSchema
+from scar.jobs.results.history import ReleaseRow
+from scar.jobs.results.json_record import schema_of
 
 
 class ReleasesQuery(ClosedSchema):
@@ -62,4 +64,4 @@ ProjectsPage = page(
     cursor(),
     problem=fields.Nested(ErrorSchema, required=True, allow_none=True),
 )
-ReleasesPage = page("ReleasesPage", fields.Dict(), cursor())
+ReleasesPage = page("ReleasesPage", fields.Nested(schema_of(ReleaseRow)), cursor())

@@ -1,12 +1,12 @@
 -- Writes a job, once. ARGV: id, request, signature, state, project ('' for none), what it locks and
 -- what it requires free (JSON lists), host, confirm milliseconds, error if no worker listens,
--- idempotency key ('' for none), fingerprint of the request, watching front-end ('' for none), place,
--- watch, confirmation ('' for none), expiry in milliseconds since the epoch; for the audit trail: who
+-- idempotency key ('' for none), fingerprint of the request, subscribing front-end ('' for none),
+-- place, state of its message, confirmation ('' for none), expiry in milliseconds since the epoch; for the audit trail: who
 -- asks, their name, kind. Returns {'made'|'same'|'differs'|'busy', the record of that job}, or
 -- {'locked', the person's lock}.
 local id, request, signature, state, project = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local locks, requires_free, host, confirm_ms, unavailable = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
-local idempotency, fingerprint, front_end, place, watch = unpack(ARGV, 11, 15)
+local idempotency, fingerprint, front_end, place, message = unpack(ARGV, 11, 15)
 local confirmation, expires, actor, name, kind = unpack(ARGV, 16, 20)
 local key = job_key(id)
 
@@ -48,6 +48,6 @@ if idempotency ~= '' then
   redis.call('HSET', 'scar:idempotency:' .. idempotency, 'id', id, 'fingerprint', fingerprint)
   redis.call('EXPIRE', 'scar:idempotency:' .. idempotency, 86400)
 end
-if front_end ~= '' then redis.call('HSET', 'scar:watches:' .. front_end, id .. ' ' .. place, watch) end
+if front_end ~= '' then redis.call('HSET', 'scar:watches:' .. front_end, id .. ' ' .. place, message) end
 trail(actor, name, kind, project, id, 'accepted')
 return answer('made', id)

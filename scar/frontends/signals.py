@@ -1,4 +1,4 @@
-"""A front-end's process: it works until a signal stops it, or until it cannot go on."""
+"""Runs the process of a front-end until a signal ends it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """Does `work` until SIGTERM or SIGINT, which cancel it; what it raises is raised."""
+def run_until_signal(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` in an event loop until it ends, or SIGTERM or SIGINT cancels it.
+
+    Raises what `work` raises.
+    """
+    asyncio.run(_until_signal(work))
+
+
+async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
