@@ -132,7 +132,6 @@ def test_redis_clients_are_only_made_in_one_place() -> None:
     assert guilty == ["scar.redis_client"]
 
 
-@_not_yet("15 names, all of them a command and its handler")
 def test_no_two_classes_have_one_name() -> None:
     places = defaultdict(list)
     for name, module in MODULES.items():
