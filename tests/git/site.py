@@ -9,10 +9,11 @@ import pytest
 from scar.errors import ScarError
 from scar.projects import Project
 from scar.settings import Settings
-from workers.git.update import Push, settle_workspace, update_workspace
+from workers.git.update import Push, resume_update, update_workspace
+from workers.runtime.context import JobContext
 
+from .contexts import RecordingReporter, job_context, settings_in
 from .server import GitServer, git
-from .task import Told, settings_in, task
 
 TOKEN = "ghs_0123456789abcdefghijklmnop"
 FIRST: dict[str, str] = {
@@ -53,12 +54,15 @@ class Site:
 
     def update(self, commit: str, *, branch: str = "main", repository: str = "") -> str | None:
         push = Push(repository or self.repository, branch, commit)
-        return update_workspace(task("deploy", {}, self.settings, project=self.project), push)
+        return update_workspace(self._context(), push)
 
-    def settle(self, told: Told | None = None) -> None:
-        settle_workspace(task("deploy", {}, self.settings, project=self.project, told=told))
+    def resume(self, reporter: RecordingReporter | None = None) -> None:
+        resume_update(self._context(reporter))
 
-    def is_at(self, commit: str) -> None:
+    def _context(self, reporter: RecordingReporter | None = None) -> JobContext:
+        return job_context("deploy", {}, self.settings, project=self.project, reporter=reporter)
+
+    def assert_at(self, commit: str) -> None:
         assert self.head() == commit
         assert git(self.workspace, "status", "--porcelain") == ""
         assert git(self.workspace, "symbolic-ref", "HEAD") == "refs/heads/main"
@@ -66,10 +70,11 @@ class Site:
         assert not list(self.workspace.rglob("*scar*"))
         assert not list(self.workspace.rglob("*.lock"))
 
-    def refused(self, commit: str, what: str, **more: str) -> None:
+    def assert_refused(self, commit: str, reason: str, **more: str) -> None:
+        """Assert that an update is refused for `reason` and changes nothing."""
         before = {p: p.read_bytes() for p in self.workspace.rglob("*") if p.is_file()}
         before = {p: content for p, content in before.items() if ".git" not in p.parts}
-        with pytest.raises(ScarError, match=what) as refusal:
+        with pytest.raises(ScarError, match=reason) as refusal:
             self.update(commit, **more)
         assert refusal.value.code == "conflict"
         assert self.head() == self.first

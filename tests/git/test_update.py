@@ -1,4 +1,4 @@
-"""A push updates a workspace: forwards, over nothing of anybody's, and to the end."""
+"""A push fast-forwards a workspace, never over somebody's changes, and recovers from a kill."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from workers.git.commit import origin_of
 from workers.git.dotgit import DotGit
 from workers.state.workspace_lock import workspace_lock
 
+from .contexts import RecordingReporter
 from .server import git
 from .site import SECOND, TOKEN, Site
-from .task import Told
 
 
-def test_forwards_to_the_pushed_commit_and_no_further(site: Site) -> None:
+def test_the_workspace_moves_to_the_pushed_commit_and_no_further(site: Site) -> None:
     second = site.push()
     third = site.push({"a": "three\n"})
     assert site.update(second) == site.first
-    site.is_at(second)
+    site.assert_at(second)
     assert (site.workspace / "a").read_text() == "two\n"
     assert os.readlink(site.workspace / "link") == "a"
     assert not (site.workspace / "gone").exists()
     assert site.update(second) is None
     assert site.update(site.first) is None
     assert site.update(third) == second
-    site.is_at(third)
+    site.assert_at(third)
     assert git(site.workspace, "rev-parse", "refs/remotes/origin/main") == third
     site.push({"turns/now": "a folder\n", "sub/deep": None, "sub": "a file\n"})
     fourth = git(site.author, "rev-parse", "HEAD")
     site.update(fourth)
-    site.is_at(fourth)
+    site.assert_at(fourth)
 
 
-def test_untracked_files_elsewhere_stay_and_modes_are_kept(site: Site) -> None:
+def test_untracked_files_and_file_modes_are_kept(site: Site) -> None:
     (site.workspace / "mine").write_text("mine")
     (site.workspace / "a").chmod(0o664)
     (site.author / "run").chmod(0o755)
@@ -50,72 +50,72 @@ def test_untracked_files_elsewhere_stay_and_modes_are_kept(site: Site) -> None:
     assert git(site.workspace, "status", "--porcelain") == "?? mine"
 
 
-def test_a_dirty_workspace(site: Site) -> None:
+def test_an_uncommitted_change_stops_the_update(site: Site) -> None:
     (site.workspace / "sub/deep").write_text("mine\n")
-    site.refused(site.push(), "not committed.*sub/deep")
+    site.assert_refused(site.push(), "not committed.*sub/deep")
 
 
-def test_a_staged_change(site: Site) -> None:
+def test_a_staged_change_stops_the_update(site: Site) -> None:
     (site.workspace / "staged").write_text("mine\n")
     git(site.workspace, "add", "staged")
-    site.refused(site.push(), "not committed.*staged")
+    site.assert_refused(site.push(), "not committed.*staged")
 
 
-def test_a_change_that_status_was_told_not_to_see(site: Site) -> None:
+def test_a_change_hidden_from_git_status_stops_the_update(site: Site) -> None:
     git(site.workspace, "update-index", "--skip-worktree", "a")
     (site.workspace / "a").write_text("mine\n")
-    site.refused(site.push(), "marked as unchanged")
+    site.assert_refused(site.push(), "marked as unchanged")
 
 
 @pytest.mark.parametrize("place", ["new/b", "new", "link", ".env", "dir"])
-def test_an_untracked_or_ignored_file_in_the_way(site: Site, place: str) -> None:
+def test_an_untracked_file_in_the_way_stops_the_update(site: Site, place: str) -> None:
     (site.workspace / ".git/info/exclude").write_text(f"{place}\n")
     path = site.workspace / ("dir/mine" if place == "dir" else place)
     path.parent.mkdir(exist_ok=True)
     path.write_text("mine\n")
-    site.refused(site.push({**SECOND, ".env": "theirs\n", "dir": "a file\n"}), "in the way")
+    site.assert_refused(site.push({**SECOND, ".env": "theirs\n", "dir": "a file\n"}), "in the way")
 
 
-def test_a_link_on_the_way_is_not_followed(site: Site, tmp_path: Path) -> None:
+def test_nothing_is_written_through_a_symbolic_link(site: Site, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (site.workspace / "new").symlink_to(tmp_path / "outside")
-    site.refused(site.push(), "in the way")
+    site.assert_refused(site.push(), "in the way")
     assert list((tmp_path / "outside").iterdir()) == []
 
 
-def test_local_commits_and_a_rewritten_branch(site: Site) -> None:
+def test_local_commits_or_a_rewritten_branch_stop_the_update(site: Site) -> None:
     git(site.workspace, "commit", "-q", "--allow-empty", "-m", "mine")
     site.first = site.head()
-    site.refused(site.push(), "rewritten, or the workspace has commits of its own")
+    site.assert_refused(site.push(), "rewritten, or the workspace has commits of its own")
     git(site.workspace, "reset", "-q", "--hard", "HEAD~1")
     site.first = site.head()
     gone = git(site.author, "rev-parse", "HEAD")
     git(site.author, "reset", "-q", "--hard", "HEAD~1")
     site.push({"a": "other\n"}, "--force")
-    site.refused(gone, "not on main of its origin")
+    site.assert_refused(gone, "not on main of its origin")
 
 
-def test_another_repository_branch_or_no_repository(site: Site) -> None:
+def test_another_repository_or_branch_stops_the_update(site: Site) -> None:
     second = site.push()
-    site.refused(second, "its origin is", repository="github.com/eve/shop")
-    site.refused(second, "on main, not on other", branch="other")
+    site.assert_refused(second, "its origin is", repository="github.com/eve/shop")
+    site.assert_refused(second, "on main, not on other", branch="other")
     git(site.workspace, "checkout", "-q", "--detach")
-    site.refused(second, "on no branch")
+    site.assert_refused(second, "on no branch")
     git(site.workspace, "checkout", "-q", "main")
     git(site.workspace, "remote", "set-url", "origin", "git://srv/x/shop")
-    site.refused(second, "origin is nowhere")
+    site.assert_refused(second, "origin is nowhere")
 
 
-def test_submodules_and_filters_are_not_for_scar(site: Site) -> None:
+def test_submodules_and_filters_stop_the_update(site: Site) -> None:
     second = site.push({"big": "x\n", ".gitattributes": "big filter=lfs\n"})
-    site.refused(second, "big need a filter")
+    site.assert_refused(second, "big need a filter")
     git(site.author, "reset", "-q", "--hard", "HEAD~1")
     inner = site.server.repository("eve/inner")
     git(site.author, "submodule", "add", "-q", str(inner), "sub2")
-    site.refused(site.push({}, "--force"), "submodules")
+    site.assert_refused(site.push({}, "--force"), "submodules")
 
 
-def test_a_hostile_configuration_starts_nothing(site: Site, tmp_path: Path) -> None:
+def test_no_program_of_the_repositorys_configuration_is_run(site: Site, tmp_path: Path) -> None:
     mark = tmp_path / "evil"
     evil = tmp_path / "evil.sh"
     evil.write_text(f"#!/bin/sh\ntouch {mark}\n")
@@ -153,42 +153,44 @@ def test_a_hostile_configuration_starts_nothing(site: Site, tmp_path: Path) -> N
     assert list(elsewhere.iterdir()) == []
     (site.workspace / ".git" / "config").unlink()
     git(site.workspace, "init", "-q", "--template=")
-    site.is_at(second)
+    site.assert_at(second)
 
 
-def test_a_git_of_somebody_at_work(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_update_waits_for_another_git_and_then_gives_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (site.workspace / ".git/index.lock").write_text("")
     second = site.push()
-    monkeypatch.setattr("workers.git.dotgit._SECONDS", 0.3)
+    monkeypatch.setattr("workers.git.dotgit._LOCK_SECONDS", 0.3)
     with pytest.raises(ScarError, match="Another Git is at work"):
         site.update(second)
     assert (site.workspace / ".git/index.lock").exists()
     (site.workspace / ".git/index.lock").unlink()
     site.update(second)
-    site.is_at(second)
+    site.assert_at(second)
 
 
-def test_a_workspace_that_came_from_a_folder_is_brought_forward_from_there(site: Site) -> None:
+def test_a_workspace_cloned_from_a_folder_is_updated_from_there(site: Site) -> None:
     folder = site.server.root / "ada/shop.git"
     git(site.workspace, "remote", "set-url", "origin", str(folder))
     assert origin_of(site.workspace) is None
     second = site.push()
-    site.refused("1" * 40, "not on main of its origin")
-    site.update(second, repository="github.com/whoever/shop")
-    site.is_at(second)
+    site.assert_refused("1" * 40, "not on main of its origin")
+    site.update(second, repository="github.com/eve/shop")
+    site.assert_at(second)
 
 
-def test_files_stay_their_owners(site: Site) -> None:
+def test_files_keep_their_owner(site: Site) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root gives files away")
     for path in [site.workspace, *site.workspace.rglob("*")]:
         os.chown(path, 1234, 2345, follow_symlinks=False)
     site.update(site.push())
-    found = [site.workspace, *site.workspace.rglob("*")]
-    assert {(p.lstat().st_uid, p.lstat().st_gid) for p in found} == {(1234, 2345)}
+    paths = [site.workspace, *site.workspace.rglob("*")]
+    assert {(p.lstat().st_uid, p.lstat().st_gid) for p in paths} == {(1234, 2345)}
 
 
-def test_what_somebody_changed_after_a_kill_is_kept(site: Site) -> None:
+def test_a_change_made_after_a_kill_is_kept(site: Site) -> None:
     second = site.push()
     child = os.fork()
     if child == 0:
@@ -197,30 +199,30 @@ def test_what_somebody_changed_after_a_kill_is_kept(site: Site) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     (site.workspace / "a").write_text("mine\n")
     with pytest.raises(ScarError, match="is not finished") as refusal:
-        site.settle()
+        site.resume()
     assert refusal.value.code == "conflict"
     assert (site.workspace / "a").read_text() == "mine\n"
     (site.workspace / "a").write_text("one\n")
-    site.settle()
-    site.is_at(second)
+    site.resume()
+    site.assert_at(second)
 
 
-def test_who_works_there_is_not_killed_to_finish_an_update(site: Site) -> None:
-    """The deploy that finishes it does not hold the workspace; an agent that began since does."""
+def test_resuming_an_update_does_not_kill_the_workspaces_holder(site: Site) -> None:
+    """An agent began after the kill and holds the workspace; the deploy must wait for it."""
     second = site.push()
     child = os.fork()
     if child == 0:
         DotGit.replace_index = lambda *_: os._exit(9)  # type: ignore[method-assign]
         site.update(second)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    held, hold = os.pipe()
+    ready, signal_ready = os.pipe()
     agent = os.fork()
     if agent == 0:
         with workspace_lock(site.settings.state_dir, site.workspace, lambda: None, holder="agent"):
-            os.write(hold, b"1")
+            os.write(signal_ready, b"1")
             time.sleep(60)
         os._exit(0)
-    assert os.read(held, 1) == b"1"
+    assert os.read(ready, 1) == b"1"
     patience = time.monotonic() + 9.0
 
     def check() -> None:
@@ -229,21 +231,23 @@ def test_who_works_there_is_not_killed_to_finish_an_update(site: Site) -> None:
 
     try:
         with pytest.raises(ScarError, match="Nobody let go"):
-            site.settle(Told(check))
+            site.resume(RecordingReporter(check))
         assert os.waitpid(agent, os.WNOHANG) == (0, 0)
     finally:
         os.kill(agent, signal.SIGKILL)
         os.waitpid(agent, 0)
-        os.close(held)
-        os.close(hold)
-    site.settle()
-    site.is_at(second)
+        os.close(ready)
+        os.close(signal_ready)
+    site.resume()
+    site.assert_at(second)
 
 
 @pytest.mark.parametrize(
     "name", ["logs", "logs/HEAD", "refs", "refs/heads", "refs/heads/main", "refs/remotes/origin"]
 )
-def test_no_branch_or_log_elsewhere_is_written(site: Site, tmp_path: Path, name: str) -> None:
+def test_no_ref_or_log_outside_the_repository_is_written(
+    site: Site, tmp_path: Path, name: str
+) -> None:
     outside = tmp_path / "outside"
     place = site.workspace / ".git" / name
     place.rename(outside)
@@ -253,5 +257,5 @@ def test_no_branch_or_log_elsewhere_is_written(site: Site, tmp_path: Path, name:
         return {p: p.read_bytes() for p in (outside, *outside.rglob("*")) if p.is_file()}
 
     before = content()
-    site.refused(site.push(), f".git/{name} has its repository elsewhere")
+    site.assert_refused(site.push(), f".git/{name} has its repository elsewhere")
     assert content() == before

@@ -1,4 +1,4 @@
-"""An update that is killed: whoever comes next finishes it or begins anew."""
+"""An update that is killed is resumed or repeated by the next job."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from .site import SECOND, Site
 
 
-def test_killed_at_random_instants(site: Site) -> None:
-    """The whole update in a child, killed; whoever comes next finishes it or begins anew."""
+def test_an_update_killed_at_any_moment_is_completed_by_the_next(site: Site) -> None:
+    """Kill the update in a child process at random moments, then run the next job."""
     seconds = 0.0
     many: dict[str, str | None] = {f"many/{n}": f"{n}\n" for n in range(40)}
     pushed = site.push({**many, **SECOND})
@@ -28,7 +28,7 @@ def test_killed_at_random_instants(site: Site) -> None:
         changed: dict[str, str | None] = {f"new{round}/x": "x\n", f"new{round - 1}/x": None}
         changed.update({f"many/{n}": f"{n} in round {round}\n" for n in range(40)})
         pushed = site.push(changed)
-        # Most of the time is Git's start and the network: kills are for what comes after.
+        # The first third is Git's start and the network: kills come after it.
         child = os.fork()
         if child == 0:
             os._exit(int(site.update(pushed) is None))
@@ -36,14 +36,14 @@ def test_killed_at_random_instants(site: Site) -> None:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         if chance.random() < 0.5:
-            site.settle()
+            site.resume()
         site.update(pushed)
-        site.is_at(pushed)
+        site.assert_at(pushed)
 
 
 @pytest.mark.parametrize("call", ["rename", "renameat", "unlink", "unlinkat", "fsync", "syncfs"])
-def test_killed_at_a_call_of_the_change(site: Site, call: str) -> None:
-    """strace kills the updating process itself at its nth call of a kind."""
+def test_an_update_killed_at_a_system_call_is_completed_by_the_next(site: Site, call: str) -> None:
+    """Let strace kill the updating process at its nth system call of a kind."""
     for n in (1, 2, 3, 5, 8):
         changed: dict[str, str | None] = {f"dir{n}/x": "x\n", f"dir{n - 1}/x": None}
         pushed = site.push({"a": f"{call} {n}\n", **changed})
@@ -64,4 +64,4 @@ def test_killed_at_a_call_of_the_change(site: Site, call: str) -> None:
         os.waitpid(child, 0)
         strace.wait(10)
         site.update(pushed)
-        site.is_at(pushed)
+        site.assert_at(pushed)

@@ -23,7 +23,7 @@ from workers.files.content_store import sync_filesystem
 from workers.files.failures import file_errors
 from workers.files.undo import read_json, write_synced
 from workers.git.clone import SECONDS, clone, github_credential
-from workers.git.command import ask
+from workers.git.command import query
 from workers.projects_entry import entry_for
 from workers.runtime.context import JobContext, Outcome, StepInHand, WriteJob
 from workers.state.project_lock import project_lock
@@ -189,7 +189,7 @@ def _taken(target: Path) -> ScarError:
 def _result(context: JobContext, repository: Repository, place: _Place) -> dict[str, Any]:
     known = place.name in ProjectsFile.of(context.settings).projects
     has_compose = any((place.target / name).is_file() for name in _COMPOSE)
-    commit = ask(place.target, "rev-parse", "--verify", "-q", "HEAD")
+    commit = query(place.target, "rev-parse", "--verify", "-q", "HEAD")
     notices = [] if has_compose else ["It has no Compose file at its top."]
     if commit is None:
         notices.append("It is empty: there is no commit in it.")
@@ -197,7 +197,7 @@ def _result(context: JobContext, repository: Repository, place: _Place) -> dict[
         "name": place.name,
         "folder": str(place.target),
         "repository": repository.name,
-        "branch": ask(place.target, "symbolic-ref", "-q", "--short", "HEAD"),
+        "branch": query(place.target, "symbolic-ref", "-q", "--short", "HEAD"),
         "commit": commit,
         "entry": None if known else entry_for(context.settings, place.name),
         "notices": notices,

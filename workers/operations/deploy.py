@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from workers.deployment.deploy_plan import plan_deploy
 from workers.deployment.operation import DeploymentOperation
 from workers.deployment.plan import Plan
-from workers.git.update import Push, settle_workspace, update_workspace
+from workers.git.update import Push, resume_update, update_workspace
 from workers.runtime.context import JobContext
 from workers.state.workspace_lock import workspace_lock
 
@@ -30,7 +30,7 @@ class Deploy(DeploymentOperation):
         """Brings the workspace to the commit that was pushed, where it is that which is asked."""
         push = Push.of(context.request.args)
         if push is None:
-            settle_workspace(context)
+            resume_update(context)
             return
         with context.step("updating", "Updating workspace") as step:
             before = update_workspace(context, push)
