@@ -1,4 +1,4 @@
-"""A Git server, and a SCAR that may clone from it."""
+"""Fixtures with a Git server and a workspace cloned from it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.support.git_server import GitServer
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitServer]:
-    made = GitServer(tmp_path / "server")
-    monkeypatch.setenv("GIT_SSL_CAINFO", str(made.certificate))
-    yield made
-    made.close()
+    server = GitServer(tmp_path / "server")
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(server.certificate))
+    yield server
+    server.close()
 
 
 @pytest.fixture

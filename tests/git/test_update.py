@@ -1,4 +1,4 @@
-"""A push updates a workspace: forwards, over nothing of anybody's, and to the end."""
+"""A push fast-forwards a workspace, never over somebody's changes, and recovers from a kill."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ import pytest
 from scar.errors import ScarError
 from tests.support.git_scene import SECOND, TOKEN, GitScene
 from tests.support.git_server import git
-from tests.support.job_context import RecordedReport
+from tests.support.job_context import RecordingReporter
 from workers.git.commit import origin_of
 from workers.git.dotgit import DotGit
 from workers.state.workspace_lock import workspace_lock
 
 
-def test_forwards_to_the_pushed_commit_and_no_further(scene: GitScene) -> None:
+def test_the_workspace_moves_to_the_pushed_commit_and_no_further(scene: GitScene) -> None:
     second = scene.push()
     third = scene.push({"a": "three\n"})
     assert scene.update(second) == scene.first
-    scene.is_at(second)
+    scene.assert_at(second)
     assert (scene.workspace / "a").read_text() == "two\n"
     assert os.readlink(scene.workspace / "link") == "a"
     assert not (scene.workspace / "gone").exists()
     assert scene.update(second) is None
     assert scene.update(scene.first) is None
     assert scene.update(third) == second
-    scene.is_at(third)
+    scene.assert_at(third)
     assert git(scene.workspace, "rev-parse", "refs/remotes/origin/main") == third
     scene.push({"turns/now": "a folder\n", "sub/deep": None, "sub": "a file\n"})
     fourth = git(scene.author, "rev-parse", "HEAD")
     scene.update(fourth)
-    scene.is_at(fourth)
+    scene.assert_at(fourth)
 
 
-def test_untracked_files_elsewhere_stay_and_modes_are_kept(scene: GitScene) -> None:
+def test_untracked_files_and_file_modes_are_kept(scene: GitScene) -> None:
     (scene.workspace / "mine").write_text("mine")
     (scene.workspace / "a").chmod(0o664)
     (scene.author / "run").chmod(0o755)
@@ -49,72 +49,76 @@ def test_untracked_files_elsewhere_stay_and_modes_are_kept(scene: GitScene) -> N
     assert git(scene.workspace, "status", "--porcelain") == "?? mine"
 
 
-def test_a_dirty_workspace(scene: GitScene) -> None:
+def test_an_uncommitted_change_stops_the_update(scene: GitScene) -> None:
     (scene.workspace / "sub/deep").write_text("mine\n")
-    scene.refused(scene.push(), "not committed.*sub/deep")
+    scene.assert_refused(scene.push(), "not committed.*sub/deep")
 
 
-def test_a_staged_change(scene: GitScene) -> None:
+def test_a_staged_change_stops_the_update(scene: GitScene) -> None:
     (scene.workspace / "staged").write_text("mine\n")
     git(scene.workspace, "add", "staged")
-    scene.refused(scene.push(), "not committed.*staged")
+    scene.assert_refused(scene.push(), "not committed.*staged")
 
 
-def test_a_change_that_status_was_told_not_to_see(scene: GitScene) -> None:
+def test_a_change_hidden_from_git_status_stops_the_update(scene: GitScene) -> None:
     git(scene.workspace, "update-index", "--skip-worktree", "a")
     (scene.workspace / "a").write_text("mine\n")
-    scene.refused(scene.push(), "marked as unchanged")
+    scene.assert_refused(scene.push(), "marked as unchanged")
 
 
 @pytest.mark.parametrize("place", ["new/b", "new", "link", ".env", "dir"])
-def test_an_untracked_or_ignored_file_in_the_way(scene: GitScene, place: str) -> None:
+def test_an_untracked_file_in_the_way_stops_the_update(scene: GitScene, place: str) -> None:
     (scene.workspace / ".git/info/exclude").write_text(f"{place}\n")
     path = scene.workspace / ("dir/mine" if place == "dir" else place)
     path.parent.mkdir(exist_ok=True)
     path.write_text("mine\n")
-    scene.refused(scene.push({**SECOND, ".env": "theirs\n", "dir": "a file\n"}), "in the way")
+    scene.assert_refused(
+        scene.push({**SECOND, ".env": "theirs\n", "dir": "a file\n"}), "in the way"
+    )
 
 
-def test_a_link_on_the_way_is_not_followed(scene: GitScene, tmp_path: Path) -> None:
+def test_nothing_is_written_through_a_symbolic_link(scene: GitScene, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (scene.workspace / "new").symlink_to(tmp_path / "outside")
-    scene.refused(scene.push(), "in the way")
+    scene.assert_refused(scene.push(), "in the way")
     assert list((tmp_path / "outside").iterdir()) == []
 
 
-def test_local_commits_and_a_rewritten_branch(scene: GitScene) -> None:
+def test_local_commits_or_a_rewritten_branch_stop_the_update(scene: GitScene) -> None:
     git(scene.workspace, "commit", "-q", "--allow-empty", "-m", "mine")
     scene.first = scene.head()
-    scene.refused(scene.push(), "rewritten, or the workspace has commits of its own")
+    scene.assert_refused(scene.push(), "rewritten, or the workspace has commits of its own")
     git(scene.workspace, "reset", "-q", "--hard", "HEAD~1")
     scene.first = scene.head()
     gone = git(scene.author, "rev-parse", "HEAD")
     git(scene.author, "reset", "-q", "--hard", "HEAD~1")
     scene.push({"a": "other\n"}, "--force")
-    scene.refused(gone, "not on main of its origin")
+    scene.assert_refused(gone, "not on main of its origin")
 
 
-def test_another_repository_branch_or_no_repository(scene: GitScene) -> None:
+def test_another_repository_or_branch_stops_the_update(scene: GitScene) -> None:
     second = scene.push()
-    scene.refused(second, "its origin is", repository="github.com/eve/shop")
-    scene.refused(second, "on main, not on other", branch="other")
+    scene.assert_refused(second, "its origin is", repository="github.com/eve/shop")
+    scene.assert_refused(second, "on main, not on other", branch="other")
     git(scene.workspace, "checkout", "-q", "--detach")
-    scene.refused(second, "on no branch")
+    scene.assert_refused(second, "on no branch")
     git(scene.workspace, "checkout", "-q", "main")
     git(scene.workspace, "remote", "set-url", "origin", "git://srv/x/shop")
-    scene.refused(second, "origin is nowhere")
+    scene.assert_refused(second, "origin is nowhere")
 
 
-def test_submodules_and_filters_are_not_for_scar(scene: GitScene) -> None:
+def test_submodules_and_filters_stop_the_update(scene: GitScene) -> None:
     second = scene.push({"big": "x\n", ".gitattributes": "big filter=lfs\n"})
-    scene.refused(second, "big need a filter")
+    scene.assert_refused(second, "big need a filter")
     git(scene.author, "reset", "-q", "--hard", "HEAD~1")
     inner = scene.server.repository("eve/inner")
     git(scene.author, "submodule", "add", "-q", str(inner), "sub2")
-    scene.refused(scene.push({}, "--force"), "submodules")
+    scene.assert_refused(scene.push({}, "--force"), "submodules")
 
 
-def test_a_hostile_configuration_starts_nothing(scene: GitScene, tmp_path: Path) -> None:
+def test_no_program_of_the_repositorys_configuration_is_run(
+    scene: GitScene, tmp_path: Path
+) -> None:
     mark = tmp_path / "evil"
     evil = tmp_path / "evil.sh"
     evil.write_text(f"#!/bin/sh\ntouch {mark}\n")
@@ -152,42 +156,44 @@ def test_a_hostile_configuration_starts_nothing(scene: GitScene, tmp_path: Path)
     assert list(elsewhere.iterdir()) == []
     (scene.workspace / ".git" / "config").unlink()
     git(scene.workspace, "init", "-q", "--template=")
-    scene.is_at(second)
+    scene.assert_at(second)
 
 
-def test_a_git_of_somebody_at_work(scene: GitScene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_update_waits_for_another_git_and_then_gives_up(
+    scene: GitScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (scene.workspace / ".git/index.lock").write_text("")
     second = scene.push()
-    monkeypatch.setattr("workers.git.dotgit._SECONDS", 0.3)
+    monkeypatch.setattr("workers.git.dotgit._LOCK_SECONDS", 0.3)
     with pytest.raises(ScarError, match="Another Git is at work"):
         scene.update(second)
     assert (scene.workspace / ".git/index.lock").exists()
     (scene.workspace / ".git/index.lock").unlink()
     scene.update(second)
-    scene.is_at(second)
+    scene.assert_at(second)
 
 
-def test_a_workspace_that_came_from_a_folder_is_brought_forward_from_there(scene: GitScene) -> None:
+def test_a_workspace_cloned_from_a_folder_is_updated_from_there(scene: GitScene) -> None:
     folder = scene.server.root / "ada/shop.git"
     git(scene.workspace, "remote", "set-url", "origin", str(folder))
     assert origin_of(scene.workspace) is None
     second = scene.push()
-    scene.refused("1" * 40, "not on main of its origin")
-    scene.update(second, repository="github.com/whoever/shop")
-    scene.is_at(second)
+    scene.assert_refused("1" * 40, "not on main of its origin")
+    scene.update(second, repository="github.com/eve/shop")
+    scene.assert_at(second)
 
 
-def test_files_stay_their_owners(scene: GitScene) -> None:
+def test_files_keep_their_owner(scene: GitScene) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root gives files away")
     for path in [scene.workspace, *scene.workspace.rglob("*")]:
         os.chown(path, 1234, 2345, follow_symlinks=False)
     scene.update(scene.push())
-    found = [scene.workspace, *scene.workspace.rglob("*")]
-    assert {(p.lstat().st_uid, p.lstat().st_gid) for p in found} == {(1234, 2345)}
+    paths = [scene.workspace, *scene.workspace.rglob("*")]
+    assert {(p.lstat().st_uid, p.lstat().st_gid) for p in paths} == {(1234, 2345)}
 
 
-def test_what_somebody_changed_after_a_kill_is_kept(scene: GitScene) -> None:
+def test_a_change_made_after_a_kill_is_kept(scene: GitScene) -> None:
     second = scene.push()
     child = os.fork()
     if child == 0:
@@ -196,32 +202,32 @@ def test_what_somebody_changed_after_a_kill_is_kept(scene: GitScene) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     (scene.workspace / "a").write_text("mine\n")
     with pytest.raises(ScarError, match="is not finished") as refusal:
-        scene.settle()
+        scene.resume()
     assert refusal.value.code == "conflict"
     assert (scene.workspace / "a").read_text() == "mine\n"
     (scene.workspace / "a").write_text("one\n")
-    scene.settle()
-    scene.is_at(second)
+    scene.resume()
+    scene.assert_at(second)
 
 
-def test_who_works_there_is_not_killed_to_finish_an_update(scene: GitScene) -> None:
-    """The deploy that finishes it does not hold the workspace; an agent that began since does."""
+def test_resuming_an_update_does_not_kill_the_workspaces_holder(scene: GitScene) -> None:
+    """An agent began after the kill and holds the workspace; the deploy must wait for it."""
     second = scene.push()
     child = os.fork()
     if child == 0:
         DotGit.replace_index = lambda *_: os._exit(9)  # type: ignore[method-assign]
         scene.update(second)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    held, hold = os.pipe()
+    ready, signal_ready = os.pipe()
     agent = os.fork()
     if agent == 0:
         with workspace_lock(
             scene.settings.state_dir, scene.workspace, lambda: None, holder="agent"
         ):
-            os.write(hold, b"1")
+            os.write(signal_ready, b"1")
             time.sleep(60)
         os._exit(0)
-    assert os.read(held, 1) == b"1"
+    assert os.read(ready, 1) == b"1"
     patience = time.monotonic() + 9.0
 
     def check() -> None:
@@ -230,21 +236,23 @@ def test_who_works_there_is_not_killed_to_finish_an_update(scene: GitScene) -> N
 
     try:
         with pytest.raises(ScarError, match="Nobody let go"):
-            scene.settle(RecordedReport(check))
+            scene.resume(RecordingReporter(check))
         assert os.waitpid(agent, os.WNOHANG) == (0, 0)
     finally:
         os.kill(agent, signal.SIGKILL)
         os.waitpid(agent, 0)
-        os.close(held)
-        os.close(hold)
-    scene.settle()
-    scene.is_at(second)
+        os.close(ready)
+        os.close(signal_ready)
+    scene.resume()
+    scene.assert_at(second)
 
 
 @pytest.mark.parametrize(
     "name", ["logs", "logs/HEAD", "refs", "refs/heads", "refs/heads/main", "refs/remotes/origin"]
 )
-def test_no_branch_or_log_elsewhere_is_written(scene: GitScene, tmp_path: Path, name: str) -> None:
+def test_no_ref_or_log_outside_the_repository_is_written(
+    scene: GitScene, tmp_path: Path, name: str
+) -> None:
     outside = tmp_path / "outside"
     place = scene.workspace / ".git" / name
     place.rename(outside)
@@ -254,5 +262,5 @@ def test_no_branch_or_log_elsewhere_is_written(scene: GitScene, tmp_path: Path, 
         return {p: p.read_bytes() for p in (outside, *outside.rglob("*")) if p.is_file()}
 
     before = content()
-    scene.refused(scene.push(), f".git/{name} has its repository elsewhere")
+    scene.assert_refused(scene.push(), f".git/{name} has its repository elsewhere")
     assert content() == before

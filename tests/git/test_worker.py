@@ -70,7 +70,7 @@ def test_the_worker_is_killed_while_it_clones(server: GitServer, scar: Scar) -> 
     job = scar.ask("clone", {"url": f"{server.url}/ada/shop"})
     hidden = scar.installation.folder / ".scar-clone-shop"
     eventually(hidden.exists, "Git is at work")
-    eventually(lambda: server.given, "Git asks the server")
+    eventually(lambda: server.authorizations, "Git asks the server")
     scar.installation.kill_all("celery")
     server.hold.set()
     job = scar.end_of(job)

@@ -10,8 +10,9 @@ from scar.errors import ScarError
 from scar.projects import Project
 from scar.settings import Settings
 from tests.support.git_server import GitServer, git
-from tests.support.job_context import RecordedReport, job_context, settings_in
-from workers.git.update import Push, settle_workspace, update_workspace
+from tests.support.job_context import RecordingReporter, job_context, settings_in
+from workers.git.update import Push, resume_update, update_workspace
+from workers.runtime.context import JobContext
 
 TOKEN = "ghs_0123456789abcdefghijklmnop"
 FIRST: dict[str, str] = {
@@ -52,14 +53,15 @@ class GitScene:
 
     def update(self, commit: str, *, branch: str = "main", repository: str = "") -> str | None:
         push = Push(repository or self.repository, branch, commit)
-        return update_workspace(
-            job_context("deploy", {}, self.settings, project=self.project), push
-        )
+        return update_workspace(self._context(), push)
 
-    def settle(self, told: RecordedReport | None = None) -> None:
-        settle_workspace(job_context("deploy", {}, self.settings, project=self.project, told=told))
+    def resume(self, reporter: RecordingReporter | None = None) -> None:
+        resume_update(self._context(reporter))
 
-    def is_at(self, commit: str) -> None:
+    def _context(self, reporter: RecordingReporter | None = None) -> JobContext:
+        return job_context("deploy", {}, self.settings, project=self.project, reporter=reporter)
+
+    def assert_at(self, commit: str) -> None:
         assert self.head() == commit
         assert git(self.workspace, "status", "--porcelain") == ""
         assert git(self.workspace, "symbolic-ref", "HEAD") == "refs/heads/main"
@@ -67,10 +69,11 @@ class GitScene:
         assert not list(self.workspace.rglob("*scar*"))
         assert not list(self.workspace.rglob("*.lock"))
 
-    def refused(self, commit: str, what: str, **more: str) -> None:
+    def assert_refused(self, commit: str, reason: str, **more: str) -> None:
+        """Assert that an update is refused for `reason` and changes nothing."""
         before = {p: p.read_bytes() for p in self.workspace.rglob("*") if p.is_file()}
         before = {p: content for p, content in before.items() if ".git" not in p.parts}
-        with pytest.raises(ScarError, match=what) as refusal:
+        with pytest.raises(ScarError, match=reason) as refusal:
             self.update(commit, **more)
         assert refusal.value.code == "conflict"
         assert self.head() == self.first

@@ -1,4 +1,4 @@
-"""A Git server over https: `git http-backend` behind Python's, with a certificate of its own."""
+"""A Git server: `git http-backend` behind Python's HTTPS server, with its own certificate."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ GIT_ENV = {
 
 
 def git(folder: Path, *words: str) -> str:
-    """Git as a person would run it."""
+    """Run Git as a person would, and return what it prints."""
     command = ["git", "-c", "protocol.file.allow=always", *words]
-    done = subprocess.run(
+    result = subprocess.run(
         command, cwd=folder, env=GIT_ENV, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
 
 
 class GitServer:
-    """Serves the bare repositories below `root`; `private` ones only to whoever has the token.
+    """Serves the bare repositories below `root`, with a `token` to its holders only.
 
-    `moved` answers with a redirect; while `hold` is not set, answers are held back.
+    Owners in `moved` are answered with a redirect; answers wait while `hold` is not set.
+    `authorizations` has the header of each request.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,7 +59,7 @@ class GitServer:
         self.moved: dict[str, str] = {}
         self.hold = threading.Event()
         self.hold.set()
-        self.given: list[str | None] = []
+        self.authorizations: list[str | None] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, key)
@@ -73,7 +74,7 @@ class GitServer:
         self._server.server_close()
 
     def repository(self, name: str, files: dict[str, str] | None = None) -> Path:
-        """A bare repository with a first commit; a clone of it to push from is returned."""
+        """Create a bare repository with a first commit; return a clone to push from."""
         bare = self.root / f"{name}.git"
         bare.mkdir(parents=True)
         git(bare, "init", "-q", "--bare", "--initial-branch=main")
@@ -85,7 +86,7 @@ class GitServer:
         return author
 
     def push(self, author: Path, files: Mapping[str, str | None], *options: str) -> str:
-        """Commits and pushes files (None: removed; `-> x`: a link); the commit."""
+        """Commit and push files (None: removed, `-> x`: a link); return the commit."""
         for name, text in files.items():
             path = author / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +116,7 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
         def _answer(self, body: bytes) -> None:
             parts = urlsplit(self.path)
             authorization = self.headers.get("Authorization")
-            server.given.append(authorization)
+            server.authorizations.append(authorization)
             for name, place in server.moved.items():
                 if parts.path.startswith(f"/{name}"):
                     self.send_response(301)
@@ -145,10 +146,10 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
                 "CONTENT_LENGTH": str(len(body)),
                 "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
             }
-            done = subprocess.run(
+            result = subprocess.run(
                 ["git", "http-backend"], env=env, input=body, capture_output=True, check=False
             )
-            head, _, content = done.stdout.partition(b"\r\n\r\n")
+            head, _, content = result.stdout.partition(b"\r\n\r\n")
             lines = [line.split(": ", 1) for line in head.decode().split("\r\n") if line]
             status = next((v for k, v in lines if k == "Status"), "200 OK")
             self.send_response(int(status.split()[0]))
@@ -160,7 +161,7 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     return Handler
 

@@ -1,4 +1,4 @@
-"""Operations called directly, with a report that is kept instead of sent."""
+"""Contexts for operations that a test calls directly."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from workers.runtime.context import JobContext
 from workers.runtime.reporter import JobReporter
 
 
-class RecordedReport:
-    """What a job said of itself."""
+class RecordingReporter:
+    """Keeps what a job reports instead of sending it."""
 
     def __init__(self, check: Callable[[], None] = lambda: None) -> None:
         self.check = check
-        self.progressed: list[tuple[str, Progress]] = []
+        self.progress_events: list[tuple[str, Progress]] = []
         self.all_steps: list[Step] = []
         self.lines: list[Any] = []
 
@@ -32,7 +32,7 @@ class RecordedReport:
         self.all_steps.append(changed)
 
     def progress(self, step: str, progress: Progress) -> None:
-        self.progressed.append((step, progress))
+        self.progress_events.append((step, progress))
 
     def emit(self, kind: str, data: Any) -> None:
         self.lines.append((kind, data))
@@ -44,11 +44,11 @@ def job_context(
     settings: Settings,
     *,
     project: Project | None = None,
-    told: RecordedReport | None = None,
+    reporter: RecordingReporter | None = None,
     attempt: int = 1,
     id: str | None = None,
 ) -> JobContext:
-    """A task as the runner makes it."""
+    """Return a context as the runner makes it."""
     request = Request(
         id=id or new_job_id(),
         kind=kind,
@@ -62,16 +62,16 @@ def job_context(
         expires_at=0,
     )
     engine = Engine(None)
-    report = cast("JobReporter", told or RecordedReport())
+    recording = cast("JobReporter", reporter or RecordingReporter())
     locks = cast("Locks", None)
     containers = Containers(engine)
     return JobContext(
-        request, project, settings, engine, containers, report, locks, attempt=attempt
+        request, project, settings, engine, containers, recording, locks, attempt=attempt
     )
 
 
 def settings_in(folder: Path, **more: Any) -> Settings:
-    """A workspace folder and a state folder."""
+    """Return settings with the workspace folder `ws` and the state folder `state` in `folder`."""
     (folder / "ws").mkdir(parents=True, exist_ok=True)
     projects = folder / "ws" / ".scar-projects.json"
     return Settings(projects_file=projects, state_dir=folder / "state", **more)

@@ -21,7 +21,7 @@ from workers.engine.process import RunControl
 from workers.files.durable import read_json, sync_filesystem, write_synced
 from workers.files.failures import file_errors
 from workers.git.clone import SECONDS, clone, github_credential
-from workers.git.command import ask
+from workers.git.command import query
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import Execution, WriteJob
 from workers.runtime.outcome import Outcome
@@ -193,7 +193,7 @@ def _taken(target: Path) -> ScarError:
 def _result(context: JobContext, repository: GitUrl, place: _Place) -> CloneResult:
     known = place.name in ProjectsFile.of(context.settings).projects
     has_compose = any((place.target / name).is_file() for name in _COMPOSE)
-    commit = ask(place.target, "rev-parse", "--verify", "-q", "HEAD")
+    commit = query(place.target, "rev-parse", "--verify", "-q", "HEAD")
     notices = [] if has_compose else ["It has no Compose file at its top."]
     if commit is None:
         notices.append("It is empty: there is no commit in it.")
@@ -201,7 +201,7 @@ def _result(context: JobContext, repository: GitUrl, place: _Place) -> CloneResu
         name=place.name,
         folder=str(place.target),
         repository=repository.name,
-        branch=ask(place.target, "symbolic-ref", "-q", "--short", "HEAD"),
+        branch=query(place.target, "symbolic-ref", "-q", "--short", "HEAD"),
         commit=commit,
         entry=None if known else entry_for(context.settings, place.name),
         notices=tuple(notices),

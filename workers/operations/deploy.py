@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from workers.deployment.deploy_plan import plan_deploy
 from workers.deployment.operation import DeploymentOperation
 from workers.deployment.plan import Plan
-from workers.git.update import Push, settle_workspace, update_workspace
+from workers.git.update import Push, resume_update, update_workspace
 from workers.runtime.context import JobContext
 from workers.state.workspace_lock import workspace_lock
 
@@ -21,7 +21,7 @@ class Deploy(DeploymentOperation):
         """Bring the workspace to the commit that was pushed, where the deploy is for a push."""
         push = Push.of(context.request.args)
         if push is None:
-            settle_workspace(context)
+            resume_update(context)
             return
         with context.steps.step("updating", "Updating workspace") as step:
             before = update_workspace(context, push)
