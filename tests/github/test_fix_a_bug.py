@@ -47,7 +47,7 @@ def installation(server: GitHubServer) -> Iterator[Installation]:
         sample.remove()
 
 
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("installation")
 def test_fix_a_bug_on_an_issue(server: GitHubServer) -> None:
     issue = server.issue()
 
