@@ -1,4 +1,4 @@
-"""`/audit`: the trail, for admins."""
+"""`/audit`: the audit trail, for admins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scar.access import Role
 from scar.api.auth import require
 from scar.api.context import context
 from scar.api.resource import Resource, answer
-from scar.api.schemas import AuditPage, AuditQuery
+from scar.api.schemas.audit import AuditPage, AuditQuery
 
 resource = Resource("audit", __name__, description="Who asked for what, and how it ended")
 
@@ -26,6 +26,6 @@ def audit(query: dict[str, Any]) -> Response:
     require(Role.ADMIN)
     limit = query["limit"]
     trail = context().services.audit.recent(before=query.get("cursor"), batch=limit + 1)
-    found = list(islice(trail, limit + 1))
-    following = found[limit - 1].id if len(found) > limit else None
-    return answer({"items": [entry.to_json() for entry in found[:limit]], "next": following})
+    entries = list(islice(trail, limit + 1))
+    following = entries[limit - 1].id if len(entries) > limit else None
+    return answer({"items": [entry.to_json() for entry in entries[:limit]], "next": following})

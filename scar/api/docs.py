@@ -1,4 +1,4 @@
-"""`/openapi.json`, and `/docs`: the same to be read, with nothing loaded from elsewhere."""
+"""`/openapi.json`, and `/docs`, which shows the same as a page that loads nothing else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CSP = (
 
 
 def register(app: Flask, spec: dict[str, Any]) -> None:
-    """Serves `spec`, a whole OpenAPI document."""
+    """Serve `spec`, a whole OpenAPI document."""
     text = json.dumps(spec, separators=(",", ":")).encode()
     page = "".join(_page(spec)).encode()
 
@@ -39,9 +39,9 @@ def register(app: Flask, spec: dict[str, Any]) -> None:
 
     @app.get("/docs")
     def docs() -> Response:
-        found = Response(page, content_type="text/html; charset=utf-8")
-        found.headers["Content-Security-Policy"] = _CSP
-        return found
+        response = Response(page, content_type="text/html; charset=utf-8")
+        response.headers["Content-Security-Policy"] = _CSP
+        return response
 
 
 def _page(spec: dict[str, Any]) -> Iterator[str]:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).with_name("program.py")
+from tests.support import agent_program
+
+PROGRAM = Path(agent_program.__file__)
 _FOR_ALL = "/usr/local/bin:/usr/bin:/bin"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
-from tests.files.trees import contents, go_on, seen, write
+from tests.support.files_scene import contents, go_on, seen, write
 from workers.agent.difference import difference
 from workers.agent.run_store import Begun, RunStore
 from workers.agent.snapshot import Contents, changed_since, listing, still_there
@@ -17,7 +17,7 @@ from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 
 
-class Desk:
+class DiscardScene:
     """A workspace, and what is kept of it."""
 
     def __init__(self, folder: Path) -> None:
@@ -61,8 +61,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    made = Desk(tmp_path)
+def scene(tmp_path: Path) -> DiscardScene:
+    made = DiscardScene(tmp_path)
     write(
         made.root,
         {
@@ -114,116 +114,116 @@ def havoc(root: Path) -> None:
     (root / "node_modules" / "m" / "index.js").write_text("changed\n")
 
 
-def test_exactly_what_was_there(desk: Desk) -> None:
-    before = everything(desk.root)
-    desk.keep()
-    havoc(desk.root)
-    files = desk.ended()
+def test_exactly_what_was_there(scene: DiscardScene) -> None:
+    before = everything(scene.root)
+    scene.keep()
+    havoc(scene.root)
+    files = scene.ended()
     assert files["added"] == ["dangling/in", "new/er/file", "src/deep"]
     assert "src/lib.py" in files["removed"]
     assert "app.py" in files["changed"]
     assert "run.sh" in files["changed"]
-    assert desk.discard() == []
-    assert everything(desk.root) == before
-    assert desk.discard() == []
-    assert everything(desk.root) == before
+    assert scene.discard() == []
+    assert everything(scene.root) == before
+    assert scene.discard() == []
+    assert everything(scene.root) == before
 
 
-def test_the_whole_workspace_is_gone(desk: Desk) -> None:
-    before = {name: about for name, about in seen(desk.root).items() if ".git/" not in name}
+def test_the_whole_workspace_is_gone(scene: DiscardScene) -> None:
+    before = {name: about for name, about in seen(scene.root).items() if ".git/" not in name}
     before.pop(".git")
-    desk.keep()
-    os.rename(desk.root, desk.root.with_name("elsewhere"))
-    assert len(desk.ended()["removed"]) == 12
-    assert desk.discard() == []
-    assert seen(desk.root) == before
+    scene.keep()
+    os.rename(scene.root, scene.root.with_name("elsewhere"))
+    assert len(scene.ended()["removed"]) == 12
+    assert scene.discard() == []
+    assert seen(scene.root) == before
 
 
-def test_nothing_changed(desk: Desk) -> None:
-    desk.keep()
-    os.utime(desk.root / "app.py")
-    assert desk.ended() == {"added": [], "changed": [], "removed": []}
+def test_nothing_changed(scene: DiscardScene) -> None:
+    scene.keep()
+    os.utime(scene.root / "app.py")
+    assert scene.ended() == {"added": [], "changed": [], "removed": []}
 
 
-def test_what_somebody_changed_since_is_left(desk: Desk) -> None:
-    desk.keep()
-    (desk.root / "app.py").write_text("the agent's\n")
-    (desk.root / "run.sh").write_text("the agent's\n")
-    (desk.root / "made").write_text("the agent's\n")
-    desk.ended()
-    (desk.root / "app.py").write_text("mine\n")
-    (desk.root / "mine").write_text("mine too\n")
-    assert desk.discard() == ["app.py"]
-    found = contents(desk.root)
+def test_what_somebody_changed_since_is_left(scene: DiscardScene) -> None:
+    scene.keep()
+    (scene.root / "app.py").write_text("the agent's\n")
+    (scene.root / "run.sh").write_text("the agent's\n")
+    (scene.root / "made").write_text("the agent's\n")
+    scene.ended()
+    (scene.root / "app.py").write_text("mine\n")
+    (scene.root / "mine").write_text("mine too\n")
+    assert scene.discard() == ["app.py"]
+    found = contents(scene.root)
     assert found["app.py"] == b"mine\n"
     assert found["mine"] == b"mine too\n"
     assert found["run.sh"] == b"#!/bin/sh\n"
     assert "made" not in found
 
 
-def test_cut_off_in_the_middle_and_done_again(desk: Desk) -> None:
-    before = everything(desk.root)
-    desk.keep()
-    havoc(desk.root)
-    desk.ended()
-    undo, _, _ = desk.undoable()
-    desk.run_store.discard(undo)
+def test_cut_off_in_the_middle_and_done_again(scene: DiscardScene) -> None:
+    before = everything(scene.root)
+    scene.keep()
+    havoc(scene.root)
+    scene.ended()
+    undo, _, _ = scene.undoable()
+    scene.run_store.discard(undo)
     # Half of it is back already.
-    (desk.root / "app.py").write_text("print('one')\n")
-    (desk.root / "new" / "er" / "file").unlink()
-    cut_off = desk.run_store.discarding
+    (scene.root / "app.py").write_text("print('one')\n")
+    (scene.root / "new" / "er" / "file").unlink()
+    cut_off = scene.run_store.discarding
     assert cut_off
-    revert(cut_off, desk.run_store.objects, StatCache())
-    found = everything(desk.root)
+    revert(cut_off, scene.run_store.objects, StatCache())
+    found = everything(scene.root)
     assert isinstance(found, dict)
     assert isinstance(before, dict)
     same = {name: about[:5] for name, about in found.items()}
     assert same == {name: about[:5] for name, about in before.items()}
 
 
-def test_pipes_and_depths_are_named_and_left(desk: Desk) -> None:
-    os.mkfifo(desk.root / "was-there")
-    desk.keep()
-    os.mkfifo(desk.root / "came")
-    (desk.root / "app.py").unlink()
-    os.mkfifo(desk.root / "app.py")
-    deep = desk.root
+def test_pipes_and_depths_are_named_and_left(scene: DiscardScene) -> None:
+    os.mkfifo(scene.root / "was-there")
+    scene.keep()
+    os.mkfifo(scene.root / "came")
+    (scene.root / "app.py").unlink()
+    os.mkfifo(scene.root / "app.py")
+    deep = scene.root
     for _ in range(230):
         deep = deep / "d"
         os.mkdir(deep)
     (deep / "file").touch()
-    files = desk.ended()
+    files = scene.ended()
     assert "app.py" in files["removed"]
-    assert desk.run_store.look(desk.root).special == {"was-there", "came", "app.py"}
-    desk.discard()
-    assert (desk.root / "was-there").is_fifo()
-    assert (desk.root / "came").is_fifo()
+    assert scene.run_store.look(scene.root).special == {"was-there", "came", "app.py"}
+    scene.discard()
+    assert (scene.root / "was-there").is_fifo()
+    assert (scene.root / "came").is_fifo()
 
 
-def test_only_the_last_run_is_kept(desk: Desk) -> None:
-    desk.keep()
-    (desk.root / "app.py").write_text("first\n")
-    desk.ended()
-    desk.keep()
-    assert desk.run_store.undo is None
-    (desk.root / "app.py").write_text("second\n")
-    desk.ended()
-    desk.discard()
-    assert (desk.root / "app.py").read_text() == "first\n"
-    kept = {p.read_bytes() for p in (desk.state / "objects").rglob("*") if p.is_file()}
+def test_only_the_last_run_is_kept(scene: DiscardScene) -> None:
+    scene.keep()
+    (scene.root / "app.py").write_text("first\n")
+    scene.ended()
+    scene.keep()
+    assert scene.run_store.undo is None
+    (scene.root / "app.py").write_text("second\n")
+    scene.ended()
+    scene.discard()
+    assert (scene.root / "app.py").read_text() == "first\n"
+    kept = {p.read_bytes() for p in (scene.state / "objects").rglob("*") if p.is_file()}
     assert b"print('one')\n" not in kept
 
 
-def test_the_diff(desk: Desk) -> None:
-    desk.keep()
-    havoc(desk.root)
-    (desk.root / "-rf").write_text("a name like an option\n")
-    (desk.root / "line\nbreak").write_text("a name of two lines\n")
-    (desk.root / ".gitattributes").write_text("* diff=evil\n")
-    desk.ended()
-    undo = desk.run_store.undo
+def test_the_diff(scene: DiscardScene) -> None:
+    scene.keep()
+    havoc(scene.root)
+    (scene.root / "-rf").write_text("a name like an option\n")
+    (scene.root / "line\nbreak").write_text("a name of two lines\n")
+    (scene.root / ".gitattributes").write_text("* diff=evil\n")
+    scene.ended()
+    undo = scene.run_store.undo
     assert undo
-    text, left_out = difference(undo, desk.run_store.objects)
+    text, left_out = difference(undo, scene.run_store.objects)
     assert "-print('one')\n+print('two')\n" in text
     assert "--- a/app.py\n+++ b/app.py\n" in text
     assert "old mode 100755\nnew mode 100644" in text
@@ -233,22 +233,22 @@ def test_the_diff(desk: Desk) -> None:
     assert left_out == ["current", "dangling"]
 
 
-def test_a_diff_without_an_end(desk: Desk) -> None:
-    desk.keep()
+def test_a_diff_without_an_end(scene: DiscardScene) -> None:
+    scene.keep()
     for number in range(30):
-        (desk.root / f"large{number}").write_text("0123456789\n" * 20_000)
-    (desk.root / "huge").write_text("0123456789\n" * 200_000)
-    desk.ended()
-    undo = desk.run_store.undo
+        (scene.root / f"large{number}").write_text("0123456789\n" * 20_000)
+    (scene.root / "huge").write_text("0123456789\n" * 200_000)
+    scene.ended()
+    undo = scene.run_store.undo
     assert undo
-    text, left_out = difference(undo, desk.run_store.objects)
+    text, left_out = difference(undo, scene.run_store.objects)
     assert len(text) < 201_000
     assert left_out == ["huge"]
 
 
-def test_a_damaged_record_is_an_error_that_says_so(desk: Desk) -> None:
-    desk.keep()
-    desk.ended()
-    (desk.state / "undo.json").write_text("{")
+def test_a_damaged_record_is_an_error_that_says_so(scene: DiscardScene) -> None:
+    scene.keep()
+    scene.ended()
+    (scene.state / "undo.json").write_text("{")
     with pytest.raises(ScarError, match="damaged"):
-        desk.undoable()
+        scene.undoable()

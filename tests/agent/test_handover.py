@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.files.trees import seen, write
+from tests.support.files_scene import seen, write
 from workers.agent import handover
 from workers.agent.handover import hand_over, take_back
 from workers.agent.identity import NOBODY

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
-from tests.engine.projects import until
+from tests.support.waiting import eventually
 from workers.state.workspace_lock import lock_path, workspace_lock
 
 WORKSPACE = Path("/some/workspace")
@@ -114,7 +114,7 @@ def test_who_has_let_go_is_not_killed_for_another(tmp_path: Path) -> None:
 def test_it_is_free_when_its_holder_dies(tmp_path: Path) -> None:
     with holder(tmp_path, "alone") as found:
         os.kill(found.pid, signal.SIGKILL)
-        until(lambda: found.poll() is not None)
+        eventually(lambda: found.poll() is not None)
         take(tmp_path)
 
 

@@ -6,28 +6,28 @@ import os
 import signal
 import time
 
-from tests.cli.home import eventually
-from tests.deploy.shop import Shop
+from tests.support.deploy_scene import DeployScene
+from tests.support.waiting import eventually
 
 
-def test_a_rollback_is_not_done_again(shop: Shop) -> None:
+def test_a_rollback_is_not_done_again(scene: DeployScene) -> None:
     """Killed once its journal is closed: going back again would bring the bad release."""
-    shop.write(page="two")
-    assert shop.do("deploy").state == "succeeded"
-    journal = shop.home.folder / "state" / "projects" / "shop" / "journal.jsonl"
-    job = shop.ask("rollback")
+    scene.write(page="two")
+    assert scene.do("deploy").state == "succeeded"
+    journal = scene.installation.folder / "state" / "projects" / "shop" / "journal.jsonl"
+    job = scene.ask("rollback")
     while not (journal.exists() and f'"{job.id}"' in journal.read_text()):
         time.sleep(0.001)
     while '"ended"' not in journal.read_text():
         time.sleep(0.0005)
-    for pid in shop.pool():
+    for pid in scene.pool():
         os.kill(pid, signal.SIGKILL)
-    found = eventually(lambda: shop.api.job(job.id).state.ended and shop.api.job(job.id), "ended")
+    found = eventually(lambda: scene.api.job(job.id).state.ended and scene.api.job(job.id), "ended")
     assert found
     assert found.state == "succeeded", found.error
     assert found.result is not None
     assert found.result["restored"]
-    assert shop.site() == "one"
-    kinds = shop.do("history").result
+    assert scene.site() == "one"
+    kinds = scene.do("history").result
     assert kinds is not None
     assert len(kinds["releases"]) == 3

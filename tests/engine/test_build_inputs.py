@@ -12,11 +12,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from scar.errors import ScarError
+from tests.support.compose_project import IMAGE
 from workers.engine.build_inputs import BuildInputs, FileDigests, build_inputs
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.dockerignore import DockerIgnore
-
-from .projects import IMAGE
 
 
 # Pattern, path, ignored: what `docker build` itself does.

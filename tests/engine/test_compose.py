@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -15,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
+from tests.support.compose_project import Project
+from tests.support.stopwatch import Stopwatch
+from tests.support.waiting import eventually
 from workers.engine.compose import Compose
 from workers.engine.compose_command import ComposeProject
 from workers.engine.compose_progress import BuildOutput, BuildStep, ComposeEvent, ResourceState
 from workers.engine.containers import Containers
 from workers.engine.process import RunControl
-
-from .projects import Project, until
 
 RICH = """
 x-log: &log {driver: json-file, options: {max-size: 1m}}
@@ -229,7 +229,7 @@ def slow(project: Project) -> ComposeProject:
 
 def test_a_cancelled_build_is_gone_within_five_seconds(project: Project, compose: Compose) -> None:
     printed: list[str] = []
-    raised: list[float] = []
+    raised: list[Stopwatch] = []
 
     def on_event(event: ComposeEvent) -> None:
         if isinstance(event, BuildOutput):
@@ -237,20 +237,20 @@ def test_a_cancelled_build_is_gone_within_five_seconds(project: Project, compose
 
     def check() -> None:
         if project.name in printed:
-            raised.append(time.monotonic())
+            raised.append(Stopwatch())
             raise ScarError("cancelled", "Cancelled", "")
 
     with pytest.raises(ScarError, match="Cancelled"):
         compose.build(slow(project), ["web"], RunControl(check), on_event)
-    until(lambda: not processes_of(project.name), 5)
-    assert time.monotonic() - raised[0] < 5
+    eventually(lambda: not processes_of(project.name), seconds=5)
+    assert raised[0].seconds() < 5
 
 
 def test_a_build_past_its_deadline_is_stopped(project: Project, compose: Compose) -> None:
     with pytest.raises(ScarError, match="took longer than 1 s") as failure:
         compose.build(slow(project), ["web"], RunControl(deadline=1))
     assert failure.value.code == "timeout"
-    until(lambda: not processes_of(project.name), 5)
+    eventually(lambda: not processes_of(project.name))
 
 
 KILLED = """
@@ -290,8 +290,8 @@ def test_a_killed_worker_leaves_no_process_and_no_lock(
         os.kill(killed, signal.SIGKILL)
         if victim == "worker":
             worker.wait()
-        until(lambda: not processes_of(f"-p {project.name}"), 2)
-        until(lambda: not processes_of(f"echo {project.name}"), 5)
+        eventually(lambda: not processes_of(f"-p {project.name}"))
+        eventually(lambda: not processes_of(f"echo {project.name}"))
         if victim == "supervisor":
             worker.wait(10)
         fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)

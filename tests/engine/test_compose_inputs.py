@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
+from tests.support.compose_project import Project
 from workers.deployment.future_tree import FutureTree
 from workers.engine.compose import Compose
 from workers.engine.compose_config import Service
 from workers.engine.compose_inputs import inputs_digest
 from workers.engine.process import RunControl
-
-from .projects import Project
 
 COMPOSE = """\
 services:

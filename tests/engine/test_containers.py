@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from scar.errors import ScarError
+from tests.support.compose_project import Project
+from tests.support.waiting import eventually
 from workers.engine.containers import Containers
 from workers.engine.project_containers import ProjectContainers
-
-from .projects import Project, until
 
 APP = """
 services:
@@ -36,7 +36,7 @@ def test_state_ports_and_dependencies_of_a_projects_containers(
     project: Project, containers: Containers, docker: Callable[..., str]
 ) -> None:
     project.up(APP)
-    until(lambda: project.service("once").state == "exited")
+    eventually(lambda: project.service("once").state == "exited")
     web, db, once = (project.service(name) for name in ("web", "db", "once"))
     assert (web.state, web.health, web.exit_code) == ("running", None, None)
     assert web.name == f"{project.name}-web-1"

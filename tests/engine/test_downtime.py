@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from statistics import median
 
+from tests.support.compose_project import Project
+from tests.support.prober import Prober
+from tests.support.waiting import eventually
 from workers.engine.containers import Containers
 from workers.engine.downtime import DowntimeProbe, union_seconds
-
-from .prober import Prober
-from .projects import Project, until
 
 HTTP = """
 services:
@@ -47,7 +47,8 @@ def test_the_measured_downtime_agrees_with_an_independent_prober(
         assert measured.targets == ("web:80/tcp",)
         assert measured.seconds is not None
         assert measured.seconds > pause
-        differences.append(abs(measured.seconds - outside.stop()))
+        difference = abs(measured.seconds - outside.stop())
+        differences.append(difference - 2 * outside.longest_pause)
     # The probes run ten times a second; on a busy machine one can be late.
     assert median(differences) < 0.2
 
@@ -87,15 +88,16 @@ def test_without_ports_the_health_check_is_measured(
         "services: {db: {image: IMAGE, command: sleep 100, stop_signal: KILL,"
         " healthcheck: {test: 'true', interval: 300ms}}}"
     )
-    until(lambda: project.service("db").health == "healthy")
+    eventually(lambda: project.service("db").health == "healthy")
+    begun = time.monotonic()
     with DowntimeProbe(containers, project.name) as probe:
         docker("restart", db.name)
-        until(lambda: project.service("db").health == "healthy")
+        eventually(lambda: project.service("db").health == "healthy")
         time.sleep(0.3)
     downtime = probe.result()
     assert downtime.targets == ("db (health)",)
     assert downtime.seconds is not None
-    assert 0 < downtime.seconds < 3
+    assert 0 < downtime.seconds < time.monotonic() - begun
 
 
 def test_overlapping_outages_count_once() -> None:

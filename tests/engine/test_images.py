@@ -7,9 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from scar.errors import ScarError
+from tests.support.compose_project import IMAGE, Project
 from workers.engine.images import Images, Pin, pin_reference
-
-from .projects import IMAGE, Project
 
 
 def build(project: Project, docker: Callable[..., str], content: str) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.support.compose_project import Project
+from tests.support.waiting import eventually
 from workers.engine.container import Container
 from workers.engine.log_lines import LogLine
 from workers.engine.logs import ContainerLogs
-
-from .projects import Project, until
 
 
 def run(project: Project, script: str, *, tty: bool = False, then: str = "sleep 100") -> Container:
@@ -28,7 +28,7 @@ services:
     volumes: ["./script.sh:/script.sh:ro", "./done:/done"]
 """
     (container,) = project.up(compose)
-    until(lambda: (project.folder / "done/it").exists())
+    eventually(lambda: (project.folder / "done/it").exists())
     return container
 
 
@@ -78,7 +78,7 @@ def test_an_unfinished_line_is_shown_once_the_container_has_exited(
     project: Project, logs: ContainerLogs
 ) -> None:
     app = run(project, "echo first; printf 'no end'", then="exit 0")
-    until(lambda: project.service("app").state == "exited")
+    eventually(lambda: project.service("app").state == "exited")
     assert [line.text for line in logs.tail(app.id, 10).lines] == ["first", "no end"]
 
 
@@ -137,9 +137,9 @@ def test_following_continues_across_restarts_until_it_is_stopped(
     follower = FollowThread(lambda check: logs.follow(app.name, check=check, since=first.at))
     # `since` is the time of the last line already read: only later lines are new.
     docker("restart", app.name)
-    until(lambda: "run 2" in follower.texts)
+    eventually(lambda: "run 2" in follower.texts)
     docker("restart", app.name)
-    until(lambda: "run 3" in follower.texts)
+    eventually(lambda: "run 3" in follower.texts)
     follower.stop()
     assert [text for text in follower.texts if text != "run 1"] == ["run 2", "run 3", "(stopped)"]
-    until(lambda: threading.active_count() <= before)
+    eventually(lambda: threading.active_count() <= before)

@@ -10,38 +10,37 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
+from tests.support.files_scene import FilesScene, contents, write
 from workers.files import ahead
 from workers.files.ahead import Ahead
 from workers.files.compare import Changes
 from workers.files.freshness import block, unblock
 from workers.files.stat_cache import StatCache
 
-from .trees import Site, contents, write
-
 FILES: dict[str, str | bytes | None] = {f"d{n % 3}/f{n}\udcff": f"{n}" for n in range(30)}
 
 
 @pytest.fixture
-def deployed(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def deployed(scene: FilesScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FilesScene:
     """A site whose production is known to an index on the disk, with what was changed since."""
     monkeypatch.setattr("workers.files.stat_cache._MANY", 1)
-    write(site.workspace, FILES)
-    site.deploy()
-    site.index.save(tmp_path / "index")
-    (site.production / "d0/f0\udcff").write_text("by hand")
-    (site.production / "d1/f1\udcff").unlink()
-    write(site.workspace, {"d2/new": "new"})
-    return site
+    write(scene.workspace, FILES)
+    scene.deploy()
+    scene.index.save(tmp_path / "index")
+    (scene.production / "d0/f0\udcff").write_text("by hand")
+    (scene.production / "d1/f1\udcff").unlink()
+    write(scene.workspace, {"d2/new": "new"})
+    return scene
 
 
-def planned(site: Site, meanwhile: Callable[[Ahead], None] = lambda _: None) -> Changes:
-    with site.index.looking_ahead(str(site.production)):
-        looking = site.index._ahead
+def planned(scene: FilesScene, meanwhile: Callable[[Ahead], None] = lambda _: None) -> Changes:
+    with scene.index.looking_ahead(str(scene.production)):
+        looking = scene.index._ahead
         assert looking is not None
         meanwhile(looking)
-        _, changes = site.plan()
+        _, changes = scene.plan()
     assert looking.process.poll() is not None, "it is still there"
-    assert site.index._ahead is None
+    assert scene.index._ahead is None
     return changes
 
 
@@ -52,14 +51,14 @@ def answered(looking: Ahead) -> None:
     looking.answer = lambda: found  # type: ignore[method-assign]
 
 
-def test_its_answer_is_what_a_look_finds(deployed: Site) -> None:
+def test_its_answer_is_what_a_look_finds(deployed: FilesScene) -> None:
     assert planned(deployed, answered) == deployed.plan()[1]
     assert set(deployed.plan()[1].after) == {"d0/f0\udcff", "d1/f1\udcff", "d2/new"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_killed_or_held_up_it_is_done_without(
-    deployed: Site, number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    deployed: FilesScene, number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ahead, "_LONGEST_SECONDS", 0.2)
     os.mkfifo(tmp_path / "pipe")  # it will wait for a writer, so that the signal comes first
@@ -75,7 +74,7 @@ def test_killed_or_held_up_it_is_done_without(
 
 
 def test_where_no_process_can_be_had_it_is_done_without(
-    deployed: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    deployed: FilesScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", str(tmp_path / "missing"))
     with deployed.index.looking_ahead(str(deployed.production)):
@@ -84,7 +83,7 @@ def test_where_no_process_can_be_had_it_is_done_without(
     assert set(changes.after) == {"d0/f0\udcff", "d1/f1\udcff", "d2/new"}
 
 
-def test_it_has_ended_when_the_plan_fails(deployed: Site) -> None:
+def test_it_has_ended_when_the_plan_fails(deployed: FilesScene) -> None:
     looking: list[Ahead] = []
     os.mkfifo(deployed.workspace / "pipe")
     with pytest.raises(ScarError, match="named pipe"):
@@ -93,7 +92,7 @@ def test_it_has_ended_when_the_plan_fails(deployed: Site) -> None:
 
 
 def test_an_index_that_somebody_else_wrote_is_not_taken_for_ours(
-    deployed: Site, tmp_path: Path
+    deployed: FilesScene, tmp_path: Path
 ) -> None:
     other = StatCache(dict(deployed.index.known))
     other.forget("d2/f2\udcff")
@@ -106,7 +105,7 @@ def test_an_index_that_somebody_else_wrote_is_not_taken_for_ours(
     assert planned(deployed, differs) == deployed.plan()[1]
 
 
-def test_what_the_index_learnt_since_it_was_saved_is_looked_at(deployed: Site) -> None:
+def test_what_the_index_learnt_since_it_was_saved_is_looked_at(deployed: FilesScene) -> None:
     """The other process knows the index as it is on the disk."""
     path = "d0/f0\udcff"
     first = deployed.plan()[1].before[path]
@@ -119,7 +118,7 @@ def test_what_the_index_learnt_since_it_was_saved_is_looked_at(deployed: Site) -
     assert path in planned(deployed, answered).after
 
 
-def test_a_link_in_place_of_a_folder_is_never_looked_through(deployed: Site) -> None:
+def test_a_link_in_place_of_a_folder_is_never_looked_through(deployed: FilesScene) -> None:
     """The files behind it are those of the index, to the inode."""
     (deployed.production / "d2").rename(deployed.production / "elsewhere")
     (deployed.production / "d2").symlink_to("elsewhere")

@@ -9,22 +9,21 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
+from tests.support.files_scene import FilesScene, write
 from workers.files.scan import scan
 from workers.files.stat_cache import StatCache
 
-from .trees import Site, write
 
-
-def test_what_is_never_carried(site: Site) -> None:
+def test_what_is_never_carried(scene: FilesScene) -> None:
     write(
-        site.workspace,
+        scene.workspace,
         {
             ".git/config": "", "sub/.git": "gitdir: x", "a.pyc": "", "p/__pycache__/a": "",
             "foo.pyc/kept": "", "q/__pycache__": "a file", "log/x.log": "", "log/keep.log": "",
             "kept": "", "empty": None,
         },
     )  # fmt: skip
-    found = scan(str(site.workspace), ("*.log", "!keep.log"), StatCache())
+    found = scan(str(scene.workspace), ("*.log", "!keep.log"), StatCache())
     assert set(found) == {"foo.pyc/kept", "q/__pycache__", "log/keep.log", "kept"}
 
 
@@ -44,18 +43,22 @@ def test_what_is_never_carried(site: Site) -> None:
         ({"m": "-> d", "l": "-> m/../../outside"}, False),
     ],
 )
-def test_links_stay_inside(site: Site, links: dict[str, str | bytes | None], fine: bool) -> None:
-    write(site.workspace, {"a": "x", "d/e/f": "x", **links})
+def test_links_stay_inside(
+    scene: FilesScene, links: dict[str, str | bytes | None], fine: bool
+) -> None:
+    write(scene.workspace, {"a": "x", "d/e/f": "x", **links})
     if fine:
-        assert set(links) <= set(site.scan())
+        assert set(links) <= set(scene.scan())
     else:
         with pytest.raises(ScarError, match="symbolic link out of the workspace"):
-            site.scan()
+            scene.scan()
 
 
 @pytest.mark.parametrize("kind", ["named pipe", "socket", "device"])
-def test_special_files_are_refused(site: Site, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(site.workspace)
+def test_special_files_are_refused(
+    scene: FilesScene, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(scene.workspace)
     if kind == "named pipe":
         os.mkfifo("x\ny")
     elif kind == "socket":
@@ -63,37 +66,37 @@ def test_special_files_are_refused(site: Site, kind: str, monkeypatch: pytest.Mo
     else:
         os.mknod("x\ny", 0o20666, os.makedev(1, 3))
     with pytest.raises(ScarError) as caught:
-        site.scan()
+        scene.scan()
     assert caught.value.message == rf"'x\ny' is a {kind}, which is never deployed"
 
 
-def test_too_deep_is_refused(site: Site) -> None:
-    write(site.workspace, {"d/" * 210 + "x": ""})
+def test_too_deep_is_refused(scene: FilesScene) -> None:
+    write(scene.workspace, {"d/" * 210 + "x": ""})
     with pytest.raises(ScarError, match="nested more than 200 folders deep"):
-        site.scan()
+        scene.scan()
 
 
-def test_read_once_and_again_when_it_changes(site: Site) -> None:
+def test_read_once_and_again_when_it_changes(scene: FilesScene) -> None:
     index = StatCache()
-    write(site.workspace, {"a": "one", "b": "b"})
-    before = scan(str(site.workspace), (), index)
-    (site.workspace / "a").write_text("two")
-    os.utime(site.workspace / "a", ns=(before["a"].mtime, before["a"].mtime))
-    after = scan(str(site.workspace), (), index)
+    write(scene.workspace, {"a": "one", "b": "b"})
+    before = scan(str(scene.workspace), (), index)
+    (scene.workspace / "a").write_text("two")
+    os.utime(scene.workspace / "a", ns=(before["a"].mtime, before["a"].mtime))
+    after = scan(str(scene.workspace), (), index)
     assert before["a"].digest != after["a"].digest
     assert before["b"] == after["b"]
-    (site.workspace / "b").unlink()
-    assert set(scan(str(site.workspace), (), index)) == {"a"}
+    (scene.workspace / "b").unlink()
+    assert set(scan(str(scene.workspace), (), index)) == {"a"}
 
 
 def _entries(path: Path) -> dict[str, object]:
     return dict(StatCache.load(path).known)
 
 
-def test_an_index_is_saved_by_what_changed(site: Site, tmp_path: Path) -> None:
-    status = os.stat(site.workspace)
-    write(site.workspace, {f"{n}": f"{n}" for n in range(100)})
-    entry = site.scan()["0"]
+def test_an_index_is_saved_by_what_changed(scene: FilesScene, tmp_path: Path) -> None:
+    status = os.stat(scene.workspace)
+    write(scene.workspace, {f"{n}": f"{n}" for n in range(100)})
+    entry = scene.scan()["0"]
     path = tmp_path / "index"
     index = StatCache()
     for n in range(100):

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from scar.projects import ProjectsFile
-
-from .server import GitServer
-from .site import Site
+from tests.support.git_scene import GitScene
+from tests.support.git_server import GitServer
 
 
 @pytest.fixture
@@ -27,5 +26,5 @@ def projects(tmp_path: Path) -> ProjectsFile:
 
 
 @pytest.fixture
-def site(server: GitServer, tmp_path: Path) -> Site:
-    return Site(server, tmp_path)
+def scene(server: GitServer, tmp_path: Path) -> GitScene:
+    return GitScene(server, tmp_path)

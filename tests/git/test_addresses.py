@@ -6,8 +6,8 @@ import pytest
 
 from scar.commands.clone import COMMAND
 from scar.errors import ScarError
+from scar.git_url import GitUrl, github_place
 from scar.projects import ProjectsFile
-from scar.repository import Repository, github_place
 
 BAD = [
     "--upload-pack=touch /tmp/x", "--upload-pack=evil", "-u", "file:///etc", "ext::sh -c id",
@@ -33,7 +33,7 @@ CREDENTIALS = [
 @pytest.mark.parametrize("text", [*BAD, *CREDENTIALS])
 def test_a_bad_address_is_refused_without_repeating_its_password(text: str) -> None:
     with pytest.raises(ScarError) as refusal:
-        Repository.parse(text)
+        GitUrl.parse(text)
     text_of_error = refusal.value.message + refusal.value.hint
     assert refusal.value.code == "invalid_request"
     assert "s3cretword" not in text_of_error
@@ -57,18 +57,18 @@ def test_a_bad_address_is_refused_without_repeating_its_password(text: str) -> N
     ],
 )
 def test_a_good_address_is_normalised(text: str, url: str, name: str) -> None:
-    repository = Repository.parse(text)
-    assert (repository.url, repository.name) == (url, name)
-    assert Repository.parse(repository.url) == repository
+    address = GitUrl.parse(text)
+    assert (address.url, address.name) == (url, name)
+    assert GitUrl.parse(address.url) == address
 
 
 def test_only_allowed_hosts_and_ports_are_accepted() -> None:
     hosts = ("github.com", "h.org:8443")
-    Repository.parse("git@github.com:o/n").require_allowed(hosts)
-    Repository.parse("https://h.org:8443/o/n").require_allowed(hosts)
+    GitUrl.parse("git@github.com:o/n").require_allowed(hosts)
+    GitUrl.parse("https://h.org:8443/o/n").require_allowed(hosts)
     for other in ("https://evil.org/o/n", "https://github.com:8443/o/n", "https://h.org/o/n"):
         with pytest.raises(ScarError, match="Nothing is cloned from"):
-            Repository.parse(other).require_allowed(hosts)
+            GitUrl.parse(other).require_allowed(hosts)
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 from scar.errors import ScarError
+from scar.jobs.results.clone import CloneResult
+from scar.jobs.results.project_entry import ProjectEntry
 from scar.settings import Settings
+from tests.support.git_server import GitServer, git
+from tests.support.job_context import RecordedReport, job_context, settings_in
+from tests.support.stopwatch import Stopwatch
 from workers.operations.clone import HANDLER
-from workers.runtime.context import Outcome
+from workers.runtime.outcome import Outcome
 from workers.state.project_lock import project_lock
-
-from .contexts import RecordingReporter, job_context, settings_in
-from .server import GitServer, git
 
 TOKEN = "ghs_0123456789abcdefghijklmnop"
 
@@ -27,7 +29,9 @@ def settings_for(server: GitServer, folder: Path, **more: Any) -> Settings:
     return settings_in(folder, clone_hosts=(server.place,), **more)
 
 
-def clone(server: GitServer, settings: Settings, name: str = "shop", **more: Any) -> Outcome:
+def clone(
+    server: GitServer, settings: Settings, name: str = "shop", **more: Any
+) -> Outcome[CloneResult]:
     args = {"url": f"{server.url}/ada/shop.git", "name": name}
     return HANDLER.run(job_context("clone", args, settings, **more), None)
 
@@ -40,26 +44,21 @@ def test_a_clone_is_complete_and_clean(server: GitServer, tmp_path: Path) -> Non
     files = {f"f{n}": "text\n" * n for n in range(300)} | {"compose.yaml": "services: {}\n"}
     author = server.repository("ada/shop", files)
     settings = settings_for(server, tmp_path)
-    reporter = RecordingReporter()
-    result = clone(server, settings, reporter=reporter).result
+    report = RecordedReport()
+    result = clone(server, settings, told=report).result
     assert result is not None
     folder = settings.projects_file.parent / "shop"
-    assert result["commit"] == git(author, "rev-parse", "HEAD") == git(folder, "rev-parse", "HEAD")
-    assert result["repository"] == f"{server.place}/ada/shop"
-    assert result["branch"] == "main"
-    assert result["notices"] == []
-    assert result["entry"] == {
-        "workspace": str(folder),
-        "production": "/srv/production/shop",
-        "compose_project": "shop",
-        "auto_detect": True,
-    }
+    assert result.commit == git(author, "rev-parse", "HEAD") == git(folder, "rev-parse", "HEAD")
+    assert result.repository == f"{server.place}/ada/shop"
+    assert result.branch == "main"
+    assert result.notices == ()
+    assert result.entry == ProjectEntry(str(folder), "/srv/production/shop", "shop", True)
     assert git(folder, "status", "--porcelain") == ""
     assert git(folder, "remote", "get-url", "origin") == f"{server.url}/ada/shop.git"
     assert not (folder / ".git" / "hooks").exists()
     assert names_in_workspaces(settings) == ["shop"]
-    assert {name for name, _ in reporter.progress_events} == {"cloning"}
-    assert any(step.detail == "Receiving objects" for step in reporter.all_steps)
+    assert {name for name, _ in report.progressed} == {"cloning"}
+    assert any(step.detail == "Receiving objects" for step in report.all_steps)
 
 
 @pytest.mark.parametrize("existing", ["file", "folder", "link", "full"])
@@ -94,13 +93,13 @@ def test_a_target_created_meanwhile_is_not_replaced(server: GitServer, tmp_path:
     server.hold.clear()
     threading.Timer(0.5, server.hold.set).start()
 
-    class LateTarget(RecordingReporter):
+    class LateTarget(RecordedReport):
         def steps(self, *args: Any) -> None:
             super().steps(*args)
             check()
 
     with pytest.raises(ScarError) as refusal:
-        clone(server, settings, reporter=LateTarget())
+        clone(server, settings, told=LateTarget())
     assert refusal.value.code == "conflict"
     assert names_in_workspaces(settings) == ["shop"]
     assert os.listdir(target) == []
@@ -159,8 +158,8 @@ def test_a_private_repositorys_token_is_in_no_file_and_no_command_line(
 
     watcher = threading.Thread(target=watch_processes)
     watcher.start()
-    reporter = RecordingReporter()
-    result = clone(server, settings, reporter=reporter).result
+    report = RecordedReport()
+    result = clone(server, settings, told=report).result
     watcher.join()
     assert result is not None
     assert any(b"remote-https" in line for line in command_lines)
@@ -168,7 +167,7 @@ def test_a_private_repositorys_token_is_in_no_file_and_no_command_line(
     folder = settings.projects_file.parent / "shop"
     grep = subprocess.run(["grep", "-r", TOKEN, str(tmp_path / "ws"), str(tmp_path / "state")])
     assert grep.returncode == 1
-    assert TOKEN not in str(result) + str(reporter.all_steps) + str(reporter.lines)
+    assert TOKEN not in str(result) + str(report.all_steps) + str(report.lines)
     assert git(folder, "remote", "get-url", "origin") == f"{server.url}/ada/shop.git"
 
 
@@ -188,15 +187,15 @@ def test_a_cancelled_clone_is_gone_within_five_seconds(server: GitServer, tmp_pa
     server.repository("ada/shop")
     settings = settings_for(server, tmp_path)
     server.hold.clear()
-    begun = time.monotonic()
+    begun, unhindered = time.monotonic(), Stopwatch()
 
     def check() -> None:
         if time.monotonic() - begun > 1:
             raise ScarError("cancelled", "Cancelled by ada", "Ask again.")
 
     with pytest.raises(ScarError, match="Cancelled by ada"):
-        clone(server, settings, reporter=RecordingReporter(check))
-    assert time.monotonic() - begun < 6
+        clone(server, settings, told=RecordedReport(check))
+    assert unhindered.seconds() < 6
     assert names_in_workspaces(settings) == []
     for folder in Path("/proc").iterdir():
         try:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.git_server import git
 from workers.git.commit import WorkspaceCommit, workspace_commit
-
-from .server import git
 
 
 @pytest.fixture

@@ -12,10 +12,9 @@ import pytest
 from scar.errors import ScarError
 from scar.projects import ProjectsFile
 from scar.settings import Settings
+from tests.support.job_context import job_context, settings_in
 from workers.operations.project_add import HANDLER
-from workers.runtime.context import PlanChanged
-
-from .contexts import job_context, settings_in
+from workers.runtime.handlers import PlanChanged
 
 OLD = """{
     "po":   {"workspace": "/w/po", "production": "/home/ada/po", "auto_detect": true}
@@ -42,13 +41,13 @@ def test_the_project_is_added_and_every_other_byte_stays(tmp_path: Path) -> None
     if os.geteuid() == 0:
         os.chown(settings.projects_file, 1234, 2345)
     plan = HANDLER.plan(job_context("project_add", {"name": "shop"}, settings))
-    add(settings, plan["hash"])
+    add(settings, plan.hash)
     text = settings.projects_file.read_text()
     assert text.startswith(OLD.rstrip()[:-1].rstrip() + ",\n")
     assert text.endswith("\n}\n\n")
     assert list(json.loads(text)) == ["po", "shop"]
-    assert json.loads(text)["shop"] == plan["entry"]
-    assert plan["entry"]["production"] == "/home/ada/shop"
+    assert json.loads(text)["shop"] == plan.entry.to_json()
+    assert plan.entry.production == "/home/ada/shop"
     status = settings.projects_file.stat()
     assert stat.S_IMODE(status.st_mode) == 0o640
     if os.geteuid() == 0:
@@ -84,7 +83,7 @@ def test_a_projects_file_changed_after_the_question_is_asked_about_again(tmp_pat
     plan = HANDLER.plan(job_context("project_add", {"name": "shop"}, settings))
     settings.projects_file.write_text(OLD + "\n")
     with pytest.raises(PlanChanged):
-        add(settings, plan["hash"])
+        add(settings, plan.hash)
     assert settings.projects_file.read_text() == OLD + "\n"
 
 

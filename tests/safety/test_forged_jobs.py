@@ -13,9 +13,8 @@ from redis import Redis
 
 from scar.jobs.record import Job
 from tests.chaos.jobs import Fleet
-from tests.cli.home import eventually
-from tests.engine.conftest import image as image
-from tests.engine.projects import run_docker
+from tests.support.compose_project import run_docker
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 @pytest.fixture
 def redis(fleet: Fleet) -> Iterator[Any]:
     """The attacker: every command, no key."""
-    client: Any = Redis.from_url(fleet.home.redis_url, decode_responses=True)
+    client: Any = Redis.from_url(fleet.installation.redis_url, decode_responses=True)
     yield client
     client.close()
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import structlog
 
 from workers.agent.walk import Item, walk
+from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
 from workers.files.tree import Tree
-from workers.files.undo import read_json, write_synced
 
 _HINT = "It names a workspace whose files are another user's now: chown them, then remove it."
 _ROOT = 0

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from workers.agent.snapshot import Contents, contents_of, keep
 from workers.files.content_store import ContentStore
+from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
 from workers.files.stat_cache import StatCache
-from workers.files.undo import Undo, read_json, write_synced
+from workers.files.undo import Undo
 
 _HINT = "It told what the agent found; without it that cannot be undone. Remove it, then ask again."
 

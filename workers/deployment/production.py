@@ -1,4 +1,4 @@
-"""What runs from the production folder: brought up by Compose, watched, taken down."""
+"""What runs from the production folder: brought up by Compose, waited for, removed."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class Production:
     lock: int
 
     def containers(self) -> list[Container]:
-        """The project's containers, orphans too."""
+        """Return the project's containers, with those that the Compose file does not name."""
         return self.context.containers.of_project(self.context.project.compose_project)
 
     def config(self) -> ComposeConfig:
-        """The Compose file as it is in production now."""
+        """Return the Compose file as it is in production now."""
         return self._compose.config(self._project())
 
     def up(self, check: Callable[[], None]) -> None:
-        """Creates, recreates and starts what differs from the file, but nothing protected."""
-        found = self.containers()
-        protected = {c.service for c in found if c.name in self.context.project.protected}
-        for container in found:
+        """Create, recreate and start what differs from the file, but nothing protected."""
+        containers = self.containers()
+        protected = {c.service for c in containers if c.name in self.context.project.protected}
+        for container in containers:
             if container.service in protected:
                 continue
-            # Compose neither replaces nor starts what is paused, or what an Engine that was killed
-            # had begun to remove; it fails on them.
+            # Compose fails on a container that is paused, and on one that an Engine that was killed
+            # had begun to remove.
             if container.state == "paused":
                 self.context.containers.unpause(container.id)
             elif container.state in ("dead", "removing"):
@@ -58,8 +58,9 @@ class Production:
         self._compose.up(self._project(), control, services, dependencies=not protected)
 
     def restart_mounted(self, before: Collection[str], services: Collection[str]) -> None:
-        """Restarts those of `services` that Compose left alone (their id is in `before`) although a
-        file they have mounted was changed."""
+        """Restart the containers of `services` that Compose left alone (their id is in `before`)
+        although a file they have mounted was changed.
+        """
         context = self.context
         for container in self.containers():
             if (
@@ -72,8 +73,9 @@ class Production:
     def wait(
         self, services: Collection[str], *, stable_seconds: float, check: Callable[[], None]
     ) -> None:
-        """Returns once the containers of `services` are well; what is protected is not waited
-        for, since nothing was done to it."""
+        """Wait until the containers of `services` are healthy, except protected ones: nothing was
+        done to those.
+        """
         context = self.context
         awaited = [
             container.id
@@ -88,20 +90,20 @@ class Production:
         )
 
     def start(self, container: Container) -> None:
-        """Starts a container as it is, unless it is gone or protected."""
+        """Start a container as it is, unless it is gone or protected."""
         if container.name not in self.context.project.protected:
             self.context.containers.start(container.id)
 
     def remove(self, container: Container) -> None:
-        """Removes a container that a deploy made; its volumes stay."""
+        """Remove a container that a deployment made; its volumes stay."""
         self.context.containers.remove(container.id)
 
     def networks(self) -> list[str]:
-        """The ids of the project's networks."""
+        """Return the ids of the project's networks."""
         return self._networks.of_project(self.context.project.compose_project)
 
     def remove_network(self, id: str) -> None:
-        """Removes a network that a deploy made, unless somebody has joined it meanwhile."""
+        """Remove a network that a deployment made, unless another container has joined it."""
         self._networks.remove(id)
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import hashlib
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from scar.errors import ScarError
+from workers.files.durable import sync_filesystem
 from workers.files.failures import changed_meanwhile, damaged, file_errors, sync_failed
 from workers.files.manifest import PERMISSIONS, Entry, Manifest, entries
 from workers.files.records import add_record, read_records
@@ -24,7 +24,6 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 _HINT = "Mend or remove the line that is not JSON: what it names is then swept."
 _log = structlog.get_logger(__name__)
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class ContentStore:
@@ -247,20 +246,3 @@ def _copy(reader: int, writer: int) -> str:
             view = view[os.write(writer, view) :]
         if len(chunk) < _CHUNK:
             return digest.hexdigest()
-
-
-def sync_filesystem(path: str) -> None:
-    """`syncfs(2)` of the filesystem that `path` is on: one call for a whole batch of files."""
-    with file_errors(path):
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            sync_device(handle)
-        finally:
-            os.close(handle)
-
-
-def sync_device(handle: int) -> None:
-    """`syncfs(2)` of the filesystem that an open file is on; raises `OSError`."""
-    if _libc.syncfs(handle) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import json
 import os
@@ -10,10 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from workers.files.durable import sync_folder
 from workers.files.failures import file_errors
-
-_KEEP_SIZE = 1  # linux/falloc.h: FALLOC_FL_KEEP_SIZE
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def read_records(path: Path) -> list[dict[str, Any] | None]:
@@ -55,32 +52,6 @@ def add_record(path: Path, record: Mapping[str, Any], *, over_damaged: bool = Fa
             os.close(handle)
         if new:
             sync_folder(path.parent)
-
-
-def reserve(path: Path, size: int) -> None:
-    """Makes an empty file and keeps room on the disk for it to grow to `size` bytes; `disk_full`
-    where there is none. On a filesystem that cannot do it, no room is kept.
-    """
-    with file_errors(str(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            if _libc.fallocate(handle, _KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(size)) != 0:
-                number = ctypes.get_errno()
-                if number not in (errno.EOPNOTSUPP, errno.ENOSYS):
-                    raise OSError(number, os.strerror(number))
-        finally:
-            os.close(handle)
-        sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Brings to the disk which names a folder holds; raises `OSError`."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _whole(content: bytes, over_damaged: bool) -> int:

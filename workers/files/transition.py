@@ -7,7 +7,8 @@ import stat
 from typing import NamedTuple
 
 from scar.errors import ScarError
-from workers.files.content_store import ContentStore, sync_device
+from workers.files.content_store import ContentStore
+from workers.files.durable import sync_device
 from workers.files.failures import changed_meanwhile, existing_folder, file_errors
 from workers.files.freshness import stamp_of
 from workers.files.manifest import ALL_BITS, Entry, entry_of

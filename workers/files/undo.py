@@ -12,15 +12,15 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from workers.files.compare import Changes
-from workers.files.failures import damaged, file_errors
+from workers.files.durable import read_json, write_synced
+from workers.files.failures import file_errors
 from workers.files.manifest import ALL_BITS, Entry, entries
-from workers.files.records import sync_folder
 
 _ACLS = frozenset({"system.posix_acl_access", "system.posix_acl_default"})
 
@@ -28,7 +28,6 @@ _HINT = (
     "It told what the last deploy changed. See to it that production is as it should be, remove "
     "the file, then deploy again."
 )
-T = TypeVar("T")
 Folder = tuple[int, int, int]
 """Mode, owner, group."""
 
@@ -167,31 +166,3 @@ def _folders_below(root: str, path: str) -> dict[str, Folder]:
         for item in listing:
             found.update(_folders_below(root, f"{path}/{item.name}"))
     return found
-
-
-def write_synced(path: Path, text: str) -> None:
-    """Puts `text` at `path`: beside, synced, renamed, and the folder synced."""
-    with file_errors(str(path)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.new")
-        try:
-            with beside.open("w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
-
-
-def read_json(path: Path, make: Callable[[Any], T], hint: str) -> T:
-    """What `make` makes of what `write_synced` wrote; `sync_failed` with `hint` where that is
-    damaged."""
-    with file_errors(str(path)):
-        content = path.read_bytes()
-    try:
-        return make(json.loads(content))
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise damaged(str(path), hint) from error

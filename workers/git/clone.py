@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from scar.repository import Repository, github_place
+from scar.git_url import GitUrl, github_place
 from scar.settings import Settings
 from workers.engine.process import RunControl
 from workers.git.command import Credential, environment, run, transfer_failed
@@ -22,7 +22,7 @@ OnProgress = Callable[[str, int, int], None]
 
 
 def clone(
-    repository: Repository,
+    repository: GitUrl,
     target: Path,
     credential: Credential | None,
     control: RunControl,
@@ -45,7 +45,7 @@ def clone(
         raise transfer_failed("Cloning failed", result, target.parent, repository)
 
 
-def github_credential(repository: Repository, settings: Settings) -> Credential | None:
+def github_credential(repository: GitUrl, settings: Settings) -> Credential | None:
     """Return SCAR's token for a repository on the configured GitHub, None for any other."""
     token = settings.github_token
     if token is None or repository.scheme != "https":

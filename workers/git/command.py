@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
 from workers.engine.process import Process, ProcessResult, RunControl
 from workers.files.failures import disk_full
 
@@ -139,7 +139,7 @@ def run(
 
 
 def transfer_failed(
-    what: str, result: ProcessResult, folder: Path, repository: Repository
+    what: str, result: ProcessResult, folder: Path, repository: GitUrl
 ) -> ScarError:
     """Return why Git could not transfer a repository, from what it printed."""
     lines = tuple(line for line in result.tail if "%" not in line)[-_LINES:]

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import structlog
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
 from workers.git.command import Credential, query
 from workers.git.shadow import STATUS, ShadowRepository
 
@@ -56,7 +56,7 @@ def origin_of(folder: Path) -> str | None:
     return source[0].name if source and source[0].host else None
 
 
-def origin(folder: Path) -> tuple[Repository, Credential | None] | None:
+def origin(folder: Path) -> tuple[GitUrl, Credential | None] | None:
     """Return the workspace's origin, and the credential in its address where there is one."""
     if not os.path.lexists(folder / ".git"):
         return None
@@ -66,9 +66,9 @@ def origin(folder: Path) -> tuple[Repository, Credential | None] | None:
     address, user, password = _split_credential(urls[0])
     path = address.removeprefix("file://")
     if path.startswith("/") and path.isprintable():
-        return Repository.folder(path), None
+        return GitUrl.folder(path), None
     try:
-        repository = Repository.parse(address)
+        repository = GitUrl.parse(address)
     except ScarError:
         return None  # a protocol that SCAR does not use
     credential = Credential(repository.place, user, password) if password else None

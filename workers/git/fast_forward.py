@@ -18,8 +18,9 @@ from scar.errors import ScarError
 from workers.files.apply import apply, stage
 from workers.files.compare import existing
 from workers.files.content_store import ContentStore
+from workers.files.durable import read_json, write_synced
 from workers.files.stat_cache import StatCache
-from workers.files.undo import Undo, read_json, write_synced
+from workers.files.undo import Undo
 from workers.git.command import query
 from workers.git.dotgit import DotGit
 from workers.git.incoming import IncomingChanges

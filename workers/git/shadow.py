@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
 from workers.engine.process import RunControl
 from workers.files.failures import file_errors
 from workers.git.command import (
@@ -77,7 +77,7 @@ class ShadowRepository:
 
     def fetch(
         self,
-        repository: Repository,
+        repository: GitUrl,
         credential: Credential | None,
         branch: str,
         control: RunControl,

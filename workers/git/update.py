@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
+from workers.agent.workspace import exclusive_workspace
 from workers.engine.process import RunControl
 from workers.git.clone import github_credential
 from workers.git.command import query
@@ -20,7 +21,7 @@ from workers.git.commit import origin
 from workers.git.fast_forward import FastForward
 from workers.git.shadow import STATUS, ShadowRepository
 from workers.runtime.context import JobContext
-from workers.state.workspace_lock import lock_path, workspace_lock
+from workers.state.workspace_lock import NOTICE, lock_path
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _BRANCH = re.compile(r"[^-\s][^\s]*")
@@ -33,7 +34,7 @@ _UNSUPPORTED = (("core.sparseCheckout", "true"), ("extensions.objectFormat", "sh
 
 
 @dataclass(frozen=True)
-class Push:
+class PushedCommit:
     """A push to a branch; `repository` is `host/owner/name`."""
 
     repository: str
@@ -41,7 +42,7 @@ class Push:
     commit: str
 
     @classmethod
-    def of(cls, args: Mapping[str, Any]) -> Push | None:
+    def of(cls, args: Mapping[str, Any]) -> PushedCommit | None:
         """Return the push that a deploy's arguments name, None where they name none."""
         raw = args.get("push")
         if raw is None:
@@ -52,7 +53,7 @@ class Push:
         return push
 
 
-def update_workspace(context: JobContext, push: Push) -> str | None:
+def update_workspace(context: JobContext, push: PushedCommit) -> str | None:
     """Fast-forward the project's workspace to the pushed commit, not to a later one.
 
     Return the commit it was at, None where it has the pushed commit already. Raises `conflict`
@@ -97,15 +98,16 @@ def _state(context: JobContext) -> Path:
 
 
 @contextmanager
-def _workspace_held(context: JobContext, *, notice: float = 8.0) -> Iterator[tuple[Path, int]]:
+def _workspace_held(context: JobContext, *, notice: float = NOTICE) -> Iterator[tuple[Path, int]]:
     """Hold the workspace alone; give the folder of the record and the lock's descriptor."""
     holder = f"{context.request.kind} {context.request.id}"
     workspace, state_dir = context.project.workspace, context.settings.state_dir
-    with workspace_lock(state_dir, workspace, context.check, holder=holder, notice=notice) as lock:
+    check = context.check
+    with exclusive_workspace(state_dir, workspace, check, holder=holder, notice=notice) as lock:
         yield _state(context), lock
 
 
-def _require_fit(workspace: Path, push: Push) -> str:
+def _require_fit(workspace: Path, push: PushedCommit) -> str:
     """Return the workspace's commit, once its repository, branch and state allow the update."""
     try:
         is_folder = stat.S_ISDIR((workspace / ".git").lstat().st_mode)
@@ -134,7 +136,7 @@ def _require_fit(workspace: Path, push: Push) -> str:
     return commit
 
 
-def _require_origin(workspace: Path, push: Push) -> None:
+def _require_origin(workspace: Path, push: PushedCommit) -> None:
     source = origin(workspace)
     if source is None or not _is_push_to(source[0], push.repository):
         name = source[0].name if source else "nowhere"
@@ -145,7 +147,7 @@ def _require_origin(workspace: Path, push: Push) -> None:
         )
 
 
-def _is_push_to(origin: Repository, repository: str) -> bool:
+def _is_push_to(origin: GitUrl, repository: str) -> bool:
     """Return whether a push to `host/owner/name` may have been one to the workspace's origin.
 
     Hosts are not compared, since one host has several names, and a folder has no owner at all.
@@ -166,13 +168,15 @@ def _require_clean(shadow: ShadowRepository) -> None:
         )
 
 
-def _fetch(context: JobContext, shadow: ShadowRepository, push: Push, control: RunControl) -> None:
+def _fetch(
+    context: JobContext, shadow: ShadowRepository, push: PushedCommit, control: RunControl
+) -> None:
     """Fetch the pushed branch; raise `conflict` where the pushed commit is not on it."""
     source = origin(shadow.workspace)
     assert source is not None
     repository, own = source
     if own:
-        context.hide((own.password,))
+        context.masker.hide((own.password,))
     credential = own or github_credential(repository, context.settings)
     tip = shadow.fetch(repository, credential, push.branch, control)
     if not (shadow.has_commit(push.commit) and shadow.is_ancestor(push.commit, tip)):

@@ -9,10 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from scar.jobs.record import rfc3339
+from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry, dump, load_present
-from workers.files.undo import read_json, write_synced
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,8 @@ class Release:
 
     @property
     def contents(self) -> dict[str, Entry]:
-        """Every file that going back to it needs."""
+        """Return every file that going back to this release needs."""
         return {**self.files, **self.relied_on}
-
-    def summary(self) -> dict[str, Any]:
-        """The release as history shows it."""
-        return {
-            **{name: getattr(self, name) for name in _PLAIN},
-            "at": rfc3339(self.at),
-            "services": sorted(self.services),
-            "files": len(self.files),
-        }
 
 
 class Releases:
@@ -67,30 +57,30 @@ class Releases:
         self._folder = folder / "releases"
 
     def ids(self) -> list[str]:
-        """Oldest first."""
+        """Return the ids of the releases, oldest first."""
         if not self._folder.exists():
             return []
         return sorted(path.stem for path in self._folder.glob("*.json"))
 
     def latest(self) -> Release | None:
-        """What production was last brought to."""
+        """Return the newest release: what production was last brought to."""
         ids = self.ids()
         return self.get(ids[-1]) if ids else None
 
     def get(self, id: str) -> Release:
-        """The release of that id."""
+        """Return the release with this id. Raises `sync_failed` where its file is damaged."""
         return _read(self._folder / f"{id}.json")
 
     def save(self, release: Release) -> None:
-        """Records a release, whole and synced: from here on it counts."""
-        found = {name: getattr(release, name) for name in _PLAIN}
-        found["services"] = {name: asdict(s) for name, s in release.services.items()}
-        found["files"] = dump(release.files)
-        found["relied_on"] = dump(release.relied_on)
-        write_synced(self._folder / f"{release.id}.json", json.dumps(found))
+        """Record a release, whole and synced: from here on it counts."""
+        document = {name: getattr(release, name) for name in _PLAIN}
+        document["services"] = {name: asdict(s) for name, s in release.services.items()}
+        document["files"] = dump(release.files)
+        document["relied_on"] = dump(release.relied_on)
+        write_synced(self._folder / f"{release.id}.json", json.dumps(document))
 
     def drop_beyond(self, keep: int) -> list[str]:
-        """Forgets all but the newest `keep`; the ids that went."""
+        """Remove all but the newest `keep`; return the ids of those removed."""
         gone = self.ids()[:-keep]
         for id in gone:
             path = self._folder / f"{id}.json"
@@ -101,14 +91,14 @@ class Releases:
 
 @lru_cache(maxsize=8)
 def _read(path: Path) -> Release:
-    """A release never changes once it is written, so it is read once a process."""
-    return read_json(path, _made_of, _HINT)
+    """Read a release once in a process: it never changes once it is written."""
+    return read_json(path, _release_of, _HINT)
 
 
-def _made_of(found: Any) -> Release:
-    files, relied_on = (load_present(found.pop(name)) for name in ("files", "relied_on"))
-    services = {name: ReleasedService(**s) for name, s in found.pop("services").items()}
-    return Release(**found, services=services, files=files, relied_on=relied_on)
+def _release_of(document: Any) -> Release:
+    files, relied_on = (load_present(document.pop(name)) for name in ("files", "relied_on"))
+    services = {name: ReleasedService(**s) for name, s in document.pop("services").items()}
+    return Release(**document, services=services, files=files, relied_on=relied_on)
 
 
 _PLAIN = ("id", "at", "by", "commit", "dirty", "seconds", "downtime", "restored")

@@ -1,0 +1,105 @@
+"""Writes that are on the disk when they return.
+
+A process that dies, or a machine that loses power, leaves the old file or the new one, never a
+part: `write_synced` writes beside, syncs, renames and syncs the folder. Functions raise
+`disk_full` or `sync_failed` unless they say `OSError`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from workers.files.failures import damaged, file_errors
+
+_KEEP_SIZE = 1  # linux/falloc.h: FALLOC_FL_KEEP_SIZE
+_libc = ctypes.CDLL(None, use_errno=True)
+T = TypeVar("T")
+
+
+def write_synced(path: Path, text: str) -> None:
+    """Replace the file at `path` by `text`, whole or not at all."""
+    with file_errors(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.new")
+        try:
+            with beside.open("w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def read_json(path: Path, make: Callable[[Any], T], hint: str) -> T:
+    """Return what `make` makes of the JSON at `path`.
+
+    Raises `sync_failed` with `hint` where the file is no JSON, or `make` cannot use it.
+    """
+    with file_errors(str(path)):
+        content = path.read_bytes()
+    try:
+        return make(json.loads(content))
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise damaged(str(path), hint) from error
+
+
+def reserve(path: Path, size: int) -> None:
+    """Make an empty file and keep room on the disk for it to grow to `size` bytes.
+
+    Raises `disk_full` where there is no such room. A filesystem without `fallocate(2)` keeps none.
+    """
+    with file_errors(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            _allocate(handle, size)
+        finally:
+            os.close(handle)
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring to the disk which names a folder holds; raises `OSError`."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_filesystem(path: str) -> None:
+    """Bring everything written to the filesystem of `path` to the disk."""
+    with file_errors(path):
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            sync_device(handle)
+        finally:
+            os.close(handle)
+
+
+def sync_device(handle: int) -> None:
+    """Call `syncfs(2)`, which `os` lacks, on the filesystem of an open file; raises `OSError`."""
+    if _libc.syncfs(handle) != 0:
+        raise _last_error()
+
+
+def _allocate(handle: int, size: int) -> None:
+    """Call `fallocate(2)` without changing the file's length, as `os.posix_fallocate` would."""
+    if _libc.fallocate(handle, _KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(size)) != 0:
+        error = _last_error()
+        if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS):
+            raise error
+
+
+def _last_error() -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number))
