@@ -13,6 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No example fails for the time that a busy machine takes; a test has a timeout as a whole.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 _TESTS = Path(__file__).parent
 _NEEDS: Mapping[str, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
 from marshmallow import RAISE, Schema
 from webargs import core
 from webargs.flaskparser import FlaskParser, is_json_request
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestTimeout, UnsupportedMediaType
 
 from scar.api.context import context
 from scar.api.errors import PROBLEM
@@ -21,6 +21,12 @@ from scar.api.schemas.problems import ProblemSchema
 JSON = "application/json"
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+
+class SlowBodyError(RequestTimeout):
+    """The body of a request took too long: 408."""
+
+    description = "The body of the request did not arrive in time"
 
 
 class StrictParser(FlaskParser):

@@ -117,15 +117,13 @@ class Server(BaseApplication):  # type: ignore[misc]
 
         Nothing that opens a connection or starts a thread is imported before.
         """
-        from werkzeug.exceptions import RequestTimeout
-
         from scar.api.app import create_app
+        from scar.api.resource import SlowBodyError
         from scar.bootstrap import bootstrap
         from scar.jobs.sweeper import Sweeper
 
-        too_slow = RequestTimeout(f"The body did not arrive within {_BODY_SECONDS} seconds")
         services = bootstrap(self._settings)
-        self._app = create_app(services, partial(gevent.Timeout, _BODY_SECONDS, too_slow))
+        self._app = create_app(services, partial(gevent.Timeout, _BODY_SECONDS, SlowBodyError))
         Sweeper(services.ledger, services.queue).start()
         return self._app
 

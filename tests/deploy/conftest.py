@@ -16,7 +16,7 @@ OWN_SCAR = {
     "test_full_disk",
     "test_interrupted",
     "test_reconciled",
-    "test_settled",
+    "test_recovery",
 }
 """Files whose tests kill parts of SCAR, fill its disk or take its state away."""
 

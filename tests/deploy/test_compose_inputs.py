@@ -87,7 +87,7 @@ def test_a_changed_include_with_a_new_service_to_build(
     assert restarted(scene) == (["extra"], ["extra"])
 
 
-def test_a_profile_that_env_asks_for(open_scene: Callable[..., DeployScene]) -> None:
+def test_a_profile_that_the_env_file_names(open_scene: Callable[..., DeployScene]) -> None:
     scene = open_scene()
     profiled = COMPOSE.replace("    build: .", "    build: .\n    profiles: [site]")
     scene.write(**{".env": "COMPOSE_PROFILES=site\n", "compose.yaml": profiled})
@@ -98,7 +98,9 @@ def test_a_profile_that_env_asks_for(open_scene: Callable[..., DeployScene]) -> 
     assert scene.site() == "two"
 
 
-def test_a_changed_secret_restarts_who_has_it(open_scene: Callable[..., DeployScene]) -> None:
+def test_a_changed_secret_restarts_the_services_that_use_it(
+    open_scene: Callable[..., DeployScene],
+) -> None:
     scene = open_scene()
     text = COMPOSE + "    secrets: [word]\nsecrets: {word: {file: ./word}}\n"
     scene.write(**IGNORE, **{"compose.yaml": text, "word": "one"})

@@ -44,7 +44,7 @@ def test_the_site_shows_the_new_page(scene: DeployScene) -> None:
     assert scene.leftovers() == []
 
 
-def test_nothing_changed_nothing_done(scene: DeployScene) -> None:
+def test_a_deploy_without_changes_does_nothing(scene: DeployScene) -> None:
     before = scene.images(), scene.tree()
     job = scene.do("deploy")
     assert job.state == "succeeded"
@@ -54,7 +54,7 @@ def test_nothing_changed_nothing_done(scene: DeployScene) -> None:
     assert (scene.images(), scene.tree()) == before
 
 
-def test_what_scar_did_not_bring_stays(scene: DeployScene) -> None:
+def test_files_that_scar_did_not_bring_stay(scene: DeployScene) -> None:
     for name, text in {"data/db": "rows", ".env": "A=1", "uploads/x": "picture"}.items():
         path = scene.production / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def test_what_scar_did_not_bring_stays(scene: DeployScene) -> None:
     assert (scene.production / "uploads/x").read_text() == "picture"
 
 
-def test_drift_is_shown_and_kept(scene: DeployScene) -> None:
+def test_files_changed_by_hand_are_shown_and_kept(scene: DeployScene) -> None:
     (scene.production / "page").write_text("by hand")
     diff = scene.do("diff")
     assert diff.result is not None
@@ -84,7 +84,7 @@ def test_drift_is_shown_and_kept(scene: DeployScene) -> None:
     assert "by hand" in [path.read_text() for path in state.rglob("*") if path.is_file()]
 
 
-def test_what_was_made_by_hand_can_be_had_back(scene: DeployScene) -> None:
+def test_a_hand_made_file_that_was_replaced_can_be_brought_back(scene: DeployScene) -> None:
     (scene.production / "page").write_text("by hand\n")
     scene.write(page="two")
     job = scene.do("deploy")
@@ -101,7 +101,9 @@ def test_what_was_made_by_hand_can_be_had_back(scene: DeployScene) -> None:
     assert row["command"] in job_commands()["kept"].view(kept).text
 
 
-def test_a_bind_mounted_file_only_restarts(open_scene: Callable[..., DeployScene]) -> None:
+def test_a_changed_mounted_file_restarts_without_a_build(
+    open_scene: Callable[..., DeployScene],
+) -> None:
     scene = open_scene()
     mounted = COMPOSE.replace(
         '["./data:/data"]', '["./data:/data", "./page:/www/index.html"]'
@@ -135,7 +137,7 @@ def test_a_build_that_fails_touches_nothing(scene: DeployScene) -> None:
     assert scene.leftovers() == []
 
 
-def test_a_container_that_never_gets_healthy_is_put_back(scene: DeployScene) -> None:
+def test_a_container_that_never_gets_healthy_undoes_the_deploy(scene: DeployScene) -> None:
     before = scene.images(), scene.tree()
     scene.write(page="two", Dockerfile=DOCKERFILE.replace('"8000"', '"9000"'))
     job = scene.do("deploy")
@@ -149,7 +151,7 @@ def test_a_container_that_never_gets_healthy_is_put_back(scene: DeployScene) -> 
     assert scene.leftovers() == []
 
 
-def test_a_container_that_dies_after_it_was_well_is_put_back(scene: DeployScene) -> None:
+def test_a_container_that_dies_after_it_was_healthy_undoes_the_deploy(scene: DeployScene) -> None:
     before = scene.images(), scene.tree()
     dies = '["sh", "-c", "httpd -p 8000 -h /www; sleep 0.9; exit 3"]'
     scene.write(page="two", Dockerfile=DOCKERFILE.replace(DOCKERFILE.split("CMD ")[1], dies + "\n"))
@@ -183,7 +185,9 @@ def test_a_protected_container_is_left_alone(open_scene: Callable[..., DeploySce
     assert scene.started(side) == before
 
 
-def test_every_container_protected(open_scene: Callable[..., DeployScene]) -> None:
+def test_a_deploy_where_every_container_is_protected(
+    open_scene: Callable[..., DeployScene],
+) -> None:
     scene = open_scene()
     assert scene.do("deploy").state == "succeeded"
     names = [name.lstrip("/") for name in scene.images()]
@@ -196,7 +200,9 @@ def test_every_container_protected(open_scene: Callable[..., DeployScene]) -> No
     assert [scene.started(name) for name in names] == before
 
 
-def test_what_is_excluded_since_stays(open_scene: Callable[..., DeployScene]) -> None:
+def test_a_file_that_is_excluded_since_the_last_deploy_stays(
+    open_scene: Callable[..., DeployScene],
+) -> None:
     scene = open_scene()
     scene.write(**{"uploads/a": "one", "gone": "one"})
     assert scene.do("deploy").state == "succeeded"
@@ -209,7 +215,7 @@ def test_what_is_excluded_since_stays(open_scene: Callable[..., DeployScene]) ->
     assert not (scene.production / "gone").exists()
 
 
-def test_a_folder_called_env(scene: DeployScene) -> None:
+def test_a_folder_named_env_is_deployed(scene: DeployScene) -> None:
     """Docker makes one where a missing `.env` is mounted."""
     (scene.workspace / ".env").mkdir()
     assert scene.do("status").state == "succeeded"
@@ -218,7 +224,7 @@ def test_a_folder_called_env(scene: DeployScene) -> None:
     assert scene.site() == "two"
 
 
-def test_git_starts_nothing_of_the_workspace(scene: DeployScene) -> None:
+def test_git_runs_no_program_of_the_workspace(scene: DeployScene) -> None:
     def git(*words: str) -> None:
         subprocess.run(["git", "-C", scene.workspace, *words], check=True, capture_output=True)
 
@@ -231,9 +237,9 @@ def test_git_starts_nothing_of_the_workspace(scene: DeployScene) -> None:
     (scene.workspace / ".git" / "info" / "attributes").write_text("* filter=x\n")
     scene.write(page="two")
     os.utime(scene.workspace / "Dockerfile", (1, 1))
-    found = scene.do("status").result
-    assert found is not None
-    assert found["workspace_dirty"] is True
+    status = scene.do("status").result
+    assert status is not None
+    assert status["workspace_dirty"] is True
     assert scene.do("deploy").state == "succeeded"
     assert not trap.exists()
 
@@ -254,7 +260,7 @@ def test_the_plan_that_was_confirmed_is_the_plan_that_runs(scene: DeployScene) -
     assert scene.site() == "three"
 
 
-def test_only_one_changes_a_project_at_a_time(scene: DeployScene) -> None:
+def test_only_one_job_changes_a_project_at_a_time(scene: DeployScene) -> None:
     scene.write(page="two", Dockerfile=DOCKERFILE + "RUN sleep 3\n")
     first = scene.ask("deploy")
     scene.until_step(first, "building")
@@ -267,7 +273,7 @@ def test_only_one_changes_a_project_at_a_time(scene: DeployScene) -> None:
     assert scene.do("restart").state == "succeeded"
 
 
-def test_a_cancelled_deploy_is_put_back(scene: DeployScene) -> None:
+def test_a_cancelled_deploy_leaves_production_as_it_was(scene: DeployScene) -> None:
     before = scene.images(), scene.tree()
     scene.write(page="two", Dockerfile=DOCKERFILE + "RUN sleep 300\n")
     job = scene.ask("deploy")

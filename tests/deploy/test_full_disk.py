@@ -28,7 +28,7 @@ def limited(scene: DeployScene) -> Iterator[Limit]:
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_job_whose_end_cannot_be_noted_says_how_it_ended(
+def test_a_job_whose_end_cannot_be_recorded_reports_how_it_ended(
     scene: DeployScene, limited: Limit
 ) -> None:
     folder = limited(1)
@@ -43,7 +43,9 @@ def test_a_job_whose_end_cannot_be_noted_says_how_it_ended(
     assert "end of the job not kept" in scene.installation.log
 
 
-def test_a_job_whose_begin_cannot_be_noted_does_nothing(scene: DeployScene, limited: Limit) -> None:
+def test_a_job_whose_start_cannot_be_recorded_does_nothing(
+    scene: DeployScene, limited: Limit
+) -> None:
     folder = limited(0)
     before = {name: scene.started(name.lstrip("/")) for name in scene.images()}
     job = scene.do("restart")

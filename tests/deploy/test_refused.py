@@ -31,23 +31,23 @@ def refused(scene: DeployScene) -> str:
     return job.error.message
 
 
-def test_no_services(scene: DeployScene) -> None:
+def test_a_compose_file_without_services_is_refused(scene: DeployScene) -> None:
     scene.write(**{"compose.yaml": "services: {}\n"})
     assert "no service to run" in refused(scene)
 
 
-def test_an_image_name_that_cannot_be(scene: DeployScene) -> None:
+def test_an_invalid_image_name_is_refused(scene: DeployScene) -> None:
     scene.write(**{"compose.yaml": COMPOSE.replace("image: IMAGE", "image: Not/Lower:1")})
     assert "Not/Lower:1" in refused(scene)
 
 
-def test_a_container_name_that_is_taken(scene: DeployScene, taken: str) -> None:
+def test_a_container_name_of_somebody_else_is_refused(scene: DeployScene, taken: str) -> None:
     scene.write(**{"compose.yaml": COMPOSE + f"    container_name: {taken}\n"})
     assert taken in refused(scene)
 
 
 @pytest.mark.parametrize("name", [".env", "side.env"])
-def test_a_pipe_where_compose_reads_a_file(scene: DeployScene, name: str) -> None:
+def test_a_pipe_in_place_of_an_env_file_is_refused(scene: DeployScene, name: str) -> None:
     os.mkfifo(scene.production / name)
     scene.write(page="two", **{"compose.yaml": COMPOSE + "    env_file: side.env\n"})
     job = scene.do("deploy")

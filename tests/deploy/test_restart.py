@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tests.support.deploy_scene import COMPOSE, DOCKERFILE, DeployScene
 
 
-def test_dependencies_come_first_and_each_is_named(open_scene: Callable[..., DeployScene]) -> None:
+def test_dependencies_are_restarted_first(open_scene: Callable[..., DeployScene]) -> None:
     scene = open_scene()
     scene.write(
         **{"compose.yaml": COMPOSE.replace("    build: .", "    build: .\n    depends_on: [side]")}
@@ -27,7 +27,7 @@ def test_dependencies_come_first_and_each_is_named(open_scene: Callable[..., Dep
     assert plan["downtime"] != "10-30 seconds"
 
 
-def test_one_that_does_not_come_back_is_named(scene: DeployScene) -> None:
+def test_a_container_that_does_not_come_back_is_named(scene: DeployScene) -> None:
     flag = 'CMD ["sh", "-c", "test ! -e /data/stop && exec httpd -f -p 8000 -h /www"]\n'
     scene.write(Dockerfile=DOCKERFILE.split("CMD")[0] + flag)
     assert scene.do("deploy").state == "succeeded"
@@ -42,7 +42,7 @@ def test_one_that_does_not_come_back_is_named(scene: DeployScene) -> None:
     assert f"{scene.name}-side-1" in job.result["restarted"]
 
 
-def test_a_container_that_is_not_there(scene: DeployScene) -> None:
+def test_a_container_that_does_not_exist_is_named(scene: DeployScene) -> None:
     scene.entry.update(containers=["backend"], auto_detect=False, primary_container="backend")
     scene.installation.projects_file.write_text(json.dumps({"shop": scene.entry}))
     for kind in ("restart", "logs"):

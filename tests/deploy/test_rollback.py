@@ -29,7 +29,7 @@ def releases(scene: DeployScene) -> list[dict[str, Any]]:
     return list(done(scene, "history")["releases"])
 
 
-def test_after_a_good_deploy(scene: DeployScene) -> None:
+def test_a_rollback_after_a_successful_deploy(scene: DeployScene) -> None:
     first = standing(scene)
     scene.write(page="two", extra="new", Dockerfile=DOCKERFILE + "LABEL a=b\n")
     done(scene, "deploy")
@@ -47,7 +47,7 @@ def test_after_a_good_deploy(scene: DeployScene) -> None:
     assert done(scene, "rollback", release=releases(scene)[0]["id"])["nothing"] is True
 
 
-def test_after_a_failed_deploy(scene: DeployScene) -> None:
+def test_a_rollback_after_a_failed_deploy(scene: DeployScene) -> None:
     first = standing(scene)
     scene.write(page="two", Dockerfile=DOCKERFILE + "LABEL a=b\n")
     done(scene, "deploy")
@@ -59,7 +59,7 @@ def test_after_a_failed_deploy(scene: DeployScene) -> None:
     assert standing(scene) == first
 
 
-def test_after_a_prune_of_dangling_images(scene: DeployScene) -> None:
+def test_a_rollback_after_a_prune_of_dangling_images(scene: DeployScene) -> None:
     first = standing(scene)
     scene.write(page="two")
     done(scene, "deploy")
@@ -87,7 +87,7 @@ def test_the_question_shows_what_would_be_done(scene: DeployScene) -> None:
     assert scene.site() == "one"
 
 
-def test_productions_own_env_comes_back_and_a_hand_made_one_is_kept(
+def test_the_env_file_of_production_comes_back_and_a_hand_made_one_is_kept(
     open_scene: Callable[..., DeployScene],
 ) -> None:
     scene = open_scene()
@@ -110,7 +110,7 @@ def test_productions_own_env_comes_back_and_a_hand_made_one_is_kept(
     assert result["kept"] == []
 
 
-def test_a_folder_that_the_workspace_has_dropped(scene: DeployScene) -> None:
+def test_a_folder_that_the_workspace_dropped_comes_back(scene: DeployScene) -> None:
     scene.write(**{"old/deep/file": "one"})
     done(scene, "deploy")
     first = standing(scene)
@@ -130,7 +130,7 @@ def test_a_hand_changed_file_is_kept(scene: DeployScene) -> None:
     assert scene.site() == "one"
 
 
-def test_a_rollback_that_fails_is_put_back(scene: DeployScene) -> None:
+def test_a_rollback_that_fails_leaves_production_as_it_was(scene: DeployScene) -> None:
     first, scene.port = scene.port, free_port()
     scene.write(page="two", **{"compose.yaml": COMPOSE})
     done(scene, "deploy")
@@ -151,7 +151,9 @@ def refused(job: Job, code: str) -> str:
     return job.error.message
 
 
-def test_what_cannot_be_restored_says_so_before_the_yes(scene: DeployScene) -> None:
+def test_a_release_that_cannot_be_restored_is_refused_before_the_question(
+    scene: DeployScene,
+) -> None:
     nothing = scene.end_of(scene.ask("rollback", confirm=False))
     assert "no earlier release" in refused(nothing, "not_found")
     unknown = scene.end_of(scene.ask("rollback", confirm=False, release="0" * 26))

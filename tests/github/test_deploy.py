@@ -37,7 +37,6 @@ def scene(tmp_path: Path, server: GitHubServer) -> Iterator[DeployScene]:
     made.remove()
 
 
-@pytest.mark.usefixtures("image")
 def test_one_deploy_costs_one_comment_and_an_edit_in_three_seconds(
     scene: DeployScene, server: GitHubServer, record_property: Callable[[str, object], None]
 ) -> None:

@@ -47,7 +47,7 @@ def installation(server: GitHubServer) -> Iterator[Installation]:
         sample.remove()
 
 
-@pytest.mark.usefixtures("image", "home")
+@pytest.mark.usefixtures("home")
 def test_fix_a_bug_on_an_issue(server: GitHubServer) -> None:
     issue = server.issue()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from scar.document import Attachment, Button, Code, Document, Line
 from scar.frontends.telegram.render import LONGEST, fit, to_html, to_plain
 from tests.support.botapi.entities import read_html, units
 
+BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _HOSTILE = [
     "<b>bold</b>",
     "</pre><b>",
@@ -48,6 +49,7 @@ def _bare(text: str) -> str:
     return re.sub(r"[\x00-\x20\x7f\ufffd\u2060]", "", whole)
 
 
+@BUSY_MACHINE
 @given(documents)
 @example(Document.of("x" * 4096))
 @example(Document.of("x" * 4097))
@@ -66,6 +68,7 @@ def test_every_document_can_be_sent(document: Document) -> None:
     assert fitted.buttons == document.buttons
 
 
+@BUSY_MACHINE
 @given(documents)
 def test_nothing_is_cut_without_a_notice_and_a_file(document: Document) -> None:
     fitted = fit(document)

@@ -1,4 +1,4 @@
-"""A worker that is killed when everything is done but said."""
+"""A worker that is killed when its job is done and not reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.deploy_scene import DeployScene
 from tests.support.waiting import eventually
 
 
-def test_a_rollback_is_not_done_again(scene: DeployScene) -> None:
+def test_a_rollback_whose_worker_is_killed_at_its_end_is_not_done_again(scene: DeployScene) -> None:
     """Killed once its journal is closed: going back again would bring the bad release."""
     scene.write(page="two")
     assert scene.do("deploy").state == "succeeded"
@@ -22,11 +22,11 @@ def test_a_rollback_is_not_done_again(scene: DeployScene) -> None:
         time.sleep(0.0005)
     for pid in scene.pool():
         os.kill(pid, signal.SIGKILL)
-    found = eventually(lambda: scene.api.job(job.id).state.ended and scene.api.job(job.id), "ended")
-    assert found
-    assert found.state == "succeeded", found.error
-    assert found.result is not None
-    assert found.result["restored"]
+    ended = eventually(lambda: scene.api.job(job.id).state.ended and scene.api.job(job.id), "ended")
+    assert ended
+    assert ended.state == "succeeded", ended.error
+    assert ended.result is not None
+    assert ended.result["restored"]
     assert scene.site() == "one"
     kinds = scene.do("history").result
     assert kinds is not None

@@ -25,7 +25,7 @@ def of_engine(scene: DeployScene, kind: str) -> list[str]:
     return sorted(run_docker(kind, "ls", "-q", "--filter", label).split())
 
 
-def test_a_new_service_goes_again(scene: DeployScene) -> None:
+def test_a_new_service_is_removed_after_a_failed_deploy(scene: DeployScene) -> None:
     before = scene.images(), scene.tree(), of_engine(scene, "network")
     new = "  new:\n    image: IMAGE\n    command: [sleep, '99']\n    networks: [fresh]\n"
     networks = "networks: {fresh: {}}\n"
@@ -46,7 +46,7 @@ def orphan(scene: DeployScene) -> str:
     return name
 
 
-def test_a_stopped_orphan_is_nobodys_business(scene: DeployScene) -> None:
+def test_a_stopped_orphan_does_not_fail_a_deploy(scene: DeployScene) -> None:
     name = orphan(scene)
     scene.write(page="two")
     job = scene.do("deploy")
@@ -62,7 +62,7 @@ def test_a_stopped_orphan_is_nobodys_business(scene: DeployScene) -> None:
     assert run_docker("inspect", "-f", "{{.State.Status}}", name) == "created"
 
 
-def test_paused_containers(scene: DeployScene) -> None:
+def test_paused_containers_do_not_fail_a_deploy(scene: DeployScene) -> None:
     main = f"{scene.name}-web-1"
     run_docker("pause", main)
     scene.write(page="two")
@@ -77,7 +77,9 @@ def test_paused_containers(scene: DeployScene) -> None:
     assert scene.site() == "two"
 
 
-def test_a_first_deploy_leaves_nothing(open_scene: Callable[..., DeployScene]) -> None:
+def test_a_first_deploy_that_fails_leaves_no_container_and_no_network(
+    open_scene: Callable[..., DeployScene],
+) -> None:
     scene = open_scene()
     scene.write(Dockerfile=NEVER_WELL)
     job = scene.do("deploy")
@@ -88,7 +90,7 @@ def test_a_first_deploy_leaves_nothing(open_scene: Callable[..., DeployScene]) -
     assert of_engine(scene, "network") == of_engine(scene, "image") == []
 
 
-def test_an_image_that_cannot_be_had_touches_nothing(scene: DeployScene) -> None:
+def test_an_image_that_cannot_be_fetched_touches_nothing(scene: DeployScene) -> None:
     before = scene.images(), scene.tree()
     scene.write(**{"compose.yaml": COMPOSE.replace("image: IMAGE", "image: localhost:1/none:1")})
     job = scene.do("deploy")
@@ -113,7 +115,7 @@ def dead(scene: DeployScene) -> str:
 
 
 @pytest.mark.usefixtures("dead")
-def test_a_container_that_is_dead_is_made_anew(scene: DeployScene) -> None:
+def test_a_dead_container_is_created_anew(scene: DeployScene) -> None:
     scene.write(**{"compose.yaml": COMPOSE.replace("100000", "100001")})
     job = scene.do("deploy")
     assert job.state == "succeeded", job.error
@@ -121,7 +123,7 @@ def test_a_container_that_is_dead_is_made_anew(scene: DeployScene) -> None:
 
 
 @pytest.mark.usefixtures("dead")
-def test_a_container_that_is_dead_is_put_back_alive(scene: DeployScene) -> None:
+def test_a_dead_container_runs_again_after_a_failed_deploy(scene: DeployScene) -> None:
     scene.write(page="two", Dockerfile=NEVER_WELL)
     job = scene.do("deploy")
     assert job.state == "rolled_back", job.error
