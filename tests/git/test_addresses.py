@@ -57,9 +57,9 @@ def test_a_bad_address_is_refused_without_repeating_its_password(text: str) -> N
     ],
 )
 def test_a_good_address_is_normalised(text: str, url: str, name: str) -> None:
-    repository = GitUrl.parse(text)
-    assert (repository.url, repository.name) == (url, name)
-    assert GitUrl.parse(repository.url) == repository
+    address = GitUrl.parse(text)
+    assert (address.url, address.name) == (url, name)
+    assert GitUrl.parse(address.url) == address
 
 
 def test_only_allowed_hosts_and_ports_are_accepted() -> None:

@@ -42,8 +42,8 @@ def test_a_clone_is_complete_and_clean(server: GitServer, tmp_path: Path) -> Non
     files = {f"f{n}": "text\n" * n for n in range(300)} | {"compose.yaml": "services: {}\n"}
     author = server.repository("ada/shop", files)
     settings = settings_for(server, tmp_path)
-    reporter = RecordingReporter()
-    result = clone(server, settings, reporter=reporter).result
+    report = RecordedReport()
+    result = clone(server, settings, told=report).result
     assert result is not None
     folder = settings.projects_file.parent / "shop"
     assert result["commit"] == git(author, "rev-parse", "HEAD") == git(folder, "rev-parse", "HEAD")
@@ -60,8 +60,8 @@ def test_a_clone_is_complete_and_clean(server: GitServer, tmp_path: Path) -> Non
     assert git(folder, "remote", "get-url", "origin") == f"{server.url}/ada/shop.git"
     assert not (folder / ".git" / "hooks").exists()
     assert names_in_workspaces(settings) == ["shop"]
-    assert {name for name, _ in reporter.progress_events} == {"cloning"}
-    assert any(step.detail == "Receiving objects" for step in reporter.all_steps)
+    assert {name for name, _ in report.progressed} == {"cloning"}
+    assert any(step.detail == "Receiving objects" for step in report.all_steps)
 
 
 @pytest.mark.parametrize("existing", ["file", "folder", "link", "full"])
@@ -96,13 +96,13 @@ def test_a_target_created_meanwhile_is_not_replaced(server: GitServer, tmp_path:
     server.hold.clear()
     threading.Timer(0.5, server.hold.set).start()
 
-    class LateTarget(RecordingReporter):
+    class LateTarget(RecordedReport):
         def steps(self, *args: Any) -> None:
             super().steps(*args)
             check()
 
     with pytest.raises(ScarError) as refusal:
-        clone(server, settings, reporter=LateTarget())
+        clone(server, settings, told=LateTarget())
     assert refusal.value.code == "conflict"
     assert names_in_workspaces(settings) == ["shop"]
     assert os.listdir(target) == []
@@ -161,8 +161,8 @@ def test_a_private_repositorys_token_is_in_no_file_and_no_command_line(
 
     watcher = threading.Thread(target=watch_processes)
     watcher.start()
-    reporter = RecordingReporter()
-    result = clone(server, settings, reporter=reporter).result
+    report = RecordedReport()
+    result = clone(server, settings, told=report).result
     watcher.join()
     assert result is not None
     assert any(b"remote-https" in line for line in command_lines)
@@ -170,7 +170,7 @@ def test_a_private_repositorys_token_is_in_no_file_and_no_command_line(
     folder = settings.projects_file.parent / "shop"
     grep = subprocess.run(["grep", "-r", TOKEN, str(tmp_path / "ws"), str(tmp_path / "state")])
     assert grep.returncode == 1
-    assert TOKEN not in str(result) + str(reporter.all_steps) + str(reporter.lines)
+    assert TOKEN not in str(result) + str(report.all_steps) + str(report.lines)
     assert git(folder, "remote", "get-url", "origin") == f"{server.url}/ada/shop.git"
 
 
@@ -197,8 +197,8 @@ def test_a_cancelled_clone_is_gone_within_five_seconds(server: GitServer, tmp_pa
             raise ScarError("cancelled", "Cancelled by ada", "Ask again.")
 
     with pytest.raises(ScarError, match="Cancelled by ada"):
-        clone(server, settings, reporter=RecordingReporter(check))
-    assert time.monotonic() - begun < 6
+        clone(server, settings, told=RecordedReport(check))
+    assert unhindered.seconds() < 6
     assert names_in_workspaces(settings) == []
     for folder in Path("/proc").iterdir():
         try:

@@ -236,7 +236,7 @@ def test_resuming_an_update_does_not_kill_the_workspaces_holder(scene: GitScene)
 
     try:
         with pytest.raises(ScarError, match="Nobody let go"):
-            scene.resume(RecordingReporter(check))
+            scene.resume(RecordedReport(check))
         assert os.waitpid(agent, os.WNOHANG) == (0, 0)
     finally:
         os.kill(agent, signal.SIGKILL)

@@ -10,9 +10,8 @@ from scar.errors import ScarError
 from scar.projects import Project
 from scar.settings import Settings
 from tests.support.git_server import GitServer, git
-from tests.support.job_context import RecordingReporter, job_context, settings_in
-from workers.git.update import Push, resume_update, update_workspace
-from workers.runtime.context import JobContext
+from tests.support.job_context import RecordedReport, job_context, settings_in
+from workers.git.update import PushedCommit, resume_update, update_workspace
 
 TOKEN = "ghs_0123456789abcdefghijklmnop"
 FIRST: dict[str, str] = {
@@ -52,14 +51,13 @@ class GitScene:
         return self.server.push(self.author, SECOND if files is None else files, *options)
 
     def update(self, commit: str, *, branch: str = "main", repository: str = "") -> str | None:
-        push = Push(repository or self.repository, branch, commit)
-        return update_workspace(self._context(), push)
+        push = PushedCommit(repository or self.repository, branch, commit)
+        return update_workspace(
+            job_context("deploy", {}, self.settings, project=self.project), push
+        )
 
-    def resume(self, reporter: RecordingReporter | None = None) -> None:
-        resume_update(self._context(reporter))
-
-    def _context(self, reporter: RecordingReporter | None = None) -> JobContext:
-        return job_context("deploy", {}, self.settings, project=self.project, reporter=reporter)
+    def resume(self, told: RecordedReport | None = None) -> None:
+        resume_update(job_context("deploy", {}, self.settings, project=self.project, told=told))
 
     def assert_at(self, commit: str) -> None:
         assert self.head() == commit

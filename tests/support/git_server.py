@@ -1,4 +1,4 @@
-"""A Git server: `git http-backend` behind Python's HTTPS server, with its own certificate."""
+"""A Git server over https: `git http-backend` behind Python's, with a certificate of its own."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Log nothing."""
+            """Nothing."""
 
     return Handler
 

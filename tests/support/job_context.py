@@ -1,4 +1,4 @@
-"""Contexts for operations that a test calls directly."""
+"""Operations called directly, with a report that is kept instead of sent."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from workers.runtime.context import JobContext
 from workers.runtime.reporter import JobReporter
 
 
-class RecordingReporter:
-    """Keeps what a job reports instead of sending it."""
+class RecordedReport:
+    """What a job said of itself."""
 
     def __init__(self, check: Callable[[], None] = lambda: None) -> None:
         self.check = check
-        self.progress_events: list[tuple[str, Progress]] = []
+        self.progressed: list[tuple[str, Progress]] = []
         self.all_steps: list[Step] = []
         self.lines: list[Any] = []
 
@@ -32,7 +32,7 @@ class RecordingReporter:
         self.all_steps.append(changed)
 
     def progress(self, step: str, progress: Progress) -> None:
-        self.progress_events.append((step, progress))
+        self.progressed.append((step, progress))
 
     def emit(self, kind: str, data: Any) -> None:
         self.lines.append((kind, data))
@@ -44,11 +44,11 @@ def job_context(
     settings: Settings,
     *,
     project: Project | None = None,
-    reporter: RecordingReporter | None = None,
+    told: RecordedReport | None = None,
     attempt: int = 1,
     id: str | None = None,
 ) -> JobContext:
-    """Return a context as the runner makes it."""
+    """A task as the runner makes it."""
     request = Request(
         id=id or new_job_id(),
         kind=kind,
@@ -62,16 +62,16 @@ def job_context(
         expires_at=0,
     )
     engine = Engine(None)
-    recording = cast("JobReporter", reporter or RecordingReporter())
+    report = cast("JobReporter", told or RecordedReport())
     locks = cast("Locks", None)
     containers = Containers(engine)
     return JobContext(
-        request, project, settings, engine, containers, recording, locks, attempt=attempt
+        request, project, settings, engine, containers, report, locks, attempt=attempt
     )
 
 
 def settings_in(folder: Path, **more: Any) -> Settings:
-    """Return settings with the workspace folder `ws` and the state folder `state` in `folder`."""
+    """A workspace folder and a state folder."""
     (folder / "ws").mkdir(parents=True, exist_ok=True)
     projects = folder / "ws" / ".scar-projects.json"
     return Settings(projects_file=projects, state_dir=folder / "state", **more)

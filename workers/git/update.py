@@ -33,7 +33,7 @@ _UNSUPPORTED = (("core.sparseCheckout", "true"), ("extensions.objectFormat", "sh
 
 
 @dataclass(frozen=True)
-class Push:
+class PushedCommit:
     """A push to a branch; `repository` is `host/owner/name`."""
 
     repository: str
@@ -41,7 +41,7 @@ class Push:
     commit: str
 
     @classmethod
-    def of(cls, args: Mapping[str, Any]) -> Push | None:
+    def of(cls, args: Mapping[str, Any]) -> PushedCommit | None:
         """Return the push that a deploy's arguments name, None where they name none."""
         raw = args.get("push")
         if raw is None:
@@ -52,7 +52,7 @@ class Push:
         return push
 
 
-def update_workspace(context: JobContext, push: Push) -> str | None:
+def update_workspace(context: JobContext, push: PushedCommit) -> str | None:
     """Fast-forward the project's workspace to the pushed commit, not to a later one.
 
     Return the commit it was at, None where it has the pushed commit already. Raises `conflict`
@@ -97,7 +97,7 @@ def _state(context: JobContext) -> Path:
 
 
 @contextmanager
-def _workspace_held(context: JobContext, *, notice: float = 8.0) -> Iterator[tuple[Path, int]]:
+def _workspace_held(context: JobContext, *, notice: float = NOTICE) -> Iterator[tuple[Path, int]]:
     """Hold the workspace alone; give the folder of the record and the lock's descriptor."""
     holder = f"{context.request.kind} {context.request.id}"
     workspace, state_dir = context.project.workspace, context.settings.state_dir
@@ -105,7 +105,7 @@ def _workspace_held(context: JobContext, *, notice: float = 8.0) -> Iterator[tup
         yield _state(context), lock
 
 
-def _require_fit(workspace: Path, push: Push) -> str:
+def _require_fit(workspace: Path, push: PushedCommit) -> str:
     """Return the workspace's commit, once its repository, branch and state allow the update."""
     try:
         is_folder = stat.S_ISDIR((workspace / ".git").lstat().st_mode)
@@ -134,7 +134,7 @@ def _require_fit(workspace: Path, push: Push) -> str:
     return commit
 
 
-def _require_origin(workspace: Path, push: Push) -> None:
+def _require_origin(workspace: Path, push: PushedCommit) -> None:
     source = origin(workspace)
     if source is None or not _is_push_to(source[0], push.repository):
         name = source[0].name if source else "nowhere"
@@ -166,7 +166,9 @@ def _require_clean(shadow: ShadowRepository) -> None:
         )
 
 
-def _fetch(context: JobContext, shadow: ShadowRepository, push: Push, control: RunControl) -> None:
+def _fetch(
+    context: JobContext, shadow: ShadowRepository, push: PushedCommit, control: RunControl
+) -> None:
     """Fetch the pushed branch; raise `conflict` where the pushed commit is not on it."""
     source = origin(shadow.workspace)
     assert source is not None

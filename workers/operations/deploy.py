@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from workers.deployment.deploy_plan import plan_deploy
 from workers.deployment.operation import DeploymentOperation
 from workers.deployment.plan import Plan
-from workers.git.update import Push, resume_update, update_workspace
+from workers.git.update import PushedCommit, resume_update, update_workspace
 from workers.runtime.context import JobContext
 from workers.state.workspace_lock import workspace_lock
 
@@ -19,7 +19,7 @@ class Deploy(DeploymentOperation):
 
     def prepare(self, context: JobContext, /) -> None:
         """Bring the workspace to the commit that was pushed, where the deploy is for a push."""
-        push = Push.of(context.request.args)
+        push = PushedCommit.of(context.request.args)
         if push is None:
             resume_update(context)
             return
