@@ -13,9 +13,11 @@ import pytest
 
 from scar.errors import ScarError
 from scar.jobs.results.clone import CloneResult
+from scar.jobs.results.project_entry import ProjectEntry
 from scar.settings import Settings
 from tests.support.git_server import GitServer, git
-from tests.support.job_context import RecordingReporter, job_context, settings_in
+from tests.support.job_context import RecordedReport, job_context, settings_in
+from tests.support.stopwatch import Stopwatch
 from workers.operations.clone import HANDLER
 from workers.runtime.outcome import Outcome
 from workers.state.project_lock import project_lock
@@ -46,16 +48,11 @@ def test_a_clone_is_complete_and_clean(server: GitServer, tmp_path: Path) -> Non
     result = clone(server, settings, told=report).result
     assert result is not None
     folder = settings.projects_file.parent / "shop"
-    assert result["commit"] == git(author, "rev-parse", "HEAD") == git(folder, "rev-parse", "HEAD")
-    assert result["repository"] == f"{server.place}/ada/shop"
-    assert result["branch"] == "main"
-    assert result["notices"] == []
-    assert result["entry"] == {
-        "workspace": str(folder),
-        "production": "/srv/production/shop",
-        "compose_project": "shop",
-        "auto_detect": True,
-    }
+    assert result.commit == git(author, "rev-parse", "HEAD") == git(folder, "rev-parse", "HEAD")
+    assert result.repository == f"{server.place}/ada/shop"
+    assert result.branch == "main"
+    assert result.notices == ()
+    assert result.entry == ProjectEntry(str(folder), "/srv/production/shop", "shop", True)
     assert git(folder, "status", "--porcelain") == ""
     assert git(folder, "remote", "get-url", "origin") == f"{server.url}/ada/shop.git"
     assert not (folder / ".git" / "hooks").exists()
@@ -190,7 +187,7 @@ def test_a_cancelled_clone_is_gone_within_five_seconds(server: GitServer, tmp_pa
     server.repository("ada/shop")
     settings = settings_for(server, tmp_path)
     server.hold.clear()
-    begun = time.monotonic()
+    begun, unhindered = time.monotonic(), Stopwatch()
 
     def check() -> None:
         if time.monotonic() - begun > 1:

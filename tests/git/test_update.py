@@ -12,7 +12,7 @@ import pytest
 from scar.errors import ScarError
 from tests.support.git_scene import SECOND, TOKEN, GitScene
 from tests.support.git_server import git
-from tests.support.job_context import RecordingReporter
+from tests.support.job_context import RecordedReport
 from workers.git.commit import origin_of
 from workers.git.dotgit import DotGit
 from workers.state.workspace_lock import workspace_lock

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.git_scene import SECOND, GitScene
+from tests.support.waiting import eventually
 
 
 def test_an_update_killed_at_any_moment_is_completed_by_the_next(scene: GitScene) -> None:
@@ -58,10 +59,8 @@ def test_an_update_killed_at_a_system_call_is_completed_by_the_next(
         strace = subprocess.Popen(
             ["strace", "-qq", "-o", "/dev/null", *inject, "-p", str(child)], stderr=sys.stderr
         )
-        deadline = time.monotonic() + 10
-        while f"TracerPid:\t{strace.pid}" not in Path(f"/proc/{child}/status").read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        status, tracer = Path(f"/proc/{child}/status"), f"TracerPid:\t{strace.pid}"
+        eventually(lambda: tracer in status.read_text(), "strace has attached")  # noqa: B023
         os.kill(child, signal.SIGCONT)
         os.waitpid(child, 0)
         strace.wait(10)

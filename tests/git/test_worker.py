@@ -1,4 +1,4 @@
-"""`/clone` and `/project_add` by a real worker, also one that is killed in the middle."""
+"""`/clone` and `/project_add` by a real worker, and by one that is killed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def scar(server: GitServer, tmp_path: Path) -> Iterator[Scar]:
     installation.down()
 
 
-def test_a_repository_becomes_a_project(server: GitServer, scar: Scar) -> None:
+def test_a_repository_can_be_cloned_and_added_as_a_project(server: GitServer, scar: Scar) -> None:
     author = server.repository("ada/shop", {"compose.yaml": "services: {}\n"})
     cloned = scar.end_of(scar.ask("clone", {"url": f"{server.url}/ada/shop"}))
     assert cloned.state == "succeeded", cloned.error
@@ -64,7 +64,9 @@ def test_a_repository_becomes_a_project(server: GitServer, scar: Scar) -> None:
     }
 
 
-def test_the_worker_is_killed_while_it_clones(server: GitServer, scar: Scar) -> None:
+def test_a_clone_whose_worker_is_killed_is_completed_by_another(
+    server: GitServer, scar: Scar
+) -> None:
     server.repository("ada/shop")
     server.hold.clear()
     job = scar.ask("clone", {"url": f"{server.url}/ada/shop"})

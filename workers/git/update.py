@@ -13,6 +13,7 @@ from typing import Any
 
 from scar.errors import ScarError
 from scar.git_url import GitUrl
+from workers.agent.workspace import exclusive_workspace
 from workers.engine.process import RunControl
 from workers.git.clone import github_credential
 from workers.git.command import query
@@ -20,7 +21,7 @@ from workers.git.commit import origin
 from workers.git.fast_forward import FastForward
 from workers.git.shadow import STATUS, ShadowRepository
 from workers.runtime.context import JobContext
-from workers.state.workspace_lock import lock_path, workspace_lock
+from workers.state.workspace_lock import NOTICE, lock_path
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _BRANCH = re.compile(r"[^-\s][^\s]*")
@@ -101,7 +102,8 @@ def _workspace_held(context: JobContext, *, notice: float = NOTICE) -> Iterator[
     """Hold the workspace alone; give the folder of the record and the lock's descriptor."""
     holder = f"{context.request.kind} {context.request.id}"
     workspace, state_dir = context.project.workspace, context.settings.state_dir
-    with workspace_lock(state_dir, workspace, context.check, holder=holder, notice=notice) as lock:
+    check = context.check
+    with exclusive_workspace(state_dir, workspace, check, holder=holder, notice=notice) as lock:
         yield _state(context), lock
 
 
