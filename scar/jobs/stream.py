@@ -28,7 +28,7 @@ _RETRY_SECONDS = 0.2
 _WAKE_KEPT_SECONDS = 60
 
 
-class Subscriber(queue.SimpleQueue["Event | None"]):
+class Follower(queue.SimpleQueue["Event | None"]):
     """The events that were read for one follower and that it has not taken yet.
 
     None says that some may be missing: the follower has to look at the ledger.
@@ -45,7 +45,7 @@ class EventStream:
         self._redis = redis
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._subscribers: dict[str, set[Subscriber]] = {}
+        self._subscribers: dict[str, set[Follower]] = {}
         self._reader: threading.Thread | None = None
         self._wake_key = f"scar:wake:{uuid4().hex}"
         self.closed = threading.Event()
@@ -69,11 +69,11 @@ class EventStream:
         """
         deadline = float("inf") if seconds is None else time.monotonic() + seconds
         last = after
-        subscriber = self._subscribe(job_id)
+        follower = self._subscribe(job_id)
         try:
             while (left := deadline - time.monotonic()) > 0:
                 try:
-                    received = subscriber.get(timeout=min(idle, left))
+                    received = follower.get(timeout=min(idle, left))
                 except queue.Empty:
                     yield None
                     continue
@@ -87,7 +87,7 @@ class EventStream:
                 if received is not None and ends(received):
                     return
         finally:
-            self._unsubscribe(job_id, subscriber)
+            self._unsubscribe(job_id, follower)
 
     def _events_after(self, last: int, job_id: str, received: Event | None) -> Iterator[Event]:
         """Yield the events that follow `last`, at least up to `received`."""
@@ -101,25 +101,25 @@ class EventStream:
             if len(page) < _PAGE:
                 return
 
-    def _subscribe(self, job_id: str) -> Subscriber:
+    def _subscribe(self, job_id: str) -> Follower:
         """Register a follower, which begins with what the ledger has."""
-        subscriber = Subscriber()
-        subscriber.put(None)
+        follower = Follower()
+        follower.put(None)
         stream = _stream_of(job_id)
         with self._lock:
             is_new = stream not in self._subscribers
-            self._subscribers.setdefault(stream, set()).add(subscriber)
+            self._subscribers.setdefault(stream, set()).add(follower)
             if self._reader is None or not self._reader.is_alive():
                 self._reader = threading.Thread(target=self._read, name="events", daemon=True)
                 self._reader.start()
         if is_new:
             self._wake_reader()
-        return subscriber
+        return follower
 
-    def _unsubscribe(self, job_id: str, subscriber: Subscriber) -> None:
+    def _unsubscribe(self, job_id: str, follower: Follower) -> None:
         stream = _stream_of(job_id)
         with self._lock:
-            self._subscribers[stream].discard(subscriber)
+            self._subscribers[stream].discard(follower)
             if not self._subscribers[stream]:
                 del self._subscribers[stream]
 
@@ -164,9 +164,9 @@ class EventStream:
     def _publish(self, stream: str, events: Sequence[Event | None]) -> None:
         with self._lock:
             followers = list(self._subscribers.get(stream, ()))
-        for subscriber in followers:
+        for follower in followers:
             for event in events:
-                subscriber.put(event)
+                follower.put(event)
 
 
 def _stream_of(job_id: str) -> str:
