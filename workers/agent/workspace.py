@@ -1,4 +1,4 @@
-"""A workspace held exclusively, with files that an agent's user still has taken back."""
+"""Exclusive access to a workspace, all of whose files have their own owners again."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ def exclusive_workspace(
     holder: str,
     notice: float = NOTICE,
 ) -> Iterator[int]:
-    """Hold the workspace as `workspace_lock` does, and take back first what a killed worker had
-    handed over to an agent's user and could not take back itself.
+    """Hold the workspace as `workspace_lock` does, and yield the lock's descriptor.
+
+    Files that a killed worker left with an agent's user are root's again before the block runs.
     """
     with workspace_lock(state_dir, workspace, check, holder=holder, notice=notice) as lock:
         take_back(handover_note(state_dir, workspace))
@@ -28,6 +29,6 @@ def exclusive_workspace(
 
 
 def handover_note(state_dir: Path, workspace: Path) -> Path:
-    """Return where it is noted that files of the workspace belong to an agent's user for now."""
+    """Return the path of the note that exists while an agent's user has the workspace's files."""
     lock = lock_path(state_dir, workspace)
     return lock.with_name(f"{lock.name}.handed-over")

@@ -12,13 +12,14 @@ from scar.errors import ScarError
 from scar.jobs.record import JobState
 from scar.jobs.results.agent import AgentReport
 from scar.jobs.results.job_kind import JobPlan
+from workers.agent.changes import undo_since
 from workers.agent.command import agent_command
 from workers.agent.handover import hand_over, take_back
-from workers.agent.identity import Identity, identity_for, require_power
+from workers.agent.identity import Identity, identity_for, require_privileges
+from workers.agent.leftovers import kill_leftovers
 from workers.agent.output import AgentOutput
-from workers.agent.run import AgentRun, end_leftovers
-from workers.agent.run_store import Begun, RunStore
-from workers.agent.snapshot import changed_since
+from workers.agent.run import AgentRun
+from workers.agent.run_store import RunRecord, RunStore
 from workers.agent.workspace import exclusive_workspace, handover_note
 from workers.git.commit import workspace_commit
 from workers.operations.agent_report import AgentChanges
@@ -55,11 +56,11 @@ class Agent(WriteJob[str, JobPlan, AgentReport]):
             "It is not started again by itself: look at what it did, and ask again if you want it.",
         )
         run_store = RunStore(agent_folder(context))
-        begun = run_store.begun
-        if begun is None or begun.job != context.request.id:
+        record = run_store.last_run
+        if record is None or record.job != context.request.id:
             error.hint = "It had not begun to work: nothing was changed. Ask again."
             return Outcome(JobState.FAILED, None, error)
-        end_leftovers(begun.job, begun.uid)
+        kill_leftovers(record.job, record.uid)
         return _ended(context, run_store, error, AgentOutput(context.steps.output), None)
 
     def make_plan(self, context: JobContext, /) -> tuple[str, JobPlan]:
@@ -97,7 +98,7 @@ def agent_folder(context: JobContext) -> Path:
 def _prepared_run(context: JobContext, instruction: str) -> AgentRun:
     """Return the run, once everything that it needs is checked."""
     project = context.project
-    require_power()
+    require_privileges()
     if not project.workspace.is_dir():
         raise ScarError(
             "project_invalid",
@@ -127,15 +128,15 @@ def _sockets(context: JobContext) -> list[str]:
 
 def _keep_workspace(context: JobContext, run_store: RunStore, identity: Identity) -> None:
     workspace = context.project.workspace
-    contents = run_store.look(workspace)
-    begun = Begun(
+    contents = run_store.scan(workspace)
+    record = RunRecord(
         context.request.id,
         identity.uid,
         (workspace / ".git").exists(),
         workspace_commit(workspace).commit,
         tuple(sorted(contents.left_out)),
     )
-    run_store.keep(begun, workspace, contents, context.check)
+    run_store.start_run(record, workspace, contents, context.check)
 
 
 def _run(context: JobContext, run: AgentRun, lock: int, output: AgentOutput) -> None:
@@ -145,7 +146,7 @@ def _run(context: JobContext, run: AgentRun, lock: int, output: AgentOutput) -> 
         _handed_over(context, run.identity),
     ):
         context.check()
-        code = run.run(lock, SECONDS, context.check, output.line)
+        code = run.run(lock, SECONDS, context.check, output.add_line)
         if code != 0:
             raise ScarError(
                 "agent_failed",
@@ -158,7 +159,7 @@ def _run(context: JobContext, run: AgentRun, lock: int, output: AgentOutput) -> 
 @contextmanager
 def _handed_over(context: JobContext, identity: Identity) -> Iterator[None]:
     """Give the agent's user the files of a workspace that root owns, until the block ends."""
-    if not identity.handed_over:
+    if not identity.needs_handover:
         yield
         return
     workspace = context.project.workspace
@@ -179,13 +180,13 @@ def _ended(
 ) -> Outcome[AgentReport]:
     """Compare the workspace with what it was; this is not cancelled any more."""
     with context.steps.step("comparing", "Looking at what changed"):
-        kept, begun = run_store.kept, run_store.begun
-        assert kept is not None
-        assert begun is not None
-        now = run_store.look(context.project.workspace)
-        undo = changed_since(kept, frozenset(begun.left_out), now)
-        run_store.ended(undo)
-        report = AgentChanges(context, begun, undo, now).report(run_store, output, seconds)
+        snapshot, record = run_store.snapshot, run_store.last_run
+        assert snapshot is not None
+        assert record is not None
+        now = run_store.scan(context.project.workspace)
+        undo = undo_since(snapshot, frozenset(record.left_out), now)
+        run_store.save_undo(undo)
+        report = AgentChanges(context, record, undo, now).report(run_store, output, seconds)
     if error is None:
         return Outcome(JobState.SUCCEEDED, report)
     state = JobState.CANCELLED if error.code == "cancelled" else JobState.FAILED

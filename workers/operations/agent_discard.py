@@ -10,8 +10,9 @@ from dataclasses import replace
 from scar.errors import ScarError
 from scar.jobs.record import JobState
 from scar.jobs.results.agent_discard import AgentDiscardPlan
+from workers.agent.changes import changed_paths, without_conflicts
 from workers.agent.run_store import RunStore
-from workers.agent.snapshot import Contents, listing, still_there
+from workers.agent.snapshot import Contents
 from workers.agent.workspace import exclusive_workspace
 from workers.files.apply import revert
 from workers.files.stat_cache import StatCache
@@ -36,17 +37,17 @@ class AgentDiscard(WriteJob[Undo, AgentDiscardPlan, AgentDiscardPlan]):
     def recover(self, context: JobContext, _lock: int, /) -> Outcome[AgentDiscardPlan] | None:
         """Finish a discard of this job that was cut off."""
         run_store = RunStore(agent_folder(context))
-        cut_off = run_store.discarding if context.resumed else None
+        cut_off = run_store.last_discard if context.resumed else None
         if cut_off is None or cut_off.job != context.request.id:
             return None
-        now = run_store.look(context.project.workspace)
-        revert(cut_off, run_store.objects, StatCache())
+        now = run_store.scan(context.project.workspace)
+        revert(cut_off, run_store.content_store, StatCache())
         return Outcome(JobState.SUCCEEDED, _plan(context, cut_off, [], now))
 
     def make_plan(self, context: JobContext, /) -> tuple[Undo, AgentDiscardPlan]:
         """Return what is brought back, and what is left because somebody changed it since."""
         run_store = RunStore(agent_folder(context))
-        now = run_store.look(context.project.workspace)
+        now = run_store.scan(context.project.workspace)
         undo, changed_since = _undoable(context, run_store, now)
         return undo, _plan(context, undo, changed_since, now)
 
@@ -57,8 +58,8 @@ class AgentDiscard(WriteJob[Undo, AgentDiscardPlan, AgentDiscardPlan]):
         run_store = RunStore(agent_folder(context))
         with context.steps.step("discarding", "Bringing files back"):
             context.check()
-            run_store.discard(undo)
-            revert(undo, run_store.objects, StatCache())
+            run_store.save_discard(undo)
+            revert(undo, run_store.content_store, StatCache())
         return Outcome(JobState.SUCCEEDED, execution.plan)
 
 
@@ -70,14 +71,14 @@ def _undoable(context: JobContext, run_store: RunStore, now: Contents) -> tuple[
             f"There is nothing of an agent in '{context.project.name}' to discard",
             "Discard undoes the agent's last run, once that has ended.",
         )
-    possible, changed_since = still_there(undo, now)
+    possible, changed_since = without_conflicts(undo, now)
     return replace(possible, job=context.request.id), changed_since
 
 
 def _plan(
     context: JobContext, undo: Undo, changed_since: list[str], now: Contents
 ) -> AgentDiscardPlan:
-    files = listing(undo, now)
+    files = changed_paths(undo, now)
     hashed = {
         "now": {path: e and (e.digest, e.mode) for path, e in undo.after.items()},
         "back": {path: e and (e.digest, e.mode) for path, e in undo.before.items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -10,10 +10,11 @@ import structlog
 from scar.errors import ScarError
 from scar.jobs.results.agent import AgentReport
 from scar.jobs.results.file_changes import FileCounts, FileNames
+from workers.agent.changes import ChangedPaths, changed_paths
 from workers.agent.difference import difference
 from workers.agent.output import AgentOutput
-from workers.agent.run_store import Begun, RunStore
-from workers.agent.snapshot import Contents, listing
+from workers.agent.run_store import RunRecord, RunStore
+from workers.agent.snapshot import Contents
 from workers.files.failures import shown
 from workers.files.undo import Undo
 from workers.git.commit import workspace_commit
@@ -25,10 +26,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class AgentChanges:
-    """The workspace before a run (`begun`), after it (`now`), and how to undo it."""
+    """The workspace before a run (`record`), after it (`now`), and how to undo it."""
 
     context: JobContext
-    begun: Begun
+    record: RunRecord
     undo: Undo
     now: Contents
 
@@ -36,7 +37,7 @@ class AgentChanges:
         self, run_store: RunStore, output: AgentOutput, seconds: float | None
     ) -> AgentReport:
         """Return the result of the job; lists of files name at most 200 of each sort."""
-        files = listing(self.undo, self.now)
+        files = changed_paths(self.undo, self.now)
         diff, left_out = self._difference(run_store)
         return AgentReport(
             workspace=str(self.context.project.workspace),
@@ -51,7 +52,7 @@ class AgentChanges:
 
     def _difference(self, run_store: RunStore) -> tuple[str, list[str]]:
         try:
-            diff, left_out = difference(self.undo, run_store.objects)
+            diff, left_out = difference(self.undo, run_store.content_store)
         except (OSError, ScarError) as error:
             # Somebody else changes files there now: the list of files is reported all the same.
             _log.warning("no diff", job=self.context.request.id, reason=str(error))
@@ -65,13 +66,13 @@ class AgentChanges:
             notices.append(
                 f"The whole workspace {workspace} is gone; Discard brings its files back."
             )
-        if self.begun.git and not (workspace / ".git").exists():
+        if self.record.git and not (workspace / ".git").exists():
             notices.append("`.git` is gone, with every commit in it: Discard cannot bring it back.")
-        elif workspace_commit(workspace).commit != self.begun.commit:
+        elif workspace_commit(workspace).commit != self.record.commit:
             notices.append(
                 "Commits were made: Discard brings files back, and leaves `.git` as it is."
             )
-        new = self.now.left_out - set(self.begun.left_out)
+        new = self.now.left_out - set(self.record.left_out)
         for what, paths in (
             ("Neither files nor links", new & self.now.special),
             ("Too deep, mostly holes or still being written", new - self.now.special),
@@ -82,14 +83,16 @@ class AgentChanges:
         return notices
 
 
-def file_counts(files: Mapping[str, Sequence[str]]) -> FileCounts:
-    """Return how many paths of each sort a listing has."""
-    return FileCounts(**{sort: len(paths) for sort, paths in files.items()})
+def file_counts(paths: ChangedPaths) -> FileCounts:
+    """Return how many paths of each sort there are."""
+    return FileCounts(len(paths.added), len(paths.changed), len(paths.removed))
 
 
-def file_names(files: Mapping[str, Sequence[str]]) -> FileNames:
-    """Return the first paths of each sort of a listing."""
-    return FileNames(**{sort: first_names(paths) for sort, paths in files.items()})
+def file_names(paths: ChangedPaths) -> FileNames:
+    """Return the first paths of each sort."""
+    return FileNames(
+        first_names(paths.added), first_names(paths.changed), first_names(paths.removed)
+    )
 
 
 def first_names(paths: Sequence[str]) -> tuple[str, ...]:
