@@ -45,7 +45,7 @@ class EventStream:
         self._redis = redis
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._subscribers: dict[str, set[Follower]] = {}
+        self._followers: dict[str, set[Follower]] = {}
         self._reader: threading.Thread | None = None
         self._wake_key = f"scar:wake:{uuid4().hex}"
         self.closed = threading.Event()
@@ -54,7 +54,7 @@ class EventStream:
         """End every `follow` at once, whether its job has ended or not."""
         self.closed.set()
         with self._lock:
-            streams = list(self._subscribers)
+            streams = list(self._followers)
         for stream in streams:
             self._publish(stream, [None])
 
@@ -69,7 +69,7 @@ class EventStream:
         """
         deadline = float("inf") if seconds is None else time.monotonic() + seconds
         last = after
-        follower = self._subscribe(job_id)
+        follower = self._join(job_id)
         try:
             while (left := deadline - time.monotonic()) > 0:
                 try:
@@ -87,7 +87,7 @@ class EventStream:
                 if received is not None and ends(received):
                     return
         finally:
-            self._unsubscribe(job_id, follower)
+            self._leave(job_id, follower)
 
     def _events_after(self, last: int, job_id: str, received: Event | None) -> Iterator[Event]:
         """Yield the events that follow `last`, at least up to `received`."""
@@ -101,14 +101,14 @@ class EventStream:
             if len(page) < _PAGE:
                 return
 
-    def _subscribe(self, job_id: str) -> Follower:
+    def _join(self, job_id: str) -> Follower:
         """Register a follower, which begins with what the ledger has."""
         follower = Follower()
         follower.put(None)
         stream = _stream_of(job_id)
         with self._lock:
-            is_new = stream not in self._subscribers
-            self._subscribers.setdefault(stream, set()).add(follower)
+            is_new = stream not in self._followers
+            self._followers.setdefault(stream, set()).add(follower)
             if self._reader is None or not self._reader.is_alive():
                 self._reader = threading.Thread(target=self._read, name="events", daemon=True)
                 self._reader.start()
@@ -116,12 +116,12 @@ class EventStream:
             self._wake_reader()
         return follower
 
-    def _unsubscribe(self, job_id: str, follower: Follower) -> None:
+    def _leave(self, job_id: str, follower: Follower) -> None:
         stream = _stream_of(job_id)
         with self._lock:
-            self._subscribers[stream].discard(follower)
-            if not self._subscribers[stream]:
-                del self._subscribers[stream]
+            self._followers[stream].discard(follower)
+            if not self._followers[stream]:
+                del self._followers[stream]
 
     def _wake_reader(self) -> None:
         """Have the reader, which is blocked on the streams it knows, look for new ones."""
@@ -148,7 +148,7 @@ class EventStream:
     def _update(self, cursors: dict[str, str]) -> None:
         """Make `cursors` those of the jobs that are followed now."""
         with self._lock:
-            followed = {self._wake_key, *self._subscribers}
+            followed = {self._wake_key, *self._followers}
         for stream in cursors.keys() - followed:
             del cursors[stream]
         for stream in followed - cursors.keys():
@@ -163,7 +163,7 @@ class EventStream:
 
     def _publish(self, stream: str, events: Sequence[Event | None]) -> None:
         with self._lock:
-            followers = list(self._subscribers.get(stream, ()))
+            followers = list(self._followers.get(stream, ()))
         for follower in followers:
             for event in events:
                 follower.put(event)
