@@ -6,9 +6,9 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
 
 from scar.errors import ScarError
+from scar.json_object import JsonObject
 from scar.projects import Project
 from scar.role import Role
 from scar.settings.parsers import ApiToken
@@ -37,13 +37,13 @@ class Actor:
         """`telegram:12345`, as the projects file names people."""
         return f"{self.frontend}:{self.id}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the `requested_by` of a job."""
         role = None if self.role is None else str(self.role)
         return {"frontend": self.frontend, "id": self.id, "name": self.name, "role": role}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Actor:
+    def from_json(cls, content: JsonObject) -> Actor:
         """Read `to_json`."""
         role = None if content.get("role") is None else Role.parse(content["role"])
         return cls(content["frontend"], content["id"], content["name"], role)

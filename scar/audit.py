@@ -10,6 +10,7 @@ from redis import Redis
 
 from scar.access import Actor
 from scar.jobs.timestamp import rfc3339
+from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
 _KEY = "scar:audit"
@@ -29,7 +30,7 @@ class AuditEntry:
     job: str
     outcome: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the entry as the API shows it."""
         return {
             "id": self.id,

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from http import HTTPStatus
-from typing import Any
+
+from scar.json_object import JsonObject
 
 STATUS = {
     "docker_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -71,13 +72,13 @@ class ErrorRecord:
     hint: str
     lines: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the `error` of a job in the API; `lines` is left out where there are none."""
         lines = {"lines": list(self.lines)} if self.lines else {}
         return {"code": self.code, "message": self.message, "hint": self.hint, **lines}
 
     @classmethod
-    def from_json(cls, record: dict[str, Any]) -> ErrorRecord:
+    def from_json(cls, record: JsonObject) -> ErrorRecord:
         lines = tuple(record.get("lines", ()))
         return cls(record["code"], record["message"], record["hint"], lines)
 

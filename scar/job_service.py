@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from scar.access import Access, Actor, Role
 from scar.audit import Audit
@@ -21,6 +20,7 @@ from scar.jobs.record import Job
 from scar.jobs.request import Request
 from scar.jobs.signing import Signatures
 from scar.jobs.subscriptions import Subscriber
+from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
 _EXPIRES_MS = 15 * 60_000
@@ -49,7 +49,7 @@ class JobService:
         actor: Actor,
         command: JobCommand,
         project: Project | None,
-        args: Mapping[str, Any],
+        args: JsonObject,
         *,
         confirmed: bool = False,
         idempotency_key: str | None = None,
@@ -155,7 +155,7 @@ class JobService:
         return command.role if command else Role.ADMIN
 
     def _request(
-        self, actor: Actor, command: JobCommand, project: Project | None, args: Mapping[str, Any]
+        self, actor: Actor, command: JobCommand, project: Project | None, args: JsonObject
     ) -> Request:
         now = self.clock()
         return Request(

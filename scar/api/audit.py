@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
 
 from flask import Response
 
@@ -12,6 +11,7 @@ from scar.api.auth import require
 from scar.api.context import context
 from scar.api.resource import Resource, answer
 from scar.api.schemas.audit import AuditPage, AuditQuery
+from scar.json_object import JsonObject
 
 resource = Resource("audit", __name__, description="Who asked for what, and how it ended")
 
@@ -21,7 +21,7 @@ resource = Resource("audit", __name__, description="Who asked for what, and how 
 @resource.response(200, AuditPage)
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(403, response="FORBIDDEN")
-def audit(query: dict[str, Any]) -> Response:
+def audit(query: JsonObject) -> Response:
     """The trail, newest first"""
     require(Role.ADMIN)
     limit = query["limit"]

@@ -11,6 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from scar.errors import STATUS, ErrorRecord, ScarError
+from scar.json_object import JsonObject
 
 PROBLEM = "application/problem+json"
 _log = structlog.get_logger(__name__)
@@ -42,7 +43,7 @@ def codes() -> dict[str, int]:
 
 
 def problem(
-    status: int, code: str, detail: str, hint: str, more: dict[str, Any] | None = None
+    status: int, code: str, detail: str, hint: str, more: JsonObject | None = None
 ) -> Response:
     """Make a problem document; its `type` is an anchor of `/docs`."""
     body = {
@@ -62,7 +63,7 @@ def problem(
     return answer
 
 
-def job_problem(error: ErrorRecord, job: dict[str, Any]) -> Response:
+def job_problem(error: ErrorRecord, job: JsonObject) -> Response:
     """Make a problem document of the error that a job ended with, and add the job."""
     status = ScarError(error.code, error.message, error.hint).status
     more: dict[str, Any] = {"job": job}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator
-from typing import Any
 
 import structlog
 from flask import Response, request
@@ -18,6 +17,7 @@ from scar.errors import ScarError
 from scar.jobs.event import Event
 from scar.jobs.record import Job
 from scar.jobs.stream import ends
+from scar.json_object import JsonObject
 
 STREAM = "text/event-stream"
 STREAMED = {
@@ -56,7 +56,7 @@ resource = Resource("events", __name__, description="The history of a job, as it
         }
     ]
 )
-def events(query: dict[str, Any], job_id: str) -> Response:
+def events(query: JsonObject, job_id: str) -> Response:
     """The events of a job
 
     Server-Sent Events, unless the client asks for `application/json`, or for `after` or `wait`
@@ -140,14 +140,14 @@ def _nothing_follows(shared: ApiContext, job_id: str, last: int) -> bool:
     return job is None or (job.state.ended and job.last_event <= last)
 
 
-def _wants_list(query: dict[str, Any]) -> bool:
+def _wants_list(query: JsonObject) -> bool:
     accepted = request.accept_mimetypes
     if STREAM in accepted.values():
         return accepted.quality("application/json") > accepted.quality(STREAM)
     return "application/json" in accepted.values() or "after" in query or "wait" in query
 
 
-def _last_seen(query: dict[str, Any]) -> int:
+def _last_seen(query: JsonObject) -> int:
     text = request.headers.get("Last-Event-ID")
     if not text:
         return int(query.get("after", 0))
@@ -160,7 +160,7 @@ def _last_seen(query: dict[str, Any]) -> int:
     return int(text)
 
 
-def _page(job: Job, query: dict[str, Any]) -> Response:
+def _page(job: Job, query: JsonObject) -> Response:
     shared = context()
     after, limit = query.get("after", 0), query["limit"]
     page = shared.services.ledger.events(job.id, after, count=limit)

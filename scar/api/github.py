@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
 
 from flask import Response, request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -17,6 +16,7 @@ from scar.api.context import context
 from scar.api.errors import problem
 from scar.api.resource import Resource, answer, read_body, strict_json
 from scar.api.schemas.github import DeliverySchema
+from scar.json_object import JsonObject
 
 resource = Resource("github", __name__, description="What GitHub tells")
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
@@ -95,7 +95,7 @@ def _unsigned(body: bytes) -> Response | None:
     )
 
 
-def _letter(event: str, payload: Mapping[str, Any]) -> dict[str, Any] | None:
+def _letter(event: str, payload: JsonObject) -> JsonObject | None:
     """Return what SCAR needs of a delivery; None where it needs nothing of it.
 
     A payload that lacks what GitHub's have, or has something else there, is ignored as well.
@@ -110,7 +110,7 @@ def _letter(event: str, payload: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _comment(event: str, payload: Mapping[str, Any]) -> dict[str, Any] | None:
+def _comment(event: str, payload: JsonObject) -> JsonObject | None:
     comment, place = payload["comment"], payload.get("issue") or payload["pull_request"]
     body = comment["body"]
     if comment["user"]["type"] != "User" or not isinstance(body, str) or len(body) > _LONGEST:
@@ -130,7 +130,7 @@ def _comment(event: str, payload: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _push(payload: Mapping[str, Any]) -> dict[str, Any] | None:
+def _push(payload: JsonObject) -> JsonObject | None:
     if not str(payload["after"]).strip("0"):
         return None  # the branch was deleted
     return {
@@ -144,7 +144,7 @@ def _push(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _where(repository: Mapping[str, Any]) -> dict[str, str]:
+def _where(repository: JsonObject) -> dict[str, str]:
     return {
         "repository": _text(_REPOSITORY, repository["full_name"])[0],
         "url": _text(_ADDRESS, repository["html_url"])[0],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import cast
 
 from flask import Response
 from redis import Redis
@@ -16,6 +16,7 @@ from scar.api.schemas.hosts import HostsPage
 from scar.jobs.ledger import QUEUE_PREFIX
 from scar.jobs.queue import queue_of
 from scar.jobs.timestamp import rfc3339
+from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
 resource = Resource("hosts", __name__, description="Machines with an Engine and a worker")
@@ -59,7 +60,7 @@ def queue_lengths(redis: Redis, names: Iterable[str]) -> dict[str, int]:
         return dict(zip(hosts, pipe.execute() if hosts else [], strict=True))
 
 
-def _host(redis: Redis, name: str, workers: list[str]) -> dict[str, Any]:
+def _host(redis: Redis, name: str, workers: list[str]) -> JsonObject:
     with redis_errors():
         pipe = redis.pipeline(transaction=False)
         for id in workers:
@@ -74,7 +75,7 @@ def _host(redis: Redis, name: str, workers: list[str]) -> dict[str, Any]:
     }
 
 
-def _worker(id: str, record: Mapping[str, str]) -> dict[str, Any]:
+def _worker(id: str, record: Mapping[str, str]) -> JsonObject:
     started = record.get("started_at")
     return {
         "id": id,

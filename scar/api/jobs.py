@@ -15,6 +15,7 @@ from scar.api.schemas.jobs import AnswerSchema, JobSchema, JobsPage, JobsQuery, 
 from scar.commands.job_command import JobCommand
 from scar.errors import ScarError, nearest
 from scar.jobs.record import Job
+from scar.json_object import JsonObject
 from scar.projects import Project
 
 _SCAN_LIMIT = 5000
@@ -46,9 +47,7 @@ def location(id: str) -> str:
     return f"/api/v1/jobs/{id}"
 
 
-def submit(
-    command: JobCommand, project: Project | None, args: dict[str, Any], **options: Any
-) -> Job:
+def submit(command: JobCommand, project: Project | None, args: JsonObject, **options: Any) -> Job:
     """Submit a job for the actor of this request; `args` as the client sent them."""
     job_service = context().services.job_service
     return job_service.submit(actor(), command, project, command.arguments(args), **options)
@@ -60,7 +59,7 @@ def submit(
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(409, response="CONFLICT")
 @resource.doc(parameters=[_KEY])
-def ask(body: dict[str, Any]) -> Response:
+def ask(body: JsonObject) -> Response:
     """Ask for a job
 
     A kind that asks `yes` and comes without `"confirm": "yes"` awaits its confirmation.
@@ -119,7 +118,7 @@ def _idempotency_key() -> str | None:
 @resource.arguments(JobsQuery, location="query")
 @resource.response(200, JobsPage)
 @resource.alt_response(401, response="UNAUTHORIZED")
-def latest(query: dict[str, Any]) -> Response:
+def latest(query: JsonObject) -> Response:
     """The jobs that you may see, newest first
 
     A page may hold fewer than `limit` although there are more: `next` alone says so.
@@ -144,7 +143,7 @@ def latest(query: dict[str, Any]) -> Response:
     return answer({"items": [j.to_json() for j in page], "next": last if more else None})
 
 
-def _matches(job: Job, query: dict[str, Any]) -> bool:
+def _matches(job: Job, query: JsonObject) -> bool:
     return (
         query.get("state") in (None, job.state.value)
         and query.get("kind") in (None, job.request.kind)
@@ -167,7 +166,7 @@ def one(job_id: str) -> Response:
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(404, response="NOT_FOUND")
 @resource.alt_response(409, response="CONFLICT")
-def confirm(body: dict[str, Any], job_id: str) -> Response:
+def confirm(body: JsonObject, job_id: str) -> Response:
     """Answer a job's question
 
     `yes` queues it; anything else drops it.

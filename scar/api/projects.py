@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import structlog
 from flask import Response, request
@@ -41,6 +40,7 @@ from scar.jobs.results.logs import LogTail
 from scar.jobs.results.stats import StatsResult
 from scar.jobs.results.status import StatusResult
 from scar.jobs.stream import ends
+from scar.json_object import JsonObject
 from scar.projects import Project
 from scar.redaction import mask
 
@@ -51,14 +51,14 @@ _NAME = [{"in": "path", "name": "name", "schema": {"type": "string"}}]
 _LOCATION = {"Location": {"description": "The job", "schema": {"type": "string"}}}
 
 
-def _shown(project: Project) -> dict[str, Any]:
-    entry = project.to_json()
+def _shown(project: Project) -> JsonObject:
+    entry = dict(project.to_json())
     if entry["agent"] is not None:
         entry["agent"] = mask(entry["agent"])
     return entry
 
 
-def _problem() -> dict[str, Any] | None:
+def _problem() -> JsonObject | None:
     """Return what is wrong with the projects file, to an actor who may see every project."""
     problem = context().services.projects.problem
     return problem.to_json() if problem and known_everywhere() else None
@@ -120,7 +120,7 @@ def diff(name: str) -> Response:
 @resource.route("/projects/<name>/logs", parameters=_NAME)
 @resource.arguments(LogsQuery, location="query")
 @_answers(schema_of(LogTail))
-def logs(query: dict[str, Any], name: str) -> Response:
+def logs(query: JsonObject, name: str) -> Response:
     """The last log lines of the primary container, or of another"""
     return _result(_ask("logs", name, query))
 
@@ -128,7 +128,7 @@ def logs(query: dict[str, Any], name: str) -> Response:
 @resource.route("/projects/<name>/releases", parameters=_NAME)
 @resource.arguments(ReleasesQuery, location="query")
 @_answers(ReleasesPage)
-def releases(query: dict[str, Any], name: str) -> Response:
+def releases(query: JsonObject, name: str) -> Response:
     """The releases, newest first"""
     job = _ask("history", name, {})
     if job.state is not JobState.SUCCEEDED:
@@ -154,7 +154,7 @@ def releases(query: dict[str, Any], name: str) -> Response:
 )
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(404, response="NOT_FOUND")
-def follow(query: dict[str, Any], name: str) -> Response:
+def follow(query: JsonObject, name: str) -> Response:
     """Log lines as they are written, until you go away"""
     command, followed = _command("follow"), visible_project(name)
     if request.method == "HEAD":
@@ -186,7 +186,7 @@ def _command(kind: str) -> JobCommand:
     return command
 
 
-def _ask(kind: str, name: str, args: dict[str, Any]) -> Job:
+def _ask(kind: str, name: str, args: JsonObject) -> Job:
     """Submit a job, wait for it at most `SCAR_WAIT_SECONDS`, and return it as it is then."""
     command = _command(kind)
     job = submit(command, visible_project(name), args)

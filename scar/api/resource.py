@@ -17,6 +17,7 @@ from werkzeug.exceptions import BadRequest, RequestTimeout, UnsupportedMediaType
 from scar.api.context import context
 from scar.api.errors import PROBLEM
 from scar.api.schemas.problems import ProblemSchema
+from scar.json_object import JsonObject
 
 JSON = "application/json"
 
@@ -81,7 +82,7 @@ def _finite(text: str) -> float:
     return number
 
 
-def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_names(pairs: list[tuple[str, Any]]) -> JsonObject:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a name is there twice")
@@ -104,7 +105,7 @@ class Resource(Blueprint):  # type: ignore[misc]
     def response(
         self,
         status_code: int,
-        schema: type[Schema] | dict[str, Any] | None = None,
+        schema: type[Schema] | JsonObject | None = None,
         content_type: str = JSON,
         **options: Any,
     ) -> Callable[[View], View]:

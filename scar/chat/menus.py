@@ -12,6 +12,7 @@ from scar.chat.front_end import IncomingMessage, Place
 from scar.document import Button, Document
 from scar.jobs.job_id import new_job_id
 from scar.jobs.signing import Signatures
+from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
 _SECONDS = 600
@@ -66,7 +67,7 @@ def menu_document(heading: str, choices: Mapping[str, str]) -> Document:
     return Document((*Document.of(heading).blocks,), buttons)
 
 
-def _is_for(menu: Mapping[str, Any], incoming: IncomingMessage) -> bool:
+def _is_for(menu: JsonObject, incoming: IncomingMessage) -> bool:
     place = [incoming.place.chat, incoming.place.thread]
     return bool(menu["actor"] == incoming.actor.key and menu["place"] == place)
 

@@ -6,9 +6,9 @@ import json
 import os
 import shutil
 import subprocess
-from typing import Any
 
 from scar.errors import ScarError
+from scar.json_object import JsonObject
 
 _ATTEMPTS = 5
 _TIMEOUT_SECONDS = 15
@@ -47,7 +47,7 @@ def docker(*arguments: str) -> str:
     return completed.stdout
 
 
-def inspect_containers(*filters: str) -> list[dict[str, Any]]:
+def inspect_containers(*filters: str) -> list[JsonObject]:
     """Return all containers, running or not, that match every filter, as `docker inspect` does."""
     options = [word for condition in filters for word in ("--filter", condition)]
     for attempts_left in reversed(range(_ATTEMPTS)):

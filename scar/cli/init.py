@@ -9,12 +9,12 @@ import tempfile
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 import click
 
 from scar.cli.docker import inspect_containers
 from scar.errors import ScarError
+from scar.json_object import JsonObject
 from scar.projects.parser import parse_projects
 from scar.settings import Settings
 
@@ -44,9 +44,9 @@ def init() -> None:
     click.echo("💡 Check each `workspace`: that is where the code is edited.")
 
 
-def _entries(settings: Settings) -> dict[str, dict[str, Any]]:
+def _entries(settings: Settings) -> dict[str, JsonObject]:
     """Return an entry for each Compose project that has a running container, by name."""
-    projects: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    projects: dict[str, list[JsonObject]] = defaultdict(list)
     for container in inspect_containers(f"label={_LABEL}project"):
         if _label(container, "oneoff") != "True":
             projects[_label(container, "project")].append(container)
@@ -57,7 +57,7 @@ def _entries(settings: Settings) -> dict[str, dict[str, Any]]:
     }
 
 
-def _entry(name: str, containers: list[dict[str, Any]], settings: Settings) -> dict[str, Any]:
+def _entry(name: str, containers: list[JsonObject], settings: Settings) -> JsonObject:
     ordered = _in_restart_order(containers)
     published = [c for c in ordered if any((c["NetworkSettings"]["Ports"] or {}).values())]
     primary = (published or ordered)[-1]
@@ -71,9 +71,9 @@ def _entry(name: str, containers: list[dict[str, Any]], settings: Settings) -> d
     return entry if settings.host == "default" else {**entry, "host": settings.host}
 
 
-def _in_restart_order(containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _in_restart_order(containers: list[JsonObject]) -> list[JsonObject]:
     """Return the containers with dependencies before dependents, otherwise sorted by name."""
-    by_service: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    by_service: dict[str, list[JsonObject]] = defaultdict(list)
     for container in sorted(containers, key=_name):
         by_service[_label(container, "service")].append(container)
     dependencies = {
@@ -87,16 +87,16 @@ def _in_restart_order(containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [container for service in order for container in by_service[service]]
 
 
-def _dependencies(container: dict[str, Any]) -> set[str]:
+def _dependencies(container: JsonObject) -> set[str]:
     """Return the services in the label `depends_on`: `db:service_started:false,cache:...`."""
     return {part.split(":")[0] for part in _label(container, "depends_on").split(",")}
 
 
 def _validate(
-    entries: dict[str, dict[str, Any]],
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    entries: dict[str, JsonObject],
+) -> tuple[dict[str, JsonObject], list[str]]:
     """Return the entries that the projects file may have, and the problems of the others."""
-    valid: dict[str, dict[str, Any]] = {}
+    valid: dict[str, JsonObject] = {}
     left_out: list[str] = []
     for name, entry in entries.items():
         _, problems = parse_projects(json.dumps({**valid, name: entry}))
@@ -144,11 +144,11 @@ def _file_exists(path: Path) -> ScarError:
     )
 
 
-def _label(container: dict[str, Any], name: str) -> str:
+def _label(container: JsonObject, name: str) -> str:
     return str((container["Config"]["Labels"] or {}).get(_LABEL + name, ""))
 
 
-def _name(container: dict[str, Any]) -> str:
+def _name(container: JsonObject) -> str:
     return str(container["Name"]).removeprefix("/")
 
 

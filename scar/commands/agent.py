@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from scar.access import Role
 from scar.commands.command import WhichProject
@@ -13,6 +12,7 @@ from scar.commands.text_format import changed_files, counted
 from scar.document import Attachment, Button, Code, Document, Line
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.agent import AgentReport
+from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile, workspace_resource
 from scar.redaction import clean
 
@@ -44,7 +44,7 @@ class AgentRunCommand(JobCommand):
         """How it is mostly typed: SCAR is called by its name."""
         return f"@scar {self.usage}"
 
-    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
         """Return the workspace alone."""
         return (workspace_resource(project),) if project else ()
 
@@ -61,7 +61,7 @@ class AgentRunCommand(JobCommand):
         args = self.arguments({"instruction": instruction})
         return Invocation(project or _project_meant(args["instruction"], projects, default), args)
 
-    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `instruction`, a text of 1 to 8000 characters."""
         self.require_only(raw, "instruction")
         text = raw.get("instruction")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from scar.access import Role
 from scar.commands.job_command import JobCommand
@@ -12,6 +11,7 @@ from scar.commands.text_format import changed_files, counted, listed
 from scar.document import Button, Document, Line
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.agent_discard import AgentDiscardPlan
+from scar.json_object import JsonObject
 from scar.projects import Project, workspace_resource
 
 
@@ -26,7 +26,7 @@ class AgentDiscardCommand(JobCommand):
     changes = True
     rank = 61
 
-    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
         """Return the workspace alone: containers can be restarted meanwhile."""
         return (workspace_resource(project),) if project else ()
 

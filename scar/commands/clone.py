@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from scar.access import Role
 from scar.commands.job_command import Invocation, JobCommand
@@ -13,6 +12,7 @@ from scar.document import Button, Code, Document, Line
 from scar.git_url import GitUrl
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.clone import CloneResult
+from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 from scar.projects.schema import is_name
 
@@ -29,7 +29,7 @@ class CloneCommand(JobCommand):
     for_project = False
     rank = 40
 
-    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
         """Return the folder that it makes."""
         return (f"clone:{args['name']}",)
 
@@ -46,7 +46,7 @@ class CloneCommand(JobCommand):
         others = [word for word in words if word != url]
         return Invocation(None, self._checked(url, *others))
 
-    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `url` and `name`, which is by default the repository's."""
         self.require_only(raw, "url", "name")
         url, name = raw.get("url"), raw.get("name")
@@ -54,7 +54,7 @@ class CloneCommand(JobCommand):
             raise self.misuse("'url' has to be a text, and 'name' too if it is there")
         return self._checked(url, *([] if name is None else [name]))
 
-    def _checked(self, url: str, *names: str) -> dict[str, Any]:
+    def _checked(self, url: str, *names: str) -> JsonObject:
         repository = GitUrl.parse(url)
         name = names[0] if names else repository.folder_name
         if not is_name(name):

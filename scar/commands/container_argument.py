@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from scar.commands.command import Command
+from scar.json_object import JsonObject
 
 _LONGEST = 128
 
 
-def container_argument(command: Command, raw: Mapping[str, Any]) -> dict[str, str]:
+def container_argument(command: Command, raw: JsonObject) -> dict[str, str]:
     """Return `container`, an exact name cut to 128 characters, where `raw` has it.
 
     Raises `invalid_request` where it is no name.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from scar.access import Role
 from scar.commands.deployment_view import plan_lines, progress_view, result_details
 from scar.commands.job_command import JobCommand
 from scar.document import Button, Document, Line
 from scar.jobs.record import Job
 from scar.jobs.results.deploy import DeployPlan, DeployResult
+from scar.json_object import JsonObject
 from scar.projects import Project, workspace_resource
 
 
@@ -25,12 +23,12 @@ class DeployCommand(JobCommand):
     changes = True
     rank = 21
 
-    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:
+    def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:
         """Return the project; for a push, which updates the workspace first, that too."""
         locks = super().locks(project, args)
         return (*locks, workspace_resource(project)) if project and "push" in args else locks
 
-    def requires_free(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def requires_free(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
         """Return the workspace: no agent may be changing what is deployed."""
         return (workspace_resource(project),) if project else ()
 

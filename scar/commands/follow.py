@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from scar.commands.container_argument import container_argument
 from scar.commands.job_command import JobCommand
 from scar.commands.notices import failure, waiting
 from scar.document import Code, Document, Line
 from scar.jobs.record import Job, JobState
+from scar.json_object import JsonObject
 
 _MOST_CHARACTERS = 3000
 
@@ -22,7 +20,7 @@ class FollowCommand(JobCommand):
     summary = "live log lines"
     rank = 15
 
-    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `container`, where it is given."""
         self.require_only(raw, "container")
         return {**container_argument(self, raw)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from scar.commands.command import Command
 from scar.document import Document
 from scar.jobs.record import Job
+from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
 
@@ -18,7 +19,7 @@ class Invocation:
     """What a typed command asks for: of which project (None: of none), with which arguments."""
 
     project: Project | None
-    args: Mapping[str, Any]
+    args: JsonObject
 
 
 class JobCommand(Command):
@@ -35,13 +36,13 @@ class JobCommand(Command):
     for_project: ClassVar[bool] = True
     usage: ClassVar[str] = "[project]"
 
-    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
         """Return the resources that the job locks while it is open: by default the project that it
         changes.
         """
         return (project.name,) if project and self.changes else ()
 
-    def requires_free(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def requires_free(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
         """Return the resources that no other job may have locked when the job begins."""
         return ()
 
@@ -57,12 +58,12 @@ class JobCommand(Command):
             raise self.misuse(f"/{self.word} takes one project, not {len(words)} words")
         return Invocation(projects.get(words[0]) if words else default(), {})
 
-    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, raw: JsonObject) -> JsonObject:
         """Return the checked arguments of an API request; raises `invalid_request`."""
         self.require_only(raw)
         return {}
 
-    def require_only(self, raw: Mapping[str, Any], *known: str) -> None:
+    def require_only(self, raw: JsonObject, *known: str) -> None:
         """Raise `invalid_request` where there are arguments other than the `known`."""
         for name in raw:
             if name not in known:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from scar.commands.container_argument import container_argument
 from scar.commands.job_command import Invocation, JobCommand
@@ -11,6 +10,7 @@ from scar.commands.notices import without_result
 from scar.document import Attachment, Code, Document, Line
 from scar.jobs.record import Job
 from scar.jobs.results.logs import LogTail
+from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
 DEFAULT_LINES = 50
@@ -46,7 +46,7 @@ class LogsCommand(JobCommand):
         }
         return Invocation(projects.get(name) if name else default(), args)
 
-    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `lines` (1 to 5000, else 50) and, where it is given, `container`."""
         self.require_only(raw, "lines", "container")
         lines = raw.get("lines", DEFAULT_LINES)

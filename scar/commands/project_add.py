@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from scar.access import Role
 from scar.commands.job_command import Invocation, JobCommand
@@ -12,6 +11,7 @@ from scar.commands.notices import failure, waiting
 from scar.document import Button, Code, Document, Line
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.project_add import ProjectAddPlan, ProjectAddResult
+from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 from scar.projects.schema import is_name
 
@@ -29,7 +29,7 @@ class ProjectAddCommand(JobCommand):
     for_project = False
     rank = 41
 
-    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
+    def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
         """Return the projects file."""
         return ("projects file",)
 
@@ -46,7 +46,7 @@ class ProjectAddCommand(JobCommand):
             raise self.misuse("/project_add takes a name, and a production folder if you like")
         return Invocation(None, self._checked(names[0], *folders))
 
-    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `name` and, where it is given, `production`."""
         self.require_only(raw, "name", "production")
         name, production = raw.get("name"), raw.get("production")
@@ -54,7 +54,7 @@ class ProjectAddCommand(JobCommand):
             raise self.misuse("'name' has to be a text, and 'production' too if it is there")
         return self._checked(name, *([] if production is None else [production]))
 
-    def _checked(self, name: str, *folders: str) -> dict[str, Any]:
+    def _checked(self, name: str, *folders: str) -> JsonObject:
         if not is_name(name):
             raise self.misuse("A project's name is [a-z0-9][a-z0-9._-]*, at most 64 long")
         return {"name": name, **({"production": folders[0]} if folders else {})}

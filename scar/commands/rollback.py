@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from scar.access import Role
 from scar.commands.deployment_view import plan_lines, progress_view, result_details
@@ -12,6 +11,7 @@ from scar.document import Button, Document, Line
 from scar.jobs.job_id import is_job_id
 from scar.jobs.record import Job
 from scar.jobs.results.deploy import DeployPlan, DeployResult
+from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
 
@@ -38,7 +38,7 @@ class RollbackCommand(JobCommand):
         project = projects.get(names[0]) if names else default()
         return Invocation(project, {"release": releases[0].upper()} if releases else {})
 
-    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `release`, the id of one, where it is given."""
         self.require_only(raw, "release")
         release = raw.get("release")

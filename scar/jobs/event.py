@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from scar.jobs.timestamp import rfc3339
+from scar.json_object import JsonObject
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Event:
     id: int
     type: str
     at: int
-    data: Mapping[str, Any]
+    data: JsonObject
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the event as the API shows it."""
         return {"id": self.id, "type": self.type, "at": rfc3339(self.at), "data": dict(self.data)}
 

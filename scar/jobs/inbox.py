@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any, cast
 
 from redis import Redis
 
 from scar.jobs.signing import Signatures
+from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
 _REMEMBERED_MS = 4 * 86_400_000
@@ -30,14 +31,14 @@ class Inbox:
         script = (resources.files("scar.jobs") / "lua" / "receive.lua").read_text()
         self._receive = redis.register_script(script)
 
-    def put(self, letter: Mapping[str, Any], known_by: Sequence[str]) -> bool:
+    def put(self, letter: JsonObject, known_by: Sequence[str]) -> bool:
         """Append a letter; False where one with any of the same keys was put before."""
         keys = [f"scar:{self._name}:seen:{key}" for key in known_by]
         text = self._signatures.seal("letter", letter)
         with redis_errors():
             return bool(self._receive(args=[self._stream, _REMEMBERED_MS, text, *keys]))
 
-    def read(self, after: str, *, wait_ms: int) -> list[tuple[str, dict[str, Any] | None]]:
+    def read(self, after: str, *, wait_ms: int) -> list[tuple[str, JsonObject | None]]:
         """Return up to 20 letters that follow the id `after` ("0" for the first), oldest first,
         with their ids; None in place of one that SCAR did not seal.
 

@@ -6,13 +6,14 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import cast
 
 from redis import Redis
 
 from scar.access import Actor
 from scar.errors import ScarError
 from scar.jobs.timestamp import rfc3339
+from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
 EVERYTHING = "*"
@@ -45,7 +46,7 @@ class Lock:
         """`since` as a person reads it."""
         return (rfc3339(self.since) or "")[:16].replace("T", " ") + " UTC"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the lock as the status of a project shows it."""
         return {**asdict(self), "since": rfc3339(self.since)}
 

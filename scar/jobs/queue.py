@@ -6,14 +6,13 @@ sweeper notifies again) or arrive twice (the job is claimed once).
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from scar.jobs.ledger import QUEUE_PREFIX
 from scar.jobs.signing import Signatures
+from scar.json_object import JsonObject
 
 TASK = "scar.run"
 
@@ -23,7 +22,7 @@ def queue_of(host: str) -> str:
     return f"host.{host}"
 
 
-def broker_settings(url: str, *, socket_timeout: float) -> dict[str, Any]:
+def broker_settings(url: str, *, socket_timeout: float) -> JsonObject:
     """Return the settings that producer and worker share: JSON only, and a bounded wait."""
     return {
         "broker_url": url if not url.startswith("unix://") else f"redis+socket://{url[7:]}",

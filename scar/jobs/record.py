@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from scar.jobs.results.job_kind import JobPlan
 from scar.jobs.results.json_record import JsonRecord
 from scar.jobs.step import Progress, Step
 from scar.jobs.timestamp import milliseconds, rfc3339
+from scar.json_object import JsonObject
 
 _PlanT = TypeVar("_PlanT", bound=JobPlan)
 _ResultT = TypeVar("_ResultT", bound=JsonRecord)
@@ -53,9 +53,9 @@ class Job:
     started_at: int | None = None
     finished_at: int | None = None
     steps: tuple[Step, ...] = ()
-    plan: Mapping[str, Any] | None = None
+    plan: JsonObject | None = None
     confirm_until: int | None = None
-    result: Mapping[str, Any] | None = None
+    result: JsonObject | None = None
     error: ErrorRecord | None = None
     last_event: int = 0
     output: tuple[str, ...] = field(default=(), repr=False)
@@ -98,7 +98,7 @@ class Job:
         """Return the step of that name, if the job has one."""
         return next((step for step in self.steps if step.name == name), None)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the job as the API shows it."""
         request = self.request
         return {
@@ -124,7 +124,7 @@ class Job:
         }
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Job:
+    def from_json(cls, document: JsonObject) -> Job:
         """Read a job of the API, which does not say when it expires or what it locks."""
         request = Request(
             id=document["id"],

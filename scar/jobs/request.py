@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from scar.access import Actor
+from scar.json_object import JsonObject
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Request:
     kind: str
     project: str | None
     host: str
-    args: Mapping[str, Any]
+    args: JsonObject
     requested_by: Actor
     asks: bool
     changes: bool
@@ -31,7 +30,7 @@ class Request:
     locks: tuple[str, ...] = ()
     requires_free: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the form that is signed."""
         return {
             "id": self.id,
@@ -49,7 +48,7 @@ class Request:
         }
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Request:
+    def from_json(cls, document: JsonObject) -> Request:
         """Read a request, of an earlier version too: it says `holds` and `respects`, or neither
         where it locks the project that it changes.
         """

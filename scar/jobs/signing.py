@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from itsdangerous import Signer
+
+from scar.json_object import JsonObject
 
 _SALTS = (
     *("request", "plan", "confirmation", "cancellation", "wakeup", "service"),
@@ -47,12 +47,12 @@ class Signatures:
         """Return whether `signature` is that of `text` as a `kind`, compared in constant time."""
         return self._signers[kind].verify_signature(text.encode(), signature.encode())
 
-    def seal(self, kind: str, content: Mapping[str, Any]) -> str:
+    def seal(self, kind: str, content: JsonObject) -> str:
         """Return the content as JSON with its signature in front: what `unseal` opens."""
         text = json.dumps(content, separators=(",", ":"), sort_keys=True)
         return f"{self.sign(kind, text)}.{text}"
 
-    def unseal(self, kind: str, sealed: str | None) -> dict[str, Any] | None:
+    def unseal(self, kind: str, sealed: str | None) -> JsonObject | None:
         """Return the content of a sealed text; None where the signature is not valid."""
         signature, dot, text = (sealed or "").partition(".")
         if not dot or not self.valid(kind, text, signature):

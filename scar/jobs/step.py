@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from scar.jobs.timestamp import milliseconds, rfc3339
+from scar.json_object import JsonObject
 
 
 class StepState(StrEnum):
@@ -28,7 +27,7 @@ class Progress:
     total: int
     unit: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         return {"done": self.done, "total": self.total, "unit": self.unit}
 
 
@@ -44,7 +43,7 @@ class Step:
     progress: Progress | None = None
     detail: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the step as the API and the `step` event show it."""
         return {
             "name": self.name,
@@ -57,7 +56,7 @@ class Step:
         }
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Step:
+    def from_json(cls, document: JsonObject) -> Step:
         progress = document.get("progress")
         return cls(
             name=document["name"],

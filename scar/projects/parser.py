@@ -12,6 +12,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from scar.errors import nearest
+from scar.json_object import JsonObject
 from scar.projects import folders
 from scar.projects.project import Project
 from scar.projects.schema import NAME, entry_schema, name_problems, quoted
@@ -64,7 +65,7 @@ def _parse_entry(name: str, entry: Any) -> tuple[Project | None, list[str]]:
     """Return the project of one entry, or its problems."""
     if not isinstance(entry, _JsonObject):
         return None, [*name_problems(name), f"{quoted(name)}: has to be a JSON object"]
-    data: dict[str, Any] = {}
+    data: JsonObject = {}
     messages: Mapping[Any, Any] = {}
     try:
         data = entry_schema().load(entry)
@@ -88,7 +89,7 @@ def _duplicate_fields(entry: _JsonObject) -> Iterator[str]:
                 yield f"{_field_path(name)}.{_field_path(inner)}: is there twice"
 
 
-def _missing_fields(name: str, entry: Mapping[str, Any]) -> Iterator[str]:
+def _missing_fields(name: str, entry: JsonObject) -> Iterator[str]:
     """Yield the fields that are missing because of what another field or the name is."""
     if "containers" not in entry and entry.get("auto_detect") is not True:
         yield "containers: is missing; or set auto_detect"

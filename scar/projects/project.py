@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from scar.json_object import JsonObject
 from scar.role import Role
 
 
@@ -41,7 +41,7 @@ class Project:
     protected: tuple[str, ...] = ()
     agent: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the entry of the projects file with its defaults filled in and its `name`."""
         branch = self.auto_deploy_branch
         return {
@@ -64,7 +64,7 @@ class Project:
         }
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any]) -> Project:
+    def from_json(cls, entry: JsonObject) -> Project:
         """Return the project of an entry, which the schema has validated before."""
         containers = tuple(entry.get("containers", ()))
         roles = entry.get("roles") or {}

@@ -13,6 +13,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from pathspec import GitIgnoreSpec
 
 from scar.errors import nearest
+from scar.json_object import JsonObject
 from scar.projects import folders
 from scar.role import Role
 from scar.settings.front_end import front_end_settings
@@ -128,7 +129,7 @@ class _FoldersAndContainers(Schema):
     auto_deploy = fields.Nested(_AutoDeploySchema, allow_none=True)
 
     @validates_schema(skip_on_field_errors=False)
-    def _require_containers(self, data: dict[str, Any], **_: Any) -> None:
+    def _require_containers(self, data: JsonObject, **_: Any) -> None:
         """Require a container without `auto_detect`, and the primary one among them."""
         containers = data.get("containers")
         primary = data.get("primary_container")
@@ -143,7 +144,7 @@ class _FoldersAndContainers(Schema):
             )
 
     @validates_schema(skip_on_field_errors=False)
-    def _require_fit_folders(self, data: dict[str, Any], **_: Any) -> None:
+    def _require_fit_folders(self, data: JsonObject, **_: Any) -> None:
         """Require a production folder that may be one, apart from the workspace."""
         production, workspace = data.get("production"), data.get("workspace")
         if production is None:

@@ -17,6 +17,7 @@ import pytest
 
 from scar.jobs.inbox import Inbox
 from scar.jobs.signing import Signatures
+from scar.json_object import JsonObject
 from scar.redis_client import connect
 from tests.support.github_server import places
 from tests.support.live_api import ApiProcess
@@ -65,7 +66,7 @@ class Hook:
         assert "Traceback" not in answer.text
         return answer
 
-    def letters(self) -> list[dict[str, Any]]:
+    def letters(self) -> list[JsonObject]:
         """What was taken in since the last look."""
         inbox = Inbox(connect(self.redis.url, timeout=5.0), "github", Signatures(KEY))
         found = inbox.read("0", wait_ms=1)

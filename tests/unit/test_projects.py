@@ -160,7 +160,7 @@ def test_every_field_is_read_and_survives_json(path: Path) -> None:
 
 def test_a_project_as_the_api_shows_it_can_be_pasted_into_the_file(path: Path) -> None:
     path.write_text(EXAMPLE)
-    shown = {name: project.to_json() for name, project in ProjectsFile(path).projects.items()}
+    shown = {name: dict(project.to_json()) for name, project in ProjectsFile(path).projects.items()}
     for entry in shown.values():
         del entry["name"]
     path.write_text(json.dumps(shown))

@@ -11,9 +11,9 @@ import os
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from scar.errors import ScarError
+from scar.json_object import JsonObject
 from workers.deployment.production import Production
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.images import Images
@@ -28,7 +28,7 @@ from workers.state.journal import ENDED, Journal
 _TRIES = 3
 
 
-def state_before(production: Production, config: ComposeConfig) -> dict[str, Any]:
+def state_before(production: Production, config: ComposeConfig) -> JsonObject:
     """Return what the journal has to know before the first container is touched."""
     containers = production.containers()
     return {
@@ -96,7 +96,7 @@ class Compensation:
                     images.tag(before, reference)
                     images.remove_untagged(now)
 
-    def _restore_containers(self, started: Mapping[str, Any]) -> None:
+    def _restore_containers(self, started: JsonObject) -> None:
         before: Mapping[str, str] = started["containers"]
         self._remove_half_made()
         if before:
@@ -125,7 +125,7 @@ class Compensation:
             services = {c.service for c in lost}
             self.production.wait(services, stable_seconds=0.0, check=no_check)
 
-    def _remove_folders(self, started: Mapping[str, Any], undo: Undo | None) -> None:
+    def _remove_folders(self, started: JsonObject, undo: Undo | None) -> None:
         """Remove folders that were not there: those the Engine made, and those that held them."""
         made = [f"{undo.root}/{path}".rstrip("/") for path in undo.made] if undo else []
         for folder in sorted({*made, *started["folders"]}, reverse=True):

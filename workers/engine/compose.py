@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from scar.errors import ScarError
+from scar.json_object import JsonObject
 from workers.engine.compose_command import (
     QUICK_SECONDS,
     ComposeProject,
@@ -70,7 +70,7 @@ class Compose:
         return ComposeConfig.parse(resolved, hashes, frozenset(active))
 
     def _hashes(
-        self, project: ComposeProject, resolved: Mapping[str, Any], control: RunControl
+        self, project: ComposeProject, resolved: JsonObject, control: RunControl
     ) -> dict[str, str]:
         """Return the configuration hash of each service, as its containers carry it.
 
@@ -85,7 +85,7 @@ class Compose:
     def build_resolved(
         self,
         project: ComposeProject,
-        resolved: Mapping[str, Any],
+        resolved: JsonObject,
         services: Sequence[str],
         control: RunControl,
         on_event: OnEvent = ignore_event,
@@ -109,7 +109,7 @@ class Compose:
     def pull(
         self,
         project: ComposeProject,
-        resolved: Mapping[str, Any],
+        resolved: JsonObject,
         services: Sequence[str],
         control: RunControl,
         on_event: OnEvent = ignore_event,
@@ -186,7 +186,7 @@ class Compose:
 
 @contextmanager
 def _from_memory(
-    project: ComposeProject, resolved: Mapping[str, Any], control: RunControl
+    project: ComposeProject, resolved: JsonObject, control: RunControl
 ) -> Iterator[tuple[ComposeProject, RunControl]]:
     """Give a resolved configuration to Compose as an open file in memory.
 

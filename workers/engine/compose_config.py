@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
+from scar.json_object import JsonObject
 from workers.engine.compose_inputs import LocateFile, read_regular_file
 
 # Compose's order of preference: compose-go, DefaultFileNames and DefaultOverrideFileNames.
@@ -32,7 +33,7 @@ class Build:
     dockerfile: str
     dockerfile_inline: str
     additional_contexts: Mapping[str, str]
-    raw: Mapping[str, Any]
+    raw: JsonObject
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,14 @@ class ComposeConfig:
 
     name: str
     services: Mapping[str, Service]
-    resolved: Mapping[str, Any] = field(repr=False)
+    resolved: JsonObject = field(repr=False)
 
     @classmethod
     def parse(
-        cls, resolved: Mapping[str, Any], hashes: Mapping[str, str], active: Set[str]
+        cls, resolved: JsonObject, hashes: Mapping[str, str], active: Set[str]
     ) -> ComposeConfig:
         """Read the JSON of `docker compose config --format json`."""
-        services: dict[str, Any] = resolved.get("services") or {}
+        services: JsonObject = resolved.get("services") or {}
         return cls(
             str(resolved.get("name", "")),
             {
@@ -130,7 +131,7 @@ def _named_in_env(env: bytes) -> tuple[str, ...]:
     return tuple(name for name in values.get("COMPOSE_FILE", "").split(separator) if name)
 
 
-def _service(resolved: Mapping[str, Any], name: str, config_hash: str, *, active: bool) -> Service:
+def _service(resolved: JsonObject, name: str, config_hash: str, *, active: bool) -> Service:
     raw = resolved["services"][name]
     volumes = raw.get("volumes") or []
     binds = [_text(entry["source"]) for entry in volumes if entry.get("type") == "bind"]
@@ -145,7 +146,7 @@ def _service(resolved: Mapping[str, Any], name: str, config_hash: str, *, active
     )
 
 
-def _mounted_files(resolved: Mapping[str, Any], service: Mapping[str, Any]) -> Iterator[str]:
+def _mounted_files(resolved: JsonObject, service: JsonObject) -> Iterator[str]:
     """Yield the files of a service's secrets and configs."""
     for kind in ("secrets", "configs"):
         for use in service.get(kind) or []:
@@ -154,7 +155,7 @@ def _mounted_files(resolved: Mapping[str, Any], service: Mapping[str, Any]) -> I
                 yield _text(definition["file"])
 
 
-def _build(raw: Mapping[str, Any]) -> Build:
+def _build(raw: JsonObject) -> Build:
     return Build(
         context=_text(raw.get("context")),
         dockerfile=_text(raw.get("dockerfile")) or "Dockerfile",

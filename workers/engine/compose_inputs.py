@@ -9,11 +9,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from scar.errors import ScarError
+from scar.json_object import JsonObject
 
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
@@ -88,7 +88,7 @@ def _env_files(document: object) -> Iterator[str]:
             yield path
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def _mapping(value: object) -> JsonObject:
     if isinstance(value, str):  # `extends: name` refers to the same file
         return {}
     if not isinstance(value, Mapping):

@@ -12,10 +12,9 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from scar.json_object import JsonObject
 from workers.engine.text import LineSplitter, plain
 
 
@@ -102,7 +101,7 @@ class ProgressParser:
             for line in splitter.end()
         ]
 
-    def _json(self, status: Mapping[str, Any]) -> list[ComposeEvent]:
+    def _json(self, status: JsonObject) -> list[ComposeEvent]:
         before = (len(self._done), len(self._steps))
         for vertex in _dicts(status.get("vertexes")):
             self._vertex(vertex)
@@ -119,7 +118,7 @@ class ProgressParser:
             events.append(ResourceState(status["id"], str(state)))
         return events
 
-    def _vertex(self, vertex: Mapping[str, Any]) -> None:
+    def _vertex(self, vertex: JsonObject) -> None:
         digest, name = str(vertex.get("digest")), plain(str(vertex.get("name", "")))
         if _STEP.match(name):
             self._steps.setdefault(digest, name)
@@ -128,7 +127,7 @@ class ProgressParser:
         if reason := str(vertex.get("error") or ""):
             self._fail(name, reason)
 
-    def _log(self, log: Mapping[str, Any]) -> list[ComposeEvent]:
+    def _log(self, log: JsonObject) -> list[ComposeEvent]:
         try:
             data = base64.b64decode(str(log.get("data", "")), validate=True)
         except (binascii.Error, ValueError):
@@ -137,7 +136,7 @@ class ProgressParser:
         splitter = self._logs.setdefault((step, stream), LineSplitter())
         return [self._printed(step, line) for line in splitter.feed(data)]
 
-    def _message(self, status: Mapping[str, Any]) -> ComposeMessage:
+    def _message(self, status: JsonObject) -> ComposeMessage:
         message = ComposeMessage(str(status["message"]).strip(), bool(status.get("error")))
         if message.error:
             self.errors.append(message.text)
@@ -177,5 +176,5 @@ class ProgressParser:
             self.failed = FailedStep(stage.split(" ")[0], name, plain(reason))
 
 
-def _dicts(value: object) -> list[dict[str, Any]]:
+def _dicts(value: object) -> list[JsonObject]:
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
+from scar.json_object import JsonObject
 from workers.engine.text import plain
 
 PROJECT = "com.docker.compose.project"
@@ -60,7 +60,7 @@ class Container:
         return self.state in ("running", "paused")
 
     @classmethod
-    def parse(cls, raw: Mapping[str, Any]) -> Container:
+    def parse(cls, raw: JsonObject) -> Container:
         """Read one entry of `GET /containers/json`."""
         labels: dict[str, str] = raw.get("Labels") or {}
         status: str = raw.get("Status") or ""
@@ -112,7 +112,7 @@ class ContainerDetails:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def parse(cls, raw: Mapping[str, Any]) -> ContainerDetails:
+    def parse(cls, raw: JsonObject) -> ContainerDetails:
         """Read the answer of `GET /containers/ID/json`."""
         state, config, host = raw["State"], raw["Config"], raw["HostConfig"]
         health = state.get("Health") or {}
@@ -148,7 +148,7 @@ def _name(names: Sequence[str]) -> str:
     return (own or names)[0].removeprefix("/")
 
 
-def _ports(raw: Sequence[Mapping[str, Any]]) -> tuple[Port, ...]:
+def _ports(raw: Sequence[JsonObject]) -> tuple[Port, ...]:
     """Return the published ports, with one entry for the IPv4 and the IPv6 binding of a port."""
     ports: dict[tuple[int, str, int], Port] = {}
     for port in raw:
@@ -166,7 +166,7 @@ def _depends_on(label: str) -> dict[str, str]:
     return {entry[0]: entry[1] if len(entry) > 1 else "service_started" for entry in entries}
 
 
-def _probe_output(log: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _probe_output(log: Sequence[JsonObject]) -> tuple[str, ...]:
     output = str(log[-1].get("Output") or "") if log else ""
     return tuple(plain(line) for line in output[-4096:].splitlines() if line.strip())
 

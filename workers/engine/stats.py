@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from docker.errors import NotFound
 
+from scar.json_object import JsonObject
 from workers.engine.connection import Engine
 from workers.engine.container import Container
 
@@ -45,7 +45,7 @@ def usage(engine: Engine, containers: Sequence[Container]) -> list[Usage]:
 def _usage(engine: Engine, container: Container) -> Usage | None:
     with engine.api() as api:
         try:
-            stats: dict[str, Any] = api.stats(container.id, stream=False)
+            stats: JsonObject = api.stats(container.id, stream=False)
         except NotFound:
             return None
     memory = stats.get("memory_stats", {})
@@ -66,7 +66,7 @@ def _usage(engine: Engine, container: Container) -> Usage | None:
     )
 
 
-def _cpu_percent(stats: Mapping[str, Any]) -> float:
+def _cpu_percent(stats: JsonObject) -> float:
     """Return the container's share of the host's CPU time, times the host's cores.
 
     The formula is that of the Engine API's `ContainerStats`.
@@ -78,5 +78,5 @@ def _cpu_percent(stats: Mapping[str, Any]) -> float:
     return round(used / host * now.get("online_cpus", 1) * 100, 1) if host > 0 else 0.0
 
 
-def _disk_bytes(rows: Sequence[Mapping[str, Any]], direction: str) -> int:
+def _disk_bytes(rows: Sequence[JsonObject], direction: str) -> int:
     return sum(row["value"] for row in rows if row["op"].lower() == direction)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from scar.errors import ScarError
 from scar.git_url import GitUrl
+from scar.json_object import JsonObject
 from workers.agent.workspace import exclusive_workspace
 from workers.engine.process import RunControl
 from workers.git.clone import github_credential
@@ -42,7 +42,7 @@ class PushedCommit:
     commit: str
 
     @classmethod
-    def of(cls, args: Mapping[str, Any]) -> PushedCommit | None:
+    def of(cls, args: JsonObject) -> PushedCommit | None:
         """Return the push that a deploy's arguments name, None where they name none."""
         raw = args.get("push")
         if raw is None:

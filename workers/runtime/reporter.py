@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
@@ -24,6 +23,7 @@ from scar.jobs.results.job_kind import JobPlan
 from scar.jobs.results.json_record import JsonRecord
 from scar.jobs.signing import Signatures
 from scar.jobs.step import Progress, Step
+from scar.json_object import JsonObject
 
 _RENEW = 1.0
 _RETRY = 0.3
@@ -90,7 +90,7 @@ class JobReporter:
             self._wake.notify()
         self._thread.join()
 
-    def emit(self, type: str, data: Mapping[str, Any]) -> None:
+    def emit(self, type: str, data: JsonObject) -> None:
         """Add an event."""
         with self._wake:
             self._pending.events.append((type, json.dumps(data)))

@@ -6,11 +6,11 @@ import json
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
 
 from scar.jobs.claim import Claim
 from scar.jobs.request import Request
 from scar.jobs.signing import Signatures
+from scar.json_object import JsonObject
 
 
 class Forged(Exception):
@@ -41,7 +41,7 @@ class Verification:
         request = self._request(claim)
         if claim.purpose == "plan" or not request.asks:
             return request, None
-        confirmation: dict[str, Any] | None = self.signatures.unseal(
+        confirmation: JsonObject | None = self.signatures.unseal(
             "confirmation", claim.signed.confirmation
         )
         if confirmation is None or confirmation["job"] != claim.id:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.claim import SignedRequest
 from scar.jobs.record import JobState
 from scar.jobs.results.json_record import JsonRecord
+from scar.json_object import JsonObject
 from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
 from workers.runtime.outcome import Outcome, ResultT
@@ -86,13 +85,13 @@ class JobLog:
         """Return what was signed of a job that began here."""
         return read_json(self._path(id), lambda record: SignedRequest(**record["signed"]), _HINT)
 
-    def _read(self, id: str) -> dict[str, Any]:
+    def _read(self, id: str) -> JsonObject:
         return read_json(self._path(id), dict, _HINT)
 
     def _path(self, id: str) -> Path:
         return self._folder / id
 
-    def _write(self, id: str, record: Mapping[str, Any]) -> None:
+    def _write(self, id: str, record: JsonObject) -> None:
         write_synced(self._path(id), json.dumps(record))
 
     def _forget_old(self) -> None:

@@ -7,10 +7,9 @@ begun. A damaged line before the last may have recorded anything: then a person 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from scar.json_object import JsonObject
 from workers.files.durable import reserve
 from workers.files.failures import damaged
 from workers.files.records import add_record, read_records
@@ -55,12 +54,12 @@ class Journal:
         reserve(self._path, _ROOM)
         self.write("begun", {"job": job})
 
-    def write(self, what: str, content: Mapping[str, Any] | None = None) -> None:
+    def write(self, what: str, content: JsonObject | None = None) -> None:
         """Add a record; return once it is on the disk."""
         record = {"what": what, **(content or {})}
         add_record(self._path, record, over_damaged=True)
         self.records.append(record)
 
-    def find(self, what: str) -> dict[str, Any] | None:
+    def find(self, what: str) -> JsonObject | None:
         """Return the last record of that kind, None where there is none."""
         return next((r for r in reversed(self.records) if r["what"] == what), None)

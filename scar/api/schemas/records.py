@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from scar.jobs.results.json_record import JsonRecord, schema_of
+from scar.json_object import JsonObject
 
 
 class RecordByKind(fields.Raw):
@@ -23,7 +24,7 @@ class RecordByKind(fields.Raw):
         )
 
 
-def any_record(converter: Any, field: fields.Field[Any], **_: object) -> dict[str, Any]:
+def any_record(converter: Any, field: fields.Field[Any], **_: object) -> JsonObject:
     """Describe a `RecordByKind`: an attribute function of apispec's `converter`.
 
     It is `anyOf` and not `oneOf`, since a record without required keys fits every object.

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import structlog
 
@@ -31,6 +29,7 @@ from scar.frontends.github.push_deploys import PushDeploys
 from scar.frontends.github.render import first_words
 from scar.frontends.signals import run_until_signal
 from scar.jobs.inbox import Inbox
+from scar.json_object import JsonObject
 from scar.project_origins import ProjectOrigins, same_repository
 from scar.redis_client import connect
 from scar.settings import Settings
@@ -69,7 +68,7 @@ class GitHubBot:
                 _log.warning("inbox not read", reason=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _handle(self, id: str, letter: Mapping[str, Any] | None) -> None:
+    async def _handle(self, id: str, letter: JsonObject | None) -> None:
         """Handle a letter; one that cannot be read is logged, since it would keep failing."""
         if letter is None:
             _log.warning("letter without a valid signature", letter=id)

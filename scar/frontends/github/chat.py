@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
 
 from scar.chat.front_end import Place, SentMessage, Undelivered
 from scar.document import Attachment, Document
@@ -16,6 +15,7 @@ from scar.frontends.github.client import GitHub, Refused
 from scar.frontends.github.render import MARK, fit, to_markdown
 from scar.jobs.record import Job
 from scar.jobs.timestamp import rfc3339
+from scar.json_object import JsonObject
 
 _EDIT_SECONDS = 3.0
 
@@ -91,7 +91,7 @@ class GitHubChat:
             raise Undelivered(error.message, _EDIT_SECONDS) from error
 
 
-def _outcome(job: Job) -> dict[str, Any]:
+def _outcome(job: Job) -> JsonObject:
     """Return the JSON that programs read, for every kind of job alike."""
     result = job.result or {}
     return {

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import httpx
 import jwt
 
+from scar.json_object import JsonObject
 from scar.settings import Settings, SettingsError
 
 _AGAIN_SECONDS = 5.0
@@ -78,7 +79,7 @@ class GitHub:
         path = f"/repos/{repository}/issues/comments/{id}"
         return _comment(await self._ask("PATCH", repository, path, {"body": body}))
 
-    async def comments(self, repository: str, number: str, since: str) -> list[dict[str, Any]]:
+    async def comments(self, repository: str, number: str, since: str) -> list[JsonObject]:
         """Return the comments written or edited since a moment (RFC 3339), at most a hundred."""
         path = f"/repos/{repository}/issues/{number}/comments?since={since}&per_page=100"
         comments = await self._ask("GET", repository, path)

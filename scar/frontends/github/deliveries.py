@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from scar.json_object import JsonObject
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class CommentDelivery:
     created_at: str
 
     @classmethod
-    def from_json(cls, letter: Mapping[str, Any]) -> CommentDelivery:
+    def from_json(cls, letter: JsonObject) -> CommentDelivery:
         """Read a letter of the inbox; raises `LookupError` where something is missing."""
         return cls(
             id=letter["id"],
@@ -51,7 +51,7 @@ class Push:
     pushed_at: float
 
     @classmethod
-    def from_letter(cls, id: str, project: str, letter: Mapping[str, Any]) -> Push:
+    def from_letter(cls, id: str, project: str, letter: JsonObject) -> Push:
         """Read a letter of the inbox; raises `LookupError` where something is missing."""
         return cls(
             id=id,
@@ -64,7 +64,7 @@ class Push:
             pushed_at=float(letter.get("pushed_at", 0.0)),
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the push as it is kept on Redis until it is deployed."""
         return {
             "event": "push",
@@ -79,6 +79,6 @@ class Push:
         }
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Push:
+    def from_json(cls, content: JsonObject) -> Push:
         """Read `to_json`, of an earlier version too."""
         return cls.from_letter(content["id"], content["for"], content)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -25,6 +24,7 @@ from scar.jobs.record import Job, JobState
 from scar.jobs.results.deploy import DeployResult
 from scar.jobs.results.json_record import present
 from scar.jobs.subscriptions import Subscription
+from scar.json_object import JsonObject
 from scar.project_origins import ProjectOrigins, same_repository
 from scar.projects import Project, workspace_resource
 from scar.redis_client import redis_errors
@@ -48,7 +48,7 @@ class PushDeploys:
     github: GitHub
     services: Services
 
-    async def note(self, id: str, letter: Mapping[str, Any]) -> None:
+    async def note(self, id: str, letter: JsonObject) -> None:
         """Keep a push for every project that deploys that branch of that repository."""
         for project in await asyncio.to_thread(self._projects_for, letter):
             push = Push.from_letter(id, project.name, letter)
@@ -82,7 +82,7 @@ class PushDeploys:
                 _log.warning("pushes not looked at", reason=error.message)
             await asyncio.sleep(_LOOK_SECONDS)
 
-    def _projects_for(self, letter: Mapping[str, Any]) -> list[Project]:
+    def _projects_for(self, letter: JsonObject) -> list[Project]:
         origins = ProjectOrigins(self.services.redis).known()
         return [
             project

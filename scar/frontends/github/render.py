@@ -9,10 +9,9 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from scar.document import Code, Document, Line
+from scar.json_object import JsonObject
 
 LONGEST = 65_536
 MARK = "<!-- scar"
@@ -31,7 +30,7 @@ _LEADING = re.compile(rf"^(?= {{0,3}}(?:{_ITEM})*(?:{_BLOCK}))", re.MULTILINE)
 _INDENT = re.compile(r"^(?= {4}| *\t)[ \t]+", re.MULTILINE)
 
 
-def to_markdown(document: Document, outcome: Mapping[str, Any] | None = None) -> str:
+def to_markdown(document: Document, outcome: JsonObject | None = None) -> str:
     """Return the comment; `outcome` is for programs, in a block that is not displayed."""
     parts = [_block(block) for block in document.blocks]
     offers = [button for button in document.buttons if button.command]
@@ -123,7 +122,7 @@ def _text(text: str) -> str:
     return _LEADING.sub(_WORD_JOINER, shown)
 
 
-def _hidden(outcome: Mapping[str, Any] | None) -> str:
+def _hidden(outcome: JsonObject | None) -> str:
     """Return the hidden block: an HTML comment, whose end `-->` the outcome cannot contain."""
     if outcome is None:
         return f"{MARK} -->"

@@ -23,6 +23,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, Tele
 from scar.chat.front_end import Place, SentMessage, Undelivered
 from scar.document import Attachment, Document
 from scar.frontends.telegram.render import fit, to_html, to_plain
+from scar.json_object import JsonObject
 
 _PRIVATE_SECONDS = 1.0
 _GROUP_SECONDS = 3.0
@@ -92,7 +93,7 @@ class TelegramChat:
     def _chat(self, place: Place) -> str:
         return self._moved.get(place.chat, place.chat)
 
-    def _to(self, place: Place) -> dict[str, Any]:
+    def _to(self, place: Place) -> JsonObject:
         thread = int(place.thread) if place.thread else None
         return {"chat_id": self._chat(place), "message_thread_id": thread}
 
