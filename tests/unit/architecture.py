@@ -20,10 +20,8 @@ class Layer:
 
 
 SCAR = (
-    Layer(
-        "words",
-        ("scar", "scar.json_object", "scar.errors", "scar.role", "scar.document", "scar.redaction"),
-    ),
+    Layer("JSON", ("scar.json_object",)),
+    Layer("words", ("scar", "scar.errors", "scar.role", "scar.document", "scar.redaction")),
     Layer("plans and results", ("scar.jobs.results",)),
     Layer("settings", ("scar.settings",)),
     Layer("edges", ("scar.redis_client", "scar.git_url", "scar.log")),
