@@ -50,7 +50,7 @@ class Chaos:
     def __init__(self, folder: Path, seed: int, engine: PrivateEngine | None = None) -> None:
         self.seed = seed
         self.state = folder / "shop" / "scar" / "state"
-        self.scene = DeployScene(folder / "shop", keep_releases=3)
+        self.scene = DeployScene(folder / "shop", keep_releases=3, health_timeout=20)
         self._chance = random.Random(seed)
         self._faults = Faults(self.scene, self.state, engine, random.Random(seed + 2))
         self._released: dict[str, tuple[dict[str, tuple[int, str]], str]] = {}

@@ -51,7 +51,7 @@ class Faults:
             "redis emptied": self._empty_redis,
             "api kill -9": lambda _: scene.installation.kill_all("scar.cli api"),
             "build or up killed": self._kill_compose,
-            "bell rung twice": self._ring_again,
+            "notified again": self._notify_again,
             "second deploy": self._ask_again,
             "state disk full": self._fill_disk,
             "cancelled": self._cancel,
@@ -113,7 +113,7 @@ class Faults:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    def _ring_again(self, job: Job) -> None:
+    def _notify_again(self, job: Job) -> None:
         settings = Settings.load(self.scene.installation.env, None)
         queue = JobQueue(settings.effective_redis_url, Signatures(settings.signing_key()))
         for _ in range(3):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
 
 from scar.access import Actor
 from scar.bootstrap import Services
@@ -14,7 +16,7 @@ from scar.client import ApiClient, service_token
 from scar.document import Document
 from tests.support.acting_worker import ActingWorker
 from tests.support.letterbox import LetterBox, Writer
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, eventually
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -36,6 +38,12 @@ async def opened(
         yield Writer(conversation, actor)
     finally:
         await conversation.close()
+
+
+def question_is_kept(services: Services) -> bool:
+    """Return whether the open question is on Redis, where the next run finds it."""
+    kept = services.redis.hvals("scar:watches:letterbox")
+    return any(json.loads(text).get("asked") for text in cast("list[str]", kept))
 
 
 async def sheet_with(box: LetterBox, words: str) -> tuple[str, Document]:
@@ -80,6 +88,7 @@ def test_a_message_is_taken_up_by_the_next_run(
             job = await asyncio.to_thread(worker.next_job, "restart", operator.id)
             await asyncio.to_thread(worker.plan, job.id)
             asked, _ = await sheet_with(box, "Type `yes` to confirm")
+            await asyncio.to_thread(eventually, lambda: question_is_kept(services))
         async with opened(services, api_url, box, operator) as writer:
             await writer.taps("yes", box.tags[asked])
             await asyncio.to_thread(worker.finish, job.id, {"downtime_seconds": None})
