@@ -44,13 +44,12 @@ def plan_deploy(context: JobContext) -> Plan:
         )
     paths = indexes_path(context)
     indexes = StatCache.load(paths[0]), StatCache.load(paths[1])
-    with indexes[1].looking_ahead(production):
-        tree = scan(workspace, project.exclude, indexes[0])
-        last = Releases(context.folder).latest()
-        base = last.files if last else {}
-        # What was brought and is excluded since is production's own from now on.
-        ours = base.keys() - excluded(base.keys() - tree.keys(), project.exclude)
-        changes = compare(tree, production, {path: base[path] for path in ours}, indexes[1])
+    tree = scan(workspace, project.exclude, indexes[0])
+    last = Releases(context.folder).latest()
+    base = last.files if last else {}
+    # What was brought and is excluded since is production's own from now on.
+    ours = base.keys() - excluded(base.keys() - tree.keys(), project.exclude)
+    changes = compare(tree, production, {path: base[path] for path in ours}, indexes[1])
     left = set(changes.left_alone)
     tree = {path: entry for path, entry in tree.items() if path not in left}
     containers = tuple(context.containers.of_project(project.compose_project))
