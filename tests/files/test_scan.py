@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import socket
+import struct
+import time
+import zlib
 from pathlib import Path
 
 import pytest
 
 from scar.errors import ScarError
 from tests.support.files_scene import FilesScene, write
-from workers.files.scan import scan
-from workers.files.stat_cache import StatCache
+from workers.files.scan import hashed, scan
+from workers.files.stat_cache import TICK_NS, StatCache, _loaded
 
 
 def test_what_is_never_carried(scene: FilesScene) -> None:
@@ -89,34 +93,65 @@ def test_read_once_and_again_when_it_changes(scene: FilesScene) -> None:
     assert set(scan(str(scene.workspace), (), index)) == {"a"}
 
 
-def _entries(path: Path) -> dict[str, object]:
-    return dict(StatCache.load(path).known)
+@pytest.fixture
+def cached(scene: FilesScene, tmp_path: Path) -> Path:
+    """The file of a cache that knows all of a workspace."""
+    write(scene.workspace, {f"{n}\udcff": f"{n}" for n in range(10)})
+    time.sleep(2 * TICK_NS / 1e9)
+    cache = StatCache()
+    scan(str(scene.workspace), (), cache)
+    cache.save(tmp_path / "cache")
+    return tmp_path / "cache"
 
 
-def test_an_index_is_saved_by_what_changed(scene: FilesScene, tmp_path: Path) -> None:
-    status = os.stat(scene.workspace)
-    write(scene.workspace, {f"{n}": f"{n}" for n in range(100)})
-    entry = scene.scan()["0"]
-    path = tmp_path / "index"
-    index = StatCache()
-    for n in range(100):
-        index.put(f"{n}\udcff", status, entry)
-    index.save(path)
-    whole = path.stat().st_size
-    index.put("new", status, entry)
-    index.forget("5\udcff")
-    index.save(path)
-    assert path.stat().st_size - whole < whole / 20
-    assert _entries(path) == dict(index.known)
-    content = path.read_bytes()
-    for cut in range(whole, len(content)):
-        path.write_bytes(content[:cut])
-        assert len(_entries(path)) == 100
-    path.write_bytes(content[:-1])
-    again = StatCache.load(path)
-    again.put("newer", status, entry)
-    again.save(path)
-    assert "newer" in _entries(path)
-    for spoilt in (b"", b"\0" * 100, content[: whole // 2], b"x" + content):
-        path.write_bytes(spoilt)
-        assert _entries(path) == {}
+def _reads(scene: FilesScene, cache: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many files a scan with that cache reads."""
+    paths: list[str] = []
+
+    def counting(handle: int, name: str, path: str) -> tuple[os.stat_result, str, int]:
+        paths.append(path)
+        return hashed(handle, name, path)
+
+    monkeypatch.setattr("workers.files.scan.hashed", counting)
+    _loaded.clear()
+    scan(str(scene.workspace), (), StatCache.load(cache))
+    return len(paths)
+
+
+def test_what_did_not_change_is_not_read_again_by_the_next_process(
+    scene: FilesScene, cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _reads(scene, cached, monkeypatch) == 0
+    (scene.workspace / "3\udcff").write_text("new")
+    assert _reads(scene, cached, monkeypatch) == 1
+
+
+def test_a_cache_is_read_once_while_nobody_else_writes_it(cached: Path) -> None:
+    _loaded.clear()
+    first = StatCache.load(cached)
+    assert StatCache.load(cached) is first
+    os.utime(cached)
+    assert StatCache.load(cached) is not first
+
+
+def test_a_damaged_cache_is_made_anew(
+    scene: FilesScene, cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = cached.read_bytes()
+    flipped = content[:-70] + bytes([content[-70] ^ 1]) + content[-69:]
+    for damage in (b"", b"\0" * 100, content[: len(content) // 2], b"x" + content, flipped):
+        cached.write_bytes(damage)
+        assert _reads(scene, cached, monkeypatch) == 10
+        cache = StatCache.load(cached)
+        scan(str(scene.workspace), (), cache)
+        cache.save(cached)
+        assert _reads(scene, cached, monkeypatch) == 0
+
+
+def test_a_cache_of_the_version_before_is_made_anew(
+    scene: FilesScene, cached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one wrote blocks of `marshal`, each behind a magic, its length and its checksum."""
+    body = marshal.dumps({"0\udcff": ((1, 2, 3, 4, 5), ("file", 420, 1, 1, "0" * 64, 0, 0))})
+    cached.write_bytes(struct.pack("<4sII", b"SCI2", len(body), zlib.crc32(body)) + body)
+    assert _reads(scene, cached, monkeypatch) == 10

@@ -66,15 +66,18 @@ def contents_of(root: Path, index: StatCache) -> Contents:
                 if item.is_too_deep:
                     left_out.add(item.path)
             elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-                entry = index.find(item.path, status) or _read(item, tree, index)
+                digest = index.digest_of(item.path, status)
+                if digest is None:
+                    entry = _read(item, tree, index)
+                else:
+                    entry = entry_of(status, digest, ALL_BITS)
                 if entry is None:
                     left_out.add(item.path)
                 else:
                     files[item.path] = entry
             else:
                 special.add(item.path)
-    for path in index.known.keys() - files.keys():
-        index.forget(path)
+    index.keep_only(files)
     return Contents(files, folders, frozenset(left_out | special), frozenset(special))
 
 
@@ -94,9 +97,8 @@ def _read(item: WalkEntry, tree: Tree, index: StatCache) -> Entry | None:
         status, digest, read_at = hashed(folder, name, tree.absolute(item.path))
     except (OSError, ScarError):
         return None
-    entry = entry_of(status, digest, ALL_BITS)
-    index.remember(item.path, status, entry, read_at)
-    return entry
+    index.remember(item.path, status, digest, read_at)
+    return entry_of(status, digest, ALL_BITS)
 
 
 def take_snapshot(

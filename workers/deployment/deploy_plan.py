@@ -77,13 +77,12 @@ def _compare_files(context: JobContext) -> _Comparison:
         )
     paths = stat_cache_paths(context)
     caches = StatCache.load(paths[0]), StatCache.load(paths[1])
-    with caches[1].looking_ahead(production):
-        tree = scan(workspace, project.exclude, caches[0])
-        last = Releases(context.folder).latest()
-        base = last.files if last else {}
-        # A file that a release brought and that is excluded since belongs to production alone.
-        ours = base.keys() - excluded(base.keys() - tree.keys(), project.exclude)
-        changes = compare(tree, production, {path: base[path] for path in ours}, caches[1])
+    tree = scan(workspace, project.exclude, caches[0])
+    last = Releases(context.folder).latest()
+    base = last.files if last else {}
+    # A file that a release brought and that is excluded since belongs to production alone.
+    ours = base.keys() - excluded(base.keys() - tree.keys(), project.exclude)
+    changes = compare(tree, production, {path: base[path] for path in ours}, caches[1])
     left = set(changes.left_alone)
     files = {path: entry for path, entry in tree.items() if path not in left}
     return _Comparison(files, changes, last, *caches)

@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable
 
 from scar.errors import ScarError
-from workers.files.collector import collector_paused
 from workers.files.content_store import ContentStore
 from workers.files.failures import changed_meanwhile, file_errors
 from workers.files.staging import stage
@@ -27,7 +26,6 @@ __all__ = ["apply", "revert", "stage"]
 Tell = Callable[[int, int], None]
 
 
-@collector_paused()
 def apply(
     undo: Undo, objects: ContentStore, index: StatCache, tell: Tell, check: Callable[[], None]
 ) -> None:

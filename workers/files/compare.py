@@ -13,8 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from workers.files.collector import collector_paused
-from workers.files.failures import file_errors, shown, sync_failed
+from workers.files.failures import file_error, file_errors, shown, sync_failed
 from workers.files.manifest import ALL_BITS, Entry, Manifest, entry_of
 from workers.files.scan import hashed
 from workers.files.stat_cache import StatCache
@@ -46,41 +45,40 @@ class Changes:
         return not self.after
 
 
-@collector_paused()
 def compare(
-    workspace: Manifest, production: str, last: Manifest | None, index: StatCache
+    workspace: Manifest, production: str, last: Manifest | None, cache: StatCache
 ) -> Changes:
-    """The changes that would make `production` hold `workspace`. `index` is production's own."""
-    look = _Production(production, index)
-    find = look.find
+    """Return the changes that would make `production` hold `workspace`.
+
+    `last` is what the last release brought, `cache` production's own.
+    """
+    look = _Production(production, cache)
     base: Manifest = last or {}
-    left = [
-        path
-        for path in workspace
-        if path.endswith(".env") and _is_left_alone(path, base) and find(path) is not None
-    ]
+    left: list[str] = []
     before: dict[str, Entry | None] = {}
     after: dict[str, Entry | None] = {}
-    for path in look.may_differ(workspace):
-        there, wanted = find(path), workspace[path]
-        if not wanted.same_content(there) and path not in left:
+    for path, wanted in workspace.items():
+        there = look.find(path)
+        if there is not None and _is_own_environment(path, base):
+            left.append(path)
+        elif not wanted.same_content(there):
             before[path], after[path] = there, wanted
     for path in base.keys() - workspace.keys():
-        there = find(path)
+        there = look.find(path)
         if there is not None:
             before[path], after[path] = there, None
     look.refuse_what_is_in_the_way(after)
     return _sorted_out(base, before, after, left)
 
 
-def existing(production: str, path: str, index: StatCache) -> dict[str, Entry]:
+def existing(production: str, path: str, cache: StatCache) -> dict[str, Entry]:
     """What stands at a path of production, as a manifest of one or none."""
-    found = _Production(production, index).find(path)
+    found = _Production(production, cache).find(path)
     return {path: found} if found else {}
 
 
-def _is_left_alone(path: str, base: Manifest) -> bool:
-    return path.rpartition("/")[2] == ".env" and path not in base
+def _is_own_environment(path: str, base: Manifest) -> bool:
+    return path not in base and path.rpartition("/")[2] == ".env"
 
 
 def _sorted_out(
@@ -119,38 +117,26 @@ def _sorted_out(
 class _Production:
     """Reads single paths of the production folder, never through a symbolic link."""
 
-    def __init__(self, root: str, index: StatCache) -> None:
+    def __init__(self, root: str, cache: StatCache) -> None:
         self._root = root
-        self._index = index
+        self._cache = cache
         self._folders: dict[str, bool] = {"": os.path.isdir(root)}
         self._not_folders: dict[str, str] = {}
         self._in_the_way: list[str] = []
 
     def find(self, path: str) -> Entry | None:
-        """What stands at a path; None for nothing, or for a folder."""
+        """Return what stands at a path; None for nothing, or for a folder."""
         if not self._is_folder(path.rpartition("/")[0]):
             return None
         place = f"{self._root}/{path}"
-        with file_errors(place):
-            try:
-                found = os.lstat(place)
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-        return self._index.find(path, found) or self._read(path, found)
-
-    def may_differ(self, workspace: Manifest) -> list[str]:
-        """The paths that the index alone does not show to be in production already."""
-        known, nothing = self._index.known, (None, ())
-        last, there = None, False
-        alike: list[str] = []
-        for path, wanted in workspace.items():
-            folder = path.rpartition("/")[0]
-            if folder != last:
-                last, there = folder, self._is_folder(folder)
-            if there and known.get(path, nothing)[1] == wanted:
-                alike.append(path)
-        same = set(alike) - self._index.stale(self._root, alike)
-        return [path for path in workspace if path not in same]
+        try:
+            status = os.lstat(place)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise file_error(place, error) from error
+        digest = self._cache.digest_of(path, status)
+        return self._read(path, status) if digest is None else entry_of(status, digest, ALL_BITS)
 
     def _is_folder(self, folder: str) -> bool:
         """Whether the path is a real folder; what stands there instead is remembered."""
@@ -189,9 +175,8 @@ class _Production:
                     "is neither a file nor a link in production",
                     "Move it away, or add it to the project's `exclude`.",
                 )
-        entry = entry_of(found, digest, ALL_BITS)
-        self._index.remember(path, found, entry, read_at)
-        return entry
+        self._cache.remember(path, found, digest, read_at)
+        return entry_of(found, digest, ALL_BITS)
 
     def refuse_what_is_in_the_way(self, after: dict[str, Entry | None]) -> None:
         """Where a file and a folder change places, what goes must be what a release brought."""

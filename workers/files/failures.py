@@ -48,10 +48,15 @@ def file_errors(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise disk_full(path) from error
-        reason = error.strerror or type(error).__name__
-        raise sync_failed(path, f"cannot be worked on: {reason}", _HINT) from error
+        raise file_error(path, error) from error
+
+
+def file_error(path: str, error: OSError) -> ScarError:
+    """Return the error a person reads for what the system says about `path`."""
+    if error.errno in _FULL:
+        return disk_full(path)
+    reason = error.strerror or type(error).__name__
+    return sync_failed(path, f"cannot be worked on: {reason}", _HINT)
 
 
 _HINT = "Check its owner and permissions and the mount it is on, then deploy again."

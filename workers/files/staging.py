@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 
-from workers.files.collector import collector_paused
 from workers.files.content_store import ContentStore
 from workers.files.failures import disk_full, existing_folder, file_errors
 from workers.files.manifest import Entry
@@ -16,7 +15,6 @@ _SPARE_BYTES = 1 << 20
 _SPARE_FILES = 16
 
 
-@collector_paused()
 def stage(
     workspace: str, root: str, undo: Undo, objects: ContentStore, check: Callable[[], None]
 ) -> None:

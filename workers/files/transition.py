@@ -10,10 +10,9 @@ from scar.errors import ScarError
 from workers.files.content_store import ContentStore
 from workers.files.durable import sync_device
 from workers.files.failures import changed_meanwhile, existing_folder, file_errors
-from workers.files.freshness import stamp_of
 from workers.files.manifest import ALL_BITS, Entry, entry_of
 from workers.files.scan import hashed
-from workers.files.stat_cache import StatCache
+from workers.files.stat_cache import StatCache, stamp_of
 from workers.files.tree import Tree, set_folder
 from workers.files.undo import Undo, above, set_attributes
 
@@ -195,15 +194,14 @@ class Transition:
             status = self._tree.lstat(path)
             if status is None or not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
                 return Found(status, None)
-            entry = self._index.find(path, status)
-            if entry is None:
+            digest = self._index.digest_of(path, status)
+            if digest is None:
                 folder, name = self._tree.split(path)
                 if stat.S_ISLNK(status.st_mode):
                     digest = os.readlink(name, dir_fd=folder)
                 else:
                     status, digest, _ = hashed(folder, name, self._tree.absolute(path))
-                entry = entry_of(status, digest, ALL_BITS)
-            return Found(status, entry)
+            return Found(status, entry_of(status, digest, ALL_BITS))
 
     def _is_expected(self, path: str, found: Found) -> bool:
         if found.folder and self._wanted[path] is not None:
@@ -254,6 +252,6 @@ class Transition:
         """
         found = self._tree.lstat(path)
         if found is not None and (found.st_mtime_ns, found.st_size) == (entry.mtime, entry.size):
-            self._index.put(path, found, entry_of(found, entry.digest, ALL_BITS))
+            self._index.put(path, found, entry.digest)
         else:
             self._index.forget(path)
