@@ -57,6 +57,14 @@ def test_every_module_stands_in_a_layer() -> None:
     assert homeless == []
 
 
+def test_the_design_page_has_the_layer_table() -> None:
+    rows = re.findall(r"^\| ([^|`]+) \| (`[^|]*`) \|$", (ROOT / "docs/design.md").read_text(), re.M)
+    documented = [(name, tuple(re.findall(r"`([^`]+)`", modules))) for name, modules in rows]
+    for layers in (SCAR, WORKERS):
+        for layer in layers:
+            assert (layer.name, layer.modules) in documented
+
+
 def test_an_import_only_goes_down_the_layers() -> None:
     assert [arrow for arrow in _arrows() if not _may_import(*arrow)] == []
 
