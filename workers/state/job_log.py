@@ -1,7 +1,7 @@
-"""Which changing jobs this host has begun and ended, kept on disk.
+"""The replay guard on the host: which writing jobs it has begun and ended.
 
-A job that Redis offers a second time, by mistake or by malice, is recognised here: what is on
-Redis can be rewritten by whoever writes to Redis, this cannot.
+A job that Redis offers a second time, by mistake or by malice, is recognised here, since whoever
+can write to Redis cannot write to this disk.
 """
 
 from __future__ import annotations
@@ -26,58 +26,58 @@ _HINT = "Look at what the job did, then remove that file: the job counts as neve
 
 
 class JobLog:
-    """One small file a job: what was signed once it has begun, its outcome once it has ended."""
+    """One file a job: what was signed of it when it began, its outcome once it has ended."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def begun(self, id: str) -> bool:
-        """Whether the job was ever begun here."""
+        """Return whether the job was ever begun here."""
         return self._path(id).exists()
 
     def begin(self, id: str, signed: Signed) -> float:
-        """Notes, for good, that the job begins; when it first did, in seconds since the epoch."""
+        """Note, synced, that a job begins; return when it first did, in seconds since the epoch."""
         if not self.begun(id):
             self._write(id, {"signed": asdict(signed), "begun_at": time.time()})
             self._forget_old()
         return float(self._read(id)["begun_at"])
 
     def end(self, id: str, outcome: Outcome) -> None:
-        """Notes, for good, how a begun job ended."""
+        """Note, synced, how a job ended that was begun here."""
         error = outcome.error.record().to_json() if outcome.error else None
         ending = {"state": outcome.state.value, "result": outcome.result, "error": error}
         self._write(id, {**self._read(id), **ending})
 
     def forget(self, id: str) -> None:
-        """The job has not begun after all."""
+        """Remove the note of a job that did not begin after all."""
         with file_errors(str(self._folder)):
             self._path(id).unlink(missing_ok=True)
 
     def outcome(self, id: str) -> Outcome | None:
-        """How the job ended; None while it has not."""
-        found = self._read(id) if self.begun(id) else {}
-        if "state" not in found:
+        """Return how the job ended; None while it has not."""
+        note = self._read(id) if self.begun(id) else {}
+        if "state" not in note:
             return None
-        error = ErrorRecord.from_json(found["error"]) if found["error"] else None
+        error = ErrorRecord.from_json(note["error"]) if note["error"] else None
         return Outcome(
-            JobState(found["state"]),
-            found["result"],
+            JobState(note["state"]),
+            note["result"],
             ScarError(error.code, error.message, error.hint, lines=error.lines) if error else None,
         )
 
     def recent(self, seconds: float) -> list[str]:
-        """The jobs that began or ended at most so long ago."""
+        """Return the ids of jobs that began or ended at most so many seconds ago."""
         oldest = time.time() - seconds
-        found = []
+        ids = []
         for path in self._folder.iterdir() if self._folder.exists() else ():
             with contextlib.suppress(FileNotFoundError):  # renamed by another process
                 if not path.name.startswith(".") and path.stat().st_mtime >= oldest:
-                    found.append(path.name)
-        return found
+                    ids.append(path.name)
+        return ids
 
     def signed(self, id: str) -> Signed:
-        """What was signed of a begun job."""
-        return read_json(self._path(id), lambda found: Signed(**found["signed"]), _HINT)
+        """Return what was signed of a job that was begun here."""
+        return read_json(self._path(id), lambda note: Signed(**note["signed"]), _HINT)
 
     def _read(self, id: str) -> dict[str, Any]:
         return read_json(self._path(id), dict, _HINT)
@@ -85,8 +85,8 @@ class JobLog:
     def _path(self, id: str) -> Path:
         return self._folder / id
 
-    def _write(self, id: str, found: Mapping[str, Any]) -> None:
-        write_synced(self._path(id), json.dumps(found))
+    def _write(self, id: str, note: Mapping[str, Any]) -> None:
+        write_synced(self._path(id), json.dumps(note))
 
     def _forget_old(self) -> None:
         oldest = time.time() - _KEPT_SECONDS

@@ -1,4 +1,4 @@
-"""What each successful deploy put into production, kept for history, comparison and rollback."""
+"""Releases: what each successful deploy brought, for history, comparison and rollback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.files.manifest import Entry, dump, load_present
 
 @dataclass(frozen=True)
 class ReleasedService:
-    """What a service ran in a release: the image by name and id, its build inputs' digest."""
+    """What a service ran in a release; `build` is the digest of its build inputs."""
 
     image: str
     image_id: str | None
@@ -27,10 +27,12 @@ class ReleasedService:
 
 @dataclass(frozen=True)
 class Release:
-    """One release. `id` is the job's, so releases sort by time; times are milliseconds since the
-    epoch, `seconds` and `downtime` are seconds. `files` are what was brought, `relied_on` what
-    production had of its own that the containers were made with (its `.env`). `restored` is the
-    release that this one went back to.
+    """One release, never changed once it is saved.
+
+    `id` is the job's, so releases sort by time. `at` is in milliseconds since the epoch, `seconds`
+    and `downtime` are seconds. `files` are what was brought, `relied_on` what production had of its
+    own that the containers were made with (its `.env`). `restored` is the release that a rollback
+    went back to.
     """
 
     id: str
@@ -47,11 +49,11 @@ class Release:
 
     @property
     def contents(self) -> dict[str, Entry]:
-        """Every file that going back to it needs."""
+        """Return every file that a rollback to it needs."""
         return {**self.files, **self.relied_on}
 
     def summary(self) -> dict[str, Any]:
-        """The release as history shows it."""
+        """Return the release as history shows it."""
         return {
             **{name: getattr(self, name) for name in _PLAIN},
             "at": rfc3339(self.at),
@@ -61,36 +63,36 @@ class Release:
 
 
 class Releases:
-    """The releases of one project, one file each, in its state folder."""
+    """The releases of one project, one JSON file each, in its state folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "releases"
 
     def ids(self) -> list[str]:
-        """Oldest first."""
+        """Return the ids of all releases, oldest first."""
         if not self._folder.exists():
             return []
         return sorted(path.stem for path in self._folder.glob("*.json"))
 
     def latest(self) -> Release | None:
-        """What production was last brought to."""
+        """Return the newest release, or None."""
         ids = self.ids()
         return self.get(ids[-1]) if ids else None
 
     def get(self, id: str) -> Release:
-        """The release of that id."""
+        """Return the release of that id; `sync_failed` if its file is damaged."""
         return _read(self._folder / f"{id}.json")
 
     def save(self, release: Release) -> None:
-        """Records a release, whole and synced: from here on it counts."""
-        found = {name: getattr(release, name) for name in _PLAIN}
-        found["services"] = {name: asdict(s) for name, s in release.services.items()}
-        found["files"] = dump(release.files)
-        found["relied_on"] = dump(release.relied_on)
-        write_synced(self._folder / f"{release.id}.json", json.dumps(found))
+        """Write a release, whole and synced: the point of no return of a deploy."""
+        values = {name: getattr(release, name) for name in _PLAIN}
+        values["services"] = {name: asdict(s) for name, s in release.services.items()}
+        values["files"] = dump(release.files)
+        values["relied_on"] = dump(release.relied_on)
+        write_synced(self._folder / f"{release.id}.json", json.dumps(values))
 
     def drop_beyond(self, keep: int) -> list[str]:
-        """Forgets all but the newest `keep`; the ids that went."""
+        """Remove all but the newest `keep`; return the ids of those removed."""
         gone = self.ids()[:-keep]
         for id in gone:
             path = self._folder / f"{id}.json"
@@ -101,14 +103,14 @@ class Releases:
 
 @lru_cache(maxsize=8)
 def _read(path: Path) -> Release:
-    """A release never changes once it is written, so it is read once a process."""
-    return read_json(path, _made_of, _HINT)
+    """Read a release, once a process, since its file never changes."""
+    return read_json(path, _from_json, _HINT)
 
 
-def _made_of(found: Any) -> Release:
-    files, relied_on = (load_present(found.pop(name)) for name in ("files", "relied_on"))
-    services = {name: ReleasedService(**s) for name, s in found.pop("services").items()}
-    return Release(**found, services=services, files=files, relied_on=relied_on)
+def _from_json(values: Any) -> Release:
+    files, relied_on = (load_present(values.pop(name)) for name in ("files", "relied_on"))
+    services = {name: ReleasedService(**s) for name, s in values.pop("services").items()}
+    return Release(**values, services=services, files=files, relied_on=relied_on)
 
 
 _PLAIN = ("id", "at", "by", "commit", "dirty", "seconds", "downtime", "restored")
