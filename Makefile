@@ -5,36 +5,49 @@ PYTHON := .venv/bin/python
 # `eval "$(...)"` alone would go on where there is no Engine.
 ENGINE := engine=$$(tests/machine/engine) && eval "$$engine"
 ROUNDS ?= 20
+EVERY ?= 1
 
-.PHONY: help venv demo up test lint bench chaos clean
+.PHONY: help venv format lint test-fast test check demo up bench chaos crash-points clean
 
-help:  ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help:  ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-venv: .venv/locked  ## the virtual environment, exactly as locked
+venv: .venv/locked  ## set up .venv, exactly as requirements-dev.lock says
 
 .venv/locked: requirements-dev.lock pyproject.toml
 	@tests/machine/venv requirements-dev.lock
 
-demo: venv  ## a tour on a real Engine: status, deploy, logs, restart, through a chat
-	@$(ENGINE) && $(PYTHON) -m tests.demo
+format: venv  ## bring the code into the one format
+	@$(PYTHON) -m ruff check --fix -q .
+	@$(PYTHON) -m ruff format -q .
 
-up: venv  ## the same, and it stays up
-	@$(ENGINE) && $(PYTHON) -m tests.demo --stay
-
-lint: venv  ## style and types
+lint: venv  ## check style and types
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check -q .
 	@$(PYTHON) -m mypy --strict scar workers tests
 
-test: lint  ## the whole test suite
+test-fast: lint  ## lint, and the tests that need no Engine and no network: under a minute
+	@$(PYTHON) -m pytest -q -n auto -m "not engine and not network and not slow"
+
+test: lint  ## lint, and all tests, on a Docker Engine that is found or set up in .run/
 	@$(ENGINE) && $(PYTHON) -m pytest -n 4 --dist loadfile
 
-bench: venv  ## the benchmark table
+check: test  ## what CI runs: the same as `make test`
+
+demo: venv  ## play a tour on a real Engine: status, deploy, logs, restart, through a chat
+	@$(ENGINE) && $(PYTHON) -m tests.demo
+
+up: venv  ## bring up what the demo plays on, and leave it up
+	@$(ENGINE) && $(PYTHON) -m tests.demo --stay
+
+bench: venv  ## measure every number that has a limit, and print the table
 	@$(ENGINE) && $(PYTHON) -m tests.bench
 
-chaos: venv  ## kill everything, ROUNDS times, and look what is left
+chaos: venv  ## break everything, ROUNDS times (20), and compare what is left with what was promised
 	@$(ENGINE) && $(PYTHON) -m tests.chaos --rounds $(ROUNDS)
+
+crash-points: venv  ## kill a deploy at every EVERY-th (1) system call of each kind: takes hours
+	@$(ENGINE) && $(PYTHON) -m tests.chaos --jobs 0 --rounds 0 --points $(EVERY)
 
 clean:  ## end the private Engine and remove what was made here
 	@tests/machine/engine stop

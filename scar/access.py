@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
 
 from scar.errors import ScarError
+from scar.json_object import JsonObject
 from scar.projects import Project
 from scar.role import Role
-from scar.settings import Settings
+from scar.settings.parsers import ApiToken
 
-__all__ = ["FRONTENDS", "Access", "Actor", "Role"]
+__all__ = ["Access", "Actor", "Role", "UserDirectory"]
 
-FRONTENDS = ("telegram", "github", "console", "api", "web", "schedule")
+_TOKENS = "SCAR_API_TOKENS"
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asked. Two actors are one person if front-end and id are the same.
+    """The person, client or schedule that asks. Two actors are the same person if `frontend` and
+    `id` are equal.
 
-    `name` is what a person reads and proves nothing; `role` is the one they had when they asked.
+    `frontend` is where the id is from: the name of a front-end, `api`, `web` or `schedule`. `name`
+    is for people to read and proves nothing; `role` is the one they had when they asked.
     """
 
     frontend: str
@@ -32,111 +34,130 @@ class Actor:
 
     @property
     def key(self) -> str:
-        """`telegram:12345`, as the projects file names people. GitHub's logins ignore case."""
-        return _same_case(f"{self.frontend}:{self.id}")
+        """`telegram:12345`, as the projects file names people."""
+        return f"{self.frontend}:{self.id}"
 
-    def to_json(self) -> dict[str, Any]:
-        """The `requested_by` of a job."""
+    def to_json(self) -> JsonObject:
+        """Return the `requested_by` of a job."""
         role = None if self.role is None else str(self.role)
         return {"frontend": self.frontend, "id": self.id, "name": self.name, "role": role}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Actor:
-        """The reverse of `to_json`."""
-        role = None if found.get("role") is None else Role.parse(found["role"])
-        return cls(found["frontend"], found["id"], found["name"], role)
+    def from_json(cls, content: JsonObject) -> Actor:
+        """Read `to_json`."""
+        role = None if content.get("role") is None else Role.parse(content["role"])
+        return cls(content["frontend"], content["id"], content["name"], role)
 
 
-_PLACES = {
-    "telegram": "SCAR_TELEGRAM_USERS",
-    "github": "SCAR_GITHUB_USERS",
-    "api": "SCAR_API_TOKENS",
-    "web": "SCAR_API_TOKENS",
-}
+@dataclass(frozen=True)
+class UserDirectory:
+    """The people of one front-end: `roles` by id, and the role of everyone else (None: strangers).
+
+    `setting` is the variable to which an admin adds a person, as `entry`. Where ids `ignore_case`,
+    those in `roles` are in small letters.
+    """
+
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    everyone: Role | None = None
+    setting: str | None = None
+    entry: str = "{id}:viewer"
+    ignore_case: bool = False
+
+    def key_of(self, actor: Actor) -> str:
+        """Return the actor's key in the case that counts here."""
+        return self.normalised(actor.key)
+
+    def normalised(self, key: str) -> str:
+        """Return a person's key in the case that counts here."""
+        return key.lower() if self.ignore_case else key
+
+    def role_of(self, actor: Actor) -> Role | None:
+        """Return the role that the settings give."""
+        return self.roles.get(self.normalised(actor.id), self.everyone)
 
 
 class Access:
-    """The roles that the settings and the projects file give."""
+    """The roles that the settings and the projects file give.
 
-    def __init__(self, settings: Settings) -> None:
-        self._tokens = [
-            (sha256(token.secret.encode()).digest(), token) for token in settings.api_tokens
-        ]
-        token_roles = {token.name: token.role for token in settings.api_tokens}
-        self._roles: dict[str, Mapping[str, Role]] = {
-            "telegram": settings.telegram_users,
-            "github": settings.github_users,
-            "api": token_roles,
-            "web": token_roles,
+    `directories` are those of the front-ends, by name. A schedule does what the projects file says
+    and is an operator.
+    """
+
+    def __init__(
+        self, directories: Mapping[str, UserDirectory], api_tokens: Sequence[ApiToken]
+    ) -> None:
+        self._tokens = [(sha256(token.secret.encode()).digest(), token) for token in api_tokens]
+        clients = UserDirectory(
+            {token.name: token.role for token in api_tokens},
+            setting=_TOKENS,
+            entry="{id}:viewer:SECRET",
+        )
+        schedule = UserDirectory(everyone=Role.OPERATOR)
+        self._directories = {
+            **{"api": clients, "web": clients, "schedule": schedule},
+            **directories,
         }
 
     def role_of(self, actor: Actor, project: Project | None) -> Role | None:
-        """The highest role of `actor`, with what `project` adds; None for a stranger.
-
-        Whoever is at the console can read the key that signs jobs, and is an admin. A schedule
-        does what the projects file says, and is an operator.
-        """
-        if actor.frontend == "console":
-            return Role.ADMIN
-        if actor.frontend == "schedule":
-            return Role.OPERATOR
-        _, _, known_id = actor.key.partition(":")
-        role = self._roles.get(actor.frontend, {}).get(known_id)
+        """Return the highest role of `actor`, with what `project` adds; None for a stranger."""
+        directory = self._directory(actor)
+        roles = [directory.role_of(actor)]
         for added, people in project.roles.items() if project else ():
-            if actor.key in map(_same_case, people) and (role is None or added > role):
-                role = added
-        return role
+            if directory.key_of(actor) in map(directory.normalised, people):
+                roles.append(added)
+        return max((role for role in roles if role is not None), default=None)
 
     def require(self, actor: Actor, role: Role, project: Project | None) -> Role:
-        """The actor's role, or a refusal: `unauthorized` for strangers, else `forbidden`."""
-        found = self.role_of(actor, project)
-        if found is None:
-            raise _stranger(actor)
-        if found < role:
-            raise _too_low(actor, found, role)
-        return found
+        """Return the actor's role where it is `role` or higher.
+
+        Raises `unauthorized` for strangers, `forbidden` for everybody else.
+        """
+        actual = self.role_of(actor, project)
+        if actual is None:
+            raise self._stranger(actor)
+        if actual < role:
+            raise self._too_low(actor, actual, role)
+        return actual
 
     def allows(self, actor: Actor, role: Role, project: Project | None) -> bool:
-        """Whether `require` would let them pass."""
-        found = self.role_of(actor, project)
-        return found is not None and found >= role
+        """Return whether `require` would let them pass."""
+        actual = self.role_of(actor, project)
+        return actual is not None and actual >= role
 
     def highest_role(self, actor: Actor, projects: Iterable[Project]) -> Role | None:
-        """The highest role they have anywhere; None for a stranger."""
-        found = [self.role_of(actor, project) for project in (None, *projects)]
-        return max((role for role in found if role is not None), default=None)
+        """Return the highest role they have on any project; None for a stranger."""
+        roles = [self.role_of(actor, project) for project in (None, *projects)]
+        return max((role for role in roles if role is not None), default=None)
 
     def actor_of_token(self, secret: str, frontend: str = "api") -> Actor | None:
-        """Whose token `secret` is, found in a time that tells nothing of the secrets."""
+        """Return whose token `secret` is; the time that takes does not depend on the secrets."""
         given = sha256(secret.encode("utf-8", "surrogatepass")).digest()
-        found = None
+        actor = None
         for digest, token in self._tokens:
             if hmac.compare_digest(digest, given):
-                found = Actor(frontend, token.name, token.name, token.role)
-        return found
+                actor = Actor(frontend, token.name, token.name, token.role)
+        return actor
 
+    def _directory(self, actor: Actor) -> UserDirectory:
+        return self._directories.get(actor.frontend, UserDirectory())
 
-def _same_case(key: str) -> str:
-    return key.lower() if key.startswith("github:") else key
+    def _shown(self, actor: Actor) -> str:
+        """Return the actor's key on one short line, whatever characters the id holds."""
+        return "".join(c for c in self._directory(actor).key_of(actor) if c.isprintable())[:64]
 
+    def _stranger(self, actor: Actor) -> ScarError:
+        directory, shown = self._directory(actor), self._shown(actor)
+        hint = "Ask an admin."
+        if directory.setting:
+            entry = directory.entry.format(id=shown.partition(":")[2])
+            hint = f"An admin can add {entry} to {directory.setting}."
+        return ScarError("unauthorized", f"You are not known here. Your id is {shown}.", hint)
 
-def _shown(actor: Actor) -> str:
-    return "".join(c for c in actor.key if c.isprintable())[:64]
-
-
-def _stranger(actor: Actor) -> ScarError:
-    known_id = _shown(actor).partition(":")[2]
-    place = _PLACES.get(actor.frontend)
-    entry = f"{known_id}:viewer" + (":SECRET" if place == "SCAR_API_TOKENS" else "")
-    hint = f"An admin can add {entry} to {place}." if place else "Ask an admin."
-    return ScarError("unauthorized", f"You are not known here. Your id is {_shown(actor)}.", hint)
-
-
-def _too_low(actor: Actor, found: Role, needed: Role) -> ScarError:
-    place = _PLACES.get(actor.frontend)
-    where = f" in {place}, or" if place else ""
-    return ScarError(
-        "forbidden",
-        f"This needs the role {needed}, and {_shown(actor)} is {found}.",
-        f"An admin can give it{where} under the project's `roles` in the projects file.",
-    )
+    def _too_low(self, actor: Actor, actual: Role, needed: Role) -> ScarError:
+        setting = self._directory(actor).setting
+        where = f" in {setting}, or" if setting else ""
+        return ScarError(
+            "forbidden",
+            f"This needs the role {needed}, and {self._shown(actor)} is {actual}.",
+            f"An admin can give it{where} under the project's `roles` in the projects file.",
+        )

@@ -1,4 +1,4 @@
-"""The trail: who asked for what, from where, when, as which job, and how it ended."""
+"""The audit trail on Redis: who requested what, from where, when, as which job, and its outcome."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any, cast
 from redis import Redis
 
 from scar.access import Actor
-from scar.jobs.record import rfc3339
+from scar.jobs.timestamp import rfc3339
+from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
 _KEY = "scar:audit"
-_KEPT = 100_000
+_MAX_ENTRIES = 100_000
 
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One line of the trail. `at` is milliseconds since the epoch."""
+    """One entry of the trail. `at` is milliseconds since the epoch."""
 
     id: str
     at: int
@@ -29,8 +30,8 @@ class AuditEntry:
     job: str
     outcome: str
 
-    def to_json(self) -> dict[str, Any]:
-        """A line as the API shows it."""
+    def to_json(self) -> JsonObject:
+        """Return the entry as the API shows it."""
         return {
             "id": self.id,
             "at": rfc3339(self.at),
@@ -44,9 +45,10 @@ class AuditEntry:
 
 
 class Audit:
-    """Writes and reads the trail; the newest 100,000 lines are kept.
+    """Writes and reads the trail; the newest 100,000 entries are retained.
 
-    That a job was accepted, and its end, are written by the script that makes or ends it.
+    The entries for a job's acceptance and for its end are not written here, but by the Lua scripts
+    that create and end the job, in the same step.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -55,7 +57,7 @@ class Audit:
     def write(
         self, actor: Actor, action: str, outcome: str, *, project: str | None = None, job: str = ""
     ) -> None:
-        """Adds a line: `outcome` is `accepted`, `confirmed`, `refused: <code>`, ..."""
+        """Append an entry; `outcome` is `accepted`, `confirmed`, `refused: <code>`, ..."""
         fields = {
             "actor": f"{actor.frontend}:{actor.id}",
             "name": actor.name,
@@ -65,16 +67,16 @@ class Audit:
             "outcome": outcome,
         }
         with redis_errors():
-            self._redis.xadd(_KEY, cast("Any", fields), maxlen=_KEPT, approximate=True)
+            self._redis.xadd(_KEY, cast("Any", fields), maxlen=_MAX_ENTRIES, approximate=True)
 
     def recent(self, *, before: str | None = None, batch: int = 200) -> Iterator[AuditEntry]:
-        """Lines, newest first, from the one before the id `before` on."""
+        """Yield entries, newest first; with the id `before`, only those older than it."""
         top = f"({before}" if before else "+"
         while True:
             with redis_errors():
-                found = cast("list[Any]", self._redis.xrevrange(_KEY, top, "-", batch))
-            for id, fields in found:
+                entries = cast("list[Any]", self._redis.xrevrange(_KEY, top, "-", batch))
+            for id, fields in entries:
                 yield AuditEntry(id, int(id.split("-")[0]), **fields)
-            if len(found) < batch:
+            if len(entries) < batch:
                 return
-            top = f"({found[-1][0]}"
+            top = f"({entries[-1][0]}"

@@ -1,4 +1,4 @@
-"""Puts the parts of a front-end or the API together, once per process."""
+"""Connects the services of a front-end or the API, once in each process."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from redis import Redis
 from scar.access import Access
 from scar.audit import Audit
 from scar.commands import all_commands, job_commands
-from scar.commands.command import Surroundings
+from scar.commands.local_command import CommandContext
 from scar.job_service import JobService
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
 from scar.jobs.queue import JobQueue
 from scar.jobs.signing import Signatures
+from scar.jobs.subscriptions import Subscriptions
 from scar.projects import Project, ProjectsFile
 from scar.redis_client import connect
+from scar.registration.registry import front_ends
 from scar.settings import Settings
 
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that a process which takes requests needs."""
+    """What a process that takes requests needs."""
 
     settings: Settings
     redis: Redis
@@ -33,22 +35,28 @@ class Services:
     queue: JobQueue
     audit: Audit
     job_service: JobService
-    surroundings: Surroundings
+    subscriptions: Subscriptions
+    command_context: CommandContext
 
     def default_project(self) -> Project:
-        """The project that a command without one means; `project_not_found` if there is none."""
+        """Return the project that a command without one means; raise `project_not_found`."""
         return self.projects.default(self.settings)
 
 
+def create_access(settings: Settings) -> Access:
+    """Return the roles of the people of every front-end and of the API's clients."""
+    directories = {spec.name: spec.users(settings) for spec in front_ends()}
+    return Access(directories, settings.api_tokens)
+
+
 def bootstrap(settings: Settings) -> Services:
-    """Connects the parts; nothing is sent until one of them is used."""
+    """Return the connected services; nothing is sent until one of them is used."""
     redis = connect(settings.effective_redis_url)
     projects = ProjectsFile.of(settings)
-    access = Access(settings)
+    access = create_access(settings)
     signatures = Signatures(settings.signing_key())
-    ledger = Ledger(redis)
+    ledger, audit = Ledger(redis), Audit(redis)
     queue = JobQueue(settings.effective_redis_url, signatures)
-    audit = Audit(redis)
     job_service = JobService(
         projects=projects,
         access=access,
@@ -60,25 +68,30 @@ def bootstrap(settings: Settings) -> Services:
         host=settings.host,
         commands=job_commands(),
     )
-    surroundings = Surroundings(
+    return Services(
+        settings=settings,
+        redis=redis,
         projects=projects,
         access=access,
+        signatures=signatures,
         ledger=ledger,
+        queue=queue,
         audit=audit,
+        job_service=job_service,
+        subscriptions=Subscriptions(redis),
+        command_context=_command_context(settings, job_service, Locks(redis)),
+    )
+
+
+def _command_context(settings: Settings, job_service: JobService, locks: Locks) -> CommandContext:
+    projects = job_service.projects
+    return CommandContext(
+        projects=projects,
+        access=job_service.access,
+        ledger=job_service.ledger,
+        audit=job_service.audit,
         commands=all_commands,
-        locks=Locks(redis),
+        locks=locks,
         default=lambda: projects.default(settings),
         cancel=job_service.cancel,
-    )
-    return Services(
-        settings,
-        redis,
-        projects,
-        access,
-        signatures,
-        ledger,
-        queue,
-        audit,
-        job_service,
-        surroundings,
     )

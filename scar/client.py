@@ -1,4 +1,4 @@
-"""The HTTP API, as the front-ends and the shell use it."""
+"""A client of the HTTP API, for the front-ends and the shell."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import httpx
 
 from scar.access import Actor
 from scar.errors import ScarError
-from scar.jobs.record import Event, Job, JobState, milliseconds
+from scar.jobs.event import Event
+from scar.jobs.record import Job, JobState
 from scar.jobs.signing import Signatures
+from scar.jobs.timestamp import milliseconds
 
 _SERVICE_SECONDS = 300
 _SILENCE = 45.0
@@ -22,13 +24,13 @@ _RECONNECT = 0.3
 
 
 def service_token(signatures: Signatures, actor: Actor, now: float) -> str:
-    """A bearer token for `actor`, for whoever holds the secret key; good for five minutes."""
+    """Return a bearer token that speaks for `actor` for five minutes, made with the secret key."""
     content = {"actor": actor.to_json(), "expires": now + _SERVICE_SECONDS}
     return "service:" + signatures.seal("service", content)
 
 
 def service_actor(signatures: Signatures, token: str, now: float) -> Actor | None:
-    """Whom a service token speaks for; None where it is not one, or too old."""
+    """Return whom a service token speaks for; None where it is not one, or has expired."""
     if not token.startswith("service:"):
         return None
     content = signatures.unseal("service", token.removeprefix("service:"))
@@ -49,11 +51,16 @@ class ApiUnreachable(ScarError):
 
 
 class ApiClient:
-    """One API address and one way to get a token; `token` is called for each request."""
+    """A client for one address; `token` is called for each request."""
 
     def __init__(self, url: str, token: Callable[[], str]) -> None:
         self.url = url.rstrip("/")
         self._token = token
+
+    @classmethod
+    def for_actor(cls, url: str, signatures: Signatures, actor: Actor) -> ApiClient:
+        """Return a client that speaks for `actor`, with tokens made with the secret key."""
+        return cls(url, lambda: service_token(signatures, actor, time.time()))
 
     def request(
         self,
@@ -63,7 +70,7 @@ class ApiClient:
         extra_headers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Any:
-        """The JSON answer of a request; raises the API's own error, or `ApiUnreachable`."""
+        """Return the JSON answer of a request; raise the API's own error, or `ApiUnreachable`."""
         try:
             answer = httpx.request(
                 method,
@@ -79,12 +86,15 @@ class ApiClient:
         return answer.json()
 
     def job(self, id: str) -> Job:
-        """The job as it stands."""
+        """Return the job as it stands."""
         return Job.from_json(self.request("GET", f"/jobs/{id}"))
 
     def events(self, id: str, after: int = 0, *, patience: float = 60.0) -> Iterator[Event]:
-        """The events that follow `after` until the job has ended, over as many connections as
-        that takes; gives up when the API is away for `patience` seconds."""
+        """Yield the events that follow `after` until the job has ended, over as many connections as
+        that takes.
+
+        Raises `ApiUnreachable` once the API has been away for `patience` seconds.
+        """
         last = after
         lost_at: float | None = None
         while True:
@@ -95,7 +105,7 @@ class ApiClient:
                     if answer.is_error:
                         answer.read()
                         raise problem(answer)
-                    for event in _parsed(answer.iter_lines()):
+                    for event in _parse_events(answer.iter_lines()):
                         lost_at = None
                         last = event.id
                         yield event
@@ -108,9 +118,9 @@ class ApiClient:
                 time.sleep(_RECONNECT)
 
     async def follow(self, id: str, after: int = 0) -> AsyncIterator[Event]:
-        """Like `events`, for as long as it takes: an API that is away is waited for.
+        """Yield events like `events`, but wait for an API that is away for as long as it takes.
 
-        What the API refuses (an unknown job, no right to see it) is raised.
+        Raises what the API refuses: an unknown job, no right to see it.
         """
         last = after
         async with httpx.AsyncClient(timeout=_SILENCE) as http:
@@ -124,7 +134,7 @@ class ApiClient:
                 await asyncio.sleep(_RECONNECT)
 
     async def _stream(self, http: httpx.AsyncClient, id: str, last: int) -> AsyncIterator[Event]:
-        """The events of one connection."""
+        """Yield the events of one connection."""
         headers = self._headers(last)
         async with http.stream("GET", self._events_url(id), headers=headers) as answer:
             if answer.is_client_error:
@@ -148,24 +158,24 @@ class ApiClient:
 
 
 class EventReader:
-    """Puts the lines of an event stream together (WHATWG HTML, section 9.2)."""
+    """Parses the lines of an event stream (WHATWG HTML, section 9.2)."""
 
     def __init__(self) -> None:
         self._data = ""
 
     def feed(self, line: str) -> Event | None:
-        """The event that `line` completes, if it does."""
+        """Return the event that `line` completes; None where it completes none."""
         if line.startswith("data:"):
             self._data += line[5:].strip()
         elif not line and self._data:
-            found = json.loads(self._data)
+            content = json.loads(self._data)
             self._data = ""
-            at = milliseconds(found["at"]) or 0
-            return Event(found["id"], found["type"], at, found["data"])
+            at = milliseconds(content["at"]) or 0
+            return Event(content["id"], content["type"], at, content["data"])
         return None
 
 
-def _parsed(lines: Iterator[str]) -> Iterator[Event]:
+def _parse_events(lines: Iterator[str]) -> Iterator[Event]:
     reader = EventReader()
     for line in lines:
         event = reader.feed(line)
@@ -178,10 +188,10 @@ def _ends(event: Event) -> bool:
 
 
 def problem(answer: httpx.Response) -> ScarError:
-    """The error that an `application/problem+json` answer tells of."""
+    """Return the error in an `application/problem+json` answer."""
     try:
-        found = answer.json()
-        return ScarError(found["code"], found["detail"], found.get("hint", ""))
+        content = answer.json()
+        return ScarError(content["code"], content["detail"], content.get("hint", ""))
     except (ValueError, KeyError, TypeError):
         return ScarError(
             "internal",

@@ -1,8 +1,7 @@
-"""What SCAR says, free of any front-end's markup.
+"""The content of a message, free of any front-end's markup.
 
-A command turns a job into a `Document`; a front-end turns the document into its own markup.
-Text in a document is always plain text: whatever a log line or a name holds, it is shown, never
-interpreted.
+A command renders a job as a `Document`; a front-end renders the document in its own markup. Text
+in a document is always plain text: it is shown, never interpreted, whatever it contains.
 """
 
 from __future__ import annotations
@@ -19,18 +18,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Code:
-    """Text in which every character and line break counts: log lines, a diff."""
+    """Preformatted text, such as log lines or a diff."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Button:
-    """A tap that says `answer` on behalf of whoever taps it.
+    """A button that sends `answer`, or runs `command` where it has one, as the person who taps it.
 
-    One with a `command` does that command instead, in the name of whoever taps it; `answer` is then
-    a short word that tells it from the others of its message. A front-end without buttons shows the
-    command.
+    With a `command`, `answer` is a short word that is unique among the buttons of the message. A
+    front-end without buttons shows the command.
     """
 
     label: str
@@ -40,7 +38,7 @@ class Button:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A text file that goes with the document: the whole of what is too long for a message."""
+    """A text file sent with the document: the full text of what is too long for a message."""
 
     name: str
     text: str
@@ -48,7 +46,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Document:
-    """Everything that one message shows."""
+    """The content of one message."""
 
     blocks: tuple[Line | Code, ...]
     buttons: tuple[Button, ...] = ()
@@ -56,24 +54,25 @@ class Document:
 
     @classmethod
     def of(cls, *lines: str) -> Document:
-        """A document of plain lines."""
+        """Return a document of plain lines."""
         return cls(tuple(Line(line) for line in lines))
 
     def with_line(self, text: str) -> Document:
-        """The document with one more line at its end."""
+        """Return the document with one more line at its end."""
         return replace(self, blocks=(*self.blocks, Line(text)))
 
     def with_commands(self) -> Document:
-        """The document with its buttons' commands as lines, for where nothing can be tapped."""
+        """Return the document with its buttons' commands as a last line, for front-ends without
+        buttons."""
         lines = [f"{button.label}: {button.command}" for button in self.buttons if button.command]
         return self.with_line("\n".join(lines)) if lines else self
 
     @property
     def asks(self) -> bool:
-        """Whether it waits for an answer, by one of its buttons or typed."""
+        """Whether the document asks a question, which a button or a typed word answers."""
         return any(button.command is None for button in self.buttons)
 
     @property
     def text(self) -> str:
-        """The document as plain text, one block after the other."""
+        """The document as plain text, one line or more for each block."""
         return "\n".join(block.text for block in self.blocks)

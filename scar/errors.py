@@ -1,8 +1,8 @@
-"""What can go wrong, in the words a person reads.
+"""The errors of SCAR, in the words a person reads.
 
-Every failure that SCAR knows is a `ScarError`: a stable `code` for programs, a `message` that
-says what happened to what, and a `hint` that says what to do. The front-ends print the two
-sentences, the API puts them into RFC 9457 problem documents, a job keeps them as its error.
+Every known failure is a `ScarError`: a stable `code` for programs, a `message` that says what
+happened to what, and a `hint` that says what to do. The front-ends print message and hint, the API
+returns them as RFC 9457 problem documents, a job stores them as its error.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from http import HTTPStatus
-from typing import Any
+
+from scar.json_object import JsonObject
 
 STATUS = {
     "docker_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -42,7 +43,7 @@ STATUS = {
 class ScarError(Exception):
     """A failure with a code for programs and two sentences for a person.
 
-    `lines` are the last lines of the log or build that explain it, oldest first.
+    `lines` are the last lines of the log or build that explain the failure, oldest first.
     """
 
     def __init__(self, code: str, message: str, hint: str, *, lines: tuple[str, ...] = ()) -> None:
@@ -58,41 +59,38 @@ class ScarError(Exception):
         return STATUS.get(self.code, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def record(self) -> ErrorRecord:
-        """What of it is kept with a job."""
+        """Return the error as a job stores it."""
         return ErrorRecord(self.code, self.message, self.hint, self.lines)
 
 
 @dataclass(frozen=True)
 class ErrorRecord:
-    """A `ScarError` as a job keeps it."""
+    """A `ScarError` as a job stores it."""
 
     code: str
     message: str
     hint: str
     lines: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """The `error` of a job in the API."""
-        found: dict[str, Any] = {"code": self.code, "message": self.message, "hint": self.hint}
-        if self.lines:
-            found["lines"] = list(self.lines)
-        return found
+    def to_json(self) -> JsonObject:
+        """Return the `error` of a job in the API; `lines` is left out where there are none."""
+        lines = {"lines": list(self.lines)} if self.lines else {}
+        return {"code": self.code, "message": self.message, "hint": self.hint, **lines}
 
     @classmethod
-    def from_json(cls, found: dict[str, Any]) -> ErrorRecord:
-        """The reverse of `to_json`."""
-        lines = tuple(found.get("lines", ()))
-        return cls(found["code"], found["message"], found["hint"], lines)
+    def from_json(cls, record: JsonObject) -> ErrorRecord:
+        lines = tuple(record.get("lines", ()))
+        return cls(record["code"], record["message"], record["hint"], lines)
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """` Did you mean 'shop'?`, or nothing where no known name is near."""
-    found = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" Did you mean '{found[0]}'?" if found else ""
+    """Return ` Did you mean 'shop'?` for the known name nearest to `name`, or an empty text."""
+    matches = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" Did you mean '{matches[0]}'?" if matches else ""
 
 
 def project_not_found(name: str, known: list[str]) -> ScarError:
-    """The contract's error for a name that is not in the projects file."""
+    """Return the error for a name that is not in the projects file."""
     hint = f"Add it to the projects file, or use one of: {', '.join(known) or '(none yet)'}."
     shown = name[:64]
     return ScarError(
@@ -103,7 +101,7 @@ def project_not_found(name: str, known: list[str]) -> ScarError:
 
 
 def container_not_found(name: str, known: list[str]) -> ScarError:
-    """The contract's error for a container that the Engine or the project does not have."""
+    """Return the error for a container that the Engine or the project does not have."""
     names = ", ".join(known) or "(none)"
     hint = (
         f"{nearest(name, known)} Its containers are: {names}. Use the exact name `docker ps` shows."

@@ -1,4 +1,4 @@
-"""Takes requests in: checks who asks, signs what they ask for, writes it down, rings."""
+"""The service layer of jobs: authorise, sign, persist, enqueue."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from scar.access import Access, Actor, Role
 from scar.audit import Audit
-from scar.commands.command import JobCommand
+from scar.commands.job_command import JobCommand
 from scar.errors import ErrorRecord, ScarError
-from scar.jobs.ledger import Ledger, Outcome
+from scar.jobs.job_id import new_job_id
+from scar.jobs.ledger import ConfirmationOutcome, Ledger
 from scar.jobs.queue import JobQueue
-from scar.jobs.record import Job, JobState, Request, new_job_id
+from scar.jobs.record import Job
+from scar.jobs.request import Request
 from scar.jobs.signing import Signatures
+from scar.jobs.subscriptions import Subscriber
+from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
 _EXPIRES_MS = 15 * 60_000
@@ -25,8 +28,9 @@ _EXPIRES_MS = 15 * 60_000
 
 @dataclass(frozen=True)
 class JobService:
-    """The one way in for every front-end. `host` does the jobs that are of no project; `clock`
-    gives seconds since the epoch.
+    """What every front-end and the API do with jobs.
+
+    `host` runs the jobs that belong to no project. `clock` gives seconds since the epoch.
     """
 
     projects: ProjectsFile
@@ -45,79 +49,70 @@ class JobService:
         actor: Actor,
         command: JobCommand,
         project: Project | None,
-        args: Mapping[str, Any],
+        args: JsonObject,
         *,
         confirmed: bool = False,
         idempotency_key: str | None = None,
-        watch: tuple[str, str, str] = ("", "", ""),
+        subscriber: Subscriber | None = None,
     ) -> Job:
-        """Makes the job, or gives back the one that `idempotency_key` made before.
+        """Make a job, or return the one that `idempotency_key` made before.
 
-        `watch` is the front-end, the place in it and what it needs to take its message up again.
-        Raises the refusal (`unauthorized`, `forbidden`), `busy`, or `conflict` for a key used for
-        something else.
+        `subscriber` is the place that is to show a new job until it has ended. Raises
+        `unauthorized` or `forbidden`; `busy`; and `conflict` for a key used for another request.
         """
         role = self._authorise(actor, command.kind, command.role, project)
         actor = replace(actor, role=role)
         request = self._request(actor, command, project, args)
         text = json.dumps(request.to_json(), separators=(",", ":"))
         with self._audited(actor, command.kind, "refused", request.project):
-            found = self.ledger.submit(
+            submission = self.ledger.submit(
                 request,
                 text,
                 self.signatures.sign("request", text),
                 confirm_ms=int(self.confirm_seconds * 1000),
                 confirmation=self._confirmation(actor, request.id, None) if confirmed else "",
-                idempotency=self._idempotency(actor, command, project, args, idempotency_key),
-                watch=watch,
+                idempotency=self._idempotency(actor, request, idempotency_key),
+                subscriber=subscriber,
             )
-            if found.what == "busy":
-                raise _busy(request, found.job)
-        if found.what == "differs":
-            raise ScarError(
-                "conflict",
-                "This Idempotency-Key was used for another request",
-                "Use a new key for a new request.",
-            )
-        if found.what == "made":
+            if submission.what == "busy":
+                raise _busy(request, submission.job)
+        if submission.what == "differs":
+            raise _key_used_before()
+        if submission.what == "made":
             self.queue.notify(request.host, request.id)
-        return found.job
+        return submission.job
 
     def confirm(self, actor: Actor, id: str, answer: str, *, shown: str | None = None) -> Job:
-        """Answers the question of a job. `shown` is the hash of the plan that the person saw.
+        """Answer the question of a job; an answer other than `yes` cancels it.
 
-        Raises `conflict` where the job awaits no confirmation, or a plan that is no longer the
-        one shown.
+        `shown` is the hash of the plan that the person saw. Raises `conflict` where the job awaits
+        no confirmation, or its plan is no longer the one that was shown.
         """
         job = self.get(id)
         self._authorise(actor, job.request.kind, self._role_for(job), self._project_of(job))
         if answer.strip().lower() != "yes":
             return self.cancel(actor, id)
-        plan_hash = shown or (job.plan or {}).get("hash")
-        sealed = self._confirmation(actor, id, plan_hash)
+        plan_hash = shown or job.plan_hash
+        sealed = self._confirmation(actor, id, plan_hash or None)
         kind, project = job.request.kind, job.request.project
         with self._audited(actor, kind, "not confirmed", project, id):
-            self._require_confirmed(job, self.ledger.confirm(job.request, sealed, plan_hash or ""))
+            self._require_confirmed(job, self.ledger.confirm(job.request, sealed, plan_hash))
         self.audit.write(actor, kind, "confirmed", project=project, job=id)
         self.queue.notify(job.request.host, id)
         return self.get(id)
 
     def cancel(self, actor: Actor, id: str) -> Job:
-        """Ends a job that has not begun, or asks the one that runs to stop.
+        """End a job that has not begun, or ask the one that runs to stop.
 
-        Whoever asked for it may; anybody else has to be an operator. Raises `conflict` where the
-        job has ended already.
+        The person who asked for the job may cancel it; anybody else has to be an operator. Raises
+        `conflict` where the job has ended already.
         """
         job = self.get(id)
         own = actor == job.request.requested_by
         role = self._role_for(job) if own else max(self._role_for(job), Role.OPERATOR)
         self._authorise(actor, job.request.kind, role, self._project_of(job))
-        who = f"{actor.name} ({actor.frontend})"
         sealed = self.signatures.seal("cancellation", {"job": id, "by": actor.to_json()})
-        error = ErrorRecord(
-            "cancelled", f"Cancelled by {who}", "Nothing was done. Ask again if you want it."
-        )
-        state = self.ledger.cancel(id, sealed, error, changes=job.request.changes)
+        state = self.ledger.cancel(id, sealed, _cancelled_by(actor), changes=job.request.changes)
         if state == "settled":
             raise ScarError(
                 "conflict",
@@ -136,7 +131,7 @@ class JobService:
         return self.get(id)
 
     def get(self, id: str) -> Job:
-        """The job; `job_not_found` where there is none."""
+        """Return the job; raise `job_not_found` where there is none."""
         job = self.ledger.get(id)
         if job is None:
             raise ScarError(
@@ -155,12 +150,12 @@ class JobService:
             raise
 
     def _role_for(self, job: Job) -> Role:
-        """The role that a job's kind needs; of a kind that is known no more, the highest."""
+        """Return the role that a job's kind needs; the highest for a kind of another version."""
         command = self.commands.get(job.request.kind)
         return command.role if command else Role.ADMIN
 
     def _request(
-        self, actor: Actor, command: JobCommand, project: Project | None, args: Mapping[str, Any]
+        self, actor: Actor, command: JobCommand, project: Project | None, args: JsonObject
     ) -> Request:
         now = self.clock()
         return Request(
@@ -187,28 +182,18 @@ class JobService:
         }
         return self.signatures.seal("confirmation", content)
 
-    def _idempotency(
-        self,
-        actor: Actor,
-        command: JobCommand,
-        project: Project | None,
-        args: Mapping[str, Any],
-        key: str | None,
-    ) -> tuple[str, str]:
+    def _idempotency(self, actor: Actor, request: Request, key: str | None) -> tuple[str, str]:
+        """Return the hashes of the key, which is the actor's own, and of what it stands for."""
         if key is None:
             return "", ""
-        name = project.name if project else None
-        asked = json.dumps([command.kind, name, dict(args)], sort_keys=True)
-        owner = f"{actor.frontend}:{actor.id}:{key}"
-        return hashlib.sha256(owner.encode()).hexdigest(), hashlib.sha256(
-            asked.encode()
-        ).hexdigest()
+        content = json.dumps([request.kind, request.project, dict(request.args)], sort_keys=True)
+        return _sha256(f"{actor.frontend}:{actor.id}:{key}"), _sha256(content)
 
     @contextmanager
     def _audited(
         self, actor: Actor, kind: str, what: str, project: str | None, job: str = ""
     ) -> Iterator[None]:
-        """Brings a refusal into the trail; that Redis is away is none."""
+        """Write a refusal (`busy`, `conflict`) into the trail; other errors are none."""
         try:
             yield
         except ScarError as refusal:
@@ -216,29 +201,43 @@ class JobService:
                 self.audit.write(actor, kind, f"{what}: {refusal.code}", project=project, job=job)
             raise
 
-    def _require_confirmed(self, job: Job, outcome: Outcome) -> None:
+    def _require_confirmed(self, job: Job, outcome: ConfirmationOutcome) -> None:
         if outcome.what == "queued":
             return
         if outcome.what == "busy":
-            raise _busy(job.request, self.ledger.get(outcome.id))
+            raise _busy(job.request, self.ledger.get(outcome.detail))
         if outcome.what == "changed":
             raise ScarError(
                 "conflict", "The plan has changed since it was shown", "Look at the new plan first."
             )
         raise ScarError(
             "conflict",
-            f"Job {job.id} awaits no confirmation ({outcome.id})",
+            f"Job {job.id} awaits no confirmation ({outcome.detail})",
             "Ask again to get a new question.",
         )
 
     def _project_of(self, job: Job) -> Project | None:
-        """The project a job is for; None once it has left the projects file."""
+        """Return the project of a job; None once it has left the projects file."""
         return self.projects.projects.get(job.request.project or "")
 
 
-def awaiting(job: Job) -> bool:
-    """Whether the job has a question on the table."""
-    return job.state is JobState.AWAITING_CONFIRMATION and job.plan is not None
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _cancelled_by(actor: Actor) -> ErrorRecord:
+    who = f"{actor.name} ({actor.frontend})"
+    return ErrorRecord(
+        "cancelled", f"Cancelled by {who}", "Nothing was done. Ask again if you want it."
+    )
+
+
+def _key_used_before() -> ScarError:
+    return ScarError(
+        "conflict",
+        "This Idempotency-Key was used for another request",
+        "Use a new key for a new request.",
+    )
 
 
 def _busy(request: Request, holder: Job | None) -> ScarError:

@@ -1,4 +1,4 @@
-"""What a process of SCAR writes about itself: one line an event, on stderr, without secrets."""
+"""The log of a SCAR process: one line for each event, on stderr, with secrets masked."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import structlog
 from scar.redaction import mask
 from scar.settings import Settings
 
+_WARNINGS_ONLY = ("httpx", "httpcore", "telegram", "celery.worker.strategy", "celery.app.trace")
+
 
 def configure(settings: Settings) -> None:
-    """Sets up structlog and logging for this process.
+    """Set up structlog and logging for this process.
 
-    Tracebacks never show local variables, and httpx, which logs the addresses it asks (a bot's
-    token is part of its address), is only heard when something is wrong; so is Celery about each
-    message, since the trail says who asked for what and how it ended.
+    Tracebacks never show local variables. Some libraries log warnings and errors alone: httpx,
+    because it logs each address it requests and a bot's address contains the bot's token; Celery's
+    tracing, because the audit trail records every job already.
     """
     secrets = settings.secret_values()
 
-    def masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def mask_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         for name, value in event.items():
             if isinstance(value, str):
                 event[name] = mask(value, secrets)
@@ -34,7 +36,7 @@ def configure(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            masked,
+            mask_event,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
             ),
@@ -42,5 +44,5 @@ def configure(settings: Settings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
-    for name in ("httpx", "httpcore", "telegram", "celery.worker.strategy", "celery.app.trace"):
+    for name in _WARNINGS_ONLY:
         logging.getLogger(name).setLevel(logging.WARNING)

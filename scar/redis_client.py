@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from redis import Redis
+from redis import BlockingConnectionPool, Redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from redis.retry import Retry
 
 from scar.errors import ScarError
+
+_CONNECTIONS = 64
 
 
 def connect(url: str, *, timeout: float = 2.0, retries: int = 1) -> Redis:
@@ -18,10 +20,13 @@ def connect(url: str, *, timeout: float = 2.0, retries: int = 1) -> Redis:
 
     Every write of SCAR is a script that may run twice, so calls are retried: once, since redis-py
     tries each connection as often again (with two retries a Redis that hangs held a call for ten
-    times its timeout). Without retries they end within `timeout`.
+    times its timeout). Without retries they end within `timeout`. Where all connections of the
+    client are in use, a call waits up to `timeout` for one instead of failing at once.
     """
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=_CONNECTIONS,
+        timeout=timeout,
         decode_responses=True,
         protocol=2,
         socket_timeout=timeout,
@@ -29,6 +34,7 @@ def connect(url: str, *, timeout: float = 2.0, retries: int = 1) -> Redis:
         health_check_interval=15,
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries),
     )
+    return Redis.from_pool(pool)
 
 
 @contextmanager

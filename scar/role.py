@@ -1,4 +1,4 @@
-"""The three roles, weakest first."""
+"""The roles that a person may have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Role(IntEnum):
-    """What a person may ask for; each role may do what the ones before it may."""
+    """The roles, weakest first; each may do what the ones before it may."""
 
     VIEWER = 1
     OPERATOR = 2
@@ -17,7 +17,7 @@ class Role(IntEnum):
 
     @classmethod
     def parse(cls, word: str) -> Role:
-        """The role that `viewer`, `operator` or `admin` names; anything else is a ValueError."""
+        """Return the role named `viewer`, `operator` or `admin`; raise ValueError otherwise."""
         for role in cls:
             if str(role) == word:
                 return role

@@ -1,18 +1,98 @@
-"""What every test may rely on."""
+"""Mark every test with what it needs, by the folder, the file or the name that it has.
+
+The longest matching key of `_NEEDS` counts. A folder that is not named needs nothing but Python,
+git and the packages of requirements-dev.lock.
+"""
 
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No example fails for the time that a busy machine takes; a test has a timeout as a whole.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
+
+_TESTS = Path(__file__).parent
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "agent/test_job.py": ("engine",),
+    "agent/test_run.py": ("slow",),
+    "api": ("redis",),
+    "api/test_health.py": ("redis", "slow"),
+    "api/test_letters.py::test_letters_that_nobody_reads_do_not_fill_redis": ("redis", "slow"),
+    "api/test_schema.py": ("redis", "slow"),
+    "bench": ("engine", "redis", "slow"),
+    "chaos": ("engine", "redis", "slow"),
+    "cli": ("engine", "redis"),
+    "cli/test_doctor_and_init.py": ("engine",),
+    "cli/test_redis_full.py": ("redis",),
+    "demo": ("engine", "redis", "slow"),
+    "deploy": ("engine", "redis"),
+    "engine": ("engine",),
+    "engine/test_build_inputs.py": (),
+    "engine/test_build_inputs.py::test_docker_build_sends_exactly_the_files_we_expect": ("engine",),
+    "engine/test_process.py": (),
+    "engine/test_progress.py": (),
+    "files/test_crash.py": ("slow",),
+    "files/test_model.py": ("slow",),
+    "frontends": ("redis", "slow"),
+    "frontends/test_console.py": (),
+    "frontends/test_github_answers.py": (),
+    "frontends/test_registration.py": ("engine", "redis", "slow"),
+    "git/test_clone.py": ("slow",),
+    "git/test_update.py": ("slow",),
+    "git/test_update_killed.py": ("slow",),
+    "git/test_worker.py": ("redis", "slow"),
+    "github": ("network", "redis", "slow"),
+    "github/test_deploy.py": ("engine", "network", "redis"),
+    "github/test_fix_a_bug.py": ("engine", "network", "redis"),
+    "github/test_text.py": (),
+    "machine": ("engine",),
+    "safety": ("engine", "redis"),
+    "telegram": ("redis", "slow"),
+    "telegram/test_text.py": (),
+    "unit/test_state_files.py::test_jobs_that_begin_at_once_do_not_hinder_each_other": ("slow",),
+}
+_NO_ENGINE = (
+    "No Docker Engine that is set up for tests can be reached: "
+    "run `make test`, which finds one, or `make test-fast`, which needs none."
+)
 
 
-def pytest_sessionstart() -> None:
-    """The suite works on a real Engine; without one it says so, once, and ends."""
+def needs_of(node_id: str) -> tuple[str, ...]:
+    """Return the markers of a test, whose id is `tests/FOLDER/FILE::NAME[PARAMETERS]`."""
+    path, _, name = node_id.removeprefix("tests/").partition("::")
+    keys = [f"{path}::{name.partition('[')[0]}", path, *map(str, Path(path).parents)]
+    return next((_NEEDS[key] for key in keys if key in _NEEDS), ())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Add the markers before `-m` is looked at."""
+    for item in items:
+        place = item.path.relative_to(_TESTS)
+        for marker in needs_of(f"tests/{place}::{item.name}"):
+            item.add_marker(marker)
+
+
+@functools.cache
+def _engine_is_ready() -> bool:
+    """Return whether an Engine answers and has the base image that tests/machine/engine makes."""
     docker = shutil.which("docker")
-    if (
-        docker is None
-        or subprocess.run([docker, "info"], capture_output=True, check=False).returncode != 0
-    ):
-        pytest.exit("No Docker Engine can be reached: run `make test`, which finds one.", 3)
+    if docker is None:
+        return False
+    command = [docker, "image", "inspect", "scar-test/busybox:1"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """End the session at the first test that needs an Engine where there is none."""
+    if item.get_closest_marker("engine") and not _engine_is_ready():
+        item.session.shouldstop = _NO_ENGINE
+        pytest.fail(_NO_ENGINE, pytrace=False)

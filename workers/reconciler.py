@@ -1,4 +1,4 @@
-"""Tells a Redis that has lost its data what this host knows of its jobs."""
+"""Gives a Redis that has lost its data the jobs of this host back."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import structlog
 from scar.errors import ScarError
 from scar.jobs.ledger import Ledger
 from scar.jobs.queue import JobQueue
-from scar.jobs.record import Request
+from scar.jobs.request import Request
 from workers.state.job_log import JobLog
 
 _INTERVAL = 3.0
-_LOOKED_BACK = 2 * 3600.0
+_RECENT = 2 * 3600.0
 _log = structlog.get_logger(__name__)
 
 
 class Reconciler:
     """A thread that puts jobs back on the ledger which a worker of this host had begun.
 
-    Whoever claims such a job finds on the disk how far it came: one that ended is told again, one
-    that was cut off is settled. Jobs that began or ended within two hours are looked at: no job
-    may run longer, and the ledger keeps every changing job longer.
+    The worker that claims such a job reads in the job log how far it came: one that ended is
+    reported again, one that was cut off is recovered. Only jobs that began or ended within two
+    hours are compared: no job may run longer, and the ledger keeps every changing job longer.
     """
 
     def __init__(self, ledger: Ledger, queue: JobQueue, job_log: JobLog) -> None:
@@ -34,30 +34,30 @@ class Reconciler:
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
 
     def start(self) -> None:
-        """Begins to look."""
+        """Begin to compare, every 3 seconds."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends after the look that is under way."""
+        """End after the comparison that is under way."""
         self._stopped.set()
 
     def _work(self) -> None:
         while not self._stopped.wait(_INTERVAL):
             for id in self._recent():
                 try:
-                    self._look_at(id)
+                    self._reconcile(id)
                 except ScarError as error:
                     _log.warning("job not compared with the ledger", job=id, reason=error.message)
 
     def _recent(self) -> list[str]:
         try:
-            return self._job_log.recent(_LOOKED_BACK)
+            return self._job_log.recent(_RECENT)
         except OSError as error:
             _log.warning("jobs not compared with the ledger", reason=str(error))
             return []
 
-    def _look_at(self, id: str) -> None:
-        """Puts the job back if it is missing."""
+    def _reconcile(self, id: str) -> None:
+        """Put the job back if the ledger lacks it."""
         if self._ledger.get(id) is None:
             signed = self._job_log.signed(id)
             request = Request.from_json(json.loads(signed.request))

@@ -1,11 +1,8 @@
-"""From the bell to the last word: claim, believe, run, finish."""
+"""From the wake-up message to the end of the job: claim, verify, run, report."""
 
 from __future__ import annotations
 
-import json
 import os
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -13,66 +10,73 @@ from uuid import uuid4
 import structlog
 
 from scar.errors import ScarError
-from scar.jobs.ledger import Claim, Ledger, Signed
+from scar.jobs.claim import Claim, SignedRequest
+from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
-from scar.jobs.record import JobState, Request, Step
+from scar.jobs.record import JobState
+from scar.jobs.request import Request
+from scar.jobs.results import job_kinds
+from scar.jobs.results.json_record import JsonRecord
 from scar.jobs.signing import Signatures
+from scar.jobs.step import Step
 from scar.projects import ProjectsFile
 from scar.redis_client import connect
 from scar.settings import Settings
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.registry import handlers
-from workers.runtime.context import JobContext, Outcome, PlanChanged, ReadJob, WriteJob
+from workers.runtime.context import JobContext
+from workers.runtime.handlers import PlanChanged, ReadJob, WriteJob
+from workers.runtime.outcome import Outcome
 from workers.runtime.reporter import JobLost, JobReporter
+from workers.runtime.verification import Forged, Verification
 from workers.state.job_log import JobLog
 
 _log = structlog.get_logger(__name__)
 
 
-class Forged(Exception):
-    """A record that no front-end signed, or that is not for this worker to do."""
-
-
 @dataclass(frozen=True)
 class Runner:
-    """Runs jobs in one pool process. `clock` gives seconds since the epoch."""
+    """Runs jobs in one pool process."""
 
     settings: Settings
     ledger: Ledger
     signatures: Signatures
+    verification: Verification
     projects: ProjectsFile
     engine: Engine
     containers: Containers
     job_log: JobLog
     locks: Locks
-    clock: Callable[[], float] = time.time
 
     @classmethod
     def of(cls, settings: Settings) -> Runner:
-        """A runner with its own connections."""
+        """Return a runner with its own connections."""
         engine = Engine(settings.docker_host)
         redis = connect(settings.effective_redis_url)
+        signatures = Signatures(settings.signing_key())
+        job_log = JobLog(settings.state_dir / "done")
         return cls(
             settings=settings,
             ledger=Ledger(redis),
-            signatures=Signatures(settings.signing_key()),
+            signatures=signatures,
+            verification=Verification(settings.host, signatures, handlers(), job_log.begun),
             projects=ProjectsFile.of(settings),
             engine=engine,
             containers=Containers(engine),
-            job_log=JobLog(settings.state_dir / "done"),
+            job_log=job_log,
             locks=Locks(redis),
         )
 
     def run(self, id: str, signature: str) -> None:
-        """Does the job if it is to be had; a bell without a valid signature is not heard."""
-        if not self.signatures.valid("wakeup", f"{self.settings.host}/{id}", signature):
-            _log.warning("bell refused: it was not signed for this host", job=id[:40])
+        """Do the job if it can be claimed; ignore a wake-up without a valid signature."""
+        if not self.verification.wakeup(id, signature):
+            _log.warning("wake-up refused: it was not signed for this host", job=id[:40])
             return
         try:
             claim = self.ledger.claim(id, f"{self.settings.host}-{os.getpid()}", uuid4().hex)
         except ScarError as error:
-            # Nothing is lost: the sweeper rings again once Redis is back.
+            # Nothing is lost: the sweeper notifies again once Redis is back.
             _log.warning("job not claimed", job=id, reason=error.message)
             return
         if claim is not None:
@@ -80,23 +84,21 @@ class Runner:
 
     def _do(self, claim: Claim) -> None:
         try:
-            request, shown = self._believe(claim)
+            request, confirmed = self.verification.verify(claim)
         except Forged as forged:
             self._refuse(claim, str(forged))
             return
         with JobReporter(self.ledger, self.signatures, claim, changes=request.changes) as reporter:
             try:
-                self._work(claim, request, shown, reporter)
+                context = self._context(claim, request, reporter)
+                self._handle(claim, context, confirmed, reporter)
             except JobLost:
-                _log.warning("job is in other hands", job=claim.id)
+                _log.warning("another worker has the job", job=claim.id)
             except ScarError as error:
-                # Only what came before the context was made: the context masks its own errors.
+                # Raised while the context was made: errors of later are masked already.
                 self._finish(reporter, claim.id, error)
 
-    def _work(
-        self, claim: Claim, request: Request, shown: str | None, reporter: JobReporter
-    ) -> None:
-        work = handlers()[request.kind]
+    def _context(self, claim: Claim, request: Request, reporter: JobReporter) -> JobContext:
         context = JobContext(
             request,
             self.projects.get(request.project) if request.project else None,
@@ -108,21 +110,28 @@ class Runner:
             attempt=claim.attempt,
         )
         if claim.attempt > 1:
-            context.take_up(self._steps_before(claim.id))
+            context.steps.resume(self._steps_before(claim.id))
+        return context
+
+    def _handle(
+        self, claim: Claim, context: JobContext, confirmed: str | None, reporter: JobReporter
+    ) -> None:
+        handler = handlers()[context.request.kind]
         try:
-            if isinstance(work, ReadJob):
-                reporter.finish(JobState.SUCCEEDED, result=work.read(context))
+            if isinstance(handler, ReadJob):
+                reporter.finish(JobState.SUCCEEDED, result=handler.read(context))
             elif claim.purpose == "plan":
-                reporter.planned(work.plan(context))
+                reporter.planned(handler.plan(context))
             else:
-                self._operate(work, context, shown, claim.signed, reporter)
+                self._write(handler, context, confirmed, claim.signed, reporter)
         except JobLost:
             raise
         except Exception as error:  # noqa: BLE001 (a job always ends, whatever happened)
-            self._finish(reporter, claim.id, context.told(context.foreseen(error)))
+            masked = context.masker.error(context.scar_error(error))
+            self._finish(reporter, claim.id, masked)
 
     def _steps_before(self, id: str) -> tuple[Step, ...]:
-        """What an attempt that was cut off has told; only to be shown."""
+        """Return the steps that an attempt that was cut off has reported; only to be shown."""
         try:
             before = self.ledger.get(id)
         except ScarError as error:
@@ -130,37 +139,38 @@ class Runner:
             return ()
         return before.steps if before else ()
 
-    def _operate(
+    def _write(
         self,
-        work: WriteJob,
+        handler: WriteJob[Any, Any, Any],
         context: JobContext,
-        shown: str | None,
-        signed: Signed,
+        confirmed: str | None,
+        signed: SignedRequest,
         reporter: JobReporter,
     ) -> None:
+        """Run a changing job, or report again how it ended where it has ended here before."""
         id = context.request.id
-        known = self.job_log.outcome(id)
-        if known is None:
+        outcome = self.job_log.outcome(id, job_kinds()[context.request.kind].result)
+        if outcome is None:
             context.resumed = self.job_log.begun(id)
             context.begun_at = self.job_log.begin(id, signed)
             try:
-                known = work.run(context, shown)
+                outcome = handler.run(context, confirmed)
             except JobLost:
                 raise
             except PlanChanged as changed:
-                self.job_log.forget(id)  # nothing was done, and that confirmation is spent
-                reporter.planned({**changed.plan, "changed": True})
+                self.job_log.forget(id)  # nothing was done, and that confirmation is used up
+                reporter.planned(replace(changed.plan, changed=True))
                 return
-            except Exception as error:  # noqa: BLE001 (and so does its operation)
-                found = context.foreseen(error)
-                known = Outcome(_state_of(found), None, found)
-            if known.error is not None:
-                known = replace(known, error=context.told(known.error))
-            self._note_end(id, known)
-        reporter.finish(known.state, result=known.result, error=known.error)
+            except Exception as error:  # noqa: BLE001 (a job always ends, whatever happened)
+                failure = context.scar_error(error)
+                outcome = Outcome(_state_of(failure), None, failure)
+            if outcome.error is not None:
+                outcome = replace(outcome, error=context.masker.error(outcome.error))
+            self._record_end(id, outcome)
+        reporter.finish(outcome.state, result=outcome.result, error=outcome.error)
 
-    def _note_end(self, id: str, outcome: Outcome) -> None:
-        """Where that cannot be kept the job has still ended as it has, and says so."""
+    def _record_end(self, id: str, outcome: Outcome[JsonRecord]) -> None:
+        """Record the end in the job log. Where that fails, the job has ended all the same."""
         try:
             self.job_log.end(id, outcome)
         except ScarError as error:
@@ -170,29 +180,7 @@ class Runner:
         try:
             reporter.finish(_state_of(error), error=error)
         except JobLost:
-            _log.warning("job is in other hands", job=id)
-
-    def _believe(self, claim: Claim) -> tuple[Request, str | None]:
-        """The request and the plan that was confirmed, once everything about them is signed."""
-        if not self.signatures.valid("request", claim.signed.request, claim.signed.signature):
-            raise Forged("its request carries no valid signature")
-        request = Request.from_json(json.loads(claim.signed.request))
-        if request.id != claim.id:
-            raise Forged("its request was signed for another job")
-        if request.host != self.settings.host:
-            raise Forged(f"it is addressed to host '{request.host}'")
-        if request.kind not in handlers():
-            raise Forged(f"this worker knows no '{request.kind}'")
-        if request.expires_at < self.clock() * 1000 and not self.job_log.begun(claim.id):
-            raise Forged("it is too old")
-        if claim.purpose == "plan" or not request.asks:
-            return request, None
-        confirmation: dict[str, Any] | None = self.signatures.unseal(
-            "confirmation", claim.signed.confirmation
-        )
-        if confirmation is None or confirmation["job"] != claim.id:
-            raise Forged("its confirmation carries no valid signature")
-        return request, confirmation["plan"]
+            _log.warning("another worker has the job", job=id)
 
     def _refuse(self, claim: Claim, reason: str) -> None:
         _log.warning("job refused", job=claim.id, reason=reason)

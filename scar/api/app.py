@@ -1,13 +1,16 @@
-"""The Flask application."""
+"""The Flask application: every resource, and what all answers have in common."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from flask import Flask, Response
 
-from scar.api import audit, docs, events, github, health, hosts, jobs, projects
+from scar.api import audit, docs, errors, events, github, health, hosts, jobs, projects
 from scar.api.auth import authenticate
-from scar.api.context import ApiContext
+from scar.api.context import ApiContext, Deadline
 from scar.api.resource import ScarApi
+from scar.api.schemas.records import any_record
 from scar.bootstrap import Services
 from scar.jobs.inbox import Inbox
 from scar.jobs.stream import EventStream
@@ -26,8 +29,11 @@ _DESCRIPTION = (
 )
 
 
-def create_app(services: Services) -> Flask:
-    """The API over `services`; nothing is sent anywhere until the first request."""
+def create_app(services: Services, body_deadline: Deadline = nullcontext) -> Flask:
+    """Make the API over `services`; nothing is sent anywhere until the first request.
+
+    A request's body is read within `body_deadline`.
+    """
     app = Flask("scar.api", static_folder=None)
     app.config.update(
         API_TITLE="SCAR",
@@ -43,20 +49,22 @@ def create_app(services: Services) -> Flask:
     )
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    stream = EventStream(connect(services.settings.effective_redis_url), services.ledger)
-    # GitHub gives up soon, and sends again only if asked: it is told at once that Redis is away.
+    stream = EventStream(services.redis, services.ledger)
+    # GitHub waits ten seconds and does not retry: it has to learn at once that Redis is away.
     redis = connect(services.settings.effective_redis_url, timeout=0.4, retries=0)
     inbox = Inbox(redis, "github", services.signatures)
-    shared = ApiContext(services, stream, inbox)
+    shared = ApiContext(services, stream, inbox, body_deadline)
     app.extensions["scar"] = shared
     health.measure(app, shared)
     app.after_request(_protect)
-    _routes(app)
+    _add_routes(app)
     return app
 
 
-def _routes(app: Flask) -> None:
+def _add_routes(app: Flask) -> None:
     api = ScarApi(app)
+    api.ma_plugin.converter.add_attribute_function(any_record)
+    errors.register(app)  # after flask-smorest's own handler, which this replaces
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     for module in (jobs, events, projects, hosts, audit):
         # Blueprints are made at import and serve any number of applications.

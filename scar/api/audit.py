@@ -1,9 +1,8 @@
-"""`/audit`: the trail, for admins."""
+"""`/audit`: the audit trail, for admins."""
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
 
 from flask import Response
 
@@ -11,7 +10,8 @@ from scar.access import Role
 from scar.api.auth import require
 from scar.api.context import context
 from scar.api.resource import Resource, answer
-from scar.api.schemas import AuditPage, AuditQuery
+from scar.api.schemas.audit import AuditPage, AuditQuery
+from scar.json_object import JsonObject
 
 resource = Resource("audit", __name__, description="Who asked for what, and how it ended")
 
@@ -21,11 +21,11 @@ resource = Resource("audit", __name__, description="Who asked for what, and how 
 @resource.response(200, AuditPage)
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(403, response="FORBIDDEN")
-def audit(query: dict[str, Any]) -> Response:
+def audit(query: JsonObject) -> Response:
     """The trail, newest first"""
     require(Role.ADMIN)
     limit = query["limit"]
     trail = context().services.audit.recent(before=query.get("cursor"), batch=limit + 1)
-    found = list(islice(trail, limit + 1))
-    following = found[limit - 1].id if len(found) > limit else None
-    return answer({"items": [entry.to_json() for entry in found[:limit]], "next": following})
+    entries = list(islice(trail, limit + 1))
+    following = entries[limit - 1].id if len(entries) > limit else None
+    return answer({"items": [entry.to_json() for entry in entries[:limit]], "next": following})

@@ -1,7 +1,7 @@
-"""Whose request it is, and what that person may see.
+"""Authentication, and what the actor of a request may see.
 
-Every route of `/api/v1` wants `Authorization: Bearer`, never a cookie: a page of another site can
-do nothing in a person's name, whatever `Host` or `Origin` it sends, so any `Host` is answered.
+Every route of `/api/v1` needs `Authorization: Bearer` and takes no cookie: a page of another site
+can do nothing in a person's name, so every `Host` and `Origin` is answered.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from http import HTTPStatus
+from typing import cast
 
 from flask import g, request
 from flask.typing import ResponseReturnValue
@@ -25,7 +26,7 @@ _JOB_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 def authenticate() -> ResponseReturnValue | None:
-    """Runs before each request of the API: finds the actor, or answers 401."""
+    """Identify the actor, before each request of `/api/v1`; answers 401 where there is none."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         return problem(
@@ -37,55 +38,54 @@ def authenticate() -> ResponseReturnValue | None:
     services = context().services
     # WSGI hands headers on as latin-1.
     token = secret.encode("latin-1", "replace").decode("utf-8", "replace")
-    found = services.access.actor_of_token(token) or service_actor(
+    known = services.access.actor_of_token(token) or service_actor(
         services.signatures, token, time.time()
     )
-    if found is None:
+    if known is None:
         return problem(
             HTTPStatus.UNAUTHORIZED,
             "unauthorized",
             "This token is not known here",
             "An admin can add NAME:viewer:SECRET to SCAR_API_TOKENS.",
         )
-    g.actor = found
+    g.actor = known
     return None
 
 
 def actor() -> Actor:
-    """Who makes this request."""
-    found: Actor = g.actor
-    return found
+    """Return who makes this request."""
+    return cast(Actor, g.actor)
 
 
 def require(role: Role) -> None:
-    """Refuses whoever has less than `role` everywhere."""
+    """Raise a refusal where the actor has less than `role` on all projects."""
     context().services.access.require(actor(), role, None)
 
 
 def known_everywhere() -> bool:
-    """Whether the actor has a role that no project gave."""
+    """Whether the actor has a role on all projects."""
     return context().services.access.role_of(actor(), None) is not None
 
 
 def visible_projects() -> dict[str, Project]:
-    """The projects on which the actor has a role; a refusal for who has none anywhere."""
+    """Return the projects on which the actor has a role; raises a refusal where there is none."""
     services = context().services
     access, who = services.access, actor()
-    found = {n: p for n, p in services.projects.projects.items() if access.role_of(who, p)}
-    if not found:
+    visible = {n: p for n, p in services.projects.projects.items() if access.role_of(who, p)}
+    if not visible:
         access.require(who, Role.VIEWER, None)
-    return found
+    return visible
 
 
 def visible_project(name: str) -> Project:
-    """The project `name`; the same answer for one that is not there and one not to be seen."""
-    found = visible_projects()
-    if name in found:
-        return found[name]
+    """Return the project `name`; one that is hidden raises the same error as one that is absent."""
+    visible = visible_projects()
+    if name in visible:
+        return visible[name]
     projects = context().services.projects
     if not projects.projects:
-        return projects.get(name)  # says what is wrong with the file
-    raise project_not_found(name, list(found))
+        return projects.get(name)  # raises what is wrong with the file
+    raise project_not_found(name, list(visible))
 
 
 def may_see(job: Job) -> bool:
@@ -98,7 +98,7 @@ def may_see(job: Job) -> bool:
 
 
 def visible_job(id: str) -> Job:
-    """The job `id`; the same answer for one that is not there and one not to be seen."""
+    """Return the job `id`; one that is hidden raises the same error as one that is absent."""
     job = context().services.ledger.get(id) if _JOB_ID.fullmatch(id) else None
     if job is None or not may_see(job):
         raise ScarError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from threading import BoundedSemaphore
-from typing import cast
+from typing import Any, cast
 
 from flask import current_app
 
@@ -12,21 +13,27 @@ from scar.bootstrap import Services
 from scar.jobs.inbox import Inbox
 from scar.jobs.stream import EventStream
 
-MOST_STREAMS = 128
-"""Open event streams at once. Each takes a thread of the server, which has more than these, so
-that watchers never keep a request waiting."""
+MAX_STREAMS = 256
+"""Event streams that may be open at once. Each occupies a connection of the server, which takes
+more than these, and at most one connection to Redis."""
+
+Deadline = Callable[[], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
 class ApiContext:
-    """The parts of SCAR behind the API, and what all requests of a process share."""
+    """The parts of SCAR behind the API, and what all requests of a process share.
+
+    A request's body is read within `body_deadline`.
+    """
 
     services: Services
     events: EventStream
     inbox: Inbox
-    slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MOST_STREAMS))
+    body_deadline: Deadline = nullcontext
+    open_streams: set[Iterator[bytes]] = field(default_factory=set)
 
 
 def context() -> ApiContext:
-    """The context of the application that handles this request."""
+    """Return the context of the application that handles this request."""
     return cast(ApiContext, current_app.extensions["scar"])

@@ -1,4 +1,4 @@
-"""`/openapi.json`, and `/docs`: the same to be read, with nothing loaded from elsewhere."""
+"""`/openapi.json`, and `/docs`, which shows the same as a page that loads nothing else."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from html import escape
-from typing import Any
 
 from flask import Flask, Response
 
 from scar.api.errors import codes
+from scar.json_object import JsonObject
 
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
@@ -28,8 +28,8 @@ _CSP = (
 )
 
 
-def register(app: Flask, spec: dict[str, Any]) -> None:
-    """Serves `spec`, a whole OpenAPI document."""
+def register(app: Flask, spec: JsonObject) -> None:
+    """Serve `spec`, a whole OpenAPI document."""
     text = json.dumps(spec, separators=(",", ":")).encode()
     page = "".join(_page(spec)).encode()
 
@@ -39,12 +39,12 @@ def register(app: Flask, spec: dict[str, Any]) -> None:
 
     @app.get("/docs")
     def docs() -> Response:
-        found = Response(page, content_type="text/html; charset=utf-8")
-        found.headers["Content-Security-Policy"] = _CSP
-        return found
+        response = Response(page, content_type="text/html; charset=utf-8")
+        response.headers["Content-Security-Policy"] = _CSP
+        return response
 
 
-def _page(spec: dict[str, Any]) -> Iterator[str]:
+def _page(spec: JsonObject) -> Iterator[str]:
     info = spec["info"]
     yield f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])}'
     yield f'</title><meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
@@ -67,11 +67,11 @@ def _page(spec: dict[str, Any]) -> Iterator[str]:
 
 
 def _operation(
-    spec: dict[str, Any],
+    spec: JsonObject,
     path: str,
     method: str,
-    shared: Mapping[str, Any],
-    operation: Mapping[str, Any],
+    shared: JsonObject,
+    operation: JsonObject,
 ) -> Iterator[str]:
     yield f"<h3><code>{method.upper()} {escape(path)}</code></h3>"
     yield f"<p>{escape(operation.get('summary', ''))}"
@@ -100,7 +100,7 @@ def _operation(
     yield "</table>"
 
 
-def _fields(schema: Mapping[str, Any]) -> Iterator[str]:
+def _fields(schema: JsonObject) -> Iterator[str]:
     yield "<table>"
     for name, field in schema.get("properties", {}).items():
         needed = "" if name in schema.get("required", ()) else "optional"
@@ -109,7 +109,7 @@ def _fields(schema: Mapping[str, Any]) -> Iterator[str]:
     yield "</table>"
 
 
-def _kind(schema: Mapping[str, Any]) -> str:
+def _kind(schema: JsonObject) -> str:
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return f'<a href="#schema-{name}">{name}</a>'

@@ -1,4 +1,4 @@
-"""Every answer that is not a success: RFC 9457 problem documents with SCAR's code and hint."""
+"""Errors as RFC 9457 problem documents, with SCAR's code and hint."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from scar.errors import STATUS, ErrorRecord, ScarError
+from scar.json_object import JsonObject
 
 PROBLEM = "application/problem+json"
 _log = structlog.get_logger(__name__)
@@ -37,14 +38,14 @@ _HINTS = {
 
 
 def codes() -> dict[str, int]:
-    """Every code that an answer may carry, with its status."""
+    """Return every code that an answer may carry, with its status."""
     return {**STATUS, **{code: status for status, code in _CODES.items() if code not in STATUS}}
 
 
 def problem(
-    status: int, code: str, detail: str, hint: str, more: dict[str, Any] | None = None
+    status: int, code: str, detail: str, hint: str, more: JsonObject | None = None
 ) -> Response:
-    """A problem document. `type` is an anchor of the API's own documentation."""
+    """Make a problem document; its `type` is an anchor of `/docs`."""
     body = {
         "type": f"/docs#{code}",
         "title": code.replace("_", " ").capitalize(),
@@ -62,8 +63,8 @@ def problem(
     return answer
 
 
-def job_problem(error: ErrorRecord, job: dict[str, Any]) -> Response:
-    """The error that a job ended with, and the job."""
+def job_problem(error: ErrorRecord, job: JsonObject) -> Response:
+    """Make a problem document of the error that a job ended with, and add the job."""
     status = ScarError(error.code, error.message, error.hint).status
     more: dict[str, Any] = {"job": job}
     if error.lines:
@@ -72,7 +73,7 @@ def job_problem(error: ErrorRecord, job: dict[str, Any]) -> Response:
 
 
 def register(app: Flask) -> None:
-    """Answers every error of `app` with a problem document."""
+    """Answer every error of `app` with a problem document."""
     app.register_error_handler(ScarError, _known)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
@@ -107,14 +108,14 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _sentence(messages: Any, above: str = "") -> str:
-    """marshmallow's nested messages as `limit: Not a valid integer.`"""
+    """Write marshmallow's nested messages as `limit: Not a valid integer.`"""
     if isinstance(messages, dict):
         parts = (
             # The first level only says where in the request: `json`, `query`.
-            _sentence(said, f"{above}.{str(name)[:64]}".lstrip("."))
-            for name, said in messages.items()
+            _sentence(inner, f"{above}.{str(name)[:64]}".lstrip("."))
+            for name, inner in messages.items()
         )
         return " ".join(parts)
-    said = " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
+    text = " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
     place = above.partition(".")[2] or above
-    return f"{place}: {said}" if place else said
+    return f"{place}: {text}" if place else text

@@ -1,4 +1,4 @@
-"""`POST /github/webhook`: takes in what GitHub tells, once, and answers before anything is done."""
+"""`POST /github/webhook`: puts comments and pushes into the inbox, once, and does nothing else."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
 
 from flask import Response, request
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from scar.api.context import context
 from scar.api.errors import problem
-from scar.api.resource import Resource, answer, strict_json
-from scar.api.schemas import DeliverySchema
+from scar.api.resource import Resource, answer, read_body, strict_json
+from scar.api.schemas.github import DeliverySchema
+from scar.json_object import JsonObject
 
 resource = Resource("github", __name__, description="What GitHub tells")
 _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
@@ -49,17 +49,17 @@ def webhook() -> Response:
     Signed with `SCAR_GITHUB_WEBHOOK_SECRET` (`X-Hub-Signature-256`). Comments and pushes are
     taken in, once; everything else is answered and left alone.
     """
-    body = request.get_data(cache=True)
+    body = read_body()
     refusal = _unsigned(body)
     if refusal is not None:
         return refusal
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Set the webhook's content type to application/json")
-    found = strict_json(body)
-    if not isinstance(found, Mapping):
+    payload = strict_json(body)
+    if not isinstance(payload, Mapping):
         raise BadRequest("The body is no JSON object")
     event = request.headers.get("X-GitHub-Event", "")
-    letter = _letter(event, found)
+    letter = _letter(event, payload)
     if letter is None:
         return answer({"status": "ignored"}, HTTPStatus.ACCEPTED)
     delivery = request.headers.get("X-GitHub-Delivery", "")
@@ -74,7 +74,7 @@ def webhook() -> Response:
 
 
 def _unsigned(body: bytes) -> Response | None:
-    """Why the delivery is not believed; None where it is."""
+    """Return the answer to a delivery without a valid signature; None where it is valid."""
     secret = context().services.settings.github_webhook_secret
     if secret is None:
         return problem(
@@ -95,21 +95,23 @@ def _unsigned(body: bytes) -> Response | None:
     )
 
 
-def _letter(event: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What SCAR needs of a delivery; None where that is nothing. What a payload lacks that it
-    should have makes it nothing, too: it is not GitHub's."""
+def _letter(event: str, payload: JsonObject) -> JsonObject | None:
+    """Return what SCAR needs of a delivery; None where it needs nothing of it.
+
+    A payload that lacks what GitHub's have, or has something else there, is ignored as well.
+    """
     try:
-        if event in _COMMENTS and found["action"] == "created":
-            return _comment(event, found)
+        if event in _COMMENTS and payload["action"] == "created":
+            return _comment(event, payload)
         if event == "push":
-            return _push(found)
+            return _push(payload)
     except (LookupError, TypeError, ValueError, OverflowError):
         return None
     return None
 
 
-def _comment(event: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
-    comment, place = found["comment"], found.get("issue") or found["pull_request"]
+def _comment(event: str, payload: JsonObject) -> JsonObject | None:
+    comment, place = payload["comment"], payload.get("issue") or payload["pull_request"]
     body = comment["body"]
     if comment["user"]["type"] != "User" or not isinstance(body, str) or len(body) > _LONGEST:
         return None
@@ -119,30 +121,30 @@ def _comment(event: str, found: Mapping[str, Any]) -> dict[str, Any] | None:
         "event": "comment",
         "id": _number(comment["id"]),
         "review": event != "issue_comment",
-        **_where(found["repository"]),
+        **_where(payload["repository"]),
         "number": _number(place["number"]),
         "login": _text(_LOGIN, comment["user"]["login"])[0],
         "body": body,
         "created_at": comment["created_at"],
-        "installation": int((found.get("installation") or {"id": 0})["id"]),
+        "installation": int((payload.get("installation") or {"id": 0})["id"]),
     }
 
 
-def _push(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    if not str(found["after"]).strip("0"):
-        return None  # the branch is gone
+def _push(payload: JsonObject) -> JsonObject | None:
+    if not str(payload["after"]).strip("0"):
+        return None  # the branch was deleted
     return {
         "event": "push",
-        **_where(found["repository"]),
-        "branch": _text(_BRANCH, found["ref"])[1],
-        "commit": _text(_COMMIT, found["after"])[0],
-        "login": _text(_LOGIN, found["sender"]["login"])[0],
-        "pushed_at": _moment(found["repository"].get("pushed_at")),
-        "installation": int((found.get("installation") or {"id": 0})["id"]),
+        **_where(payload["repository"]),
+        "branch": _text(_BRANCH, payload["ref"])[1],
+        "commit": _text(_COMMIT, payload["after"])[0],
+        "login": _text(_LOGIN, payload["sender"]["login"])[0],
+        "pushed_at": _moment(payload["repository"].get("pushed_at")),
+        "installation": int((payload.get("installation") or {"id": 0})["id"]),
     }
 
 
-def _where(repository: Mapping[str, Any]) -> dict[str, str]:
+def _where(repository: JsonObject) -> dict[str, str]:
     return {
         "repository": _text(_REPOSITORY, repository["full_name"])[0],
         "url": _text(_ADDRESS, repository["html_url"])[0],
@@ -150,16 +152,15 @@ def _where(repository: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _text(form: re.Pattern[str], text: str) -> re.Match[str]:
-    """Raises `ValueError` for what does not look as GitHub writes it: it becomes part of addresses
-    later, where nobody expects anything else."""
-    found = form.fullmatch(text)
-    if found is None:
+    """Match a text that becomes part of addresses later; `ValueError` where it has another form."""
+    match = form.fullmatch(text)
+    if match is None:
         raise ValueError(text)
-    return found
+    return match
 
 
 def _moment(at: int | str | None) -> float:
-    """When that was, in seconds since the epoch; 0 where it is not said."""
+    """Return a time in seconds since the epoch; 0 where there is none."""
     return datetime.fromisoformat(at).timestamp() if isinstance(at, str) else float(at or 0)
 
 

@@ -1,5 +1,7 @@
-"""`/healthz`, `/readyz`, `/metrics`: for those who watch over SCAR. Open to all, so they count and
-name no project, host or person."""
+"""`/healthz`, `/readyz` and `/metrics`, for monitoring.
+
+They are open to all: they count, and name no project, host or person.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from scar.api.context import MOST_STREAMS, ApiContext, context
+from scar.api.context import ApiContext, context
 from scar.api.hosts import live_workers, queue_lengths
 from scar.api.resource import Resource, answer
-from scar.api.schemas import AliveSchema, ReadySchema
+from scar.api.schemas.health import AliveSchema, ReadySchema
 from scar.errors import ScarError
 from scar.redis_client import redis_errors
 
@@ -46,7 +48,7 @@ def readyz() -> Response:
     with redis_errors():
         services.redis.set("scar:ready", "1", ex=60)
     hosts = {project.host for project in services.projects.projects.values()}
-    missing = [name for name, found in live_workers(services.redis, hosts).items() if not found]
+    missing = [name for name, ids in live_workers(services.redis, hosts).items() if not ids]
     if missing:
         raise ScarError(
             "host_unavailable",
@@ -66,7 +68,7 @@ def metrics() -> Response:
 
 
 def measure(app: Flask, shared: ApiContext) -> None:
-    """Counts the requests of `app`, and looks at Redis whenever somebody asks for metrics."""
+    """Count the requests of `app`; what is on Redis is counted when metrics are asked for."""
     registry = CollectorRegistry()
     registry.register(_OnRedis(shared))
     app.extensions["scar-metrics"] = registry
@@ -95,7 +97,7 @@ def measure(app: Flask, shared: ApiContext) -> None:
 
 
 class _OnRedis(Collector):
-    """What Redis knows: open jobs, ended jobs, queues and workers."""
+    """Event streams of this process, and what is on Redis: open jobs, queues and workers."""
 
     def __init__(self, shared: ApiContext) -> None:
         self._shared = shared
@@ -106,17 +108,17 @@ class _OnRedis(Collector):
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("scar_redis_up", "Whether Redis answers")
         streams = GaugeMetricFamily("scar_event_streams", "Open event streams")
-        streams.add_metric([], MOST_STREAMS - self._shared.slots._value)
+        streams.add_metric([], len(self._shared.open_streams))
         yield streams
         try:
-            found = [self._jobs(), *self._hosts()]
+            metrics = [self._jobs(), *self._hosts()]
         except ScarError:
             up.add_metric([], 0)
             yield up
             return
         up.add_metric([], 1)
         yield up
-        yield from found
+        yield from metrics
 
     def _jobs(self) -> Metric:
         redis = self._shared.services.redis

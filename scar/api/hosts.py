@@ -1,10 +1,10 @@
-"""`/hosts`: where workers listen, as their signs of life on Redis say."""
+"""`/hosts`: where workers run, according to their heartbeats on Redis."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import cast
 
 from flask import Response
 from redis import Redis
@@ -12,10 +12,11 @@ from redis import Redis
 from scar.api.auth import known_everywhere, visible_projects
 from scar.api.context import context
 from scar.api.resource import Resource, answer
-from scar.api.schemas import HostsPage
+from scar.api.schemas.hosts import HostsPage
 from scar.jobs.ledger import QUEUE_PREFIX
 from scar.jobs.queue import queue_of
-from scar.jobs.record import rfc3339
+from scar.jobs.timestamp import rfc3339
+from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
 resource = Resource("hosts", __name__, description="Machines with an Engine and a worker")
@@ -31,13 +32,13 @@ def hosts() -> Response:
     if known_everywhere():
         with redis_errors():
             names |= cast("set[str]", redis.smembers("scar:hosts"))
-    found = live_workers(redis, names)
-    items = [_host(redis, name, workers) for name, workers in sorted(found.items()) if workers]
+    workers_of = live_workers(redis, names)
+    items = [_host(redis, name, workers) for name, workers in sorted(workers_of.items()) if workers]
     return answer({"items": items, "next": None})
 
 
 def live_workers(redis: Redis, names: Iterable[str]) -> dict[str, list[str]]:
-    """The ids of each host's workers that gave a sign of life lately."""
+    """Return, by host, the ids of the workers whose heartbeat has not expired."""
     hosts = list(names)
     with redis_errors():
         seconds, microseconds = redis.time()
@@ -50,7 +51,7 @@ def live_workers(redis: Redis, names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def queue_lengths(redis: Redis, names: Iterable[str]) -> dict[str, int]:
-    """How many bells wait for each host."""
+    """Return how many messages wait in each host's queue."""
     hosts = list(names)
     with redis_errors():
         pipe = redis.pipeline(transaction=False)
@@ -59,25 +60,25 @@ def queue_lengths(redis: Redis, names: Iterable[str]) -> dict[str, int]:
         return dict(zip(hosts, pipe.execute() if hosts else [], strict=True))
 
 
-def _host(redis: Redis, name: str, workers: list[str]) -> dict[str, Any]:
+def _host(redis: Redis, name: str, workers: list[str]) -> JsonObject:
     with redis_errors():
         pipe = redis.pipeline(transaction=False)
         for id in workers:
             pipe.hgetall(f"scar:worker:{id}")
-        about = pipe.execute()
-    engines = [json.loads(found["engine"]) for found in about if "engine" in found]
+        records = pipe.execute()
+    engines = [json.loads(record["engine"]) for record in records if "engine" in record]
     return {
         "name": name,
-        "workers": [_worker(id, found) for id, found in zip(workers, about, strict=True)],
+        "workers": [_worker(id, record) for id, record in zip(workers, records, strict=True)],
         "engine": engines[0] if engines else {},
         "queue_length": queue_lengths(redis, [name])[name],
     }
 
 
-def _worker(id: str, found: Mapping[str, str]) -> dict[str, Any]:
-    started = found.get("started_at")
+def _worker(id: str, record: Mapping[str, str]) -> JsonObject:
+    started = record.get("started_at")
     return {
         "id": id,
-        "pid": int(found["pid"]) if "pid" in found else None,
+        "pid": int(record["pid"]) if "pid" in record else None,
         "started_at": rfc3339(int(started) * 1000) if started else None,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
@@ -12,14 +11,15 @@ from flask import Response, request
 from scar.api.auth import actor, may_see, visible_job, visible_project, visible_projects
 from scar.api.context import context
 from scar.api.resource import Resource, answer
-from scar.api.schemas import AnswerSchema, JobSchema, JobsPage, JobsQuery, SubmitSchema
-from scar.commands.command import JobCommand
+from scar.api.schemas.jobs import AnswerSchema, JobSchema, JobsPage, JobsQuery, SubmitSchema
+from scar.commands.job_command import JobCommand
 from scar.errors import ScarError, nearest
 from scar.jobs.record import Job
+from scar.json_object import JsonObject
 from scar.projects import Project
 
-_LOOKED_AT = 5000
-_LONGEST_KEY = 255
+_SCAN_LIMIT = 5000
+_MAX_KEY = 255
 
 resource = Resource("jobs", __name__, description="Requests and everything that came of them")
 _ID = [{"in": "path", "name": "job_id", "schema": {"type": "string"}}]
@@ -28,24 +28,27 @@ _KEY = {
     "in": "header",
     "name": "Idempotency-Key",
     "description": "The same key gives the same job, for a day",
-    "schema": {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY, "pattern": "^[!-~]+$"},
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": _MAX_KEY,
+        "pattern": "^[!-~]+$",
+    },
 }
 
 
 def accepted(job: Job) -> Response:
-    """202 with the job and where to find it."""
+    """Answer 202 with the job and its location."""
     return answer(job.to_json(), HTTPStatus.ACCEPTED, Location=location(job.id))
 
 
 def location(id: str) -> str:
-    """Where a job is found."""
+    """Return the path of a job."""
     return f"/api/v1/jobs/{id}"
 
 
-def submit(
-    command: JobCommand, project: Project | None, args: dict[str, Any], **options: Any
-) -> Job:
-    """Makes a job for whoever makes this request; `args` as a client sent them."""
+def submit(command: JobCommand, project: Project | None, args: JsonObject, **options: Any) -> Job:
+    """Submit a job for the actor of this request; `args` as the client sent them."""
     job_service = context().services.job_service
     return job_service.submit(actor(), command, project, command.arguments(args), **options)
 
@@ -56,7 +59,7 @@ def submit(
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(409, response="CONFLICT")
 @resource.doc(parameters=[_KEY])
-def ask(body: dict[str, Any]) -> Response:
+def ask(body: JsonObject) -> Response:
     """Ask for a job
 
     A kind that asks `yes` and comes without `"confirm": "yes"` awaits its confirmation.
@@ -89,12 +92,12 @@ def _project(command: JobCommand, name: str | None) -> Project | None:
         if name is not None:
             raise command.misuse(f"'{command.kind}' is for no project")
         return None
-    asked = services.default_project().name if name is None else name
+    chosen = services.default_project().name if name is None else name
     try:
-        return visible_project(asked)
+        return visible_project(chosen)
     except ScarError as refusal:
         outcome = f"refused: {refusal.code}"
-        services.audit.write(actor(), command.kind, outcome, project=asked)
+        services.audit.write(actor(), command.kind, outcome, project=chosen)
         raise
 
 
@@ -102,11 +105,11 @@ def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
-    if not 1 <= len(key) <= _LONGEST_KEY or not key.isascii() or not key.isprintable():
+    if not 1 <= len(key) <= _MAX_KEY or not key.isascii() or not key.isprintable():
         raise ScarError(
             "invalid_request",
             "This Idempotency-Key cannot be used",
-            f"It has 1 to {_LONGEST_KEY} printable ASCII characters.",
+            f"It has 1 to {_MAX_KEY} printable ASCII characters.",
         )
     return key
 
@@ -115,7 +118,7 @@ def _idempotency_key() -> str | None:
 @resource.arguments(JobsQuery, location="query")
 @resource.response(200, JobsPage)
 @resource.alt_response(401, response="UNAUTHORIZED")
-def latest(query: dict[str, Any]) -> Response:
+def latest(query: JsonObject) -> Response:
     """The jobs that you may see, newest first
 
     A page may hold fewer than `limit` although there are more: `next` alone says so.
@@ -128,28 +131,24 @@ def latest(query: dict[str, Any]) -> Response:
     filtered = "state" in query or "kind" in query
     batch = 200 if filtered else query["limit"] + 1
     jobs = context().services.ledger.recent(name, before=query.get("cursor"), batch=batch)
-    found: list[Job] = []
+    page: list[Job] = []
     last = None
-    for job in islice(jobs, _LOOKED_AT):
+    for job in islice(jobs, _SCAN_LIMIT):
         last = job.id
-        if _wanted(job, query):
-            found.append(job)
-        if len(found) == query["limit"]:
+        if _matches(job, query):
+            page.append(job)
+        if len(page) == query["limit"]:
             break
-    more = last is not None and _another(jobs)
-    return answer({"items": [j.to_json() for j in found], "next": last if more else None})
+    more = last is not None and next(jobs, None) is not None
+    return answer({"items": [j.to_json() for j in page], "next": last if more else None})
 
 
-def _wanted(job: Job, query: dict[str, Any]) -> bool:
+def _matches(job: Job, query: JsonObject) -> bool:
     return (
         query.get("state") in (None, job.state.value)
         and query.get("kind") in (None, job.request.kind)
         and may_see(job)
     )
-
-
-def _another(jobs: Iterator[Job]) -> bool:
-    return next(jobs, None) is not None
 
 
 @resource.route("/jobs/<job_id>", methods=["GET"], parameters=_ID)
@@ -167,7 +166,7 @@ def one(job_id: str) -> Response:
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(404, response="NOT_FOUND")
 @resource.alt_response(409, response="CONFLICT")
-def confirm(body: dict[str, Any], job_id: str) -> Response:
+def confirm(body: JsonObject, job_id: str) -> Response:
     """Answer a job's question
 
     `yes` queues it; anything else drops it.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import structlog
 from flask import Response, request
@@ -22,19 +21,26 @@ from scar.api.errors import job_problem
 from scar.api.events import STREAM, STREAMED, stream
 from scar.api.jobs import accepted, location, submit
 from scar.api.resource import Resource, View, answer
-from scar.api.schemas import (
+from scar.api.schemas.jobs import JobSchema
+from scar.api.schemas.projects import (
     FollowQuery,
-    JobSchema,
     LogsQuery,
     ProjectAnswerSchema,
     ProjectsPage,
     ReleasesPage,
     ReleasesQuery,
 )
-from scar.commands.command import JobCommand
+from scar.commands.job_command import JobCommand
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
+from scar.jobs.results.deploy import DeployPlan
+from scar.jobs.results.history import HistoryResult
+from scar.jobs.results.json_record import schema_of
+from scar.jobs.results.logs import LogTail
+from scar.jobs.results.stats import StatsResult
+from scar.jobs.results.status import StatusResult
 from scar.jobs.stream import ends
+from scar.json_object import JsonObject
 from scar.projects import Project
 from scar.redaction import mask
 
@@ -43,18 +49,17 @@ _log = structlog.get_logger(__name__)
 resource = Resource("projects", __name__, description="Projects, and what their commands answer")
 _NAME = [{"in": "path", "name": "name", "schema": {"type": "string"}}]
 _LOCATION = {"Location": {"description": "The job", "schema": {"type": "string"}}}
-_RESULT = {"type": "object", "description": "The job's result"}
 
 
-def _shown(project: Project) -> dict[str, Any]:
-    found = project.to_json()
-    if found["agent"] is not None:
-        found["agent"] = mask(found["agent"])
-    return found
+def _shown(project: Project) -> JsonObject:
+    entry = dict(project.to_json())
+    if entry["agent"] is not None:
+        entry["agent"] = mask(entry["agent"])
+    return entry
 
 
-def _problem() -> dict[str, Any] | None:
-    """What is wrong with the projects file, for whom it may name any project."""
+def _problem() -> JsonObject | None:
+    """Return what is wrong with the projects file, to an actor who may see every project."""
     problem = context().services.projects.problem
     return problem.to_json() if problem and known_everywhere() else None
 
@@ -77,8 +82,8 @@ def project(name: str) -> Response:
     return answer({**_shown(visible_project(name)), "problem": _problem()})
 
 
-def _answers(schema: type[Schema] | dict[str, Any]) -> Callable[[View], View]:
-    """What the routes that make a job and wait for it have in common."""
+def _answers(schema: type[Schema]) -> Callable[[View], View]:
+    """Document what the routes that make a job and wait for it have in common."""
 
     def document(view: View) -> View:
         view = resource.response(200, schema, headers=_LOCATION)(view)
@@ -92,21 +97,21 @@ def _answers(schema: type[Schema] | dict[str, Any]) -> Callable[[View], View]:
 
 
 @resource.route("/projects/<name>/status", parameters=_NAME)
-@_answers(_RESULT)
+@_answers(schema_of(StatusResult))
 def status(name: str) -> Response:
     """What runs in production"""
     return _result(_ask("status", name, {}))
 
 
 @resource.route("/projects/<name>/stats", parameters=_NAME)
-@_answers(_RESULT)
+@_answers(schema_of(StatsResult))
 def stats(name: str) -> Response:
     """CPU, memory, network and disk of each container"""
     return _result(_ask("stats", name, {}))
 
 
 @resource.route("/projects/<name>/diff", parameters=_NAME)
-@_answers(_RESULT)
+@_answers(schema_of(DeployPlan))
 def diff(name: str) -> Response:
     """What a deploy would change"""
     return _result(_ask("diff", name, {}))
@@ -114,8 +119,8 @@ def diff(name: str) -> Response:
 
 @resource.route("/projects/<name>/logs", parameters=_NAME)
 @resource.arguments(LogsQuery, location="query")
-@_answers(_RESULT)
-def logs(query: dict[str, Any], name: str) -> Response:
+@_answers(schema_of(LogTail))
+def logs(query: JsonObject, name: str) -> Response:
     """The last log lines of the primary container, or of another"""
     return _result(_ask("logs", name, query))
 
@@ -123,17 +128,20 @@ def logs(query: dict[str, Any], name: str) -> Response:
 @resource.route("/projects/<name>/releases", parameters=_NAME)
 @resource.arguments(ReleasesQuery, location="query")
 @_answers(ReleasesPage)
-def releases(query: dict[str, Any], name: str) -> Response:
+def releases(query: JsonObject, name: str) -> Response:
     """The releases, newest first"""
     job = _ask("history", name, {})
     if job.state is not JobState.SUCCEEDED:
         return _result(job)
-    rows = (job.result or {}).get("releases", [])
     cursor = query.get("cursor")
-    items = [row for row in rows if cursor is None or row["id"] < cursor]
-    page = items[: query["limit"]]
-    more = page[-1]["id"] if len(items) > len(page) else None
-    return answer({"items": page, "next": more}, Location=location(job.id))
+    rows = job.read_result(HistoryResult).releases
+    rest = [row for row in rows if cursor is None or row.id < cursor]
+    page = rest[: query["limit"]]
+    body = {
+        "items": [row.to_json() for row in page],
+        "next": page[-1].id if len(rest) > len(page) else None,
+    }
+    return answer(body, Location=location(job.id))
 
 
 @resource.route("/projects/<name>/logs/follow", parameters=_NAME)
@@ -146,21 +154,21 @@ def releases(query: dict[str, Any], name: str) -> Response:
 )
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(404, response="NOT_FOUND")
-def follow(query: dict[str, Any], name: str) -> Response:
+def follow(query: JsonObject, name: str) -> Response:
     """Log lines as they are written, until you go away"""
-    command, found = _command("follow"), visible_project(name)
+    command, followed = _command("follow"), visible_project(name)
     if request.method == "HEAD":
         return Response(content_type=f"{STREAM}; charset=utf-8")
-    job = submit(command, found, query)
+    job = submit(command, followed, query)
     try:
-        return stream(job, gone=partial(_stop, context(), actor(), job.id))
+        return stream(job, on_close=partial(_stop, context(), actor(), job.id))
     except Exception:
         _stop(context(), actor(), job.id)
         raise
 
 
 def _stop(shared: ApiContext, who: Actor, id: str) -> None:
-    """Cancels the job of somebody who has gone away."""
+    """Cancel the job of a client that has gone."""
     try:
         job = shared.services.ledger.get(id)
         if job is not None and not job.state.ended:
@@ -178,8 +186,8 @@ def _command(kind: str) -> JobCommand:
     return command
 
 
-def _ask(kind: str, name: str, args: dict[str, Any]) -> Job:
-    """The job as it stands once it has ended, or has taken too long."""
+def _ask(kind: str, name: str, args: JsonObject) -> Job:
+    """Submit a job, wait for it at most `SCAR_WAIT_SECONDS`, and return it as it is then."""
     command = _command(kind)
     job = submit(command, visible_project(name), args)
     shared = context()
@@ -200,6 +208,6 @@ def _result(job: Job) -> Response:
         return answer(job.result or {}, Location=where)
     if job.error is None:
         raise ScarError("internal", f"Job {job.id} ended without a reason", "See SCAR's log.")
-    found = job_problem(job.error, job.to_json())
-    found.headers["Location"] = where
-    return found
+    response = job_problem(job.error, job.to_json())
+    response.headers["Location"] = where
+    return response

@@ -1,4 +1,4 @@
-"""flask-smorest's Blueprint with types, a strict JSON reader and problem documents."""
+"""flask-smorest with types, a strict JSON parser and problem documents."""
 
 from __future__ import annotations
 
@@ -7,17 +7,27 @@ import math
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, cast
 
-from flask import Request, Response
+from flask import Request, Response, request
 from flask_smorest import Api, Blueprint  # type: ignore[import-untyped]
 from marshmallow import RAISE, Schema
 from webargs import core
 from webargs.flaskparser import FlaskParser, is_json_request
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestTimeout, UnsupportedMediaType
 
-from scar.api import errors
-from scar.api.schemas import ProblemSchema
+from scar.api.context import context
+from scar.api.errors import PROBLEM
+from scar.api.schemas.problems import ProblemSchema
+from scar.json_object import JsonObject
+
+JSON = "application/json"
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+
+class SlowBodyError(RequestTimeout):
+    """The body of a request took too long: 408."""
+
+    description = "The body of the request did not arrive in time"
 
 
 class StrictParser(FlaskParser):
@@ -28,29 +38,38 @@ class StrictParser(FlaskParser):
         "query": RAISE,
     }
 
-    def _raw_load_json(self, req: Request) -> Any:
+    def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002
+        """Return the body's content, before it is checked by a schema."""
         if not is_json_request(req):
             raise UnsupportedMediaType("The body is not said to be JSON")
-        return strict_json(req.get_data(cache=True))
+        return strict_json(read_body())
+
+
+def read_body() -> bytes:
+    """Return the body of this request; 408 where it does not arrive in time, 413 if it is large."""
+    with context().body_deadline():
+        return request.get_data(cache=True)
 
 
 def strict_json(body: bytes) -> Any:
-    """The content of a JSON text; 400 for what is none, NaN, infinite or lone surrogates."""
+    """Parse a JSON text; 400 for any other, and for NaN, infinity, lone surrogates and a name that
+    occurs twice in an object.
+    """
     if not body:
         return core.missing
     try:
-        found = json.loads(
+        content = json.loads(
             body.decode("utf-8"),
             parse_constant=_no_constant,
             parse_float=_finite,
-            object_pairs_hook=_once,
+            object_pairs_hook=_unique_names,
         )
         if b"\\u" in body:
-            json.dumps(found, ensure_ascii=False).encode()
+            json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, json.JSONDecodeError) else type(error).__name__
         raise BadRequest(f"The body is not JSON: {reason}") from error
-    return found
+    return content
 
 
 def _no_constant(word: str) -> NoReturn:
@@ -63,58 +82,61 @@ def _finite(text: str) -> float:
     return number
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _unique_names(pairs: list[tuple[str, Any]]) -> JsonObject:
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("a name is there twice")
-    return found
+    return members
 
 
 class Resource(Blueprint):  # type: ignore[misc]
-    """The routes of one resource."""
+    """The routes of one resource: flask-smorest's Blueprint with types."""
 
     ARGUMENTS_PARSER = StrictParser()
 
     def route(self, rule: str, **options: Any) -> Callable[[View], View]:
-        """Registers a view."""
+        """Register a view."""
         return cast("Callable[[View], View]", super().route(rule, **options))
 
     def arguments(self, schema: type[Schema], **options: Any) -> Callable[[View], View]:
-        """Hands a part of the request, checked by `schema`, to the view."""
+        """Hand a part of the request, checked by `schema`, to the view."""
         return cast("Callable[[View], View]", super().arguments(schema, **options))
 
     def response(
-        self, status_code: int, schema: type[Schema] | dict[str, Any] | None = None, **options: Any
+        self,
+        status_code: int,
+        schema: type[Schema] | JsonObject | None = None,
+        content_type: str = JSON,
+        **options: Any,
     ) -> Callable[[View], View]:
-        """Documents an answer; views return a `Response` of their own."""
+        """Document an answer; views return a `Response` of their own."""
+        options["content_type"] = content_type
         return cast("Callable[[View], View]", super().response(status_code, schema, **options))
 
-    def alt_response(self, status_code: int, **options: Any) -> Callable[[View], View]:
-        """Documents another answer."""
+    def alt_response(
+        self, status_code: int, content_type: str = JSON, **options: Any
+    ) -> Callable[[View], View]:
+        """Document another answer; `response` names one that all routes share."""
+        options["content_type"] = content_type
         return cast("Callable[[View], View]", super().alt_response(status_code, **options))
 
     def doc(self, **options: Any) -> Callable[[View], View]:
-        """Adds to the documentation of a view."""
+        """Add to the documentation of a view."""
         return cast("Callable[[View], View]", super().doc(**options))
 
 
 class ScarApi(Api):  # type: ignore[misc]
-    """flask-smorest's Api whose errors are problem documents."""
+    """flask-smorest's Api, which describes errors as problem documents.
+
+    The content type is that of errors alone: `Resource` gives one to every other answer.
+    """
 
     ERROR_SCHEMA = ProblemSchema
-
-    def _register_responses(self) -> None:
-        self.DEFAULT_RESPONSE_CONTENT_TYPE = errors.PROBLEM
-        super()._register_responses()
-        self.DEFAULT_RESPONSE_CONTENT_TYPE = Api.DEFAULT_RESPONSE_CONTENT_TYPE
-
-    def _register_error_handlers(self) -> None:
-        errors.register(self._app)
+    DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM
 
 
 def answer(body: Any, status: int = 200, **headers: str) -> Response:
-    """A JSON answer; `headers` with underscores for hyphens."""
-    found = Response(json.dumps(body, separators=(",", ":")), status, mimetype="application/json")
-    for name, value in headers.items():
-        found.headers[name.replace("_", "-")] = value
-    return found
+    """Make a JSON answer; `headers` with underscores for hyphens."""
+    text = json.dumps(body, separators=(",", ":"))
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(text, status, named, mimetype=JSON)

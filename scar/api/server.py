@@ -1,33 +1,37 @@
-"""The server: gunicorn in this process, one worker with a thread for each watcher.
+"""The server: gunicorn in this process, with one gevent worker.
 
-The arbiter holds the listening socket and little else; the application is loaded in its worker.
+In the worker each connection is a greenlet, so that an open event stream, a long poll or a slow
+client costs a few kilobytes and no thread. gunicorn patches the standard library there, after the
+fork and before it loads the application. The arbiter, which holds the listening socket and little
+else, is not patched, nor is any other process of SCAR.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-from socket import SO_RCVTIMEO, SOL_SOCKET
-from struct import pack
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from socket import IPPROTO_TCP, TCP_USER_TIMEOUT, socket
 from typing import TYPE_CHECKING, Any
 
+import gevent  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
-from scar.parent_death import die_with_parent
 from scar.settings import Settings
 
 if TYPE_CHECKING:
     from flask import Flask
 
-_THREADS = 160
-_READ_SECONDS = 5
+_BODY_SECONDS = 5
+_STALLED_MS = 30_000
 _OPTIONS = {
     "workers": 1,
-    "threads": _THREADS,
-    "worker_connections": 1000,
+    "worker_connections": 640,
     "timeout": 30,
     "graceful_timeout": 5,
+    # How long a connection may be idle, and how long the head of a request may take to arrive.
     "keepalive": 15,
     "limit_request_line": 8190,
     "limit_request_fields": 100,
@@ -38,21 +42,58 @@ _OPTIONS = {
 }
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, which ends open event streams before it waits for requests.
+class Worker(GeventWorker):  # type: ignore[misc]
+    """gunicorn's gevent worker, which drops stalled clients and stops at once.
 
-    Without this, one watcher would hold a stop for the whole graceful timeout.
+    gunicorn alone would wait the whole graceful timeout for one open event stream or one idle
+    connection. An orphan needs nothing here: gunicorn's worker ends when its arbiter has died.
     """
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._waiting: dict[Any, gevent.Timeout] = {}
+
+    def handle(self, listener: Any, client: socket, addr: Any) -> None:
+        """Serve a connection until it is closed; called by gunicorn in a greenlet of its own."""
+        # The kernel breaks the connection where the client acknowledges nothing for so long.
+        client.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, _STALLED_MS)
+        super().handle(listener, client, addr)
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """Limit the wait for the head of a connection's next request; called by gunicorn.
+
+        The connection is closed where the limit is reached, and at once after a stop.
+        """
+        greenlet = gevent.getcurrent()
+        with gevent.Timeout(self.cfg.keepalive if self.alive else 0, False) as limit:
+            self._waiting[greenlet] = limit
+            try:
+                yield
+            finally:
+                del self._waiting[greenlet]
+
+    def handle_request(self, listener_name: Any, req: Any, sock: socket, addr: Any) -> None:
+        """Answer a request; a client that has stopped reading the answer is no error."""
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        except TimeoutError:
+            self.log.info("Closed the connection of a client that stopped reading")
+            raise StopIteration from None  # how gunicorn is told to close the connection
+
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM: on the worker's own thread, since a signal handler must take no lock."""
-        self.method_queue.defer(self.app.stop)
+        """SIGTERM: end event streams and idle connections, and others after the current answer."""
         super().handle_exit(sig, frame)
+        gevent.spawn(self._end_waits)  # a signal handler must not wait for a lock
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """SIGQUIT and SIGINT: the process ends now; threads that wait would keep it."""
+        """SIGINT and SIGQUIT: the same; gunicorn's own handler writes a traceback to stderr."""
+        self.handle_exit(sig, frame)
+
+    def _end_waits(self) -> None:
         self.app.stop()
-        super().handle_quit(sig, frame)
+        for greenlet, limit in list(self._waiting.items()):
+            gevent.kill(greenlet, limit)  # as if the limit was reached
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -69,41 +110,43 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
         self.cfg.set("bind", [self._settings.api_bind])
         self.cfg.set("worker_class", Worker)
-        self.cfg.set("when_ready", _limit_reading)
-        arbiter = os.getpid()
-        # An orphan would keep the port, and the next server could not have it.
-        self.cfg.set("post_fork", lambda _server, _worker: die_with_parent(arbiter, signal.SIGKILL))
+        self.cfg.set("pre_fork", _freeze_objects)
 
     def load(self) -> Flask:
-        """Called by gunicorn in the worker, after the fork: connections and threads are its own."""
+        """Called by gunicorn in the worker, once it is patched.
+
+        Nothing that opens a connection or starts a thread is imported before.
+        """
         from scar.api.app import create_app
+        from scar.api.resource import SlowBodyError
         from scar.bootstrap import bootstrap
         from scar.jobs.sweeper import Sweeper
 
         services = bootstrap(self._settings)
-        self._app = create_app(services)
+        self._app = create_app(services, partial(gevent.Timeout, _BODY_SECONDS, SlowBodyError))
         Sweeper(services.ledger, services.queue).start()
         return self._app
 
     def stop(self) -> None:
-        """Ends the open event streams."""
+        """End the open event streams."""
         if self._app is not None:
             self._app.extensions["scar"].events.close()
 
 
-def _limit_reading(arbiter: Any) -> None:
-    """gunicorn's threads wait for the rest of a request for ever; a connection takes over from its
-    listener how long the kernel lets it wait (socket(7), SO_RCVTIMEO).
+def _freeze_objects(_arbiter: Any, _worker: Any) -> None:
+    """Keep the worker's garbage collector off the objects that it shares with the arbiter.
+
+    The collector would write to them, and the kernel copy their pages (see `gc.freeze`): saves 7 MB
+    of 89.
     """
-    for listener in arbiter.LISTENERS:
-        wait = pack("ll", _READ_SECONDS, 0)
-        listener.sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, wait)
+    gc.collect()
+    gc.freeze()
 
 
 def serve(settings: Settings) -> None:
-    """Serves the API at `settings.api_bind` until a signal ends the process.
+    """Serve the API at `settings.api_bind` until a signal ends the process.
 
-    Settings that are missing are found here, before anything listens: `SettingsError`.
+    Missing settings raise `SettingsError` before anything listens.
     """
     settings.signing_key()
     Server(settings).run()

@@ -1,1 +1,1 @@
-"""The chat experience, the same for every front-end: ask, confirm, follow, one message a job."""
+"""The chat, the same for every front-end: ask, confirm, follow, one message for each job."""

@@ -8,24 +8,24 @@ from contextlib import asynccontextmanager
 
 
 class EditThrottle:
-    """Spaces the edits of one place, and keeps quiet where the platform asks for it.
+    """Spaces the edits in one place, and sends nothing while the platform has asked for a pause.
 
-    The time between two edits runs from the end of the first, so that a slow request cannot make
-    the platform see two in a row. Whoever waits is served in turn.
+    The interval between two edits is measured from the end of the first, so that a slow request
+    cannot make the platform see two in a row. Edits that wait are served in order.
     """
 
     def __init__(self) -> None:
-        self._turns = asyncio.Lock()
+        self._queue = asyncio.Lock()
         self._next_edit = 0.0
-        self._held_until = 0.0
+        self._paused_until = 0.0
 
     @asynccontextmanager
     async def edit(self, interval: float) -> AsyncIterator[None]:
-        """The turn to edit once, `interval` seconds after the message before."""
-        async with self._turns:
+        """Wait until `interval` seconds after the message before, then let one edit be made."""
+        async with self._queue:
             while (wait := self._next_edit - _now()) > 0:
                 await asyncio.sleep(wait)
-            await self._release()
+            await self._pause_ends()
             try:
                 yield
             finally:
@@ -33,19 +33,19 @@ class EditThrottle:
 
     @asynccontextmanager
     async def send(self, interval: float) -> AsyncIterator[None]:
-        """Sends a new message at once, but for what the platform asked for."""
-        await self._release()
+        """Let a new message be sent at once, unless the platform has asked for a pause."""
+        await self._pause_ends()
         try:
             yield
         finally:
             self._next_edit = _now() + interval
 
-    def hold(self, seconds: float) -> None:
-        """Nothing more is sent to the place for so long."""
-        self._held_until = max(self._held_until, _now() + seconds)
+    def pause(self, seconds: float) -> None:
+        """Send nothing to the place for so long."""
+        self._paused_until = max(self._paused_until, _now() + seconds)
 
-    async def _release(self) -> None:
-        while (wait := self._held_until - _now()) > 0:
+    async def _pause_ends(self) -> None:
+        while (wait := self._paused_until - _now()) > 0:
             await asyncio.sleep(wait)
 
 

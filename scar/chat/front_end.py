@@ -1,4 +1,4 @@
-"""What the conversation and a front-end say to each other; docs/front-ends.md tells it whole."""
+"""The interface between the conversation and a front-end, as docs/front-ends.md describes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from scar.access import Actor
 from scar.document import Attachment, Document
-from scar.jobs.record import Event
+from scar.jobs.event import Event
 
 
 @dataclass(frozen=True)
@@ -26,25 +26,26 @@ class Place:
 
     @classmethod
     def of_key(cls, key: str) -> Place:
-        """The reverse of `key`."""
+        """Read a `key`; raises `ValueError` or `TypeError` where it is none."""
         return cls(*json.loads(key))
 
 
 @dataclass(frozen=True)
 class IncomingMessage:
-    """Something that a person said or tapped. `sent_at` is seconds since the epoch.
+    """Something that a person wrote or tapped. `sent_at` is seconds since the epoch.
 
-    `button` is the job and the plan that a tapped button stood under; `number` the message's place
-    in its chat, where the chat counts its messages. `key` tells it from everything else that was
-    ever said: what is incoming twice under one key is done once. `stale` says that it came while
-    the front-end was down. `project` is the one that the place is about, where it is about one.
+    Of a tapped button, `text` is the button's answer and `tag` the tag of the message it stands
+    under. `number` is the position of a written message in its chat, where the chat counts its
+    messages. `key` is an idempotency key: what arrives twice under one key is done once. `stale`
+    says that the message arrived while the front-end was down. `project` is the project that the
+    place is about, where it is about one.
     """
 
     actor: Actor
     place: Place
     text: str
     sent_at: float
-    button: tuple[str, str] | None = None
+    tag: str | None = None
     number: int | None = None
     key: str | None = None
     stale: bool = False
@@ -60,9 +61,10 @@ class SentMessage:
 
 
 class Undelivered(Exception):
-    """A message could not be sent or edited; `retry_after` seconds, or None: never.
+    """A message could not be sent or edited.
 
-    `gone` says that the message to edit is no longer there, so that another can take its place.
+    `retry_after` is the seconds after which to try again; None where that would be of no use.
+    `gone` says that the message to edit no longer exists, so that a new one may replace it.
     """
 
     def __init__(self, reason: str, retry_after: float | None, *, gone: bool = False) -> None:
@@ -72,32 +74,32 @@ class Undelivered(Exception):
 
 
 class FrontEnd(Protocol):
-    """All that a front-end is to the conversation. What cannot be done raises `Undelivered`."""
+    """What the conversation needs of a front-end. A failure is raised as `Undelivered`."""
 
     name: str
     bot_name: str | None
 
     def fit(self, document: Document) -> Document:
-        """The document as one message holds it: what is too long goes into its attachment."""
+        """Return what one message can show of the document; the rest goes into its attachment."""
 
     async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
-        """Sends a message, without its attachment. `tag` goes with its buttons."""
+        """Send a message, without its attachment. Its buttons have to give back `tag`."""
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
-        """Shows `document` in a message sent before; the same content again is no error.
+        """Show `document` in a message sent before; the same content again is no error.
 
         Returns when, in seconds, by the place's own clock.
         """
 
     async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:
-        """Sends a file that belongs to a message sent before."""
+        """Send a file that belongs to a message sent before."""
 
     def interval(self, place: Place) -> float:
-        """The least seconds between two edits in that place."""
+        """Return the least number of seconds between two edits in that place."""
 
 
-class Events(Protocol):
-    """Where a job's events are read from."""
+class EventSource(Protocol):
+    """Where the events of jobs are read from."""
 
     def follow(self, id: str, after: int = 0) -> AsyncIterator[Event]:
-        """The events that follow `after`, until the job has ended."""
+        """Yield the events that follow the event `after`, until the job has ended."""

@@ -1,4 +1,4 @@
-"""What a person is to choose between before there is a job: kept until they have chosen."""
+"""Menus of choices that a person makes before there is a job, kept until they have chosen."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from redis import Redis
 from scar.access import Actor
 from scar.chat.front_end import IncomingMessage, Place
 from scar.document import Button, Document
-from scar.jobs.record import new_job_id
+from scar.jobs.job_id import new_job_id
 from scar.jobs.signing import Signatures
+from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
 _SECONDS = 600
 
 
 class Menus:
-    """Questions of "which one?" on Redis, each answered once, within ten minutes, by whom it was
-    put to, in the same place."""
+    """Open menus on Redis. Each is answered once, within ten minutes, by the person it was shown
+    to, in the same place.
+    """
 
     def __init__(self, redis: Redis, signatures: Signatures) -> None:
         self._redis = redis
         self._signatures = signatures
 
     def offer(self, actor: Actor, place: Place, texts: Sequence[str]) -> str:
-        """Keeps what each answer (`c0`, `c1`, ...) stands for; the tag of the message that asks."""
+        """Keep the text that each answer (`c0`, `c1`, ...) stands for; return the message's tag."""
         token = new_job_id()
         content = {
             "token": token,
@@ -34,28 +36,30 @@ class Menus:
             "place": [place.chat, place.thread],
             "texts": list(texts),
         }
-        # Sealed: a text that was put in by others would be done in the name of whoever taps it.
+        # Sealed: a text that somebody else put there would be done in the name of whoever taps it.
         sealed = self._signatures.seal("choice", content)
         with redis_errors():
             self._redis.set(_key(token), sealed, ex=_SECONDS)
         return f"{token}:"
 
     def take(self, incoming: IncomingMessage) -> str | None:
-        """What a tapped answer stands for; None where it is no answer to an open question."""
-        token, _ = incoming.button or ("", "")
+        """Return the text that a tapped answer stands for; None where it answers no open menu."""
+        token = (incoming.tag or "").partition(":")[0]
         with redis_errors():
-            text: Any = self._redis.get(_key(token))
-            found = self._signatures.unseal("choice", text)
-            if found is None or found["token"] != token or not _put_to(found, incoming):
+            sealed: Any = self._redis.get(_key(token))
+            menu = self._signatures.unseal("choice", sealed)
+            if menu is None or menu["token"] != token or not _is_for(menu, incoming):
                 return None
             if not self._redis.delete(_key(token)):
                 return None  # tapped twice
-        number = int(incoming.text[1:]) if incoming.text[1:].isdecimal() else len(found["texts"])
-        return str(found["texts"][number]) if number < len(found["texts"]) else None
+        texts, number = menu["texts"], incoming.text[1:]
+        if not number.isdecimal() or int(number) >= len(texts):
+            return None
+        return str(texts[int(number)])
 
 
-def choice(heading: str, choices: Mapping[str, str]) -> Document:
-    """The message that asks; each choice is a button, or the text that makes it."""
+def menu_document(heading: str, choices: Mapping[str, str]) -> Document:
+    """Return the message of a menu: each label is a button, or is shown with its text."""
     buttons = tuple(
         Button(label, f"c{number}", command=text)
         for number, (label, text) in enumerate(choices.items())
@@ -63,9 +67,9 @@ def choice(heading: str, choices: Mapping[str, str]) -> Document:
     return Document((*Document.of(heading).blocks,), buttons)
 
 
-def _put_to(found: Mapping[str, Any], incoming: IncomingMessage) -> bool:
+def _is_for(menu: JsonObject, incoming: IncomingMessage) -> bool:
     place = [incoming.place.chat, incoming.place.thread]
-    return bool(found["actor"] == incoming.actor.key and found["place"] == place)
+    return bool(menu["actor"] == incoming.actor.key and menu["place"] == place)
 
 
 def _key(token: str) -> str:

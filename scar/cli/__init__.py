@@ -1,4 +1,4 @@
-"""The shell command `scar`."""
+"""The shell command `scar`: its subcommands, its errors and its exit codes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ WRONG_SETTINGS = os.EX_CONFIG
 _MODULES = {
     "up": "up",
     "api": "parts",
-    "telegram": "parts",
-    "github": "parts",
     "worker": "parts",
-    "chat": "chat",
     "doctor": "doctor",
     "init": "init",
 }
@@ -27,27 +24,34 @@ _MISUSED = ("invalid_request", "project_not_found", "job_not_found", "not_found"
 
 
 class Shell(click.Group):
-    """Imports the module of the command that was called and no other: they are large."""
+    """Imports only the module of the command that was called: the modules are slow to import."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Every command; the ones that make a job come from the command language."""
+        """Return every command; those that make a job come from the command language."""
         jobs = [str(command.name) for command in import_module("scar.cli.jobs").COMMANDS]
-        return sorted({*_MODULES, *jobs})
+        return sorted({*_modules(), *jobs})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command of that name."""
-        module = import_module(f"scar.cli.{_MODULES.get(cmd_name, 'jobs')}")
-        found: list[click.Command] = [c for c in module.COMMANDS if c.name == cmd_name]
-        return found[0] if found else None
+        """Return the command of that name, or None where there is none."""
+        module = import_module(f"scar.cli.{_modules().get(cmd_name, 'jobs')}")
+        commands: tuple[click.Command, ...] = module.COMMANDS
+        return next((command for command in commands if command.name == cmd_name), None)
+
+
+def _modules() -> dict[str, str]:
+    """Return the module of each command that makes no job."""
+    registry = import_module("scar.registration.registry")
+    return {**{spec.shell_command: "front_ends" for spec in registry.front_ends()}, **_MODULES}
 
 
 @click.group(cls=Shell, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="scar-docker", prog_name="scar")
 def scar() -> None:
     """Runs Docker Compose projects: status, logs, restart and deploy, live in one message."""
 
 
 def main() -> None:
-    """The entry point: a failure is two sentences and an exit code, never a traceback."""
+    """Run the shell command; print a `ScarError` as two sentences, without a traceback."""
     try:
         scar()
     except ScarError as error:
@@ -56,7 +60,7 @@ def main() -> None:
 
 
 def exit_code(error: ScarError) -> int:
-    """2 usage, 3 the API cannot be reached, 4 refused, 78 settings, else 1."""
+    """Return 2 (usage), 3 (the API cannot be reached), 4 (refused), 78 (settings), or else 1."""
     if isinstance(error, SettingsError):
         return WRONG_SETTINGS
     if error.code == "api_unreachable":

@@ -1,4 +1,4 @@
-"""`python -m scar.cli` is `scar`."""
+"""`python -m scar.cli` runs the shell command `scar`."""
 
 from __future__ import annotations
 

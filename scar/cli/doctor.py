@@ -1,207 +1,11 @@
-"""`scar doctor`: everything that has to be in place, and how to mend what is not."""
+"""`scar doctor`: checks everything that has to be in place."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
-import stat
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import click
-import httpx
-from telegram.error import InvalidToken, TelegramError
 
-from scar.api.hosts import live_workers
-from scar.cli.docker import docker, inspect_containers, permission_hint, socket_path
-from scar.errors import ScarError, container_not_found
-from scar.frontends.telegram.bot import make_bot
-from scar.projects import ProjectsFile
-from scar.redis_client import connect, redis_errors
+from scar.cli.checks import CHECKS, run_check
 from scar.settings import Settings
-
-_OLDEST_COMPOSE = (2, 29)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. `mend` is empty where it is in order."""
-
-    what: str
-    said: str
-    mend: str = ""
-
-
-def _settings(settings: Settings) -> Iterator[Finding]:
-    settings.signing_key()
-    yield Finding("settings", "read; the key that signs jobs is there")
-
-
-def _projects_file(settings: Settings) -> Iterator[Finding]:
-    projects = ProjectsFile.of(settings)
-    if projects.problem:
-        yield Finding("projects file", projects.problem.message, projects.problem.hint)
-        return
-    names = projects.names()
-    yield Finding("projects file", f"{projects.path}: {', '.join(names) or 'no project yet'}")
-    for project in projects.projects.values():
-        if project.host != settings.host:
-            continue
-        for what, folder in (("workspace", project.workspace), ("production", project.production)):
-            if not folder.is_dir():
-                yield Finding(
-                    f"{project.name}: {what}",
-                    f"{folder} is no folder here",
-                    "Make it, or mount it into SCAR at the same absolute path.",
-                )
-
-
-def _docker_cli(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
-    version = docker("version", "--format", "{{.Client.Version}}").strip()
-    yield Finding("docker command", f"version {version}")
-
-
-def _compose(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
-    version = docker("compose", "version", "--short").strip()
-    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
-    wanted = ".".join(map(str, _OLDEST_COMPOSE))
-    old = f"Install Compose {wanted} or later." if numbers < _OLDEST_COMPOSE else ""
-    yield Finding("docker compose", f"version {version}", old)
-
-
-def _socket(settings: Settings) -> Iterator[Finding]:
-    path = socket_path(settings.docker_host)
-    if path is None:
-        yield Finding("docker socket", f"none: DOCKER_HOST is {settings.docker_host}")
-        return
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        yield Finding(
-            "docker socket",
-            f"{path}: {error.strerror}",
-            "Start the Engine, set DOCKER_HOST, or mount the socket into the worker's container.",
-        )
-        return
-    if not stat.S_ISSOCK(found.st_mode):
-        yield Finding("docker socket", f"{path} is no socket", "Set DOCKER_HOST to the Engine's.")
-    elif not os.access(path, os.R_OK | os.W_OK):
-        yield Finding("docker socket", f"Permission denied accessing {path}", permission_hint(path))
-    else:
-        yield Finding("docker socket", f"{path} (group {found.st_gid})")
-
-
-def _engine(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
-    version = docker("version", "--format", "{{.Server.Version}}").strip()
-    yield Finding("docker engine", f"version {version}")
-
-
-def _containers(settings: Settings) -> Iterator[Finding]:
-    names = {container["Name"].removeprefix("/") for container in inspect_containers()}
-    for project in ProjectsFile.of(settings).projects.values():
-        if project.host != settings.host:
-            continue
-        missing = [name for name in project.containers if name not in names]
-        for name in missing:
-            error = container_not_found(name, sorted(names))
-            yield Finding(
-                f"{project.name}: containers", error.message, f"Not deployed yet? {error.hint}"
-            )
-        if not missing:
-            listed = ", ".join(project.containers) or "found by their Compose labels"
-            yield Finding(f"{project.name}: containers", listed)
-
-
-def _redis(settings: Settings) -> Iterator[Finding]:
-    try:
-        with redis_errors():
-            found: Any = connect(settings.effective_redis_url, timeout=3).info("server")
-    except ScarError as error:
-        hint = error.hint if settings.redis_url else "Start it with `scar up`."
-        yield Finding("redis", error.message, hint)
-        return
-    yield Finding("redis", f"version {found['redis_version']}")
-
-
-def _workers(settings: Settings) -> Iterator[Finding]:
-    hosts = {project.host for project in ProjectsFile.of(settings).projects.values()}
-    redis = connect(settings.effective_redis_url, timeout=3)
-    for host, workers in sorted(live_workers(redis, hosts | {settings.host}).items()):
-        mend = "" if workers else f"Start one there: SCAR_HOST={host} scar worker"
-        said = f"{len(workers)} alive" if workers else "none listens"
-        yield Finding(f"worker of '{host}'", said, mend)
-
-
-def _api(settings: Settings) -> Iterator[Finding]:
-    mend = "Start it with `scar up` or `scar api`, or set SCAR_API_URL."
-    try:
-        answer = httpx.get(f"{settings.api_url}/healthz", timeout=5)
-    except httpx.HTTPError as error:
-        yield Finding("api", f"{settings.api_url}: {type(error).__name__}", mend)
-        return
-    said = f"{settings.api_url} answers {answer.status_code}"
-    yield Finding("api", said, "" if answer.is_success else mend)
-
-
-def _state_dir(settings: Settings) -> Iterator[Finding]:
-    folder = settings.state_dir
-    mend = "Give this user the folder, or set SCAR_STATE_DIR to one that can be written."
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder) as file:
-            Path(file.name).write_bytes(b"x" * 4096)
-    except OSError as error:
-        yield Finding("state folder", f"{folder}: {error.strerror}", mend)
-        return
-    yield Finding("state folder", f"{folder} can be written")
-
-
-def _telegram(settings: Settings) -> Iterator[Finding]:
-    if settings.telegram_token is None:
-        yield Finding("telegram", "not set up (SCAR_TELEGRAM_TOKEN)")
-        return
-    bot = make_bot(settings)
-
-    async def name() -> str:
-        async with bot:
-            return str(bot.username)
-
-    try:
-        yield Finding("telegram", f"the bot is @{asyncio.run(name())}")
-    except InvalidToken:
-        yield Finding(
-            "telegram",
-            "SCAR_TELEGRAM_TOKEN: Telegram does not know this token",
-            "Ask @BotFather for the bot's token.",
-        )
-    except TelegramError as error:
-        yield Finding("telegram", str(error), f"Is {settings.telegram_api_url} reachable?")
-    if not settings.telegram_users:
-        yield Finding(
-            "telegram users",
-            "nobody may use the bot",
-            "Set SCAR_TELEGRAM_USERS=YOUR_ID:admin; the bot tells you your id.",
-        )
-
-
-_CHECKS: tuple[tuple[str, Callable[[Settings], Iterator[Finding]]], ...] = (
-    ("settings", _settings),
-    ("projects file", _projects_file),
-    ("docker command", _docker_cli),
-    ("docker compose", _compose),
-    ("docker socket", _socket),
-    ("docker engine", _engine),
-    ("containers", _containers),
-    ("redis", _redis),
-    ("workers", _workers),
-    ("api", _api),
-    ("state folder", _state_dir),
-    ("telegram", _telegram),
-)
 
 
 @click.command()
@@ -210,24 +14,14 @@ def doctor(context: click.Context) -> None:
     """Checks everything that has to be in place, and says how to mend what is not."""
     settings = Settings.load()
     wrong = 0
-    for name, check in _CHECKS:
-        for finding in _found(name, check, settings):
-            wrong += bool(finding.mend)
-            click.echo(f"{'❌' if finding.mend else '✅'} {finding.what}: {finding.said}")
-            if finding.mend:
-                click.echo(f"   💡 {finding.mend}")
+    for name, check in CHECKS:
+        for finding in run_check(name, check, settings):
+            wrong += bool(finding.remedy)
+            click.echo(f"{'❌' if finding.remedy else '✅'} {finding.subject}: {finding.detail}")
+            if finding.remedy:
+                click.echo(f"   💡 {finding.remedy}")
     click.echo(f"\n{wrong} to mend." if wrong else "\nAll is in order.")
     context.exit(1 if wrong else 0)
-
-
-def _found(
-    name: str, check: Callable[[Settings], Iterator[Finding]], settings: Settings
-) -> Iterator[Finding]:
-    """What a check finds; that it cannot be made is a finding too."""
-    try:
-        yield from check(settings)
-    except ScarError as error:
-        yield Finding(name, error.message, error.hint)
 
 
 COMMANDS = (doctor,)

@@ -1,4 +1,4 @@
-"""`scar init`: a first projects file, from the Compose projects that run on the Engine."""
+"""`scar init`: a first projects file from the Compose projects that run on the Engine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import tempfile
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 import click
 
 from scar.cli.docker import inspect_containers
 from scar.errors import ScarError
-from scar.projects.schema import read
+from scar.json_object import JsonObject
+from scar.projects.parser import parse_projects
 from scar.settings import Settings
 
 _LABEL = "com.docker.compose."
@@ -27,37 +27,37 @@ def init() -> None:
     settings = Settings.load()
     path = settings.projects_file
     if path.exists():
-        raise _exists(path)
+        raise _file_exists(path)
     entries = _entries(settings)
-    kept, left_out = _valid(entries)
-    if not kept:
+    valid, left_out = _validate(entries)
+    if not valid:
         raise ScarError(
             "not_found",
             "No Compose project that SCAR could look after runs on this Engine"
             + "".join(f"\n{reason}" for reason in left_out),
             f"Start one with `docker compose up -d`, or write {path} by hand.",
         )
-    _write(path, json.dumps(kept, indent=2) + "\n")
-    click.echo(f"✅ {path} written: {', '.join(kept)}")
+    _write(path, json.dumps(valid, indent=2) + "\n")
+    click.echo(f"✅ {path} written: {', '.join(valid)}")
     for reason in left_out:
         click.echo(f"⚠️ Left out: {reason}")
     click.echo("💡 Check each `workspace`: that is where the code is edited.")
 
 
-def _entries(settings: Settings) -> dict[str, dict[str, Any]]:
-    """An entry for each Compose project of which a container runs, by name."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def _entries(settings: Settings) -> dict[str, JsonObject]:
+    """Return an entry for each Compose project that has a running container, by name."""
+    projects: dict[str, list[JsonObject]] = defaultdict(list)
     for container in inspect_containers(f"label={_LABEL}project"):
         if _label(container, "oneoff") != "True":
-            found[_label(container, "project")].append(container)
+            projects[_label(container, "project")].append(container)
     return {
         name: _entry(name, containers, settings)
-        for name, containers in sorted(found.items())
+        for name, containers in sorted(projects.items())
         if any(container["State"]["Running"] for container in containers)
     }
 
 
-def _entry(name: str, containers: list[dict[str, Any]], settings: Settings) -> dict[str, Any]:
+def _entry(name: str, containers: list[JsonObject], settings: Settings) -> JsonObject:
     ordered = _in_restart_order(containers)
     published = [c for c in ordered if any((c["NetworkSettings"]["Ports"] or {}).values())]
     primary = (published or ordered)[-1]
@@ -71,58 +71,63 @@ def _entry(name: str, containers: list[dict[str, Any]], settings: Settings) -> d
     return entry if settings.host == "default" else {**entry, "host": settings.host}
 
 
-def _in_restart_order(containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What others depend on first; by name where nothing else decides."""
-    by_service: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def _in_restart_order(containers: list[JsonObject]) -> list[JsonObject]:
+    """Return the containers with dependencies before dependents, otherwise sorted by name."""
+    by_service: dict[str, list[JsonObject]] = defaultdict(list)
     for container in sorted(containers, key=_name):
         by_service[_label(container, "service")].append(container)
-    needs = {
-        service: {
-            need.split(":")[0]
-            for need in _label(found[0], "depends_on").split(",")
-            if need.split(":")[0] in by_service
-        }
-        for service, found in by_service.items()
+    dependencies = {
+        service: _dependencies(replicas[0]) & by_service.keys()
+        for service, replicas in by_service.items()
     }
     try:
-        order = list(TopologicalSorter(needs).static_order())
-    except CycleError:  # Compose refuses this; labels of several versions may still say it
+        order = list(TopologicalSorter(dependencies).static_order())
+    except CycleError:  # Compose refuses a circle, but labels of different versions may form one
         order = list(by_service)
     return [container for service in order for container in by_service[service]]
 
 
-def _valid(
-    entries: dict[str, dict[str, Any]],
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """The entries that the projects file may hold, and why the others may not."""
-    kept: dict[str, dict[str, Any]] = {}
+def _dependencies(container: JsonObject) -> set[str]:
+    """Return the services in the label `depends_on`: `db:service_started:false,cache:...`."""
+    return {part.split(":")[0] for part in _label(container, "depends_on").split(",")}
+
+
+def _validate(
+    entries: dict[str, JsonObject],
+) -> tuple[dict[str, JsonObject], list[str]]:
+    """Return the entries that the projects file may have, and the problems of the others."""
+    valid: dict[str, JsonObject] = {}
     left_out: list[str] = []
     for name, entry in entries.items():
-        _, problems = read(json.dumps({**kept, name: entry}))
+        _, problems = parse_projects(json.dumps({**valid, name: entry}))
         if problems:
             left_out += problems
         else:
-            kept[name] = entry
-    return kept, left_out
+            valid[name] = entry
+    return valid, left_out
 
 
 def _write(path: Path, text: str) -> None:
-    """Writes the file whole or not at all, and never over another."""
+    """Write the file completely or not at all; raise `conflict` where `path` exists.
+
+    The text is written and synced beside `path`, then linked into place: link(2) fails where the
+    name exists.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
                 os.fchmod(file.fileno(), 0o644)
-            os.link(beside, path)
+            os.link(temporary, path)
         finally:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(beside)
+                os.unlink(temporary)
     except FileExistsError as error:
-        raise _exists(path) from error
+        raise _file_exists(path) from error
     except OSError as error:
         raise ScarError(
             "internal",
@@ -131,7 +136,7 @@ def _write(path: Path, text: str) -> None:
         ) from error
 
 
-def _exists(path: Path) -> ScarError:
+def _file_exists(path: Path) -> ScarError:
     return ScarError(
         "conflict",
         f"{path} is there already",
@@ -139,11 +144,11 @@ def _exists(path: Path) -> ScarError:
     )
 
 
-def _label(container: dict[str, Any], name: str) -> str:
+def _label(container: JsonObject, name: str) -> str:
     return str((container["Config"]["Labels"] or {}).get(_LABEL + name, ""))
 
 
-def _name(container: dict[str, Any]) -> str:
+def _name(container: JsonObject) -> str:
     return str(container["Name"]).removeprefix("/")
 
 

@@ -1,4 +1,4 @@
-"""`scar api`, `scar telegram`, `scar github`, `scar worker`: one part of SCAR in this process."""
+"""`scar api`, `scar worker`: one part of SCAR in this process."""
 
 from __future__ import annotations
 
@@ -24,32 +24,12 @@ def api() -> None:
 
 
 @click.command()
-def telegram() -> None:
-    """The Telegram bot."""
-    from scar.frontends.telegram.bot import serve
-
-    settings = Settings.load()
-    configure(settings)
-    serve(settings)
-
-
-@click.command()
-def github() -> None:
-    """What answers comments and deploys pushes on GitHub."""
-    from scar.frontends.github.bot import serve
-
-    settings = Settings.load()
-    configure(settings)
-    serve(settings)
-
-
-@click.command()
 def worker() -> None:
     """What does the jobs of this host: the only part that needs the Docker socket."""
     settings = Settings.load()
     settings.signing_key()
-    # The worker is Celery's own program; this one becomes it. That it runs as root, where it
-    # does, is no news to whoever gave it the Docker socket.
+    # This process becomes Celery's own program. Celery warns where it runs as root: the worker may
+    # have to, and who may use the Docker socket is root in any case.
     arguments = [
         *(sys.executable, "-W", f"ignore:{_ROOT_WARNING}", "-m", "celery", "--quiet"),
         *("-A", "workers", "worker", "-Q", f"host.{settings.host}", "--loglevel", "INFO"),
@@ -58,4 +38,4 @@ def worker() -> None:
     os.execv(arguments[0], arguments)
 
 
-COMMANDS = (api, telegram, github, worker)
+COMMANDS = (api, worker)

@@ -1,4 +1,4 @@
-"""The command language: one file per command."""
+"""The commands, one file each: a file of this folder with a `COMMAND` is one."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 
-from scar.commands.command import AnyCommand, JobCommand
+from scar.commands.job_command import JobCommand
+from scar.commands.local_command import LocalCommand, WindowCommand
+
+AnyCommand = JobCommand | LocalCommand | WindowCommand
 
 
 @cache
 def all_commands() -> tuple[AnyCommand, ...]:
-    """Every command of this folder, in the order in which `/help` lists them."""
-    found: list[AnyCommand] = []
-    for module in pkgutil.iter_modules(__path__):
-        command = getattr(import_module(f"{__name__}.{module.name}"), "COMMAND", None)
-        if command is not None:
-            found.append(command)
-    return tuple(sorted(found, key=lambda command: (command.role, command.rank, command.word)))
+    """Return the `COMMAND` of every file of this folder, in the order of `/help`."""
+    modules = (import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
+    commands: list[AnyCommand] = [m.COMMAND for m in modules if hasattr(m, "COMMAND")]
+    return tuple(sorted(commands, key=lambda command: (command.role, command.rank, command.word)))
 
 
 def job_commands() -> dict[str, JobCommand]:
-    """The commands that make a job, by kind."""
+    """Return the commands that make a job, by kind."""
     return {c.kind: c for c in all_commands() if isinstance(c, JobCommand)}

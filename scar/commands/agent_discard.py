@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from scar.access import Role
-from scar.commands.agent import changed_files
-from scar.commands.command import JobCommand, failure, waiting
-from scar.commands.words import counted, listed
+from scar.commands.job_command import JobCommand
+from scar.commands.notices import failure, waiting
+from scar.commands.text_format import changed_files, counted, listed
 from scar.document import Button, Document, Line
 from scar.jobs.record import Job, JobState
+from scar.jobs.results.agent_discard import AgentDiscardPlan
+from scar.json_object import JsonObject
 from scar.projects import Project, workspace_resource
 
 
-class AgentDiscard(JobCommand):
-    """Undoes what the agent did, and nothing that anybody did since."""
+class AgentDiscardCommand(JobCommand):
+    """Undoes what the agent did, and leaves what somebody else has changed since."""
 
     word = "agent_discard"
     kind = "agent_discard"
@@ -25,43 +26,46 @@ class AgentDiscard(JobCommand):
     changes = True
     rank = 61
 
-    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
-        """The workspace, and nothing of what runs."""
+    def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the workspace alone: containers can be restarted meanwhile."""
         return (workspace_resource(project),) if project else ()
 
     def question(self, job: Job) -> Document:
-        """What the agent did that would be undone, and what is left."""
-        plan = job.plan or {}
-        if not sum(plan.get("counts", {}).values()):
-            lines = ["🗑️ There is nothing to discard: the workspace is as it was.", *_left(plan)]
+        """Return which of the agent's changes would be undone, and what is left."""
+        plan = job.read_plan(AgentDiscardPlan)
+        if not plan.counts.total:
+            lines = [
+                "🗑️ There is nothing to discard: the workspace is as it was.",
+                *_left_lines(plan.left),
+            ]
         else:
             lines = [
                 "🗑️ Discard the agent's changes",
                 "",
-                f"Workspace: {plan.get('workspace')}",
+                f"Workspace: {plan.workspace}",
                 "It is put back to how it was before; the agent's changes were:",
-                *changed_files(plan),
-                *_left(plan),
+                *changed_files(plan.counts, plan.files, most=10),
+                *_left_lines(plan.left),
             ]
         lines += ["", "Type `yes` to discard"]
         buttons = (Button("🗑️ Yes, discard", "yes"), Button("✖️ No", "no"))
         return Document((Line("\n".join(lines)),), buttons)
 
     def view(self, job: Job) -> Document:
-        """How many files are as they were."""
+        """Return how many files are as they were, and what is left."""
         if not job.state.ended:
             return waiting(job) or Document.of("🗑️ Discarding...")
         if job.state is not JobState.SUCCEEDED:
             return failure(job, "Discarding failed")
-        result = job.result or {}
-        count = counted(sum(result.get("counts", {}).values()), "file")
-        return Document.of(f"✅ Discarded: {count} as before", *_left(result))
+        done = job.read_result(AgentDiscardPlan)
+        count = counted(done.counts.total, "file")
+        return Document.of(f"✅ Discarded: {count} as before", *_left_lines(done.left))
 
 
-def _left(found: Mapping[str, Any]) -> list[str]:
-    if not found.get("left"):
+def _left_lines(paths: Sequence[str]) -> list[str]:
+    if not paths:
         return []
-    return ["⚠️ Changed since by somebody else, left as they are:", *listed(list(found["left"]))]
+    return ["⚠️ Changed since by somebody else, left as they are:", *listed(paths)]
 
 
-COMMAND = AgentDiscard()
+COMMAND = AgentDiscardCommand()

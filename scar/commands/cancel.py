@@ -1,4 +1,4 @@
-"""`/docker_cancel`: stops a job that waits or runs."""
+"""`/docker_cancel`: stop a job that waits or runs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from itertools import islice
 
 from scar.access import Actor, Role
-from scar.commands.command import LocalCommand, Surroundings
+from scar.commands.local_command import CommandContext, LocalCommand
 from scar.document import Document
 from scar.errors import ScarError
-from scar.jobs.record import Job, JobState, is_job_id
+from scar.jobs.job_id import is_job_id
+from scar.jobs.record import Job, JobState
 
-_LOOKED_AT = 200
+_MOST_READ = 200
+"""How many of the latest jobs are searched."""
 
 
-class Cancel(LocalCommand):
-    """Its processes end within seconds, and what a deploy had done is put back."""
+class CancelCommand(LocalCommand):
+    """The job's processes end within seconds, and what a deploy had done is put back."""
 
     word = "docker_cancel"
     usage = "[project|job]"
@@ -23,11 +25,11 @@ class Cancel(LocalCommand):
     role = Role.OPERATOR
     rank = 23
 
-    def reply(self, actor: Actor, words: Sequence[str], around: Surroundings) -> Document:
-        """What became of it; where it is too late, that."""
+    def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
+        """Cancel the job; raises `conflict` where it is too late."""
         if len(words) > 1:
             raise self.misuse(f"/{self.word} takes one job")
-        job = around.cancel(actor, self._meant(actor, words, around))
+        job = context.cancel(actor, self._job_meant(actor, words, context))
         about = f"{job.about} ({job.id})"
         if job.state is JobState.CANCELLED:
             return Document.of(f"✖️ Cancelled: {about}", "It had not begun: nothing was done.")
@@ -35,32 +37,32 @@ class Cancel(LocalCommand):
             f"🛑 Stopping: {about}", "What it has done is put back; its message says how it ends."
         )
 
-    def _meant(self, actor: Actor, words: Sequence[str], around: Surroundings) -> str:
-        """The job named, or the only one that is open."""
+    def _job_meant(self, actor: Actor, words: Sequence[str], context: CommandContext) -> str:
+        """Return the id of the job that is named, or of the only one that is open."""
         if words and is_job_id(words[0]):
             return words[0].upper()
-        name = around.projects.get(words[0]).name if words else None
-        found = [job for job in _open(around, name) if _may_see(actor, job, around)]
-        if len(found) == 1:
-            return found[0].id
-        if not found:
+        name = context.projects.get(words[0]).name if words else None
+        jobs = [job for job in _open_jobs(context, name) if _may_cancel(actor, job, context)]
+        if len(jobs) == 1:
+            return jobs[0].id
+        if not jobs:
             raise ScarError("not_found", "There is no job to cancel", "/jobs shows the latest.")
-        listed = ", ".join(f"{job.about} {job.id}" for job in found)
+        listed = ", ".join(f"{job.about} {job.id}" for job in jobs)
         raise ScarError(
             "invalid_request",
-            f"{len(found)} jobs are open: {listed}",
-            f"Say which: /{self.word} {found[0].id}",
+            f"{len(jobs)} jobs are open: {listed}",
+            f"Say which: /{self.word} {jobs[0].id}",
         )
 
 
-def _open(around: Surroundings, project: str | None) -> list[Job]:
-    latest = islice(around.ledger.recent(project), _LOOKED_AT)
+def _open_jobs(context: CommandContext, project: str | None) -> list[Job]:
+    latest = islice(context.ledger.recent(project), _MOST_READ)
     return [job for job in latest if not job.state.ended and job.request.changes]
 
 
-def _may_see(actor: Actor, job: Job, around: Surroundings) -> bool:
-    project = around.projects.projects.get(job.request.project or "")
-    return around.access.allows(actor, Role.OPERATOR, project)
+def _may_cancel(actor: Actor, job: Job, context: CommandContext) -> bool:
+    project = context.projects.projects.get(job.request.project or "")
+    return context.access.allows(actor, Role.OPERATOR, project)
 
 
-COMMAND = Cancel()
+COMMAND = CancelCommand()

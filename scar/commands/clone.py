@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from scar.access import Role
-from scar.commands.command import Invocation, JobCommand, failure, waiting
+from scar.commands.job_command import Invocation, JobCommand
+from scar.commands.notices import failure, waiting
 from scar.document import Button, Code, Document, Line
+from scar.git_url import GitUrl
 from scar.jobs.record import Job, JobState
+from scar.jobs.results.clone import CloneResult
+from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 from scar.projects.schema import is_name
-from scar.repository import Repository
 
 
-class Clone(JobCommand):
-    """Makes a folder that was not there; ends with a button that makes it a project."""
+class CloneCommand(JobCommand):
+    """Makes a new folder; its end has a button that makes the folder a project."""
 
     word = "clone"
     kind = "clone"
@@ -27,8 +29,8 @@ class Clone(JobCommand):
     for_project = False
     rank = 40
 
-    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
-        """The folder it makes."""
+    def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the folder that it makes."""
         return (f"clone:{args['name']}",)
 
     def parse(
@@ -37,24 +39,23 @@ class Clone(JobCommand):
         projects: ProjectsFile,  # noqa: ARG002
         default: Callable[[], Project],  # noqa: ARG002
     ) -> Invocation:
-        """The address and the name, in either order."""
+        """Read the address and the name, in either order."""
         if len(words) not in (1, 2):
             raise self.misuse("/clone takes an address, and a name if you like")
         url = next((word for word in words if ":" in word), words[0])
         others = [word for word in words if word != url]
         return Invocation(None, self._checked(url, *others))
 
-    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """`url` and `name`."""
-        for unknown in raw.keys() - {"url", "name"}:
-            raise self.misuse(f"'clone' takes no argument '{str(unknown)[:64]}'")
+    def arguments(self, raw: JsonObject) -> JsonObject:
+        """Return `url` and `name`, which is by default the repository's."""
+        self.require_only(raw, "url", "name")
         url, name = raw.get("url"), raw.get("name")
         if not isinstance(url, str) or not isinstance(name, str | None):
             raise self.misuse("'url' has to be a text, and 'name' too if it is there")
         return self._checked(url, *([] if name is None else [name]))
 
-    def _checked(self, url: str, *names: str) -> dict[str, Any]:
-        repository = Repository.parse(url)
+    def _checked(self, url: str, *names: str) -> JsonObject:
+        repository = GitUrl.parse(url)
         name = names[0] if names else repository.folder_name
         if not is_name(name):
             raise self.misuse(
@@ -64,9 +65,9 @@ class Clone(JobCommand):
         return {"url": repository.url, "name": name}
 
     def view(self, job: Job) -> Document:
-        """How far Git is; then the entry, and the button that adds it."""
+        """Return how far Git is; at the end the entry, and the button that adds it."""
         if job.state is JobState.SUCCEEDED:
-            return _done(job.result or {})
+            return _cloned(job.read_result(CloneResult))
         if job.state.ended:
             word = "cancelled" if job.state is JobState.CANCELLED else "failed"
             return failure(job, f"Clone {word}")
@@ -80,19 +81,19 @@ class Clone(JobCommand):
         return Document.of("\n".join(lines))
 
 
-def _done(result: Mapping[str, Any]) -> Document:
-    at = f" ({result['branch']} at {result['commit'][:7]})" if result.get("commit") else ""
-    lines = [f"✅ Cloned {result['repository']}", f"📁 Workspace: {result['folder']}{at}"]
-    lines += [f"⚠️ {notice}" for notice in result.get("notices", ())]
-    name, entry = result["name"], result.get("entry")
-    if entry is None:
+def _cloned(result: CloneResult) -> Document:
+    at = f" ({result.branch} at {result.commit[:7]})" if result.commit else ""
+    lines = [f"✅ Cloned {result.repository}", f"📁 Workspace: {result.folder}{at}"]
+    lines += [f"⚠️ {notice}" for notice in result.notices]
+    name = result.name
+    if result.entry is None:
         lines.append(f"💡 The projects file has '{name}' already.")
         deploy = Button("🚀 Deploy", "deploy", command=f"/docker_deploy {name}")
         return Document((Line("\n".join(lines)),), (deploy,))
     lines.append(f"To make it a project (/project_add {name}), its entry of the projects file:")
-    code = Code(json.dumps({name: entry}, indent=2))
+    code = Code(json.dumps({name: result.entry.to_json()}, indent=2))
     add = Button("➕ Add to projects", "add", command=f"/project_add {name}")
     return Document((Line("\n".join(lines)), code), (add,))
 
 
-COMMAND = Clone()
+COMMAND = CloneCommand()

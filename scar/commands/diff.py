@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from scar.commands.command import JobCommand, failure, waiting
-from scar.commands.deploy import plan_lines
-from scar.commands.words import title
+from scar.commands.deployment_view import plan_lines
+from scar.commands.job_command import JobCommand
+from scar.commands.notices import without_result
+from scar.commands.text_format import title
 from scar.document import Document
 from scar.jobs.record import Job
+from scar.jobs.results.deploy import DeployPlan
 
 
-class Diff(JobCommand):
-    """Files, drift, images to build, services to restart."""
+class DiffCommand(JobCommand):
+    """Files, drift, images to build, services to restart: the plan of a deploy, as a result."""
 
     word = "docker_diff"
     kind = "diff"
@@ -18,13 +20,10 @@ class Diff(JobCommand):
     rank = 13
 
     def view(self, job: Job) -> Document:
-        """The plan, as the question of a deploy shows it."""
-        if job.result is None:
-            if job.state.ended:
-                return failure(job, "Diff failed")
-            return waiting(job) or Document.of("🔍 Comparing...")
         heading = f"🔍 {title(job.request.project or '')} - Workspace → Production"
-        return Document.of("\n".join([heading, "", *plan_lines(job.result)]))
+        return without_result(job, "🔍 Comparing...", "Diff failed") or Document.of(
+            "\n".join([heading, "", *plan_lines(job.read_result(DeployPlan))])
+        )
 
 
-COMMAND = Diff()
+COMMAND = DiffCommand()

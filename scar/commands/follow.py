@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from scar.commands.command import JobCommand, failure, waiting
+from scar.commands.container_argument import container_argument
+from scar.commands.job_command import JobCommand
+from scar.commands.notices import failure, waiting
 from scar.document import Code, Document, Line
 from scar.jobs.record import Job, JobState
+from scar.json_object import JsonObject
 
-_IN_A_MESSAGE = 3000
+_MOST_CHARACTERS = 3000
 
 
-class Follow(JobCommand):
+class FollowCommand(JobCommand):
     """The newest lines in one message, for ten minutes or until the job is cancelled."""
 
     word = "docker_follow"
@@ -20,27 +20,20 @@ class Follow(JobCommand):
     summary = "live log lines"
     rank = 15
 
-    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """`container`, by its exact name."""
-        for name in raw:
-            if name != "container":
-                raise self.misuse(f"'{self.kind}' takes no argument '{str(name)[:64]}'")
-        container = raw.get("container")
-        if container is None:
-            return {}
-        if not isinstance(container, str) or not container:
-            raise self.misuse("'container' is a container's name")
-        return {"container": container[:128]}
+    def arguments(self, raw: JsonObject) -> JsonObject:
+        """Return `container`, where it is given."""
+        self.require_only(raw, "container")
+        return {**container_argument(self, raw)}
 
     def view(self, job: Job) -> Document:
-        """What fits of the newest lines."""
+        """Return as many of the newest lines as a message takes."""
         if job.state.ended and job.state not in (JobState.SUCCEEDED, JobState.CANCELLED):
             return failure(job, "Following failed")
         if not job.output:
             return waiting(job) or Document.of("📜 Following...")
-        text = "\n".join(job.output)[-_IN_A_MESSAGE:]
+        text = "\n".join(job.output)[-_MOST_CHARACTERS:]
         heading = "📜 Followed until now" if job.state.ended else "📜 Following"
         return Document((Line(heading), Code(text)))
 
 
-COMMAND = Follow()
+COMMAND = FollowCommand()

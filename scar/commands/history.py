@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from scar.commands.command import JobCommand, failure, waiting
-from scar.commands.words import title, uptime
+from scar.commands.job_command import JobCommand
+from scar.commands.notices import without_result
+from scar.commands.text_format import title, uptime
 from scar.document import Document
 from scar.jobs.record import Job
+from scar.jobs.results.history import HistoryResult, ReleaseRow
 
 
-class History(JobCommand):
-    """Commit, who, when and how long of each release."""
+class HistoryCommand(JobCommand):
+    """Commit, who, when and how long of each release, one paragraph each."""
 
     word = "docker_history"
     kind = "history"
@@ -17,25 +19,29 @@ class History(JobCommand):
     rank = 14
 
     def view(self, job: Job) -> Document:
-        """One paragraph a release."""
-        if job.result is None:
-            if job.state.ended:
-                return failure(job, "History failed")
-            return waiting(job) or Document.of("📚 Reading releases...")
-        lines = [f"📚 {title(job.result['project'])} - Releases"]
-        for row in job.result["releases"]:
-            commit = (row["commit"] or "no commit")[:12] + (" + changes" if row["dirty"] else "")
-            away = f", {row['downtime']:.1f}s downtime" if row["downtime"] is not None else ""
-            back = f", back to {row['restored']}" if row.get("restored") else ""
-            lines += [
-                "",
-                f"{row['id']} ({commit}{back})",
-                f"{row['at'][:19].replace('T', ' ')} UTC by {row['by']}, "
-                f"took {uptime(row['seconds'])}{away}",
-            ]
-        if not job.result["releases"]:
-            lines += ["", "None yet. /docker_deploy makes the first one."]
-        return Document.of("\n".join(lines))
+        return without_result(job, "📚 Reading releases...", "History failed") or _releases(
+            job.read_result(HistoryResult)
+        )
 
 
-COMMAND = History()
+def _releases(history: HistoryResult) -> Document:
+    lines = [f"📚 {title(history.project)} - Releases"]
+    for release in history.releases:
+        lines += ["", *_release_lines(release)]
+    if not history.releases:
+        lines += ["", "None yet. /docker_deploy makes the first one."]
+    return Document.of("\n".join(lines))
+
+
+def _release_lines(release: ReleaseRow) -> list[str]:
+    commit = (release.commit or "no commit")[:12] + (" + changes" if release.dirty else "")
+    restored = f", back to {release.restored}" if release.restored else ""
+    downtime = f", {release.downtime:.1f}s downtime" if release.downtime is not None else ""
+    return [
+        f"{release.id} ({commit}{restored})",
+        f"{release.at[:19].replace('T', ' ')} UTC by {release.by}, "
+        f"took {uptime(release.seconds)}{downtime}",
+    ]
+
+
+COMMAND = HistoryCommand()

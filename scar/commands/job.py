@@ -1,4 +1,4 @@
-"""`/job`: shows a job here, wherever it was asked for, until it has ended."""
+"""`/job`: show a job here, wherever it was asked for, until it has ended."""
 
 from __future__ import annotations
 
@@ -6,45 +6,49 @@ from collections.abc import Sequence
 from itertools import islice
 
 from scar.access import Actor, Role
-from scar.commands.command import Surroundings, WindowCommand
+from scar.commands.local_command import CommandContext, WindowCommand
 from scar.errors import ScarError
-from scar.jobs.record import Job, is_job_id
+from scar.jobs.job_id import is_job_id
+from scar.jobs.record import Job
 
-_LOOKED_AT = 200
+_MOST_READ = 200
+"""How many of the latest jobs are searched."""
 
 
-class ShowJob(WindowCommand):
-    """A window on a job: the same message as where it was asked for, with the same question."""
+class ShowJobCommand(WindowCommand):
+    """Shows the same message as where the job was asked for, with the same question."""
 
     word = "job"
     usage = "[job|project]"
     summary = "show a job here as it goes on; where it asks, you can answer"
     rank = 32
 
-    def find(self, actor: Actor, words: Sequence[str], around: Surroundings) -> Job:
-        """The job named, or the latest of a project, an open one first."""
+    def find(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Job:
+        """Return the job named; else the latest open job, or where none is open the latest one, of
+        the project or of all.
+        """
         if len(words) > 1:
             raise self.misuse(f"/{self.word} takes one job or project")
         if words and is_job_id(words[0]):
-            job = around.ledger.get(words[0].upper())
-            if job is None or not _may_see(actor, job, around):
+            job = context.ledger.get(words[0].upper())
+            if job is None or not _may_see(actor, job, context):
                 raise _not_found(f"Job '{words[0]}' not found")
             return job
-        name = around.projects.get(words[0]).name if words else None
-        latest = islice(around.ledger.recent(name), _LOOKED_AT)
-        found = [job for job in latest if _may_see(actor, job, around)]
-        if not found:
+        name = context.projects.get(words[0]).name if words else None
+        latest = islice(context.ledger.recent(name), _MOST_READ)
+        jobs = [job for job in latest if _may_see(actor, job, context)]
+        if not jobs:
             raise _not_found("There is no job yet")
-        return next((job for job in found if not job.state.ended), found[0])
+        return next((job for job in jobs if not job.state.ended), jobs[0])
 
 
-def _may_see(actor: Actor, job: Job, around: Surroundings) -> bool:
-    project = around.projects.projects.get(job.request.project or "")
-    return job.request.requested_by == actor or around.access.allows(actor, Role.VIEWER, project)
+def _may_see(actor: Actor, job: Job, context: CommandContext) -> bool:
+    project = context.projects.projects.get(job.request.project or "")
+    return job.request.requested_by == actor or context.access.allows(actor, Role.VIEWER, project)
 
 
 def _not_found(message: str) -> ScarError:
     return ScarError("job_not_found", message, "/jobs lists the latest ones.")
 
 
-COMMAND = ShowJob()
+COMMAND = ShowJobCommand()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import islice
 
 from scar.access import Actor
-from scar.commands.command import LocalCommand, Surroundings
-from scar.commands.words import uptime
+from scar.commands.local_command import CommandContext, LocalCommand
+from scar.commands.text_format import uptime
 from scar.document import Document
 from scar.jobs.record import Job, JobState
 
@@ -25,7 +25,7 @@ _ICON = {
 }
 
 
-class Jobs(LocalCommand):
+class JobsCommand(LocalCommand):
     """The ten latest jobs of the projects that the person may see."""
 
     word = "jobs"
@@ -33,19 +33,18 @@ class Jobs(LocalCommand):
     summary = "the latest jobs"
     rank = 31
 
-    def reply(self, actor: Actor, words: Sequence[str], around: Surroundings) -> Document:
-        """One line a job, newest first."""
-        projects = around.projects.projects
-        name = around.projects.get(words[0]).name if words else None
+    def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
+        projects = context.projects.projects
+        name = context.projects.get(words[0]).name if words else None
         allowed: set[str | None] = {
-            p.name for p in projects.values() if around.access.allows(actor, self.role, p)
+            p.name for p in projects.values() if context.access.allows(actor, self.role, p)
         }
         if not allowed:
-            around.access.require(actor, self.role, None)
-        if around.access.role_of(actor, None) is not None:
+            context.access.require(actor, self.role, None)
+        if context.access.role_of(actor, None) is not None:
             allowed.add(None)
-        found = (j for j in around.ledger.recent(name, batch=50) if j.request.project in allowed)
-        jobs = list(islice(found, _MOST))
+        latest = context.ledger.recent(name, batch=50)
+        jobs = list(islice((j for j in latest if j.request.project in allowed), _MOST))
         if not jobs:
             return Document.of("🗂️ Jobs", "None yet.")
         return Document.of("🗂️ Jobs, newest first", *[_line(job) for job in jobs])
@@ -63,4 +62,4 @@ def _line(job: Job) -> str:
     )
 
 
-COMMAND = Jobs()
+COMMAND = JobsCommand()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from scar.access import Role
-from scar.commands.command import JobCommand, failure, waiting
-from scar.commands.words import counted, size, title
+from scar.commands.job_command import JobCommand
+from scar.commands.notices import without_result
+from scar.commands.text_format import counted, size, title
 from scar.document import Code, Document, Line
 from scar.jobs.record import Job
+from scar.jobs.results.kept import KeptFile, KeptFiles
 
 _MOST = 20
 
 
-class Kept(JobCommand):
-    """Where each content is kept, as the command that brings it back."""
+class KeptCommand(JobCommand):
+    """The files, the latest first, each with the command that brings it back."""
 
     word = "docker_kept"
     kind = "kept"
@@ -21,24 +23,28 @@ class Kept(JobCommand):
     rank = 26
 
     def view(self, job: Job) -> Document:
-        """One paragraph a file, the latest first."""
-        if job.result is None:
-            if job.state.ended:
-                return failure(job, "Listing failed")
-            return waiting(job) or Document.of("💾 Looking...")
-        files = job.result["files"]
-        heading = f"💾 {title(job.result['project'])} - Kept from production"
-        if not files:
-            return Document.of(heading, "", "Nothing: no deploy has replaced a file made by hand.")
-        blocks: list[Line | Code] = [Line(heading), Line(f"{counted(len(files), 'file')}:")]
-        for row in files[:_MOST]:
-            at = f"{row['at'][:16].replace('T', ' ')} UTC"
-            blocks.append(Line(f"{row['path']} ({size(row['size'])}, replaced {at})"))
-            blocks.append(Code(row["command"]))
-        if len(files) > _MOST:
-            blocks.append(Line(f"… and {len(files) - _MOST} more."))
-        blocks.append(Line("💡 Each command brings one back, on the project's host."))
-        return Document(tuple(blocks))
+        return without_result(job, "💾 Looking...", "Listing failed") or _kept(
+            job.read_result(KeptFiles)
+        )
 
 
-COMMAND = Kept()
+def _kept(result: KeptFiles) -> Document:
+    files = result.files
+    heading = f"💾 {title(result.project)} - Kept from production"
+    if not files:
+        return Document.of(heading, "", "Nothing: no deploy has replaced a file made by hand.")
+    blocks: list[Line | Code] = [Line(heading), Line(f"{counted(len(files), 'file')}:")]
+    for file in files[:_MOST]:
+        blocks += [Line(_file_line(file)), Code(file.command)]
+    if len(files) > _MOST:
+        blocks.append(Line(f"… and {len(files) - _MOST} more."))
+    blocks.append(Line("💡 Each command brings one back, on the project's host."))
+    return Document(tuple(blocks))
+
+
+def _file_line(file: KeptFile) -> str:
+    at = f"{file.at[:16].replace('T', ' ')} UTC"
+    return f"{file.path} ({size(file.size)}, replaced {at})"
+
+
+COMMAND = KeptCommand()

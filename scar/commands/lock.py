@@ -1,19 +1,20 @@
-"""`/docker_lock`: holds a project, or all of them, against changing jobs."""
+"""`/docker_lock`: lock a project, or all of them, against changing jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from scar.access import Actor, Role
-from scar.commands.command import Command, LocalCommand, Surroundings
+from scar.commands.command import Command
+from scar.commands.local_command import CommandContext, LocalCommand
 from scar.document import Document
 from scar.jobs.locks import EVERYTHING
 
 ALL = "all"
 
 
-class Lock(LocalCommand):
-    """Deploy, restart and rollback are refused until it is released."""
+class LockCommand(LocalCommand):
+    """Deploy, restart and rollback are refused until the project is unlocked."""
 
     word = "docker_lock"
     usage = "[project|all] reason"
@@ -21,14 +22,14 @@ class Lock(LocalCommand):
     role = Role.OPERATOR
     rank = 24
 
-    def reply(self, actor: Actor, words: Sequence[str], around: Surroundings) -> Document:
-        """Who may lock one project is its operator; an admin alone locks all."""
-        project, reason = lock_target(self, actor, words, around)
+    def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
+        """Lock a project as its operator, or all projects as an admin."""
+        project, reason = lock_target(self, actor, words, context)
         if not reason:
             raise self.misuse("A lock needs a reason")
-        lock = around.locks.hold(project, actor, " ".join(reason)[:200])
+        lock = context.locks.acquire(project, actor, " ".join(reason)[:200])
         named = None if project == EVERYTHING else project
-        around.audit.write(actor, self.word, f"locked: {lock.reason}", project=named)
+        context.audit.write(actor, self.word, f"locked: {lock.reason}", project=named)
         what = "Every project is" if project == EVERYTHING else f"{project} is"
         return Document.of(
             f"🔒 {what} locked: {lock.reason}",
@@ -37,17 +38,20 @@ class Lock(LocalCommand):
 
 
 def lock_target(
-    command: Command, actor: Actor, words: Sequence[str], around: Surroundings
+    command: Command, actor: Actor, words: Sequence[str], context: CommandContext
 ) -> tuple[str, list[str]]:
-    """The project that is meant, and the words that follow; whoever may not is refused."""
+    """Return the project that is meant, or `EVERYTHING`, and the words that follow.
+
+    Raises `forbidden` where the actor may not lock it.
+    """
     first = words[0] if words else ""
-    if first.lower() == ALL and ALL not in around.projects.projects:
-        around.access.require(actor, Role.ADMIN, None)
+    if first.lower() == ALL and ALL not in context.projects.projects:
+        context.access.require(actor, Role.ADMIN, None)
         return EVERYTHING, list(words[1:])
-    named = first in around.projects.projects
-    project = around.projects.get(first) if named else around.default()
-    around.access.require(actor, command.role, project)
+    named = first in context.projects.projects
+    project = context.projects.get(first) if named else context.default()
+    context.access.require(actor, command.role, project)
     return project.name, list(words[1:] if named else words)
 
 
-COMMAND = Lock()
+COMMAND = LockCommand()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from scar.commands.command import Invocation, JobCommand, failure, waiting
+from scar.commands.container_argument import container_argument
+from scar.commands.job_command import Invocation, JobCommand
+from scar.commands.notices import without_result
 from scar.document import Attachment, Code, Document, Line
 from scar.jobs.record import Job
+from scar.jobs.results.logs import LogTail
+from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
 DEFAULT_LINES = 50
 MOST_LINES = 5000
-_IN_A_MESSAGE = 3500
+_MOST_CHARACTERS = 3500
+_MOST_CHARACTERS_BESIDE_FILE = 1500
+_LONGEST_LINE = 300
 
 
-class Logs(JobCommand):
-    """Lines of the primary container, or of the one named after the project."""
+class LogsCommand(JobCommand):
+    """Lines of the primary container, or of the one named behind the project."""
 
     word = "docker_logs"
     kind = "logs"
@@ -27,34 +32,27 @@ class Logs(JobCommand):
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """`shop/web 100`, `100 shop`, `20` or nothing."""
+        """Read `shop/web 100`, `100 shop`, `20` or nothing."""
         if len(words) > 2:
             raise self.misuse(f"/{self.word} takes a project and a number, not {len(words)} words")
         numbers = [word for word in words if _looks_like_number(word)]
         names = [word for word in words if not _looks_like_number(word)]
         if len(numbers) > 1 or len(names) > 1:
             raise self.misuse("A project and a number of lines, once each")
-        args: dict[str, Any] = {"lines": self._lines(numbers[0]) if numbers else DEFAULT_LINES}
         name, _, container = names[0].partition("/") if names else ("", "", "")
-        if container:
-            args["container"] = container[:128]
+        args = {
+            "lines": self._lines(numbers[0]) if numbers else DEFAULT_LINES,
+            **container_argument(self, {"container": container or None}),
+        }
         return Invocation(projects.get(name) if name else default(), args)
 
-    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """`lines` (1 to 5000) and `container`."""
-        for name in raw:
-            if name not in ("lines", "container"):
-                raise self.misuse(f"'{self.kind}' takes no argument '{str(name)[:64]}'")
+    def arguments(self, raw: JsonObject) -> JsonObject:
+        """Return `lines` (1 to 5000, else 50) and, where it is given, `container`."""
+        self.require_only(raw, "lines", "container")
         lines = raw.get("lines", DEFAULT_LINES)
         if isinstance(lines, bool) or not isinstance(lines, int):
             raise self.misuse(f"'lines' is a whole number from 1 to {MOST_LINES}")
-        args: dict[str, Any] = {"lines": self._lines(str(lines))}
-        container = raw.get("container")
-        if container is not None:
-            if not isinstance(container, str) or not container:
-                raise self.misuse("'container' is a container's name")
-            args["container"] = container[:128]
-        return args
+        return {"lines": self._lines(str(lines)), **container_argument(self, raw)}
 
     def _lines(self, text: str) -> int:
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else -1
@@ -63,23 +61,21 @@ class Logs(JobCommand):
         return number
 
     def view(self, job: Job) -> Document:
-        """The lines; more than a message holds come as a file."""
-        if job.result is None:
-            if job.state.ended:
-                return failure(job, "Logs failed")
-            return waiting(job) or Document.of("📜 Reading logs...")
-        result = job.result
-        heading = Line(f"📜 {result['container']} - Last {job.request.args['lines']} lines")
-        notes = [Line(f"⚠️ {notice}") for notice in result["notices"]]
-        text = "\n".join(result["lines"])
+        """Return the lines; more than a message takes are attached as a file."""
+        if pending := without_result(job, "📜 Reading logs...", "Logs failed"):
+            return pending
+        tail = job.read_result(LogTail)
+        heading = Line(f"📜 {tail.container} - Last {job.request.args['lines']} lines")
+        notices = [Line(f"⚠️ {notice}") for notice in tail.notices]
+        text = "\n".join(tail.lines)
         if not text:
-            return Document((heading, Line("(no log lines)"), *notes))
-        if len(text) <= _IN_A_MESSAGE:
-            return Document((heading, *notes, Code(text)))
-        name = f"{result['container']}-{job.id[-6:].lower()}.log"
+            return Document((heading, Line("(no log lines)"), *notices))
+        if len(text) <= _MOST_CHARACTERS:
+            return Document((heading, *notices, Code(text)))
+        name = f"{tail.container}-{job.id[-6:].lower()}.log"
         rest = Line("The whole is in the file; these are its last lines:")
         return Document(
-            (heading, *notes, rest, Code(_last(result["lines"]))),
+            (heading, *notices, rest, Code(_last(tail.lines))),
             attachment=Attachment(name, text + "\n"),
         )
 
@@ -88,15 +84,17 @@ def _looks_like_number(word: str) -> bool:
     return word.lstrip("+-").isdigit()
 
 
-def _last(lines: Sequence[str], room: int = 1500) -> str:
-    kept: list[str] = []
+def _last(lines: Sequence[str]) -> str:
+    """Return as many of the last lines as fit beside the file, at least one, long ones cut."""
+    room = _MOST_CHARACTERS_BESIDE_FILE
+    newest_first: list[str] = []
     for line in reversed(lines):
-        shown = line if len(line) <= 300 else line[:300] + "…"
+        shown = line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "…"
         room -= len(shown) + 1
-        if room < 0 and kept:
+        if room < 0 and newest_first:
             break
-        kept.append(shown)
-    return "\n".join(reversed(kept))
+        newest_first.append(shown)
+    return "\n".join(reversed(newest_first))
 
 
-COMMAND = Logs()
+COMMAND = LogsCommand()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from scar.access import Role
-from scar.commands.command import Invocation, JobCommand, failure, waiting
+from scar.commands.job_command import Invocation, JobCommand
+from scar.commands.notices import failure, waiting
 from scar.document import Button, Code, Document, Line
 from scar.jobs.record import Job, JobState
+from scar.jobs.results.project_add import ProjectAddPlan, ProjectAddResult
+from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 from scar.projects.schema import is_name
 
 
-class ProjectAdd(JobCommand):
+class ProjectAddCommand(JobCommand):
     """Adds an entry to the projects file, and changes nothing else in it."""
 
     word = "project_add"
@@ -27,8 +29,8 @@ class ProjectAdd(JobCommand):
     for_project = False
     rank = 41
 
-    def locks(self, project: Project | None, args: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002
-        """The projects file."""
+    def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the projects file."""
         return ("projects file",)
 
     def parse(
@@ -37,46 +39,45 @@ class ProjectAdd(JobCommand):
         projects: ProjectsFile,  # noqa: ARG002
         default: Callable[[], Project],  # noqa: ARG002
     ) -> Invocation:
-        """The name and the production folder, in either order."""
+        """Read the name and the production folder, in either order."""
         folders = [word for word in words if word.startswith("/")]
         names = [word for word in words if not word.startswith("/")]
         if len(names) != 1 or len(folders) > 1:
             raise self.misuse("/project_add takes a name, and a production folder if you like")
         return Invocation(None, self._checked(names[0], *folders))
 
-    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """`name` and `production`."""
-        for unknown in raw.keys() - {"name", "production"}:
-            raise self.misuse(f"'project_add' takes no argument '{str(unknown)[:64]}'")
+    def arguments(self, raw: JsonObject) -> JsonObject:
+        """Return `name` and, where it is given, `production`."""
+        self.require_only(raw, "name", "production")
         name, production = raw.get("name"), raw.get("production")
         if not isinstance(name, str) or not isinstance(production, str | None):
             raise self.misuse("'name' has to be a text, and 'production' too if it is there")
         return self._checked(name, *([] if production is None else [production]))
 
-    def _checked(self, name: str, *folders: str) -> dict[str, Any]:
+    def _checked(self, name: str, *folders: str) -> JsonObject:
         if not is_name(name):
             raise self.misuse("A project's name is [a-z0-9][a-z0-9._-]*, at most 64 long")
         return {"name": name, **({"production": folders[0]} if folders else {})}
 
     def question(self, job: Job) -> Document:
-        """The entry, and the file it goes into."""
-        plan = job.plan or {}
-        code = Code(json.dumps({plan.get("name"): plan.get("entry")}, indent=2))
+        """Return the entry, and the file to which it is added."""
+        plan = job.read_plan(ProjectAddPlan)
+        code = Code(json.dumps({plan.name: plan.entry.to_json()}, indent=2))
         buttons = (Button("➕ Yes, add", "yes"), Button("✖️ No", "no"))
-        heading = Line(f"➕ Add a project to {plan.get('file')}")
+        heading = Line(f"➕ Add a project to {plan.file}")
         return Document((heading, code, Line("Type `yes` to confirm")), buttons)
 
     def view(self, job: Job) -> Document:
-        """Where it was added, and what is next."""
+        """Return where it was added, and what to do next."""
         if job.state is JobState.SUCCEEDED:
-            result = job.result or {}
-            name = result.get("name")
-            deploy = Button("🚀 Deploy", "deploy", command=f"/docker_deploy {name}")
-            text = f"✅ Added {name} to {result.get('file')}\nNext: /docker_deploy {name}"
+            added = job.read_result(ProjectAddResult)
+            next_command = f"/docker_deploy {added.name}"
+            deploy = Button("🚀 Deploy", "deploy", command=next_command)
+            text = f"✅ Added {added.name} to {added.file}\nNext: {next_command}"
             return Document((Line(text),), (deploy,))
         if job.state.ended:
             return failure(job, "The project was not added")
         return waiting(job) or Document.of("➕ Adding...")
 
 
-COMMAND = ProjectAdd()
+COMMAND = ProjectAddCommand()

@@ -1,31 +1,30 @@
-"""`/projects`: what the projects file locks."""
+"""`/projects`: what the projects file has."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from scar.access import Actor
-from scar.commands.command import LocalCommand, Surroundings
+from scar.commands.local_command import CommandContext, LocalCommand
 from scar.document import Document
 
 
-class Projects(LocalCommand):
-    """Each project with its folders, and what is wrong with the file if anything."""
+class ProjectsCommand(LocalCommand):
+    """Each project with its folders, the default one marked, and what is wrong with the file."""
 
     word = "projects"
     summary = "the projects and their folders"
     rank = 30
 
-    def reply(self, actor: Actor, words: Sequence[str], around: Surroundings) -> Document:  # noqa: ARG002
-        """One paragraph a project; the default one is marked."""
+    def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:  # noqa: ARG002
         allowed = [
             project
-            for project in around.projects.projects.values()
-            if around.access.allows(actor, self.role, project)
+            for project in context.projects.projects.values()
+            if context.access.allows(actor, self.role, project)
         ]
         if not allowed:
-            around.access.require(actor, self.role, None)
-        default = around.default() if allowed else None
+            context.access.require(actor, self.role, None)
+        default = context.default() if allowed else None
         lines = ["📚 Projects"]
         for project in allowed:
             mark = " (default)" if default and project.name == default.name else ""
@@ -36,7 +35,7 @@ class Projects(LocalCommand):
                 f"📁 Workspace: {project.workspace}",
                 f"🖥️ Host: {project.host}",
             ]
-        problem = around.projects.problem
+        problem = context.projects.problem
         if problem:
             lines += ["", f"⚠️ {problem.message}", f"💡 {problem.hint}"]
         elif not allowed:
@@ -44,4 +43,4 @@ class Projects(LocalCommand):
         return Document.of("\n".join(lines))
 
 
-COMMAND = Projects()
+COMMAND = ProjectsCommand()

@@ -1,28 +1,27 @@
-"""`/reload`: reads the projects file again, and says what it found."""
+"""`/reload`: read the projects file again, and say whether it is valid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from scar.access import Actor
-from scar.commands.command import LocalCommand, Surroundings
-from scar.commands.words import counted
+from scar.commands.local_command import CommandContext, LocalCommand
+from scar.commands.text_format import counted
 from scar.document import Document
 
 
-class Reload(LocalCommand):
+class ReloadCommand(LocalCommand):
     """A change takes effect by itself; this says whether it did."""
 
     word = "reload"
     summary = "read the projects file again"
     rank = 32
 
-    def reply(self, actor: Actor, words: Sequence[str], around: Surroundings) -> Document:  # noqa: ARG002
-        """How many projects are in force, or what is wrong with the file."""
-        around.access.require(actor, self.role, None)
-        around.projects.reload()
-        problem = around.projects.problem
-        names = around.projects.names()
+    def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:  # noqa: ARG002
+        context.access.require(actor, self.role, None)
+        context.projects.reload()
+        problem = context.projects.problem
+        names = context.projects.names()
         in_force = f"{counted(len(names), 'project')}: {', '.join(names) or 'none'}"
         if problem:
             return Document.of(
@@ -34,4 +33,4 @@ class Reload(LocalCommand):
         return Document.of(f"✅ Projects file read. {in_force}")
 
 
-COMMAND = Reload()
+COMMAND = ReloadCommand()

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from scar.access import Role
-from scar.commands.command import JobCommand, failure, waiting
+from scar.commands.job_command import JobCommand
+from scar.commands.notices import failure, waiting
 from scar.document import Button, Code, Document, Line
-from scar.jobs.record import Job, StepState
+from scar.jobs.record import Job
+from scar.jobs.results.json_record import present
+from scar.jobs.results.restart import RestartPlan, RestartResult
+from scar.jobs.step import Step, StepState
+
+_BEGUN = "🔄 Restarting containers..."
 
 
-class Restart(JobCommand):
+class RestartCommand(JobCommand):
     """Restarts in dependency order and waits until each is healthy."""
 
     word = "docker_restart"
@@ -20,18 +26,17 @@ class Restart(JobCommand):
     rank = 20
 
     def question(self, job: Job) -> Document:
-        """The list of containers and how long they will be away."""
-        plan = job.plan or {}
+        plan = job.read_plan(RestartPlan)
         lines = [
             "⚠️ Restart Production Containers",
             "",
             f"Project: {job.request.project}",
             "",
             "Containers to restart:",
-            *[f"- {name}" for name in plan.get("containers", ())],
-            *[f"- {name} (protected, left alone)" for name in plan.get("protected", ())],
+            *[f"- {name}" for name in plan.containers],
+            *[f"- {name} (protected, left alone)" for name in plan.protected],
             "",
-            f"⏱️ Estimated downtime: {plan.get('downtime', '10-30 seconds')}",
+            f"⏱️ Estimated downtime: {plan.downtime or '10-30 seconds'}",
             "",
             "Type `yes` to confirm",
         ]
@@ -39,25 +44,29 @@ class Restart(JobCommand):
         return Document((Line("\n".join(lines)),), buttons)
 
     def view(self, job: Job) -> Document:
-        """One line for each container that is back."""
+        """Return one line for each container that is back or failed, then how it ended."""
         if job.state.ended and not job.steps:
             return failure(job, "Restart did not begin")
         if not job.steps:
-            return waiting(job) or Document.of("🔄 Restarting containers...")
-        lines = ["🔄 Restarting containers..."]
-        for step in job.steps:
-            if step.name.startswith("restarting:") and step.state is StepState.SUCCEEDED:
-                lines.append(f"✅ {step.detail} restarted")
-            elif step.name.startswith("restarting:") and step.state is StepState.FAILED:
-                lines.append(f"❌ {step.detail} failed")
+            return waiting(job) or Document.of(_BEGUN)
+        lines = [_BEGUN, *[line for step in job.steps if (line := _step_line(step))]]
         blocks: list[Line | Code] = [Line("\n".join(lines))]
         if job.state.ended and job.result and not job.error:
             blocks += [Line(""), Line("✅ All containers healthy. Production is live.")]
-            if job.result.get("downtime_seconds") is not None:
-                blocks.append(Line(f"⏱️ Downtime: {job.result['downtime_seconds']:.1f}s"))
+            downtime = present(job.read_result(RestartResult).downtime_seconds)
+            if downtime is not None:
+                blocks.append(Line(f"⏱️ Downtime: {downtime:.1f}s"))
         elif job.state.ended:
             blocks += [Line(""), *failure(job, "Restart failed").blocks]
         return Document(tuple(blocks))
 
 
-COMMAND = Restart()
+def _step_line(step: Step) -> str | None:
+    if not step.name.startswith("restarting:"):
+        return None
+    if step.state is StepState.SUCCEEDED:
+        return f"✅ {step.detail} restarted"
+    return f"❌ {step.detail} failed" if step.state is StepState.FAILED else None
+
+
+COMMAND = RestartCommand()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from scar.access import Role
-from scar.commands.command import Invocation, JobCommand
-from scar.commands.deploy import done_lines, plan_lines, progress_view
+from scar.commands.deployment_view import plan_lines, progress_view, result_details
+from scar.commands.job_command import Invocation, JobCommand
 from scar.document import Button, Document, Line
-from scar.jobs.record import Job, is_job_id
+from scar.jobs.job_id import is_job_id
+from scar.jobs.record import Job
+from scar.jobs.results.deploy import DeployPlan, DeployResult
+from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
 
-class Rollback(JobCommand):
+class RollbackCommand(JobCommand):
     """Files, environment and images as they were; puts everything back where that fails."""
 
     word = "docker_rollback"
@@ -28,7 +30,7 @@ class Rollback(JobCommand):
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """A project and a release, in either order."""
+        """Read a project and a release, in either order."""
         releases = [word for word in words if is_job_id(word)]
         names = [word for word in words if word not in releases]
         if len(releases) > 1 or len(names) > 1:
@@ -36,9 +38,9 @@ class Rollback(JobCommand):
         project = projects.get(names[0]) if names else default()
         return Invocation(project, {"release": releases[0].upper()} if releases else {})
 
-    def arguments(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """`release`, the id of one."""
-        super().arguments({name: value for name, value in raw.items() if name != "release"})
+    def arguments(self, raw: JsonObject) -> JsonObject:
+        """Return `release`, the id of one, where it is given."""
+        self.require_only(raw, "release")
         release = raw.get("release")
         if release is None:
             return {}
@@ -47,15 +49,14 @@ class Rollback(JobCommand):
         return {"release": release.upper()}
 
     def question(self, job: Job) -> Document:
-        """Which release, and what would change."""
-        plan = job.plan or {}
-        commit = f" ({plan['commit'][:12]})" if plan.get("commit") else ""
+        plan = job.read_plan(DeployPlan)
+        commit = f" ({plan.commit[:12]})" if plan.commit else ""
         lines = [
             "⏪ Roll Production Back",
             "",
             f"Project: {job.request.project}",
-            f"Release: {plan.get('release')}{commit}",
-            f"Target: {plan.get('production')}",
+            f"Release: {plan.release}{commit}",
+            f"Target: {plan.production}",
             "",
             *plan_lines(plan),
             "",
@@ -65,14 +66,13 @@ class Rollback(JobCommand):
         return Document((Line("\n".join(lines)),), buttons)
 
     def view(self, job: Job) -> Document:
-        """The steps that apply, then how it ended."""
-        return progress_view(job, "⏪ Rolling back...", "Rollback", _done)
+        return progress_view(job, "⏪ Rolling back...", "Rollback", _result_lines)
 
 
-def _done(result: Mapping[str, Any]) -> list[str]:
-    if result.get("nothing"):
+def _result_lines(result: DeployResult) -> list[str]:
+    if result.nothing:
         return ["✅ Nothing to roll back: production is as that release left it."]
-    return ["✅ Rollback complete!", "", *done_lines(result)]
+    return ["✅ Rollback complete!", "", *result_details(result)]
 
 
-COMMAND = Rollback()
+COMMAND = RollbackCommand()

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scar.access import Actor
-from scar.commands.command import LocalCommand, Surroundings
+from scar.commands.local_command import CommandContext, LocalCommand
 from scar.document import Document
 
 
-class Start(LocalCommand):
+class StartCommand(LocalCommand):
     """Says what SCAR is, and where to begin."""
 
     word = "start"
     summary = "begin"
     rank = 91
 
-    def reply(self, actor: Actor, words: Sequence[str], around: Surroundings) -> Document:  # noqa: ARG002
-        """A greeting with the first thing to try."""
-        around.access.require(actor, self.role, None)
-        names = ", ".join(around.projects.names()) or "none yet"
+    def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:  # noqa: ARG002
+        context.access.require(actor, self.role, None)
+        names = ", ".join(context.projects.names()) or "none yet"
         return Document.of(
             f"👋 Hello {actor.name}. SCAR looks after your Docker Compose projects: {names}.",
             "",
@@ -27,4 +26,4 @@ class Start(LocalCommand):
         )
 
 
-COMMAND = Start()
+COMMAND = StartCommand()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from scar.commands.command import JobCommand, failure, waiting
-from scar.commands.words import size, title
+from scar.commands.job_command import JobCommand
+from scar.commands.notices import without_result
+from scar.commands.text_format import size, title
 from scar.document import Document
 from scar.jobs.record import Job
+from scar.jobs.results.stats import ContainerUsage, StatsResult
 
 
-class Stats(JobCommand):
-    """CPU, memory, network and disk of each container."""
+class StatsCommand(JobCommand):
+    """CPU, memory, network and disk of each container, one paragraph each."""
 
     word = "docker_stats"
     kind = "stats"
@@ -17,24 +19,28 @@ class Stats(JobCommand):
     rank = 12
 
     def view(self, job: Job) -> Document:
-        """One paragraph a container."""
-        if job.result is None:
-            if job.state.ended:
-                return failure(job, "Stats failed")
-            return waiting(job) or Document.of("📈 Measuring...")
-        lines = [f"📈 {title(job.result['project'])} - Container Stats"]
-        for row in job.result["containers"]:
-            lines += [
-                "",
-                row["name"],
-                f"🧮 CPU: {row['cpu_percent']}%",
-                f"🧠 Memory: {size(row['memory'])} of {size(row['memory_limit'])}",
-                f"🌐 Network: {size(row['network_received'])} in, {size(row['network_sent'])} out",
-                f"💽 Disk: {size(row['disk_read'])} read, {size(row['disk_written'])} written",
-            ]
-        if not job.result["containers"]:
-            lines += ["", "No container runs."]
-        return Document.of("\n".join(lines))
+        return without_result(job, "📈 Measuring...", "Stats failed") or _usage(
+            job.read_result(StatsResult)
+        )
 
 
-COMMAND = Stats()
+def _usage(result: StatsResult) -> Document:
+    lines = [f"📈 {title(result.project)} - Container Stats"]
+    for container in result.containers:
+        lines += ["", *_container_lines(container)]
+    if not result.containers:
+        lines += ["", "No container runs."]
+    return Document.of("\n".join(lines))
+
+
+def _container_lines(row: ContainerUsage) -> list[str]:
+    return [
+        row.name,
+        f"🧮 CPU: {row.cpu_percent}%",
+        f"🧠 Memory: {size(row.memory)} of {size(row.memory_limit)}",
+        f"🌐 Network: {size(row.network_received)} in, {size(row.network_sent)} out",
+        f"💽 Disk: {size(row.disk_read)} read, {size(row.disk_written)} written",
+    ]
+
+
+COMMAND = StatsCommand()

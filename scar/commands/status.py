@@ -1,19 +1,18 @@
-"""`/docker_status`: what runs, how it does, and whether it is what the workspace locks."""
+"""`/docker_status`: what runs, how it does, and whether it is what the workspace has."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from scar.commands.command import JobCommand, failure, waiting
-from scar.commands.words import title, uptime
+from scar.commands.job_command import JobCommand
+from scar.commands.notices import without_result
+from scar.commands.text_format import title, uptime
 from scar.document import Document
-from scar.jobs.record import Job, JobState
+from scar.jobs.record import Job
+from scar.jobs.results.status import ContainerStatus, LockStatus, StatusResult
 
-_HEALTH = {"healthy": "💚", "starting": "💛", "unhealthy": "❤️"}
+_HEALTH_SIGNS = {"healthy": "💚", "starting": "💛", "unhealthy": "❤️"}
 
 
-class Status(JobCommand):
+class StatusCommand(JobCommand):
     """Each container, the two folders, and whether production is older than the workspace."""
 
     word = "docker_status"
@@ -22,52 +21,53 @@ class Status(JobCommand):
     rank = 10
 
     def view(self, job: Job) -> Document:
-        """The containers, primary first."""
-        if job.result is None:
-            if job.state.ended:
-                return failure(job, "Status failed")
-            return waiting(job) or Document.of(f"📊 {title(job.request.project or '')} ...")
-        result = job.result
-        lines = [f"📊 {title(result['project'])} - Production Status"]
-        for container in result["containers"]:
-            lines += ["", *_container(container, old=result["old_version"])]
-        if not result["containers"]:
-            lines += ["", "No containers yet. /docker_deploy makes the first ones."]
-        lines += ["", f"💡 Production: {result['production']}"]
-        lines.append(f"📁 Workspace: {result['workspace']}")
-        if result["workspace_dirty"]:
-            lines.append("💡 Workspace has uncommitted changes")
-        if result.get("lock"):
-            lock = result["lock"]
-            since = lock["since"][:16].replace("T", " ")
-            lines.append(f"🔒 Locked by {lock['by']} since {since} UTC: {lock['reason']}")
-        lines += [f"⚠️ {notice}" for notice in result["notices"]]
-        assert job.state is JobState.SUCCEEDED or not job.state.ended
-        return Document.of("\n".join(lines))
+        begun = f"📊 {title(job.request.project or '')} ..."
+        return without_result(job, begun, "Status failed") or _status(job.read_result(StatusResult))
 
 
-def _container(found: Mapping[str, Any], *, old: bool) -> list[str]:
-    lines = [found["name"] + (" (primary)" if found["primary"] else "")]
-    running = found["state"] == "running"
-    if running and old and found["old_version"]:
+def _status(status: StatusResult) -> Document:
+    lines = [f"📊 {title(status.project)} - Production Status"]
+    for container in status.containers:
+        lines += ["", *_container_lines(container, old=status.old_version)]
+    if not status.containers:
+        lines += ["", "No containers yet. /docker_deploy makes the first ones."]
+    lines += ["", f"💡 Production: {status.production}", f"📁 Workspace: {status.workspace}"]
+    if status.workspace_dirty:
+        lines.append("💡 Workspace has uncommitted changes")
+    if status.lock:
+        lines.append(_lock_line(status.lock))
+    lines += [f"⚠️ {notice}" for notice in status.notices]
+    return Document.of("\n".join(lines))
+
+
+def _container_lines(container: ContainerStatus, *, old: bool) -> list[str]:
+    lines = [container.name + (" (primary)" if container.primary else "")]
+    running = container.state == "running"
+    if running and old and container.old_version:
         lines.append("⚠️ Container: Running (OLD VERSION)")
     else:
-        lines.append(f"{'✅' if running else '❌'} Status: {_state(found)}")
-    if found["health"]:
-        lines.append(f"{_HEALTH[found['health']]} Health: {found['health'].capitalize()}")
-    if running and found["uptime_seconds"] is not None:
-        lines.append(f"⏱️ Uptime: {uptime(found['uptime_seconds'])}")
-    if found["ports"]:
-        lines.append(f"🔌 Ports: {', '.join(found['ports'])}")
-    if found["image"]:
-        lines.append(f"🐳 Image: {found['image']}")
+        lines.append(f"{'✅' if running else '❌'} Status: {_state(container)}")
+    if container.health:
+        sign = _HEALTH_SIGNS[container.health]
+        lines.append(f"{sign} Health: {container.health.capitalize()}")
+    if running and container.uptime_seconds is not None:
+        lines.append(f"⏱️ Uptime: {uptime(container.uptime_seconds)}")
+    if container.ports:
+        lines.append(f"🔌 Ports: {', '.join(container.ports)}")
+    if container.image:
+        lines.append(f"🐳 Image: {container.image}")
     return lines
 
 
-def _state(found: Mapping[str, Any]) -> str:
-    if found["state"] == "exited" and found["exit_code"] is not None:
-        return f"Exited ({found['exit_code']})"
-    return str(found["state"]).capitalize()
+def _state(container: ContainerStatus) -> str:
+    if container.state == "exited" and container.exit_code is not None:
+        return f"Exited ({container.exit_code})"
+    return container.state.capitalize()
 
 
-COMMAND = Status()
+def _lock_line(lock: LockStatus) -> str:
+    since = lock.since[:16].replace("T", " ")
+    return f"🔒 Locked by {lock.by} since {since} UTC: {lock.reason}"
+
+
+COMMAND = StatusCommand()

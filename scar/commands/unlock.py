@@ -1,18 +1,18 @@
-"""`/docker_unlock`: releases what `/docker_lock` locks."""
+"""`/docker_unlock`: release what `/docker_lock` has locked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from scar.access import Actor, Role
-from scar.commands.command import LocalCommand, Surroundings
+from scar.commands.local_command import CommandContext, LocalCommand
 from scar.commands.lock import ALL, lock_target
 from scar.document import Document
 from scar.jobs.locks import EVERYTHING
 
 
-class Unlock(LocalCommand):
-    """Whoever may lock may release, whoever locked."""
+class UnlockCommand(LocalCommand):
+    """Everybody who may lock a project may release it, also where somebody else has locked it."""
 
     word = "docker_unlock"
     usage = "[project|all]"
@@ -20,24 +20,23 @@ class Unlock(LocalCommand):
     role = Role.OPERATOR
     rank = 25
 
-    def reply(self, actor: Actor, words: Sequence[str], around: Surroundings) -> Document:
-        """What was released."""
-        project, more = lock_target(self, actor, words, around)
+    def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
+        project, more = lock_target(self, actor, words, context)
         if more:
-            around.projects.get(more[0])  # a name that is not known is told as such
+            context.projects.get(more[0])  # raises `project_not_found` for a name that is unknown
             raise self.misuse(f"/{self.word} takes one project")
-        lock = around.locks.release(project)
+        lock = context.locks.release(project)
         if lock is None:
-            other = around.locks.of(project)
+            other = context.locks.of(project)
             hint = [other.refusal().message, f"💡 {other.refusal().hint}"] if other else []
             named = ALL if project == EVERYTHING else project
             return Document.of(f"🔓 {named} was not locked.", *hint)
         everything = project == EVERYTHING
-        around.audit.write(actor, self.word, "released", project=None if everything else project)
+        context.audit.write(actor, self.word, "released", project=None if everything else project)
         return Document.of(
             f"🔓 {'Every project' if everything else project} is released.",
             f"It was locked by {lock.by} since {lock.at}: {lock.reason}",
         )
 
 
-COMMAND = Unlock()
+COMMAND = UnlockCommand()

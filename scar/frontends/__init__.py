@@ -1,1 +1,1 @@
-"""The front-ends: each receives, sends and edits; the conversation is the same for all."""
+"""The front-ends: each receives, sends and edits messages, in a package of its own."""

@@ -1,25 +1,27 @@
-"""What arrives from outside, from the API that receives it to the front-end that reads it."""
+"""Letters from outside: the API receives them, a front-end reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any, cast
 
 from redis import Redis
 
 from scar.jobs.signing import Signatures
+from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
 _REMEMBERED_MS = 4 * 86_400_000
-"""GitHub lets a delivery be sent again for three days."""
+"""How long a letter's keys are remembered: GitHub redelivers within three days."""
 
 
 class Inbox:
-    """A Redis stream of letters (JSON objects), each taken in once and dropped once it was read.
+    """A Redis stream of letters (JSON objects), each put once and dropped once it is dealt with.
 
-    What was read and not dropped, because the reader was killed, is read again. Letters are sealed:
-    one makes SCAR act in somebody's name, which who can only write to Redis must not.
+    A letter that was read and not dropped, because the reader was killed, is read again. Letters
+    are sealed: SCAR acts on them in somebody's name, and write access to Redis must not be enough
+    for that.
     """
 
     def __init__(self, redis: Redis, name: str, signatures: Signatures) -> None:
@@ -29,27 +31,28 @@ class Inbox:
         script = (resources.files("scar.jobs") / "lua" / "receive.lua").read_text()
         self._receive = redis.register_script(script)
 
-    def put(self, letter: Mapping[str, Any], known_by: Sequence[str]) -> bool:
-        """Takes a letter in; False where one that is known by any of the same was before."""
-        names = [f"scar:{self._name}:seen:{key}" for key in known_by]
+    def put(self, letter: JsonObject, known_by: Sequence[str]) -> bool:
+        """Append a letter; False where one with any of the same keys was put before."""
+        keys = [f"scar:{self._name}:seen:{key}" for key in known_by]
         text = self._signatures.seal("letter", letter)
         with redis_errors():
-            return bool(self._receive(args=[self._stream, _REMEMBERED_MS, text, *names]))
+            return bool(self._receive(args=[self._stream, _REMEMBERED_MS, text, *keys]))
 
-    def read(self, after: str, *, wait_ms: int) -> list[tuple[str, dict[str, Any] | None]]:
-        """The letters behind `after` ("0" is the beginning), oldest first, by their ids; waits
-        for one where there is none. None for what SCAR did not put there. The client's socket has
-        to be as patient.
+    def read(self, after: str, *, wait_ms: int) -> list[tuple[str, JsonObject | None]]:
+        """Return up to 20 letters that follow the id `after` ("0" for the first), oldest first,
+        with their ids; None in place of one that SCAR did not seal.
+
+        Waits up to `wait_ms` where there is none: the client's socket timeout must be longer.
         """
         with redis_errors():
-            found: Any = self._redis.xread({self._stream: after}, count=20, block=wait_ms)
-        entries = cast("list[tuple[str, dict[str, str]]]", found[0][1] if found else [])
+            streams: Any = self._redis.xread({self._stream: after}, count=20, block=wait_ms)
+        entries = cast("list[tuple[str, dict[str, str]]]", streams[0][1] if streams else [])
         return [
             (id, self._signatures.unseal("letter", fields.get("letter"))) for id, fields in entries
         ]
 
     def drop(self, id: str) -> None:
-        """The letter was dealt with."""
+        """Delete a letter that was dealt with."""
         with redis_errors():
             self._redis.xdel(self._stream, id)
 

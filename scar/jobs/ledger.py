@@ -1,7 +1,7 @@
-"""The book of jobs on Redis: each change of a job is one Lua script that may run twice.
+"""Writing the records of jobs on Redis: each change is one Lua script that may run twice.
 
 Times are Redis' own, in milliseconds since the epoch. A worker's writes carry the fencing number
-it got with its claim and are refused once another worker holds the job (Kleppmann, "How to do
+of its claim and are refused once another worker has claimed the job (Kleppmann, "How to do
 distributed locking", 2016).
 """
 
@@ -9,24 +9,31 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from redis import Redis
 
 from scar.errors import ErrorRecord
+from scar.jobs.claim import Claim, SignedRequest
+from scar.jobs.job_id import oldest_id_at
 from scar.jobs.locks import Lock
-from scar.jobs.record import Event, Job, JobState, Request, Step, oldest_id_at
+from scar.jobs.record import Job, JobState
+from scar.jobs.record_reader import RecordReader, job_of
+from scar.jobs.request import Request
+from scar.jobs.subscriptions import NEW_MESSAGE, Subscriber
 from scar.redis_client import redis_errors
 
 LEASE_MS = 10_000
+"""How long a claim is kept without a sign of its worker."""
 ATTEMPTS = 3
 QUEUE_PREFIX = "scar:mq:"
 _SCRIPTS = ("submit", "restore", "confirm", "claim", "renew", "report", "cancel", "sweep")
 _DAY_MS = 86_400_000
-_KEPT_MS = {True: 30 * _DAY_MS, False: _DAY_MS}
+_RETENTION_MS = {True: 30 * _DAY_MS, False: _DAY_MS}
+"""How long the record of an ended job is kept, by whether the job changes anything."""
 
 WORKER_LOST = ErrorRecord(
     "worker_lost",
@@ -39,7 +46,7 @@ UNANSWERED = ErrorRecord(
 
 
 def host_unavailable(host: str) -> ErrorRecord:
-    """The error of a job that waits for a host without a worker."""
+    """Return the error of a job that waits for a host without a worker."""
     return ErrorRecord(
         "host_unavailable",
         f"No worker listens for host '{host}'",
@@ -48,48 +55,30 @@ def host_unavailable(host: str) -> ErrorRecord:
 
 
 @dataclass(frozen=True)
-class Signed:
-    """What a worker believes of a job: the request as it was signed, and the sealed `yes`."""
-
-    request: str
-    signature: str
-    confirmation: str
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A job in the hands of one worker. `purpose` is what it was claimed for."""
-
-    id: str
-    purpose: Literal["run", "plan"]
-    signed: Signed
-    fence: int
-    attempt: int
-    cancellation: str
-
-
-@dataclass(frozen=True)
 class Submission:
-    """What became of a request: `made`, `same` or `differs` (idempotency key), or `busy`. `job` is
-    the one that was made, now or before, or the one that holds the project."""
+    """What became of a request: `made`; `same` or `differs`, where its idempotency key is known;
+    or `busy`. `job` is the one that was made, now or before, or the one that locks the same.
+    """
 
     what: str
     job: Job
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a confirmation; `id` is the job's or the holder's."""
+class ConfirmationOutcome:
+    """What became of a confirmation: `queued`; `busy`, with the id of the job that locks the same
+    as `detail`; `changed`, where another plan is shown now; or `not`, with the job's state.
+    """
 
     what: str
-    id: str
+    detail: str
 
 
-class Ledger:
+class Ledger(RecordReader):
     """Every read and write of job records."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        super().__init__(redis)
         folder = resources.files("scar.jobs") / "lua"
         prelude = (folder / "prelude.lua").read_text()
         self._scripts = {
@@ -110,17 +99,16 @@ class Ledger:
         confirm_ms: int,
         confirmation: str = "",
         idempotency: tuple[str, str] = ("", ""),
-        watch: tuple[str, str, str] = ("", "", ""),
+        subscriber: Subscriber | None = None,
     ) -> Submission:
-        """Writes the job, and that it was accepted into the trail.
+        """Write the job, and a line of the audit trail.
 
         `text` is the signed form of `request`; `idempotency` a key and a fingerprint of what was
-        asked; `watch` a front-end, a place in it and what it needs to find its message again.
-        Raises `busy` where a person holds the project.
+        asked; `subscriber` a place that is to show the job, written in the same step.
+        Raises `busy` where a person has locked the project.
         """
-        asking = request.asks and not confirmation
-        state = JobState.AWAITING_CONFIRMATION if asking else JobState.QUEUED
-        actor = request.requested_by
+        asks = request.asks and not confirmation
+        state = JobState.AWAITING_CONFIRMATION if asks else JobState.QUEUED
         what, record = self._run(
             "submit",
             request.id,
@@ -128,71 +116,80 @@ class Ledger:
             signature,
             state.value,
             request.project or "",
-            json.dumps(request.locks),
-            json.dumps(request.requires_free),
+            *map(json.dumps, (request.locks, request.requires_free)),
             request.host,
             confirm_ms,
             json.dumps(host_unavailable(request.host).to_json()),
             *idempotency,
-            *watch,
+            *_subscription_arguments(subscriber),
             confirmation,
             request.expires_at,
-            f"{actor.frontend}:{actor.id}",
-            actor.name,
+            *_requester(request),
             request.kind,
         )
         if what == "locked":
             raise Lock.parse(record).refusal()
-        return Submission(what, _job(dict(zip(record[::2], record[1::2], strict=True))))
+        return Submission(what, job_of(dict(zip(record[::2], record[1::2], strict=True))))
 
-    def restore(self, request: Request, record: Signed) -> bool:
-        """Puts a begun job back that Redis has lost; False where it is there, or has to wait."""
-        actor = request.requested_by
+    def restore(self, request: Request, signed: SignedRequest) -> bool:
+        """Write a job again that a worker had begun and Redis has lost.
+
+        False where it is there, or where another job locks the same now.
+        """
         return bool(
             self._run(
                 "restore",
                 request.id,
-                record.request,
-                record.signature,
+                signed.request,
+                signed.signature,
                 request.project or "",
                 request.host,
-                record.confirmation,
+                signed.confirmation,
                 request.expires_at,
                 json.dumps(request.locks),
-                f"{actor.frontend}:{actor.id}",
-                actor.name,
+                *_requester(request),
             )
         )
 
-    def confirm(self, request: Request, confirmation: str, shown: str) -> Outcome:
-        """Queues a job that awaits its confirmation: `queued`, `busy`, `changed` or `not`.
+    def confirm(self, request: Request, confirmation: str, shown: str) -> ConfirmationOutcome:
+        """Queue a job that awaits its confirmation. `confirmation` is sealed; `shown` is the hash
+        of the plan that the person saw.
 
-        Raises `busy` where a person holds the project.
+        Raises `busy` where a person has locked the project.
         """
         unavailable = json.dumps(host_unavailable(request.host).to_json())
-        what, found = self._run("confirm", request.id, confirmation, shown, unavailable)
+        what, detail = self._run("confirm", request.id, confirmation, shown, unavailable)
         if what == "locked":
-            raise Lock.parse(found).refusal()
-        return Outcome(what, found)
+            raise Lock.parse(detail).refusal()
+        return ConfirmationOutcome(what, detail)
 
     def cancel(
         self, id: str, cancellation: str, error: ErrorRecord, *, changes: bool
     ) -> str | None:
-        """Ends a job that waits, or asks the running one to stop; the state after, if it exists."""
-        text = json.dumps(error.to_json())
-        return cast("str | None", self._run("cancel", id, cancellation, _KEPT_MS[changes], text))
+        """End a job that waits, or leave the sealed `cancellation` for the worker that runs it.
+
+        Returns the state after, `settled` where a running job can no longer be stopped, or None
+        where there is no such job.
+        """
+        text, retention = json.dumps(error.to_json()), _RETENTION_MS[changes]
+        return cast("str | None", self._run("cancel", id, cancellation, retention, text))
 
     def claim(self, id: str, worker: str, nonce: str) -> Claim | None:
-        """Takes the job for `worker`, if it is to be had."""
-        found = self._run("claim", id, worker, nonce, LEASE_MS)
-        if not found:
+        """Take the lease on the job for `worker`; None where another has it or nothing is to do.
+
+        Asking again with the same `nonce` gives the same claim.
+        """
+        reply = self._run("claim", id, worker, nonce, LEASE_MS)
+        if not reply:
             return None
-        purpose, request, signature, fence, attempt, confirmation, cancellation = found
-        signed = Signed(request, signature, confirmation)
+        purpose, request, signature, fence, attempt, confirmation, cancellation = reply
+        signed = SignedRequest(request, signature, confirmation)
         return Claim(id, purpose, signed, int(fence), int(attempt), cancellation)
 
     def renew(self, id: str, fence: int) -> tuple[bool, str]:
-        """Keeps the claim: whether it is still held, and the cancellation if there is one."""
+        """Renew the lease. Returns whether the worker still has it, and the sealed cancellation
+        (empty where there is none).
+        """
         held, cancellation = self._run("renew", id, fence, LEASE_MS)
         return held == "held", cancellation
 
@@ -207,14 +204,18 @@ class Ledger:
         final: JobState | None = None,
         changes: bool = True,
     ) -> bool:
-        """Writes events (type, JSON) and fields; False once another worker holds the job."""
+        """Write events (type, JSON) and fields of the record, and end the job where `final` is
+        given; False once another worker has claimed the job.
+
+        `batch` counts up by one; one that was written already is not written again.
+        """
         return bool(
             self._run(
                 "report",
                 id,
                 fence,
                 batch,
-                _KEPT_MS[changes],
+                _RETENTION_MS[changes],
                 final.value if final else "",
                 json.dumps(events),
                 json.dumps(fields) if fields else "{}",
@@ -222,123 +223,38 @@ class Ledger:
         )
 
     def sweep(self) -> list[tuple[str, str]]:
-        """One look over the open jobs; the (id, host) pairs to ring for again."""
-        found = self._run(
+        """Look over the open jobs: expire, requeue or fail those that nobody works on.
+
+        Returns the (id, host) pairs that workers have to be notified of again.
+        """
+        reply = self._run(
             "sweep",
             QUEUE_PREFIX,
             LEASE_MS,
             ATTEMPTS,
-            _KEPT_MS[True],
+            _RETENTION_MS[True],
             json.dumps(WORKER_LOST.to_json()),
             json.dumps(host_unavailable("of this job").to_json()),
             json.dumps(UNANSWERED.to_json()),
         )
-        return list(zip(found[::2], found[1::2], strict=True))
-
-    def get(self, id: str) -> Job | None:
-        """The job, or None where there is none of that id."""
-        with redis_errors():
-            found = cast("dict[str, str]", self._redis.hgetall(f"scar:job:{id}"))
-        return _job(found) if found else None
-
-    def holder(self, name: str) -> Job | None:
-        """The open job that holds a project or a workspace."""
-        with redis_errors():
-            id = cast("str | None", self._redis.get(f"scar:hold:{name}"))
-        job = self.get(id) if id else None
-        return job if job and not job.state.ended else None
-
-    def recent(
-        self, project: str | None = None, *, before: str | None = None, batch: int = 200
-    ) -> Iterator[Job]:
-        """Jobs, newest first, from the one before the id `before` on."""
-        index = f"scar:jobs:{project}" if project else "scar:jobs"
-        top = f"({before}" if before else "+"
-        while True:
-            with redis_errors():
-                ids = cast("list[str]", self._redis.zrevrangebylex(index, top, "-", 0, batch))
-                pipe = self._redis.pipeline(transaction=False)
-                for id in ids:
-                    pipe.hgetall(f"scar:job:{id}")
-                records = pipe.execute() if ids else []
-            yield from (_job(found) for found in records if found)
-            if len(ids) < batch:
-                return
-            top = f"({ids[-1]}"
+        return list(zip(reply[::2], reply[1::2], strict=True))
 
     def forget_old(self) -> None:
-        """Drops from the lists the jobs whose records have run out; at most once an hour."""
+        """Drop from the indexes the jobs whose records have expired; at most once an hour."""
         with redis_errors():
             if not self._redis.set("scar:forget:last", "1", nx=True, ex=3600):
                 return
-            oldest = oldest_id_at(time.time() - _KEPT_MS[True] / 1000)
+            oldest = oldest_id_at(time.time() - _RETENTION_MS[True] / 1000)
             for index in self._redis.scan_iter("scar:jobs*"):
                 self._redis.zremrangebylex(index, "-", f"({oldest}")
 
-    def events(self, id: str, after: int = 0, *, count: int = 1000) -> list[Event]:
-        """Up to `count` events that follow the event `after`, oldest first."""
-        with redis_errors():
-            found = self._redis.xrange(f"scar:job:{id}:events", f"({after}-0", "+", count)
-        return [event_of(entry) for entry in cast("list[Any]", found)]
 
-    def watches(self, front_end: str) -> dict[tuple[str, str], str]:
-        """The messages that a front-end still has to bring to their end, by job and place."""
-        with redis_errors():
-            found = cast("dict[str, str]", self._redis.hgetall(f"scar:watches:{front_end}"))
-        watches: dict[tuple[str, str], str] = {}
-        for name, watch in found.items():
-            id, _, place = name.partition(" ")
-            watches[id, place or _place_within(watch)] = watch
-        return watches
-
-    def watch(self, front_end: str, id: str, place: str, watch: str) -> None:
-        """Has the front-end show the job in a place, and keeps what it needs to take that message
-        up again."""
-        with redis_errors():
-            self._redis.hset(f"scar:watches:{front_end}", f"{id} {place}", watch)
-
-    def unwatch(self, front_end: str, id: str, place: str) -> None:
-        """The job's message there says how it ended: nothing is left to do for it."""
-        with redis_errors():
-            self._redis.hdel(f"scar:watches:{front_end}", f"{id} {place}", id)
+def _subscription_arguments(subscriber: Subscriber | None) -> tuple[str, str, str]:
+    """Return the arguments of `submit.lua` that name a subscription; empty for none."""
+    return (subscriber.front_end, subscriber.place, NEW_MESSAGE) if subscriber else ("", "", "")
 
 
-def _place_within(watch: str) -> str:
-    """The place of a message that an earlier version kept: it stood beside the reference. Empty
-    where there is none."""
-    try:
-        found = json.loads(watch)
-        return json.dumps([found["chat"], found["thread"]])
-    except (LookupError, TypeError, ValueError):
-        return ""
-
-
-def event_of(entry: tuple[str, Mapping[str, str]]) -> Event:
-    """An entry of an event stream as an `Event`."""
-    id, fields = entry
-    return Event(
-        int(id.split("-")[0]), fields["type"], int(fields["at"]), json.loads(fields["data"])
-    )
-
-
-def _job(found: Mapping[str, str]) -> Job:
-    error = found.get("error")
-    plan = found.get("plan_shown")
-    result = found.get("result")
-    return Job(
-        request=Request.from_json(json.loads(found["request"])),
-        state=JobState(found["state"]),
-        attempt=int(found["attempt"]),
-        started_at=_integer(found.get("started")),
-        finished_at=_integer(found.get("finished")),
-        steps=tuple(Step.from_json(step) for step in json.loads(found.get("steps", "[]"))),
-        plan=json.loads(plan) if plan else None,
-        confirm_until=_integer(found.get("confirm_until")),
-        result=json.loads(result) if result else None,
-        error=ErrorRecord.from_json(json.loads(error)) if error else None,
-        last_event=int(found["seq"]),
-    )
-
-
-def _integer(text: str | None) -> int | None:
-    return int(text) if text else None
+def _requester(request: Request) -> tuple[str, str]:
+    """Return who asked for the job as the audit trail has it: an id and a name."""
+    actor = request.requested_by
+    return f"{actor.frontend}:{actor.id}", actor.name

@@ -1,4 +1,4 @@
-"""Projects that a person holds against changing jobs, until they are released."""
+"""Projects that a person has locked against changing jobs, until somebody unlocks them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import cast
 
 from redis import Redis
 
 from scar.access import Actor
 from scar.errors import ScarError
-from scar.jobs.record import rfc3339
+from scar.jobs.timestamp import rfc3339
+from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
 EVERYTHING = "*"
@@ -23,7 +24,7 @@ _KEY = "scar:locks"
 
 @dataclass(frozen=True)
 class Lock:
-    """`since` is in milliseconds since the epoch; `project` may be `EVERYTHING`."""
+    """A person's lock on a project, or on `EVERYTHING`. `since` is milliseconds since the epoch."""
 
     project: str
     by: str
@@ -31,7 +32,7 @@ class Lock:
     since: int
 
     def refusal(self) -> ScarError:
-        """Why a changing job is not taken."""
+        """Return the error of a changing job that is refused because of the lock."""
         what = "Every project" if self.project == EVERYTHING else f"Project '{self.project}'"
         word = "all" if self.project == EVERYTHING else self.project
         return ScarError(
@@ -42,50 +43,50 @@ class Lock:
 
     @property
     def at(self) -> str:
-        """Since when, as a person reads it."""
+        """`since` as a person reads it."""
         return (rfc3339(self.since) or "")[:16].replace("T", " ") + " UTC"
 
-    def to_json(self) -> dict[str, Any]:
-        """The lock as status shows it."""
+    def to_json(self) -> JsonObject:
+        """Return the lock as the status of a project shows it."""
         return {**asdict(self), "since": rfc3339(self.since)}
 
     @classmethod
     def parse(cls, text: str) -> Lock:
-        """The lock that Redis holds."""
+        """Read a lock of the hash on Redis."""
         return cls(**json.loads(text))
 
 
 class Locks:
-    """The locks on Redis; the scripts that take changing jobs in look at the same hash."""
+    """The hash of locks on Redis, which `submit.lua` and `confirm.lua` read too."""
 
     def __init__(self, redis: Redis, clock: Callable[[], float] = time.time) -> None:
         self._redis = redis
         self._clock = clock
 
-    def hold(self, project: str, actor: Actor, reason: str) -> Lock:
-        """Locks a project; `conflict` where it is locked already."""
+    def acquire(self, project: str, actor: Actor, reason: str) -> Lock:
+        """Lock a project, or `EVERYTHING`; raises `conflict` where it is locked already."""
         lock = Lock(project, f"{actor.name} ({actor.frontend})", reason, int(self._clock() * 1000))
         with redis_errors():
             if self._redis.hsetnx(_KEY, project, json.dumps(asdict(lock))):
                 return lock
-        held = self.of(project)
+        other = self.of(project)
         raise ScarError(
             "conflict",
-            held.refusal().message if held else f"'{project}' was locked in the same moment",
+            other.refusal().message if other else f"'{project}' was locked in the same moment",
             "Release it first with /docker_unlock.",
         )
 
     def release(self, project: str) -> Lock | None:
-        """Releases a project; what held it, None where nothing did."""
+        """Unlock a project; returns the lock it had, None where it had none."""
         with redis_errors():
             pipe = self._redis.pipeline()
             pipe.hget(_KEY, project)
             pipe.hdel(_KEY, project)
-            found, _ = pipe.execute()
-        return Lock.parse(found) if found else None
+            text, _ = pipe.execute()
+        return Lock.parse(text) if text else None
 
     def of(self, project: str) -> Lock | None:
-        """What holds a project: its own lock, or the one of everything."""
+        """Return the lock that a project is under: that of everything, or its own."""
         with redis_errors():
-            found = cast("list[str | None]", self._redis.hmget(_KEY, [EVERYTHING, project]))
-        return next((Lock.parse(text) for text in found if text), None)
+            texts = cast("list[str | None]", self._redis.hmget(_KEY, [EVERYTHING, project]))
+        return next((Lock.parse(text) for text in texts if text), None)

@@ -1,12 +1,10 @@
-"""The Celery side of a front-end: rings for a job that the ledger already holds.
+"""The task producer: notifies the workers of a host of a job that is on Redis already.
 
-The message is a doorbell, never the job: it may be lost (the sweeper rings again) or arrive twice
-(the job is claimed once).
+The Celery message is only a wake-up and carries nothing of the job but its id: it may be lost (the
+sweeper notifies again) or arrive twice (the job is claimed once).
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -14,17 +12,18 @@ from redis.exceptions import RedisError
 
 from scar.jobs.ledger import QUEUE_PREFIX
 from scar.jobs.signing import Signatures
+from scar.json_object import JsonObject
 
 TASK = "scar.run"
 
 
 def queue_of(host: str) -> str:
-    """The name of the Celery queue that the workers of `host` listen on."""
+    """Return the name of the Celery queue on which the workers of `host` listen."""
     return f"host.{host}"
 
 
-def broker_settings(url: str, *, socket_timeout: float) -> dict[str, Any]:
-    """What producer and worker have to say the same about: JSON only, and a bounded wait."""
+def broker_settings(url: str, *, socket_timeout: float) -> JsonObject:
+    """Return the settings that producer and worker share: JSON only, and a bounded wait."""
     return {
         "broker_url": url if not url.startswith("unix://") else f"redis+socket://{url[7:]}",
         "task_serializer": "json",
@@ -49,7 +48,7 @@ def broker_settings(url: str, *, socket_timeout: float) -> dict[str, Any]:
 
 
 class JobQueue:
-    """Rings on the queue of a job's host."""
+    """The Celery queues of the hosts, to write to."""
 
     def __init__(self, redis_url: str, signatures: Signatures) -> None:
         self._signatures = signatures
@@ -62,9 +61,9 @@ class JobQueue:
         )
 
     def notify(self, host: str, id: str) -> bool:
-        """Puts the job's id on the host's queue. False where Redis did not take it.
+        """Put the job's id on the host's queue; False where Redis did not take it.
 
-        A bell that was not heard is no loss: the sweeper rings again.
+        Nothing is lost then: the sweeper notifies again.
         """
         signature = self._signatures.sign("wakeup", f"{host}/{id}")
         try:

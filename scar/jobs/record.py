@@ -1,54 +1,23 @@
-"""What a job is: its request, its state, its steps and the events that led there."""
+"""The record of a job: its request, how far it is, and what its events make of it."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from scar.access import Actor
 from scar.errors import ErrorRecord
+from scar.jobs.event import Event
+from scar.jobs.request import Request
+from scar.jobs.results.job_kind import JobPlan
+from scar.jobs.results.json_record import JsonRecord
+from scar.jobs.step import Progress, Step
+from scar.jobs.timestamp import milliseconds, rfc3339
+from scar.json_object import JsonObject
 
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-
-def new_job_id(now: float | None = None) -> str:
-    """A ULID: 48 bits of milliseconds, 80 random bits, in Crockford's base 32; sorts by time.
-
-    `now` is in seconds since the epoch.
-    """
-    stamp = int((time.time() if now is None else now) * 1000)
-    number = (stamp << 80) | int.from_bytes(os.urandom(10))
-    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -5, -5))
-
-
-def time_of_id(id: str) -> int:
-    """When a job of that id was made, in milliseconds since the epoch."""
-    number = 0
-    for letter in id:
-        number = number << 5 | _CROCKFORD.index(letter)
-    return number >> 80
-
-
-_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
-
-
-def is_job_id(text: str) -> bool:
-    """Whether this has the form of a job's id, which is a release's too."""
-    return _ID.fullmatch(text) is not None
-
-
-def oldest_id_at(seconds: float) -> str:
-    """The smallest id a job created at `seconds` since the epoch can have."""
-    number = int(seconds * 1000) << 80
-    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -5, -5))
+_PlanT = TypeVar("_PlanT", bound=JobPlan)
+_ResultT = TypeVar("_ResultT", bound=JsonRecord)
 
 
 class JobState(StrEnum):
@@ -69,147 +38,14 @@ class JobState(StrEnum):
         return self not in (self.AWAITING_CONFIRMATION, self.QUEUED, self.RUNNING)
 
 
-class StepState(StrEnum):
-    """Where a step is in its life."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How much of a step is done, in `unit`s (files, build steps, containers)."""
-
-    done: int
-    total: int
-    unit: str
-
-    def to_json(self) -> dict[str, Any]:
-        """`{"done", "total", "unit"}`."""
-        return {"done": self.done, "total": self.total, "unit": self.unit}
-
-
-@dataclass(frozen=True)
-class Step:
-    """A named part of a job. Times are milliseconds since the epoch."""
-
-    name: str
-    title: str
-    state: StepState = StepState.PENDING
-    started_at: int | None = None
-    finished_at: int | None = None
-    progress: Progress | None = None
-    detail: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """A step as the API and the `step` event show it."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "state": self.state.value,
-            "started_at": rfc3339(self.started_at),
-            "finished_at": rfc3339(self.finished_at),
-            "progress": self.progress.to_json() if self.progress else None,
-            "detail": self.detail,
-        }
-
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Step:
-        """The reverse of `to_json`."""
-        progress = found.get("progress")
-        return cls(
-            name=found["name"],
-            title=found["title"],
-            state=StepState(found["state"]),
-            started_at=milliseconds(found.get("started_at")),
-            finished_at=milliseconds(found.get("finished_at")),
-            progress=Progress(**progress) if progress else None,
-            detail=found.get("detail"),
-        )
-
-
-@dataclass(frozen=True)
-class Event:
-    """One line of a job's history. `id` grows by one; `at` is milliseconds since the epoch."""
-
-    id: int
-    type: str
-    at: int
-    data: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """An event as the API's lists show it."""
-        return {"id": self.id, "type": self.type, "at": rfc3339(self.at), "data": dict(self.data)}
-
-    @cached_property
-    def sse(self) -> bytes:
-        """The event as a Server-Sent Event (WHATWG HTML, section 9.2), made once for all who
-        watch."""
-        data = json.dumps(self.to_json(), separators=(",", ":"))
-        return f"id: {self.id}\nevent: {self.type}\ndata: {data}\n\n".encode()
-
-    @cached_property
-    def chunk(self) -> bytes:
-        """The same as a chunk of an HTTP/1.1 body."""
-        return b"%x\r\n%b\r\n" % (len(self.sse), self.sse)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked, by whom: the part of a job that is signed and never changes.
-
-    `holds` names what no other open job may hold beside it (a project, a workspace), `respects`
-    what none may hold when it begins.
-    """
-
-    id: str
-    kind: str
-    project: str | None
-    host: str
-    args: Mapping[str, Any]
-    requested_by: Actor
-    asks: bool
-    changes: bool
-    created_at: int
-    expires_at: int
-    locks: tuple[str, ...] = ()
-    requires_free: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The signed form."""
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "project": self.project,
-            "host": self.host,
-            "args": dict(self.args),
-            "requested_by": self.requested_by.to_json(),
-            "asks": self.asks,
-            "changes": self.changes,
-            "created_at": self.created_at,
-            "expires_at": self.expires_at,
-            "locks": list(self.locks),
-            "requires_free": list(self.requires_free),
-        }
-
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Request:
-        """The reverse of `to_json`."""
-        values = dict(found)
-        values["requested_by"] = Actor.from_json(values["requested_by"])
-        # Jobs of an earlier version have neither: they held the project that they change.
-        held = (values["project"],) if values["changes"] and values["project"] else ()
-        values["locks"] = tuple(values.get("locks", values.pop("holds", held)))
-        values["requires_free"] = tuple(values.get("requires_free", values.pop("respects", ())))
-        return cls(**values)
-
-
 @dataclass(frozen=True)
 class Job:
-    """A request and everything that came of it. Times are milliseconds since the epoch."""
+    """A request and everything that came of it. Times are milliseconds since the epoch.
+
+    `plan` and `result` are the JSON that Redis and the API have; `read_plan` and `read_result`
+    give them their types. `output` holds the lines of the `output` events, of which the record on
+    Redis has none.
+    """
 
     request: Request
     state: JobState
@@ -217,9 +53,9 @@ class Job:
     started_at: int | None = None
     finished_at: int | None = None
     steps: tuple[Step, ...] = ()
-    plan: Mapping[str, Any] | None = None
+    plan: JsonObject | None = None
     confirm_until: int | None = None
-    result: Mapping[str, Any] | None = None
+    result: JsonObject | None = None
     error: ErrorRecord | None = None
     last_event: int = 0
     output: tuple[str, ...] = field(default=(), repr=False)
@@ -234,12 +70,36 @@ class Job:
         """`deploy shop`: what it does, to what."""
         return f"{self.request.kind} {self.request.project or ''}".rstrip()
 
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the job has a plan that a person has to confirm."""
+        return self.state is JobState.AWAITING_CONFIRMATION and self.plan is not None
+
+    @property
+    def plan_hash(self) -> str:
+        """The hash of the job's plan, to which a confirmation is bound; empty without a plan."""
+        return self.read_plan(JobPlan).hash
+
+    def read_plan(self, plan: type[_PlanT]) -> _PlanT:
+        """Return the plan as a record; an empty one where the job has none yet.
+
+        Raises `internal` where the record cannot be read.
+        """
+        return plan.from_json(self.plan or {})
+
+    def read_result(self, result: type[_ResultT]) -> _ResultT:
+        """Return the result as a record; an empty one where the job has none.
+
+        Raises `internal` where the record cannot be read.
+        """
+        return result.from_json(self.result or {})
+
     def step(self, name: str) -> Step | None:
-        """The step of that name, if the job has one."""
+        """Return the step of that name, if the job has one."""
         return next((step for step in self.steps if step.name == name), None)
 
-    def to_json(self) -> dict[str, Any]:
-        """A job as the API shows it."""
+    def to_json(self) -> JsonObject:
+        """Return the job as the API shows it."""
         request = self.request
         return {
             "id": request.id,
@@ -264,36 +124,39 @@ class Job:
         }
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Job:
-        """A job as read from the API."""
+    def from_json(cls, document: JsonObject) -> Job:
+        """Read a job of the API, which does not say when it expires or what it locks."""
         request = Request(
-            id=found["id"],
-            kind=found["kind"],
-            project=found["project"],
-            host=found["host"],
-            args=found["args"],
-            requested_by=Actor.from_json(found["requested_by"]),
-            asks=found["asks"],
-            changes=found["changes"],
-            created_at=milliseconds(found["created_at"]) or 0,
+            id=document["id"],
+            kind=document["kind"],
+            project=document["project"],
+            host=document["host"],
+            args=document["args"],
+            requested_by=Actor.from_json(document["requested_by"]),
+            asks=document["asks"],
+            changes=document["changes"],
+            created_at=milliseconds(document["created_at"]) or 0,
             expires_at=0,
         )
         return cls(
             request=request,
-            state=JobState(found["state"]),
-            attempt=found["attempt"],
-            started_at=milliseconds(found["started_at"]),
-            finished_at=milliseconds(found["finished_at"]),
-            steps=tuple(Step.from_json(step) for step in found["steps"]),
-            plan=found["plan"],
-            confirm_until=milliseconds(found["confirm_until"]),
-            result=found["result"],
-            error=ErrorRecord.from_json(found["error"]) if found["error"] else None,
-            last_event=found["last_event"],
+            state=JobState(document["state"]),
+            attempt=document["attempt"],
+            started_at=milliseconds(document["started_at"]),
+            finished_at=milliseconds(document["finished_at"]),
+            steps=tuple(Step.from_json(step) for step in document["steps"]),
+            plan=document["plan"],
+            confirm_until=milliseconds(document["confirm_until"]),
+            result=document["result"],
+            error=ErrorRecord.from_json(document["error"]) if document["error"] else None,
+            last_event=document["last_event"],
         )
 
     def after(self, event: Event, *, keep_output: int = 200) -> Job:
-        """The job once `event` has happened. Of the output, the last `keep_output` lines stay."""
+        """Return the job as `event` leaves it. Of the output, the last `keep_output` lines stay.
+
+        An event that the job has had already changes nothing.
+        """
         if event.id <= self.last_event:
             return self
         changed = _FOLD[event.type](self, event) if event.type in _FOLD else self
@@ -352,18 +215,3 @@ _FOLD = {
     "output": _fold_output,
     "result": _fold_result,
 }
-
-
-def rfc3339(at: int | None) -> str | None:
-    """Milliseconds since the epoch as `2026-01-31T12:00:00.123Z`."""
-    if at is None:
-        return None
-    moment = datetime.fromtimestamp(at / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at % 1000:03d}Z"
-
-
-def milliseconds(text: str | None) -> int | None:
-    """The reverse of `rfc3339`."""
-    if text is None:
-        return None
-    return round(datetime.fromisoformat(text).timestamp() * 1000)

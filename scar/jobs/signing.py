@@ -1,18 +1,18 @@
 """Signatures on everything that makes a worker act.
 
-HMAC-SHA256 by `itsdangerous`, with a salt for each kind of text, so that the signature of one
-kind is worth nothing on another. Who can write to Redis but does not know the key can spoil
-records, but cannot make a worker do anything.
+HMAC-SHA256 by `itsdangerous`, with a salt for each kind of text, so that a signature of one kind
+is not valid for another. Without the key, write access to Redis is enough to spoil records, but
+not to make a worker act.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from itsdangerous import Signer
+
+from scar.json_object import JsonObject
 
 _SALTS = (
     *("request", "plan", "confirmation", "cancellation", "wakeup", "service"),
@@ -21,7 +21,12 @@ _SALTS = (
 
 
 class Signatures:
-    """Signs and checks texts with the key that front-ends, API and workers share."""
+    """Signs and checks texts with the key that front-ends, API and workers share.
+
+    The kinds: `request` (a job as it was submitted), `plan` (as a worker made it), `confirmation`,
+    `cancellation`, `wakeup` (a job's id on a host's queue), `service` (a front-end's access to the
+    API), `letter` (of an inbox), `push` (that waits for its deploy), `choice` (of a menu).
+    """
 
     def __init__(self, secret_key: str) -> None:
         self._signers = {
@@ -35,20 +40,20 @@ class Signatures:
         }
 
     def sign(self, kind: str, text: str) -> str:
-        """The signature of `text` as a `kind`: one of request, plan, confirmation, ..."""
+        """Return the signature of `text` as a `kind`."""
         return self._signers[kind].get_signature(text.encode()).decode()
 
     def valid(self, kind: str, text: str, signature: str) -> bool:
-        """Whether `signature` was made for `text` as a `kind`, compared in constant time."""
+        """Return whether `signature` is that of `text` as a `kind`, compared in constant time."""
         return self._signers[kind].verify_signature(text.encode(), signature.encode())
 
-    def seal(self, kind: str, content: Mapping[str, Any]) -> str:
-        """A JSON text with its signature in front: what `unseal` opens."""
+    def seal(self, kind: str, content: JsonObject) -> str:
+        """Return the content as JSON with its signature in front: what `unseal` opens."""
         text = json.dumps(content, separators=(",", ":"), sort_keys=True)
         return f"{self.sign(kind, text)}.{text}"
 
-    def unseal(self, kind: str, sealed: str | None) -> dict[str, Any] | None:
-        """The content of a sealed text; None where the signature does not fit."""
+    def unseal(self, kind: str, sealed: str | None) -> JsonObject | None:
+        """Return the content of a sealed text; None where the signature is not valid."""
         signature, dot, text = (sealed or "").partition(".")
         if not dot or not self.valid(kind, text, signature):
             return None

@@ -1,223 +1,176 @@
-"""Reading a job's events as they are written.
+"""Following jobs' events while they are written.
 
-One thread per process reads all the streams that anybody watches, with one blocking XREAD, and
-hands each event to its watchers: fifty watchers cost one read. A watcher can give it a way to send
-an event at once, so that fifty watchers do not cost fifty changes of thread either.
+One thread per process, the reader, reads the streams of all jobs that are followed with one
+blocking XREAD, and puts every event into the queues of the job's followers: fifty followers cost
+one read. In the API the reader and the followers are greenlets.
 """
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
+from uuid import uuid4
 
 from redis import Redis
 from redis.exceptions import RedisError
 
-from scar.errors import ScarError
-from scar.jobs.ledger import Ledger, event_of
-from scar.jobs.record import Event, JobState
-from scar.redis_client import redis_errors
+from scar.jobs.event import Event, event_of
+from scar.jobs.ledger import Ledger
+from scar.jobs.record import JobState
 
 _BLOCK_MS = 1000
 _PAGE = 1000
+_RETRY_SECONDS = 0.2
+_WAKE_KEPT_SECONDS = 60
 
 
-Send = Callable[[Event], bool]
-"""Sends an event without waiting; False where it could not and has not."""
+class Follower(queue.SimpleQueue["Event | None"]):
+    """The events that were read for one follower and that it has not taken yet.
 
-
-class Watch:
-    """One watcher of one job, who has had its events up to `last`.
-
-    `busy` is held by the watcher except while it waits on `queue`. The reader takes it to send an
-    event itself, which it does only where that event is the next one.
+    None says that some may be missing: the follower has to look at the ledger.
     """
-
-    def __init__(self, id: str, last: int, send: Send | None) -> None:
-        self.id = id
-        self.last = last
-        self.queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self.busy = threading.Lock()
-        self.busy.acquire()
-        self._send = send
-
-    def hand(self, event: Event) -> None:
-        """Called by the reader: sends the event, or leaves it to the watcher."""
-        if self._send and self.busy.acquire(blocking=False):
-            try:
-                if event.id == self.last + 1 and self._send(event):
-                    self.last = event.id
-                    if not ends(event):
-                        return
-            finally:
-                self.busy.release()
-        self.queue.put(event)
-
-    def wait(self, seconds: float) -> Event | None:
-        """What the reader left; raises `queue.Empty`."""
-        self.busy.release()
-        try:
-            return self.queue.get(timeout=seconds)
-        finally:
-            self.busy.acquire()
 
 
 class EventStream:
-    """Lets any number of threads follow jobs over one connection.
+    """Lets any number of threads follow jobs.
 
-    `redis` must be a client of its own with a socket timeout above one second, since its
-    connection is blocked while nothing happens.
+    `redis` must have a socket timeout above the second for which the reader blocks.
     """
 
     def __init__(self, redis: Redis, ledger: Ledger) -> None:
         self._redis = redis
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._watches: dict[str, set[Watch]] = {}
-        self._cursors: dict[str, int] = {}
-        self._wanted = threading.Event()
-        self._changed = f"scar:wake:{id(self)}:{threading.get_native_id()}"
-        self._thread: threading.Thread | None = None
+        self._followers: dict[str, set[Follower]] = {}
+        self._reader: threading.Thread | None = None
+        self._wake_key = f"scar:wake:{uuid4().hex}"
         self.closed = threading.Event()
 
     def close(self) -> None:
-        """Ends every `follow` after what it has, whether its job has ended or not."""
+        """End every `follow` at once, whether its job has ended or not."""
         self.closed.set()
-        self._tell_all_to_look()
+        with self._lock:
+            streams = list(self._followers)
+        for stream in streams:
+            self._publish(stream, [None])
 
     def follow(
-        self,
-        id: str,
-        after: int = 0,
-        *,
-        idle: float = 15.0,
-        seconds: float | None = None,
-        send: Send | None = None,
+        self, job_id: str, after: int = 0, *, idle: float = 15.0, seconds: float | None = None
     ) -> Iterator[Event | None]:
-        """The events of a job that follow `after`, until the job has ended.
+        """Yield the events of a job that follow the event `after`, until the job has ended.
 
-        Yields None when nothing happened for `idle` seconds; ends early after `seconds`, where
-        they are given, or when the stream is closed. What `send` has sent, from another thread and
-        in its place between the others, is not given.
+        Yields None when nothing happened for `idle` seconds. Ends early after `seconds`, where
+        they are given, and when the stream is closed. Raises `ScarError` where Redis cannot be
+        read; following again after the last event that was yielded loses and repeats nothing.
         """
-        until = None if seconds is None else time.monotonic() + seconds
-        watch = self._subscribe(Watch(id, after, send))
+        deadline = float("inf") if seconds is None else time.monotonic() + seconds
+        last = after
+        follower = self._join(job_id)
         try:
-            while True:
-                found = self._ledger.events(id, watch.last, count=_PAGE)
-                for event in found:
-                    watch.last = event.id
+            while (left := deadline - time.monotonic()) > 0:
+                try:
+                    received = follower.get(timeout=min(idle, left))
+                except queue.Empty:
+                    yield None
+                    continue
+                if self.closed.is_set():
+                    return
+                for event in self._events_after(last, job_id, received):
+                    last = event.id
                     yield event
                     if ends(event):
                         return
-                if len(found) < _PAGE:
-                    break
-            yield from self._live(watch, idle, until)
-        finally:
-            self._unsubscribe(watch)
-
-    def _live(self, watch: Watch, idle: float, until: float | None) -> Iterator[Event | None]:
-        while not self.closed.is_set():
-            left = idle if until is None else min(idle, until - time.monotonic())
-            if left <= 0:
-                return
-            try:
-                event = watch.wait(left)
-            except queue.Empty:
-                yield None
-                continue
-            if event is None:  # the reader lost Redis for a while: look for what was missed
-                missed = self._ledger.events(watch.id, watch.last)
-            elif event.id == watch.last + 1:
-                missed = [event]
-            elif event.id > watch.last:
-                missed = self._ledger.events(watch.id, watch.last)
-            elif ends(event):
-                return
-            else:
-                continue
-            for found in missed:
-                watch.last = found.id
-                yield found
-                if ends(found):
+                if received is not None and ends(received):
                     return
+        finally:
+            self._leave(job_id, follower)
 
-    def _subscribe(self, watch: Watch) -> Watch:
-        """Registers a watcher: what is written from now on is handed to it."""
-        id = watch.id
+    def _events_after(self, last: int, job_id: str, received: Event | None) -> Iterator[Event]:
+        """Yield the events that follow `last`, at least up to `received`."""
+        if received is not None and received.id <= last + 1:
+            if received.id == last + 1:
+                yield received
+            return
+        while page := self._ledger.events(job_id, last, count=_PAGE):
+            yield from page
+            last = page[-1].id
+            if len(page) < _PAGE:
+                return
+
+    def _join(self, job_id: str) -> Follower:
+        """Register a follower, which begins with what the ledger has."""
+        follower = Follower()
+        follower.put(None)
+        stream = _stream_of(job_id)
         with self._lock:
-            self._watches.setdefault(id, set()).add(watch)
-            known = id in self._cursors
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._read, name="events", daemon=True)
-                self._thread.start()
-        if not known:
-            try:
-                self._start_at_tail(id)
-            except ScarError:
-                self._unsubscribe(watch)
-                raise
-        return watch
+            is_new = stream not in self._followers
+            self._followers.setdefault(stream, set()).add(follower)
+            if self._reader is None or not self._reader.is_alive():
+                self._reader = threading.Thread(target=self._read, name="events", daemon=True)
+                self._reader.start()
+        if is_new:
+            self._wake_reader()
+        return follower
 
-    def _start_at_tail(self, id: str) -> None:
-        with redis_errors():
-            tail = cast("list[Any]", self._redis.xrevrange(f"scar:job:{id}:events", count=1))
-            with self._lock:
-                if id in self._watches and id not in self._cursors:
-                    self._cursors[id] = event_of(tail[0]).id if tail else 0
-            self._wanted.set()
-            # The reader is blocked on the streams it knew: an entry on its own wakes it.
-            self._redis.xadd(self._changed, {"new": id}, maxlen=1)
-            self._redis.expire(self._changed, 60)
-
-    def _unsubscribe(self, watch: Watch) -> None:
+    def _leave(self, job_id: str, follower: Follower) -> None:
+        stream = _stream_of(job_id)
         with self._lock:
-            watches = self._watches.get(watch.id, set())
-            watches.discard(watch)
-            if not watches:
-                self._watches.pop(watch.id, None)
-                self._cursors.pop(watch.id, None)
+            self._followers[stream].discard(follower)
+            if not self._followers[stream]:
+                del self._followers[stream]
+
+    def _wake_reader(self) -> None:
+        """Have the reader, which is blocked on the streams it knows, look for new ones."""
+        with contextlib.suppress(RedisError):  # then the reader is not blocked either
+            self._redis.xadd(self._wake_key, {"wake": ""}, maxlen=1)
+            self._redis.expire(self._wake_key, _WAKE_KEPT_SECONDS)
 
     def _read(self) -> None:
-        wake = "0-0"
+        """Publish the events of followed jobs as they are written; the reader's thread."""
+        cursors = {self._wake_key: "0-0"}
         while True:
-            with self._lock:
-                cursors = {f"scar:job:{id}:events": f"{at}-0" for id, at in self._cursors.items()}
-            if not cursors:
-                self._wanted.clear()
-                self._wanted.wait(_BLOCK_MS / 1000)
-                continue
             try:
-                streams: Any = {**cursors, self._changed: wake}
-                found = self._redis.xread(streams, block=_BLOCK_MS)
-            except RedisError:
-                self._tell_all_to_look()
-                self._wanted.clear()
-                self._wanted.wait(0.2)
-                continue
-            for name, entries in cast("list[Any]", found or []):
-                if name == self._changed:
-                    wake = entries[-1][0]
-                else:
-                    self._hand_out(name.split(":")[2], [event_of(entry) for entry in entries])
+                self._update(cursors)
+                for stream, entries in self._wait_for_entries(cursors):
+                    cursors[stream] = entries[-1][0]
+                    if stream != self._wake_key:
+                        self._publish(stream, [event_of(entry) for entry in entries])
+            except (RedisError, LookupError, ValueError):
+                # Redis is away and may have lost its newest events, or an entry is no event. Begin
+                # anew: followers look at the ledger, and meet the same error there or go on.
+                cursors = {self._wake_key: "0-0"}
+                time.sleep(_RETRY_SECONDS)
 
-    def _hand_out(self, id: str, events: list[Event]) -> None:
+    def _update(self, cursors: dict[str, str]) -> None:
+        """Make `cursors` those of the jobs that are followed now."""
         with self._lock:
-            watches = list(self._watches.get(id, ()))
-            if id in self._cursors:
-                self._cursors[id] = events[-1].id
-        for watch in watches:
+            followed = {self._wake_key, *self._followers}
+        for stream in cursors.keys() - followed:
+            del cursors[stream]
+        for stream in followed - cursors.keys():
+            newest = cast("list[Any]", self._redis.xrevrange(stream, count=1))
+            cursors[stream] = newest[0][0] if newest else "0-0"
+            self._publish(stream, [None])  # what came before the cursor is not published
+
+    def _wait_for_entries(self, cursors: dict[str, str]) -> list[Any]:
+        """Return what follows the cursors, by stream; nothing after a second without any."""
+        streams: Any = cursors
+        return cast("list[Any]", self._redis.xread(streams, count=_PAGE, block=_BLOCK_MS) or [])
+
+    def _publish(self, stream: str, events: Sequence[Event | None]) -> None:
+        with self._lock:
+            followers = list(self._followers.get(stream, ()))
+        for follower in followers:
             for event in events:
-                watch.hand(event)
+                follower.put(event)
 
-    def _tell_all_to_look(self) -> None:
-        with self._lock:
-            watches = [watch for group in self._watches.values() for watch in group]
-        for watch in watches:
-            watch.queue.put(None)
+
+def _stream_of(job_id: str) -> str:
+    return f"scar:job:{job_id}:events"
 
 
 def ends(event: Event) -> bool:

@@ -1,4 +1,4 @@
-"""Rings again for jobs that nobody heard, and gives back what a dead worker held."""
+"""Sweeping the open jobs: notifying again, requeuing what a dead worker had, expiring."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """A thread that looks over the open jobs every `interval` seconds.
+    """A thread that sweeps the open jobs every `interval` seconds.
 
-    Any number may run, in any process: each look is one script on Redis, and ringing twice does
-    no harm.
+    Any number may run, in any process: a sweep is one script on Redis, and a second notification
+    of a job does no harm.
     """
 
     def __init__(self, ledger: Ledger, queue: JobQueue, *, interval: float = 1.0) -> None:
@@ -28,11 +28,11 @@ class Sweeper:
         self._thread = threading.Thread(target=self._work, name="sweeper", daemon=True)
 
     def start(self) -> None:
-        """Begins to sweep."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends after the look that is under way."""
+        """Have the thread end after the sweep that is under way."""
         self._stopped.set()
 
     def _work(self) -> None:

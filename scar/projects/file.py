@@ -1,4 +1,4 @@
-"""The projects file, read again when it changes."""
+"""The projects file, which is read again when it changes."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from types import MappingProxyType
 
 from scar.errors import ErrorRecord, ScarError, project_not_found
 from scar.projects import folders
+from scar.projects.parser import parse_projects
 from scar.projects.project import Project
-from scar.projects.schema import read
 from scar.settings import Settings
 
-_LARGEST = 1 << 20
-_SETTLED = 2.0
-_LISTED = 20
+_MAX_BYTES = 1 << 20
+_SETTLED_SECONDS = 2.0
+_MAX_LISTED = 20
 
 _Signature = tuple[int, int, int, int]
 
 
 class ProjectsFile:
-    """The configuration in force, as the file last had it without a mistake.
+    """The configuration in force: the projects file as it last was without a mistake.
 
-    Every access looks at the file once (one `stat`) and reads it again when it has changed. A
-    file that is gone, half written or breaks a rule changes nothing: the last good configuration
-    stays in force and `problem` says what is wrong. It stays for as long as this process lives;
-    a process that starts while the file is broken has no projects until it is mended.
+    Every access checks the file with one `stat` and reads it again when it has changed. A file that
+    is missing, half written or breaks a rule changes nothing: the last good configuration stays in
+    force for as long as this process lives, and `problem` says what is wrong. A process that starts
+    while the file is broken has no projects until the file is mended.
 
-    Threads may share one. `state_dir` is SCAR's own folder, which no project may touch.
+    An instance may be shared by threads. `state_dir` is SCAR's own folder, which no project may
+    use.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class ProjectsFile:
 
     @classmethod
     def of(cls, settings: Settings) -> ProjectsFile:
-        """The projects file of the settings."""
+        """Return the projects file that the settings name."""
         return cls(settings.projects_file, settings.state_dir)
 
     @property
@@ -60,42 +61,46 @@ class ProjectsFile:
 
     @property
     def problem(self) -> ErrorRecord | None:
-        """What is wrong with the file now, or None where it is what is in force."""
+        """What is wrong with the file now, or None where the file is in force."""
         with self._lock:
             self._refresh()
             return self._problem
 
     def reload(self) -> None:
-        """Read the file now, whatever `stat` says."""
+        """Read the file again, even where `stat` shows no change."""
         with self._lock:
             self._seen = self._content = None
             self._refresh()
 
     def names(self) -> list[str]:
-        """The names of the projects in force, in the file's order."""
+        """Return the names of the projects in force, in the file's order."""
         return list(self.projects)
 
     def get(self, name: str) -> Project:
-        """The project `name`, or `project_not_found`; `project_invalid` if none is in force."""
+        """Return the project `name`.
+
+        Raises `project_not_found`, or `project_invalid` where the file is broken and no
+        configuration is in force.
+        """
         projects = self.projects
         if name in projects:
             return projects[name]
-        raise self._broken() or project_not_found(name, list(projects))
+        raise self._fatal_problem() or project_not_found(name, list(projects))
 
     def default(self, settings: Settings) -> Project:
-        """`SCAR_DEFAULT_PROJECT`, else the first in the file; errors as with `get`."""
+        """Return the project of `SCAR_DEFAULT_PROJECT`, else the first; raises as `get` does."""
         if settings.default_project is not None:
             return self.get(settings.default_project)
         for project in self.projects.values():
             return project
-        raise self._broken() or ScarError(
+        raise self._fatal_problem() or ScarError(
             "project_not_found",
             f"There is no project in {self.path}",
             "Add one; `scar init` writes the file from the Compose projects that run.",
         )
 
-    def _broken(self) -> ScarError | None:
-        """The file's problem as an error, where there is no configuration to fall back on."""
+    def _fatal_problem(self) -> ScarError | None:
+        """Return the file's problem as an error, where no configuration is in force."""
         problem = self.problem
         if problem is None or self._projects:
             return None
@@ -105,54 +110,58 @@ class ProjectsFile:
         try:
             if self._seen is not None and self._seen == _signature(os.stat(self.path)):
                 return
-            content, found = self._read()
-        except FileNotFoundError:
+            content, status = self._read()
+        except (OSError, ValueError) as error:
             self._seen = self._content = None
-            self._fail(["there is no such file"], "Write it, or let `scar init` do so")
+            self._report_unreadable(error)
             return
-        except OSError as error:
-            self._seen = self._content = None
-            self._fail([f"it cannot be read: {error.strerror or error}"])
-            return
-        except ValueError as error:
-            self._seen = self._content = None
-            self._fail([str(error)])
-            return
-        # A change within the clock's tick leaves the same signature: a file that changed a
-        # moment ago is read again until it has settled.
-        settled = abs(self._clock() - found.st_ctime) > _SETTLED
-        self._seen = _signature(found) if settled else None
+        # A second change within one tick of the clock leaves the same signature: a file that
+        # changed less than two seconds ago is read at every access.
+        settled = abs(self._clock() - status.st_ctime) > _SETTLED_SECONDS
+        self._seen = _signature(status) if settled else None
         if content != self._content:
             self._content = content
-            self._take(content)
+            self._apply(content)
+
+    def _report_unreadable(self, error: OSError | ValueError) -> None:
+        if isinstance(error, FileNotFoundError):
+            self._report(["there is no such file"], "Write it, or let `scar init` do so")
+        elif isinstance(error, OSError):
+            self._report([f"it cannot be read: {error.strerror or error}"])
+        else:
+            self._report([str(error)])
 
     def _read(self) -> tuple[bytes, os.stat_result]:
-        """The file's bytes and what `stat` said of them before; a ValueError says why not."""
+        """Return the file's content and its status from before it was read.
+
+        Raises OSError, or ValueError with the reason where the file is of a wrong type or size.
+        """
         handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode):
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
                 raise ValueError("it is not a regular file")
-            content = file.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise ValueError(f"it is larger than {_LARGEST >> 10} KiB")
-        return content, found
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise ValueError(f"it is larger than {_MAX_BYTES >> 10} KiB")
+        return content, status
 
-    def _take(self, content: bytes) -> None:
+    def _apply(self, content: bytes) -> None:
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            self._fail([f"it is not UTF-8 text (byte {error.start})"])
+            self._report([f"it is not UTF-8 text (byte {error.start})"])
             return
-        projects, problems = read(text)
-        problems += self._own_folders(projects)
+        projects, problems = parse_projects(text)
+        problems += self._uses_of_state_dir(projects)
         if problems:
-            self._fail(problems)
+            self._report(problems)
             return
         self._projects = MappingProxyType(projects)
         self._problem = None
 
-    def _own_folders(self, projects: Mapping[str, Project]) -> list[str]:
+    def _uses_of_state_dir(self, projects: Mapping[str, Project]) -> list[str]:
+        """Return a problem for each project folder that overlaps SCAR's own folder."""
         own = self._state_dir
         if own is None:
             return []
@@ -166,10 +175,11 @@ class ProjectsFile:
             if folders.inside(folder, own) or folders.inside(own, folder)
         ]
 
-    def _fail(self, problems: list[str], mend: str = "Mend the file") -> None:
-        listed = problems[:_LISTED]
-        if len(problems) > _LISTED:
-            listed.append(f"and {len(problems) - _LISTED} more")
+    def _report(self, problems: list[str], mend: str = "Mend the file") -> None:
+        """Make `problems` the file's problem; the configuration in force stays."""
+        listed = problems[:_MAX_LISTED]
+        if len(problems) > _MAX_LISTED:
+            listed.append(f"and {len(problems) - _MAX_LISTED} more")
         listing = f" {listed[0]}" if len(listed) == 1 else "\n" + "\n".join(listed)
         until = (
             "the last good configuration stays in force"
@@ -183,5 +193,5 @@ class ProjectsFile:
         )
 
 
-def _signature(found: os.stat_result) -> _Signature:
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+def _signature(status: os.stat_result) -> _Signature:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino

@@ -6,24 +6,24 @@ import os
 import pwd
 from pathlib import Path
 
-_TREES = (
+_SYSTEM_TREES = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run"),
     *("/sbin", "/sys", "/usr", "/var/lib/containerd", "/var/lib/docker", "/var/run"),
 )
-"""Folders in which nothing is a project's."""
+"""System folders; no production folder is one of them or below one."""
 
-_ITSELF = (
+_SHARED_FOLDERS = (
     *("/home", "/lost+found", "/media", "/mnt", "/opt", "/srv", "/tmp", "/var", "/var/backups"),
     *("/var/cache", "/var/lib", "/var/local", "/var/lock", "/var/log", "/var/mail", "/var/opt"),
     *("/var/spool", "/var/tmp"),
 )
-"""Folders that are not a project's themselves, while a folder in them may be."""
+"""Shared folders; none is a production folder itself, while a folder in it may be."""
 
 
 def absolute(value: str) -> Path:
-    """The folder that `value` names; a ValueError says what is wrong with it.
+    """Return the folder that `value` names, without slashes at its end.
 
-    It has to be absolute and without `..`. A slash at the end or twice is left out.
+    Raises ValueError where the path is relative or contains `..`.
     """
     if not value.startswith("/"):
         raise ValueError("is not an absolute path")
@@ -33,26 +33,26 @@ def absolute(value: str) -> Path:
 
 
 def resolved(folder: Path) -> Path:
-    """Where `folder` is once symbolic links are followed, as far as they can be."""
+    """Return `folder` with symbolic links followed as far as it exists."""
     return Path(os.path.realpath(folder))
 
 
 def inside(folder: Path, other: Path) -> bool:
-    """Whether `folder` is `other` or below it, as written or with symbolic links followed."""
+    """Return whether `folder` is `other` or below it, as written or with links followed."""
     return folder.is_relative_to(other) or resolved(folder).is_relative_to(resolved(other))
 
 
 def not_for_production(folder: Path) -> str | None:
-    """Why `folder` must not be a production folder, or None."""
+    """Return why `folder` must not be a production folder, or None where it may be one."""
     for place in (folder, resolved(folder)):
         seen = f"is {place}, which is" if place != folder else "is"
         if place == Path("/"):
             return f"{seen} the root of the file system"
         if place.parent == Path("/home") or place in _homes():
             return f"{seen} a home folder; use a folder in it"
-        if str(place) in _ITSELF:
+        if str(place) in _SHARED_FOLDERS:
             return f"{seen} a system folder"
-        for tree in _TREES:
+        for tree in _SYSTEM_TREES:
             if place.is_relative_to(tree):
                 return f"{seen} in the system folder {tree}"
     return None

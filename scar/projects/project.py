@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from scar.json_object import JsonObject
 from scar.role import Role
 
 
 def workspace_resource(project: Project) -> str:
-    """What a job holds that changes the project's workspace, which projects may share."""
+    """Return the resource of the project's workspace, which several projects may share."""
     return f"workspace:{project.host}:{project.workspace}"
 
 
@@ -19,9 +19,9 @@ def workspace_resource(project: Project) -> str:
 class Project:
     """A workspace, a production folder and a Compose project, on one host.
 
-    `containers` is in restart order, and empty where `auto_detect` finds them; then
-    `primary_container` may be None. `roles` names people as `telegram:12345`, who have at least
-    that role on this project. `health_timeout` is in seconds.
+    `containers` is in restart order; with `auto_detect` it may be empty, and `primary_container`
+    None. `roles` lists the people (`telegram:12345`) who have at least that role on this project.
+    `health_timeout` is in seconds.
     """
 
     name: str
@@ -41,8 +41,8 @@ class Project:
     protected: tuple[str, ...] = ()
     agent: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """The entry as the projects file has it, defaults filled in, with its `name`."""
+    def to_json(self) -> JsonObject:
+        """Return the entry of the projects file with its defaults filled in and its `name`."""
         branch = self.auto_deploy_branch
         return {
             "name": self.name,
@@ -64,25 +64,25 @@ class Project:
         }
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Project:
-        """The reverse of `to_json`. It takes what it is given: rules are the schema's."""
-        containers = tuple(found.get("containers", ()))
-        roles = found.get("roles") or {}
+    def from_json(cls, entry: JsonObject) -> Project:
+        """Return the project of an entry, which the schema has validated before."""
+        containers = tuple(entry.get("containers", ()))
+        roles = entry.get("roles") or {}
         return cls(
-            name=found["name"],
-            workspace=Path(found["workspace"]),
-            production=Path(found["production"]),
-            compose_project=found.get("compose_project", found["name"]),
+            name=entry["name"],
+            workspace=Path(entry["workspace"]),
+            production=Path(entry["production"]),
+            compose_project=entry.get("compose_project", entry["name"]),
             containers=containers,
-            primary_container=found.get("primary_container") or next(iter(containers), None),
-            auto_detect=found.get("auto_detect", False),
-            host=found.get("host", "default"),
-            exclude=tuple(found.get("exclude", ())),
-            health_timeout=found.get("health_timeout", 120),
-            keep_releases=found.get("keep_releases", 5),
-            auto_deploy_branch=(found.get("auto_deploy") or {}).get("branch"),
-            alerts=tuple(found.get("alerts") or ()),
+            primary_container=entry.get("primary_container") or next(iter(containers), None),
+            auto_detect=entry.get("auto_detect", False),
+            host=entry.get("host", "default"),
+            exclude=tuple(entry.get("exclude", ())),
+            health_timeout=entry.get("health_timeout", 120),
+            keep_releases=entry.get("keep_releases", 5),
+            auto_deploy_branch=(entry.get("auto_deploy") or {}).get("branch"),
+            alerts=tuple(entry.get("alerts") or ()),
             roles={Role.parse(word): tuple(people) for word, people in roles.items()},
-            protected=tuple(found.get("protected", ())),
-            agent=found.get("agent"),
+            protected=tuple(entry.get("protected", ())),
+            agent=entry.get("agent"),
         )

@@ -1,1 +1,1 @@
-"""A coding agent as a job."""
+"""Coding agents."""

@@ -1,4 +1,4 @@
-"""Folders that every user can reach, and the small agent in one of them."""
+"""A folder that every user can enter, and the test agent in it."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).with_name("program.py")
-_FOR_ALL = "/usr/local/bin:/usr/bin:/bin"
+from tests.support import agent_program
+
+PROGRAM = Path(agent_program.__file__)
+_PUBLIC_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """A folder below folders that are open to all; pytest's own are not."""
-    made = Path(tempfile.mkdtemp(prefix="scar-agent-", dir="/tmp"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
+    """Yield a folder that every user can enter; those of `tmp_path` are closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="scar-agent-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
 def program(public: Path) -> str:
-    """The command line of the small agent."""
-    python = shutil.which("python3", path=_FOR_ALL)
+    """Return the command line of the test agent."""
+    python = shutil.which("python3", path=_PUBLIC_PATH)
     assert python, "a Python that every user can run"
-    place = public / "bin" / "program.py"
-    place.parent.mkdir()
-    shutil.copy(PROGRAM, place)
-    place.chmod(0o755)
-    return f"{python} {place}"
+    script = public / "bin" / "program.py"
+    script.parent.mkdir()
+    shutil.copy(PROGRAM, script)
+    script.chmod(0o755)
+    return f"{python} {script}"
 
 
 def own(folder: Path, uid: int) -> None:
-    """Gives a folder and all in it to a user."""
+    """Give a folder and everything in it to a user and the group of the same number."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, uid, uid, follow_symlinks=False)

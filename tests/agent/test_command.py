@@ -1,4 +1,4 @@
-"""What an instruction means: for which project, with which words, and how it reads."""
+"""Instructions: which project they are for, and the command line that they become."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from scar.projects import Project, ProjectsFile, workspace_resource
 from workers.agent.command import agent_command
 
 
-def projects(folder: Path, *able: str) -> ProjectsFile:
-    """Two projects, of which `able` have an agent."""
+def projects(folder: Path, *with_agent: str) -> ProjectsFile:
+    """Return a projects file with two projects; those in `with_agent` have one."""
     entries = {
         name: {
             "workspace": f"/w/{name}",
             "production": f"/p/{name}",
             "containers": [f"{name}-1"],
-            **({"agent": "agent"} if name in able else {}),
+            **({"agent": "agent"} if name in with_agent else {}),
         }
         for name in ("shop", "project-orchestrator")
     }
@@ -30,13 +30,15 @@ def projects(folder: Path, *able: str) -> ProjectsFile:
     return ProjectsFile(path)
 
 
-def meant(file: ProjectsFile, text: str) -> tuple[str, str]:
+def parse(file: ProjectsFile, text: str) -> tuple[str, str]:
+    """Return the project and the instruction that the command parser finds in a text."""
+
     def default() -> Project:
         return file.get("shop")
 
-    found = COMMAND.parse((text,), file, default)
-    assert found.project
-    return found.project.name, found.args["instruction"]
+    request = COMMAND.parse((text,), file, default)
+    assert request.project
+    return request.project.name, request.args["instruction"]
 
 
 @pytest.mark.parametrize(
@@ -48,46 +50,48 @@ def meant(file: ProjectsFile, text: str) -> tuple[str, str]:
         "fix this,\nplease: (project-orchestrator)",
     ],
 )
-def test_the_project_that_is_named(tmp_path: Path, text: str) -> None:
+def test_an_instruction_is_for_the_project_it_names(tmp_path: Path, text: str) -> None:
     file = projects(tmp_path, "shop", "project-orchestrator")
-    assert meant(file, text) == ("project-orchestrator", text)
+    assert parse(file, text) == ("project-orchestrator", text)
 
 
-def test_a_name_and_a_colon_in_front(tmp_path: Path) -> None:
+def test_a_project_in_front_of_a_colon_decides_and_is_cut_off(tmp_path: Path) -> None:
     file = projects(tmp_path, "shop", "project-orchestrator")
-    found = meant(file, "shop: as in project-orchestrator\n  - one\n  - two")
-    assert found == ("shop", "as in project-orchestrator\n  - one\n  - two")
+    text = "shop: as in project-orchestrator\n  - one\n  - two"
+    assert parse(file, text) == ("shop", "as in project-orchestrator\n  - one\n  - two")
 
 
-def test_the_only_one_with_an_agent(tmp_path: Path) -> None:
-    assert meant(projects(tmp_path, "shop"), "fix the bug") == ("shop", "fix the bug")
+def test_the_only_project_with_an_agent_needs_no_name(tmp_path: Path) -> None:
+    assert parse(projects(tmp_path, "shop"), "fix the bug") == ("shop", "fix the bug")
     both = "fix shop as project-orchestrator does"
-    assert meant(projects(tmp_path, "shop"), both) == ("shop", both)
+    assert parse(projects(tmp_path, "shop"), both) == ("shop", both)
 
 
 @pytest.mark.parametrize(
     "text", ["fix it", "workshop", "shop/app.py", "shop, project-orchestrator"]
 )
-def test_otherwise_it_is_asked_and_the_answer_is_understood(tmp_path: Path, text: str) -> None:
+def test_an_unclear_project_is_asked_for_and_each_answer_is_understood(
+    tmp_path: Path, text: str
+) -> None:
     file = projects(tmp_path, "shop", "project-orchestrator")
     with pytest.raises(WhichProject) as caught:
-        meant(file, text)
+        parse(file, text)
     for name, answer in caught.value.choices.items():
-        assert meant(file, answer.removeprefix("/agent ")) == (name, text)
+        assert parse(file, answer.removeprefix("/agent ")) == (name, text)
 
 
-def test_nobody_has_an_agent(tmp_path: Path) -> None:
-    assert meant(projects(tmp_path), "fix it")[0] == "shop"
+def test_without_any_agent_the_default_project_is_used(tmp_path: Path) -> None:
+    assert parse(projects(tmp_path), "fix it")[0] == "shop"
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "\x00", "\x1b[31m", "x" * (LONGEST + 1)])
-def test_what_is_no_instruction(tmp_path: Path, text: str) -> None:
+def test_an_empty_unprintable_or_too_long_instruction_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ScarError) as caught:
-        meant(projects(tmp_path, "shop"), text)
+        parse(projects(tmp_path, "shop"), text)
     assert caught.value.code == "invalid_request"
 
 
-def test_it_holds_the_workspace_alone(tmp_path: Path) -> None:
+def test_an_agent_locks_the_workspace_and_asks_nothing(tmp_path: Path) -> None:
     shop = projects(tmp_path).get("shop")
     assert COMMAND.locks(shop, {}) == (workspace_resource(shop),)
     assert COMMAND.changes
@@ -95,7 +99,7 @@ def test_it_holds_the_workspace_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "words", "said"),
+    ("line", "words", "stdin"),
     [
         ("claude -p", ("claude", "-p", "fix it"), None),
         ("/opt/agent.py --yes", ("/opt/agent.py", "--yes", "fix it"), None),
@@ -104,18 +108,20 @@ def test_it_holds_the_workspace_alone(tmp_path: Path) -> None:
         ("a 'b c' $HOME ; d", ("a", "b c", "$HOME", ";", "d", "fix it"), None),
     ],
 )
-def test_the_command_line(line: str, words: tuple[str, ...], said: str | None) -> None:
-    found = agent_command("shop", line, "fix it")
-    assert (found.words, found.said) == (words, said)
+def test_the_instruction_is_put_into_the_command_line(
+    line: str, words: tuple[str, ...], stdin: str | None
+) -> None:
+    command = agent_command("shop", line, "fix it")
+    assert (command.words, command.stdin) == (words, stdin)
 
 
-def test_an_instruction_is_never_an_option() -> None:
+def test_an_instruction_cannot_be_an_option_of_the_agent() -> None:
     words = agent_command("shop", "agent", "--dangerously-skip-permissions").words
     assert words == ("agent", " --dangerously-skip-permissions")
 
 
 @pytest.mark.parametrize("line", [None, "", "-", "{}", "agent 'open"])
-def test_a_command_line_that_is_none(line: str | None) -> None:
+def test_a_command_line_without_a_program_is_refused(line: str | None) -> None:
     with pytest.raises(ScarError) as caught:
         agent_command("shop", line, "fix it")
     assert caught.value.code == "project_invalid"

@@ -1,4 +1,4 @@
-"""What was there comes back, byte for byte, and nothing that anybody did since is lost."""
+"""Discarding a run restores every file and folder, except what somebody has changed since."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
-from tests.files.trees import contents, go_on, seen, write
+from tests.support.files_scene import contents, go_on, seen, write
+from workers.agent.changes import ChangedPaths, changed_paths, undo_since, without_conflicts
 from workers.agent.difference import difference
-from workers.agent.run_store import Begun, RunStore
-from workers.agent.snapshot import Contents, changed_since, listing, still_there
+from workers.agent.run_store import RunRecord, RunStore
 from workers.files.apply import revert
 from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 
 
-class Desk:
-    """A workspace, and what is kept of it."""
+class DiscardScene:
+    """A workspace, and the state folder of its agent."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "workspace"
@@ -28,43 +28,43 @@ class Desk:
 
     @property
     def run_store(self) -> RunStore:
-        """As another process would read it."""
+        """A new store each time, which reads the disk as another process would."""
         return RunStore(self.state)
 
-    def keep(self) -> None:
+    def start_run(self) -> None:
         self.runs += 1
         run_store = self.run_store
-        found = run_store.look(self.root)
-        begun = Begun(f"job{self.runs}", 1, False, None, tuple(sorted(found.left_out)))
-        run_store.keep(begun, self.root, found, go_on)
+        contents = run_store.scan(self.root)
+        record = RunRecord(f"job{self.runs}", 1, False, None, tuple(sorted(contents.left_out)))
+        run_store.start_run(record, self.root, contents, go_on)
 
-    def ended(self) -> dict[str, list[str]]:
+    def end_run(self) -> ChangedPaths:
         run_store = self.run_store
-        kept, begun = run_store.kept, run_store.begun
-        assert kept
-        assert begun
-        now = run_store.look(self.root)
-        undo = changed_since(kept, frozenset(begun.left_out), now)
-        run_store.ended(undo)
-        return listing(undo, now)
+        snapshot, record = run_store.snapshot, run_store.last_run
+        assert snapshot
+        assert record
+        now = run_store.scan(self.root)
+        undo = undo_since(snapshot, frozenset(record.left_out), now)
+        run_store.save_undo(undo)
+        return changed_paths(undo, now)
 
-    def undoable(self) -> tuple[Undo, list[str], Contents]:
+    def plan_discard(self) -> tuple[Undo, list[str]]:
         undo = self.run_store.undo
         assert undo
-        now = self.run_store.look(self.root)
-        return *still_there(undo, now), now
+        return without_conflicts(undo, self.run_store.scan(self.root))
 
     def discard(self) -> list[str]:
-        undo, theirs, _ = self.undoable()
-        revert(undo, self.run_store.objects, StatCache())
-        return theirs
+        """Discard the run, and return the paths that somebody has changed since."""
+        undo, conflicts = self.plan_discard()
+        revert(undo, self.run_store.content_store, StatCache())
+        return conflicts
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    made = Desk(tmp_path)
+def scene(tmp_path: Path) -> DiscardScene:
+    scene = DiscardScene(tmp_path)
     write(
-        made.root,
+        scene.root,
         {
             "app.py": "print('one')\n",
             "src/lib.py": "x = 1\n",
@@ -80,20 +80,15 @@ def desk(tmp_path: Path) -> Desk:
             ".git/HEAD": "ref: refs/heads/main\n",
         },
     )
-    (made.root / "empty" / "inside").mkdir(parents=True)
-    (made.root / "run.sh").chmod(0o750)
-    (made.root / "src").chmod(0o2775)
-    os.chown(made.root / "src" / "lib.py", 1234, 4321)
-    return made
+    (scene.root / "empty" / "inside").mkdir(parents=True)
+    (scene.root / "run.sh").chmod(0o750)
+    (scene.root / "src").chmod(0o2775)
+    os.chown(scene.root / "src" / "lib.py", 1234, 4321)
+    return scene
 
 
-def everything(root: Path) -> object:
-    """All that a discard has to give back; of folders no times."""
-    return seen(root)
-
-
-def havoc(root: Path) -> None:
-    """All that an agent can do to files."""
+def change_everything(root: Path) -> None:
+    """Change files, folders and links in every way that an agent can."""
     (root / "app.py").write_text("print('two')\n")
     (root / "run.sh").chmod(0o644)
     (root / "src" / "lib.py").unlink()
@@ -114,116 +109,115 @@ def havoc(root: Path) -> None:
     (root / "node_modules" / "m" / "index.js").write_text("changed\n")
 
 
-def test_exactly_what_was_there(desk: Desk) -> None:
-    before = everything(desk.root)
-    desk.keep()
-    havoc(desk.root)
-    files = desk.ended()
-    assert files["added"] == ["dangling/in", "new/er/file", "src/deep"]
-    assert "src/lib.py" in files["removed"]
-    assert "app.py" in files["changed"]
-    assert "run.sh" in files["changed"]
-    assert desk.discard() == []
-    assert everything(desk.root) == before
-    assert desk.discard() == []
-    assert everything(desk.root) == before
+def test_a_discard_restores_every_change_and_can_be_repeated(scene: DiscardScene) -> None:
+    before = seen(scene.root)
+    scene.start_run()
+    change_everything(scene.root)
+    files = scene.end_run()
+    assert files.added == ("dangling/in", "new/er/file", "src/deep")
+    assert "src/lib.py" in files.removed
+    assert "app.py" in files.changed
+    assert "run.sh" in files.changed
+    assert scene.discard() == []
+    assert seen(scene.root) == before
+    assert scene.discard() == []
+    assert seen(scene.root) == before
 
 
-def test_the_whole_workspace_is_gone(desk: Desk) -> None:
-    before = {name: about for name, about in seen(desk.root).items() if ".git/" not in name}
+def test_a_workspace_that_was_deleted_is_restored(scene: DiscardScene) -> None:
+    before = {name: about for name, about in seen(scene.root).items() if ".git/" not in name}
     before.pop(".git")
-    desk.keep()
-    os.rename(desk.root, desk.root.with_name("elsewhere"))
-    assert len(desk.ended()["removed"]) == 12
-    assert desk.discard() == []
-    assert seen(desk.root) == before
+    scene.start_run()
+    os.rename(scene.root, scene.root.with_name("elsewhere"))
+    assert len(scene.end_run().removed) == 12
+    assert scene.discard() == []
+    assert seen(scene.root) == before
 
 
-def test_nothing_changed(desk: Desk) -> None:
-    desk.keep()
-    os.utime(desk.root / "app.py")
-    assert desk.ended() == {"added": [], "changed": [], "removed": []}
+def test_a_new_timestamp_alone_is_no_change(scene: DiscardScene) -> None:
+    scene.start_run()
+    os.utime(scene.root / "app.py")
+    assert scene.end_run() == ChangedPaths((), (), ())
 
 
-def test_what_somebody_changed_since_is_left(desk: Desk) -> None:
-    desk.keep()
-    (desk.root / "app.py").write_text("the agent's\n")
-    (desk.root / "run.sh").write_text("the agent's\n")
-    (desk.root / "made").write_text("the agent's\n")
-    desk.ended()
-    (desk.root / "app.py").write_text("mine\n")
-    (desk.root / "mine").write_text("mine too\n")
-    assert desk.discard() == ["app.py"]
-    found = contents(desk.root)
-    assert found["app.py"] == b"mine\n"
-    assert found["mine"] == b"mine too\n"
-    assert found["run.sh"] == b"#!/bin/sh\n"
-    assert "made" not in found
+def test_a_discard_leaves_files_that_somebody_changed_since(scene: DiscardScene) -> None:
+    scene.start_run()
+    (scene.root / "app.py").write_text("the agent's\n")
+    (scene.root / "run.sh").write_text("the agent's\n")
+    (scene.root / "made").write_text("the agent's\n")
+    scene.end_run()
+    (scene.root / "app.py").write_text("mine\n")
+    (scene.root / "mine").write_text("mine too\n")
+    assert scene.discard() == ["app.py"]
+    files = contents(scene.root)
+    assert files["app.py"] == b"mine\n"
+    assert files["mine"] == b"mine too\n"
+    assert files["run.sh"] == b"#!/bin/sh\n"
+    assert "made" not in files
 
 
-def test_cut_off_in_the_middle_and_done_again(desk: Desk) -> None:
-    before = everything(desk.root)
-    desk.keep()
-    havoc(desk.root)
-    desk.ended()
-    undo, _, _ = desk.undoable()
-    desk.run_store.discard(undo)
-    # Half of it is back already.
-    (desk.root / "app.py").write_text("print('one')\n")
-    (desk.root / "new" / "er" / "file").unlink()
-    cut_off = desk.run_store.discarding
+def test_a_discard_that_was_cut_off_can_be_finished(scene: DiscardScene) -> None:
+    before = seen(scene.root)
+    scene.start_run()
+    change_everything(scene.root)
+    scene.end_run()
+    undo, _ = scene.plan_discard()
+    scene.run_store.save_discard(undo)
+    # As if cut off: half of it is reverted already.
+    (scene.root / "app.py").write_text("print('one')\n")
+    (scene.root / "new" / "er" / "file").unlink()
+    cut_off = scene.run_store.last_discard
     assert cut_off
-    revert(cut_off, desk.run_store.objects, StatCache())
-    found = everything(desk.root)
-    assert isinstance(found, dict)
-    assert isinstance(before, dict)
-    same = {name: about[:5] for name, about in found.items()}
-    assert same == {name: about[:5] for name, about in before.items()}
+    revert(cut_off, scene.run_store.content_store, StatCache())
+    after = {name: about[:5] for name, about in seen(scene.root).items()}
+    assert after == {name: about[:5] for name, about in before.items()}
 
 
-def test_pipes_and_depths_are_named_and_left(desk: Desk) -> None:
-    os.mkfifo(desk.root / "was-there")
-    desk.keep()
-    os.mkfifo(desk.root / "came")
-    (desk.root / "app.py").unlink()
-    os.mkfifo(desk.root / "app.py")
-    deep = desk.root
+def test_pipes_and_very_deep_folders_are_left_as_they_are(scene: DiscardScene) -> None:
+    os.mkfifo(scene.root / "was-there")
+    scene.start_run()
+    os.mkfifo(scene.root / "came")
+    (scene.root / "app.py").unlink()
+    os.mkfifo(scene.root / "app.py")
+    deep = scene.root
     for _ in range(230):
         deep = deep / "d"
         os.mkdir(deep)
     (deep / "file").touch()
-    files = desk.ended()
-    assert "app.py" in files["removed"]
-    assert desk.run_store.look(desk.root).special == {"was-there", "came", "app.py"}
-    desk.discard()
-    assert (desk.root / "was-there").is_fifo()
-    assert (desk.root / "came").is_fifo()
+    files = scene.end_run()
+    assert "app.py" in files.removed
+    assert scene.run_store.scan(scene.root).special == {"was-there", "came", "app.py"}
+    scene.discard()
+    assert (scene.root / "was-there").is_fifo()
+    assert (scene.root / "came").is_fifo()
 
 
-def test_only_the_last_run_is_kept(desk: Desk) -> None:
-    desk.keep()
-    (desk.root / "app.py").write_text("first\n")
-    desk.ended()
-    desk.keep()
-    assert desk.run_store.undo is None
-    (desk.root / "app.py").write_text("second\n")
-    desk.ended()
-    desk.discard()
-    assert (desk.root / "app.py").read_text() == "first\n"
-    kept = {p.read_bytes() for p in (desk.state / "objects").rglob("*") if p.is_file()}
-    assert b"print('one')\n" not in kept
+def test_only_the_last_run_can_be_discarded_and_older_contents_are_dropped(
+    scene: DiscardScene,
+) -> None:
+    scene.start_run()
+    (scene.root / "app.py").write_text("first\n")
+    scene.end_run()
+    scene.start_run()
+    assert scene.run_store.undo is None
+    (scene.root / "app.py").write_text("second\n")
+    scene.end_run()
+    scene.discard()
+    assert (scene.root / "app.py").read_text() == "first\n"
+    stored = {p.read_bytes() for p in (scene.state / "objects").rglob("*") if p.is_file()}
+    assert b"print('one')\n" not in stored
 
 
-def test_the_diff(desk: Desk) -> None:
-    desk.keep()
-    havoc(desk.root)
-    (desk.root / "-rf").write_text("a name like an option\n")
-    (desk.root / "line\nbreak").write_text("a name of two lines\n")
-    (desk.root / ".gitattributes").write_text("* diff=evil\n")
-    desk.ended()
-    undo = desk.run_store.undo
+def test_the_diff_shows_text_modes_and_odd_names_and_leaves_out_links(scene: DiscardScene) -> None:
+    scene.start_run()
+    change_everything(scene.root)
+    (scene.root / "-rf").write_text("a name like an option\n")
+    (scene.root / "line\nbreak").write_text("a name of two lines\n")
+    (scene.root / ".gitattributes").write_text("* diff=evil\n")
+    scene.end_run()
+    undo = scene.run_store.undo
     assert undo
-    text, left_out = difference(undo, desk.run_store.objects)
+    text, left_out = difference(undo, scene.run_store.content_store)
     assert "-print('one')\n+print('two')\n" in text
     assert "--- a/app.py\n+++ b/app.py\n" in text
     assert "old mode 100755\nnew mode 100644" in text
@@ -233,22 +227,22 @@ def test_the_diff(desk: Desk) -> None:
     assert left_out == ["current", "dangling"]
 
 
-def test_a_diff_without_an_end(desk: Desk) -> None:
-    desk.keep()
+def test_a_huge_diff_is_cut_and_a_huge_file_left_out(scene: DiscardScene) -> None:
+    scene.start_run()
     for number in range(30):
-        (desk.root / f"large{number}").write_text("0123456789\n" * 20_000)
-    (desk.root / "huge").write_text("0123456789\n" * 200_000)
-    desk.ended()
-    undo = desk.run_store.undo
+        (scene.root / f"large{number}").write_text("0123456789\n" * 20_000)
+    (scene.root / "huge").write_text("0123456789\n" * 200_000)
+    scene.end_run()
+    undo = scene.run_store.undo
     assert undo
-    text, left_out = difference(undo, desk.run_store.objects)
+    text, left_out = difference(undo, scene.run_store.content_store)
     assert len(text) < 201_000
     assert left_out == ["huge"]
 
 
-def test_a_damaged_record_is_an_error_that_says_so(desk: Desk) -> None:
-    desk.keep()
-    desk.ended()
-    (desk.state / "undo.json").write_text("{")
+def test_a_damaged_undo_record_is_reported(scene: DiscardScene) -> None:
+    scene.start_run()
+    scene.end_run()
+    (scene.state / "undo.json").write_text("{")
     with pytest.raises(ScarError, match="damaged"):
-        desk.undoable()
+        scene.plan_discard()

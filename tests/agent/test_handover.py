@@ -1,4 +1,4 @@
-"""Root's files in other hands, and back."""
+"""Handing root's files over to the agent's user, and taking them back."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.files.trees import seen, write
+from tests.support.files_scene import seen, write
 from workers.agent import handover
 from workers.agent.handover import hand_over, take_back
 from workers.agent.identity import NOBODY
-from workers.agent.walk import Item, walk
+from workers.agent.walk import WalkEntry, walk
 from workers.files.tree import Tree
 
 from .conftest import own
 
 
-def test_to_the_agent_and_back(public: Path) -> None:
+def test_plain_files_of_root_are_handed_over_and_all_is_roots_again_after(public: Path) -> None:
     root, note = public / "workspace", public / "note"
     write(root, {"a": "a", "sub/b": "b", "sub/link": "-> ../a", "mine": "m", "nobodys": "n"})
     write(public, {"outside": "o"})
@@ -50,18 +50,18 @@ def test_to_the_agent_and_back(public: Path) -> None:
     assert not note.exists()
 
 
-def test_cut_off_anywhere(public: Path) -> None:
+def test_a_handover_that_was_cut_off_is_taken_back(public: Path) -> None:
     root, note = public / "workspace", public / "note"
     write(root, {"a": "a", "sub/b": "b"})
     before = seen(root)
     hand_over(note, root, NOBODY, NOBODY)
-    os.chown(root / "sub" / "b", 0, -1)  # half of it was taken back, or not handed over yet
+    os.chown(root / "sub" / "b", 0, -1)  # as if cut off: not handed over yet, or taken back already
     take_back(note)
     assert seen(root) == before
     take_back(note)
 
 
-def test_a_workspace_that_is_gone(public: Path) -> None:
+def test_nothing_is_taken_back_through_a_link_in_the_workspaces_place(public: Path) -> None:
     root, note = public / "workspace", public / "note"
     write(root, {"a": "a"})
     write(public / "else", {"theirs": "t"})
@@ -73,30 +73,30 @@ def test_a_workspace_that_is_gone(public: Path) -> None:
     assert (public / "else" / "theirs").stat().st_uid == NOBODY
 
 
-def test_what_was_exchanged_since_it_was_listed(
+def test_a_file_that_is_replaced_during_the_handover_keeps_its_owner(
     public: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another agent of the same user can do so, in folders that are its user's already."""
+    """Another agent of the same user can replace files in folders that were handed over before."""
     root, note = public / "workspace", public / "note"
     write(root, {"a": "a", "b": "b", "c": "c", "d": "d"})
     write(public, {"roots": "r", "theirs": "t"})
     os.chown(public / "theirs", 1234, 1234)
-    there = {"a": "roots", "b": "theirs", "c": "roots"}
+    sources = {"a": "roots", "b": "theirs", "c": "roots"}
     passes = 0
 
-    def exchanged(tree: Tree) -> Iterator[Item]:
+    def replacing_walk(tree: Tree) -> Iterator[WalkEntry]:
         nonlocal passes
         passes += 1
-        for item in walk(tree):
-            if passes == 2 and item.path in there:  # the first is for the note
-                (root / item.path).unlink()
-                if item.path == "c":
+        for entry in walk(tree):
+            if passes == 2 and entry.path in sources:  # the first pass is for the note
+                (root / entry.path).unlink()
+                if entry.path == "c":
                     (root / "c").symlink_to(public / "roots")
                 else:
-                    os.link(public / there[item.path], root / item.path)
-            yield item
+                    os.link(public / sources[entry.path], root / entry.path)
+            yield entry
 
-    monkeypatch.setattr(handover, "walk", exchanged)
+    monkeypatch.setattr(handover, "walk", replacing_walk)
     hand_over(note, root, NOBODY, NOBODY)
     assert ((public / "roots").stat().st_uid, (public / "theirs").stat().st_uid) == (0, 1234)
     assert (root / "d").stat().st_uid == NOBODY

@@ -1,4 +1,4 @@
-"""One run: as whom, within which limits, and that nothing of it is left."""
+"""One run of an agent: its user, its limits, and the end of all its processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -15,11 +14,13 @@ from uuid import uuid4
 import pytest
 
 from scar.errors import ScarError
-from tests.cli.home import eventually
+from tests.support.stopwatch import Stopwatch
+from tests.support.waiting import eventually
 from workers.agent.command import agent_command
 from workers.agent.identity import NOBODY, identity_for
+from workers.agent.leftovers import kill_leftovers
 from workers.agent.output import LONGEST_LINE, MOST_CHARACTERS, MOST_LINES, AgentOutput
-from workers.agent.run import AgentRun, end_leftovers
+from workers.agent.run import AgentRun
 
 from .conftest import own
 
@@ -27,7 +28,7 @@ OWNER = 54321
 
 
 class Agent:
-    """The small agent in a workspace of its own."""
+    """The test agent in a workspace of its own, and the lines of output that it has shown."""
 
     def __init__(self, public: Path, line: str) -> None:
         self.public = public
@@ -35,11 +36,11 @@ class Agent:
         self.workspace = public / "workspace"
         self.workspace.mkdir()
         own(self.workspace, OWNER)
-        self.told: list[str] = []
-        self.output = AgentOutput(self.told.append)
+        self.shown: list[str] = []
+        self.output = AgentOutput(self.shown.append)
         self.id = f"run-{uuid4().hex}"
 
-    def made(self, instruction: str) -> AgentRun:
+    def prepare(self, instruction: str) -> AgentRun:
         identity = identity_for(self.workspace, self.public / "homes")
         command = agent_command("shop", self.line, instruction)
         return AgentRun(self.id, command, identity, self.workspace)
@@ -48,25 +49,25 @@ class Agent:
         self, *lines: str, seconds: float = 60, check: Callable[[], None] = lambda: None
     ) -> int:
         lock = os.open(self.public / "lock", os.O_RDWR | os.O_CREAT)
-        run = self.made("\n".join(lines))
+        run = self.prepare("\n".join(lines))
         run.require_possible([])
         try:
-            return run.run(lock, seconds, check, self.output.line)
+            return run.run(lock, seconds, check, self.output.add_line)
         finally:
             os.close(lock)
 
-    def left(self) -> list[str]:
-        """Processes that carry the run's mark."""
+    def remaining(self) -> list[str]:
+        """Return the processes whose environment names the run."""
         mark = f"AGENT_RUN={self.id}".encode()
-        found = []
+        pids = []
         for folder in Path("/proc").iterdir():
             if folder.name.isdigit():
                 try:
                     if folder.stat().st_uid == OWNER and mark in (folder / "environ").read_bytes():
-                        found.append(folder.name)
+                        pids.append(folder.name)
                 except OSError:
                     continue
-        return found
+        return pids
 
 
 @pytest.fixture
@@ -74,102 +75,103 @@ def agent(public: Path, program: str) -> Agent:
     return Agent(public, program)
 
 
-def test_who_it_is_and_what_it_knows(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_agent_has_no_privileges_and_none_of_the_workers_environment(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("SCAR_SECRET_KEY", "SCAR_REDIS_URL", "DOCKER_HOST", "REDIS_PASSWORD", "MY_OWN"):
         monkeypatch.setenv(name, "not-for-agents")
     assert agent.run("facts facts.json /var/run/docker.sock") == 0
-    found = json.loads((agent.workspace / "facts.json").read_text())
-    assert set(found["uids"]) == {OWNER}
-    assert 0 not in found["gids"]
-    assert found["groups"] == []
-    status = found["status"]
+    facts = json.loads((agent.workspace / "facts.json").read_text())
+    assert set(facts["uids"]) == {OWNER}
+    assert 0 not in facts["gids"]
+    assert facts["groups"] == []
+    status = facts["status"]
     assert {int(status[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")} == {0}
     assert status["NoNewPrivs"] == "1"
-    assert found["descriptors"] == []
-    assert found["stdin"] == "/dev/null"
-    assert found["cwd"] == str(agent.workspace)
-    assert "not-for-agents" not in json.dumps(found["env"])
-    assert set(found["env"]) <= {
+    assert facts["descriptors"] == []
+    assert facts["stdin"] == "/dev/null"
+    assert facts["cwd"] == str(agent.workspace)
+    assert "not-for-agents" not in json.dumps(facts["env"])
+    assert set(facts["env"]) <= {
         "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_CTYPE", "TERM", "NO_COLOR",
         "AGENT_RUN",
     }  # fmt: skip
-    assert Path(found["env"]["HOME"]).stat().st_uid == OWNER
+    assert Path(facts["env"]["HOME"]).stat().st_uid == OWNER
 
 
-def test_the_instruction_is_the_last_argument(agent: Agent) -> None:
-    said = 'facts f.json\nsay $HOME `id` ; rm -rf / "x y"'
-    agent.run(said)
-    assert json.loads((agent.workspace / "f.json").read_text())["arguments"] == [said]
-    assert agent.told == ["$HOME `id` ; rm -rf / x y"]
+def test_the_instruction_is_one_argument_that_no_shell_interprets(agent: Agent) -> None:
+    instruction = 'facts f.json\nsay $HOME `id` ; rm -rf / "x y"'
+    agent.run(instruction)
+    assert json.loads((agent.workspace / "f.json").read_text())["arguments"] == [instruction]
+    assert agent.shown == ["$HOME `id` ; rm -rf / x y"]
 
 
-def test_the_instruction_on_standard_input(agent: Agent) -> None:
+def test_the_instruction_can_go_to_standard_input(agent: Agent) -> None:
     agent.line += " --stdin -"
     assert agent.run("facts f.json", "say hello") == 0
     assert json.loads((agent.workspace / "f.json").read_text())["arguments"] == ["--stdin"]
-    assert agent.told == ["hello"]
+    assert agent.shown == ["hello"]
 
 
-def test_the_exit_code(agent: Agent) -> None:
+def test_the_exit_code_and_the_last_lines_are_returned(agent: Agent) -> None:
     assert agent.run("say going", "exit 7") == 7
     assert agent.output.last == ("going",)
 
 
-def test_a_hundred_megabytes_are_read_and_dropped(agent: Agent) -> None:
+def test_a_hundred_megabytes_of_output_are_cut_and_need_little_memory(agent: Agent) -> None:
     before = _memory()
     assert agent.run("flood 100", "say last words") == 0
     assert _memory() - before < 32 * 1024
-    assert len(agent.told) <= MOST_LINES + 1
-    assert sum(len(line) for line in agent.told) <= MOST_CHARACTERS + LONGEST_LINE
-    assert "not shown" in agent.told[-1]
+    assert len(agent.shown) <= MOST_LINES + 1
+    assert sum(len(line) for line in agent.shown) <= MOST_CHARACTERS + LONGEST_LINE
+    assert "not shown" in agent.shown[-1]
     assert agent.output.last[-1] == "last words"
 
 
-def test_a_line_of_megabytes_is_cut(agent: Agent) -> None:
+def test_a_very_long_line_is_cut(agent: Agent) -> None:
     assert agent.run("long 3000000") == 0
-    assert len(agent.told) == 1
-    assert len(agent.told[0]) < LONGEST_LINE + 100
-    assert "more characters" in agent.told[0]
+    assert len(agent.shown) == 1
+    assert len(agent.shown[0]) < LONGEST_LINE + 100
+    assert "more characters" in agent.shown[0]
 
 
-def test_what_it_leaves_behind_ends_with_it(agent: Agent) -> None:
+def test_background_processes_end_with_the_agent(agent: Agent) -> None:
     assert agent.run("leave pids") == 0
     assert len((agent.workspace / "pids").read_text().split()) >= 4
-    assert agent.left() == []
+    assert agent.remaining() == []
 
 
-def test_cancelled_although_it_ignores_every_signal(agent: Agent) -> None:
+def test_an_agent_that_ignores_signals_is_cancelled_within_5_seconds(agent: Agent) -> None:
     pids = agent.workspace / "pids"
-    asked = [0.0]
+    cancelled: list[Stopwatch] = []
 
     def check() -> None:
         if pids.exists():
-            asked[0] = asked[0] or time.monotonic()
+            cancelled.append(Stopwatch())
             raise ScarError("cancelled", "Cancelled", "")
 
     with pytest.raises(ScarError, match="Cancelled"):
         agent.run("ignore", "leave pids", "sleep 60", check=check)
-    assert time.monotonic() - asked[0] < 5
-    assert agent.left() == []
+    assert cancelled[0].seconds() < 5
+    assert agent.remaining() == []
 
 
-def test_a_fork_bomb_ends_with_the_job(agent: Agent) -> None:
-    begun = time.monotonic()
+def test_a_fork_bomb_is_killed_at_the_time_limit(agent: Agent) -> None:
+    watch = Stopwatch()
     with pytest.raises(ScarError, match="longer than"):
         agent.run("bomb", seconds=1.5)
-    assert time.monotonic() - begun < 1.5 + 5 + 1
-    assert agent.left() == []
+    assert watch.seconds() < 1.5 + 5 + 1
+    assert agent.remaining() == []
 
 
-def test_too_long(agent: Agent) -> None:
+def test_an_agent_is_stopped_at_the_time_limit(agent: Agent) -> None:
     with pytest.raises(ScarError, match="longer than") as caught:
         agent.run("sleep 60", seconds=0.5)
     assert caught.value.code == "timeout"
-    assert agent.left() == []
+    assert agent.remaining() == []
 
 
-def test_what_is_left_when_the_supervisor_is_killed_too(agent: Agent) -> None:
-    """Only the mark is left to know them by."""
+def test_processes_are_killed_later_if_worker_and_supervisor_were_killed(agent: Agent) -> None:
     script = (
         "import os, sys; from pathlib import Path\n"
         "from workers.agent.run import AgentRun; from workers.agent.command import AgentCommand\n"
@@ -186,12 +188,12 @@ def test_what_is_left_when_the_supervisor_is_killed_too(agent: Agent) -> None:
     for pid in (_child(worker.pid), worker.pid):
         os.kill(pid, signal.SIGKILL)
     worker.wait()
-    assert agent.left() != []
-    end_leftovers(agent.id, OWNER)
-    eventually(lambda: not agent.left(), "nothing is left")
+    assert agent.remaining() != []
+    kill_leftovers(agent.id, OWNER)
+    eventually(lambda: not agent.remaining(), "no process remains")
 
 
-def test_a_program_that_is_not_there(agent: Agent) -> None:
+def test_a_missing_program_is_named(agent: Agent) -> None:
     agent.line = "no-such-agent-anywhere --yes"
     with pytest.raises(ScarError, match="no-such-agent-anywhere") as caught:
         agent.run("say hello")
@@ -199,7 +201,7 @@ def test_a_program_that_is_not_there(agent: Agent) -> None:
 
 
 @pytest.mark.parametrize("what", ["workspace", "program"])
-def test_a_folder_that_it_cannot_pass(agent: Agent, what: str) -> None:
+def test_a_folder_that_the_agents_user_cannot_enter_is_named(agent: Agent, what: str) -> None:
     closed = agent.public / "closed"
     closed.mkdir(mode=0o700)
     if what == "workspace":
@@ -215,24 +217,24 @@ def test_a_folder_that_it_cannot_pass(agent: Agent, what: str) -> None:
     assert f"chmod o+x {closed}" in caught.value.hint
 
 
-def test_a_socket_that_it_could_reach(agent: Agent) -> None:
-    open_to_all = agent.public / "docker.sock"
-    open_to_all.touch()
-    open_to_all.chmod(0o666)
+def test_an_agent_that_could_open_the_engines_socket_is_refused(agent: Agent) -> None:
+    socket = agent.public / "docker.sock"
+    socket.touch()
+    socket.chmod(0o666)
     with pytest.raises(ScarError, match=r"docker\.sock") as caught:
-        agent.made("say hello").require_possible([str(open_to_all)])
+        agent.prepare("say hello").require_possible([str(socket)])
     assert caught.value.code == "forbidden"
 
 
-def test_never_root(agent: Agent) -> None:
+def test_a_workspace_of_root_is_not_worked_in_as_root(agent: Agent) -> None:
     own(agent.workspace, 0)
     identity = identity_for(agent.workspace, agent.public / "homes")
-    assert (identity.uid, identity.handed_over) == (NOBODY, True)
+    assert (identity.uid, identity.needs_handover) == (NOBODY, True)
     assert identity.gid != 0
 
 
 def _memory() -> int:
-    """The most this process has ever had, in KiB."""
+    """Return the peak memory of this process in KiB."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0])
 

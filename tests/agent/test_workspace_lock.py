@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
-from tests.engine.projects import until
+from tests.support.waiting import eventually
 from workers.state.workspace_lock import lock_path, workspace_lock
 
 WORKSPACE = Path("/some/workspace")
@@ -34,13 +34,13 @@ time.sleep(60)
 def holder(state: Path, how: str) -> Iterator[subprocess.Popen[str]]:
     """Another process that has it."""
     words = [sys.executable, "-c", _HOLDER, str(state), str(WORKSPACE), how]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as found:
-        assert found.stdout
-        assert found.stdout.readline() == "held\n"
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
         try:
-            yield found
+            yield other
         finally:
-            found.kill()
+            other.kill()
 
 
 class Clock:
@@ -69,7 +69,7 @@ def _go_on() -> None:
     pass
 
 
-def test_who_reads_finds_out_who_works(tmp_path: Path) -> None:
+def test_a_reader_is_told_which_job_has_the_workspace(tmp_path: Path) -> None:
     with holder(tmp_path, "alone"):
         with pytest.raises(ScarError, match=r"agent 01X of anna \(console\)") as caught:
             take(tmp_path, shared=True)
@@ -77,23 +77,23 @@ def test_who_reads_finds_out_who_works(tmp_path: Path) -> None:
     take(tmp_path, shared=True)
 
 
-def test_readers_share_it_and_are_waited_for(tmp_path: Path) -> None:
-    with holder(tmp_path, "shared") as found:
+def test_readers_share_the_workspace_and_are_waited_for(tmp_path: Path) -> None:
+    with holder(tmp_path, "shared") as other:
         take(tmp_path, shared=True)
         with pytest.raises(ScarError) as caught:
             take(tmp_path)
         assert caught.value.code == "busy"
-        assert found.poll() is None
+        assert other.poll() is None
 
 
-def test_a_holder_that_sleeps_is_killed(tmp_path: Path) -> None:
-    with holder(tmp_path, "alone") as found:
-        found.send_signal(signal.SIGSTOP)
+def test_a_stopped_process_that_holds_the_workspace_is_killed(tmp_path: Path) -> None:
+    with holder(tmp_path, "alone") as other:
+        other.send_signal(signal.SIGSTOP)
         with workspace_lock(tmp_path, WORKSPACE, _go_on, notice=0.2):
-            assert found.wait(5) == -signal.SIGKILL
+            assert other.wait(5) == -signal.SIGKILL
 
 
-def test_who_has_let_go_is_not_killed_for_another(tmp_path: Path) -> None:
+def test_a_process_that_gave_the_workspace_back_is_not_killed(tmp_path: Path) -> None:
     """Its signature is gone; and were it not, the kernel knows better."""
     with holder(tmp_path, "alone") as once:
         path = lock_path(tmp_path, WORKSPACE)
@@ -111,14 +111,14 @@ def test_who_has_let_go_is_not_killed_for_another(tmp_path: Path) -> None:
             assert once.poll() is None
 
 
-def test_it_is_free_when_its_holder_dies(tmp_path: Path) -> None:
-    with holder(tmp_path, "alone") as found:
-        os.kill(found.pid, signal.SIGKILL)
-        until(lambda: found.poll() is not None)
+def test_the_workspace_is_free_when_its_holder_dies(tmp_path: Path) -> None:
+    with holder(tmp_path, "alone") as other:
+        os.kill(other.pid, signal.SIGKILL)
+        eventually(lambda: other.poll() is not None)
         take(tmp_path)
 
 
-def test_the_wait_can_be_called_off(tmp_path: Path) -> None:
+def test_waiting_for_the_workspace_can_be_cancelled(tmp_path: Path) -> None:
     def cancelled() -> None:
         raise ScarError("cancelled", "Cancelled", "")
 

@@ -1,1 +1,1 @@
-"""Tests of the API on a live server and a real Redis."""
+"""The API, in this process and as a live server, on a real Redis."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,15 +16,17 @@ from scar.api.app import create_app
 from scar.bootstrap import Services, bootstrap
 from scar.client import service_token
 from scar.settings import Settings
-from tests.api.live import TOKENS, ActingWorker, ApiProcess, Caller, RedisProcess, bearer
+from tests.support.acting_worker import ActingWorker
+from tests.support.live_api import TOKENS, ApiProcess, Caller, bearer
+from tests.support.redis_process import RedisProcess
 
 
 @pytest.fixture(scope="session")
 def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
-    """One Redis for all of these tests."""
-    found = RedisProcess(tmp_path_factory.mktemp("redis"))
-    yield found
-    found.kill()
+    """One Redis for the whole session."""
+    process = RedisProcess(tmp_path_factory.mktemp("redis"))
+    yield process
+    process.kill()
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +57,7 @@ def env(redis_process: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def services(env: dict[str, str]) -> Services:
-    """The same parts as the API has, in this process."""
+    """The parts of SCAR that the API has, in this process."""
     return bootstrap(Settings.load(env, dotenv=None))
 
 
@@ -66,27 +69,27 @@ def _empty_redis(services: Services) -> None:
 @pytest.fixture
 def worker(services: Services) -> ActingWorker:
     """A worker on `default` and one on `far`, alive."""
-    found = ActingWorker(services)
-    found.alive("default")
-    found.alive("far")
-    return found
+    worker = ActingWorker(services)
+    worker.alive("default")
+    worker.alive("far")
+    return worker
 
 
 @pytest.fixture(scope="session")
 def server(env: dict[str, str]) -> Iterator[ApiProcess]:
-    """A server for the tests that leave it running."""
-    found = ApiProcess(env)
-    yield found
-    found.kill()
+    """A server that all tests share and none stops."""
+    server = ApiProcess(env)
+    yield server
+    server.kill()
 
 
 @pytest.fixture
-def own_server(env: dict[str, str]) -> Iterator[ApiProcess]:
-    """A server to be killed or stopped."""
-    found = ApiProcess(env)
-    yield found
-    if found.process.poll() is None:
-        found.kill()
+def own_server(env: dict[str, str], tmp_path: Path) -> Iterator[ApiProcess]:
+    """A server that the test may kill or stop."""
+    server = ApiProcess(env, tmp_path / "api.log")
+    yield server
+    if server.process.poll() is None:
+        server.kill()
 
 
 @pytest.fixture
@@ -112,7 +115,7 @@ def call(flask_client: FlaskClient) -> Callable[[str | None], Caller]:
 
 @pytest.fixture
 def as_actor(flask_client: FlaskClient, services: Services) -> Callable[[Actor], Caller]:
-    """Somebody whom a front-end speaks for."""
+    """`as_actor(actor)`: calls with the service token that a front-end makes for a person."""
     return lambda actor: Caller(
         flask_client, service_token(services.signatures, actor, time.time())
     )

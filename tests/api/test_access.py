@@ -1,4 +1,4 @@
-"""Who gets in, and the trail."""
+"""Authentication, and the audit trail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scar.access import Actor
 from scar.bootstrap import Services
 from scar.client import service_token
 from scar.jobs.signing import Signatures
-from tests.api.live import TOKENS, Caller
+from tests.support.live_api import TOKENS, Caller
 
 Call = Callable[[str | None], Caller]
 ROOT = TOKENS["root"]
@@ -37,7 +37,9 @@ ROOT = TOKENS["root"]
         "Bearer " + "x" * 8000,
     ],
 )
-def test_no_token_that_is_known(header: str | None, flask_client: FlaskClient) -> None:
+def test_a_request_without_a_known_token_is_401(
+    header: str | None, flask_client: FlaskClient
+) -> None:
     headers = {} if header is None else {"Authorization": header}
     for path in ("/api/v1/jobs", "/api/v1/projects/shop", "/api/v1/jobs/x/events", "/api/v1/audit"):
         answer = flask_client.get(path, headers=headers)
@@ -47,13 +49,13 @@ def test_no_token_that_is_known(header: str | None, flask_client: FlaskClient) -
         assert ROOT not in answer.text
 
 
-def test_the_scheme_ignores_case(flask_client: FlaskClient) -> None:
+def test_the_authorization_scheme_ignores_case(flask_client: FlaskClient) -> None:
     answer = flask_client.get("/api/v1/jobs", headers={"Authorization": f"bearer {ROOT}"})
     assert answer.status_code == 200
 
 
 @pytest.mark.usefixtures("worker")
-def test_service_tokens_speak_for_an_actor_for_five_minutes(
+def test_a_service_token_authenticates_an_actor_for_five_minutes(
     flask_client: FlaskClient, services: Services
 ) -> None:
     console = Actor("console", "sam", "Sam")
@@ -74,7 +76,7 @@ def test_service_tokens_speak_for_an_actor_for_five_minutes(
 
 
 @pytest.mark.usefixtures("worker")
-def test_the_trail_is_for_admins(call: Call) -> None:
+def test_only_admins_read_the_audit_trail(call: Call) -> None:
     for _ in range(5):
         call("ci")("POST", "/api/v1/jobs", json={"kind": "status", "project": "shop"})
     for name in ("phone", "ci"):
@@ -94,7 +96,7 @@ def test_the_trail_is_for_admins(call: Call) -> None:
     assert {entry["outcome"] for entry in seen} == {"accepted"}
 
 
-def test_headers_that_keep_browsers_safe(call: Call) -> None:
+def test_every_answer_has_security_headers(call: Call) -> None:
     for path in ("/api/v1/jobs", "/docs", "/healthz", "/nothing"):
         headers = call("root")("GET", path, headers={"Origin": "https://evil.example"}).headers
         assert headers["X-Content-Type-Options"] == "nosniff"

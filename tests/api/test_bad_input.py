@@ -1,4 +1,4 @@
-"""Whatever is sent: a problem document that says what is wrong, never a 500, never a job."""
+"""Bad requests get a problem document that says what is wrong, and make no job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from flask import Flask
 
 from scar.api import errors
 from scar.bootstrap import Services
-from tests.api.live import TOKENS, ActingWorker, ApiProcess, Caller
+from tests.support.acting_worker import ActingWorker
+from tests.support.live_api import TOKENS, ApiProcess, Caller
 
 Call = Callable[[str | None], Caller]
 JOBS = "/api/v1/jobs"
@@ -23,19 +24,19 @@ JSON = "application/json"
 def _is_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.content_type == "application/problem+json"
-    found: dict[str, Any] = answer.json
-    assert found["status"] == status
-    assert found["code"] == code
-    assert found["type"] == f"/docs#{code}"
-    assert found["detail"]
-    assert found["hint"]
+    body: dict[str, Any] = answer.json
+    assert body["status"] == status
+    assert body["code"] == code
+    assert body["type"] == f"/docs#{code}"
+    assert body["detail"]
+    assert body["hint"]
     assert "Traceback" not in answer.text
-    return found
+    return body
 
 
 @pytest.fixture
 def caller(call: Call, worker: ActingWorker, services: Services) -> Iterator[Caller]:  # noqa: ARG001
-    """An operator, who makes no job by all this."""
+    """Calls as an operator; no job was made when the test ends."""
     yield call("ci")
     assert list(services.ledger.recent()) == []
 
@@ -69,7 +70,7 @@ def caller(call: Call, worker: ActingWorker, services: Services) -> Iterator[Cal
         (b'{"kind": "status"}', None, 415, "unsupported_media_type"),
     ],
 )
-def test_bodies_that_are_no_json(
+def test_a_body_that_is_not_strict_json_is_refused(
     body: bytes, kind: str | None, status: int, code: str, caller: Caller
 ) -> None:
     _is_problem(caller("POST", JOBS, data=body, content_type=kind), status, code)
@@ -105,9 +106,9 @@ def test_bodies_that_are_no_json(
         ({"kind": "logs", "args": {"container": 5}}, "container"),
     ],
 )
-def test_json_that_is_no_request(body: Any, named: str, caller: Caller) -> None:
-    found = _is_problem(caller("POST", JOBS, json=body), 422, "invalid_request")
-    assert named in found["detail"]
+def test_json_that_is_no_valid_request_is_422(body: Any, named: str, caller: Caller) -> None:
+    problem = _is_problem(caller("POST", JOBS, json=body), 422, "invalid_request")
+    assert named in problem["detail"]
 
 
 @pytest.mark.parametrize(
@@ -124,11 +125,11 @@ def test_json_that_is_no_request(body: Any, named: str, caller: Caller) -> None:
         "SHOP",
     ],
 )
-def test_projects_that_do_not_exist(name: str, caller: Caller) -> None:
+def test_an_unknown_project_is_404_with_the_known_ones(name: str, caller: Caller) -> None:
     answer = caller("POST", JOBS, json={"kind": "status", "project": name})
-    found = _is_problem(answer, 404, "project_not_found")
-    assert found["detail"] == f"Project '{name}' not found in configuration"
-    assert "shop" in found["hint"]
+    problem = _is_problem(answer, 404, "project_not_found")
+    assert problem["detail"] == f"Project '{name}' not found in configuration"
+    assert "shop" in problem["hint"]
     answer = caller("GET", JOBS, query_string={"project": name})
     _is_problem(answer, 404, "project_not_found")
 
@@ -141,16 +142,16 @@ def test_projects_that_do_not_exist(name: str, caller: Caller) -> None:
     ]
     + [{"state": "dead"}, {"cursor": "x"}, {"cursor": "("}, {"kind": ""}, {"limt": "5"}],
 )
-def test_queries_of_lists(query: dict[str, str], caller: Caller) -> None:
-    found = _is_problem(caller("GET", JOBS, query_string=query), 422, "invalid_request")
-    assert next(iter(query)) in found["detail"]
+def test_a_bad_query_of_a_list_is_422(query: dict[str, str], caller: Caller) -> None:
+    problem = _is_problem(caller("GET", JOBS, query_string=query), 422, "invalid_request")
+    assert next(iter(query)) in problem["detail"]
 
 
 @pytest.mark.parametrize(
     "id",
     ["x", "..", "0", "1" * 25, "1" * 27, "8" + "0" * 25, "01KA%0A", "*", "01KA:events", "é" * 26],
 )
-def test_ids_of_no_job(id: str, caller: Caller) -> None:
+def test_an_id_of_no_job_is_404(id: str, caller: Caller) -> None:
     for method, path in (
         ("GET", ""),
         ("GET", "/events"),
@@ -163,7 +164,7 @@ def test_ids_of_no_job(id: str, caller: Caller) -> None:
             _is_problem(answer, 404, "job_not_found")
 
 
-def test_keys_of_redis_are_no_jobs(caller: Caller, call: Call, services: Services) -> None:
+def test_a_redis_key_is_not_taken_for_a_job(caller: Caller, call: Call, services: Services) -> None:
     made = call("ci")("POST", JOBS, json={"kind": "status", "project": "shop"}).json["id"]
     _is_problem(caller("GET", f"{JOBS}/{made}:events"), 404, "job_not_found")
     _is_problem(caller("GET", f"{JOBS}/{made.lower()}"), 404, "job_not_found")
@@ -171,7 +172,7 @@ def test_keys_of_redis_are_no_jobs(caller: Caller, call: Call, services: Service
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "ümlaut", "tab\there"])
-def test_idempotency_keys_that_cannot_be_used(key: str, caller: Caller) -> None:
+def test_a_bad_idempotency_key_is_422(key: str, caller: Caller) -> None:
     answer = caller(
         "POST",
         JOBS,
@@ -182,7 +183,7 @@ def test_idempotency_keys_that_cannot_be_used(key: str, caller: Caller) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_event_ids_and_waits(call: Call) -> None:
+def test_a_bad_event_id_or_wait_is_422(call: Call) -> None:
     root = call("root")
     path = (
         f"{JOBS}/{root('POST', JOBS, json={'kind': 'status', 'project': 'shop'}).json['id']}/events"
@@ -196,7 +197,7 @@ def test_event_ids_and_waits(call: Call) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"answer": 1}, {"answer": None}, {"answer": "yes", "x": 1}])
 @pytest.mark.usefixtures("worker")
-def test_answers(body: Any, call: Call) -> None:
+def test_a_bad_answer_leaves_the_question_open(body: Any, call: Call) -> None:
     job = call("ci")("POST", JOBS, json={"kind": "restart", "project": "shop"}).json
     answer = call("ci")("POST", f"{JOBS}/{job['id']}/confirm", json=body)
     _is_problem(answer, 422, "invalid_request")
@@ -204,11 +205,11 @@ def test_answers(body: Any, call: Call) -> None:
 
 
 @pytest.mark.parametrize("query", ["lines=0", "lines=5001", "lines=x", "container=", "line=5"])
-def test_queries_of_logs(query: str, caller: Caller) -> None:
+def test_a_bad_query_of_logs_is_422(query: str, caller: Caller) -> None:
     _is_problem(caller("GET", f"/api/v1/projects/shop/logs?{query}"), 422, "invalid_request")
 
 
-def test_routes_and_methods(caller: Caller) -> None:
+def test_an_unknown_route_is_404_and_a_wrong_method_405(caller: Caller) -> None:
     for path in ("/nope", "/api/v1", "/api/v1/jobs/a/b/c", "/api/v2/jobs", "/api/v1//jobs"):
         _is_problem(caller("GET", path), 404, "not_found")
     answer = caller("DELETE", JOBS)
@@ -217,7 +218,7 @@ def test_routes_and_methods(caller: Caller) -> None:
     assert caller("OPTIONS", JOBS).status_code == 200
 
 
-def test_what_was_not_foreseen_is_500_without_its_details() -> None:
+def test_an_unexpected_error_is_500_without_its_details() -> None:
     app = Flask("broken")
     errors.register(app)
 
@@ -226,13 +227,13 @@ def test_what_was_not_foreseen_is_500_without_its_details() -> None:
         raise KeyError("a secret")
 
     answer = app.test_client().get("/")
-    found = _is_problem(answer, 500, "internal")
+    problem = _is_problem(answer, 500, "internal")
     assert "a secret" not in answer.text
-    assert found["detail"] == "KeyError in the API"
+    assert problem["detail"] == "KeyError in the API"
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_record_spoilt_on_redis_is_no_job(call: Call, services: Services) -> None:
+def test_a_corrupted_record_on_redis_is_a_problem_document(call: Call, services: Services) -> None:
     made = call("ci")("POST", JOBS, json={"kind": "status", "project": "shop"}).json["id"]
     services.redis.delete(f"scar:job:{made}")
     services.redis.rpush(f"scar:job:{made}", "not a hash")
@@ -248,7 +249,7 @@ def _raw(server: ApiProcess, request: bytes) -> bytes:
         return connection.recv(65536)
 
 
-def test_on_the_wire(server: ApiProcess) -> None:
+def test_malformed_http_is_refused_by_the_server(server: ApiProcess) -> None:
     auth = f"Host: evil.example\r\nAuthorization: Bearer {TOKENS['root']}\r\n".encode()
     assert b" 200 " in _raw(server, b"GET /api/v1/jobs HTTP/1.1\r\n" + auth + b"\r\n")
     assert b" 400 " in _raw(server, b"\x16\x03\x01\x02\r\n\r\n")[:40]

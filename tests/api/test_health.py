@@ -1,10 +1,9 @@
-"""`/healthz`, `/readyz`, `/metrics`, the documentation, and a Redis that is away or hangs."""
+"""Health, metrics, the documentation, and a Redis that is away, hangs or is full."""
 
 from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from html.parser import HTMLParser
 
@@ -12,17 +11,21 @@ import httpx
 import pytest
 
 from scar.bootstrap import Services
-from tests.api.live import ActingWorker, ApiProcess, Caller, RedisProcess, bearer, until
+from tests.support.acting_worker import ActingWorker
+from tests.support.live_api import ApiProcess, Caller, bearer
+from tests.support.redis_process import RedisProcess
+from tests.support.stopwatch import Stopwatch
+from tests.support.waiting import eventually
 
 Call = Callable[[str | None], Caller]
 
 
-def test_healthz_is_open_and_asks_nobody(call: Call) -> None:
+def test_healthz_needs_no_token(call: Call) -> None:
     answer = call(None)("GET", "/healthz")
     assert (answer.status_code, answer.json) == (200, {"status": "alive"})
 
 
-def test_readyz_wants_a_worker_for_every_host(call: Call, services: Services) -> None:
+def test_readyz_is_503_until_every_host_has_a_worker(call: Call, services: Services) -> None:
     ActingWorker(services).alive("default")
     answer = call(None)("GET", "/readyz")
     assert (answer.status_code, answer.json["code"]) == (503, "host_unavailable")
@@ -34,7 +37,7 @@ def test_readyz_wants_a_worker_for_every_host(call: Call, services: Services) ->
 
 
 @pytest.mark.usefixtures("worker")
-def test_metrics_count_and_name_nothing(call: Call) -> None:
+def test_metrics_count_and_name_no_project_host_or_person(call: Call) -> None:
     for kind in ("status", "status", "logs"):
         call("ci")("POST", "/api/v1/jobs", json={"kind": kind, "project": "shop"})
     call("ci")("GET", "/api/v1/projects/shop")
@@ -62,12 +65,12 @@ class _Page(HTMLParser):
         self.links: set[str] = set()
 
     def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.ids |= {found["id"]} if found.get("id") else set()  # type: ignore[arg-type]
-        self.links |= {str(found[name]) for name in ("href", "src") if name in found}
+        named = dict(attrs)
+        self.ids |= {named["id"]} if named.get("id") else set()  # type: ignore[arg-type]
+        self.links |= {str(named[name]) for name in ("href", "src") if name in named}
 
 
-def test_docs_need_nothing_from_elsewhere(call: Call) -> None:
+def test_the_docs_page_loads_nothing_from_elsewhere(call: Call) -> None:
     spec = call(None)("GET", "/openapi.json").json
     assert spec["openapi"] == "3.1.0"
     answer = call(None)("GET", "/docs")
@@ -83,14 +86,14 @@ def test_docs_need_nothing_from_elsewhere(call: Call) -> None:
 
 def test_every_route_of_the_contract_is_described(call: Call) -> None:
     paths = call(None)("GET", "/openapi.json").json["paths"]
-    found = {
+    described = {
         f"{method.upper()} {path}"
         for path in paths
         for method in ("get", "post")
         if method in paths[path]
     }
     jobs, project = "/api/v1/jobs", "/api/v1/projects/{name}"
-    assert found == {
+    assert described == {
         "POST /github/webhook",
         *(f"{method} {jobs}" for method in ("GET", "POST")),
         *(f"POST {jobs}/{{job_id}}/{word}" for word in ("confirm", "cancel")),
@@ -117,12 +120,12 @@ def test_without_redis_the_answer_is_503_within_seconds(
             os.kill(redis_process.process.pid, signal.SIGSTOP)
         try:
             for method, path in (("GET", "/api/v1/jobs"), ("POST", "/api/v1/jobs")):
-                began = time.monotonic()
+                began = Stopwatch()
                 body = {"kind": "status", "project": "shop"} if method == "POST" else None
                 answer = client.request(method, path, json=body)
                 assert (answer.status_code, answer.json()["code"]) == (503, "redis_unavailable")
                 assert int(answer.headers["Retry-After"]) > 0
-                assert time.monotonic() - began < 10
+                assert began.seconds() < 10
             assert client.get("/healthz").status_code == 200
             assert "scar_redis_up 0.0" in client.get("/metrics").text
         finally:
@@ -130,11 +133,11 @@ def test_without_redis_the_answer_is_503_within_seconds(
                 redis_process.start()
             else:
                 os.kill(redis_process.process.pid, signal.SIGCONT)
-        until(lambda: client.get("/api/v1/jobs").status_code == 200)
+        eventually(lambda: client.get("/api/v1/jobs").status_code == 200)
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_redis_that_is_full_is_told_and_takes_nothing(call: Call, services: Services) -> None:
+def test_a_full_redis_is_507_and_no_job_is_made(call: Call, services: Services) -> None:
     assert call(None)("GET", "/readyz").status_code == 200
     services.redis.config_set("maxmemory", "1")
     try:

@@ -1,16 +1,17 @@
-"""`/jobs`: asking, idempotency, confirming, cancelling, looking."""
+"""`/jobs`: submitting, idempotency, confirming, cancelling, listing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from scar.access import Actor
 from scar.bootstrap import Services
 from scar.jobs.record import JobState
-from tests.api.live import ActingWorker, Caller
+from tests.support.acting_worker import ActingWorker
+from tests.support.live_api import Caller
 
 Call = Callable[[str | None], Caller]
 JOBS = "/api/v1/jobs"
@@ -19,12 +20,11 @@ JOBS = "/api/v1/jobs"
 def _ask(caller: Caller, kind: str = "status", **more: Any) -> dict[str, Any]:
     answer = caller("POST", JOBS, json={"kind": kind, "project": "shop", **more})
     assert answer.status_code == 202, answer.text
-    found: dict[str, Any] = answer.json
-    return found
+    return cast("dict[str, Any]", answer.json)
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_job_is_made_and_found_where_location_says(call: Call) -> None:
+def test_location_leads_to_the_job_that_was_made(call: Call) -> None:
     answer = call("ci")("POST", JOBS, json={"kind": "logs", "args": {"lines": 20}})
     assert answer.status_code == 202
     job = answer.json
@@ -47,7 +47,7 @@ def test_a_job_for_a_host_without_a_worker_says_so_at_once(call: Call) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_the_same_key_gives_the_same_job(call: Call) -> None:
+def test_the_same_idempotency_key_gives_the_same_job(call: Call) -> None:
     key = {"Idempotency-Key": "one"}
     made = [
         call("ci")("POST", JOBS, json={"kind": "status", "project": "shop"}, headers=key).json["id"]
@@ -60,7 +60,7 @@ def test_the_same_key_gives_the_same_job(call: Call) -> None:
     assert (differs.status_code, differs.json["code"]) == (409, "conflict")
 
 
-def test_a_kind_that_asks_waits_for_its_yes(call: Call, worker: ActingWorker) -> None:
+def test_a_kind_that_asks_awaits_its_confirmation(call: Call, worker: ActingWorker) -> None:
     job = _ask(call("ci"), "restart")
     assert job["state"] == "awaiting_confirmation"
     worker.claim(job["id"]).plan({"hash": "abc"})
@@ -76,7 +76,7 @@ def test_a_kind_that_asks_waits_for_its_yes(call: Call, worker: ActingWorker) ->
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_yes_in_the_request_needs_no_question(call: Call) -> None:
+def test_a_request_with_confirm_yes_is_queued_at_once(call: Call) -> None:
     assert _ask(call("ci"), "restart", confirm="yes")["state"] == "queued"
     busy = call("root")("POST", JOBS, json={"kind": "deploy", "project": "shop", "confirm": "yes"})
     assert (busy.status_code, busy.json["code"]) == (409, "busy")
@@ -84,7 +84,7 @@ def test_a_yes_in_the_request_needs_no_question(call: Call) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_no_drops_the_question(call: Call) -> None:
+def test_answering_no_cancels_the_job(call: Call) -> None:
     id = _ask(call("ci"), "restart")["id"]
     answer = call("ci")("POST", f"{JOBS}/{id}/confirm", json={"answer": "no"})
     assert (answer.status_code, answer.json["state"]) == (202, "cancelled")
@@ -101,7 +101,7 @@ def test_a_queued_job_is_cancelled_and_an_ended_one_is_not(call: Call) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_pages_hold_every_job_once_newest_first(call: Call) -> None:
+def test_pages_show_every_job_once_newest_first(call: Call) -> None:
     ids = [_ask(call("ci"))["id"] for _ in range(7)]
     assert ids == sorted(ids)
     seen, cursor = [], None
@@ -115,7 +115,7 @@ def test_pages_hold_every_job_once_newest_first(call: Call) -> None:
     assert seen == ids[::-1]
 
 
-def test_lists_are_filtered(call: Call, worker: ActingWorker) -> None:
+def test_jobs_are_filtered_by_project_kind_and_state(call: Call, worker: ActingWorker) -> None:
     status, logs = _ask(call("ci"))["id"], _ask(call("ci"), "logs")["id"]
     blog = _ask(call("ci"), project="blog")["id"]
     worker.claim(status).succeed({"a": 1})
@@ -133,10 +133,10 @@ def test_lists_are_filtered(call: Call, worker: ActingWorker) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_more_jobs_than_a_request_looks_at_are_found_by_going_on(
+def test_a_filter_reaches_older_jobs_on_further_pages(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scar.api.jobs._LOOKED_AT", 3)
+    monkeypatch.setattr("scar.api.jobs._SCAN_LIMIT", 3)
     wanted = _ask(call("ci"), "logs")["id"]
     for _ in range(4):
         _ask(call("ci"))
@@ -147,7 +147,7 @@ def test_more_jobs_than_a_request_looks_at_are_found_by_going_on(
     assert rest["next"] is None
 
 
-def test_the_end_of_a_job_is_seen(call: Call, worker: ActingWorker) -> None:
+def test_a_failed_job_shows_its_error(call: Call, worker: ActingWorker) -> None:
     id = _ask(call("ci"))["id"]
     worker.claim(id).fail("docker_unavailable", "No Engine", "Start it.")
     job = call("ci")("GET", f"{JOBS}/{id}").json
@@ -161,7 +161,7 @@ def test_the_end_of_a_job_is_seen(call: Call, worker: ActingWorker) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_roles(call: Call, services: Services) -> None:
+def test_a_viewer_may_not_change_confirm_or_cancel(call: Call, services: Services) -> None:
     refused = call("phone")("POST", JOBS, json={"kind": "restart", "project": "shop"})
     assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
     assert call("phone")("GET", JOBS).json["items"] == []
@@ -180,7 +180,7 @@ def test_roles(call: Call, services: Services) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_who_has_a_role_on_one_project_sees_no_other(
+def test_a_role_on_one_project_shows_no_other(
     call: Call, as_actor: Callable[[Actor], Caller], services: Services
 ) -> None:
     guest = as_actor(Actor("telegram", "77", "Guest"))
@@ -210,7 +210,9 @@ def test_who_has_a_role_on_one_project_sees_no_other(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_stranger_makes_no_job(as_actor: Callable[[Actor], Caller], services: Services) -> None:
+def test_an_actor_without_a_role_makes_no_job(
+    as_actor: Callable[[Actor], Caller], services: Services
+) -> None:
     stranger = as_actor(Actor("telegram", "999", "Nobody"))
     for answer in (
         stranger("POST", JOBS, json={"kind": "status", "project": "shop"}),

@@ -1,4 +1,4 @@
-"""What GitHub tells is kept as GitHub writes it, and believed by its reader only with a seal."""
+"""Deliveries of GitHub: only well-formed ones are stored, and only sealed ones are read."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from scar.chat.menus import Menus
 from scar.jobs.inbox import Inbox
 from scar.jobs.signing import Signatures
 from scar.redis_client import connect
-
-from .live import ApiProcess, RedisProcess
+from tests.support.live_api import ApiProcess
+from tests.support.redis_process import RedisProcess
 
 KEY = "a key that only tests know"
 SECRET = "a-secret-that-only-tests-know"
@@ -90,17 +90,17 @@ def push() -> dict[str, Any]:
 
 
 def changed(payload: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(payload))
+    copy: dict[str, Any] = json.loads(json.dumps(payload))
     *folders, name = place.split(".")
-    at = found
+    at = copy
     for folder in folders:
         at = at[folder]
     at[name] = value
-    return found
+    return copy
 
 
 @pytest.mark.parametrize("name", ["\0/x", "a\nb/c", "../..", "a/..", "a/b/c", "a", "é/b", "a/b?c"])
-def test_a_repository_that_is_none_is_not_asked_about(hook: Hook, name: str) -> None:
+def test_a_malformed_repository_name_is_ignored(hook: Hook, name: str) -> None:
     assert hook.post("push", changed(push(), "repository.full_name", name)) == "ignored"
     assert hook.post("issue_comment", changed(comment(), "repository.full_name", name)) == "ignored"
 
@@ -116,38 +116,37 @@ def test_a_repository_that_is_none_is_not_asked_about(hook: Hook, name: str) -> 
         ("comment.user.login", ["a/b", "a\nb", "", 1, None, ["ada"]]),
     ],
 )
-def test_what_github_never_writes_is_left_alone(hook: Hook, place: str, values: list[Any]) -> None:
+def test_a_malformed_comment_is_ignored(hook: Hook, place: str, values: list[Any]) -> None:
     for value in values:
         assert hook.post("issue_comment", changed(comment(), place, value)) == "ignored", value
 
 
-def test_a_letter_of_somebody_elses_is_none(hook: Hook) -> None:
+def test_a_forged_delivery_in_the_inbox_is_ignored(hook: Hook) -> None:
     hook.client.delete("scar:github:inbox")
     assert hook.post("issue_comment", comment()) == "taken"
     assert hook.post("push", push()) == "taken"
-    ((_, said), (_, pushed)) = hook.inbox.read("0", wait_ms=1)
-    assert said is not None
-    assert said["login"] == "ada"
+    ((_, commented), (_, pushed)) = hook.inbox.read("0", wait_ms=1)
+    assert commented is not None
+    assert commented["login"] == "ada"
     assert pushed is not None
     assert pushed["branch"] == "a/b"
     hook.client.delete("scar:github:inbox")
     for forged in (
-        json.dumps(said),
-        OTHERS.seal("letter", said),
-        Signatures(KEY).seal("plan", said),
+        json.dumps(commented),
+        OTHERS.seal("letter", commented),
+        Signatures(KEY).seal("plan", commented),
     ):
         hook.client.xadd("scar:github:inbox", {"letter": forged})
     hook.client.xadd("scar:github:inbox", {"else": "1"})
     assert [letter for _, letter in hook.inbox.read("0", wait_ms=1)] == [None] * 4
 
 
-def test_a_choice_that_others_put_in_is_none(hook: Hook) -> None:
+def test_a_forged_or_copied_choice_is_ignored(hook: Hook) -> None:
     ada, place = Actor("telegram", "1", "Ada"), Place("2")
     choices = Menus(hook.client, Signatures(KEY))
 
     def tapped(tag: str) -> str | None:
-        button = (tag.partition(":")[0], "")
-        return choices.take(IncomingMessage(ada, place, "c0", time.time(), button=button))
+        return choices.take(IncomingMessage(ada, place, "c0", time.time(), tag=tag))
 
     assert tapped(choices.offer(ada, place, ["/docker_status shop"])) == "/docker_status shop"
     tag = Menus(hook.client, OTHERS).offer(ada, place, ["/docker_deploy shop"])
@@ -157,7 +156,7 @@ def test_a_choice_that_others_put_in_is_none(hook: Hook) -> None:
     assert tapped("elsewhere:") is None
 
 
-def test_letters_that_nobody_reads_do_not_fill_redis(hook: Hook) -> None:
+def test_unread_deliveries_do_not_fill_redis(hook: Hook) -> None:
     inbox = Inbox(hook.client, "unread", Signatures(KEY))
     for number in range(10_300):
         assert inbox.put({"number": number}, [f"letter:{number}"])

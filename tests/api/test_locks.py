@@ -1,4 +1,4 @@
-"""What a person locks stays as it is; what is cancelled says what became of it."""
+"""`/docker_lock`, `/docker_unlock` and `/docker_cancel`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from scar.commands.cancel import COMMAND as CANCEL
 from scar.commands.lock import COMMAND as LOCK
 from scar.commands.unlock import COMMAND as UNLOCK
 from scar.errors import ScarError
-from tests.api.live import ActingWorker, Caller
+from tests.support.acting_worker import ActingWorker
+from tests.support.live_api import Caller
 
 Call = Callable[[str | None], Caller]
 CI = Actor("api", "ci", "ci", Role.OPERATOR)
@@ -27,9 +28,9 @@ def ask(call: Call, kind: str, project: str = "shop", who: str = "ci") -> tuple[
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_locked_project_refuses_changes_and_nothing_else(call: Call, services: Services) -> None:
-    said = LOCK.reply(CI, ["shop", "moving", "the", "database"], services.surroundings)
-    assert "moving the database" in said.text
+def test_a_locked_project_refuses_changes_only(call: Call, services: Services) -> None:
+    reply = LOCK.reply(CI, ["shop", "moving", "the", "database"], services.command_context)
+    assert "moving the database" in reply.text
     for kind in ("deploy", "restart", "rollback"):
         status, why = ask(call, kind, who="root")
         assert status == 409
@@ -38,9 +39,9 @@ def test_a_locked_project_refuses_changes_and_nothing_else(call: Call, services:
     assert ask(call, "status")[0] == 202
     assert ask(call, "deploy", "blog", who="root")[0] == 202
     with pytest.raises(ScarError, match="moving the database"):
-        LOCK.reply(ROOT, ["shop", "again"], services.surroundings)
-    said = UNLOCK.reply(ROOT, ["shop"], services.surroundings)
-    assert "by ci (api)" in said.text
+        LOCK.reply(ROOT, ["shop", "again"], services.command_context)
+    reply = UNLOCK.reply(ROOT, ["shop"], services.command_context)
+    assert "by ci (api)" in reply.text
     assert ask(call, "deploy")[0] == 202
     outcomes = [(e.actor, e.action, e.outcome) for e in services.audit.recent()]
     assert ("api:ci", "docker_lock", "locked: moving the database") in outcomes
@@ -48,65 +49,69 @@ def test_a_locked_project_refuses_changes_and_nothing_else(call: Call, services:
     assert ("api:root", "docker_unlock", "released") in outcomes
 
 
-def test_a_lock_comes_before_the_yes(call: Call, services: Services, worker: ActingWorker) -> None:
+def test_a_lock_refuses_the_confirmation_of_an_older_job(
+    call: Call, services: Services, worker: ActingWorker
+) -> None:
     _, id = ask(call, "deploy")
     worker.claim(id).plan({"hash": "h"})
-    LOCK.reply(CI, ["shop", "wait"], services.surroundings)
+    LOCK.reply(CI, ["shop", "wait"], services.command_context)
     answer = call("ci")("POST", f"/api/v1/jobs/{id}/confirm", json={"answer": "yes"})
     assert (answer.status_code, answer.json["code"]) == (409, "busy")
-    UNLOCK.reply(CI, ["shop"], services.surroundings)
+    UNLOCK.reply(CI, ["shop"], services.command_context)
     answer = call("ci")("POST", f"/api/v1/jobs/{id}/confirm", json={"answer": "yes"})
     assert answer.status_code == 202
 
 
 @pytest.mark.usefixtures("worker")
-def test_all_is_for_admins(call: Call, services: Services) -> None:
+def test_only_admins_lock_all_projects(call: Call, services: Services) -> None:
     with pytest.raises(ScarError) as refused:
-        LOCK.reply(CI, ["all", "night"], services.surroundings)
+        LOCK.reply(CI, ["all", "night"], services.command_context)
     assert refused.value.code == "forbidden"
-    LOCK.reply(ROOT, ["all", "night"], services.surroundings)
+    LOCK.reply(ROOT, ["all", "night"], services.command_context)
     for project in ("shop", "blog"):
         assert ask(call, "deploy", project, who="root") == (409, ask(call, "deploy", project)[1])
-    assert "Every project is locked" in UNLOCK.reply(CI, ["shop"], services.surroundings).text
-    UNLOCK.reply(ROOT, ["all"], services.surroundings)
+    assert "Every project is locked" in UNLOCK.reply(CI, ["shop"], services.command_context).text
+    UNLOCK.reply(ROOT, ["all"], services.command_context)
     assert ask(call, "deploy")[0] == 202
 
 
-def test_who_may_not_change_may_not_lock(services: Services) -> None:
+def test_a_viewer_may_not_lock(services: Services) -> None:
     for command, words in ((LOCK, ["shop", "because"]), (UNLOCK, ["shop"])):
         with pytest.raises(ScarError) as refused:
-            command.reply(PHONE, words, services.surroundings)
+            command.reply(PHONE, words, services.command_context)
         assert refused.value.code == "forbidden"
     with pytest.raises(ScarError, match="needs a reason"):
-        LOCK.reply(CI, ["shop"], services.surroundings)
+        LOCK.reply(CI, ["shop"], services.command_context)
 
 
-def test_the_only_open_job_need_not_be_named(
+def test_cancel_without_an_id_means_the_only_open_job(
     call: Call, services: Services, worker: ActingWorker
 ) -> None:
     with pytest.raises(ScarError, match="no job to cancel"):
-        CANCEL.reply(CI, [], services.surroundings)
+        CANCEL.reply(CI, [], services.command_context)
     _, waiting = ask(call, "deploy")
-    said = CANCEL.reply(CI, [], services.surroundings)
-    assert waiting in said.text
-    assert "nothing was done" in said.text
+    reply = CANCEL.reply(CI, [], services.command_context)
+    assert waiting in reply.text
+    assert "nothing was done" in reply.text
     body = {"kind": "restart", "project": "shop", "confirm": "yes"}
     running = call("ci")("POST", "/api/v1/jobs", json=body).json["id"]
     claim = worker.claim(running)
     _, other = ask(call, "deploy", "blog", who="root")
     with pytest.raises(ScarError, match="2 jobs are open"):
-        CANCEL.reply(ROOT, [], services.surroundings)
-    assert "Stopping" in CANCEL.reply(ROOT, ["shop"], services.surroundings).text
+        CANCEL.reply(ROOT, [], services.command_context)
+    assert "Stopping" in CANCEL.reply(ROOT, ["shop"], services.command_context).text
     assert services.ledger.renew(running, claim.claim.fence)[1]
     with pytest.raises(ScarError) as refused:
-        CANCEL.reply(PHONE, [other], services.surroundings)
+        CANCEL.reply(PHONE, [other], services.command_context)
     assert refused.value.code == "forbidden"
 
 
-def test_too_late_is_said(call: Call, services: Services, worker: ActingWorker) -> None:
+def test_a_job_past_its_point_of_no_return_is_not_cancelled(
+    call: Call, services: Services, worker: ActingWorker
+) -> None:
     body = {"kind": "restart", "project": "shop", "confirm": "yes"}
     id = call("ci")("POST", "/api/v1/jobs", json=body).json["id"]
     claim = worker.claim(id).claim
     assert services.ledger.report(id, claim.fence, 1, [], {"settled": "1"})
     with pytest.raises(ScarError, match="Too late"):
-        CANCEL.reply(CI, [id], services.surroundings)
+        CANCEL.reply(CI, [id], services.command_context)

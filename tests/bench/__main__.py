@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 
 from tests.bench import deploy, events, jobs, memory, status, sync
-from tests.bench.stage import Stage
+from tests.bench.scene import BenchScene
 from tests.bench.table import Row, at_most, show
 
 
@@ -21,10 +21,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console = Console(width=None if sys.stdout.isatty() else 130)
     rows: list[Row] = []
-    with Stage() as stage, console.status("measuring"):
+    with BenchScene() as scene, console.status("measuring"):
         for part in (status, events, jobs, deploy, memory):
-            rows += part.rows(stage, short=asked.short)
-    files = sync.rows(2, 4000) if asked.short else sync.rows()
+            rows += part.rows(scene, short=asked.short)
+    files = sync.rows(1, 2000) if asked.short else sync.rows()
     for name, scar, rsync, _, limit in files:
         rows.append(at_most(name, scar, rsync, limit, against="rsync"))
     show(rows, console)

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from tests.bench.stage import STABLE_SECONDS, Stage
+from tests.bench.scene import STABLE_SECONDS, BenchScene
 from tests.bench.table import Row, at_most, middle, seconds
-from tests.engine.projects import run_docker
+from tests.support.compose_project import run_docker
 
 _CHANGED, _ROLLED_BACK, _UNCHANGED = 1.15, 1.2, 0.5
 
 
-def rows(stage: Stage, *, short: bool) -> list[Row]:
+def rows(scene: BenchScene, *, short: bool) -> list[Row]:
     """One service with a changed file that is built in; then nothing to do."""
     return [
-        _changed(stage, 2 if short else 7),
-        _unchanged(stage, 2 if short else 9),
-        _rolled_back(stage, 1 if short else 5),
+        _changed(scene, 1 if short else 7),
+        _unchanged(scene, 1 if short else 9),
+        _rolled_back(scene, 1 if short else 5),
     ]
 
 
-def _changed(stage: Stage, rounds: int) -> Row:
+def _changed(scene: BenchScene, rounds: int) -> Row:
     ours: list[float] = []
     theirs: list[float] = []
     for number in range(rounds):
-        for sample in (stage.shop, stage.twin):
+        for sample in (scene.shop, scene.twin):
             # Not the same for both: the builder would have the one's image for the other.
             sample.page(f"Page {number} of {sample.name}")
         begun = perf_counter()
-        stage.compose("up", "-d", "--build")
+        scene.compose("up", "-d", "--build")
         theirs.append(perf_counter() - begun)
         begun = perf_counter()
-        result = stage.do("deploy", confirm="yes")
+        result = scene.do("deploy", confirm="yes")
         ours.append(perf_counter() - begun)
-        assert stage.require(result)["result"]["built"] == ["web"], result
+        assert scene.require(result)["result"]["built"] == ["web"], result
     scar, compose = middle(ours), middle(theirs)
     ratio = (scar - STABLE_SECONDS) / compose
     return Row(
@@ -46,25 +46,25 @@ def _changed(stage: Stage, rounds: int) -> Row:
     )
 
 
-def _rolled_back(stage: Stage, rounds: int) -> Row:
+def _rolled_back(scene: BenchScene, rounds: int) -> Row:
     """Back to the image before: `compose up -d` once that has its name again."""
     ours: list[float] = []
     theirs: list[float] = []
-    image = f"{stage.twin.name}-web"
+    image = f"{scene.twin.name}-web"
     for number in range(rounds):
         before = run_docker("image", "inspect", "-f", "{{.Id}}", image)
-        for sample in (stage.shop, stage.twin):
+        for sample in (scene.shop, scene.twin):
             sample.page(f"Another page {number} of {sample.name}")
-        stage.compose("up", "-d", "--build")
-        stage.require(stage.do("deploy", confirm="yes"))
+        scene.compose("up", "-d", "--build")
+        scene.require(scene.do("deploy", confirm="yes"))
         begun = perf_counter()
         run_docker("tag", before, image)
-        stage.compose("up", "-d")
+        scene.compose("up", "-d")
         theirs.append(perf_counter() - begun)
         begun = perf_counter()
-        result = stage.do("rollback", confirm="yes")
+        result = scene.do("rollback", confirm="yes")
         ours.append(perf_counter() - begun)
-        assert stage.require(result)["result"]["restored"], result
+        assert scene.require(result)["result"]["restored"], result
     scar, compose = middle(ours), middle(theirs)
     ratio = (scar - STABLE_SECONDS) / compose
     return Row(
@@ -77,17 +77,17 @@ def _rolled_back(stage: Stage, rounds: int) -> Row:
     )
 
 
-def _unchanged(stage: Stage, rounds: int) -> Row:
+def _unchanged(scene: BenchScene, rounds: int) -> Row:
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(rounds):
         begun = perf_counter()
-        stage.compose("up", "-d", "--build")
+        scene.compose("up", "-d", "--build")
         theirs.append(perf_counter() - begun)
         begun = perf_counter()
-        result = stage.do("deploy", confirm="yes")
+        result = scene.do("deploy", confirm="yes")
         ours.append(perf_counter() - begun)
-        assert stage.require(result)["result"]["nothing"], result
+        assert scene.require(result)["result"]["nothing"], result
     return at_most(
         "deploy without a change", middle(ours), middle(theirs), _UNCHANGED,
         against="compose up --build",

@@ -1,4 +1,4 @@
-"""From an event's writing to its line at fifty clients."""
+"""How long an event takes from the worker's write to each of fifty clients."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import time
 from uuid import uuid4
 
 from scar.jobs.record import JobState
-from tests.bench.stage import ELSEWHERE, Stage
+from tests.bench.scene import ELSEWHERE, BenchScene
 from tests.bench.table import Row, percentile, seconds
 
 WATCHERS = 50
-_EVERY = 0.025
-_RENEWED = 40
-_P50, _P99 = 0.003, 0.020
+_INTERVAL_SECONDS = 0.025
+_EVENTS_PER_RENEWAL = 40
+_P50, _P99 = 0.010, 0.050
 
 
-def rows(stage: Stage, *, short: bool) -> list[Row]:
-    """The clients are sockets of one other process, which reads them as they become ready."""
-    found = _latencies(stage, 60 if short else 400)
+def rows(scene: BenchScene, *, short: bool) -> list[Row]:
+    """Measure the half and the 99 % of clients; all are sockets of one other process."""
+    latencies = _latencies(scene, 60 if short else 400)
     result = []
     for name, part, limit in (("half", 0.5, _P50), ("99 %", 0.99, _P99)):
-        value = percentile(found, part)
+        value = percentile(latencies, part)
         result.append(
             Row(
                 f"event to line, {WATCHERS} watchers: {name} within",
@@ -37,31 +37,38 @@ def rows(stage: Stage, *, short: bool) -> list[Row]:
     return result
 
 
-def _latencies(stage: Stage, events: int) -> list[float]:
-    services = stage.services
-    http = stage.connection()
-    id = stage.ask(http, "status", project=ELSEWHERE)
+def _latencies(scene: BenchScene, events: int) -> list[float]:
+    services = scene.services
+    http = scene.connection()
+    id = scene.ask(http, "status", project=ELSEWHERE)
     http.close()
     claim = services.ledger.claim(id, "bench", uuid4().hex)
     assert claim is not None
     watchers = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.watchers", str(stage.home.port), id, str(WATCHERS)],
+        [
+            sys.executable,
+            "-m",
+            "tests.bench.watchers",
+            str(scene.installation.port),
+            id,
+            str(WATCHERS),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert watchers.stdin
     assert watchers.stdout
-    watchers.stdin.write(stage.token + "\n")
+    watchers.stdin.write(scene.token + "\n")
     watchers.stdin.flush()
     assert watchers.stdout.readline() == "all listen\n"
     for number in range(1, events + 1):
         line = json.dumps({"line": f"at={time.time()!r}"})
         assert services.ledger.report(id, claim.fence, number, [("output", line)], {})
-        if number % _RENEWED == 0:
+        if number % _EVENTS_PER_RENEWAL == 0:
             services.ledger.renew(id, claim.fence)
-        time.sleep(_EVERY)
+        time.sleep(_INTERVAL_SECONDS)
     services.ledger.report(id, claim.fence, events + 1, [], {}, final=JobState.SUCCEEDED)
-    found: list[float] = json.loads(watchers.communicate()[0])
-    assert len(found) == events * WATCHERS, len(found)
-    return found
+    latencies: list[float] = json.loads(watchers.communicate()[0])
+    assert len(latencies) == events * WATCHERS, len(latencies)
+    return latencies

@@ -10,32 +10,32 @@ from typing import Any, cast
 
 from redis import Redis
 
-from tests.bench.stage import Stage
+from tests.bench.scene import BenchScene
 from tests.bench.table import Row, middle
-from tests.cli.home import PATIENCE
+from tests.support.waiting import PATIENCE
 
 _CLIENTS = 4
 _LEAST = 0.4
 _SAID = "scar:bench:said"
 
 
-def rows(stage: Stage, *, short: bool) -> list[Row]:
+def rows(scene: BenchScene, *, short: bool) -> list[Row]:
     """In both, the producer is as fast as it can be, and the time ends when all is done."""
-    count = 100 if short else 500
-    redis = stage.services.redis
+    count = 40 if short else 500
+    redis = scene.services.redis
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "--quiet", "-A", "tests.bench.bare", "worker",
          "-Q", "bare", "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
          "--without-heartbeat"],
-        env=stage.home.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=scene.installation.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        _bare(stage, redis, 1)
+        _bare(scene, redis, 1)
         ours: list[float] = []
         theirs: list[float] = []
         for _ in range(1 if short else 3):
-            theirs.append(count / _bare(stage, redis, count))
-            ours.append(count / _jobs(stage, redis, count))
+            theirs.append(count / _bare(scene, redis, count))
+            ours.append(count / _jobs(scene, redis, count))
     finally:
         worker.terminate()
         worker.wait(PATIENCE)
@@ -52,11 +52,11 @@ def rows(stage: Stage, *, short: bool) -> list[Row]:
     ]
 
 
-def _bare(stage: Stage, redis: Redis, count: int) -> float:
+def _bare(scene: BenchScene, redis: Redis, count: int) -> float:
     """Seconds from the first message's sending to the last one's end."""
     producer = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.producer", str(count), _SAID],
-        env=stage.home.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env=scene.installation.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert producer.stdout
     assert producer.stdin
@@ -70,15 +70,15 @@ def _bare(stage: Stage, redis: Redis, count: int) -> float:
     return taken
 
 
-def _jobs(stage: Stage, redis: Redis, count: int) -> float:
+def _jobs(scene: BenchScene, redis: Redis, count: int) -> float:
     """Seconds from the first request to the end of the last job."""
     failures: list[BaseException] = []
 
     def client() -> None:
-        http = stage.connection()
+        http = scene.connection()
         try:
             for _ in range(count // _CLIENTS):
-                stage.ask(http, "status")
+                scene.ask(http, "status")
         except (AssertionError, OSError) as failure:
             failures.append(failure)
         finally:

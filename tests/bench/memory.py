@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.bench.stage import Stage
+from tests.bench.scene import BenchScene
 from tests.bench.table import Row
 
 _LIMIT = 300
 _PARTS = {"api": "scar.cli api", "telegram": "scar.cli telegram", "worker": "-m celery"}
 
 
-def rows(stage: Stage, *, short: bool) -> list[Row]:  # noqa: ARG001
+def rows(scene: BenchScene, *, short: bool) -> list[Row]:  # noqa: ARG001
     """All processes of `scar api`, `scar telegram` and `scar worker`, after what came before.
 
     Shared pages count in every process for RSS, in equal parts for PSS.
     """
     used = {"Rss": 0.0, "Pss": 0.0}
     parts: dict[str, float] = dict.fromkeys(_PARTS, 0.0)
-    for pid, command in stage.home.processes().items():
+    for pid, command in scene.installation.processes().items():
         for part, words in _PARTS.items():
             if words in command:
                 found = _memory(pid)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from tests.bench.stage import Stage
+from tests.bench.scene import BenchScene
 from tests.bench.table import Row, at_most, middle
 
 
-def rows(stage: Stage, *, short: bool) -> list[Row]:
+def rows(scene: BenchScene, *, short: bool) -> list[Row]:
     """POST, the queue, a worker, the Engine, and back over Server-Sent Events."""
     ours: list[float] = []
     theirs: list[float] = []
-    for _ in range(5 if short else 25):
+    for _ in range(2 if short else 25):
         begun = perf_counter()
-        result = stage.do("status")
+        result = scene.do("status")
         ours.append(perf_counter() - begun)
-        stage.require(result)
+        scene.require(result)
         begun = perf_counter()
-        stage.compose("ps")
+        scene.compose("ps")
         theirs.append(perf_counter() - begun)
     limit = 0.5
     return [

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 from telegram import Bot
 
-from .server import BotApiServer
+from tests.support.botapi.server import BotApiServer
 
 T = TypeVar("T")
 Use = Callable[[Bot], Coroutine[Any, Any, T]]

@@ -8,9 +8,10 @@ import pytest
 from telegram import Bot, Update
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
+from tests.support.botapi.person import Chat
+from tests.support.botapi.server import BotApiServer
+
 from .conftest import with_bot
-from .person import Chat
-from .server import BotApiServer
 
 
 async def _updates(bot: Bot) -> list[Update]:

@@ -9,10 +9,11 @@ import pytest
 from telegram import Bot
 from telegram.error import NetworkError, RetryAfter, TimedOut
 
+from tests.support.botapi.faults import Limiter
+from tests.support.botapi.rules import ApiError
+from tests.support.botapi.server import BotApiServer
+
 from .conftest import with_bot
-from .faults import Limiter
-from .rules import ApiError
-from .server import BotApiServer
 
 # `RetryAfter.retry_after` warns that it will be a timedelta.
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")

@@ -17,8 +17,9 @@ from telegram import (
 from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest
 
+from tests.support.botapi.server import BotApiServer
+
 from .conftest import with_bot
-from .server import BotApiServer
 
 _KEYBOARD = InlineKeyboardMarkup([[InlineKeyboardButton("Yes", callback_data="yes:1")]])
 

@@ -12,8 +12,9 @@ from telegram.error import Conflict, NetworkError
 from telegram.ext import Application, CallbackQueryHandler, CommandHandler, ContextTypes
 from telegram.request import HTTPXRequest
 
+from tests.support.botapi.server import BotApiServer
+
 from .conftest import with_bot
-from .server import BotApiServer
 
 _App = Application[Any, Any, Any, Any, Any, Any]
 

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from .entities import read_html, units
-from .person import Telegram
-from .rules import ApiError
-from .server import BotApiServer
+from tests.support.botapi.entities import read_html, units
+from tests.support.botapi.person import Telegram
+from tests.support.botapi.rules import ApiError
+from tests.support.botapi.server import BotApiServer
 
 
 def _call(server: BotApiServer, method: str, **params: Any) -> tuple[int, str]:
@@ -129,7 +129,7 @@ def test_controls_that_make_no_sense_are_refused(server: BotApiServer) -> None:
 
 def test_another_process_serves_and_is_driven() -> None:
     root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "tests.botapi", "--token", "5:X", "--limits"]
+    command = [sys.executable, "-m", "tests.support.botapi", "--token", "5:X", "--limits"]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()

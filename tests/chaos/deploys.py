@@ -10,17 +10,17 @@ import contextlib
 import random
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scar.client import ApiUnreachable
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
-from tests.cli.home import eventually
-from tests.deploy.shop import COMPOSE, DOCKERFILE, Shop, tree_of
-from tests.engine.prober import Prober
-from tests.engine.projects import run_docker
+from tests.support.compose_project import run_docker
+from tests.support.deploy_scene import COMPOSE, DOCKERFILE, DeployScene, tree_of
+from tests.support.prober import Prober
+from tests.support.waiting import eventually
 from workers.state.journal import Journal
 
 from .engine import PrivateEngine
@@ -50,9 +50,9 @@ class Chaos:
     def __init__(self, folder: Path, seed: int, engine: PrivateEngine | None = None) -> None:
         self.seed = seed
         self.state = folder / "shop" / "scar" / "state"
-        self.shop = Shop(folder / "shop", health_timeout=15, keep_releases=3)
+        self.scene = DeployScene(folder / "shop", keep_releases=3, health_timeout=20)
         self._chance = random.Random(seed)
-        self._faults = Faults(self.shop, self.state, engine, random.Random(seed + 2))
+        self._faults = Faults(self.scene, self.state, engine, random.Random(seed + 2))
         self._released: dict[str, tuple[dict[str, tuple[int, str]], str]] = {}
 
     def begin(self) -> None:
@@ -60,15 +60,15 @@ class Chaos:
         self.state.mkdir(parents=True)
         options = f"size={_STATE_MB}m"
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", self.state], check=True)
-        self.shop.home.folder.mkdir(parents=True, exist_ok=True)
-        self.shop.begin(_RESTARTED)
-        first = self.shop.do("deploy")
+        self.scene.installation.folder.mkdir(parents=True, exist_ok=True)
+        self.scene.begin(_RESTARTED)
+        first = self.scene.do("deploy")
         assert first.state is JobState.SUCCEEDED, first.error
         self._released[str((first.result or {})["release"])] = self._wanted(first)
 
     def end(self) -> None:
         """Ends everything and takes it off the Engine."""
-        self.shop.remove()
+        self.scene.remove()
         subprocess.run(["umount", "-l", self.state], check=True)
 
     @property
@@ -92,7 +92,7 @@ class Chaos:
         found = Round(number, kind, fault, round(self._chance.uniform(0.0, 3.8), 1))
         before = self.standing()
         self._faults.removed = ""
-        outside = Prober(self.shop.port)
+        outside = Prober(self.scene.port)
         try:
             job = self.ask(kind)
             time.sleep(found.after)
@@ -132,9 +132,9 @@ class Chaos:
         journal = self.journal
         ended = job.finished_at is not None and job.finished_at < killed_at * 1000
         if ended or journal.job != job.id or not journal.find("applying"):
-            for name in self.shop.images():
+            for name in self.scene.images():
                 run_docker("start", name)
-        eventually(self.shop.site, "the site answers", 10)
+        eventually(self.scene.site, "the site answers", 10)
 
     def _prepare(self, number: int) -> str:
         """What is asked for: mostly a deploy of another page, some of which fail by themselves."""
@@ -147,7 +147,7 @@ class Chaos:
             command = command.replace('"8000"', '"9000"')  # never healthy
         elif chance < 0.2:
             command += "\nRUN false"
-        self.shop.write(Dockerfile="\n".join([first, copy, _SLOW, command]))
+        self.scene.write(Dockerfile="\n".join([first, copy, _SLOW, command]))
         return "deploy"
 
     def _prepare_good(self, number: int) -> str:
@@ -160,7 +160,7 @@ class Chaos:
         return self._prepare_with(number, 100_000 + number)
 
     def _prepare_with(self, number: int, side: int) -> str:
-        self.shop.write(
+        self.scene.write(
             page=f"page {number}",
             Dockerfile=DOCKERFILE,
             **{
@@ -172,13 +172,13 @@ class Chaos:
 
     def standing(self) -> Standing:
         """Production as it is now."""
-        return Standing(self.shop.tree(), self.shop.images(), self.shop.site())
+        return Standing(self.scene.tree(), self.scene.images(), self.scene.site())
 
     def _wanted(self, job: Job) -> tuple[dict[str, tuple[int, str]], str]:
         """The files and the page that a job brings where it succeeds."""
         if job.request.kind == "rollback":
             return self._released[str((job.result or {})["restored"])]
-        return tree_of(self.shop.workspace), (self.shop.workspace / "page").read_text()
+        return tree_of(self.scene.workspace), (self.scene.workspace / "page").read_text()
 
     def ask(self, kind: str) -> Job:
         """The job, once the API takes it."""
@@ -188,17 +188,17 @@ class Chaos:
 
     def _asked(self, kind: str) -> Job | None:
         try:
-            return self.shop.ask(kind)
+            return self.scene.ask(kind)
         except (ApiUnreachable, ScarError):
             return None
 
     def _forgotten(self, job: Job) -> bool:
         """Whether no worker had begun the job when Redis lost everything: then nobody knows of it
         any more, and nothing may have changed."""
-        eventually(self.shop.home.is_ready, "every part is back", _ENDS_WITHIN)
+        eventually(self.scene.installation.is_ready, "every part is back", _ENDS_WITHIN)
         time.sleep(_PUT_BACK_WITHIN)
         try:
-            self.shop.api.job(job.id)
+            self.scene.api.job(job.id)
         except ScarError as error:
             return error.code == "job_not_found" and not (self.state / "done" / job.id).exists()
         return False
@@ -208,7 +208,7 @@ class Chaos:
 
         def look() -> Job | None:
             with contextlib.suppress(ApiUnreachable, ScarError):
-                found = self.shop.api.job(job.id)
+                found = self.scene.api.job(job.id)
                 return found if found.state.ended else None
             return None
 
@@ -218,8 +218,8 @@ class Chaos:
 
     def judge(self, job: Job, before: Standing) -> list[str]:
         """What is not as the ended job says, once every part is back."""
-        shop = self.shop
-        eventually(shop.home.is_ready, "every part is back", _ENDS_WITHIN)
+        scene = self.scene
+        eventually(scene.installation.is_ready, "every part is back", _ENDS_WITHIN)
         eventually(self._quiet, "no job is open", 2 * _ENDS_WITHIN)
         folder = self.state / "projects" / "shop"
         # One that was called off while it planned clears up behind itself.
@@ -243,15 +243,15 @@ class Chaos:
             }
             if not now.images.items() >= wanted.items() or now.site != before.site:
                 wrong.append(f"{job.state}, but runs {now}, not {before}")
-        wrong += [f"left over: {name}" for name in shop.leftovers()]
+        wrong += [f"left over: {name}" for name in scene.leftovers()]
         if self.journal.open:
             wrong.append(f"the journal is open: {self.journal.records[-1]}")
-        wrong += [f"left over: {pin}" for pin in _pins(shop.name) if ":before-" in pin]
+        wrong += [f"left over: {pin}" for pin in _pins(scene.name) if ":before-" in pin]
         return [f"{text} ({job.error})" for text in wrong]
 
     def _quiet(self) -> bool:
         with contextlib.suppress(ApiUnreachable, ScarError):
-            jobs = self.shop.api.request("GET", "/jobs", params={"limit": 10})["items"]
+            jobs = self.scene.api.request("GET", "/jobs", params={"limit": 10})["items"]
             return all(JobState(job["state"]).ended for job in jobs)
         return False
 
@@ -265,14 +265,16 @@ def _pins(project: str) -> list[str]:
     return run_docker("images", *names, f"reference=scar-keep/{project}/*:*").split()
 
 
-def run(chaos: Chaos, rounds: int, told: Callable[[Round], None]) -> list[Round]:
-    """Goes through all faults in turn, in an order that the seed gives."""
+def run(
+    chaos: Chaos, rounds: int, told: Callable[[Round], None], of: Sequence[str] = ()
+) -> list[Round]:
+    """Go through all faults, or those of `of`, in turn, in an order that the seed gives."""
     chance = random.Random(chaos.seed + 1)
     done: list[Round] = []
     faults: list[str] = []
     for number in range(1, rounds + 1):
         if not faults:
-            faults = list(chaos.faults.by_name)
+            faults = list(of or chaos.faults.by_name)
             chance.shuffle(faults)
         found = chaos.round(number, faults.pop())
         done.append(found)

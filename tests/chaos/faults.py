@@ -19,12 +19,13 @@ from scar.jobs.record import Job
 from scar.jobs.signing import Signatures
 from scar.redis_client import connect
 from scar.settings import Settings
-from tests.deploy.shop import Shop
+from tests.support.deploy_scene import DeployScene
 
 from .engine import PrivateEngine
 
 _LEASE_OVER = 13.0
 _DISK_FULL_SECONDS = 6.0
+ENGINE_FAULTS = ("engine kill -9", "engine stopped")
 
 
 class Faults:
@@ -34,23 +35,23 @@ class Faults:
     """
 
     def __init__(
-        self, shop: Shop, state: Path, engine: PrivateEngine | None, chance: random.Random
+        self, scene: DeployScene, state: Path, engine: PrivateEngine | None, chance: random.Random
     ) -> None:
-        self.shop = shop
+        self.scene = scene
         self.removed = ""
         self._state = state
         self._engine = engine
         self._chance = chance
         self.by_name: dict[str, Callable[[Job], None]] = {
-            "worker kill -9": lambda _: shop.kill_worker(),
+            "worker kill -9": lambda _: scene.kill_worker(),
             "pool process kill -9": lambda _: self.kill_pool(),
             "worker stopped": self._stop_worker,
             "pool process stopped": self._stop_pool,
             "redis kill -9": self._kill_redis,
             "redis emptied": self._empty_redis,
-            "api kill -9": lambda _: shop.home.kill_all("scar.cli api"),
+            "api kill -9": lambda _: scene.installation.kill_all("scar.cli api"),
             "build or up killed": self._kill_compose,
-            "bell rung twice": self._ring_again,
+            "notified again": self._notify_again,
             "second deploy": self._ask_again,
             "state disk full": self._fill_disk,
             "cancelled": self._cancel,
@@ -58,12 +59,13 @@ class Faults:
             "nothing": lambda _: None,
         }
         if engine is not None:
-            self.by_name["engine kill -9"] = self._kill_engine
-            self.by_name["engine stopped"] = self._end_engine
+            self.by_name |= dict(
+                zip(ENGINE_FAULTS, (self._kill_engine, self._end_engine), strict=True)
+            )
 
     def kill_pool(self) -> None:
         """kill -9 of the processes that do the jobs."""
-        for pid in self.shop.pool():
+        for pid in self.scene.pool():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -83,11 +85,11 @@ class Faults:
         self._engine.up()
 
     def _stop_worker(self, _: Job) -> None:
-        found = self.shop.home.processes()
+        found = self.scene.installation.processes()
         self._stop([pid for pid, command in found.items() if "celery" in command])
 
     def _stop_pool(self, _: Job) -> None:
-        self._stop(self.shop.pool())
+        self._stop(self.scene.pool())
 
     def _stop(self, pids: list[int]) -> None:
         """For longer than the lease; woken from another thread, as whoever stopped it would."""
@@ -100,19 +102,19 @@ class Faults:
                 os.kill(pid, signal.SIGCONT)
 
     def _kill_redis(self, _: Job) -> None:
-        self.shop.home.kill("redis.sock")
+        self.scene.installation.kill("redis.sock")
 
     def _empty_redis(self, _: Job) -> None:
-        connect(self.shop.home.redis_url).flushall()
+        connect(self.scene.installation.redis_url).flushall()
 
     def _kill_compose(self, _: Job) -> None:
-        for pid, command in self.shop.home.processes().items():
+        for pid, command in self.scene.installation.processes().items():
             if "compose" in command and "celery" not in command:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    def _ring_again(self, job: Job) -> None:
-        settings = Settings.load(self.shop.home.env, None)
+    def _notify_again(self, job: Job) -> None:
+        settings = Settings.load(self.scene.installation.env, None)
         queue = JobQueue(settings.effective_redis_url, Signatures(settings.signing_key()))
         for _ in range(3):
             queue.notify("default", job.id)
@@ -120,7 +122,7 @@ class Faults:
     def _ask_again(self, _: Job) -> None:
         """Refused while the first one works; where that has ended, taken back at once."""
         with contextlib.suppress(ApiUnreachable, ScarError):
-            self._cancel(self.shop.ask("deploy", confirm=False))
+            self._cancel(self.scene.ask("deploy", confirm=False))
 
     def _fill_disk(self, _: Job) -> None:
         ballast = self._state / "ballast"
@@ -131,9 +133,9 @@ class Faults:
 
     def _cancel(self, job: Job) -> None:
         with contextlib.suppress(ScarError):
-            self.shop.api.request("POST", f"/jobs/{job.id}/cancel")
+            self.scene.api.request("POST", f"/jobs/{job.id}/cancel")
 
     def _remove_container(self, _: Job) -> None:
-        name = f"{self.shop.name}-side-1"
+        name = f"{self.scene.name}-side-1"
         self.removed = f"/{name}"
         subprocess.run(["docker", "rm", "-f", name], capture_output=True, check=False)

@@ -22,8 +22,9 @@ import httpx
 from scar.client import ApiClient, ApiUnreachable
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
-from tests.cli.home import Home, eventually
-from tests.engine.projects import IMAGE, run_docker
+from tests.support.compose_project import IMAGE, run_docker
+from tests.support.installation import Installation
+from tests.support.waiting import eventually
 
 TOKEN = "chaos-operator-token"
 _PATIENCE = 90.0
@@ -68,10 +69,10 @@ class Fleet:
     def __init__(self, folder: Path, projects: int) -> None:
         tag = uuid4().hex[:6]
         self.containers = {f"p{n}": f"scarchaos-{tag}-{n}" for n in range(projects)}
-        self.home = Home(
+        self.installation = Installation(
             folder, SCAR_STABLE_SECONDS="0.1", SCAR_API_TOKENS=f"chaos:operator:{TOKEN}"
         )
-        self.api = ApiClient(f"http://127.0.0.1:{self.home.port}", lambda: TOKEN)
+        self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda: TOKEN)
 
     def begin(self) -> None:
         """Starts the containers, then SCAR."""
@@ -81,18 +82,18 @@ class Fleet:
                 "run", "-d", "--stop-signal", "KILL", "--name", container, IMAGE, "sleep", "100000"
             )
             for what in ("workspace", "production"):
-                (self.home.folder / what / name).mkdir(parents=True, exist_ok=True)
+                (self.installation.folder / what / name).mkdir(parents=True, exist_ok=True)
             entries[name] = {
-                "workspace": str(self.home.folder / "workspace" / name),
-                "production": str(self.home.folder / "production" / name),
+                "workspace": str(self.installation.folder / "workspace" / name),
+                "production": str(self.installation.folder / "production" / name),
                 "containers": [container],
             }
-        self.home.projects_file.write_text(json.dumps(entries))
-        self.home.up()
+        self.installation.projects_file.write_text(json.dumps(entries))
+        self.installation.up()
 
     def end(self) -> None:
         """Ends SCAR and removes the containers."""
-        self.home.down()
+        self.installation.down()
         for container in self.containers.values():
             run_docker("rm", "-f", container, check=False)
 
@@ -123,7 +124,7 @@ def run(fleet: Fleet, *, jobs: int, worker_kills: int, redis_kills: int, seed: i
         finally:
             quiet.set()
         asking.result()
-    eventually(fleet.home.is_ready, "every part is back")
+    eventually(fleet.installation.is_ready, "every part is back")
     _judge(fleet, asked, findings, began)
     return findings
 
@@ -175,11 +176,11 @@ def _submit(fleet: Fleet, kind: str, project: str, findings: Findings) -> Job | 
 
 def _kill(fleet: Fleet, kind: str, findings: Findings) -> None:
     if kind == "redis":
-        eventually(lambda: fleet.home.has_other("redis.sock", 0), "Redis runs again")
-        fleet.home.kill("redis.sock")
+        eventually(lambda: fleet.installation.has_other("redis.sock", 0), "Redis runs again")
+        fleet.installation.kill("redis.sock")
         findings.redis_kills += 1
         return
-    fleet.home.kill_all("celery")
+    fleet.installation.kill_all("celery")
     findings.worker_kills += 1
     killed = time.monotonic()
     eventually(lambda: _answers(fleet), "a worker does a job again", 60.0)
@@ -188,7 +189,7 @@ def _kill(fleet: Fleet, kind: str, findings: Findings) -> None:
 
 def _answers(fleet: Fleet) -> bool:
     """Whether a worker does a job that is asked for now."""
-    url = f"http://127.0.0.1:{fleet.home.port}/api/v1/projects/p0/status"
+    url = f"http://127.0.0.1:{fleet.installation.port}/api/v1/projects/p0/status"
     try:
         answer = httpx.get(url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20)
     except httpx.TransportError:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from scar.jobs.record import Job, JobState
-from tests.cli.home import eventually
-from tests.deploy.kill_at import Counted, KillAt, Traced
+from tests.support.kill_at import Counted, KillAt, Traced
+from tests.support.waiting import eventually
 
 from .deploys import Chaos
 from .table import Round
@@ -31,15 +31,15 @@ _Play = Callable[[Chaos, _Trace], tuple[Job, Traced]]
 
 def _deploy(chaos: Chaos, trace: _Trace) -> tuple[Job, Traced]:
     """A deploy that is traced."""
-    with trace(chaos.shop.pool()) as traced:
+    with trace(chaos.scene.pool()) as traced:
         return chaos.end_of(chaos.ask("deploy")), traced
 
 
 def _undoing(chaos: Chaos, trace: _Trace) -> tuple[Job, Traced]:
     """A deploy killed once its containers are up; its recovery is traced."""
     job = chaos.ask("deploy")
-    chaos.shop.until_step(job, "verifying")
-    before = chaos.shop.pool()
+    chaos.scene.until_step(job, "verifying")
+    before = chaos.scene.pool()
     chaos.faults.kill_pool()
     return _recovered(chaos, job, before, trace, JobState.ROLLED_BACK)
 
@@ -48,7 +48,7 @@ def _finishing(chaos: Chaos, trace: _Trace) -> tuple[Job, Traced]:
     """A deploy killed just after its point of no return; its recovery is traced."""
     written = [record["what"] for record in chaos.journal.records]
     commit = written.index("starting") + 2  # each record is one call, and that is the next one
-    before = chaos.shop.pool()
+    before = chaos.scene.pool()
     with KillAt(before, "pwrite64", commit, chaos.journal_path) as kill:
         job = chaos.ask("deploy")
         eventually(lambda: kill.hit, "it was killed")
@@ -61,7 +61,7 @@ def _recovered(
     """The job's end; those that do jobs now are traced."""
 
     def others() -> list[int]:
-        found = chaos.shop.pool()
+        found = chaos.scene.pool()
         return found if len(found) == len(before) and found != before else []
 
     with trace(eventually(others, "the pool is whole again")) as traced:

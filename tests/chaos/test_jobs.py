@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import image as image
-
 from .jobs import Fleet, run
 
 

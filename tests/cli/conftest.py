@@ -7,27 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from .home import Home
+from tests.support.installation import Installation
 
 VIEWER = "only-for-looking-123"
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    home = Home(
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    installation = Installation(
         tmp_path_factory.mktemp("running"),
         SCAR_API_TOKENS=f"phone:viewer:{VIEWER}",
         SCAR_CONFIRM_SECONDS="20",
     )
-    home.project("shop", "scar-test-no-such-container")
-    home.up()
-    yield home
-    home.down()
+    installation.project("shop", "scar-test-no-such-container")
+    installation.up()
+    yield installation
+    installation.down()
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def installation(tmp_path: Path) -> Iterator[Installation]:
     """One that a test starts and ends itself."""
-    made = Home(tmp_path)
+    made = Installation(tmp_path)
     yield made
     made.down()

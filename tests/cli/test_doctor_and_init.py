@@ -9,14 +9,14 @@ from uuid import uuid4
 
 import pytest
 
-from .home import Home
+from tests.support.installation import Installation
 
 _LABEL = "com.docker.compose."
 
 
 @pytest.fixture
 def compose_project() -> Iterator[str]:
-    """Two containers as Compose labels them, the second needing the first."""
+    """Two containers with Compose's labels; `app` depends on `zdb`."""
     name = f"scarinit{uuid4().hex[:8]}"
     image = subprocess.check_output(
         ["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"], text=True
@@ -43,45 +43,51 @@ def compose_project() -> Iterator[str]:
     subprocess.run(["docker", "rm", "-f", *ids], check=True, capture_output=True)
 
 
-def test_init_writes_what_runs_and_never_overwrites(home: Home, compose_project: str) -> None:
-    done = home.scar("init")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(home.projects_file.read_text())[compose_project]
-    assert found == {
-        "workspace": str(home.folder / compose_project),
+def test_init_writes_the_running_projects_and_never_overwrites_a_file(
+    installation: Installation, compose_project: str
+) -> None:
+    completed = installation.scar("init")
+    assert completed.returncode == 0, completed.stderr
+    entry = json.loads(installation.projects_file.read_text())[compose_project]
+    assert entry == {
+        "workspace": str(installation.folder / compose_project),
         "production": f"/srv/{compose_project}",
         "compose_project": compose_project,
         "containers": [f"{compose_project}-zdb-1", f"{compose_project}-app-1"],
         "primary_container": f"{compose_project}-app-1",
     }
-    before = home.projects_file.read_bytes()
-    again = home.scar("init")
+    before = installation.projects_file.read_bytes()
+    again = installation.scar("init")
     assert again.returncode == 4
     assert "is there already" in again.stderr
-    assert home.projects_file.read_bytes() == before
+    assert installation.projects_file.read_bytes() == before
 
 
-def test_init_without_an_engine_says_so_and_writes_nothing(home: Home) -> None:
-    done = home.scar("init", DOCKER_HOST="unix:///nowhere/docker.sock")
-    assert done.returncode == 1
-    assert "Docker Engine cannot be reached" in done.stderr
-    assert not home.projects_file.exists()
+def test_init_without_an_engine_fails_and_writes_nothing(installation: Installation) -> None:
+    completed = installation.scar("init", DOCKER_HOST="unix:///nowhere/docker.sock")
+    assert completed.returncode == 1
+    assert "Docker Engine cannot be reached" in completed.stderr
+    assert not installation.projects_file.exists()
 
 
-def test_doctor_names_what_is_wrong_and_how_to_mend_it(running: Home) -> None:
-    done = running.scar("doctor")
-    assert done.returncode == 1
-    assert "✅ docker compose: version" in done.stdout
-    assert "✅ redis: version" in done.stdout
-    assert "✅ worker of 'default': 1 alive" in done.stdout
-    assert "✅ api: " in done.stdout
-    assert "Container 'scar-test-no-such-container' not found" in done.stdout
-    assert "1 to mend." in done.stdout
+def test_doctor_names_the_missing_container_of_a_running_scar(running: Installation) -> None:
+    completed = running.scar("doctor")
+    assert completed.returncode == 1
+    assert "✅ docker compose: version" in completed.stdout
+    assert "✅ redis: version" in completed.stdout
+    assert "✅ worker of 'default': 1 alive" in completed.stdout
+    assert "✅ api: " in completed.stdout
+    assert "Container 'scar-test-no-such-container' not found" in completed.stdout
+    assert "1 to mend." in completed.stdout
 
 
-def test_doctor_on_a_machine_with_nothing(home: Home) -> None:
-    done = home.scar("doctor", PATH="/nowhere", DOCKER_HOST="unix:///nowhere/docker.sock")
-    assert done.returncode == 1
+def test_doctor_on_an_empty_machine_names_everything_that_is_missing(
+    installation: Installation,
+) -> None:
+    completed = installation.scar(
+        "doctor", PATH="/nowhere", DOCKER_HOST="unix:///nowhere/docker.sock"
+    )
+    assert completed.returncode == 1
     for line in (
         "❌ projects file: ",
         "❌ docker command: docker: command not found",
@@ -90,5 +96,5 @@ def test_doctor_on_a_machine_with_nothing(home: Home) -> None:
         "❌ api: ",
         "✅ state folder: ",
     ):
-        assert line in done.stdout
-    assert "Traceback" not in done.stderr
+        assert line in completed.stdout
+    assert "Traceback" not in completed.stderr

@@ -1,4 +1,4 @@
-"""The embedded Redis on a disk that is really full."""
+"""The embedded Redis on a full disk."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from scar import redis_server
+from scar.cli import redis_server
 from scar.errors import ScarError
 from scar.redis_client import connect, redis_errors
 from scar.settings import Settings
-from tests.cli.home import eventually
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -24,16 +24,16 @@ def state(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", tmp_path], check=True)
 
 
-def test_what_it_answered_is_there_once_there_is_room(state: Path) -> None:
-    """A Redis that syncs each write ends where it cannot: `scar up` starts it again."""
+def test_every_write_that_was_answered_survives_a_full_disk(state: Path) -> None:
+    """A Redis that cannot sync a write ends; here as in `scar up` it is then started again."""
     settings = Settings.load({"SCAR_STATE_DIR": str(state)}, dotenv=None)
-    lock = redis_server.hold(settings)
+    lock = redis_server.lock_folder(settings)
     redis = connect(settings.effective_redis_url)
     ballast = state / "ballast"
     answered: list[int] = []
 
     def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(redis_server.command(settings), stderr=subprocess.DEVNULL)
+        return subprocess.Popen(redis_server.command_line(settings), stderr=subprocess.DEVNULL)
 
     def write(number: int) -> bool:
         try:

@@ -4,44 +4,49 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from functools import partial
 from pathlib import Path
 
-from .home import Home, eventually
+from tests.support.installation import Installation
+from tests.support.stopwatch import Stopwatch
+from tests.support.waiting import PATIENCE, eventually
 
 
-def test_it_brings_every_part_up_again_and_takes_all_of_them_down(home: Home) -> None:
-    home.project("shop", "scar-test-no-such-container")
-    up = home.up()
-    groups = {os.getpgid(pid) for pid in home.processes()}
+def test_a_part_that_is_killed_is_restarted_and_sigterm_ends_all_parts(
+    installation: Installation,
+) -> None:
+    installation.project("shop", "scar-test-no-such-container")
+    up = installation.up()
+    groups = {os.getpgid(pid) for pid in installation.processes()}
     assert groups == {os.getpgid(up.pid)}, "one process group"
     for part in ("redis", "api", "worker"):
-        assert f"\n{part} " in f"\n{home.log}"
-    assert f"http://127.0.0.1:{home.port}" in home.log
+        assert f"\n{part} " in f"\n{installation.log}"
+    assert f"http://127.0.0.1:{installation.port}" in installation.log
 
     for words in ("scar.cli api", "workers worker", "valkey-server"):
-        before = home.kill(words)
-        eventually(partial(home.has_other, words, before), f"{words} is back")
-    eventually(lambda: home.scar("status").returncode == 0, "status works again")
+        before = installation.kill(words)
+        eventually(partial(installation.has_other, words, before), f"{words} is back")
+    eventually(lambda: installation.scar("status").returncode == 0, "status works again")
 
-    began = time.monotonic()
+    started = Stopwatch()
     up.send_signal(signal.SIGTERM)
-    assert up.wait(15) == 0
-    assert time.monotonic() - began < 10
-    assert home.processes() == {}
+    assert up.wait(PATIENCE) == 0
+    assert started.seconds() < 10
+    assert installation.processes() == {}
 
 
-def test_nothing_outlives_a_killed_scar_up(home: Home) -> None:
-    home.project("shop", "scar-test-no-such-container")
-    up = home.up()
-    assert len(home.processes()) > 4
+def test_no_process_is_left_when_scar_up_is_killed(installation: Installation) -> None:
+    installation.project("shop", "scar-test-no-such-container")
+    up = installation.up()
+    assert len(installation.processes()) > 4
     up.kill()
     up.wait()
-    eventually(lambda: not home.processes(), "everything is gone", 15)
+    eventually(lambda: not installation.processes(), "everything is gone")
 
 
-def test_a_second_scar_up_does_not_touch_the_redis_of_the_first(running: Home) -> None:
+def test_a_second_scar_up_is_refused_and_leaves_the_first_ones_redis_alone(
+    running: Installation,
+) -> None:
     before = running.process("valkey-server")
     second = running.scar("up", SCAR_API_BIND="127.0.0.1:1")
     assert second.returncode == 4
@@ -50,33 +55,35 @@ def test_a_second_scar_up_does_not_touch_the_redis_of_the_first(running: Home) -
     assert running.process("valkey-server") == before
 
 
-def test_jobs_survive_a_restart_of_everything(home: Home) -> None:
-    home.project("shop", "scar-test-no-such-container")
-    home.up()
-    assert home.scar("status").returncode == 0
-    home.down()
-    home.up()
-    listed = home.scar("jobs")
+def test_jobs_survive_a_restart_of_everything(installation: Installation) -> None:
+    installation.project("shop", "scar-test-no-such-container")
+    installation.up()
+    assert installation.scar("status").returncode == 0
+    installation.down()
+    installation.up()
+    listed = installation.scar("jobs")
     assert listed.returncode == 0
     assert "succeeded" in listed.stdout
     assert "status shop" in listed.stdout
 
 
-def test_a_wrong_setting_is_one_line_that_names_it(home: Home) -> None:
+def test_a_part_with_a_wrong_setting_ends_with_one_line_that_names_it(
+    installation: Installation,
+) -> None:
     for words, settings, name in (
         (("up",), {"SCAR_CONFIRM_SECONDS": "soon"}, "SCAR_CONFIRM_SECONDS"),
         (("telegram",), {}, "SCAR_TELEGRAM_TOKEN"),
         (("worker",), {"SCAR_REDIS_URL": "redis://127.0.0.1:1"}, "SCAR_SECRET_KEY"),
         (("up",), {"SCAR_STATE_DIR": "not/absolute"}, "SCAR_STATE_DIR"),
     ):
-        done = home.scar(*words, **settings)
-        assert done.returncode == os.EX_CONFIG, done.stderr
-        assert name in done.stderr.splitlines()[0]
-        assert "Traceback" not in done.stderr
+        completed = installation.scar(*words, **settings)
+        assert completed.returncode == os.EX_CONFIG, completed.stderr
+        assert name in completed.stderr.splitlines()[0]
+        assert "Traceback" not in completed.stderr
 
 
-def test_a_state_folder_too_deep_for_a_socket_does_as_well(tmp_path: Path) -> None:
-    deep = Home(tmp_path / ("x" * 100))
+def test_a_state_folder_whose_path_is_too_long_for_a_socket_works(tmp_path: Path) -> None:
+    deep = Installation(tmp_path / ("x" * 100))
     deep.folder.mkdir()
     deep.project("shop", "scar-test-no-such-container")
     try:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.botapi import BotApiServer
-from tests.cli.home import Home
-from tests.demo.sample import Sample
-from tests.demo.scene import Scene
 from tests.demo.screen import Screen
+from tests.demo.tour import Tour
+from tests.support.botapi import BotApiServer
+from tests.support.installation import Installation
+from tests.support.sample import Sample
 
 _PERSON = 4711
 
@@ -33,7 +33,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="scar-demo-") as folder, BotApiServer() as telegram:
         sample = Sample(Path(folder))
         token = secrets.token_urlsafe(16)
-        home = Home(
+        installation = Installation(
             Path(folder) / "scar",
             SCAR_STABLE_SECONDS="2",
             SCAR_API_TOKENS=f"demo:admin:{token}",
@@ -41,45 +41,45 @@ def main() -> int:
             SCAR_TELEGRAM_API_URL=telegram.url,
             SCAR_TELEGRAM_USERS=f"{_PERSON}:admin",
         )
-        home.folder.mkdir()
-        home.projects_file.write_text(json.dumps({"shop": sample.entry()}))
+        installation.folder.mkdir()
+        installation.projects_file.write_text(json.dumps({"shop": sample.entry()}))
         try:
             screen.note("starting SCAR: API, worker, bot, Redis")
-            home.up()
+            installation.up()
             if asked.stay:
-                _stay(screen, home, sample, token)
+                _stay(screen, installation, sample, token)
             else:
-                Scene(telegram.private_chat(_PERSON, "Ann"), sample, screen).play()
+                Tour(telegram.private_chat(_PERSON, "Ann"), sample, screen).play()
                 screen.title("Done")
-                _tell(screen, home, sample)
+                _tell(screen, installation, sample)
         except AssertionError as error:
             screen.console.print(f"[red]Not as it should be: {error}[/red]")
-            screen.console.print(home.log[-3000:])
+            screen.console.print(installation.log[-3000:])
             return 1
         finally:
-            home.down()
+            installation.down()
             sample.remove()
     return 0
 
 
-def _tell(screen: Screen, home: Home, sample: Sample) -> None:
+def _tell(screen: Screen, installation: Installation, sample: Sample) -> None:
     screen.console.print(f"The site was at   http://127.0.0.1:{sample.port}/")
-    screen.console.print(f"The API was at    http://127.0.0.1:{home.port}/docs")
+    screen.console.print(f"The API was at    http://127.0.0.1:{installation.port}/docs")
     screen.console.print("`make up` brings the same up and stays.")
 
 
-def _stay(screen: Screen, home: Home, sample: Sample, token: str) -> None:
+def _stay(screen: Screen, installation: Installation, sample: Sample, token: str) -> None:
     console = screen.console
-    console.print(f"The API:          http://127.0.0.1:{home.port}/docs")
+    console.print(f"The API:          http://127.0.0.1:{installation.port}/docs")
     console.print(f"The site, once deployed: http://127.0.0.1:{sample.port}/")
     console.print(f"The workspace:    {sample.workspace}")
     console.print("In another shell, from this folder:\n")
     console.print('  eval "$(tests/machine/engine)"', highlight=False)
     exports = {
-        "SCAR_API_URL": f"http://127.0.0.1:{home.port}",
+        "SCAR_API_URL": f"http://127.0.0.1:{installation.port}",
         "SCAR_API_TOKEN": token,
-        "SCAR_STATE_DIR": home.env["SCAR_STATE_DIR"],
-        "SCAR_PROJECTS_FILE": str(home.projects_file),
+        "SCAR_STATE_DIR": installation.env["SCAR_STATE_DIR"],
+        "SCAR_PROJECTS_FILE": str(installation.projects_file),
     }
     for name, value in exports.items():
         console.print(f"  export {name}={value}", highlight=False, soft_wrap=True)

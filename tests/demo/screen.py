@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
-from tests.botapi import Chat, Message
+from tests.support.botapi import Chat, Message
 
 _LOOK_SECONDS = 0.1
 

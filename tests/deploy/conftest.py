@@ -1,4 +1,4 @@
-"""A shop for each test."""
+"""A project for each test, most of them in one SCAR that all of a process share."""
 
 from __future__ import annotations
 
@@ -8,31 +8,51 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import image  # noqa: F401
+from tests.support.deploy_scene import DeployScene, deploying_installation
+from tests.support.installation import Installation
 
-from .shop import Shop
+OWN_SCAR = {
+    "test_damaged_state",
+    "test_full_disk",
+    "test_interrupted",
+    "test_reconciled",
+    "test_recovery",
+}
+"""Files whose tests kill parts of SCAR, fill its disk or take its state away."""
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One SCAR; starting it takes longer than most deploys do."""
+    made = deploying_installation(tmp_path_factory.mktemp("deploying"))
+    yield made
+    made.down()
 
 
 @pytest.fixture
-def open_shop(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
-    """Makes a shop; `entry` is added to its entry of the projects file."""
-    shops: list[Shop] = []
+def open_scene(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., DeployScene]]:
+    """Make a project and a SCAR that knows it; `entry` is added to its entry."""
+    scenes: list[DeployScene] = []
+    own = request.path.stem in OWN_SCAR
+    shared = None if own else request.getfixturevalue("installation")
 
-    def make(**entry: Any) -> Shop:
-        shop = Shop(tmp_path / f"shop{len(shops)}", **entry)
-        shops.append(shop)
-        shop.begin()
-        return shop
+    def make(**entry: Any) -> DeployScene:
+        scene = DeployScene(tmp_path / f"shop{len(scenes)}", shared, **entry)
+        scenes.append(scene)
+        scene.begin()
+        return scene
 
     yield make
-    for shop in shops:
-        shop.remove()
+    for scene in scenes:
+        scene.remove()
 
 
 @pytest.fixture
-def shop(open_shop: Callable[..., Shop]) -> Shop:
+def scene(open_scene: Callable[..., DeployScene]) -> DeployScene:
     """One that has been deployed once."""
-    made = open_shop()
+    made = open_scene()
     first = made.do("deploy")
     assert first.state == "succeeded", first.error
     assert made.site() == "one"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.deploy.shop import COMPOSE, DOCKERFILE, Shop
-from tests.engine.projects import run_docker
+from tests.support.compose_project import run_docker
+from tests.support.deploy_scene import COMPOSE, DOCKERFILE, DeployScene
 
 # The site is built from the page alone, so that nothing else that changes concerns it.
 IGNORE = {".dockerignore": "*\n!page\n"}
@@ -19,23 +19,23 @@ services:
 """
 
 
-def restarted(shop: Shop) -> tuple[list[str], list[str]]:
+def restarted(scene: DeployScene) -> tuple[list[str], list[str]]:
     """What the next deploy shows, and what it does."""
-    job = shop.ask("deploy", confirm=False)
-    plan = shop.planned(job)
-    shop.answer(job, "yes")
-    job = shop.end_of(job)
+    job = scene.ask("deploy", confirm=False)
+    plan = scene.planned(job)
+    scene.answer(job, "yes")
+    job = scene.end_of(job)
     assert job.state == "succeeded", job.error
     assert job.result is not None
-    again = shop.do("deploy")
+    again = scene.do("deploy")
     assert again.result is not None
     assert again.result["nothing"] is True
     return plan["restart"], job.result.get("restarted", [])
 
 
-def test_a_changed_env_that_the_workspace_brings(open_shop: Callable[..., Shop]) -> None:
-    shop = open_shop()
-    shop.write(
+def test_a_changed_env_that_the_workspace_brings(open_scene: Callable[..., DeployScene]) -> None:
+    scene = open_scene()
+    scene.write(
         **{
             ".env": "WORD=one\n",
             "Dockerfile": "FROM IMAGE\nARG WORD\nRUN mkdir /www && echo $WORD > /www/index.html\n"
@@ -43,65 +43,69 @@ def test_a_changed_env_that_the_workspace_brings(open_shop: Callable[..., Shop])
             "compose.yaml": COMPOSE.replace("build: .", "build: {context: ., args: [WORD]}"),
         }
     )
-    assert shop.do("deploy").state == "succeeded"
-    assert shop.site() == "one"
-    shop.write(**{".env": "WORD=two\n"})
-    assert restarted(shop) == (["web"], ["web"])
-    assert shop.site() == "two"
+    assert scene.do("deploy").state == "succeeded"
+    assert scene.site() == "one"
+    scene.write(**{".env": "WORD=two\n"})
+    assert restarted(scene) == (["web"], ["web"])
+    assert scene.site() == "two"
 
 
-def test_a_changed_env_file(shop: Shop) -> None:
+def test_a_changed_env_file(scene: DeployScene) -> None:
     text = COMPOSE + "    env_file: side.env\n"
-    shop.write(**IGNORE, **{"compose.yaml": text, "side.env": "A=1\n"})
-    assert shop.do("deploy").state == "succeeded"
-    shop.write(**{"side.env": "A=2\n"})
-    assert restarted(shop) == (["side"], ["side"])
-    side = next(name for name in shop.images() if "side" in name)
+    scene.write(**IGNORE, **{"compose.yaml": text, "side.env": "A=1\n"})
+    assert scene.do("deploy").state == "succeeded"
+    scene.write(**{"side.env": "A=2\n"})
+    assert restarted(scene) == (["side"], ["side"])
+    side = next(name for name in scene.images() if "side" in name)
     assert "A=2" in run_docker("exec", side.lstrip("/"), "env")
 
 
-def test_an_env_file_that_only_production_has(open_shop: Callable[..., Shop]) -> None:
-    shop = open_shop(exclude=["secret.env"])
-    shop.production.mkdir(parents=True)
-    (shop.production / "secret.env").write_text("A=1\n")
-    shop.write(**{"compose.yaml": COMPOSE + "    env_file: secret.env\n"})
-    assert shop.do("deploy").state == "succeeded"
-    shop.write(page="two")
-    assert restarted(shop) == (["web"], ["web"])
-    assert shop.site() == "two"
+def test_an_env_file_that_only_production_has(open_scene: Callable[..., DeployScene]) -> None:
+    scene = open_scene(exclude=["secret.env"])
+    scene.production.mkdir(parents=True)
+    (scene.production / "secret.env").write_text("A=1\n")
+    scene.write(**{"compose.yaml": COMPOSE + "    env_file: secret.env\n"})
+    assert scene.do("deploy").state == "succeeded"
+    scene.write(page="two")
+    assert restarted(scene) == (["web"], ["web"])
+    assert scene.site() == "two"
 
 
-def test_a_changed_include_with_a_new_service_to_build(open_shop: Callable[..., Shop]) -> None:
-    shop = open_shop()
+def test_a_changed_include_with_a_new_service_to_build(
+    open_scene: Callable[..., DeployScene],
+) -> None:
+    scene = open_scene()
     text = "include: [more/side.yaml]\n" + WITH_SIDE_IN
-    shop.write(**IGNORE, **{"compose.yaml": text, "more/side.yaml": SIDE})
-    assert shop.do("deploy").state == "succeeded"
-    shop.write(
+    scene.write(**IGNORE, **{"compose.yaml": text, "more/side.yaml": SIDE})
+    assert scene.do("deploy").state == "succeeded"
+    scene.write(
         **{
             "more/side.yaml": SIDE + "  extra: {build: ., stop_signal: KILL}\n",
             "more/Dockerfile": 'FROM IMAGE\nCMD ["sleep", "99"]\n',
         }
     )
-    assert restarted(shop) == (["extra"], ["extra"])
+    assert restarted(scene) == (["extra"], ["extra"])
 
 
-def test_a_profile_that_env_asks_for(open_shop: Callable[..., Shop]) -> None:
-    shop = open_shop()
+def test_a_profile_that_the_env_file_names(open_scene: Callable[..., DeployScene]) -> None:
+    scene = open_scene()
     profiled = COMPOSE.replace("    build: .", "    build: .\n    profiles: [site]")
-    shop.write(**{".env": "COMPOSE_PROFILES=site\n", "compose.yaml": profiled})
-    assert shop.do("deploy").state == "succeeded"
-    assert shop.site() == "one"
-    shop.write(page="two")
-    assert restarted(shop) == (["web"], ["web"])
-    assert shop.site() == "two"
+    scene.write(**{".env": "COMPOSE_PROFILES=site\n", "compose.yaml": profiled})
+    assert scene.do("deploy").state == "succeeded"
+    assert scene.site() == "one"
+    scene.write(page="two")
+    assert restarted(scene) == (["web"], ["web"])
+    assert scene.site() == "two"
 
 
-def test_a_changed_secret_restarts_who_has_it(open_shop: Callable[..., Shop]) -> None:
-    shop = open_shop()
+def test_a_changed_secret_restarts_the_services_that_use_it(
+    open_scene: Callable[..., DeployScene],
+) -> None:
+    scene = open_scene()
     text = COMPOSE + "    secrets: [word]\nsecrets: {word: {file: ./word}}\n"
-    shop.write(**IGNORE, **{"compose.yaml": text, "word": "one"})
-    assert shop.do("deploy").state == "succeeded"
-    shop.write(word="two")
-    assert restarted(shop) == (["side"], ["side"])
-    side = next(name for name in shop.images() if "side" in name)
+    scene.write(**IGNORE, **{"compose.yaml": text, "word": "one"})
+    assert scene.do("deploy").state == "succeeded"
+    scene.write(word="two")
+    assert restarted(scene) == (["side"], ["side"])
+    side = next(name for name in scene.images() if "side" in name)
     assert run_docker("exec", side.lstrip("/"), "cat", "/run/secrets/word") == "two"

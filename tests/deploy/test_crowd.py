@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 from scar.errors import ScarError
 from scar.jobs.record import JobState
-from tests.deploy.shop import Shop
+from tests.support.deploy_scene import DeployScene
 
 
-def test_two_hundred_deploys_at_once(shop: Shop) -> None:
+def test_two_hundred_deploys_at_once(scene: DeployScene) -> None:
     """Each is done in its turn, or refused with the holder's name; nothing hangs."""
-    shop.write(page="two")
+    scene.write(page="two")
 
     def ask(_: int) -> str:
         try:
-            return shop.end_of(shop.ask("deploy")).state.value
+            return scene.end_of(scene.ask("deploy")).state.value
         except ScarError as refused:
             return f"{refused.code}: {refused.message.split(', since')[0]}"
 
@@ -26,4 +26,4 @@ def test_two_hundred_deploys_at_once(shop: Shop) -> None:
     assert ends.pop(JobState.SUCCEEDED.value) >= 1
     held = "busy: Project 'shop' is held by deploy "
     assert [end for end in ends if not (end.startswith(held) and "of test (api)" in end)] == []
-    assert shop.site() == "two"
+    assert scene.site() == "two"

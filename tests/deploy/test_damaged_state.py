@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from .shop import Shop
+from tests.support.deploy_scene import DeployScene
 
 
-def test_a_damaged_release(shop: Shop) -> None:
+def test_a_damaged_release_is_named_and_the_hint_helps(scene: DeployScene) -> None:
     """Status goes on and says so, a deploy touches nothing, and what its hint says helps."""
-    folder = shop.home.folder / "state" / "projects" / "shop" / "releases"
+    folder = scene.installation.folder / "state" / "projects" / "shop" / "releases"
     (path,) = folder.iterdir()
-    shop.home.down()
+    scene.installation.down()
     path.write_bytes(path.read_bytes()[:100])
-    shop.home.up()
-    status = shop.do("status")
+    scene.installation.up()
+    status = scene.do("status")
     assert status.state == "succeeded", status.error
     assert status.result is not None
     assert f"'{path}' is damaged" in str(status.result["notices"])
-    before = shop.images(), shop.tree()
-    shop.write(page="two")
-    refused = shop.do("deploy")
+    before = scene.images(), scene.tree()
+    scene.write(page="two")
+    refused = scene.do("deploy")
     assert refused.state == "failed"
     assert refused.error is not None
     assert refused.error.code == "sync_failed"
     assert "Remove that file" in refused.error.hint
-    assert (shop.images(), shop.tree()) == before
+    assert (scene.images(), scene.tree()) == before
     path.unlink()
-    deployed = shop.do("deploy")
+    deployed = scene.do("deploy")
     assert deployed.state == "succeeded", deployed.error
-    assert shop.site() == "two"
+    assert scene.site() == "two"

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from .shop import DOCKERFILE, Shop
+from tests.support.deploy_scene import DOCKERFILE, DeployScene
 
 Limit = Callable[[int], Path]
 
 
 @pytest.fixture
-def limited(shop: Shop) -> Iterator[Limit]:
+def limited(scene: DeployScene) -> Iterator[Limit]:
     """Gives that folder a filesystem with room for so many more files."""
-    folder = shop.home.folder / "state" / "done"
+    folder = scene.installation.folder / "state" / "done"
 
     def make(files: int) -> Path:
         options = f"size=1m,nr_inodes={files + 1}"
@@ -28,26 +28,30 @@ def limited(shop: Shop) -> Iterator[Limit]:
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_job_whose_end_cannot_be_noted_says_how_it_ended(shop: Shop, limited: Limit) -> None:
+def test_a_job_whose_end_cannot_be_recorded_reports_how_it_ended(
+    scene: DeployScene, limited: Limit
+) -> None:
     folder = limited(1)
-    before = shop.images(), shop.tree()
-    shop.write(page="two", Dockerfile=DOCKERFILE + "RUN false\n")
-    job = shop.do("deploy")
+    before = scene.images(), scene.tree()
+    scene.write(page="two", Dockerfile=DOCKERFILE + "RUN false\n")
+    job = scene.do("deploy")
     assert job.state == "rolled_back", job.error
     assert job.error is not None
     assert job.error.code == "build_failed"
-    assert (shop.images(), shop.tree()) == before
+    assert (scene.images(), scene.tree()) == before
     assert os.listdir(folder) == [job.id]
-    assert "end of the job not kept" in shop.home.log
+    assert "end of the job not kept" in scene.installation.log
 
 
-def test_a_job_whose_begin_cannot_be_noted_does_nothing(shop: Shop, limited: Limit) -> None:
+def test_a_job_whose_start_cannot_be_recorded_does_nothing(
+    scene: DeployScene, limited: Limit
+) -> None:
     folder = limited(0)
-    before = {name: shop.started(name.lstrip("/")) for name in shop.images()}
-    job = shop.do("restart")
+    before = {name: scene.started(name.lstrip("/")) for name in scene.images()}
+    job = scene.do("restart")
     assert job.state == "failed"
     assert job.error is not None
     assert job.error.code == "disk_full"
     assert str(folder) in job.error.message
-    assert {name: shop.started(name.lstrip("/")) for name in shop.images()} == before
+    assert {name: scene.started(name.lstrip("/")) for name in scene.images()} == before
     assert os.listdir(folder) == []

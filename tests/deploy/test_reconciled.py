@@ -7,49 +7,52 @@ import json
 from scar.errors import ScarError
 from scar.jobs.record import Job
 from scar.redis_client import connect
-from tests.cli.home import eventually
-from tests.deploy.shop import Shop
+from tests.support.deploy_scene import DeployScene
+from tests.support.waiting import eventually
 
 
-def told(shop: Shop, job: Job) -> Job | None:
+def ended_job(scene: DeployScene, job: Job) -> Job | None:
     try:
-        found = shop.api.job(job.id)
+        reported = scene.api.job(job.id)
     except ScarError:
         return None
-    return found if found.state.ended else None
+    return reported if reported.state.ended else None
 
 
-def test_a_job_under_way_is_settled_and_one_that_ended_is_told(shop: Shop) -> None:
-    before = shop.images(), shop.tree()
-    shop.write(page="two", Dockerfile="FROM IMAGE\nRUN sleep 20\n")
-    job = shop.ask("deploy")
-    shop.until_step(job, "building")
-    redis = connect(shop.home.redis_url)
+def test_a_redis_that_lost_its_data_shows_running_and_ended_jobs_again(scene: DeployScene) -> None:
+    before = scene.images(), scene.tree()
+    scene.write(page="two", Dockerfile="FROM IMAGE\nRUN sleep 20\n")
+    job = scene.ask("deploy")
+    scene.until_step(job, "building")
+    redis = connect(scene.installation.redis_url)
     redis.flushall()
-    found = eventually(lambda: told(shop, job), "the job has ended", 60)
-    assert found is not None
-    assert (found.state, found.error and found.error.code) == ("rolled_back", "worker_lost")
-    assert (shop.images(), shop.tree()) == before
+    reported = eventually(lambda: ended_job(scene, job), "the job has ended", 60)
+    assert reported is not None
+    assert (reported.state, reported.error and reported.error.code) == (
+        "rolled_back",
+        "worker_lost",
+    )
+    assert (scene.images(), scene.tree()) == before
     redis.flushall()
-    again = eventually(lambda: told(shop, job), "the job is told again", 30)
+    again = eventually(lambda: ended_job(scene, job), "the job is told again", 30)
     assert again is not None
-    assert (again.state, again.result) == (found.state, found.result)
+    assert (again.state, again.result) == (reported.state, reported.result)
 
 
-def test_a_job_whose_end_was_lost_is_not_done_again(shop: Shop) -> None:
-    shop.write(page="two")
-    job = shop.do("deploy")
-    marker = shop.home.folder / "state" / "done" / job.id
+def test_a_job_whose_outcome_was_lost_is_not_done_again(scene: DeployScene) -> None:
+    scene.write(page="two")
+    job = scene.do("deploy")
+    marker = scene.installation.folder / "state" / "done" / job.id
     kept = json.loads(marker.read_text())
     marker.write_text(json.dumps({name: kept[name] for name in ("signed", "begun_at")}))
-    shop.write(page="three", Dockerfile="FROM IMAGE\nRUN false\n")
-    failed = shop.do("deploy")
+    scene.write(page="three", Dockerfile="FROM IMAGE\nRUN false\n")
+    failed = scene.do("deploy")
     assert failed.state == "rolled_back"
-    before = shop.images(), shop.tree()
-    connect(shop.home.redis_url).flushall()
-    again = eventually(lambda: told(shop, job), "the job is told again", 30)
+    before = scene.images(), scene.tree()
+    connect(scene.installation.redis_url).flushall()
+    again = eventually(lambda: ended_job(scene, job), "the job is told again", 30)
     assert again is not None
     assert again.state == "succeeded"
     assert again.result is not None
     assert again.result["release"] == job.id
-    assert (shop.images(), shop.tree()) == before
+    assert (scene.images(), scene.tree()) == before

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.deploy.shop import COMPOSE, Shop
-from tests.engine.projects import IMAGE, run_docker
+from tests.support.compose_project import IMAGE, run_docker
+from tests.support.deploy_scene import COMPOSE, DeployScene
 
 
 @pytest.fixture
@@ -20,39 +20,39 @@ def taken() -> Iterator[str]:
     run_docker("rm", "-f", name)
 
 
-def refused(shop: Shop) -> str:
-    before = shop.images(), shop.tree()
-    job = shop.do("deploy")
+def refused(scene: DeployScene) -> str:
+    before = scene.images(), scene.tree()
+    job = scene.do("deploy")
     assert job.state == "failed"
     assert [step.name for step in job.steps] == ["checking"]
     assert job.error is not None
     assert job.error.code == "project_invalid"
-    assert (shop.images(), shop.tree()) == before
+    assert (scene.images(), scene.tree()) == before
     return job.error.message
 
 
-def test_no_services(shop: Shop) -> None:
-    shop.write(**{"compose.yaml": "services: {}\n"})
-    assert "no service to run" in refused(shop)
+def test_a_compose_file_without_services_is_refused(scene: DeployScene) -> None:
+    scene.write(**{"compose.yaml": "services: {}\n"})
+    assert "no service to run" in refused(scene)
 
 
-def test_an_image_name_that_cannot_be(shop: Shop) -> None:
-    shop.write(**{"compose.yaml": COMPOSE.replace("image: IMAGE", "image: Not/Lower:1")})
-    assert "Not/Lower:1" in refused(shop)
+def test_an_invalid_image_name_is_refused(scene: DeployScene) -> None:
+    scene.write(**{"compose.yaml": COMPOSE.replace("image: IMAGE", "image: Not/Lower:1")})
+    assert "Not/Lower:1" in refused(scene)
 
 
-def test_a_container_name_that_is_taken(shop: Shop, taken: str) -> None:
-    shop.write(**{"compose.yaml": COMPOSE + f"    container_name: {taken}\n"})
-    assert taken in refused(shop)
+def test_a_container_name_of_somebody_else_is_refused(scene: DeployScene, taken: str) -> None:
+    scene.write(**{"compose.yaml": COMPOSE + f"    container_name: {taken}\n"})
+    assert taken in refused(scene)
 
 
 @pytest.mark.parametrize("name", [".env", "side.env"])
-def test_a_pipe_where_compose_reads_a_file(shop: Shop, name: str) -> None:
-    os.mkfifo(shop.production / name)
-    shop.write(page="two", **{"compose.yaml": COMPOSE + "    env_file: side.env\n"})
-    job = shop.do("deploy")
-    os.unlink(shop.production / name)
+def test_a_pipe_in_place_of_an_env_file_is_refused(scene: DeployScene, name: str) -> None:
+    os.mkfifo(scene.production / name)
+    scene.write(page="two", **{"compose.yaml": COMPOSE + "    env_file: side.env\n"})
+    job = scene.do("deploy")
+    os.unlink(scene.production / name)
     assert job.state == "failed"
     assert job.error is not None
     assert job.error.code in ("project_invalid", "sync_failed")
-    assert str(shop.production / name) in job.error.message
+    assert str(scene.production / name) in job.error.message

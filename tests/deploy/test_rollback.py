@@ -8,139 +8,139 @@ from collections.abc import Callable
 from typing import Any
 
 from scar.jobs.record import Job
-from tests.cli.home import free_port
-from tests.deploy.shop import COMPOSE, DOCKERFILE, Shop
-from tests.engine.projects import IMAGE, run_docker
+from tests.support.compose_project import IMAGE, run_docker
+from tests.support.deploy_scene import COMPOSE, DOCKERFILE, DeployScene
+from tests.support.waiting import free_port
 
 NEVER_WELL = DOCKERFILE.replace('"8000"', '"9000"')
 
 
-def standing(shop: Shop) -> tuple[object, ...]:
-    return shop.tree(), shop.images(), shop.site()
+def standing(scene: DeployScene) -> tuple[object, ...]:
+    return scene.tree(), scene.images(), scene.site()
 
 
-def done(shop: Shop, kind: str, **args: Any) -> dict[str, Any]:
-    job = shop.do(kind, **args)
+def done(scene: DeployScene, kind: str, **args: Any) -> dict[str, Any]:
+    job = scene.do(kind, **args)
     assert job.state == "succeeded", job.error
     return dict(job.result or {})
 
 
-def releases(shop: Shop) -> list[dict[str, Any]]:
-    return list(done(shop, "history")["releases"])
+def releases(scene: DeployScene) -> list[dict[str, Any]]:
+    return list(done(scene, "history")["releases"])
 
 
-def test_after_a_good_deploy(shop: Shop) -> None:
-    first = standing(shop)
-    shop.write(page="two", extra="new", Dockerfile=DOCKERFILE + "LABEL a=b\n")
-    done(shop, "deploy")
-    second = standing(shop)
+def test_a_rollback_after_a_successful_deploy(scene: DeployScene) -> None:
+    first = standing(scene)
+    scene.write(page="two", extra="new", Dockerfile=DOCKERFILE + "LABEL a=b\n")
+    done(scene, "deploy")
+    second = standing(scene)
     assert second[2] == "two"
-    result = done(shop, "rollback")
-    assert standing(shop) == first
-    assert result["restored"] == releases(shop)[2]["id"]
+    result = done(scene, "rollback")
+    assert standing(scene) == first
+    assert result["restored"] == releases(scene)[2]["id"]
     assert result["built"] == []
     # Back again, by name and without one: the one before the last.
-    done(shop, "rollback", release=releases(shop)[1]["id"])
-    assert standing(shop) == second
-    done(shop, "rollback")
-    assert standing(shop) == first
-    assert done(shop, "rollback", release=releases(shop)[0]["id"])["nothing"] is True
+    done(scene, "rollback", release=releases(scene)[1]["id"])
+    assert standing(scene) == second
+    done(scene, "rollback")
+    assert standing(scene) == first
+    assert done(scene, "rollback", release=releases(scene)[0]["id"])["nothing"] is True
 
 
-def test_after_a_failed_deploy(shop: Shop) -> None:
-    first = standing(shop)
-    shop.write(page="two", Dockerfile=DOCKERFILE + "LABEL a=b\n")
-    done(shop, "deploy")
-    second = standing(shop)
-    shop.write(page="three", Dockerfile=NEVER_WELL)
-    assert shop.do("deploy").state == "rolled_back"
-    assert standing(shop) == second
-    done(shop, "rollback")
-    assert standing(shop) == first
+def test_a_rollback_after_a_failed_deploy(scene: DeployScene) -> None:
+    first = standing(scene)
+    scene.write(page="two", Dockerfile=DOCKERFILE + "LABEL a=b\n")
+    done(scene, "deploy")
+    second = standing(scene)
+    scene.write(page="three", Dockerfile=NEVER_WELL)
+    assert scene.do("deploy").state == "rolled_back"
+    assert standing(scene) == second
+    done(scene, "rollback")
+    assert standing(scene) == first
 
 
-def test_after_a_prune_of_dangling_images(shop: Shop) -> None:
-    first = standing(shop)
-    shop.write(page="two")
-    done(shop, "deploy")
-    label = f"com.docker.compose.project={shop.name}"
+def test_a_rollback_after_a_prune_of_dangling_images(scene: DeployScene) -> None:
+    first = standing(scene)
+    scene.write(page="two")
+    done(scene, "deploy")
+    label = f"com.docker.compose.project={scene.name}"
     dangling = run_docker(
         "build", "-q", "--label", label, "-", stdin=f"FROM {IMAGE}\nLABEL unnamed=yes\n".encode()
     )
     run_docker("image", "prune", "-f", "--filter", f"label={label}")
     assert run_docker("image", "inspect", dangling, check=False) == "[]"
-    done(shop, "rollback")
-    assert standing(shop) == first
+    done(scene, "rollback")
+    assert standing(scene) == first
 
 
-def test_the_question_shows_what_would_be_done(shop: Shop) -> None:
-    shop.write(page="two")
-    done(shop, "deploy")
-    job = shop.ask("rollback", confirm=False)
-    plan = shop.planned(job)
+def test_the_question_shows_what_would_be_done(scene: DeployScene) -> None:
+    scene.write(page="two")
+    done(scene, "deploy")
+    job = scene.ask("rollback", confirm=False)
+    plan = scene.planned(job)
     assert plan["files"]["changed"] == ["page"]
     assert plan["restart"] == ["web"]
     assert plan["build"] == []
-    assert plan["release"] == releases(shop)[1]["id"]
-    shop.answer(job, "yes")
-    assert shop.end_of(job).state == "succeeded"
-    assert shop.site() == "one"
+    assert plan["release"] == releases(scene)[1]["id"]
+    scene.answer(job, "yes")
+    assert scene.end_of(job).state == "succeeded"
+    assert scene.site() == "one"
 
 
-def test_productions_own_env_comes_back_and_a_hand_made_one_is_kept(
-    open_shop: Callable[..., Shop],
+def test_the_env_file_of_production_comes_back_and_a_hand_made_one_is_kept(
+    open_scene: Callable[..., DeployScene],
 ) -> None:
-    shop = open_shop()
-    shop.production.mkdir(parents=True)
-    env = shop.production / ".env"
+    scene = open_scene()
+    scene.production.mkdir(parents=True)
+    env = scene.production / ".env"
     env.write_text("WORD=first\n")
-    shop.write(**{"compose.yaml": COMPOSE + "    environment: [WORD]\n"})
-    done(shop, "deploy")
-    side = f"{shop.name}-side-1"
+    scene.write(**{"compose.yaml": COMPOSE + "    environment: [WORD]\n"})
+    done(scene, "deploy")
+    side = f"{scene.name}-side-1"
     env.write_text("WORD=by-hand\n")
-    shop.write(page="two")
-    done(shop, "deploy")
+    scene.write(page="two")
+    done(scene, "deploy")
     assert "WORD=by-hand" in run_docker("exec", side, "env")
-    result = done(shop, "rollback")
+    result = done(scene, "rollback")
     assert env.read_text() == "WORD=first\n"
     assert "WORD=first" in run_docker("exec", side, "env")
-    assert shop.site() == "one"
-    done(shop, "rollback")
+    assert scene.site() == "one"
+    done(scene, "rollback")
     assert env.read_text() == "WORD=by-hand\n"
     assert result["kept"] == []
 
 
-def test_a_folder_that_the_workspace_has_dropped(shop: Shop) -> None:
-    shop.write(**{"old/deep/file": "one"})
-    done(shop, "deploy")
-    first = standing(shop)
-    shutil.rmtree(shop.workspace / "old")
-    done(shop, "deploy")
-    shutil.rmtree(shop.workspace)
-    done(shop, "rollback")
-    assert standing(shop) == first
+def test_a_folder_that_the_workspace_dropped_comes_back(scene: DeployScene) -> None:
+    scene.write(**{"old/deep/file": "one"})
+    done(scene, "deploy")
+    first = standing(scene)
+    shutil.rmtree(scene.workspace / "old")
+    done(scene, "deploy")
+    shutil.rmtree(scene.workspace)
+    done(scene, "rollback")
+    assert standing(scene) == first
 
 
-def test_a_hand_changed_file_is_kept(shop: Shop) -> None:
-    shop.write(page="two")
-    done(shop, "deploy")
-    (shop.production / "page").write_text("mine")
-    result = done(shop, "rollback")
+def test_a_hand_changed_file_is_kept(scene: DeployScene) -> None:
+    scene.write(page="two")
+    done(scene, "deploy")
+    (scene.production / "page").write_text("mine")
+    result = done(scene, "rollback")
     assert result["kept"] == ["page"]
-    assert shop.site() == "one"
+    assert scene.site() == "one"
 
 
-def test_a_rollback_that_fails_is_put_back(shop: Shop) -> None:
-    first, shop.port = shop.port, free_port()
-    shop.write(page="two", **{"compose.yaml": COMPOSE})
-    done(shop, "deploy")
-    before = standing(shop)
+def test_a_rollback_that_fails_leaves_production_as_it_was(scene: DeployScene) -> None:
+    first, scene.port = scene.port, free_port()
+    scene.write(page="two", **{"compose.yaml": COMPOSE})
+    done(scene, "deploy")
+    before = standing(scene)
     with socket.create_server(("0.0.0.0", first)):  # what the first release needs is taken
-        job = shop.do("rollback")
+        job = scene.do("rollback")
     assert job.state == "rolled_back", job.error
     assert job.error is not None
     assert str(first) in job.error.message
-    assert standing(shop) == before
+    assert standing(scene) == before
     assert before[2] == "two"
 
 
@@ -151,15 +151,17 @@ def refused(job: Job, code: str) -> str:
     return job.error.message
 
 
-def test_what_cannot_be_restored_says_so_before_the_yes(shop: Shop) -> None:
-    nothing = shop.end_of(shop.ask("rollback", confirm=False))
+def test_a_release_that_cannot_be_restored_is_refused_before_the_question(
+    scene: DeployScene,
+) -> None:
+    nothing = scene.end_of(scene.ask("rollback", confirm=False))
     assert "no earlier release" in refused(nothing, "not_found")
-    unknown = shop.end_of(shop.ask("rollback", confirm=False, release="0" * 26))
+    unknown = scene.end_of(scene.ask("rollback", confirm=False, release="0" * 26))
     assert "not found" in refused(unknown, "not_found")
-    first = shop.images()[f"/{shop.name}-web-1"]
-    shop.write(page="two")
-    done(shop, "deploy")
+    first = scene.images()[f"/{scene.name}-web-1"]
+    scene.write(page="two")
+    done(scene, "deploy")
     run_docker("rmi", "-f", first)
-    gone = shop.end_of(shop.ask("rollback", confirm=False))
+    gone = scene.end_of(scene.ask("rollback", confirm=False))
     assert "the image of 'web' was removed" in refused(gone, "conflict")
-    assert shop.site() == "two"
+    assert scene.site() == "two"

@@ -1,41 +1,20 @@
-"""A real Engine and tiny real Compose projects on it."""
+"""Fixtures with a real Engine and small Compose projects on it."""
 
 from __future__ import annotations
 
-import io
 import os
-import subprocess
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.compose_project import Project, run_docker
 from workers.engine.compose import Compose
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.engine.health import Health
 from workers.engine.images import Images
-from workers.engine.logs import Logs
-
-from .projects import IMAGE, Project, run_docker
-
-
-@pytest.fixture(scope="session", autouse=True)
-def image() -> str:
-    """A base image of nothing but busybox: no image can be pulled in a test."""
-    if not run_docker("image", "ls", "-q", IMAGE):
-        packed = io.BytesIO()
-        names = subprocess.check_output(["/bin/busybox", "--list"], text=True).split()
-        with tarfile.open(fileobj=packed, mode="w") as archive:
-            archive.add("/bin/busybox", "bin/busybox")
-            for name in names:
-                link = tarfile.TarInfo(f"bin/{name}")
-                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-                if name != "busybox":
-                    archive.addfile(link)
-        run_docker("import", "-", IMAGE, stdin=packed.getvalue())
-    return IMAGE
+from workers.engine.logs import ContainerLogs
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +28,8 @@ def containers(engine: Engine) -> Containers:
 
 
 @pytest.fixture(scope="session")
-def logs(engine: Engine, containers: Containers) -> Logs:
-    return Logs(engine, containers)
+def logs(engine: Engine, containers: Containers) -> ContainerLogs:
+    return ContainerLogs(engine, containers)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +38,7 @@ def images(engine: Engine) -> Images:
 
 
 @pytest.fixture(scope="session")
-def health(containers: Containers, logs: Logs) -> Health:
+def health(containers: Containers, logs: ContainerLogs) -> Health:
     return Health(containers, logs)
 
 
@@ -72,9 +51,9 @@ def compose() -> Compose:
 def project(
     tmp_path: Path, compose: Compose, containers: Containers, engine: Engine
 ) -> Iterator[Project]:
-    made = Project(tmp_path, compose, containers, engine)
-    yield made
-    made.remove()
+    project = Project(tmp_path, compose, containers, engine)
+    yield project
+    project.remove()
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from scar.errors import ScarError
-from workers.engine.build_inputs import BuildInputs, Tree, build_inputs
+from tests.support.compose_project import IMAGE
+from workers.engine.build_inputs import BuildInputs, FileDigests, build_inputs
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.dockerignore import DockerIgnore
-
-from .projects import IMAGE
 
 
 # Pattern, path, ignored: what `docker build` itself does.
@@ -58,12 +57,14 @@ from .projects import IMAGE
         (".git", ".gitignore", False),
     ],
 )
-def test_dockerignore(text: str, path: str, ignored: bool) -> None:
+def test_dockerignore_patterns_match_as_docker_matches_them(
+    text: str, path: str, ignored: bool
+) -> None:
     assert DockerIgnore(text).ignores(path) is ignored
 
 
 @pytest.mark.parametrize("text", ["!", "[", "a[", "a\\", "[]a]"])
-def test_patterns_that_docker_refuses(text: str) -> None:
+def test_a_pattern_that_docker_refuses_is_refused(text: str) -> None:
     with pytest.raises(ScarError) as failure:
         DockerIgnore(text)
     assert failure.value.code == "project_invalid"
@@ -85,10 +86,10 @@ _IGNORE = st.lists(st.tuples(st.sampled_from(["", "", "!"]), _PATTERN), min_size
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(lists=st.lists(_IGNORE, min_size=8, max_size=8))
-def test_the_builder_gets_exactly_these_files(
+def test_docker_build_sends_exactly_the_files_we_expect(
     tmp_path: Path, docker: Callable[..., str], lists: list[list[tuple[str, str]]]
 ) -> None:
-    """Random ignore files, one context each, sent by the real `docker build` in one go."""
+    """Send random ignore files, one context each, in one real `docker build`."""
     names = ["a", "b", "ab", "a.txt", ".x", "dir", "b-a"]
     paths = [f"{one}.d/{two}" for one in names[:4] for two in names] + [f"{n}.f" for n in names]
     paths += [f"a/{n}" for n in names[1:4]] + ["dir/a/b", "dir/a.txt", "b-a", "ab", ".x", "a.txt"]
@@ -116,10 +117,10 @@ def test_the_builder_gets_exactly_these_files(
 
 
 def inputs(root: str, section: object, files: dict[str, str]) -> BuildInputs:
-    found = {"name": "p", "services": {"web": {"build": section}}}
-    build = ComposeConfig.parse(found, {}, frozenset()).services["web"].build
+    resolved = {"name": "p", "services": {"web": {"build": section}}}
+    build = ComposeConfig.parse(resolved, {}, frozenset()).services["web"].build
     assert build is not None
-    tree: Tree = {
+    tree: FileDigests = {
         path: (0o644, hashlib.sha256(text.encode()).hexdigest()) for path, text in files.items()
     }
     return build_inputs(build, root, tree, lambda path: files[path].encode())
@@ -137,26 +138,26 @@ FILES = {
 HERE = {"context": "/p", "dockerfile": "Dockerfile"}
 
 
-def test_ignored_files_are_no_inputs_but_the_dockerfile_is() -> None:
-    found = inputs("/p", HERE, FILES)
-    assert "readme.md" not in found.files
-    assert {"Dockerfile", "app/main.py", "app/notes.md"} <= set(found.files)
-    assert found.digest == inputs("/p", HERE, FILES | {"readme.md": "changed"}).digest
-    assert found.digest != inputs("/p", HERE, FILES | {"Dockerfile": "FROM z"}).digest
-    assert found.digest != inputs("/p", HERE, FILES | {"app/main.py": "2"}).digest
-    assert found.digest != inputs("/p", HERE, FILES | {"app/new.py": ""}).digest
-    assert found.digest != inputs("/p", HERE | {"args": {"A": "1"}}, FILES).digest
+def test_ignored_files_do_not_count_but_an_ignored_dockerfile_does() -> None:
+    built = inputs("/p", HERE, FILES)
+    assert "readme.md" not in built.files
+    assert {"Dockerfile", "app/main.py", "app/notes.md"} <= set(built.files)
+    assert built.digest == inputs("/p", HERE, FILES | {"readme.md": "changed"}).digest
+    assert built.digest != inputs("/p", HERE, FILES | {"Dockerfile": "FROM z"}).digest
+    assert built.digest != inputs("/p", HERE, FILES | {"app/main.py": "2"}).digest
+    assert built.digest != inputs("/p", HERE, FILES | {"app/new.py": ""}).digest
+    assert built.digest != inputs("/p", HERE | {"args": {"A": "1"}}, FILES).digest
 
 
-def test_the_place_of_the_folder_is_no_input() -> None:
+def test_the_digest_does_not_depend_on_where_the_folder_is() -> None:
     moved = {"context": "/else/where", "dockerfile": "Dockerfile"}
     assert inputs("/p", HERE, FILES).digest == inputs("/else/where", moved, FILES).digest
 
 
-def test_an_ignore_file_named_after_the_dockerfile_wins() -> None:
-    found = inputs("/p", {"context": "/p/app", "dockerfile": "Dockerfile"}, FILES)
-    assert found.files == ("app/Dockerfile", "app/Dockerfile.dockerignore", "app/main.py")
-    assert found.outside == ()
+def test_an_ignore_file_named_after_the_dockerfile_takes_precedence() -> None:
+    built = inputs("/p", {"context": "/p/app", "dockerfile": "Dockerfile"}, FILES)
+    assert built.files == ("app/Dockerfile", "app/Dockerfile.dockerignore", "app/main.py")
+    assert built.outside == ()
 
 
 @pytest.mark.parametrize(
@@ -172,5 +173,5 @@ def test_an_ignore_file_named_after_the_dockerfile_wins() -> None:
         ),
     ],
 )
-def test_inputs_from_elsewhere_are_named(section: object, outside: tuple[str, ...]) -> None:
+def test_inputs_outside_the_project_are_reported(section: object, outside: tuple[str, ...]) -> None:
     assert inputs("/p", section, FILES).outside == outside

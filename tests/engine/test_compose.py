@@ -1,4 +1,4 @@
-"""`docker compose` at work, and when it is stopped in the middle."""
+"""`docker compose`: what it reports, how it fails, and how it is stopped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -15,11 +14,14 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
-from workers.engine.compose import Compose, ComposeProject, Watch
+from tests.support.compose_project import Project
+from tests.support.stopwatch import Stopwatch
+from tests.support.waiting import eventually
+from workers.engine.compose import Compose
+from workers.engine.compose_command import ComposeProject
+from workers.engine.compose_progress import BuildOutput, BuildStep, ComposeEvent, ResourceState
 from workers.engine.containers import Containers
-from workers.engine.progress import BuildOutput, BuildStep, ContainerState, Event
-
-from .projects import Project, until
+from workers.engine.process import RunControl
 
 RICH = """
 x-log: &log {driver: json-file, options: {max-size: 1m}}
@@ -78,44 +80,42 @@ RUN echo ready; printf 'no end'
 API = "FROM IMAGE AS last\nRUN echo api {0}; echo to stderr >&2\n"
 
 
-def two(project: Project) -> ComposeProject:
+def two_built_services(project: Project) -> ComposeProject:
     files = {"Dockerfile": WEB, "api.Dockerfile": API.format(project.name), "app.env": "TOKEN=1"}
     return project.write(TWO, **files)
 
 
 def processes_of(name: str) -> list[str]:
-    """Command lines of processes that work on a project, or run in a build of it."""
-    found = []
+    """Return the command lines of processes that work on a project or run in a build of it."""
+    lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            line = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
         except OSError:
             continue
-        if name in words:
-            found.append(words)
-    return found
+        if name in line:
+            lines.append(line)
+    return lines
 
 
-def test_the_configuration_as_compose_reads_it(project: Project, compose: Compose) -> None:
-    config = compose.config(two(project))
+def test_the_configuration_is_what_compose_reads(project: Project, compose: Compose) -> None:
+    config = compose.config(two_built_services(project))
     web, api, tool = (config.services[name] for name in ("web", "api", "tool"))
     assert config.name == project.name
     assert web.image == f"{project.name}-web"
     assert web.binds == (str(project.folder / "data"),)
-    assert web.depends_on == {"api": "service_started"}
-    assert (web.ports[0].target, web.ports[0].host_ip) == (80, "127.0.0.1")
     assert api.build is not None
-    assert (api.build.context, api.build.target) == (str(project.folder), "last")
-    assert api.build.args == {"A": "1"}
-    assert (tool.profiles, tool.container_name, tool.build) == (("tools",), "the-tool", None)
+    assert (api.build.context, api.build.raw["target"]) == (str(project.folder), "last")
+    assert (tool.active, tool.container_name, tool.build) == (False, "the-tool", None)
+    assert sorted(config.active) == ["api", "web"]
 
 
-def test_build_and_up_report_what_they_do(
+def test_build_and_up_report_steps_output_and_states(
     project: Project, compose: Compose, containers: Containers
 ) -> None:
-    events: list[Event] = []
-    given = two(project)
-    compose.build(given, ["web", "api"], Watch(events.append))
+    events: list[ComposeEvent] = []
+    given = two_built_services(project)
+    compose.build(given, ["web", "api"], RunControl(), events.append)
     steps = [event for event in events if isinstance(event, BuildStep)]
     assert steps[-1] == BuildStep(5, 5)
     assert all(before.done <= after.done for before, after in pairwise(steps))
@@ -124,25 +124,27 @@ def test_build_and_up_report_what_they_do(
     assert "to stderr" in printed
 
     events.clear()
-    compose.up(given, Watch(events.append))
-    states = [event for event in events if isinstance(event, ContainerState)]
-    assert ContainerState(f"Container {project.name}-web-1", "Started") in states
-    running = {found.service: found for found in containers.of_project(project.name)}
+    compose.up(given, RunControl(), on_event=events.append)
+    states = [event for event in events if isinstance(event, ResourceState)]
+    assert ResourceState(f"Container {project.name}-web-1", "Started") in states
+    running = {container.service: container for container in containers.of_project(project.name)}
     assert sorted(running) == ["api", "web"]
-    # What an env file holds is in a container's hash, and `config --hash` leaves it out.
+    # A container's hash covers its env files; `config --hash` alone leaves them out.
     config = compose.config(given)
-    for name, found in running.items():
-        assert found.config_hash == config.services[name].config_hash
+    for name, container in running.items():
+        assert container.config_hash == config.services[name].config_hash
     (project.folder / "app.env").write_text("TOKEN=2")
     changed = compose.config(given).services
     assert changed["web"].config_hash != running["web"].config_hash
     assert changed["api"].config_hash == running["api"].config_hash
 
 
-def test_the_hash_is_the_one_that_containers_carry(project: Project, compose: Compose) -> None:
+def test_the_configuration_hash_equals_the_one_on_containers(
+    project: Project, compose: Compose
+) -> None:
     running = project.up(RICH, **{"app.env": "TOKEN=a$b\n", ".env": "DEFAULT=y\n"})
     services = compose.config(project.compose_project).services
-    assert {found.service: found.config_hash for found in running} == {
+    assert {container.service: container.config_hash for container in running} == {
         name: service.config_hash for name, service in services.items()
     }
 
@@ -151,11 +153,11 @@ def test_the_hash_is_the_one_that_containers_carry(project: Project, compose: Co
 def test_a_failed_build_names_service_step_and_output(
     project: Project, compose: Compose, services: list[str]
 ) -> None:
-    given = two(project)
+    given = two_built_services(project)
     with (project.folder / "Dockerfile").open("a") as dockerfile:
         dockerfile.write("RUN echo about to fail; false\n")
     with pytest.raises(ScarError) as failure:
-        compose.build(given, services, Watch())
+        compose.build(given, services, RunControl())
     assert failure.value.code == "build_failed"
     assert "service 'web'" in failure.value.message
     assert "3/3] RUN echo about to fail; false" in failure.value.message
@@ -171,7 +173,7 @@ def test_a_failed_build_names_service_step_and_output(
         ("services: {a: {image: x, env_file: none.env}}", "none.env not found"),
     ],
 )
-def test_an_invalid_file_in_composes_words(
+def test_an_invalid_compose_file_is_explained_in_composes_words(
     project: Project, compose: Compose, text: str, words: str
 ) -> None:
     with pytest.raises(ScarError) as failure:
@@ -180,7 +182,7 @@ def test_an_invalid_file_in_composes_words(
     assert words in failure.value.message
 
 
-def test_a_taken_port_in_the_engines_words(project: Project) -> None:
+def test_a_port_in_use_is_explained_in_the_engines_words(project: Project) -> None:
     service = "{image: IMAGE, command: sleep 9, stop_signal: KILL, ports: ['127.0.0.1:%d:80']}"
     (first,) = project.up("services: {a: " + service % 0 + "}")
     taken = first.ports[0].host_port
@@ -188,33 +190,33 @@ def test_a_taken_port_in_the_engines_words(project: Project) -> None:
         project.up("services: {a: " + service % 0 + ", b: " + service % taken + "}")
 
 
-def test_no_engine(project: Project, tmp_path: Path) -> None:
+def test_a_build_without_an_engine_says_docker_is_unavailable(
+    project: Project, tmp_path: Path
+) -> None:
     gone = Compose(f"unix://{tmp_path}/none.sock")
     with pytest.raises(ScarError) as failure:
-        gone.build(two(project), ["web"], Watch())
+        gone.build(two_built_services(project), ["web"], RunControl())
     assert failure.value.code == "docker_unavailable"
 
 
-def test_no_docker_command(project: Project) -> None:
+def test_a_missing_docker_cli_is_named(project: Project) -> None:
     with pytest.raises(ScarError, match="docker: command not found"):
-        Compose(environ={"PATH": "/nonexistent"}).config(two(project))
+        Compose(environ={"PATH": "/nonexistent"}).config(two_built_services(project))
 
 
-def test_nothing_of_our_own_environment_reaches_a_project(
-    project: Project, docker: Callable[..., str]
-) -> None:
-    leaky = Compose(environ={**os.environ, "SCAR_SECRET_KEY": "s3cret"})
+def test_no_setting_of_scar_reaches_a_project(project: Project, docker: Callable[..., str]) -> None:
+    compose = Compose(environ={**os.environ, "SCAR_SECRET_KEY": "s3cret"})
     text = "services: {a: {image: IMAGE, command: ['echo', '${SCAR_SECRET_KEY:-unset}']}}"
-    leaky.up(project.write(text), Watch())
-    shown = docker("inspect", "--format", "{{.Config.Cmd}}", project.containers()[0].id)
-    assert "unset" in shown
+    compose.up(project.write(text), RunControl())
+    command = docker("inspect", "--format", "{{.Config.Cmd}}", project.containers()[0].id)
+    assert "unset" in command
 
 
-def test_containers_that_are_no_longer_in_the_file_stay(project: Project) -> None:
+def test_containers_no_longer_in_the_file_are_kept(project: Project) -> None:
     service = "{image: IMAGE, command: sleep 9, stop_signal: KILL}"
     project.up(f"services: {{a: {service}, b: {service}}}")
     left = project.up(f"services: {{a: {service}}}", **{".env": "COMPOSE_REMOVE_ORPHANS=1\n"})
-    assert [found.service for found in left] == ["a", "b"]
+    assert [container.service for container in left] == ["a", "b"]
 
 
 SLOW = "FROM IMAGE\nRUN echo {0}; sleep 300; echo {0}\n"
@@ -227,39 +229,42 @@ def slow(project: Project) -> ComposeProject:
 
 def test_a_cancelled_build_is_gone_within_five_seconds(project: Project, compose: Compose) -> None:
     printed: list[str] = []
-    raised: list[float] = []
+    raised: list[Stopwatch] = []
 
-    def events(event: Event) -> None:
+    def on_event(event: ComposeEvent) -> None:
         if isinstance(event, BuildOutput):
             printed.append(event.line)
 
     def check() -> None:
         if project.name in printed:
-            raised.append(time.monotonic())
+            raised.append(Stopwatch())
             raise ScarError("cancelled", "Cancelled", "")
 
     with pytest.raises(ScarError, match="Cancelled"):
-        compose.build(slow(project), ["web"], Watch(events, check))
-    until(lambda: not processes_of(project.name), 5)
-    assert time.monotonic() - raised[0] < 5
+        compose.build(slow(project), ["web"], RunControl(check), on_event)
+    eventually(lambda: not processes_of(project.name), seconds=5)
+    assert raised[0].seconds() < 5
 
 
-def test_a_deadline_ends_a_build(project: Project, compose: Compose) -> None:
+def test_a_build_past_its_deadline_is_stopped(project: Project, compose: Compose) -> None:
     with pytest.raises(ScarError, match="took longer than 1 s") as failure:
-        compose.build(slow(project), ["web"], Watch(deadline=1))
+        compose.build(slow(project), ["web"], RunControl(deadline=1))
     assert failure.value.code == "timeout"
-    until(lambda: not processes_of(project.name), 5)
+    eventually(lambda: not processes_of(project.name))
 
 
 KILLED = """
 import os, sys
 from pathlib import Path
-from workers.engine.compose import Compose, ComposeProject, Watch
+from workers.engine.compose import Compose
+from workers.engine.compose_command import ComposeProject
+from workers.engine.process import RunControl
 lock = os.open(sys.argv[3], os.O_RDWR | os.O_CREAT)
 import fcntl; fcntl.flock(lock, fcntl.LOCK_EX)
 folder = Path(sys.argv[2])
 project = ComposeProject(sys.argv[1], folder, (folder / "compose.yaml",))
-Compose().build(project, ["web"], Watch(lambda event: print(event, flush=True), pass_fds=(lock,)))
+control = RunControl(pass_fds=(lock,))
+Compose().build(project, ["web"], control, lambda event: print(event, flush=True))
 """
 
 
@@ -275,7 +280,7 @@ def test_a_killed_worker_leaves_no_process_and_no_lock(
         for line in worker.stdout:
             if "BuildOutput" in line and project.name in line:
                 break
-        assert any("docker-buildx" in found or "sleep 300" in found for found in
+        assert any("docker-buildx" in line or "sleep 300" in line for line in
                    processes_of(project.name) + processes_of("sleep 300"))  # fmt: skip
         holder = lock.open()
         with pytest.raises(BlockingIOError):
@@ -285,8 +290,8 @@ def test_a_killed_worker_leaves_no_process_and_no_lock(
         os.kill(killed, signal.SIGKILL)
         if victim == "worker":
             worker.wait()
-        until(lambda: not processes_of(f"-p {project.name}"), 2)
-        until(lambda: not processes_of(f"echo {project.name}"), 5)
+        eventually(lambda: not processes_of(f"-p {project.name}"))
+        eventually(lambda: not processes_of(f"echo {project.name}"))
         if victim == "supervisor":
             worker.wait(10)
         fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What Compose read before it need not read again; whatever else changes is seen."""
+"""Compose is asked again only when one of the files it reads has changed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
+from tests.support.compose_project import Project
 from workers.deployment.future_tree import FutureTree
-from workers.engine.compose import Compose, Watch
+from workers.engine.compose import Compose
 from workers.engine.compose_config import Service
 from workers.engine.compose_inputs import inputs_digest
-
-from .projects import Project
+from workers.engine.process import RunControl
 
 COMPOSE = """\
 services:
@@ -28,8 +28,8 @@ services:
 
 
 def service(project: Project, compose: Compose) -> Service:
-    preview = FutureTree(project.folder, {}, frozenset(), project.folder.joinpath)
-    config = preview.config(compose, project.name, project.folder.parent, Watch(deadline=60))
+    future = FutureTree(project.folder, {}, frozenset(), project.folder.joinpath)
+    config = future.config(compose, project.name, project.folder.parent, RunControl(deadline=60))
     return config.services["web"]
 
 
@@ -42,7 +42,7 @@ def service(project: Project, compose: Compose) -> Service:
         ("maybe.env", "COLOUR=green\n"),
     ],
 )
-def test_a_change_of_anything_it_reads_is_seen(
+def test_a_change_of_any_file_compose_reads_is_noticed(
     project: Project, compose: Compose, file: str, text: str
 ) -> None:
     project.write(COMPOSE, **{"web.env": "COLOUR=red\n"})
@@ -64,16 +64,16 @@ def test_a_change_of_anything_it_reads_is_seen(
         "services:\n  web: [\n",
     ],
 )
-def test_what_reads_other_files_is_never_remembered(tmp_path: Path, text: str) -> None:
+def test_a_file_that_reads_further_files_is_never_cached(tmp_path: Path, text: str) -> None:
     (tmp_path / "compose.yaml").write_text(text)
     assert inputs_digest(("compose.yaml",), tmp_path.joinpath, ()) is None
 
 
-def test_a_missing_file_is_compose_s_to_tell(tmp_path: Path) -> None:
+def test_a_missing_compose_file_is_never_cached(tmp_path: Path) -> None:
     assert inputs_digest(("compose.yaml",), tmp_path.joinpath, ()) is None
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_a_file_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_text("services: {}\n")
     os.mkfifo(tmp_path / ".env")
     with pytest.raises(ScarError) as refused:

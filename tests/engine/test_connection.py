@@ -1,4 +1,4 @@
-"""What a person is told when the Engine cannot be used."""
+"""How failures of the connection to the Engine are reported."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 
 
-def test_no_socket(tmp_path: Path) -> None:
+def test_a_missing_socket_is_named(tmp_path: Path) -> None:
     with pytest.raises(ScarError) as failure:
         Engine(f"unix://{tmp_path}/none.sock").version()
     assert failure.value.code == "docker_unavailable"
     assert "none.sock" in failure.value.message
 
 
-def test_socket_without_permission_names_its_group(tmp_path: Path) -> None:
+def test_a_socket_without_permission_names_its_group(tmp_path: Path) -> None:
     path = tmp_path / "docker.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -40,8 +40,8 @@ def test_socket_without_permission_names_its_group(tmp_path: Path) -> None:
             try:
                 Engine(f"unix://{path}").version()
             except ScarError as denied:
-                told = [denied.code, denied.message, denied.hint]
-                os.write(write, json.dumps(told).encode())
+                report = [denied.code, denied.message, denied.hint]
+                os.write(write, json.dumps(report).encode())
             finally:
                 os._exit(0)
         os.close(write)
@@ -54,7 +54,7 @@ def test_socket_without_permission_names_its_group(tmp_path: Path) -> None:
 
 
 class Relay:
-    """A socket in front of the real Engine that can be cut off."""
+    """A proxy socket in front of the real Engine, which `cut` disconnects."""
 
     def __init__(self, path: Path, engine: Engine) -> None:
         self._engine = engine.host.removeprefix("unix://")
@@ -93,7 +93,7 @@ class Relay:
             target.close()
 
 
-def test_it_works_again_after_the_engine_was_restarted(tmp_path: Path, engine: Engine) -> None:
+def test_the_client_recovers_after_the_engine_was_restarted(tmp_path: Path, engine: Engine) -> None:
     path = tmp_path / "relay.sock"
     relay = Relay(path, engine)
     client = Engine(f"unix://{path}")
@@ -107,7 +107,7 @@ def test_it_works_again_after_the_engine_was_restarted(tmp_path: Path, engine: E
     relay.cut()
 
 
-def test_a_forked_process_has_its_own_connection(engine: Engine) -> None:
+def test_a_forked_process_makes_its_own_connection(engine: Engine) -> None:
     version = engine.version()
     with engine.api() as before:
         pass

@@ -1,4 +1,4 @@
-"""Log lines as a person reads them."""
+"""Reading and following container logs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from workers.engine.containers import Container
-from workers.engine.logs import LogLine, Logs
-
-from .projects import Project, until
+from tests.support.compose_project import Project
+from tests.support.waiting import eventually
+from workers.engine.container import Container
+from workers.engine.log_lines import LogLine
+from workers.engine.logs import ContainerLogs
 
 
 def run(project: Project, script: str, *, tty: bool = False, then: str = "sleep 100") -> Container:
-    """A container that runs `script`, and whose output is complete."""
+    """Start a container that runs `script`, and wait until its output is complete."""
     (project.folder / "script.sh").write_text(f"{script}\ntouch /done/it\n{then}\n")
     (project.folder / "done").mkdir()
     compose = f"""
@@ -27,14 +28,14 @@ services:
     volumes: ["./script.sh:/script.sh:ro", "./done:/done"]
 """
     (container,) = project.up(compose)
-    until(lambda: (project.folder / "done/it").exists())
+    eventually(lambda: (project.folder / "done/it").exists())
     return container
 
 
-def test_both_streams_in_order_with_time(project: Project, logs: Logs) -> None:
+def test_both_streams_are_merged_in_order_of_time(project: Project, logs: ContainerLogs) -> None:
     script = "for i in 1 2 3; do echo out $i; usleep 20000; echo err $i >&2; usleep 20000; done"
-    found = run(project, script)
-    tail = logs.tail(found.id, 4)
+    app = run(project, script)
+    tail = logs.tail(app.id, 4)
     assert [(line.stream, line.text) for line in tail.lines] == [
         ("stdout", "out 2"), ("stderr", "err 2"), ("stdout", "out 3"), ("stderr", "err 3")
     ]  # fmt: skip
@@ -44,7 +45,9 @@ def test_both_streams_in_order_with_time(project: Project, logs: Logs) -> None:
 
 
 @pytest.mark.parametrize("tty", [False, True])
-def test_hostile_lines(project: Project, logs: Logs, *, tty: bool) -> None:
+def test_control_sequences_and_bad_bytes_are_made_harmless(
+    project: Project, logs: ContainerLogs, *, tty: bool
+) -> None:
     script = r"""
 printf '\033[31mred\033[0m <b> _*[]` $(x)\n'
 printf 'bad \377\376 utf-8\n'
@@ -53,9 +56,9 @@ head -c 100000 /dev/zero | tr '\0' x; echo
 printf '\033]0;title\007after\n'
 printf '10%%\r50%%\r100%%\n'
 printf 'no end'"""
-    found = run(project, script, tty=tty)
-    texts = [line.text for line in logs.tail(found.id, 7).lines]
-    # What has no line break yet is not in the Engine's log while the container runs.
+    app = run(project, script, tty=tty)
+    texts = [line.text for line in logs.tail(app.id, 7).lines]
+    # The Engine keeps an unfinished line out of its log while the container runs.
     assert texts == [
         "red <b> _*[]` $(x)",
         "bad \ufffd\ufffd utf-8",
@@ -64,38 +67,42 @@ printf 'no end'"""
         "after",
         "100%",
     ]
-    last_two = [line.text for line in logs.tail(found.id, 2).lines]
+    last_two = [line.text for line in logs.tail(app.id, 2).lines]
     assert last_two == ["after", "100%"]
-    three = logs.tail(found.id, 3).lines
+    three = logs.tail(app.id, 3).lines
     assert three[0].text == "x" * 100_000
     assert all(line.at.endswith("Z") and len(line.at) == 30 for line in three)
 
 
-def test_a_line_without_end_is_shown_once_the_container_has_ended(
-    project: Project, logs: Logs
+def test_an_unfinished_line_is_shown_once_the_container_has_exited(
+    project: Project, logs: ContainerLogs
 ) -> None:
-    found = run(project, "echo first; printf 'no end'", then="exit 0")
-    until(lambda: project.service("app").state == "exited")
-    assert [line.text for line in logs.tail(found.id, 10).lines] == ["first", "no end"]
+    app = run(project, "echo first; printf 'no end'", then="exit 0")
+    eventually(lambda: project.service("app").state == "exited")
+    assert [line.text for line in logs.tail(app.id, 10).lines] == ["first", "no end"]
 
 
-def test_memory_is_bounded_and_what_was_cut_is_said(project: Project, logs: Logs) -> None:
-    found = run(project, "i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done")
-    tail = logs.tail(found.id, 1000, cap_bytes=10_000)
+def test_memory_is_bounded_and_the_number_of_cut_lines_is_reported(
+    project: Project, logs: ContainerLogs
+) -> None:
+    app = run(project, "i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done")
+    tail = logs.tail(app.id, 1000, memory_bytes=10_000)
     assert tail.lines[-1].text == "line 2999"
     assert len(tail.lines) < 200
     assert len(tail.lines) + tail.cut == 1000
 
 
-def test_a_line_longer_than_the_cap_says_so(project: Project, logs: Logs) -> None:
-    found = run(project, "head -c 1500000 /dev/zero | tr '\\0' x; echo; echo after")
-    long, after = logs.tail(found.id, 2).lines
+def test_a_line_longer_than_the_limit_says_how_much_was_cut(
+    project: Project, logs: ContainerLogs
+) -> None:
+    app = run(project, "head -c 1500000 /dev/zero | tr '\\0' x; echo; echo after")
+    long, after = logs.tail(app.id, 2).lines
     assert after.text == "after"
     assert long.text.endswith("x [... 451425 bytes of this line cut]")
 
 
-class Followed:
-    """A follower in a thread, with what it saw."""
+class FollowThread:
+    """Follows a log in a thread and collects its lines."""
 
     def __init__(self, lines: Callable[[Callable[[], None]], Iterator[LogLine]]) -> None:
         self.texts: list[str] = []
@@ -120,19 +127,19 @@ class Followed:
         assert not self._thread.is_alive()
 
 
-def test_following_survives_a_restart_and_can_be_stopped(
-    project: Project, logs: Logs, docker: Callable[..., str]
+def test_following_continues_across_restarts_until_it_is_stopped(
+    project: Project, logs: ContainerLogs, docker: Callable[..., str]
 ) -> None:
     count = "n=$(cat /done/n 2>/dev/null || echo 0); n=$((n+1)); echo $n > /done/n; echo run $n"
-    found = run(project, count)
-    first = logs.tail(found.id, 1).lines[0]
+    app = run(project, count)
+    first = logs.tail(app.id, 1).lines[0]
     before = threading.active_count()
-    follower = Followed(lambda check: logs.follow(found.name, check=check, since=first.at))
-    # `since` is a moment already told: only what comes after it is new, even at the same instant.
-    docker("restart", found.name)
-    until(lambda: "run 2" in follower.texts)
-    docker("restart", found.name)
-    until(lambda: "run 3" in follower.texts)
+    follower = FollowThread(lambda check: logs.follow(app.name, check=check, since=first.at))
+    # `since` is the time of the last line already read: only later lines are new.
+    docker("restart", app.name)
+    eventually(lambda: "run 2" in follower.texts)
+    docker("restart", app.name)
+    eventually(lambda: "run 3" in follower.texts)
     follower.stop()
     assert [text for text in follower.texts if text != "run 1"] == ["run 2", "run 3", "(stopped)"]
-    until(lambda: threading.active_count() <= before)
+    eventually(lambda: threading.active_count() <= before)

@@ -1,4 +1,4 @@
-"""Lines of Compose and BuildKit, whatever they are."""
+"""Parsing what Compose and BuildKit print."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from scar.errors import ScarError
 from workers.engine.compose_config import compose_files
-from workers.engine.progress import BuildOutput, BuildStep, ContainerState, Message, Progress
+from workers.engine.compose_progress import (
+    BuildOutput,
+    BuildStep,
+    ComposeMessage,
+    ProgressParser,
+    ResourceState,
+)
 from workers.engine.text import LineSplitter, plain
 
 PLAIN = r"""
@@ -28,8 +34,8 @@ PLAIN = r"""
 """
 
 
-def test_the_plain_form_of_older_versions() -> None:
-    progress = Progress()
+def test_plain_output_of_older_compose_versions_gives_the_same_events() -> None:
+    progress = ProgressParser()
     events = [event for line in PLAIN.splitlines() for event in progress.feed(line)]
     assert events == [
         BuildStep(0, 1), BuildStep(1, 1), BuildStep(1, 2),
@@ -44,12 +50,14 @@ def test_the_plain_form_of_older_versions() -> None:
     )
 
 
-def test_other_lines() -> None:
-    progress = Progress()
+def test_container_states_messages_and_errors_are_recognised() -> None:
+    progress = ProgressParser()
     assert progress.feed('{"id":"Container a-1","status":"Started"}') == [
-        ContainerState("Container a-1", "Started")
+        ResourceState("Container a-1", "Started")
     ]
-    assert progress.feed("WARNING: something") == [Message("WARNING: something", error=False)]
+    assert progress.feed("WARNING: something") == [
+        ComposeMessage("WARNING: something", error=False)
+    ]
     assert progress.feed("") == []
     progress.feed('{"error":true,"message":"no such service: x"}')
     assert progress.errors == ["no such service: x"]
@@ -64,32 +72,31 @@ _JSON = st.recursive(
 
 
 @given(st.text() | _JSON.map(json.dumps))
-def test_no_line_breaks_it(line: str) -> None:
-    progress = Progress()
+def test_any_line_can_be_parsed(line: str) -> None:
+    progress = ProgressParser()
     progress.feed(line)
     progress.end()
 
 
 @given(st.lists(st.binary(max_size=8)))
-def test_lines_are_the_same_however_they_are_cut(chunks: list[bytes]) -> None:
+def test_lines_do_not_depend_on_how_the_bytes_are_chunked(chunks: list[bytes]) -> None:
     whole, pieces = LineSplitter(), LineSplitter()
     expected = whole.feed(b"".join(chunks)) + whole.end()
     assert [line for chunk in chunks for line in pieces.feed(chunk)] + pieces.end() == expected
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=0x9F)))
-def test_no_control_character_is_left(line: str) -> None:
+def test_plain_text_has_no_control_characters(line: str) -> None:
     assert all(char == "\t" or 0x20 <= ord(char) < 0x7F for char in plain(line).replace("\n", ""))
 
 
-def test_compose_files_as_compose_finds_them(tmp_path: Path) -> None:
+def test_compose_files_are_chosen_as_compose_chooses_them(tmp_path: Path) -> None:
     with pytest.raises(ScarError) as failure:
         compose_files(tmp_path)
     assert failure.value.code == "project_invalid"
     for name in ("docker-compose.yaml", "docker-compose.yml", "docker-compose.override.yml"):
         (tmp_path / name).touch()
-    found = list(compose_files(tmp_path))
-    assert found == ["docker-compose.yml", "docker-compose.override.yml"]
+    assert compose_files(tmp_path) == ("docker-compose.yml", "docker-compose.override.yml")
     (tmp_path / "compose.yml").touch()
     assert compose_files(tmp_path)[0] == "compose.yml"
     (tmp_path / ".env").write_text("# x\nCOMPOSE_FILE='a.yml:sub/b.yml'\n")

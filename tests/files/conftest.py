@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .trees import Site
+from tests.support.files_scene import FilesScene
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+def scene(tmp_path: Path) -> FilesScene:
+    return FilesScene(tmp_path)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.files_scene import FilesScene, seen, write
 from workers.files.undo import Undo, set_attributes
 
 from .test_store import mount as mount
-from .trees import Site, seen, write
 
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 PERSON = 1234
@@ -36,73 +36,73 @@ def attributes(root: Path) -> dict[str, dict[str, bytes]]:
     return found
 
 
-def test_attributes_come_back(site: Site) -> None:
-    write(site.production, {"file": "old"})
-    write(site.workspace, {"file": "new"})
-    file = site.production / "file"
+def test_attributes_come_back(scene: FilesScene) -> None:
+    write(scene.production, {"file": "old"})
+    write(scene.workspace, {"file": "new"})
+    file = scene.production / "file"
     os.setxattr(file, "user.note", b"mine")
-    _, _, undo = site.prepare()
-    site.apply(undo)
+    _, _, undo = scene.prepare()
+    scene.apply(undo)
     assert file.read_text() == "new"
     assert os.getxattr(file, "user.note") == b"mine"
-    site.revert(undo)
+    scene.revert(undo)
     assert file.read_text() == "old"
     assert os.getxattr(file, "user.note") == b"mine"
 
 
-def test_an_acl_comes_back_and_does_not_undo_the_new_mode(site: Site) -> None:
-    write(site.production, {"run": "old"})
-    write(site.workspace, {"run": "new"})
-    (site.workspace / "run").chmod(0o755)
-    os.setxattr(site.production / "run", ACCESS, acl(4))
-    before = seen(site.production), attributes(site.production)
-    _, _, undo = site.prepare()
-    site.apply(undo)
-    assert (site.production / "run").stat().st_mode & 0o777 == 0o755
-    assert ACCESS in os.listxattr(site.production / "run")
-    assert site.plan()[1].none
-    assert site.revert(undo) == []
-    assert (seen(site.production), attributes(site.production)) == before
+def test_an_acl_comes_back_and_does_not_undo_the_new_mode(scene: FilesScene) -> None:
+    write(scene.production, {"run": "old"})
+    write(scene.workspace, {"run": "new"})
+    (scene.workspace / "run").chmod(0o755)
+    os.setxattr(scene.production / "run", ACCESS, acl(4))
+    before = seen(scene.production), attributes(scene.production)
+    _, _, undo = scene.prepare()
+    scene.apply(undo)
+    assert (scene.production / "run").stat().st_mode & 0o777 == 0o755
+    assert ACCESS in os.listxattr(scene.production / "run")
+    assert scene.plan()[1].none
+    assert scene.revert(undo) == []
+    assert (seen(scene.production), attributes(scene.production)) == before
 
 
-def test_what_had_no_acl_gets_none_from_its_folder(site: Site) -> None:
-    write(site.workspace, {"d/changed": "old", "d/gone": "old"})
-    site.deploy()
-    os.setxattr(site.production / "d", DEFAULT, acl(7))
-    before = seen(site.production), attributes(site.production)
-    write(site.workspace, {"d/changed": "new", "d/fresh": "new"})
-    (site.workspace / "d/gone").unlink()
-    _, _, undo = site.prepare()
-    site.apply(undo)
-    found = attributes(site.production)
+def test_what_had_no_acl_gets_none_from_its_folder(scene: FilesScene) -> None:
+    write(scene.workspace, {"d/changed": "old", "d/gone": "old"})
+    scene.deploy()
+    os.setxattr(scene.production / "d", DEFAULT, acl(7))
+    before = seen(scene.production), attributes(scene.production)
+    write(scene.workspace, {"d/changed": "new", "d/fresh": "new"})
+    (scene.workspace / "d/gone").unlink()
+    _, _, undo = scene.prepare()
+    scene.apply(undo)
+    found = attributes(scene.production)
     assert "d/changed" not in found
     assert found["d/fresh"].keys() == {ACCESS}, "a new file is what its folder makes of it"
-    site.revert(undo)
-    assert (seen(site.production), attributes(site.production)) == before
+    scene.revert(undo)
+    assert (seen(scene.production), attributes(scene.production)) == before
 
 
-def test_folders_that_went_come_back_with_theirs(site: Site) -> None:
-    write(site.workspace, {"d/inner/file": "old", "kept": "x"})
-    site.deploy()
-    os.setxattr(site.production / "d", DEFAULT, acl(7))
-    os.setxattr(site.production / "d/inner", ACCESS, acl(6))
-    os.setxattr(site.production / "d/inner", "user.note", b"mine")
-    before = seen(site.production), attributes(site.production)
-    (site.workspace / "d/inner/file").unlink()
-    _, _, undo = site.prepare()
-    site.apply(undo)
-    assert not (site.production / "d").exists()
-    site.revert(undo)
-    assert (seen(site.production), attributes(site.production)) == before
+def test_folders_that_went_come_back_with_theirs(scene: FilesScene) -> None:
+    write(scene.workspace, {"d/inner/file": "old", "kept": "x"})
+    scene.deploy()
+    os.setxattr(scene.production / "d", DEFAULT, acl(7))
+    os.setxattr(scene.production / "d/inner", ACCESS, acl(6))
+    os.setxattr(scene.production / "d/inner", "user.note", b"mine")
+    before = seen(scene.production), attributes(scene.production)
+    (scene.workspace / "d/inner/file").unlink()
+    _, _, undo = scene.prepare()
+    scene.apply(undo)
+    assert not (scene.production / "d").exists()
+    scene.revert(undo)
+    assert (seen(scene.production), attributes(scene.production)) == before
 
 
 def test_a_filesystem_without_attributes(mount: Callable[..., Path]) -> None:
     """ramfs has none: neither asking nor setting may stop anything."""
-    site = Site(mount("", "ramfs"))
-    file = site.production / "file"
-    write(site.production, {"file": "old"})
-    write(site.workspace, {"file": "new"})
-    assert Undo.of("job", str(site.production), site.plan()[1]).attributes == {}
+    scene = FilesScene(mount("", "ramfs"))
+    file = scene.production / "file"
+    write(scene.production, {"file": "old"})
+    write(scene.workspace, {"file": "new"})
+    assert Undo.of("job", str(scene.production), scene.plan()[1]).attributes == {}
     handle = os.open(file, os.O_RDONLY)
     try:
         set_attributes(handle, {"user.note": "bWluZQ=="}, security=True)
@@ -112,13 +112,13 @@ def test_a_filesystem_without_attributes(mount: Callable[..., Path]) -> None:
         os.close(handle)
 
 
-def test_a_record_of_a_version_that_kept_none(site: Site) -> None:
-    write(site.production, {"file": "old"})
-    write(site.workspace, {"file": "new"})
-    site.prepare()
-    text = site.undo_path.read_text()
+def test_a_record_of_a_version_that_kept_none(scene: FilesScene) -> None:
+    write(scene.production, {"file": "old"})
+    write(scene.workspace, {"file": "new"})
+    scene.prepare()
+    text = scene.undo_path.read_text()
     assert ',"attributes":{}' in text
-    site.undo_path.write_text(text.replace(',"attributes":{}', ""))
-    undo = Undo.load(site.undo_path)
+    scene.undo_path.write_text(text.replace(',"attributes":{}', ""))
+    undo = Undo.load(scene.undo_path)
     assert undo is not None
     assert undo.attributes == {}

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from .trees import Seen, Site, contents, seen, write
+from tests.support.files_scene import FilesScene, Seen, contents, seen, write
+from tests.support.waiting import PATIENCE
 
 CALLS = (
     "write", "fsync", "syncfs", "rename", "renameat", "unlink", "unlinkat", "rmdir", "mkdir",
@@ -48,16 +49,16 @@ class Traced:
     def __init__(self, log: Path) -> None:
         self._log = log
         self._zygote = subprocess.Popen(
-            [sys.executable, "-m", "tests.files.zygote"],
+            [sys.executable, "-m", "tests.support.zygote"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, site: Site, what: str, inject: str | None = None) -> int:
+    def run(self, scene: FilesScene, what: str, inject: str | None = None) -> int:
         """Acts, with `inject` (strace's words); the exit code, negative for a signal."""
         assert self._zygote.stdin is not None
-        self._zygote.stdin.write(f"{what}\t{site.state}\t{site.workspace}\n")
+        self._zygote.stdin.write(f"{what}\t{scene.state}\t{scene.workspace}\n")
         self._zygote.stdin.flush()
         pid = self._answer()
         _wait_for(pid, "State", "T")
@@ -70,9 +71,9 @@ class Traced:
         strace.wait(10)
         return status
 
-    def calls(self, site: Site, what: str) -> list[tuple[str, int]]:
+    def calls(self, scene: FilesScene, what: str) -> list[tuple[str, int]]:
         """Every system call of an undisturbed run, as name and number."""
-        assert self.run(site, what) == 0
+        assert self.run(scene, what) == 0
         count: Counter[str] = Counter()
         points: list[tuple[str, int]] = []
         for line in self._log.read_text().splitlines():
@@ -96,7 +97,7 @@ class Traced:
 
 
 def _wait_for(pid: int, field: str, value: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith(f"{field}:") and line.split()[1] == value:
@@ -115,41 +116,41 @@ def traced(tmp_path: Path) -> Iterator[Traced]:
 class Reference:
     """A prepared change with every kind of step in it, and both its ends."""
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        write(site.workspace, OLD)
-        site.deploy()
-        write(site.production, FOREIGN)
-        (site.production / "gone").chmod(0o700)
-        (site.production / "gone" / "deep").chmod(0o1777)
+    def __init__(self, scene: FilesScene) -> None:
+        self.scene = scene
+        write(scene.workspace, OLD)
+        scene.deploy()
+        write(scene.production, FOREIGN)
+        (scene.production / "gone").chmod(0o700)
+        (scene.production / "gone" / "deep").chmod(0o1777)
         for name in ("a.txt", "gone/deep", "turns"):
-            os.chown(site.production / name, 1234, 2345)
-        (site.production / "a.txt").chmod(0o4644)
-        self.old = seen(site.production)
-        shutil.rmtree(site.workspace)
-        write(site.workspace, NEW)
-        (site.workspace / "run.sh").chmod(0o755)
-        _, self.changes, self.undo = site.prepare()
-        site.apply(self.undo)
-        self.new = seen(site.production)
-        assert contents(site.production) == {
+            os.chown(scene.production / name, 1234, 2345)
+        (scene.production / "a.txt").chmod(0o4644)
+        self.old = seen(scene.production)
+        shutil.rmtree(scene.workspace)
+        write(scene.workspace, NEW)
+        (scene.workspace / "run.sh").chmod(0o755)
+        _, self.changes, self.undo = scene.prepare()
+        scene.apply(self.undo)
+        self.new = seen(scene.production)
+        assert contents(scene.production) == {
             path: text.removeprefix("-> ").encode() for path, text in {**NEW, **FOREIGN}.items()
         }
         self.back()
 
     def back(self) -> None:
-        assert self.site.revert(self.undo) == []
+        assert self.scene.revert(self.undo) == []
         self.is_old()
 
     def is_old(self) -> None:
-        assert seen(self.site.production) == self.old
+        assert seen(self.scene.production) == self.old
 
     def is_new(self) -> None:
-        assert seen(self.site.production) == self.new
+        assert seen(self.scene.production) == self.new
 
     def is_whole(self) -> None:
         """Each file is the old or the new one; only SCAR's own temporaries are beside them."""
-        now = seen(self.site.production)
+        now = seen(self.scene.production)
         for path, found in now.items():
             if found[0] != "folder" and not path.rpartition("/")[2].startswith(".scar-"):
                 assert found in (self.old.get(path), self.new.get(path)), path
@@ -158,82 +159,82 @@ class Reference:
 
 
 @pytest.fixture
-def reference(site: Site) -> Reference:
-    return Reference(site)
+def reference(scene: FilesScene) -> Reference:
+    return Reference(scene)
 
 
 KILL = "signal=KILL"
 
 
 def test_killed_at_any_call_of_an_apply(reference: Reference, traced: Traced) -> None:
-    site = reference.site
-    points = traced.calls(site, "apply")
+    scene = reference.scene
+    points = traced.calls(scene, "apply")
     reference.is_new()
     reference.back()
     for call, n in points:
-        assert traced.run(site, "apply", f"{call}:{KILL}:when={n}") == -signal.SIGKILL, (call, n)
+        assert traced.run(scene, "apply", f"{call}:{KILL}:when={n}") == -signal.SIGKILL, (call, n)
         reference.is_whole()
         reference.back()
-        assert traced.run(site, "apply", f"{call}:{KILL}:when={n}") == -signal.SIGKILL, (call, n)
-        site.apply(reference.undo)
+        assert traced.run(scene, "apply", f"{call}:{KILL}:when={n}") == -signal.SIGKILL, (call, n)
+        scene.apply(reference.undo)
         reference.is_new()
         reference.back()
         reference.back()
 
 
 def test_killed_at_any_call_of_a_revert(reference: Reference, traced: Traced) -> None:
-    site = reference.site
-    site.apply(reference.undo)
-    points = traced.calls(site, "revert")
+    scene = reference.scene
+    scene.apply(reference.undo)
+    points = traced.calls(scene, "revert")
     reference.is_old()
     for call, n in points:
-        site.apply(reference.undo)
+        scene.apply(reference.undo)
         for _ in range(2):
-            code = traced.run(site, "revert", f"{call}:{KILL}:when={n}")
+            code = traced.run(scene, "revert", f"{call}:{KILL}:when={n}")
             assert code in (-signal.SIGKILL, 0), (call, n)
             reference.is_whole()
         reference.back()
 
 
 def test_killed_at_any_call_before_the_apply(reference: Reference, traced: Traced) -> None:
-    site = reference.site
-    record = site.undo_path.read_bytes()
-    for call, n in _points_of_staging(site, traced):
-        shutil.rmtree(site.state / "objects", ignore_errors=True)
-        assert traced.run(site, "stage", f"{call}:{KILL}:when={n}") == -signal.SIGKILL, (call, n)
-        assert site.undo_path.read_bytes() == record
+    scene = reference.scene
+    record = scene.undo_path.read_bytes()
+    for call, n in _points_of_staging(scene, traced):
+        shutil.rmtree(scene.state / "objects", ignore_errors=True)
+        assert traced.run(scene, "stage", f"{call}:{KILL}:when={n}") == -signal.SIGKILL, (call, n)
+        assert scene.undo_path.read_bytes() == record
         reference.is_old()
-    assert traced.run(site, "stage") == 0
-    site.apply(reference.undo)
+    assert traced.run(scene, "stage") == 0
+    scene.apply(reference.undo)
     reference.is_new()
 
 
-def _points_of_staging(site: Site, traced: Traced) -> list[tuple[str, int]]:
-    shutil.rmtree(site.state / "objects")
-    return traced.calls(site, "stage")
+def _points_of_staging(scene: FilesScene, traced: Traced) -> list[tuple[str, int]]:
+    shutil.rmtree(scene.state / "objects")
+    return traced.calls(scene, "stage")
 
 
 @pytest.mark.parametrize(("error", "code"), [("ENOSPC", 3), ("EIO", 4)])
 def test_an_error_at_any_call_of_an_apply(
     reference: Reference, traced: Traced, error: str, code: int
 ) -> None:
-    site = reference.site
-    points = traced.calls(site, "apply")
+    scene = reference.scene
+    points = traced.calls(scene, "apply")
     reference.back()
     for call, n in points:
-        assert traced.run(site, "apply", f"{call}:error={error}:when={n}") == code, (call, n)
+        assert traced.run(scene, "apply", f"{call}:error={error}:when={n}") == code, (call, n)
         reference.is_whole()
         reference.back()
 
 
 def test_an_error_at_any_call_of_a_revert(reference: Reference, traced: Traced) -> None:
-    site = reference.site
-    site.apply(reference.undo)
-    points = traced.calls(site, "revert")
+    scene = reference.scene
+    scene.apply(reference.undo)
+    points = traced.calls(scene, "revert")
     for call, n in points:
-        site.apply(reference.undo)
+        scene.apply(reference.undo)
         # Where the second, careful way round could do it, there is no error to tell of.
-        assert traced.run(site, "revert", f"{call}:error=EIO:when={n}") in (0, 4), (call, n)
+        assert traced.run(scene, "revert", f"{call}:error=EIO:when={n}") in (0, 4), (call, n)
         reference.is_whole()
         reference.back()
 
@@ -242,12 +243,12 @@ def test_an_error_at_any_call_of_a_revert(reference: Reference, traced: Traced) 
 def test_an_error_at_any_call_before_the_apply(
     reference: Reference, traced: Traced, error: str, code: int
 ) -> None:
-    site = reference.site
-    for call, n in _points_of_staging(site, traced):
-        shutil.rmtree(site.state / "objects", ignore_errors=True)
-        assert traced.run(site, "stage", f"{call}:error={error}:when={n}") == code, (call, n)
+    scene = reference.scene
+    for call, n in _points_of_staging(scene, traced):
+        shutil.rmtree(scene.state / "objects", ignore_errors=True)
+        assert traced.run(scene, "stage", f"{call}:error={error}:when={n}") == code, (call, n)
         reference.is_old()
-        assert list(site.state.rglob("*.new")) == []
+        assert list(scene.state.rglob("*.new")) == []
 
 
 def test_the_reference_has_a_step_of_every_kind(reference: Reference) -> None:

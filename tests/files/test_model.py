@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scar.errors import ScarError
-
-from .trees import Seen, Site, clear, contents, seen, write
+from tests.support.files_scene import FilesScene, Seen, clear, contents, seen, write
 
 NAMES = st.sampled_from(["a", "b", "-c", "d\n", "\udcff", ".env", "é"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
@@ -85,41 +84,41 @@ def _clash(there: dict[str, bytes], files: dict[str, str]) -> bool:
     )
 
 
-def _deploy(site: Site, brought: set[str], files: dict[str, str], then: str) -> set[str]:
+def _deploy(scene: FilesScene, brought: set[str], files: dict[str, str], then: str) -> set[str]:
     """One deploy against the model; what the releases have brought by then."""
-    before: Seen = seen(site.production)
-    there, inodes = contents(site.production), _inodes(site.production)
+    before: Seen = seen(scene.production)
+    there, inodes = contents(scene.production), _inodes(scene.production)
     try:
-        tree, changes, undo = site.prepare()
+        tree, changes, undo = scene.prepare()
     except ScarError:  # something foreign where a file and a folder would change places
-        assert seen(site.production) == before
+        assert seen(scene.production) == before
         assert _clash(there, files)
         return brought
-    site.apply(undo)
+    scene.apply(undo)
     wanted = _expected(there, _bytes(files), brought)
-    now = contents(site.production)
+    now = contents(scene.production)
     assert now == wanted
     untouched = {path for path in there if path not in changes.after}
     assert {path: inodes[path] for path in untouched} == {
-        path: inode for path, inode in _inodes(site.production).items() if path in untouched
+        path: inode for path, inode in _inodes(scene.production).items() if path in untouched
     }
     replaced = {path for path in there if now.get(path) != there[path] and path not in brought}
     texts = {there[path] for path in replaced if before[path][0] == "file"}
-    assert texts <= site.stored()
+    assert texts <= scene.stored()
     if then != "keep":
-        assert site.revert(undo) == []
-        assert seen(site.production) == before
+        assert scene.revert(undo) == []
+        assert seen(scene.production) == before
         if then == "undo":
-            assert site.revert(undo) == []
-            assert seen(site.production) == before
+            assert scene.revert(undo) == []
+            assert seen(scene.production) == before
             return brought
-        site.apply(undo)
-        assert contents(site.production) == wanted
+        scene.apply(undo)
+        assert contents(scene.production) == wanted
     left = set(changes.left_alone)
-    site.last = {path: entry for path, entry in tree.items() if path not in left}
-    site.objects.sweep([site.last])
-    assert texts <= site.stored()
-    return set(site.last)
+    scene.last = {path: entry for path, entry in tree.items() if path not in left}
+    scene.objects.sweep([scene.last])
+    assert texts <= scene.stored()
+    return set(scene.last)
 
 
 @settings(
@@ -133,13 +132,13 @@ def test_production_is_what_the_model_says(
 ) -> None:
     folder = Path(tempfile.mkdtemp(prefix="scar-model-"))
     try:
-        site = Site(folder)
+        scene = FilesScene(folder)
         brought: set[str] = set()
         for files, edits, gone, then in steps:
-            clear(site.workspace)
-            write(site.workspace, files)
-            _by_hand(site.production, edits, gone)
-            brought = _deploy(site, brought, files, then)
-            assert [p for p in seen(site.production) if ".scar-" in p] == []
+            clear(scene.workspace)
+            write(scene.workspace, files)
+            _by_hand(scene.production, edits, gone)
+            brought = _deploy(scene, brought, files, then)
+            assert [p for p in seen(scene.production) if ".scar-" in p] == []
     finally:
         shutil.rmtree(folder)

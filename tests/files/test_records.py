@@ -11,20 +11,21 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
-from scar.jobs.ledger import Signed
+from scar.jobs.claim import SignedRequest
 from scar.jobs.record import JobState
+from scar.jobs.results.logs import LogTail
+from tests.support.files_scene import FilesScene, seen, write
 from workers.files.content_store import ContentStore
 from workers.files.manifest import Entry
 from workers.files.records import add_record, read_records
 from workers.files.scan import scan
 from workers.files.stat_cache import StatCache
-from workers.runtime.context import Outcome
+from workers.runtime.outcome import Outcome
 from workers.state.job_log import JobLog
 from workers.state.journal import Journal
 
 from .test_store import _fill as fill
 from .test_store import mount as mount
-from .trees import Site, seen, write
 
 
 @pytest.mark.parametrize("torn", [b'{"what": "sta', b'{"what": "sta\n', b"\0\0\0\n", b"\xff"])
@@ -106,10 +107,10 @@ def test_a_new_file_of_records_has_its_name_on_the_disk(tmp_path: Path) -> None:
 
 def entry(objects: ContentStore, folder: Path, content: str) -> Entry:
     """A content that is in the store."""
-    site = Site(folder)
-    write(site.workspace, {"file": content})
-    found = site.scan()["file"]
-    objects.put(str(site.workspace / "file"), found)
+    scene = FilesScene(folder)
+    write(scene.workspace, {"file": content})
+    found = scene.scan()["file"]
+    objects.put(str(scene.workspace / "file"), found)
     return found
 
 
@@ -147,30 +148,30 @@ def test_nothing_is_swept_while_a_note_cannot_be_read(
 
 
 def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    write(site.production, {"file": "by hand"})
-    write(site.workspace, {"file": "new"})
-    old = seen(site.production)
-    objects = site.objects
-    held = scan(str(site.production), (), StatCache())["file"]
-    objects.put(str(site.production / "file"), held)
+    scene = FilesScene(tmp_path)
+    write(scene.production, {"file": "by hand"})
+    write(scene.workspace, {"file": "new"})
+    old = seen(scene.production)
+    objects = scene.objects
+    held = scan(str(scene.production), (), StatCache())["file"]
+    objects.put(str(scene.production / "file"), held)
     Path(objects.path_of(held)).write_text("BY HAND")  # the same length
-    _, _, undo = site.prepare()
-    site.apply(undo)
-    site.revert(undo)
-    assert seen(site.production) == old
+    _, _, undo = scene.prepare()
+    scene.apply(undo)
+    scene.revert(undo)
+    assert seen(scene.production) == old
 
 
 def test_an_end_that_cannot_be_noted_leaves_nothing_half(mount: Callable[[str], Path]) -> None:
     folder = mount("size=1m")
     job_log = JobLog(folder)
-    job_log.begin("one", Signed("{}", "", ""))
+    job_log.begin("one", SignedRequest("{}", "", ""))
     fill(folder, 0)
     with pytest.raises(ScarError) as full:
-        job_log.end("one", Outcome(JobState.SUCCEEDED, {"much": "x" * 10_000}))
+        job_log.end("one", Outcome(JobState.SUCCEEDED, LogTail("x" * 10_000, 0, (), ())))
     assert full.value.code == "disk_full"
     assert sorted(path.name for path in folder.iterdir()) == ["ballast", "one"]
-    assert job_log.outcome("one") is None
+    assert not job_log.ended("one")
 
 
 def test_records_are_read_as_they_were_added(tmp_path: Path) -> None:

@@ -13,23 +13,22 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
+from tests.support.files_scene import FilesScene, contents, go_on, seen, write
 from workers.files.apply import apply
 from workers.files.durable import sync_device
 from workers.files.undo import Undo
-
-from .trees import Site, contents, go_on, seen, write
 
 NOBODY = 65534
 
 
 @contextmanager
-def _as_nobody(site: Site) -> Iterator[None]:
+def _as_nobody(scene: FilesScene) -> Iterator[None]:
     """Everything is nobody's, and the way there is open; the caller may become nobody."""
-    folders = [p for p in site.state.parents if p.is_relative_to(Path(tempfile.gettempdir()))]
+    folders = [p for p in scene.state.parents if p.is_relative_to(Path(tempfile.gettempdir()))]
     modes = {folder: folder.stat().st_mode for folder in folders}
     for folder in folders:
         folder.chmod(folder.stat().st_mode | 0o111)
-    subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", site.state.parent], check=True)
+    subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", scene.state.parent], check=True)
     try:
         yield
     finally:
@@ -48,97 +47,97 @@ def _immutable(path: Path) -> Iterator[None]:
         subprocess.run(["chattr", "-i", path], check=True)
 
 
-def test_the_production_folder_is_made_and_unmade(site: Site) -> None:
-    site.production.rmdir()
-    write(site.workspace, {"a/b": "x"})
-    _, _, undo = site.prepare()
-    assert not site.production.exists()
-    site.apply(undo)
-    assert contents(site.production) == {"a/b": b"x"}
-    assert site.revert(undo) == []
-    assert not site.production.exists()
-    assert site.revert(undo) == []
+def test_the_production_folder_is_made_and_unmade(scene: FilesScene) -> None:
+    scene.production.rmdir()
+    write(scene.workspace, {"a/b": "x"})
+    _, _, undo = scene.prepare()
+    assert not scene.production.exists()
+    scene.apply(undo)
+    assert contents(scene.production) == {"a/b": b"x"}
+    assert scene.revert(undo) == []
+    assert not scene.production.exists()
+    assert scene.revert(undo) == []
 
 
-def test_nothing_changed_is_no_change(site: Site) -> None:
-    write(site.workspace, {"a": "x", "b/c": "y", "l": "-> a"})
-    site.deploy()
-    _, changes = site.plan()
+def test_nothing_changed_is_no_change(scene: FilesScene) -> None:
+    write(scene.workspace, {"a": "x", "b/c": "y", "l": "-> a"})
+    scene.deploy()
+    _, changes = scene.plan()
     assert changes.none
     assert changes.drift == changes.kept == ()
 
 
-def test_hostile_names_arrive(site: Site) -> None:
+def test_hostile_names_arrive(scene: FilesScene) -> None:
     names = ["-rf", "a\nb", "\udcff\udcfe", "n" * 255, " ", "*", "\u00e9", "e\u0301", ".scar-x"]
-    write(site.workspace, {f"{name}/{name}": name.encode(errors="surrogateescape").hex()
+    write(scene.workspace, {f"{name}/{name}": name.encode(errors="surrogateescape").hex()
                            for name in names})  # fmt: skip
-    site.deploy()
-    assert contents(site.production) == contents(site.workspace)
-    assert len(contents(site.production)) == len(names)
+    scene.deploy()
+    assert contents(scene.production) == contents(scene.workspace)
+    assert len(contents(scene.production)) == len(names)
 
 
-def test_times_modes_and_owners(site: Site) -> None:
-    write(site.production, {"old": "x"}, mode=0o600)
-    os.chown(site.production / "old", 33, 44)
-    os.chown(site.production, 55, 66)
-    write(site.workspace, {"old": "y", "new/file": "z"})
-    (site.workspace / "old").chmod(0o6755)
-    site.deploy()
-    now, was = seen(site.production), seen(site.workspace)
+def test_times_modes_and_owners(scene: FilesScene) -> None:
+    write(scene.production, {"old": "x"}, mode=0o600)
+    os.chown(scene.production / "old", 33, 44)
+    os.chown(scene.production, 55, 66)
+    write(scene.workspace, {"old": "y", "new/file": "z"})
+    (scene.workspace / "old").chmod(0o6755)
+    scene.deploy()
+    now, was = seen(scene.production), seen(scene.workspace)
     assert now["old"][1:5] == (0o755, b"y", 33, 44)
     assert now["new/file"][3:5] == (55, 66)
     assert now["new"][1:5] == (0o755, b"", 55, 66)
     assert (now["old"][5], now["new/file"][5]) == (was["old"][5], was["new/file"][5])
 
 
-def test_only_the_exec_bit(site: Site) -> None:
-    write(site.workspace, {"run": "x"})
-    site.deploy()
-    (site.workspace / "run").chmod(0o755)
-    changes = site.deploy()
+def test_only_the_exec_bit(scene: FilesScene) -> None:
+    write(scene.workspace, {"run": "x"})
+    scene.deploy()
+    (scene.workspace / "run").chmod(0o755)
+    changes = scene.deploy()
     assert (changes.changed, changes.drift) == (("run",), ())
-    assert (site.production / "run").stat().st_mode & 0o777 == 0o755
+    assert (scene.production / "run").stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.parametrize("release", [True, False])
 @pytest.mark.parametrize("same", [True, False])
-def test_an_environment_file(site: Site, release: bool, same: bool) -> None:
+def test_an_environment_file(scene: FilesScene, release: bool, same: bool) -> None:
     """What no release brought stays, and stays ours to leave alone, even where both are alike."""
-    write(site.workspace, {"conf/.env": "ours"})
+    write(scene.workspace, {"conf/.env": "ours"})
     if release:
-        site.deploy()
-    write(site.production, {"conf/.env": "ours" if same else "theirs"})
-    changes = site.deploy()
+        scene.deploy()
+    write(scene.production, {"conf/.env": "ours" if same else "theirs"})
+    changes = scene.deploy()
     assert changes.left_alone == (() if release else ("conf/.env",))
-    shutil.rmtree(site.workspace / "conf")
-    site.deploy()
-    assert (site.production / "conf/.env").exists() is not release
+    shutil.rmtree(scene.workspace / "conf")
+    scene.deploy()
+    assert (scene.production / "conf/.env").exists() is not release
 
 
-def test_drift_is_told_and_kept_for_good(site: Site) -> None:
-    write(site.workspace, {"a": "one", "b": "one", "c": "one"})
-    site.deploy()
-    write(site.production, {"a": "by hand", "b": "by hand too", "theirs": "t"})
-    write(site.workspace, {"a": "two", "theirs": "ours"})
-    (site.workspace / "b").unlink()
-    changes = site.deploy()
+def test_drift_is_told_and_kept_for_good(scene: FilesScene) -> None:
+    write(scene.workspace, {"a": "one", "b": "one", "c": "one"})
+    scene.deploy()
+    write(scene.production, {"a": "by hand", "b": "by hand too", "theirs": "t"})
+    write(scene.workspace, {"a": "two", "theirs": "ours"})
+    (scene.workspace / "b").unlink()
+    changes = scene.deploy()
     assert (changes.drift, changes.kept) == (("a", "b"), ("theirs",))
     for _ in range(3):
-        write(site.workspace, {"c": f"{_}"})
-        site.deploy()
-        site.objects.sweep([site.last or {}])
-    assert {b"by hand", b"by hand too", b"t"} <= site.stored()
-    assert b"one" not in site.stored()
+        write(scene.workspace, {"c": f"{_}"})
+        scene.deploy()
+        scene.objects.sweep([scene.last or {}])
+    assert {b"by hand", b"by hand too", b"t"} <= scene.stored()
+    assert b"one" not in scene.stored()
 
 
-def test_foreign_files_keep_their_folder(site: Site) -> None:
-    write(site.workspace, {"pkg/a.py": "x", "pkg/sub/b.py": "y"})
-    site.deploy()
-    write(site.production, {"pkg/__pycache__/a.pyc": "cache"})
-    shutil.rmtree(site.workspace / "pkg")
-    site.deploy()
-    assert contents(site.production) == {"pkg/__pycache__/a.pyc": b"cache"}
-    assert not (site.production / "pkg/sub").exists()
+def test_foreign_files_keep_their_folder(scene: FilesScene) -> None:
+    write(scene.workspace, {"pkg/a.py": "x", "pkg/sub/b.py": "y"})
+    scene.deploy()
+    write(scene.production, {"pkg/__pycache__/a.pyc": "cache"})
+    shutil.rmtree(scene.workspace / "pkg")
+    scene.deploy()
+    assert contents(scene.production) == {"pkg/__pycache__/a.pyc": b"cache"}
+    assert not (scene.production / "pkg/sub").exists()
 
 
 @pytest.mark.parametrize(
@@ -153,15 +152,15 @@ def test_foreign_files_keep_their_folder(site: Site) -> None:
     ],
 )
 def test_foreign_things_in_the_way_are_refused(
-    site: Site, ours: dict[str, str | bytes | None], theirs: dict[str, str | bytes | None]
+    scene: FilesScene, ours: dict[str, str | bytes | None], theirs: dict[str, str | bytes | None]
 ) -> None:
-    write(site.workspace, ours)
-    write(site.production, theirs)
-    before = seen(site.production)
+    write(scene.workspace, ours)
+    write(scene.production, theirs)
+    before = seen(scene.production)
     with pytest.raises(ScarError) as caught:
-        site.deploy()
+        scene.deploy()
     assert caught.value.code == "sync_failed"
-    assert seen(site.production) == before
+    assert seen(scene.production) == before
 
 
 @pytest.mark.parametrize(
@@ -178,170 +177,170 @@ def test_foreign_things_in_the_way_are_refused(
     ],
 )
 def test_changes_of_kind_and_back(
-    site: Site, first: dict[str, str | bytes | None], second: dict[str, str | bytes | None]
+    scene: FilesScene, first: dict[str, str | bytes | None], second: dict[str, str | bytes | None]
 ) -> None:
-    write(site.workspace, first)
-    site.deploy()
-    before = seen(site.production)
-    shutil.rmtree(site.workspace)
-    write(site.workspace, second)
-    _, changes, undo = site.prepare()
+    write(scene.workspace, first)
+    scene.deploy()
+    before = seen(scene.production)
+    shutil.rmtree(scene.workspace)
+    write(scene.workspace, second)
+    _, changes, undo = scene.prepare()
     assert changes.drift == ()
-    site.apply(undo)
-    assert contents(site.production) == contents(site.workspace)
-    assert site.revert(undo) == []
-    assert seen(site.production) == before
+    scene.apply(undo)
+    assert contents(scene.production) == contents(scene.workspace)
+    assert scene.revert(undo) == []
+    assert seen(scene.production) == before
 
 
-def test_hard_links_are_not_written_through(site: Site) -> None:
-    write(site.production, {"a": "old"})
-    os.link(site.production / "a", site.production / "twin")
-    write(site.workspace, {"a": "new"})
-    site.deploy()
-    assert contents(site.production) == {"a": b"new", "twin": b"old"}
+def test_hard_links_are_not_written_through(scene: FilesScene) -> None:
+    write(scene.production, {"a": "old"})
+    os.link(scene.production / "a", scene.production / "twin")
+    write(scene.workspace, {"a": "new"})
+    scene.deploy()
+    assert contents(scene.production) == {"a": b"new", "twin": b"old"}
 
 
-def test_an_immutable_file_stops_it_and_all_is_undone(site: Site) -> None:
-    write(site.workspace, {"a": "1", "b": "1", "c": "1"})
-    site.deploy()
-    before = seen(site.production)
-    write(site.workspace, {"a": "2", "b": "2", "d": "2"})
-    (site.workspace / "c").unlink()
-    _, _, undo = site.prepare()
-    frozen = site.production / "b"
+def test_an_immutable_file_stops_it_and_all_is_undone(scene: FilesScene) -> None:
+    write(scene.workspace, {"a": "1", "b": "1", "c": "1"})
+    scene.deploy()
+    before = seen(scene.production)
+    write(scene.workspace, {"a": "2", "b": "2", "d": "2"})
+    (scene.workspace / "c").unlink()
+    _, _, undo = scene.prepare()
+    frozen = scene.production / "b"
     subprocess.run(["chattr", "+i", frozen], check=True)
     try:
         with pytest.raises(ScarError, match=r"'.*/b' cannot be worked on: Operation not permitted"):
-            site.apply(undo)
-        assert site.revert(undo) == []
-        assert seen(site.production) == before
+            scene.apply(undo)
+        assert scene.revert(undo) == []
+        assert seen(scene.production) == before
     finally:
         subprocess.run(["chattr", "-i", frozen], check=True)
 
 
-def test_changed_by_somebody_before_the_apply(site: Site) -> None:
-    write(site.workspace, {"a": "1", "b": "1"})
-    site.deploy()
-    write(site.workspace, {"a": "2", "b": "2"})
-    _, _, undo = site.prepare()
-    write(site.production, {"b": "by hand"})
-    before = seen(site.production)
+def test_changed_by_somebody_before_the_apply(scene: FilesScene) -> None:
+    write(scene.workspace, {"a": "1", "b": "1"})
+    scene.deploy()
+    write(scene.workspace, {"a": "2", "b": "2"})
+    _, _, undo = scene.prepare()
+    write(scene.production, {"b": "by hand"})
+    before = seen(scene.production)
     with pytest.raises(ScarError, match="changed while it was being deployed"):
-        site.apply(undo)
-    assert seen(site.production) == before
+        scene.apply(undo)
+    assert seen(scene.production) == before
 
 
 def test_changed_by_somebody_between_the_look_and_the_rename(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    scene: FilesScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(site.workspace, {"a": "1", "b": "1"})
-    site.deploy()
-    before = seen(site.production)
-    write(site.workspace, {"a": "2", "b": "2"})
-    _, _, undo = site.prepare()
+    write(scene.workspace, {"a": "1", "b": "1"})
+    scene.deploy()
+    before = seen(scene.production)
+    write(scene.workspace, {"a": "2", "b": "2"})
+    _, _, undo = scene.prepare()
 
     def and_somebody(handle: int) -> None:
         sync_device(handle)
-        (site.production / "b").write_text("by hand")
+        (scene.production / "b").write_text("by hand")
 
     monkeypatch.setattr("workers.files.transition.sync_device", and_somebody)
     with pytest.raises(ScarError, match="changed while it was being deployed"):
-        site.apply(undo)
+        scene.apply(undo)
     monkeypatch.undo()
-    assert site.revert(undo) == ["b"]
-    assert b"by hand" in site.stored()
-    assert seen(site.production) == before
+    assert scene.revert(undo) == ["b"]
+    assert b"by hand" in scene.stored()
+    assert seen(scene.production) == before
 
 
-def test_changed_by_somebody_before_the_revert(site: Site) -> None:
-    write(site.workspace, {"a": "1", "gone": "1", "d": "file"})
-    site.deploy()
-    before = seen(site.production)
-    (site.workspace / "gone").unlink()
-    (site.workspace / "d").unlink()
-    write(site.workspace, {"a": "2", "new/x": "2", "d/x": "2"})
-    _, _, undo = site.prepare()
-    site.apply(undo)
-    write(site.production, {"a": "hand a", "new/x": "hand x", "gone": "hand gone"})
-    assert sorted(site.revert(undo)) == ["a", "gone", "new/x"]
-    assert seen(site.production) == before
-    site.objects.sweep([])
-    assert {b"hand a", b"hand x", b"hand gone"} <= site.stored()
-    assert site.revert(undo) == []
+def test_changed_by_somebody_before_the_revert(scene: FilesScene) -> None:
+    write(scene.workspace, {"a": "1", "gone": "1", "d": "file"})
+    scene.deploy()
+    before = seen(scene.production)
+    (scene.workspace / "gone").unlink()
+    (scene.workspace / "d").unlink()
+    write(scene.workspace, {"a": "2", "new/x": "2", "d/x": "2"})
+    _, _, undo = scene.prepare()
+    scene.apply(undo)
+    write(scene.production, {"a": "hand a", "new/x": "hand x", "gone": "hand gone"})
+    assert sorted(scene.revert(undo)) == ["a", "gone", "new/x"]
+    assert seen(scene.production) == before
+    scene.objects.sweep([])
+    assert {b"hand a", b"hand x", b"hand gone"} <= scene.stored()
+    assert scene.revert(undo) == []
 
 
-def test_a_revert_brings_back_what_it_can(site: Site) -> None:
+def test_a_revert_brings_back_what_it_can(scene: FilesScene) -> None:
     """What somebody put where an old file stood is not lost, and does not keep the others."""
-    write(site.workspace, {"a": "1", "d": "file"})
-    site.deploy()
-    (site.workspace / "d").unlink()
-    write(site.workspace, {"a": "2", "d/x": "2"})
-    _, _, undo = site.prepare()
-    site.apply(undo)
-    write(site.production, {"d/upload": "theirs"})
+    write(scene.workspace, {"a": "1", "d": "file"})
+    scene.deploy()
+    (scene.workspace / "d").unlink()
+    write(scene.workspace, {"a": "2", "d/x": "2"})
+    _, _, undo = scene.prepare()
+    scene.apply(undo)
+    write(scene.production, {"d/upload": "theirs"})
     for _ in range(2):
         with pytest.raises(ScarError, match=r"Directory not empty|Not a directory"):
-            site.revert(undo)
-        assert contents(site.production) == {"a": b"1", "d/upload": b"theirs"}
-    shutil.rmtree(site.production / "d")
-    site.revert(undo)
-    assert contents(site.production) == {"a": b"1", "d": b"file"}
+            scene.revert(undo)
+        assert contents(scene.production) == {"a": b"1", "d/upload": b"theirs"}
+    shutil.rmtree(scene.production / "d")
+    scene.revert(undo)
+    assert contents(scene.production) == {"a": b"1", "d": b"file"}
 
 
-def test_a_revert_is_not_kept_by_what_it_cannot_touch(site: Site) -> None:
+def test_a_revert_is_not_kept_by_what_it_cannot_touch(scene: FilesScene) -> None:
     """A folder that cannot be removed, and a file that cannot be looked at."""
-    write(site.workspace, {"a": "1", "secret": "1", "d/x": "1"})
-    site.deploy()
-    write(site.workspace, {"a": "2", "secret": "2", "d/new/y": "2"})
-    _, _, undo = site.prepare()
-    site.apply(undo)
-    (site.production / "secret").write_text("theirs")
-    with _as_nobody(site), _immutable(site.production / "d"):
-        (site.production / "secret").chmod(0)
-        os.chown(site.production / "secret", 0, 0)
+    write(scene.workspace, {"a": "1", "secret": "1", "d/x": "1"})
+    scene.deploy()
+    write(scene.workspace, {"a": "2", "secret": "2", "d/new/y": "2"})
+    _, _, undo = scene.prepare()
+    scene.apply(undo)
+    (scene.production / "secret").write_text("theirs")
+    with _as_nobody(scene), _immutable(scene.production / "d"):
+        (scene.production / "secret").chmod(0)
+        os.chown(scene.production / "secret", 0, 0)
         os.seteuid(NOBODY)
         for _ in range(2):
             with pytest.raises(ScarError, match=r"'.*/secret' cannot be worked on: Permission"):
-                site.revert(undo)
+                scene.revert(undo)
         os.seteuid(0)
-        assert contents(site.production) == {"a": b"1", "secret": b"theirs", "d/x": b"1"}
+        assert contents(scene.production) == {"a": b"1", "secret": b"theirs", "d/x": b"1"}
 
 
-def test_a_link_swapped_in_leads_nowhere(site: Site, tmp_path: Path) -> None:
+def test_a_link_swapped_in_leads_nowhere(scene: FilesScene, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     write(outside, {"a": "1", "b": "theirs"})
-    write(site.workspace, {"d/a": "1", "d/gone": "1"})
-    site.deploy()
-    write(site.workspace, {"d/a": "2", "d/new": "2"})
-    (site.workspace / "d/gone").unlink()
-    _, _, undo = site.prepare()
-    (site.production / "d").rename(site.production / "moved")
-    (site.production / "d").symlink_to(outside)
+    write(scene.workspace, {"d/a": "1", "d/gone": "1"})
+    scene.deploy()
+    write(scene.workspace, {"d/a": "2", "d/new": "2"})
+    (scene.workspace / "d/gone").unlink()
+    _, _, undo = scene.prepare()
+    (scene.production / "d").rename(scene.production / "moved")
+    (scene.production / "d").symlink_to(outside)
     before = seen(outside)
     with pytest.raises(ScarError) as caught:
-        site.apply(undo)
+        scene.apply(undo)
     assert caught.value.code == "sync_failed"
     with pytest.raises(ScarError):
-        site.revert(undo)
+        scene.revert(undo)
     assert seen(outside) == before
     with pytest.raises(ScarError, match="symbolic link in production"):
-        site.plan()
-    (site.production / "d").unlink()
-    (site.production / "moved").rename(site.production / "d")
-    assert site.revert(undo) == []
-    assert contents(site.production) == {"d/a": b"1", "d/gone": b"1"}
+        scene.plan()
+    (scene.production / "d").unlink()
+    (scene.production / "moved").rename(scene.production / "d")
+    assert scene.revert(undo) == []
+    assert contents(scene.production) == {"d/a": b"1", "d/gone": b"1"}
 
 
-def test_a_pipe_in_production_is_named(site: Site) -> None:
-    os.mkfifo(site.production / "p")
-    write(site.workspace, {"p": "x"})
+def test_a_pipe_in_production_is_named(scene: FilesScene) -> None:
+    os.mkfifo(scene.production / "p")
+    write(scene.workspace, {"p": "x"})
     with pytest.raises(ScarError, match="neither a file nor a link"):
-        site.plan()
+        scene.plan()
 
 
-def test_called_off_leaves_nothing(site: Site) -> None:
-    write(site.workspace, {"a": "1", "b/c": "2"})
-    _, _, undo = site.prepare()
+def test_called_off_leaves_nothing(scene: FilesScene) -> None:
+    write(scene.workspace, {"a": "1", "b/c": "2"})
+    _, _, undo = scene.prepare()
     calls = 0
 
     def check() -> None:
@@ -352,34 +351,36 @@ def test_called_off_leaves_nothing(site: Site) -> None:
 
     told: list[tuple[int, int]] = []
     with pytest.raises(ScarError, match="called off"):
-        _apply(undo, site, told, check)
-    assert contents(site.production) == {}
+        _apply(undo, scene, told, check)
+    assert contents(scene.production) == {}
     calls = 10
-    _apply(undo, site, told, go_on)
+    _apply(undo, scene, told, go_on)
     assert told[-1] == (2, 2)
 
 
-def _apply(undo: Undo, site: Site, told: list[tuple[int, int]], check: Callable[[], None]) -> None:
-    apply(undo, site.objects, site.index, lambda *t: told.append(t), check)
+def _apply(
+    undo: Undo, scene: FilesScene, told: list[tuple[int, int]], check: Callable[[], None]
+) -> None:
+    apply(undo, scene.objects, scene.index, lambda *t: told.append(t), check)
 
 
-def test_an_edit_right_after_the_deploy_is_seen(site: Site) -> None:
+def test_an_edit_right_after_the_deploy_is_seen(scene: FilesScene) -> None:
     """Same size, and as near in time as can be."""
     for round in range(20):
-        write(site.workspace, {"a": f"{round:04}"})
-        site.deploy()
-        (site.production / "a").write_text("hand")
-        _, changes = site.plan()
+        write(scene.workspace, {"a": f"{round:04}"})
+        scene.deploy()
+        (scene.production / "a").write_text("hand")
+        _, changes = scene.plan()
         assert changes.drift == ("a",)
 
 
-def test_many_folders_need_few_descriptors(site: Site) -> None:
-    write(site.workspace, {f"{n}/x/{n}": "x" for n in range(700)})
-    site.deploy()
-    assert len(contents(site.production)) == 700
-    _, _, undo = site.prepare()
-    shutil.rmtree(site.workspace)
-    site.workspace.mkdir()
-    assert len(site.deploy().removed) == 700
-    assert seen(site.production) == {}
+def test_many_folders_need_few_descriptors(scene: FilesScene) -> None:
+    write(scene.workspace, {f"{n}/x/{n}": "x" for n in range(700)})
+    scene.deploy()
+    assert len(contents(scene.production)) == 700
+    _, _, undo = scene.prepare()
+    shutil.rmtree(scene.workspace)
+    scene.workspace.mkdir()
+    assert len(scene.deploy().removed) == 700
+    assert seen(scene.production) == {}
     assert undo.after == {}

@@ -13,22 +13,21 @@ from pathlib import Path
 import pytest
 
 from scar.errors import ScarError
+from tests.support.files_scene import FilesScene, write
 from workers.files.scan import hashed, scan
 from workers.files.stat_cache import TICK_NS, StatCache, _loaded
 
-from .trees import Site, write
 
-
-def test_what_is_never_carried(site: Site) -> None:
+def test_what_is_never_carried(scene: FilesScene) -> None:
     write(
-        site.workspace,
+        scene.workspace,
         {
             ".git/config": "", "sub/.git": "gitdir: x", "a.pyc": "", "p/__pycache__/a": "",
             "foo.pyc/kept": "", "q/__pycache__": "a file", "log/x.log": "", "log/keep.log": "",
             "kept": "", "empty": None,
         },
     )  # fmt: skip
-    found = scan(str(site.workspace), ("*.log", "!keep.log"), StatCache())
+    found = scan(str(scene.workspace), ("*.log", "!keep.log"), StatCache())
     assert set(found) == {"foo.pyc/kept", "q/__pycache__", "log/keep.log", "kept"}
 
 
@@ -48,18 +47,22 @@ def test_what_is_never_carried(site: Site) -> None:
         ({"m": "-> d", "l": "-> m/../../outside"}, False),
     ],
 )
-def test_links_stay_inside(site: Site, links: dict[str, str | bytes | None], fine: bool) -> None:
-    write(site.workspace, {"a": "x", "d/e/f": "x", **links})
+def test_links_stay_inside(
+    scene: FilesScene, links: dict[str, str | bytes | None], fine: bool
+) -> None:
+    write(scene.workspace, {"a": "x", "d/e/f": "x", **links})
     if fine:
-        assert set(links) <= set(site.scan())
+        assert set(links) <= set(scene.scan())
     else:
         with pytest.raises(ScarError, match="symbolic link out of the workspace"):
-            site.scan()
+            scene.scan()
 
 
 @pytest.mark.parametrize("kind", ["named pipe", "socket", "device"])
-def test_special_files_are_refused(site: Site, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(site.workspace)
+def test_special_files_are_refused(
+    scene: FilesScene, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(scene.workspace)
     if kind == "named pipe":
         os.mkfifo("x\ny")
     elif kind == "socket":
@@ -67,41 +70,41 @@ def test_special_files_are_refused(site: Site, kind: str, monkeypatch: pytest.Mo
     else:
         os.mknod("x\ny", 0o20666, os.makedev(1, 3))
     with pytest.raises(ScarError) as caught:
-        site.scan()
+        scene.scan()
     assert caught.value.message == rf"'x\ny' is a {kind}, which is never deployed"
 
 
-def test_too_deep_is_refused(site: Site) -> None:
-    write(site.workspace, {"d/" * 210 + "x": ""})
+def test_too_deep_is_refused(scene: FilesScene) -> None:
+    write(scene.workspace, {"d/" * 210 + "x": ""})
     with pytest.raises(ScarError, match="nested more than 200 folders deep"):
-        site.scan()
+        scene.scan()
 
 
-def test_read_once_and_again_when_it_changes(site: Site) -> None:
+def test_read_once_and_again_when_it_changes(scene: FilesScene) -> None:
     index = StatCache()
-    write(site.workspace, {"a": "one", "b": "b"})
-    before = scan(str(site.workspace), (), index)
-    (site.workspace / "a").write_text("two")
-    os.utime(site.workspace / "a", ns=(before["a"].mtime, before["a"].mtime))
-    after = scan(str(site.workspace), (), index)
+    write(scene.workspace, {"a": "one", "b": "b"})
+    before = scan(str(scene.workspace), (), index)
+    (scene.workspace / "a").write_text("two")
+    os.utime(scene.workspace / "a", ns=(before["a"].mtime, before["a"].mtime))
+    after = scan(str(scene.workspace), (), index)
     assert before["a"].digest != after["a"].digest
     assert before["b"] == after["b"]
-    (site.workspace / "b").unlink()
-    assert set(scan(str(site.workspace), (), index)) == {"a"}
+    (scene.workspace / "b").unlink()
+    assert set(scan(str(scene.workspace), (), index)) == {"a"}
 
 
 @pytest.fixture
-def cached(site: Site, tmp_path: Path) -> Path:
+def cached(scene: FilesScene, tmp_path: Path) -> Path:
     """The file of a cache that knows all of a workspace."""
-    write(site.workspace, {f"{n}\udcff": f"{n}" for n in range(10)})
+    write(scene.workspace, {f"{n}\udcff": f"{n}" for n in range(10)})
     time.sleep(2 * TICK_NS / 1e9)
     cache = StatCache()
-    scan(str(site.workspace), (), cache)
+    scan(str(scene.workspace), (), cache)
     cache.save(tmp_path / "cache")
     return tmp_path / "cache"
 
 
-def _reads(site: Site, cache: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+def _reads(scene: FilesScene, cache: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many files a scan with that cache reads."""
     paths: list[str] = []
 
@@ -111,16 +114,16 @@ def _reads(site: Site, cache: Path, monkeypatch: pytest.MonkeyPatch) -> int:
 
     monkeypatch.setattr("workers.files.scan.hashed", counting)
     _loaded.clear()
-    scan(str(site.workspace), (), StatCache.load(cache))
+    scan(str(scene.workspace), (), StatCache.load(cache))
     return len(paths)
 
 
 def test_what_did_not_change_is_not_read_again_by_the_next_process(
-    site: Site, cached: Path, monkeypatch: pytest.MonkeyPatch
+    scene: FilesScene, cached: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _reads(site, cached, monkeypatch) == 0
-    (site.workspace / "3\udcff").write_text("new")
-    assert _reads(site, cached, monkeypatch) == 1
+    assert _reads(scene, cached, monkeypatch) == 0
+    (scene.workspace / "3\udcff").write_text("new")
+    assert _reads(scene, cached, monkeypatch) == 1
 
 
 def test_a_cache_is_read_once_while_nobody_else_writes_it(cached: Path) -> None:
@@ -132,23 +135,23 @@ def test_a_cache_is_read_once_while_nobody_else_writes_it(cached: Path) -> None:
 
 
 def test_a_damaged_cache_is_made_anew(
-    site: Site, cached: Path, monkeypatch: pytest.MonkeyPatch
+    scene: FilesScene, cached: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = cached.read_bytes()
     flipped = content[:-70] + bytes([content[-70] ^ 1]) + content[-69:]
     for damage in (b"", b"\0" * 100, content[: len(content) // 2], b"x" + content, flipped):
         cached.write_bytes(damage)
-        assert _reads(site, cached, monkeypatch) == 10
+        assert _reads(scene, cached, monkeypatch) == 10
         cache = StatCache.load(cached)
-        scan(str(site.workspace), (), cache)
+        scan(str(scene.workspace), (), cache)
         cache.save(cached)
-        assert _reads(site, cached, monkeypatch) == 0
+        assert _reads(scene, cached, monkeypatch) == 0
 
 
 def test_a_cache_of_the_version_before_is_made_anew(
-    site: Site, cached: Path, monkeypatch: pytest.MonkeyPatch
+    scene: FilesScene, cached: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That one wrote blocks of `marshal`, each behind a magic, its length and its checksum."""
     body = marshal.dumps({"0\udcff": ((1, 2, 3, 4, 5), ("file", 420, 1, 1, "0" * 64, 0, 0))})
     cached.write_bytes(struct.pack("<4sII", b"SCI2", len(body), zlib.crc32(body)) + body)
-    assert _reads(site, cached, monkeypatch) == 10
+    assert _reads(scene, cached, monkeypatch) == 10

@@ -6,17 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.telegram.scene import Scene
+from tests.support.telegram_scene import TelegramScene
 
 
 @pytest.fixture(scope="session")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    made = Scene(tmp_path_factory.mktemp("letters"))
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelegramScene]:
+    made = TelegramScene(tmp_path_factory.mktemp("letters"))
     yield made
     made.close()
 
 
 @pytest.fixture(autouse=True)
-def _calm(scene: Scene) -> Iterator[None]:
-    yield
-    scene.services.redis.delete("scar:hold:shop")
+def _no_leftovers(request: pytest.FixtureRequest) -> None:
+    """Each test begins with a free project and an empty box: what the test before left open would
+    be resumed, and show its own job.
+    """
+    if "scene" in request.fixturenames:
+        scene: TelegramScene = request.getfixturevalue("scene")
+        scene.services.redis.delete("scar:hold:shop", "scar:watches:letterbox")

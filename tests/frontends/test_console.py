@@ -18,10 +18,10 @@ YES = Button("Yes", "yes")
 
 
 @pytest.mark.parametrize(("button", "waits"), [(OFFER, False), (YES, True)])
-def test_only_a_question_is_waited_for(button: Button, waits: bool) -> None:
+def test_the_console_waits_for_an_answer_only_to_a_question(button: Button, waits: bool) -> None:
     said = io.StringIO()
     chat = ConsoleChat(Screen(Console(file=said, width=80)))
     document = chat.fit(Document((Line("done"),), (button,)))
     asyncio.run(chat.send(Place("ada"), document, ""))
-    assert chat.asked.is_set() is waits
+    assert chat.asking.is_set() is waits
     assert ("🚀 Deploy: /docker_deploy shop" in said.getvalue()) is not waits

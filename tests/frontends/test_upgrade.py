@@ -9,13 +9,15 @@ import pytest
 
 from scar.chat.front_end import Place
 from scar.errors import ScarError
-from scar.jobs.record import Job, JobState, Request
-from tests.frontends.letterbox import LetterBox
+from scar.jobs.record import Job, JobState
+from scar.jobs.request import Request
+from scar.jobs.subscriptions import Subscription
 from tests.frontends.test_letterbox import opened, operator, run, until
-from tests.telegram.scene import Scene
+from tests.support.letterbox import LetterBox
+from tests.support.telegram_scene import TelegramScene
 
 
-def asked_before_the_upgrade(scene: Scene, request: Request) -> None:
+def asked_before_the_upgrade(scene: TelegramScene, request: Request) -> None:
     """Makes the job's record what an earlier version would have written."""
     redis, key = scene.services.redis, f"scar:job:{request.id}"
     written = request.to_json()
@@ -26,19 +28,21 @@ def asked_before_the_upgrade(scene: Scene, request: Request) -> None:
     redis.hdel(key, "holds", "respects")
 
 
-def a_restart(scene: Scene) -> Job:
+def a_restart(scene: TelegramScene) -> Job:
     services = scene.services
     command, project = services.job_service.commands["restart"], services.projects.get("shop")
     return services.job_service.submit(operator(scene), command, project, {})
 
 
-def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Scene) -> None:
+def test_a_question_of_an_earlier_version_locks_its_project_when_answered(
+    scene: TelegramScene,
+) -> None:
     job_service, ledger = scene.services.job_service, scene.services.ledger
     job = a_restart(scene)
     asked_before_the_upgrade(scene, job.request)
     scene.worker.plan(job.id)
     job_service.confirm(job.request.requested_by, job.id, "yes")
-    holder = ledger.holder("shop")
+    holder = ledger.lock_holder("shop")
     assert holder is not None
     assert holder.id == job.id
     assert holder.request.locks == ("shop",)
@@ -48,15 +52,14 @@ def test_a_question_of_before_holds_its_project_once_it_is_answered(scene: Scene
         job_service.confirm(later.request.requested_by, later.id, "yes")
     job_service.cancel(later.request.requested_by, later.id)
     scene.worker.finish(job.id, {"downtime_seconds": 0.1})
-    assert ledger.holder("shop") is None
+    assert ledger.lock_holder("shop") is None
     assert not scene.services.redis.exists("scar:hold:shop")
 
 
-def test_a_message_of_before_is_brought_to_its_end_and_forgotten(scene: Scene) -> None:
+def test_a_message_of_an_earlier_version_is_kept_current_to_its_end(scene: TelegramScene) -> None:
     async def test() -> None:
         box, job = LetterBox(), await asyncio.to_thread(a_restart, scene)
         await asyncio.to_thread(scene.worker.plan, job.id)
-        scene.services.redis.delete("scar:watches:letterbox")  # what other tests left unfinished
         kept = {"chat": "box", "thread": None, "reference": "7", "attached": None}
         scene.services.redis.hset("scar:watches:letterbox", job.id, json.dumps(kept))
         async with opened(scene, box, job.request.requested_by) as writer:
@@ -79,15 +82,16 @@ def test_a_message_of_before_is_brought_to_its_end_and_forgotten(scene: Scene) -
         (f"01ARZ3NDEKTSV4RRFFQ69G5FAV {Place('box').key}", "not JSON"),
     ],
 )
-def test_what_nobody_can_read_keeps_no_front_end_from_the_rest(
-    scene: Scene, name: str, text: str
+def test_a_subscription_that_cannot_be_read_is_dropped(
+    scene: TelegramScene, name: str, text: str
 ) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         scene.services.redis.hset("scar:watches:letterbox", name, text)
         async with opened(scene, box, actor):
             job = await asyncio.to_thread(a_restart, scene)
-            scene.services.ledger.watch("letterbox", job.id, Place("box").key, "{}")
+            subscription = Subscription("letterbox", job.id, Place("box").key)
+            scene.services.subscriptions.put(subscription)
             await until(box, "Looking at what would change")
             await asyncio.to_thread(
                 scene.services.job_service.cancel, job.request.requested_by, job.id

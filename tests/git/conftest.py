@@ -1,4 +1,4 @@
-"""A Git server, and a SCAR that may clone from it."""
+"""Fixtures with a Git server and a workspace cloned from it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from pathlib import Path
 import pytest
 
 from scar.projects import ProjectsFile
-
-from .server import GitServer
-from .site import Site
+from tests.support.git_scene import GitScene
+from tests.support.git_server import GitServer
 
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitServer]:
-    made = GitServer(tmp_path / "server")
-    monkeypatch.setenv("GIT_SSL_CAINFO", str(made.certificate))
-    yield made
-    made.close()
+    server = GitServer(tmp_path / "server")
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(server.certificate))
+    yield server
+    server.close()
 
 
 @pytest.fixture
@@ -27,5 +26,5 @@ def projects(tmp_path: Path) -> ProjectsFile:
 
 
 @pytest.fixture
-def site(server: GitServer, tmp_path: Path) -> Site:
-    return Site(server, tmp_path)
+def scene(server: GitServer, tmp_path: Path) -> GitScene:
+    return GitScene(server, tmp_path)

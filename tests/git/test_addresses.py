@@ -1,4 +1,4 @@
-"""What is an address of a repository, and what is refused."""
+"""Which repository addresses are accepted."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 
 from scar.commands.clone import COMMAND
 from scar.errors import ScarError
+from scar.git_url import GitUrl, github_place
 from scar.projects import ProjectsFile
-from scar.repository import Repository, github_place
 
 BAD = [
     "--upload-pack=touch /tmp/x", "--upload-pack=evil", "-u", "file:///etc", "ext::sh -c id",
@@ -31,13 +31,13 @@ CREDENTIALS = [
 
 
 @pytest.mark.parametrize("text", [*BAD, *CREDENTIALS])
-def test_a_bad_address_is_refused_in_words_that_do_not_hold_it(text: str) -> None:
+def test_a_bad_address_is_refused_without_repeating_its_password(text: str) -> None:
     with pytest.raises(ScarError) as refusal:
-        Repository.parse(text)
-    said = refusal.value.message + refusal.value.hint
+        GitUrl.parse(text)
+    text_of_error = refusal.value.message + refusal.value.hint
     assert refusal.value.code == "invalid_request"
-    assert "s3cretword" not in said
-    assert ("password" in said) == (text in CREDENTIALS)
+    assert "s3cretword" not in text_of_error
+    assert ("password" in text_of_error) == (text in CREDENTIALS)
     with pytest.raises(ScarError):
         COMMAND.arguments({"url": text})
 
@@ -56,19 +56,19 @@ def test_a_bad_address_is_refused_in_words_that_do_not_hold_it(text: str) -> Non
         ("https://h.org/a/b/c/n", "https://h.org/a/b/c/n", "h.org/a/b/c/n"),
     ],
 )
-def test_a_good_address(text: str, url: str, name: str) -> None:
-    found = Repository.parse(text)
-    assert (found.url, found.name) == (url, name)
-    assert Repository.parse(found.url) == found
+def test_a_good_address_is_normalised(text: str, url: str, name: str) -> None:
+    address = GitUrl.parse(text)
+    assert (address.url, address.name) == (url, name)
+    assert GitUrl.parse(address.url) == address
 
 
-def test_only_allowed_hosts_and_ports() -> None:
+def test_only_allowed_hosts_and_ports_are_accepted() -> None:
     hosts = ("github.com", "h.org:8443")
-    Repository.parse("git@github.com:o/n").require_allowed(hosts)
-    Repository.parse("https://h.org:8443/o/n").require_allowed(hosts)
+    GitUrl.parse("git@github.com:o/n").require_allowed(hosts)
+    GitUrl.parse("https://h.org:8443/o/n").require_allowed(hosts)
     for other in ("https://evil.org/o/n", "https://github.com:8443/o/n", "https://h.org/o/n"):
         with pytest.raises(ScarError, match="Nothing is cloned from"):
-            Repository.parse(other).require_allowed(hosts)
+            GitUrl.parse(other).require_allowed(hosts)
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_only_allowed_hosts_and_ports() -> None:
         ("https://127.0.0.1:8443", "127.0.0.1:8443"),
     ],
 )
-def test_the_place_of_a_github(address: str, place: str) -> None:
+def test_the_git_host_follows_from_githubs_api_address(address: str, place: str) -> None:
     assert github_place(address) == place
 
 
-def test_address_and_name_in_either_order(projects: ProjectsFile) -> None:
+def test_address_and_name_can_be_given_in_either_order(projects: ProjectsFile) -> None:
     url = "https://github.com/Owner/Some-Name.git"
 
     def parsed(*words: str) -> dict[str, str]:

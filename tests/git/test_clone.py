@@ -1,4 +1,4 @@
-"""Cloning: all of it or nothing, over nothing, with no credential anywhere."""
+"""A clone is complete or absent, replaces nothing, and keeps no credential."""
 
 from __future__ import annotations
 
@@ -12,80 +12,79 @@ from typing import Any
 import pytest
 
 from scar.errors import ScarError
+from scar.jobs.results.clone import CloneResult
+from scar.jobs.results.project_entry import ProjectEntry
 from scar.settings import Settings
+from tests.support.git_server import GitServer, git
+from tests.support.job_context import RecordedReport, job_context, settings_in
+from tests.support.stopwatch import Stopwatch
 from workers.operations.clone import HANDLER
-from workers.runtime.context import Outcome
+from workers.runtime.outcome import Outcome
 from workers.state.project_lock import project_lock
-
-from .server import GitServer, git
-from .task import Told, settings_in, task
 
 TOKEN = "ghs_0123456789abcdefghijklmnop"
 
 
-def made(server: GitServer, folder: Path, **more: Any) -> Settings:
+def settings_for(server: GitServer, folder: Path, **more: Any) -> Settings:
     return settings_in(folder, clone_hosts=(server.place,), **more)
 
 
-def clone(server: GitServer, settings: Settings, name: str = "shop", **more: Any) -> Outcome:
+def clone(
+    server: GitServer, settings: Settings, name: str = "shop", **more: Any
+) -> Outcome[CloneResult]:
     args = {"url": f"{server.url}/ada/shop.git", "name": name}
-    return HANDLER.run(task("clone", args, settings, **more), None)
+    return HANDLER.run(job_context("clone", args, settings, **more), None)
 
 
-def listed(settings: Settings) -> list[str]:
+def names_in_workspaces(settings: Settings) -> list[str]:
     return sorted(os.listdir(settings.projects_file.parent))
 
 
-def test_a_clone(server: GitServer, tmp_path: Path) -> None:
+def test_a_clone_is_complete_and_clean(server: GitServer, tmp_path: Path) -> None:
     files = {f"f{n}": "text\n" * n for n in range(300)} | {"compose.yaml": "services: {}\n"}
     author = server.repository("ada/shop", files)
-    settings = made(server, tmp_path)
-    told = Told()
-    result = clone(server, settings, told=told).result
+    settings = settings_for(server, tmp_path)
+    report = RecordedReport()
+    result = clone(server, settings, told=report).result
     assert result is not None
     folder = settings.projects_file.parent / "shop"
-    assert result["commit"] == git(author, "rev-parse", "HEAD") == git(folder, "rev-parse", "HEAD")
-    assert result["repository"] == f"{server.place}/ada/shop"
-    assert result["branch"] == "main"
-    assert result["notices"] == []
-    assert result["entry"] == {
-        "workspace": str(folder),
-        "production": "/srv/production/shop",
-        "compose_project": "shop",
-        "auto_detect": True,
-    }
+    assert result.commit == git(author, "rev-parse", "HEAD") == git(folder, "rev-parse", "HEAD")
+    assert result.repository == f"{server.place}/ada/shop"
+    assert result.branch == "main"
+    assert result.notices == ()
+    assert result.entry == ProjectEntry(str(folder), "/srv/production/shop", "shop", True)
     assert git(folder, "status", "--porcelain") == ""
     assert git(folder, "remote", "get-url", "origin") == f"{server.url}/ada/shop.git"
     assert not (folder / ".git" / "hooks").exists()
-    assert listed(settings) == ["shop"]
-    assert {name for name, _ in told.progressed} == {"cloning"}
-    assert any(step.detail == "Receiving objects" for step in told.all_steps)
+    assert names_in_workspaces(settings) == ["shop"]
+    assert {name for name, _ in report.progressed} == {"cloning"}
+    assert any(step.detail == "Receiving objects" for step in report.all_steps)
 
 
-@pytest.mark.parametrize("there", ["file", "folder", "link", "full"])
-def test_never_over_something(server: GitServer, tmp_path: Path, there: str) -> None:
+@pytest.mark.parametrize("existing", ["file", "folder", "link", "full"])
+def test_nothing_that_exists_is_replaced(server: GitServer, tmp_path: Path, existing: str) -> None:
     server.repository("ada/shop")
-    settings = made(server, tmp_path)
+    settings = settings_for(server, tmp_path)
     target = settings.projects_file.parent / "shop"
     outside = tmp_path / "outside"
-    if there == "file":
+    if existing == "file":
         target.write_text("mine")
-    elif there == "link":
+    elif existing == "link":
         target.symlink_to(outside)
     else:
         target.mkdir()
-        if there == "full":
+        if existing == "full":
             (target / "x").write_text("mine")
     with pytest.raises(ScarError) as refusal:
         clone(server, settings)
     assert refusal.value.code == "conflict"
-    assert listed(settings) == ["shop"]
+    assert names_in_workspaces(settings) == ["shop"]
     assert not outside.exists()
 
 
-def test_what_comes_to_be_there_meanwhile_stays(server: GitServer, tmp_path: Path) -> None:
+def test_a_target_created_meanwhile_is_not_replaced(server: GitServer, tmp_path: Path) -> None:
     server.repository("ada/shop")
-    settings = made(server, tmp_path)
+    settings = settings_for(server, tmp_path)
     target = settings.projects_file.parent / "shop"
 
     def check() -> None:
@@ -94,32 +93,32 @@ def test_what_comes_to_be_there_meanwhile_stays(server: GitServer, tmp_path: Pat
     server.hold.clear()
     threading.Timer(0.5, server.hold.set).start()
 
-    class Late(Told):
+    class LateTarget(RecordedReport):
         def steps(self, *args: Any) -> None:
             super().steps(*args)
             check()
 
     with pytest.raises(ScarError) as refusal:
-        clone(server, settings, told=Late())
+        clone(server, settings, told=LateTarget())
     assert refusal.value.code == "conflict"
-    assert listed(settings) == ["shop"]
+    assert names_in_workspaces(settings) == ["shop"]
     assert os.listdir(target) == []
 
 
-def test_a_host_that_is_not_allowed(server: GitServer, tmp_path: Path) -> None:
+def test_a_host_that_is_not_allowed_is_never_asked(server: GitServer, tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     with pytest.raises(ScarError) as refusal:
         clone(server, settings)
     assert refusal.value.code == "forbidden"
-    assert server.given == []
+    assert server.authorizations == []
 
 
 def test_a_failed_clone_leaves_nothing(server: GitServer, tmp_path: Path) -> None:
-    settings = made(server, tmp_path)
+    settings = settings_for(server, tmp_path)
     with pytest.raises(ScarError) as refusal:
         clone(server, settings)
     assert refusal.value.code == "not_found"
-    assert listed(settings) == []
+    assert names_in_workspaces(settings) == []
 
 
 def test_a_redirect_is_not_followed(server: GitServer, tmp_path: Path) -> None:
@@ -127,71 +126,77 @@ def test_a_redirect_is_not_followed(server: GitServer, tmp_path: Path) -> None:
     try:
         server.moved["ada"] = other.url
         with pytest.raises(ScarError) as refusal:
-            clone(server, made(server, tmp_path))
+            clone(server, settings_for(server, tmp_path))
         assert refusal.value.code == "not_found"
         assert "moved" in refusal.value.hint
-        assert other.given == []
+        assert other.authorizations == []
     finally:
         other.close()
 
 
-def test_a_private_repository_and_where_its_token_is_not(server: GitServer, tmp_path: Path) -> None:
+def test_a_private_repositorys_token_is_in_no_file_and_no_command_line(
+    server: GitServer, tmp_path: Path
+) -> None:
     server.repository("ada/shop")
     server.token = TOKEN
-    settings = made(server, tmp_path, github_token=TOKEN, github_api_url=server.url)
+    settings = settings_for(server, tmp_path, github_token=TOKEN, github_api_url=server.url)
     server.hold.clear()
-    seen: list[bytes] = []
+    command_lines: list[bytes] = []
 
-    def look() -> None:
+    def watch_processes() -> None:
         deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and not any(b"remote-https" in line for line in seen):
+        while time.monotonic() < deadline and not any(
+            b"remote-https" in line for line in command_lines
+        ):
             for folder in Path("/proc").iterdir():
                 if folder.name.isdigit():
                     try:
-                        seen.append((folder / "cmdline").read_bytes())
+                        command_lines.append((folder / "cmdline").read_bytes())
                     except OSError:
                         continue
         server.hold.set()
 
-    looking = threading.Thread(target=look)
-    looking.start()
-    told = Told()
-    result = clone(server, settings, told=told).result
-    looking.join()
+    watcher = threading.Thread(target=watch_processes)
+    watcher.start()
+    report = RecordedReport()
+    result = clone(server, settings, told=report).result
+    watcher.join()
     assert result is not None
-    assert any(b"remote-https" in line for line in seen)
-    assert not any(TOKEN.encode() in line for line in seen)
+    assert any(b"remote-https" in line for line in command_lines)
+    assert not any(TOKEN.encode() in line for line in command_lines)
     folder = settings.projects_file.parent / "shop"
-    found = subprocess.run(["grep", "-r", TOKEN, str(tmp_path / "ws"), str(tmp_path / "state")])
-    assert found.returncode == 1
-    assert TOKEN not in str(result) + str(told.all_steps) + str(told.lines)
+    grep = subprocess.run(["grep", "-r", TOKEN, str(tmp_path / "ws"), str(tmp_path / "state")])
+    assert grep.returncode == 1
+    assert TOKEN not in str(result) + str(report.all_steps) + str(report.lines)
     assert git(folder, "remote", "get-url", "origin") == f"{server.url}/ada/shop.git"
 
 
-def test_the_token_is_for_its_own_github_alone(server: GitServer, tmp_path: Path) -> None:
+def test_the_token_is_sent_to_its_own_github_only(server: GitServer, tmp_path: Path) -> None:
     server.repository("ada/shop")
     server.token = TOKEN
-    settings = made(server, tmp_path, github_token=TOKEN, github_api_url="https://api.github.com")
+    settings = settings_for(
+        server, tmp_path, github_token=TOKEN, github_api_url="https://api.github.com"
+    )
     with pytest.raises(ScarError) as refusal:
         clone(server, settings)
     assert refusal.value.code == "not_found"
-    assert set(server.given) == {None}
+    assert set(server.authorizations) == {None}
 
 
 def test_a_cancelled_clone_is_gone_within_five_seconds(server: GitServer, tmp_path: Path) -> None:
     server.repository("ada/shop")
-    settings = made(server, tmp_path)
+    settings = settings_for(server, tmp_path)
     server.hold.clear()
-    begun = time.monotonic()
+    begun, unhindered = time.monotonic(), Stopwatch()
 
     def check() -> None:
         if time.monotonic() - begun > 1:
             raise ScarError("cancelled", "Cancelled by ada", "Ask again.")
 
     with pytest.raises(ScarError, match="Cancelled by ada"):
-        clone(server, settings, told=Told(check))
-    assert time.monotonic() - begun < 6
-    assert listed(settings) == []
+        clone(server, settings, told=RecordedReport(check))
+    assert unhindered.seconds() < 6
+    assert names_in_workspaces(settings) == []
     for folder in Path("/proc").iterdir():
         try:
             assert str(tmp_path).encode() not in (folder / "cmdline").read_bytes()
@@ -199,29 +204,33 @@ def test_a_cancelled_clone_is_gone_within_five_seconds(server: GitServer, tmp_pa
             continue
 
 
-def test_what_a_killed_clone_left_goes_with_the_next(server: GitServer, tmp_path: Path) -> None:
+def test_leftovers_of_killed_clones_are_removed_by_the_next(
+    server: GitServer, tmp_path: Path
+) -> None:
     server.repository("ada/shop")
-    settings = made(server, tmp_path)
+    settings = settings_for(server, tmp_path)
     for name in ("shop", "other"):
         (settings.state_dir / "clones" / name).mkdir(parents=True)
         (settings.state_dir / "clones" / name / "lock").touch()
         (settings.projects_file.parent / f".scar-clone-{name}" / name).mkdir(parents=True)
     assert clone(server, settings, attempt=2).result is not None
-    assert listed(settings) == ["shop"]
+    assert names_in_workspaces(settings) == ["shop"]
 
 
-def test_what_a_living_clone_has_stays(server: GitServer, tmp_path: Path) -> None:
+def test_files_of_a_running_clone_are_kept(server: GitServer, tmp_path: Path) -> None:
     server.repository("ada/shop")
-    settings = made(server, tmp_path)
+    settings = settings_for(server, tmp_path)
     with project_lock(settings.state_dir / "clones" / "other", lambda: None):
         (settings.projects_file.parent / ".scar-clone-other").mkdir()
         assert clone(server, settings).result is not None
-    assert listed(settings) == [".scar-clone-other", "shop"]
+    assert names_in_workspaces(settings) == [".scar-clone-other", "shop"]
 
 
-def test_a_clone_that_was_done_but_for_its_last_words(server: GitServer, tmp_path: Path) -> None:
+def test_a_clone_killed_before_it_reported_is_not_repeated(
+    server: GitServer, tmp_path: Path
+) -> None:
     server.repository("ada/shop")
-    settings = made(server, tmp_path)
+    settings = settings_for(server, tmp_path)
     id = "01JABCDEFGHJKMNPQRSTVWXYZ0"
     first = clone(server, settings, id=id)
     assert clone(server, settings, id=id, attempt=2) == first
@@ -229,12 +238,14 @@ def test_a_clone_that_was_done_but_for_its_last_words(server: GitServer, tmp_pat
         clone(server, settings, attempt=2)
 
 
-def test_hostile_trees_hooks_and_submodules(server: GitServer, tmp_path: Path) -> None:
+def test_links_filters_and_submodules_of_a_repository_do_nothing(
+    server: GitServer, tmp_path: Path
+) -> None:
     author = server.repository("ada/shop")
     other = server.repository("eve/inner")
     git(author, "submodule", "add", "-q", str(other), "sub")
     server.push(author, {"out": "-> /etc", "up": "-> ../../..", ".gitattributes": "* filter=x\n"})
-    settings = made(server, tmp_path)
+    settings = settings_for(server, tmp_path)
     assert clone(server, settings).result is not None
     folder = settings.projects_file.parent / "shop"
     assert os.readlink(folder / "out") == "/etc"
@@ -247,7 +258,7 @@ def test_files_belong_to_the_owner_of_the_workspace_folder(
     if os.geteuid() != 0:
         pytest.skip("only root gives files away")
     server.repository("ada/shop")
-    settings = made(server, tmp_path)
+    settings = settings_for(server, tmp_path)
     os.chown(settings.projects_file.parent, 1234, 2345)
     clone(server, settings)
     folder = settings.projects_file.parent / "shop"

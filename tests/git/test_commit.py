@@ -1,4 +1,4 @@
-"""What is said of a workspace's commit, however hostile its `.git` is."""
+"""Reading a workspace's commit, also where its `.git` is hostile."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.git_server import git
 from workers.git.commit import WorkspaceCommit, workspace_commit
-
-from .server import git
 
 
 @pytest.fixture
@@ -24,36 +23,36 @@ def workspace(tmp_path: Path) -> Path:
     return folder
 
 
-def look(folder: Path) -> WorkspaceCommit:
-    found = workspace_commit(folder)
-    assert found.commit == git(folder, "rev-parse", "HEAD")
-    return found
+def commit_of(folder: Path) -> WorkspaceCommit:
+    commit = workspace_commit(folder)
+    assert commit.commit == git(folder, "rev-parse", "HEAD")
+    return commit
 
 
-def test_tells_what_is_committed(workspace: Path) -> None:
-    assert not look(workspace).dirty
+def test_uncommitted_changes_make_it_dirty_and_ignored_files_do_not(workspace: Path) -> None:
+    assert not commit_of(workspace).dirty
     (workspace / "ignored").touch()
     (workspace / ".git" / "info" / "exclude").write_text("mine\n")
     (workspace / "mine").touch()
-    assert not look(workspace).dirty
+    assert not commit_of(workspace).dirty
     (workspace / "new").touch()
-    assert look(workspace).dirty
+    assert commit_of(workspace).dirty
     (workspace / "new").unlink()
     (workspace / "a").write_text("two\n")
-    assert look(workspace).dirty
+    assert commit_of(workspace).dirty
     before = (workspace / ".git" / "index").read_bytes()
-    look(workspace)
+    commit_of(workspace)
     assert (workspace / ".git" / "index").read_bytes() == before
 
 
-def test_tells_it_of_a_linked_work_tree_and_before_the_first_commit(
+def test_linked_work_trees_and_repositories_without_a_commit_are_read_too(
     workspace: Path, tmp_path: Path
 ) -> None:
     linked = tmp_path / "linked"
     git(workspace, "worktree", "add", "-q", str(linked))
-    assert not look(linked).dirty
+    assert not commit_of(linked).dirty
     (linked / "a").write_text("two\n")
-    assert look(linked).dirty
+    assert commit_of(linked).dirty
     empty = tmp_path / "empty"
     empty.mkdir()
     git(empty, "init", "-q")
@@ -64,7 +63,7 @@ def test_tells_it_of_a_linked_work_tree_and_before_the_first_commit(
 
 @pytest.mark.parametrize("name", ["x", "a=b", "x\x0by", "x y", "\x85", "é", "\udcff"])
 @pytest.mark.parametrize("kind", ["clean", "process"])
-def test_runs_no_filter_whatever_it_is_called(
+def test_no_filter_of_the_repository_is_run(
     workspace: Path, tmp_path: Path, name: str, kind: str
 ) -> None:
     trap = tmp_path / "started"
@@ -73,15 +72,15 @@ def test_runs_no_filter_whatever_it_is_called(
         file.write(os.fsencode(config))
     (workspace / ".gitattributes").write_bytes(os.fsencode(f"* filter={name}\n"))
     os.utime(workspace / "a", (1, 1))
-    assert look(workspace).dirty
+    assert commit_of(workspace).dirty
     assert not trap.exists()
 
 
-def test_reads_no_index_that_never_ends(workspace: Path) -> None:
+def test_an_index_that_is_a_device_or_a_pipe_is_not_read(workspace: Path) -> None:
     index = workspace / ".git" / "index"
     index.unlink()
     index.symlink_to("/dev/zero")
-    assert look(workspace) == WorkspaceCommit(git(workspace, "rev-parse", "HEAD"), False)
+    assert commit_of(workspace) == WorkspaceCommit(git(workspace, "rev-parse", "HEAD"), False)
     index.unlink()
     os.mkfifo(index)
-    assert not look(workspace).dirty
+    assert not commit_of(workspace).dirty

@@ -1,4 +1,4 @@
-"""A project comes into the projects file, and nothing else of it changes."""
+"""`/project_add` writes one entry into the projects file and changes no other byte."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import pytest
 from scar.errors import ScarError
 from scar.projects import ProjectsFile
 from scar.settings import Settings
+from tests.support.job_context import job_context, settings_in
 from workers.operations.project_add import HANDLER
-from workers.runtime.context import PlanChanged
-
-from .task import settings_in, task
+from workers.runtime.handlers import PlanChanged
 
 OLD = """{
     "po":   {"workspace": "/w/po", "production": "/home/ada/po", "auto_detect": true}
@@ -24,7 +23,7 @@ OLD = """{
 """
 
 
-def prepared(folder: Path, text: str | None = OLD) -> Settings:
+def settings_with(folder: Path, text: str | None = OLD) -> Settings:
     settings = settings_in(folder)
     (folder / "ws" / "shop").mkdir()
     if text is not None:
@@ -33,26 +32,26 @@ def prepared(folder: Path, text: str | None = OLD) -> Settings:
 
 
 def add(settings: Settings, confirmed: str | None = None, **more: int) -> None:
-    HANDLER.run(task("project_add", {"name": "shop"}, settings, **more), confirmed)  # type: ignore[arg-type]
+    HANDLER.run(job_context("project_add", {"name": "shop"}, settings, **more), confirmed)  # type: ignore[arg-type]
 
 
-def test_it_is_added_and_every_other_byte_stays(tmp_path: Path) -> None:
-    settings = prepared(tmp_path)
+def test_the_project_is_added_and_every_other_byte_stays(tmp_path: Path) -> None:
+    settings = settings_with(tmp_path)
     settings.projects_file.chmod(0o640)
     if os.geteuid() == 0:
         os.chown(settings.projects_file, 1234, 2345)
-    plan = HANDLER.plan(task("project_add", {"name": "shop"}, settings))
-    add(settings, plan["hash"])
+    plan = HANDLER.plan(job_context("project_add", {"name": "shop"}, settings))
+    add(settings, plan.hash)
     text = settings.projects_file.read_text()
     assert text.startswith(OLD.rstrip()[:-1].rstrip() + ",\n")
     assert text.endswith("\n}\n\n")
     assert list(json.loads(text)) == ["po", "shop"]
-    assert json.loads(text)["shop"] == plan["entry"]
-    assert plan["entry"]["production"] == "/home/ada/shop"
-    found = settings.projects_file.stat()
-    assert stat.S_IMODE(found.st_mode) == 0o640
+    assert json.loads(text)["shop"] == plan.entry.to_json()
+    assert plan.entry.production == "/home/ada/shop"
+    status = settings.projects_file.stat()
+    assert stat.S_IMODE(status.st_mode) == 0o640
     if os.geteuid() == 0:
-        assert (found.st_uid, found.st_gid) == (1234, 2345)
+        assert (status.st_uid, status.st_gid) == (1234, 2345)
     assert ProjectsFile.of(settings).get("shop").auto_detect
     assert sorted(os.listdir(tmp_path / "ws")) == [".scar-projects.json", "shop"]
 
@@ -60,8 +59,8 @@ def test_it_is_added_and_every_other_byte_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["{}", "{}\n", " {\r\n}\r\n", "\ufeff{}", OLD.replace("\n", "\r\n")]
 )
-def test_files_of_every_form(tmp_path: Path, text: str) -> None:
-    settings = prepared(tmp_path, text)
+def test_the_files_indentation_and_line_ends_are_kept(tmp_path: Path, text: str) -> None:
+    settings = settings_with(tmp_path, text)
     add(settings)
     assert "shop" in ProjectsFile.of(settings).projects
     added = settings.projects_file.read_bytes().decode()
@@ -69,8 +68,8 @@ def test_files_of_every_form(tmp_path: Path, text: str) -> None:
         assert added.count("\n") == added.count("\r\n")
 
 
-def test_a_link_is_followed(tmp_path: Path) -> None:
-    settings = prepared(tmp_path, None)
+def test_a_projects_file_that_is_a_symbolic_link_stays_one(tmp_path: Path) -> None:
+    settings = settings_with(tmp_path, None)
     real = tmp_path / "real.json"
     real.write_text("{}")
     settings.projects_file.symlink_to(real)
@@ -79,12 +78,12 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
     assert "shop" in json.loads(real.read_text())
 
 
-def test_a_file_that_changed_since_it_was_shown(tmp_path: Path) -> None:
-    settings = prepared(tmp_path)
-    plan = HANDLER.plan(task("project_add", {"name": "shop"}, settings))
+def test_a_projects_file_changed_after_the_question_is_asked_about_again(tmp_path: Path) -> None:
+    settings = settings_with(tmp_path)
+    plan = HANDLER.plan(job_context("project_add", {"name": "shop"}, settings))
     settings.projects_file.write_text(OLD + "\n")
     with pytest.raises(PlanChanged):
-        add(settings, plan["hash"])
+        add(settings, plan.hash)
     assert settings.projects_file.read_text() == OLD + "\n"
 
 
@@ -99,8 +98,8 @@ def test_a_file_that_changed_since_it_was_shown(tmp_path: Path) -> None:
         (OLD.replace('"po":', '"other":').replace("/ada/po", "/ada/shop"), "project_invalid"),
     ],
 )
-def test_refused_and_nothing_changed(tmp_path: Path, text: str | None, code: str) -> None:
-    settings = prepared(tmp_path, text)
+def test_a_refused_project_changes_nothing(tmp_path: Path, text: str | None, code: str) -> None:
+    settings = settings_with(tmp_path, text)
     with pytest.raises(ScarError) as refusal:
         add(settings)
     assert refusal.value.code == code
@@ -110,15 +109,15 @@ def test_refused_and_nothing_changed(tmp_path: Path, text: str | None, code: str
     assert "shop" in os.listdir(tmp_path / "ws")
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    settings = prepared(tmp_path)
+def test_a_missing_workspace_folder_is_named(tmp_path: Path) -> None:
+    settings = settings_with(tmp_path)
     (tmp_path / "ws" / "shop").rmdir()
     with pytest.raises(ScarError, match="There is no folder"):
         add(settings)
 
 
-def test_done_but_for_its_last_words(tmp_path: Path) -> None:
-    settings = prepared(tmp_path)
+def test_an_addition_killed_before_it_reported_is_not_repeated(tmp_path: Path) -> None:
+    settings = settings_with(tmp_path)
     add(settings)
     text = settings.projects_file.read_text()
     add(settings, attempt=2)

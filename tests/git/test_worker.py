@@ -1,4 +1,4 @@
-"""`/clone` and `/project_add` by a real worker, also one that is killed in the middle."""
+"""`/clone` and `/project_add` by a real worker, and by one that is killed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import pytest
 
 from scar.client import ApiClient
 from scar.jobs.record import Job
-from tests.cli.home import Home, eventually
-
-from .server import GitServer, git
+from tests.support.git_server import GitServer, git
+from tests.support.installation import Installation
+from tests.support.waiting import eventually
 
 SECRET = "clones-and-projects-1"
 
 
 class Scar:
-    def __init__(self, home: Home) -> None:
-        self.home = home
-        self._api = ApiClient(f"http://127.0.0.1:{home.port}", lambda: SECRET)
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self._api = ApiClient(f"http://127.0.0.1:{installation.port}", lambda: SECRET)
 
     def ask(self, kind: str, args: dict[str, Any], *, yes: bool = False) -> Job:
         body: dict[str, Any] = {"kind": kind, "args": args}
@@ -37,42 +37,46 @@ class Scar:
 
 @pytest.fixture
 def scar(server: GitServer, tmp_path: Path) -> Iterator[Scar]:
-    home = Home(
+    installation = Installation(
         tmp_path / "home",
         SCAR_API_TOKENS=f"test:admin:{SECRET}",
         SCAR_CLONE_HOSTS=server.place,
         GIT_SSL_CAINFO=str(server.certificate),
     )
-    home.folder.mkdir()
-    home.projects_file.write_text("{}")
-    home.up()
-    yield Scar(home)
-    home.down()
+    installation.folder.mkdir()
+    installation.projects_file.write_text("{}")
+    installation.up()
+    yield Scar(installation)
+    installation.down()
 
 
-def test_a_repository_becomes_a_project(server: GitServer, scar: Scar) -> None:
+def test_a_repository_can_be_cloned_and_added_as_a_project(server: GitServer, scar: Scar) -> None:
     author = server.repository("ada/shop", {"compose.yaml": "services: {}\n"})
     cloned = scar.end_of(scar.ask("clone", {"url": f"{server.url}/ada/shop"}))
     assert cloned.state == "succeeded", cloned.error
     assert cloned.result is not None
-    folder = scar.home.folder / "shop"
+    folder = scar.installation.folder / "shop"
     assert git(folder, "rev-parse", "HEAD") == git(author, "rev-parse", "HEAD")
     added = scar.end_of(scar.ask("project_add", {"name": "shop"}, yes=True))
     assert added.state == "succeeded", added.error
-    assert json.loads(scar.home.projects_file.read_text()) == {"shop": cloned.result["entry"]}
+    assert json.loads(scar.installation.projects_file.read_text()) == {
+        "shop": cloned.result["entry"]
+    }
 
 
-def test_the_worker_is_killed_while_it_clones(server: GitServer, scar: Scar) -> None:
+def test_a_clone_whose_worker_is_killed_is_completed_by_another(
+    server: GitServer, scar: Scar
+) -> None:
     server.repository("ada/shop")
     server.hold.clear()
     job = scar.ask("clone", {"url": f"{server.url}/ada/shop"})
-    hidden = scar.home.folder / ".scar-clone-shop"
+    hidden = scar.installation.folder / ".scar-clone-shop"
     eventually(hidden.exists, "Git is at work")
-    eventually(lambda: server.given, "Git asks the server")
-    scar.home.kill_all("celery")
+    eventually(lambda: server.authorizations, "Git asks the server")
+    scar.installation.kill_all("celery")
     server.hold.set()
     job = scar.end_of(job)
     assert job.state == "succeeded", job.error
     assert job.attempt == 2
     assert not hidden.exists()
-    assert git(scar.home.folder / "shop", "status", "--porcelain") == ""
+    assert git(scar.installation.folder / "shop", "status", "--porcelain") == ""

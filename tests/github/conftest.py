@@ -6,20 +6,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.github.scene import Scene
-from tests.github.server import GitHubServer
-from tests.telegram.worker import Worker
+from tests.support.acting_worker import ActingWorker
+from tests.support.github_scene import GitHubScene
+from tests.support.github_server import GitHubServer
 
 
 @pytest.fixture(scope="session")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    made = Scene(tmp_path_factory.mktemp("github"))
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubScene]:
+    made = GitHubScene(tmp_path_factory.mktemp("github"))
     yield made
     made.close()
 
 
 @pytest.fixture
-def github(scene: Scene) -> Iterator[GitHubServer]:
+def github(scene: GitHubScene) -> Iterator[GitHubServer]:
     yield scene.github
     scene.github.faults.clear()
     scene.services.redis.delete("scar:hold:shop")  # what a test left unfinished stops no other
@@ -31,5 +31,5 @@ def issue(github: GitHubServer) -> int:
 
 
 @pytest.fixture
-def worker(scene: Scene) -> Worker:
+def worker(scene: GitHubScene) -> ActingWorker:
     return scene.worker

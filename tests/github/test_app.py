@@ -10,7 +10,7 @@ import pytest
 
 from scar.frontends.github.client import GitHub, Refused
 from scar.settings import Settings, SettingsError
-from tests.github.server import APP_ID, REPOSITORY, Fault, GitHubServer
+from tests.support.github_server import APP_ID, REPOSITORY, Fault, GitHubServer
 
 MADE = "/access_tokens"
 
@@ -37,7 +37,7 @@ def tokens_made(server: GitHubServer) -> int:
     return len([call for call in server.calls if call.path.endswith(MADE)])
 
 
-def test_a_token_is_made_kept_and_renewed(server: GitHubServer) -> None:
+def test_an_apps_token_is_created_reused_and_renewed(server: GitHubServer) -> None:
     shift = 0.0
 
     async def test() -> None:
@@ -61,7 +61,7 @@ def test_a_token_is_made_kept_and_renewed(server: GitHubServer) -> None:
     asyncio.run(test())
 
 
-def test_a_token_that_was_taken_back_is_made_anew(server: GitHubServer) -> None:
+def test_a_revoked_token_is_replaced(server: GitHubServer) -> None:
     async def test() -> None:
         github = GitHub(settings(server))
         issue = str(server.issue())
@@ -78,7 +78,7 @@ def test_a_token_that_was_taken_back_is_made_anew(server: GitHubServer) -> None:
     asyncio.run(test())
 
 
-def test_a_repository_without_the_app_is_refused_for_good(server: GitHubServer) -> None:
+def test_a_repository_without_the_app_is_not_tried_again(server: GitHubServer) -> None:
     async def test() -> None:
         github = GitHub(settings(server))
         with pytest.raises(Refused) as caught:
@@ -90,7 +90,7 @@ def test_a_repository_without_the_app_is_refused_for_good(server: GitHubServer) 
     asyncio.run(test())
 
 
-def test_a_key_that_is_none_stops_it_at_its_start() -> None:
+def test_an_invalid_key_is_an_error_of_the_settings() -> None:
     key = "-----BEGIN RSA PRIVATE KEY-----\nnonsense\n-----END RSA PRIVATE KEY-----"
     with pytest.raises(SettingsError) as caught:
         GitHub(Settings(github_app_id="1", github_app_key=key))

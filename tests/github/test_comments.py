@@ -11,9 +11,10 @@ import pytest
 
 from scar.chat.front_end import Place
 from scar.jobs.record import Job, JobState
-from tests.github.scene import Scene
-from tests.github.server import BOT, REPOSITORY, GitHubServer
-from tests.telegram.worker import Worker, status_of
+from scar.jobs.subscriptions import Subscription
+from tests.support.acting_worker import ActingWorker, status_of
+from tests.support.github_scene import GitHubScene
+from tests.support.github_server import BOT, REPOSITORY, GitHubServer
 
 EDIT_SECONDS = 3.0
 
@@ -27,7 +28,7 @@ def outcome(comment: dict[str, Any]) -> dict[str, Any]:
 
 
 def ask(
-    github: GitHubServer, worker: Worker, issue: int, said: str = "/docker_restart"
+    github: GitHubServer, worker: ActingWorker, issue: int, said: str = "/docker_restart"
 ) -> tuple[Job, dict[str, Any]]:
     """A restart whose question is on the table."""
     github.says("octocat", issue, said)
@@ -36,13 +37,13 @@ def ask(
     return job, github.wait_for(issue, "to confirm")
 
 
-def nothing_happens(scene: Scene, job: Job) -> None:
+def nothing_happens(scene: GitHubScene, job: Job) -> None:
     scene.heard_all()
     assert scene.worker.state(job.id) is JobState.AWAITING_CONFIRMATION
 
 
-def test_one_comment_from_the_question_to_the_end(
-    github: GitHubServer, worker: Worker, issue: int
+def test_one_comment_shows_the_job_from_question_to_result(
+    github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     asked = github.says("octocat", issue, "/docker_restart\n\nplease, it hangs")
     job = worker.next_job("restart", "octocat")
@@ -71,8 +72,8 @@ def test_one_comment_from_the_question_to_the_end(
     assert len(github.comments(issue)) == 1
 
 
-def test_who_else_says_yes_and_where_else_it_is_said(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+def test_a_yes_of_somebody_else_or_elsewhere_does_not_count(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says("octocat", issue, "/docker_restart")
     github.says("octocat", issue, "yes")
@@ -93,7 +94,7 @@ def test_who_else_says_yes_and_where_else_it_is_said(
 
 
 def test_a_stranger_is_told_the_login_to_add(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says("stranger", issue, "/docker_deploy shop")
     said = github.wait_for(issue, "github:stranger")
@@ -104,8 +105,8 @@ def test_a_stranger_is_told_the_login_to_add(
     assert len(github.comments(issue)) == 1
 
 
-def test_who_may_only_read_may_look_and_not_change(
-    github: GitHubServer, worker: Worker, issue: int
+def test_permission_to_read_allows_looking_but_no_change(
+    github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says("reader", issue, "/docker_deploy")
     github.wait_for(issue, "permission to write")
@@ -128,8 +129,8 @@ def test_who_may_only_read_may_look_and_not_change(
         "no",
     ],
 )
-def test_talk_is_not_answered(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int, said: str
+def test_comments_that_are_not_for_scar_are_not_answered(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int, said: str
 ) -> None:
     jobs = len(worker.jobs_of("octocat"))
     github.says("octocat", issue, said)
@@ -138,8 +139,8 @@ def test_talk_is_not_answered(
     assert github.comments(issue) == []
 
 
-def test_its_own_words_are_no_command(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+def test_scars_own_comments_are_no_commands(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says(BOT, issue, "/docker_status\n<!-- scar -->")
     scene.heard_all()
@@ -147,8 +148,8 @@ def test_its_own_words_are_no_command(
     assert len(github.comments(issue)) == 1
 
 
-def test_killed_in_the_middle_it_takes_its_comment_up(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+def test_a_killed_front_end_continues_its_comment(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     job, question = ask(github, worker, issue)
     other, elsewhere = github.issue(), github.issue()
@@ -172,13 +173,14 @@ def test_killed_in_the_middle_it_takes_its_comment_up(
     assert end["id"] == question["id"]
 
 
-def test_a_comment_that_was_not_noted_before_a_kill_is_found_again(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+def test_a_comment_written_just_before_a_kill_is_found_again(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     job, question = ask(github, worker, issue)
     scene.noted(job.id)
     scene.kill()
-    scene.services.ledger.watch("github", job.id, Place(REPOSITORY, str(issue)).key, "{}")
+    place = Place(REPOSITORY, str(issue))
+    scene.services.subscriptions.put(Subscription("github", job.id, place.key))
     scene.start()
     scene.noted(job.id)
     github.says("octocat", issue, "yes")

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.home import eventually
-from tests.deploy.shop import Shop
-from tests.engine.conftest import image  # noqa: F401
-from tests.github.server import BOT, SECRET, GitHubServer, token_of
 from tests.github.test_comments import EDIT_SECONDS, outcome
+from tests.support.deploy_scene import DeployScene
+from tests.support.github_server import BOT, SECRET, GitHubServer, token_of
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -23,24 +22,23 @@ def server() -> Iterator[GitHubServer]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, server: GitHubServer) -> Iterator[Shop]:
+def scene(tmp_path: Path, server: GitHubServer) -> Iterator[DeployScene]:
     """A shop whose SCAR is one with GitHub."""
-    made = Shop(tmp_path)
-    made.home._settings |= {
+    made = DeployScene(tmp_path)
+    made.installation._settings |= {
         "SCAR_GITHUB_WEBHOOK_SECRET": SECRET,
         "SCAR_GITHUB_TOKEN": token_of(BOT),
         "SCAR_GITHUB_API_URL": server.url,
         "SCAR_GITHUB_USERS": "octocat:operator",
     }
-    server.deliver_to = f"http://127.0.0.1:{made.home.port}/github/webhook"
+    server.deliver_to = f"http://127.0.0.1:{made.installation.port}/github/webhook"
     made.begin()
     yield made
     made.remove()
 
 
-@pytest.mark.usefixtures("image")
 def test_one_deploy_costs_one_comment_and_an_edit_in_three_seconds(
-    shop: Shop, server: GitHubServer, record_property: Callable[[str, object], None]
+    scene: DeployScene, server: GitHubServer, record_property: Callable[[str, object], None]
 ) -> None:
     issue = server.issue()
     server.deliveries.clear()
@@ -50,7 +48,7 @@ def test_one_deploy_costs_one_comment_and_an_edit_in_three_seconds(
     end = server.wait_for(issue, "Deployment complete!", seconds=60)
     assert outcome(end)["state"] == "succeeded"
     assert outcome(end)["release"]
-    assert shop.site() == "one"
+    assert scene.site() == "one"
     writes = server.writes(issue)
     comments = [call for call in writes if call.method == "POST"]
     edits = [call for call in writes if call.method == "PATCH"]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.home import Home, eventually
-from tests.demo.sample import Sample
-from tests.engine.conftest import image  # noqa: F401
-from tests.github.server import BOT, SECRET, GitHubServer, token_of
+from tests.support.github_server import BOT, SECRET, GitHubServer, token_of
+from tests.support.installation import Installation
+from tests.support.sample import Sample
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an agent is started by root alone")
 
@@ -26,11 +26,11 @@ def server() -> Iterator[GitHubServer]:
 
 
 @pytest.fixture
-def home(server: GitHubServer) -> Iterator[Home]:
+def installation(server: GitHubServer) -> Iterator[Installation]:
     # Not pytest's own folder: an agent works as somebody else, who has to get there.
     with tempfile.TemporaryDirectory(prefix="scar-bug-") as folder:
         sample = Sample(Path(folder))
-        made = Home(
+        made = Installation(
             Path(folder) / "scar",
             SCAR_STABLE_SECONDS="1",
             SCAR_GITHUB_WEBHOOK_SECRET=SECRET,
@@ -47,7 +47,7 @@ def home(server: GitHubServer) -> Iterator[Home]:
         sample.remove()
 
 
-@pytest.mark.usefixtures("image", "home")
+@pytest.mark.usefixtures("installation")
 def test_fix_a_bug_on_an_issue(server: GitHubServer) -> None:
     issue = server.issue()
 
@@ -57,7 +57,7 @@ def test_fix_a_bug_on_an_issue(server: GitHubServer) -> None:
 
     ask("/docker_deploy", "to deploy")
     ask("yes", "Deployment complete!")
-    ask("/docker_logs 20", "JobContext failed: Connection timeout")
+    ask("/docker_logs 20", "Task failed: Connection timeout")
     fixed = ask("@scar fix the timeout bug in shop", "✅ Done in workspace: 1 file changed")
     assert "+TIMEOUT=30" in fixed
     assert "`/docker_deploy shop`" in fixed
@@ -69,7 +69,7 @@ def test_fix_a_bug_on_an_issue(server: GitHubServer) -> None:
     assert "Type `yes` to deploy" in question
     server.says("octocat", issue, "yes")
     eventually(lambda: said(server, issue, "Deployment complete!") == 2, "it is deployed", 60)
-    ask("/docker_logs 20", "JobContext done, within its 30 seconds")
+    ask("/docker_logs 20", "Task done, within its 30 seconds")
 
 
 def said(server: GitHubServer, issue: int, text: str) -> int:

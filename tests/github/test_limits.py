@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from scar.jobs.record import JobState
-from tests.github.scene import Scene
-from tests.github.server import REPOSITORY, Fault, GitHubServer
 from tests.github.test_comments import ask
-from tests.telegram.worker import Worker, status_of
+from tests.support.acting_worker import ActingWorker, status_of
+from tests.support.github_scene import GitHubScene
+from tests.support.github_server import REPOSITORY, Fault, GitHubServer
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ from tests.telegram.worker import Worker, status_of
     ],
     ids=["429", "secondary", "500"],
 )
-def test_it_waits_as_long_as_it_is_told_to(
-    github: GitHubServer, worker: Worker, issue: int, fault: dict[str, Any], wait: float
+def test_the_wait_that_github_asks_for_is_kept(
+    github: GitHubServer, worker: ActingWorker, issue: int, fault: dict[str, Any], wait: float
 ) -> None:
     github.faults.append(Fault("POST", rf"/issues/{issue}/comments$", **fault))
     github.says("octocat", issue, "/docker_status")
@@ -42,8 +42,8 @@ def test_it_waits_as_long_as_it_is_told_to(
     assert second.at - first.at >= wait - 0.05
 
 
-def test_a_comment_that_somebody_removed_is_written_again(
-    github: GitHubServer, worker: Worker, issue: int
+def test_a_deleted_comment_is_written_again(
+    github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     job, question = ask(github, worker, issue)
     github.says("octocat", issue, "yes")
@@ -54,8 +54,8 @@ def test_a_comment_that_somebody_removed_is_written_again(
     assert github.wait_for(issue, "Production is live")["id"] != question["id"]
 
 
-def test_what_it_may_not_write_stops_nothing_else(
-    scene: Scene, github: GitHubServer, worker: Worker, issue: int
+def test_an_issue_that_cannot_be_written_to_does_not_disturb_others(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     refusal = {"message": "Resource not accessible by integration"}
     github.faults.append(Fault("POST", rf"/issues/{issue}/comments$", 403, body=refusal, times=99))

@@ -12,11 +12,12 @@ import pytest
 
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
-from scar.repositories import Repositories
-from tests.cli.home import eventually
-from tests.github.scene import Scene
-from tests.github.server import REPOSITORY, SECRET, GitHubServer
-from tests.telegram.worker import Worker
+from scar.jobs.subscriptions import Subscription
+from scar.project_origins import ProjectOrigins
+from tests.support.acting_worker import ActingWorker
+from tests.support.github_scene import GitHubScene
+from tests.support.github_server import REPOSITORY, SECRET, GitHubServer
+from tests.support.waiting import eventually
 
 HOST = "github.example"
 
@@ -24,7 +25,7 @@ HOST = "github.example"
 class Branch:
     """PushDeploys, told as GitHub tells them."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: GitHubScene) -> None:
         self._scene = scene
         self._count = 0
 
@@ -58,8 +59,8 @@ class Branch:
 
 
 @pytest.fixture
-def branch(scene: Scene) -> Iterator[Branch]:
-    Repositories(scene.services.redis).tell({"shop": f"{HOST}/{REPOSITORY}"})
+def branch(scene: GitHubScene) -> Iterator[Branch]:
+    ProjectOrigins(scene.services.redis).report({"shop": f"{HOST}/{REPOSITORY}"})
     yield Branch(scene)
     for job in scene.worker.jobs_of("push"):
         scene.services.redis.hdel("scar:github:deploys", job.id)
@@ -70,12 +71,12 @@ def said_of(github: GitHubServer, commit: str) -> list[str]:
     return [state for of, _, state, _ in github.statuses if of == commit]
 
 
-def deploys(worker: Worker) -> list[Job]:
+def deploys(worker: ActingWorker) -> list[Job]:
     return worker.jobs_of("push")
 
 
-def test_a_push_is_deployed_and_the_commit_says_so(
-    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+def test_a_push_is_deployed_and_its_commit_gets_the_status(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     commit = branch.push()
     job = worker.next_job("deploy", "push")
@@ -86,10 +87,10 @@ def test_a_push_is_deployed_and_the_commit_says_so(
     }
     assert job.state is JobState.QUEUED
     branch.deliver("refs/heads/main", commit)  # a replay
-    eventually(lambda: scene.services.ledger.watches("telegram"), "the chat is told")
-    assert [(id, place) for id, place in scene.services.ledger.watches("telegram")] == [
-        (job.id, '["-100", "7"]')
-    ]
+    subscriptions = eventually(
+        lambda: scene.services.subscriptions.of("telegram"), "the chat that alerts name shows it"
+    )
+    assert subscriptions == [Subscription("telegram", job.id, '["-100", "7"]')]
     worker.finish(job.id, {"downtime_seconds": 2.0})
     eventually(lambda: said_of(github, commit)[-1:] == ["success"], "the commit is green")
     assert set(said_of(github, commit)[:-1]) == {"pending"}
@@ -97,8 +98,8 @@ def test_a_push_is_deployed_and_the_commit_says_so(
     assert [one.id for one in deploys(worker)].count(job.id) == 1
 
 
-def test_pushes_during_a_deploy_lead_to_one_more_of_the_newest(
-    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+def test_pushes_during_a_deploy_lead_to_one_more_deploy_of_the_newest(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     first = branch.push()
     job = worker.next_job("deploy", "push")
@@ -117,8 +118,8 @@ def test_pushes_during_a_deploy_lead_to_one_more_of_the_newest(
     assert len(deploys(worker)) == before + 1
 
 
-def test_a_push_that_is_delivered_late_does_not_take_the_newest_one_s_place(
-    github: GitHubServer, worker: Worker, branch: Branch
+def test_a_push_that_is_delivered_late_does_not_replace_a_newer_one(
+    github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     branch.push(at=100)
     job = worker.next_job("deploy", "push")
@@ -131,15 +132,14 @@ def test_a_push_that_is_delivered_late_does_not_take_the_newest_one_s_place(
     eventually(lambda: said_of(github, newest)[-1:] == ["success"], "the newest is green")
 
 
-def test_another_repository_s_push_displaces_none_that_waits(
-    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+def test_a_push_to_another_repository_replaces_no_waiting_push(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     branch.push()
     job = worker.next_job("deploy", "push")
     ours = branch.push()
-    Repositories(scene.services.redis).tell(
-        {"shop": None}
-    )  # as before the worker's first word on it
+    # As before the worker reported an origin for it.
+    ProjectOrigins(scene.services.redis).report({"shop": None})
     branch.push(repository="octocat/another")
     scene.heard_all()
     assert said_of(github, ours) == ["pending"]
@@ -151,24 +151,27 @@ def test_another_repository_s_push_displaces_none_that_waits(
     worker.fail(other.id, ScarError("conflict", "Not of this repository", ""))
 
 
-def test_what_is_pushed_elsewhere_is_not_deployed(
-    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+def test_pushes_to_other_branches_and_repositories_are_not_deployed(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
-    before, said = len(deploys(worker)), len(github.statuses)
-    branch.push("refs/heads/other")
-    branch.push("refs/tags/main")
-    branch.push("refs/heads/refs/heads/main")
-    branch.push(repository="octocat/another")
+    before = len(deploys(worker))
+    commits = {
+        *("0" * 40, "main"),
+        branch.push("refs/heads/other"),
+        branch.push("refs/tags/main"),
+        branch.push("refs/heads/refs/heads/main"),
+        branch.push(repository="octocat/another"),
+    }
     branch.deliver("refs/heads/main", "0" * 40)
     branch.deliver("refs/heads/main", "main")
     scene.heard_all()
     assert scene.services.redis.hlen("scar:github:pushes") == 0
     assert len(deploys(worker)) == before
-    assert len(github.statuses) == said
+    assert commits.isdisjoint(commit for commit, _, _, _ in github.statuses)
 
 
-def test_a_person_who_holds_the_project_is_not_waited_for(
-    scene: Scene, github: GitHubServer, worker: Worker, branch: Branch
+def test_a_push_to_a_project_that_a_person_locked_is_refused(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, branch: Branch
 ) -> None:
     before = len(deploys(worker))
     issue = github.issue()
@@ -180,4 +183,4 @@ def test_a_person_who_holds_the_project_is_not_waited_for(
     assert len(deploys(worker)) == before
     assert scene.services.redis.hlen("scar:github:pushes") == 0
     github.says("octocat", issue, "/docker_unlock shop")
-    eventually(lambda: not scene.services.surroundings.locks.of("shop"), "it is let go")
+    eventually(lambda: not scene.services.command_context.locks.of("shop"), "it is let go")

@@ -42,7 +42,7 @@ def leaves(tokens: list[Token]) -> list[Token]:
 
 @settings(max_examples=60, deadline=None)
 @given(documents)
-def test_nothing_in_it_is_markup(document: Document) -> None:
+def test_nothing_in_a_document_becomes_markup(document: Document) -> None:
     found = leaves(MARKDOWN.parse(to_markdown(document, OUTCOME)))
     kinds = {token.type for token in found}
     ours = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak", "text_special"}
@@ -60,7 +60,7 @@ def test_nothing_in_it_is_markup(document: Document) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(documents)
-def test_one_hidden_block_and_none_that_is_forged(document: Document) -> None:
+def test_a_comment_has_one_hidden_block_that_nothing_can_forge(document: Document) -> None:
     body = to_markdown(document, OUTCOME)
     found = re.findall(r"<!-- scar(?:: (.*?))? -->", body)
     assert len(found) == body.count("<!--") == 1
@@ -88,7 +88,7 @@ def test_code_is_shown_as_it_is(document: Document) -> None:
         *("a\n-", "a\n=", "a\n- ", "-     a", "- \ta", "- a\n   - ```\n", "1. a\n\n     - ```"),
     ],
 )
-def test_nothing_behind_an_item_s_mark_is_markup(text: str) -> None:
+def test_nothing_behind_a_list_mark_becomes_markup(text: str) -> None:
     kinds = {token.type for token in leaves(MARKDOWN.parse(to_markdown(Document((Line(text),)))))}
     assert not kinds & {"fence", "code_block", "heading_open", "hr"}
 
@@ -101,7 +101,7 @@ def test_nothing_behind_an_item_s_mark_is_markup(text: str) -> None:
     st.integers(1, 60_000),
     st.integers(1, 4),
 )
-def test_it_fits_into_a_comment(text: str, times: int, blocks: int) -> None:
+def test_every_document_fits_into_a_comment(text: str, times: int, blocks: int) -> None:
     long = (text * times)[:120_000]
     document = Document((Line(long), Code(long)) * blocks, (), Attachment("web.log", long * 2))
     fitted = fit(document)
@@ -110,7 +110,7 @@ def test_it_fits_into_a_comment(text: str, times: int, blocks: int) -> None:
     assert MARK in body
 
 
-def test_long_logs_are_folded_and_the_cut_is_told() -> None:
+def test_long_logs_are_folded_and_a_cut_is_announced() -> None:
     lines = [f"line {n}" for n in range(40)]
     body = to_markdown(fit(Document((Line("Logs"), Code("\n".join(lines))))))
     assert "<details><summary>40 lines</summary>" in body
@@ -122,6 +122,6 @@ def test_long_logs_are_folded_and_the_cut_is_told() -> None:
     assert f"web.log: its last lines; {first} before them do not fit" in body
 
 
-def test_what_is_offered_can_be_typed() -> None:
+def test_every_offered_command_is_shown_to_be_typed() -> None:
     button = Button("Deploy", "deploy", "/docker_deploy shop")
     assert "- Deploy: `/docker_deploy shop`" in to_markdown(Document((Line("Done"),), (button,)))

@@ -17,9 +17,12 @@ import pytest
 
 from scar.jobs.inbox import Inbox
 from scar.jobs.signing import Signatures
+from scar.json_object import JsonObject
 from scar.redis_client import connect
-from tests.api.live import ApiProcess, RedisProcess
-from tests.github.server import places
+from tests.support.github_server import places
+from tests.support.live_api import ApiProcess
+from tests.support.redis_process import RedisProcess
+from tests.support.stopwatch import Stopwatch
 
 SECRET = "what-only-the-two-know"
 LIMIT_SECONDS = 1.0
@@ -57,13 +60,13 @@ class Hook:
         return self.send(body, list(sent.items()))
 
     def send(self, body: bytes, headers: list[tuple[str, str]]) -> httpx.Response:
-        began = time.monotonic()
+        began = Stopwatch()
         answer = self._http.post(f"{self.api.url}/github/webhook", content=body, headers=headers)
-        assert time.monotonic() - began < LIMIT_SECONDS
+        assert began.seconds() < LIMIT_SECONDS
         assert "Traceback" not in answer.text
         return answer
 
-    def letters(self) -> list[dict[str, Any]]:
+    def letters(self) -> list[JsonObject]:
         """What was taken in since the last look."""
         inbox = Inbox(connect(self.redis.url, timeout=5.0), "github", Signatures(KEY))
         found = inbox.read("0", wait_ms=1)
@@ -101,7 +104,7 @@ def hook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hook]:
     made.redis.kill()
 
 
-def test_a_comment_is_taken_in(hook: Hook) -> None:
+def test_a_comment_is_put_into_the_inbox(hook: Hook) -> None:
     answer = hook.post(comment("/docker_status shop"))
     assert (answer.status_code, answer.json()) == (202, {"status": "taken"})
     letter = hook.letters()[0]
@@ -112,7 +115,7 @@ def test_a_comment_is_taken_in(hook: Hook) -> None:
     )
 
 
-def test_what_is_not_signed_is_not_believed(hook: Hook) -> None:
+def test_a_delivery_without_a_valid_signature_is_refused(hook: Hook) -> None:
     body = comment()
     right = sign(body)
     sha1 = "sha1=" + hmac.new(SECRET.encode(), body, hashlib.sha1).hexdigest()
@@ -145,7 +148,7 @@ def test_what_is_not_signed_is_not_believed(hook: Hook) -> None:
     assert hook.letters() == []
 
 
-def test_a_delivery_counts_once(hook: Hook) -> None:
+def test_a_delivery_that_is_sent_twice_counts_once(hook: Hook) -> None:
     body = comment()
     delivery = str(uuid.uuid4())
     assert hook.post(body, x_github_delivery=delivery).json() == {"status": "taken"}
@@ -174,21 +177,21 @@ def test_a_delivery_counts_once(hook: Hook) -> None:
     ],
     ids=lambda value: repr(value)[:20],
 )
-def test_bodies_that_are_no_delivery(hook: Hook, body: bytes, status: int) -> None:
+def test_a_body_that_is_no_delivery_is_refused(hook: Hook, body: bytes, status: int) -> None:
     answer = hook.post(body)
     assert answer.status_code == status
     assert answer.json()["hint"]
     assert hook.letters() == []
 
 
-def test_a_form_is_told_what_to_set(hook: Hook) -> None:
+def test_the_wrong_content_type_is_answered_with_the_one_to_set(hook: Hook) -> None:
     answer = hook.post(b"payload=%7B%7D", content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 415
     assert "application/json" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("delivery", ["", "x" * 65, "a b", "../x", "1:2"])
-def test_no_id_of_a_delivery(hook: Hook, delivery: str) -> None:
+def test_an_invalid_delivery_id_is_refused(hook: Hook, delivery: str) -> None:
     assert hook.post(comment(), x_github_delivery=delivery).status_code == 400
     assert hook.letters() == []
 
@@ -209,7 +212,7 @@ def test_no_id_of_a_delivery(hook: Hook, delivery: str) -> None:
         {"installation": 7},
     ],
 )
-def test_what_is_no_new_comment_is_left_alone(hook: Hook, changes: dict[str, Any]) -> None:
+def test_events_other_than_new_comments_are_ignored(hook: Hook, changes: dict[str, Any]) -> None:
     answer = hook.post(comment(**changes))
     assert (answer.status_code, answer.json()) == (202, {"status": "ignored"})
     assert hook.letters() == []
@@ -217,7 +220,7 @@ def test_what_is_no_new_comment_is_left_alone(hook: Hook, changes: dict[str, Any
 
 @pytest.mark.parametrize("field", ["id", "body", "created_at", "user"])
 @pytest.mark.parametrize("value", [None, [], {}, "\ud800", 1e300, "x" * 30_000])
-def test_fields_of_another_kind(hook: Hook, field: str, value: Any) -> None:
+def test_fields_of_an_unexpected_type_cause_no_failure(hook: Hook, field: str, value: Any) -> None:
     found = json.loads(comment())
     found["comment"][field] = value
     assert hook.post(json.dumps(found).encode()).status_code in (202, 400)
@@ -227,13 +230,13 @@ def test_fields_of_another_kind(hook: Hook, field: str, value: Any) -> None:
         assert datetime.fromisoformat(letter["created_at"]).tzinfo
 
 
-def test_bots_are_not_heard(hook: Hook) -> None:
+def test_comments_of_bots_are_ignored(hook: Hook) -> None:
     found = json.loads(comment())
     found["comment"]["user"] = {"login": "scar[bot]", "type": "Bot"}
     assert hook.post(json.dumps(found).encode()).json() == {"status": "ignored"}
 
 
-def test_every_delivery_that_github_shows_as_an_example(hook: Hook) -> None:
+def test_every_example_delivery_of_github_is_accepted(hook: Hook) -> None:
     events = json.loads(Path(places()["PAYLOADS"]).read_text())
     posted = 0
     for event in events:
@@ -246,7 +249,7 @@ def test_every_delivery_that_github_shows_as_an_example(hook: Hook) -> None:
         assert not letter.get("body", "").startswith(("/", "@"))
 
 
-def test_without_redis_it_says_so_at_once(hook: Hook) -> None:
+def test_without_redis_a_delivery_is_refused_at_once(hook: Hook) -> None:
     body = comment()
     hook.redis.kill()
     try:

@@ -13,9 +13,8 @@ from redis import Redis
 
 from scar.jobs.record import Job
 from tests.chaos.jobs import Fleet
-from tests.cli.home import eventually
-from tests.engine.conftest import image as image
-from tests.engine.projects import run_docker
+from tests.support.compose_project import run_docker
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 @pytest.fixture
 def redis(fleet: Fleet) -> Iterator[Any]:
     """The attacker: every command, no key."""
-    client: Any = Redis.from_url(fleet.home.redis_url, decode_responses=True)
+    client: Any = Redis.from_url(fleet.installation.redis_url, decode_responses=True)
     yield client
     client.close()
 
@@ -51,7 +50,7 @@ def ended(fleet: Fleet, id: str) -> Job:
 
 
 def reopened(redis: Any, id: str, **fields: Any) -> None:
-    """Puts a record back on the table, as the sweeper would ring for it."""
+    """Make a record look queued, so that the sweeper notifies a worker of it."""
     redis.hset(f"scar:job:{id}", mapping={"state": "queued", "rung": 0, **fields})
     redis.hdel(f"scar:job:{id}", "claim", "lease")
     redis.zadd("scar:open", {id: 0})
@@ -62,10 +61,10 @@ def test_a_question_cannot_be_answered_on_redis(fleet: Fleet, redis: Any) -> Non
     job = ask(fleet, "restart")
     eventually(lambda: fleet.api.job(job.id).plan, "a plan")
     reopened(redis, job.id, confirmation="AAAA." + json.dumps({"job": job.id, "plan": None}))
-    found = ended(fleet, job.id)
-    assert found.state == "failed"
-    assert found.error is not None
-    assert found.error.code == "forbidden"
+    refused = ended(fleet, job.id)
+    assert refused.state == "failed"
+    assert refused.error is not None
+    assert refused.error.code == "forbidden"
     assert started(fleet) == before
 
 
@@ -85,8 +84,8 @@ def test_a_request_cannot_be_altered(fleet: Fleet, redis: Any) -> None:
     request.update(kind="restart", asks=False, changes=True, args={})
     before = started(fleet)
     reopened(redis, job.id, request=json.dumps(request))
-    found = ended(fleet, job.id)
-    assert found.state == "failed"
+    refused = ended(fleet, job.id)
+    assert refused.state == "failed"
     assert started(fleet) == before
 
 
@@ -110,7 +109,7 @@ def test_a_job_cannot_be_moved_to_another_id(fleet: Fleet, redis: Any) -> None:
         ("os.system", ["true"]),
     ],
 )
-def test_a_message_nobody_signed_is_not_heard(
+def test_an_unsigned_message_starts_nothing(
     fleet: Fleet, redis: Any, task: str, arguments: list[Any]
 ) -> None:
     body = base64.b64encode(json.dumps([arguments, {}, {}]).encode()).decode()
@@ -131,7 +130,7 @@ def test_a_message_nobody_signed_is_not_heard(
     assert ended(fleet, ask(fleet, "status").id).state == "succeeded"
 
 
-def test_something_else_under_a_jobs_key_stops_nobody(fleet: Fleet, redis: Any) -> None:
+def test_another_value_under_the_key_of_a_job_stops_no_other_job(fleet: Fleet, redis: Any) -> None:
     redis.rpush("scar:job:01SPOILT", "not a job")
     redis.zadd("scar:open", {"01SPOILT": 0})
     eventually(lambda: redis.zscore("scar:open", "01SPOILT") is None, "it is left out")

@@ -6,31 +6,34 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.botapi import Chat
-from tests.telegram.scene import Scene
-from tests.telegram.worker import Worker
+from tests.support.acting_worker import ActingWorker
+from tests.support.botapi import Chat
+from tests.support.telegram_scene import TelegramScene
 
 
 @pytest.fixture(scope="session")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    made = Scene(tmp_path_factory.mktemp("scene"))
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelegramScene]:
+    made = TelegramScene(tmp_path_factory.mktemp("scene"))
     yield made
     made.close()
 
 
 @pytest.fixture(autouse=True)
-def _calm(scene: Scene) -> Iterator[None]:
+def _calm(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    scene.telegram.clear_faults()
-    scene.telegram.limits(False)
-    scene.services.redis.delete("scar:hold:shop")  # what a test left unfinished stops no other
+    if "scene" in request.fixturenames:
+        scene: TelegramScene = request.getfixturevalue("scene")
+        scene.telegram.clear_faults()
+        scene.telegram.limits(False)
+        # What a test left unfinished stops no other.
+        scene.services.redis.delete("scar:hold:shop")
 
 
 @pytest.fixture
-def worker(scene: Scene) -> Worker:
+def worker(scene: TelegramScene) -> ActingWorker:
     return scene.worker
 
 
 @pytest.fixture
-def chat(scene: Scene) -> Chat:
+def chat(scene: TelegramScene) -> Chat:
     return scene.chat()

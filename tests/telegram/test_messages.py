@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from scar.commands import all_commands
 from scar.errors import ScarError
-from scar.jobs.record import JobState, StepState
-from tests.botapi import Chat
-from tests.telegram.scene import TOKEN, Scene, question
-from tests.telegram.worker import Worker, building, log_of, restarting, status_of
+from scar.jobs.record import JobState
+from scar.jobs.results.deploy import DeployResult
+from scar.jobs.results.restart import RestartResult
+from scar.jobs.step import StepState
+from tests.support.acting_worker import ActingWorker, building, log_of, restarting, status_of
+from tests.support.botapi import Chat
+from tests.support.telegram_scene import TOKEN, TelegramScene, question
 
 
-def test_a_job_is_one_message(scene: Scene, chat: Chat, worker: Worker) -> None:
+def test_a_job_is_one_message(scene: TelegramScene, chat: Chat, worker: ActingWorker) -> None:
     chat.person.says("/docker_status", chat)
     job = worker.next_job("status", str(chat.person.id))
     first = chat.wait_for_text("📊 Shop")
@@ -22,8 +25,8 @@ def test_a_job_is_one_message(scene: Scene, chat: Chat, worker: Worker) -> None:
     assert TOKEN not in scene.log
 
 
-def test_progress_is_one_edit_a_second_and_ends_with_the_truth(
-    scene: Scene, chat: Chat, worker: Worker
+def test_a_private_chat_is_edited_once_a_second_and_ends_with_the_result(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     scene.telegram.limits(True)
     chat.person.says("/docker_deploy", chat)
@@ -37,7 +40,7 @@ def test_progress_is_one_edit_a_second_and_ends_with_the_truth(
             report.progress("building", progress)
             if done == 6:
                 chat.wait_for_text("🔨 Building new image...")
-        report.finish(JobState.SUCCEEDED, result={"downtime_seconds": 1.5})
+        report.finish(JobState.SUCCEEDED, result=DeployResult(downtime_seconds=1.5))
     shown = chat.wait_for_text("✅ Deployment complete!")
     assert "🔨 Building new image... 12/12" in shown.text
     assert len(chat.from_bot) == 1
@@ -45,7 +48,9 @@ def test_progress_is_one_edit_a_second_and_ends_with_the_truth(
     assert not [call for call in scene.telegram.calls(chat=chat) if call["status"] == 429]
 
 
-def test_a_group_is_edited_once_in_three_seconds(scene: Scene, worker: Worker) -> None:
+def test_a_group_is_edited_once_in_three_seconds(
+    scene: TelegramScene, worker: ActingWorker
+) -> None:
     group = scene.telegram.group("ops", forum=True)
     thread = group.topic("deploys")
     user = scene.telegram.person(scene.user())
@@ -59,14 +64,16 @@ def test_a_group_is_edited_once_in_three_seconds(scene: Scene, worker: Worker) -
         group.wait_for(lambda message: not message.buttons)
         steps = (restarting("web", StepState.SUCCEEDED),)
         report.steps(steps, steps[0])
-        report.finish(JobState.SUCCEEDED, result={"downtime_seconds": None})
+        report.finish(JobState.SUCCEEDED, result=RestartResult(downtime_seconds=None))
     shown = group.wait_for_text("✅ All containers healthy. Production is live.")
     assert "✅ web restarted" in shown.text
     assert [message.thread for message in group.from_bot] == [thread]
     assert group.least_spacing() >= 2.9
 
 
-def test_whatever_telegram_does_the_end_is_shown(scene: Scene, chat: Chat, worker: Worker) -> None:
+def test_the_result_is_shown_in_spite_of_failing_requests(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
+) -> None:
     for kind in ("flood", "error", "drop", "lose"):
         chat.person.says("/docker_logs 3", chat)
         job = worker.next_job("logs", str(chat.person.id))
@@ -77,7 +84,9 @@ def test_whatever_telegram_does_the_end_is_shown(scene: Scene, chat: Chat, worke
     assert len(chat.from_bot) == 4
 
 
-def test_an_answer_without_a_job_survives_a_flood(scene: Scene, chat: Chat) -> None:
+def test_an_answer_without_a_job_is_sent_after_a_rate_limit(
+    scene: TelegramScene, chat: Chat
+) -> None:
     scene.telegram.fault("flood", chat=chat, method="sendMessage", times=2)
     chat.person.says("/help", chat)
     other = scene.chat("Bob")
@@ -87,7 +96,9 @@ def test_an_answer_without_a_job_survives_a_flood(scene: Scene, chat: Chat) -> N
     assert len(chat.from_bot) == 1
 
 
-def test_a_long_log_is_a_file_sent_once(scene: Scene, chat: Chat, worker: Worker) -> None:
+def test_a_long_log_is_sent_as_a_file_once(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
+) -> None:
     lines = [f"[2025-12-20 15:30:11] INFO: <b>𝔘 line</b> {number}" for number in range(3000)]
     chat.person.says("/docker_logs shop 3000", chat)
     job = worker.next_job("logs", str(chat.person.id))
@@ -104,7 +115,7 @@ def test_a_long_log_is_a_file_sent_once(scene: Scene, chat: Chat, worker: Worker
     assert len([message for message in chat.from_bot if message.file]) == 1
 
 
-def test_a_long_plan_is_a_file_before_the_yes(chat: Chat, worker: Worker) -> None:
+def test_a_long_plan_is_sent_as_a_file_before_the_yes(chat: Chat, worker: ActingWorker) -> None:
     names = [f"container-with-quite-a-long-name-{number}" for number in range(300)]
     chat.person.says("/docker_restart", chat)
     job = worker.next_job("restart", str(chat.person.id))
@@ -115,7 +126,7 @@ def test_a_long_plan_is_a_file_before_the_yes(chat: Chat, worker: Worker) -> Non
     assert "Type `yes` to confirm" in question(chat).text
 
 
-def test_hostile_text_is_shown_as_text(chat: Chat, worker: Worker) -> None:
+def test_hostile_text_is_shown_as_text(chat: Chat, worker: ActingWorker) -> None:
     hostile = "</pre><b>bold</b> _*[]()~` & @somebody /docker_deploy https://example.org"
     chat.person.says("/docker_logs", chat)
     job = worker.next_job("logs", str(chat.person.id))
@@ -128,8 +139,8 @@ def test_hostile_text_is_shown_as_text(chat: Chat, worker: Worker) -> None:
     assert all("is_disabled" in str(c["params"]["link_preview_options"]) for c in sent)
 
 
-def test_a_message_that_somebody_deleted_comes_again(
-    scene: Scene, chat: Chat, worker: Worker
+def test_a_deleted_message_is_sent_again(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
     job = worker.next_job("status", str(chat.person.id))
@@ -139,7 +150,9 @@ def test_a_message_that_somebody_deleted_comes_again(
     assert chat.wait_for_text("Production Status").id != first.id
 
 
-def test_a_group_that_became_a_supergroup_gets_its_end(scene: Scene, worker: Worker) -> None:
+def test_a_group_that_became_a_supergroup_gets_the_result(
+    scene: TelegramScene, worker: ActingWorker
+) -> None:
     group = scene.telegram.group("ops")
     user = scene.telegram.person(scene.user())
     user.says("/docker_status", group)
@@ -150,8 +163,8 @@ def test_a_group_that_became_a_supergroup_gets_its_end(scene: Scene, worker: Wor
     large.wait_for_text("📊 Shop - Production Status")
 
 
-def test_a_person_who_blocks_the_bot_stops_nobody_else(
-    scene: Scene, chat: Chat, worker: Worker
+def test_a_person_who_blocks_the_bot_does_not_disturb_others(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
     job = worker.next_job("status", str(chat.person.id))
@@ -161,16 +174,16 @@ def test_a_person_who_blocks_the_bot_stops_nobody_else(
     other = scene.chat("Bob")
     other.person.says("/help", other)
     other.wait_for_text("What you may do here")
-    scene.telegram.wait_for(lambda: job.id not in scene.watched())
+    scene.telegram.wait_for(lambda: job.id not in scene.subscribed())
 
 
-def test_telegram_knows_the_commands(scene: Scene) -> None:
+def test_telegram_offers_every_command(scene: TelegramScene) -> None:
     known = {command["command"] for command in scene.telegram.commands()}
     assert known == {command.word for command in all_commands()}
 
 
-def test_what_is_not_said_by_a_person_to_the_bot_is_ignored(
-    scene: Scene, chat: Chat, worker: Worker
+def test_messages_that_no_person_wrote_to_the_bot_are_ignored(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     person = chat.person
     person.says("/docker_status@other_bot", chat)

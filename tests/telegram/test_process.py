@@ -7,12 +7,17 @@ import time
 import httpx
 
 from scar.jobs.record import JobState
-from tests.botapi import Chat
-from tests.telegram.scene import TOKEN, Scene, question
-from tests.telegram.worker import Worker, building, status_of
+from scar.jobs.results.deploy import DeployResult
+from tests.support.acting_worker import ActingWorker, building, status_of
+from tests.support.botapi import Chat
+from tests.support.stopwatch import Stopwatch
+from tests.support.telegram_scene import TOKEN, TelegramScene, question
+from tests.support.waiting import eventually
 
 
-def test_a_killed_bot_takes_its_message_up_again(scene: Scene, chat: Chat, worker: Worker) -> None:
+def test_a_killed_bot_continues_its_message(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
+) -> None:
     chat.person.says("/docker_deploy", chat)
     job = worker.next_job("deploy", str(chat.person.id))
     worker.plan(job.id, workspace="/w", production="/p", files={})
@@ -26,7 +31,7 @@ def test_a_killed_bot_takes_its_message_up_again(scene: Scene, chat: Chat, worke
         report.steps((step,), step)
         scene.start_bot()
         again = chat.wait_for_text("9/12")
-        report.finish(JobState.SUCCEEDED, result={})
+        report.finish(JobState.SUCCEEDED, result=DeployResult())
     shown = chat.wait_for_text("✅ Deployment complete!")
     assert first.id == again.id == shown.id
     texts = [version.text for version in shown.versions]
@@ -34,8 +39,8 @@ def test_a_killed_bot_takes_its_message_up_again(scene: Scene, chat: Chat, worke
     assert len(chat.from_bot) == 1
 
 
-def test_a_job_that_ended_while_the_bot_was_away_is_told(
-    scene: Scene, chat: Chat, worker: Worker
+def test_a_job_that_ended_while_the_bot_was_down_gets_its_result_shown(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
     job = worker.next_job("status", str(chat.person.id))
@@ -44,10 +49,12 @@ def test_a_job_that_ended_while_the_bot_was_away_is_told(
     worker.finish(job.id, status_of("shop"))
     scene.start_bot()
     assert chat.wait_for_text("Production Status").id == first.id
-    scene.telegram.wait_for(lambda: job.id not in scene.watched())
+    scene.telegram.wait_for(lambda: job.id not in scene.subscribed())
 
 
-def test_what_was_said_while_the_bot_was_away(scene: Scene, chat: Chat, worker: Worker) -> None:
+def test_commands_and_answers_from_while_the_bot_was_down_are_not_done(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
+) -> None:
     chat.person.says("/docker_restart", chat)
     job = worker.next_job("restart", str(chat.person.id))
     worker.plan(job.id)
@@ -69,7 +76,9 @@ def test_what_was_said_while_the_bot_was_away(scene: Scene, chat: Chat, worker: 
     worker.until(job.id, JobState.QUEUED)
 
 
-def test_an_update_that_comes_twice_is_done_once(scene: Scene, chat: Chat, worker: Worker) -> None:
+def test_an_update_that_is_delivered_twice_is_done_once(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
+) -> None:
     chat.person.says("/docker_status", chat)
     worker.next_job("status", str(chat.person.id))
     chat.wait_for_text("📊 Shop")
@@ -86,8 +95,8 @@ def test_an_update_that_comes_twice_is_done_once(scene: Scene, chat: Chat, worke
     assert len(chat.from_bot) == 2
 
 
-def test_an_api_that_is_away_delays_and_loses_nothing(
-    scene: Scene, chat: Chat, worker: Worker
+def test_a_restart_of_the_api_loses_no_message(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)
     job = worker.next_job("status", str(chat.person.id))
@@ -98,13 +107,11 @@ def test_an_api_that_is_away_delays_and_loses_nothing(
     assert len(chat.from_bot) == 1
 
 
-def test_a_second_bot_with_the_token_ends_one_of_them(scene: Scene, chat: Chat) -> None:
+def test_of_two_bots_with_one_token_one_ends_and_says_why(scene: TelegramScene, chat: Chat) -> None:
     second = scene.part("telegram")
     first = scene._bot
     assert first is not None
-    deadline = time.monotonic() + 30
-    while second.poll() is None and first.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    eventually(lambda: [second.poll(), first.poll()] != [None, None], "one of them has ended")
     codes = [process.poll() for process in (first, second)]
     assert codes.count(None) == 1
     assert 4 in codes
@@ -115,18 +122,18 @@ def test_a_second_bot_with_the_token_ends_one_of_them(scene: Scene, chat: Chat) 
     chat.wait_for_text("What you may do here")
 
 
-def test_a_wrong_token_is_one_line(scene: Scene) -> None:
-    done = scene.home.scar("telegram", SCAR_TELEGRAM_TOKEN="4242:wrong")
+def test_a_wrong_token_is_reported_in_one_line(scene: TelegramScene) -> None:
+    done = scene.installation.scar("telegram", SCAR_TELEGRAM_TOKEN="4242:wrong")
     assert done.returncode == 78
     assert "SCAR_TELEGRAM_TOKEN" in done.stderr.splitlines()[0]
     assert "wrong" not in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_the_bot_stops_when_it_is_told_and_never_says_its_token(scene: Scene) -> None:
-    began = time.monotonic()
+def test_the_bot_ends_at_sigterm_and_never_logs_its_token(scene: TelegramScene) -> None:
+    began = Stopwatch()
     assert scene.stop_bot() == 0
-    assert time.monotonic() - began < 5
+    assert began.seconds() < 5
     assert TOKEN not in scene.log
     assert TOKEN.split(":")[1] not in scene.log
     assert "Traceback" not in scene.log

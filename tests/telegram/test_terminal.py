@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from scar.jobs.record import JobState
-from tests.telegram.scene import Scene
-from tests.telegram.worker import Worker
+from tests.support.acting_worker import ActingWorker
+from tests.support.telegram_scene import TelegramScene
 
 Done = subprocess.CompletedProcess[str]
 
@@ -23,10 +23,10 @@ def aside() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-def test_yes_on_the_terminal_runs_it(
-    scene: Scene, worker: Worker, aside: ThreadPoolExecutor
+def test_yes_on_the_terminal_runs_the_job(
+    scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
 ) -> None:
-    running = aside.submit(scene.home.scar, "restart", "shop", said="yes\n")
+    running = aside.submit(scene.installation.scar, "restart", "shop", said="yes\n")
     job = worker.next_job("restart", getpass.getuser())
     worker.plan(job.id)
     worker.finish(job.id, {"downtime_seconds": 2.0})
@@ -38,10 +38,10 @@ def test_yes_on_the_terminal_runs_it(
 
 
 @pytest.mark.parametrize("said", ["no\n", "y\n", "yes please\n", ""])
-def test_anything_else_drops_it(
-    scene: Scene, worker: Worker, aside: ThreadPoolExecutor, said: str
+def test_any_other_answer_on_the_terminal_cancels_the_job(
+    scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor, said: str
 ) -> None:
-    running = aside.submit(scene.home.scar, "restart", said=said)
+    running = aside.submit(scene.installation.scar, "restart", said=said)
     job = worker.next_job("restart", getpass.getuser())
     worker.plan(job.id)
     done = running.result()
@@ -50,10 +50,10 @@ def test_anything_else_drops_it(
     assert worker.state(job.id) is JobState.CANCELLED
 
 
-def test_a_plan_that_changed_is_asked_again(
-    scene: Scene, worker: Worker, aside: ThreadPoolExecutor
+def test_a_changed_plan_is_asked_again_on_the_terminal(
+    scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
 ) -> None:
-    running = aside.submit(scene.home.scar, "restart", said="yes\nno\n")
+    running = aside.submit(scene.installation.scar, "restart", said="yes\nno\n")
     job = worker.next_job("restart", getpass.getuser())
     worker.plan(job.id)
     worker.plan_again(worker.claim(job.id), "b" * 64, containers=["web", "db"])
@@ -63,8 +63,10 @@ def test_a_plan_that_changed_is_asked_again(
     assert worker.state(job.id) is JobState.CANCELLED
 
 
-def test_with_yes_nothing_is_asked(scene: Scene, worker: Worker, aside: ThreadPoolExecutor) -> None:
-    running = aside.submit(scene.home.scar, "restart", "--yes")
+def test_the_option_yes_asks_nothing(
+    scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
+) -> None:
+    running = aside.submit(scene.installation.scar, "restart", "--yes")
     job = worker.next_job("restart", getpass.getuser())
     worker.finish(job.id, {"downtime_seconds": None})
     done = running.result()
@@ -72,20 +74,22 @@ def test_with_yes_nothing_is_asked(scene: Scene, worker: Worker, aside: ThreadPo
     assert "Type `yes`" not in done.stdout
 
 
-def test_a_busy_project_is_4(scene: Scene, worker: Worker, aside: ThreadPoolExecutor) -> None:
-    running = aside.submit(scene.home.scar, "restart", "--yes")
+def test_a_busy_project_is_exit_code_4(
+    scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
+) -> None:
+    running = aside.submit(scene.installation.scar, "restart", "--yes")
     job = worker.next_job("restart", getpass.getuser())
-    second = scene.home.scar("deploy", "--yes")
+    second = scene.installation.scar("deploy", "--yes")
     assert second.returncode == 4
     assert f"held by restart {job.id}" in second.stderr
     worker.finish(job.id, {"downtime_seconds": None})
     assert running.result().returncode == 0
 
 
-def test_a_question_in_the_chat_on_a_pipe(
-    scene: Scene, worker: Worker, aside: ThreadPoolExecutor
+def test_a_question_is_asked_and_answered_over_a_pipe(
+    scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
 ) -> None:
-    running = aside.submit(scene.home.scar, "chat", said="/docker_restart\nyes\n")
+    running = aside.submit(scene.installation.scar, "chat", said="/docker_restart\nyes\n")
     job = worker.next_job("restart", getpass.getuser())
     worker.plan(job.id)
     worker.finish(job.id, {"downtime_seconds": None})
@@ -97,11 +101,13 @@ def test_a_question_in_the_chat_on_a_pipe(
     assert done.stdout.count("✅ web restarted") == 1
 
 
-def test_on_a_terminal_the_message_changes_in_place(scene: Scene, worker: Worker) -> None:
+def test_on_a_terminal_the_message_changes_in_place(
+    scene: TelegramScene, worker: ActingWorker
+) -> None:
     shell = subprocess.Popen(
         ["script", "-qec", f"{sys.executable} -m scar.cli chat", "/dev/null"],
-        cwd=scene.home.folder,
-        env={**scene.home.env, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"},
+        cwd=scene.installation.folder,
+        env={**scene.installation.env, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from scar.document import Attachment, Button, Code, Document, Line
 from scar.frontends.telegram.render import LONGEST, fit, to_html, to_plain
-from tests.botapi.entities import read_html, units
+from tests.support.botapi.entities import read_html, units
 
+BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _HOSTILE = [
     "<b>bold</b>",
     "</pre><b>",
@@ -48,6 +49,7 @@ def _bare(text: str) -> str:
     return re.sub(r"[\x00-\x20\x7f\ufffd\u2060]", "", whole)
 
 
+@BUSY_MACHINE
 @given(documents)
 @example(Document.of("x" * 4096))
 @example(Document.of("x" * 4097))
@@ -56,7 +58,7 @@ def _bare(text: str) -> str:
 @example(Document((Code("@" * 100_000),)))
 @example(Document.of("@" * 100_000))
 @example(Document(()))
-def test_it_can_always_be_sent(document: Document) -> None:
+def test_every_document_can_be_sent(document: Document) -> None:
     fitted = fit(document)
     text, entities = read_html(to_html(fitted))
     assert text.strip()
@@ -66,8 +68,9 @@ def test_it_can_always_be_sent(document: Document) -> None:
     assert fitted.buttons == document.buttons
 
 
+@BUSY_MACHINE
 @given(documents)
-def test_nothing_is_cut_silently(document: Document) -> None:
+def test_nothing_is_cut_without_a_notice_and_a_file(document: Document) -> None:
     fitted = fit(document)
     if fitted == document:
         shown, _ = read_html(to_html(document))
@@ -93,7 +96,7 @@ def test_a_long_document_keeps_its_first_and_its_last_lines() -> None:
     assert units(to_plain(fitted)) > 3500, "the room is used"
 
 
-def test_code_is_code_and_everything_else_is_not() -> None:
+def test_only_code_blocks_are_shown_as_code() -> None:
     document = Document((Line("a <b>"), Code("x < y"), Line("Type `yes` to confirm")))
     text, entities = read_html(to_html(document))
     assert text == "a <b>\nx < y\nType `yes` to confirm"

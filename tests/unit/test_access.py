@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scar.access import Access, Actor, Role
+from scar.access import Actor, Role
+from scar.bootstrap import create_access
 from scar.errors import ScarError
 from scar.projects import Project
 from scar.settings import Settings
@@ -18,6 +19,7 @@ SETTINGS = Settings.load(
     },
     dotenv=None,
 )
+ACCESS = create_access(SETTINGS)
 SHOP = Project(
     name="shop",
     workspace=Path("/w/shop"),
@@ -32,11 +34,11 @@ SHOP = Project(
 )
 
 
-def actor(frontend: str, known_id: str) -> Actor:
-    return Actor(frontend, known_id, "A Name")
+def actor(frontend: str, id: str) -> Actor:
+    return Actor(frontend, id, "A Name")
 
 
-def test_roles_are_in_order_and_read_as_words() -> None:
+def test_roles_are_ordered_and_parsed_from_words() -> None:
     assert Role.VIEWER < Role.OPERATOR < Role.ADMIN
     assert [f"{role}" for role in Role] == ["viewer", "operator", "admin"]
     assert [Role.parse(str(role)) for role in Role] == list(Role)
@@ -46,7 +48,7 @@ def test_roles_are_in_order_and_read_as_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frontend", "known_id", "anywhere", "in_shop"),
+    ("frontend", "id", "anywhere", "in_shop"),
     [
         ("telegram", "1", Role.ADMIN, Role.ADMIN),
         ("telegram", "2", Role.OPERATOR, Role.OPERATOR),
@@ -67,65 +69,63 @@ def test_roles_are_in_order_and_read_as_words() -> None:
         ("", "1", None, None),
     ],
 )
-def test_the_role_is_the_highest_of_everywhere_and_here(
-    frontend: str, known_id: str, anywhere: Role | None, in_shop: Role | None
+def test_the_role_is_the_higher_of_the_global_and_the_projects_one(
+    frontend: str, id: str, anywhere: Role | None, in_shop: Role | None
 ) -> None:
-    access = Access(SETTINGS)
-    assert access.role_of(actor(frontend, known_id), None) == anywhere
-    assert access.role_of(actor(frontend, known_id), SHOP) == in_shop
+    assert ACCESS.role_of(actor(frontend, id), None) == anywhere
+    assert ACCESS.role_of(actor(frontend, id), SHOP) == in_shop
 
 
-def test_a_stranger_reads_the_id_to_add_and_nothing_else() -> None:
+def test_an_unknown_person_is_told_only_the_id_to_add() -> None:
     with pytest.raises(ScarError) as caught:
-        Access(SETTINGS).require(actor("telegram", "12345"), Role.VIEWER, SHOP)
+        ACCESS.require(actor("telegram", "12345"), Role.VIEWER, SHOP)
     assert caught.value.code == "unauthorized"
     assert caught.value.message == "You are not known here. Your id is telegram:12345."
     assert caught.value.hint == "An admin can add 12345:viewer to SCAR_TELEGRAM_USERS."
     assert "shop" not in caught.value.message + caught.value.hint
 
 
-def test_a_role_too_low_reads_which_one_is_needed() -> None:
+def test_a_person_whose_role_is_too_low_is_told_which_one_is_needed() -> None:
     with pytest.raises(ScarError) as caught:
-        Access(SETTINGS).require(actor("telegram", "2"), Role.ADMIN, SHOP)
+        ACCESS.require(actor("telegram", "2"), Role.ADMIN, SHOP)
     assert caught.value.code == "forbidden"
     assert caught.value.message == "This needs the role admin, and telegram:2 is operator."
     assert "SCAR_TELEGRAM_USERS" in caught.value.hint
 
 
-def test_whoever_may_gets_the_role_they_have() -> None:
-    assert Access(SETTINGS).require(actor("telegram", "1"), Role.VIEWER, None) is Role.ADMIN
-    assert Access(SETTINGS).require(actor("telegram", "2"), Role.OPERATOR, None) is Role.OPERATOR
+def test_a_person_with_enough_rights_keeps_their_own_role() -> None:
+    assert ACCESS.require(actor("telegram", "1"), Role.VIEWER, None) is Role.ADMIN
+    assert ACCESS.require(actor("telegram", "2"), Role.OPERATOR, None) is Role.OPERATOR
 
 
-def test_a_hostile_id_is_shown_on_one_short_line() -> None:
+def test_a_hostile_id_cannot_break_the_refusal_into_several_lines() -> None:
     with pytest.raises(ScarError) as caught:
-        Access(SETTINGS).require(actor("github", "x\n\u202e" + "y" * 5000), Role.VIEWER, None)
+        ACCESS.require(actor("github", "x\n\u202e" + "y" * 5000), Role.VIEWER, None)
     assert (caught.value.message + caught.value.hint).isprintable()
     assert len(caught.value.message) < 200
 
 
-def test_a_token_tells_who_asks() -> None:
-    access = Access(SETTINGS)
-    assert access.actor_of_token("first:secret") == Actor("api", "ci", "ci")
-    found = access.actor_of_token("sécond", frontend="web")
-    assert found == Actor("web", "phone", "phone")
-    assert found is not None
-    assert found.role is Role.VIEWER
+def test_an_api_token_identifies_its_client() -> None:
+    assert ACCESS.actor_of_token("first:secret") == Actor("api", "ci", "ci")
+    client = ACCESS.actor_of_token("sécond", frontend="web")
+    assert client == Actor("web", "phone", "phone")
+    assert client is not None
+    assert client.role is Role.VIEWER
     for wrong in ("", "first", "first:secret ", "FIRST:SECRET", "sécond\n", "\udcff", "x" * 10**6):
-        assert access.actor_of_token(wrong) is None
+        assert ACCESS.actor_of_token(wrong) is None
 
 
-def test_without_tokens_none_is_known() -> None:
-    assert Access(Settings()).actor_of_token("") is None
+def test_without_api_tokens_no_client_is_known() -> None:
+    assert create_access(Settings()).actor_of_token("") is None
 
 
 @pytest.mark.parametrize("role", [None, *Role])
 def test_an_actor_survives_json(role: Role | None) -> None:
-    asked = Actor("telegram", "1", "Ada <b>", role)
-    found = Actor.from_json(json.loads(json.dumps(asked.to_json())))
-    assert (found, found.name, found.role) == (asked, "Ada <b>", role)
+    actor = Actor("telegram", "1", "Ada <b>", role)
+    copy = Actor.from_json(json.loads(json.dumps(actor.to_json())))
+    assert (copy, copy.name, copy.role) == (actor, "Ada <b>", role)
 
 
-def test_the_person_counts_not_the_name() -> None:
+def test_actors_are_the_same_person_by_front_end_and_id() -> None:
     assert Actor("telegram", "1", "Ada", Role.ADMIN) == Actor("telegram", "1", "Ada L.")
     assert Actor("telegram", "1", "Ada") != Actor("github", "1", "Ada")

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scar.projects import Project, ProjectsFile
-from scar.projects.schema import read
+from scar.projects.parser import parse_projects
 from scar.role import Role
 
-SEED = """
+EXAMPLE = """
 {
   "project-orchestrator": {
     "workspace": "/workspace/project-orchestrator",
@@ -31,7 +31,7 @@ SEED = """
   }
 }
 """
-SEED_AUTO_DETECT = """
+EXAMPLE_AUTO_DETECT = """
 {
   "new-project": {
     "workspace": "/workspace/new-project",
@@ -41,7 +41,7 @@ SEED_AUTO_DETECT = """
   }
 }
 """
-SEED_ENVIRONMENTS = """
+EXAMPLE_ENVIRONMENTS = """
 {
   "app-dev": {
     "workspace": "/workspace/app",
@@ -74,7 +74,7 @@ EVERYTHING: dict[str, Any] = {
     "protected": ["db"],
     "agent": "claude -p 'do it'",
 }
-LEAST = {"workspace": "/w/shop", "production": "/srv/shop", "containers": ["web"]}
+MINIMAL = {"workspace": "/w/shop", "production": "/srv/shop", "containers": ["web"]}
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "projects.json"
 
 
-def wrong(path: Path, content: str | bytes) -> str:
-    """What a file with `content` is found to do wrong."""
+def problem_with(path: Path, content: str | bytes) -> str:
+    """Return the problem of a projects file with this content, without the file's name."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     problem = ProjectsFile(path).problem
     assert problem is not None
@@ -94,11 +94,11 @@ def wrong(path: Path, content: str | bytes) -> str:
 
 
 def with_fields(**changed: Any) -> str:
-    return json.dumps({"shop": {**LEAST, **changed}})
+    return json.dumps({"shop": {**MINIMAL, **changed}})
 
 
-def test_the_seeds_example_loads_unchanged(path: Path) -> None:
-    path.write_text(SEED)
+def test_the_readmes_example_loads_unchanged(path: Path) -> None:
+    path.write_text(EXAMPLE)
     file = ProjectsFile(path)
     assert file.problem is None
     assert file.names() == ["project-orchestrator", "health-agent"]
@@ -112,18 +112,18 @@ def test_the_seeds_example_loads_unchanged(path: Path) -> None:
     )
 
 
-def test_the_seeds_other_examples_load_unchanged(path: Path) -> None:
-    path.write_text(SEED_AUTO_DETECT)
+def test_auto_detect_and_several_environments_load(path: Path) -> None:
+    path.write_text(EXAMPLE_AUTO_DETECT)
     file = ProjectsFile(path)
     assert file.get("new-project").auto_detect
     assert file.get("new-project").primary_container is None
-    path.write_text(SEED_ENVIRONMENTS)
+    path.write_text(EXAMPLE_ENVIRONMENTS)
     assert file.names() == ["app-dev", "app-prod"]
     assert file.get("app-prod").primary_container == "app-prod"
 
 
-def test_defaults_are_those_of_the_contract(path: Path) -> None:
-    path.write_text(json.dumps({"shop": LEAST}))
+def test_fields_that_are_absent_have_their_defaults(path: Path) -> None:
+    path.write_text(json.dumps({"shop": MINIMAL}))
     assert ProjectsFile(path).get("shop") == Project(
         name="shop",
         workspace=Path("/w/shop"),
@@ -158,9 +158,9 @@ def test_every_field_is_read_and_survives_json(path: Path) -> None:
     assert Project.from_json(json.loads(json.dumps(shown))) == project
 
 
-def test_what_the_api_shows_of_a_project_can_go_into_the_file(path: Path) -> None:
-    path.write_text(SEED)
-    shown = {name: project.to_json() for name, project in ProjectsFile(path).projects.items()}
+def test_a_project_as_the_api_shows_it_can_be_pasted_into_the_file(path: Path) -> None:
+    path.write_text(EXAMPLE)
+    shown = {name: dict(project.to_json()) for name, project in ProjectsFile(path).projects.items()}
     for entry in shown.values():
         del entry["name"]
     path.write_text(json.dumps(shown))
@@ -168,7 +168,7 @@ def test_what_the_api_shows_of_a_project_can_go_into_the_file(path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "expected"),
     [
         ("workspace", None, "null"),
         ("workspace", 5, "not a valid string"),
@@ -240,11 +240,11 @@ def test_what_the_api_shows_of_a_project_can_go_into_the_file(path: Path) -> Non
         ("zzz", 1, "Known are: workspace, production"),
     ],
 )
-def test_a_rule_that_is_broken_is_named_with_project_and_field(
-    path: Path, field: str, value: Any, said: str
+def test_a_broken_rule_is_reported_with_project_and_field(
+    path: Path, field: str, value: Any, expected: str
 ) -> None:
-    message = wrong(path, with_fields(**{field: value}))
-    assert said in message
+    message = problem_with(path, with_fields(**{field: value}))
+    assert expected in message
     assert message.replace("\n", "").isprintable()
     assert len(message) < 500
     if "Infinity" not in with_fields(**{field: value}):
@@ -253,15 +253,19 @@ def test_a_rule_that_is_broken_is_named_with_project_and_field(
 
 
 @pytest.mark.parametrize("field", ["workspace", "production", "containers"])
-def test_a_missing_field_is_named(path: Path, field: str) -> None:
-    entry = {name: value for name, value in LEAST.items() if name != field}
-    assert wrong(path, json.dumps({"shop": entry})).startswith(f"'shop': {field}: is missing")
+def test_a_missing_field_is_reported(path: Path, field: str) -> None:
+    entry = {name: value for name, value in MINIMAL.items() if name != field}
+    assert problem_with(path, json.dumps({"shop": entry})).startswith(
+        f"'shop': {field}: is missing"
+    )
 
 
 @pytest.mark.parametrize(
     "folder", ["/srv/x", "/opt/x", "/var/lib/x/y", "/root/x", "/home/u/x", "/tmp/x", "/data"]
 )
-def test_a_folder_within_a_systems_or_a_persons_is_fine(path: Path, folder: str) -> None:
+def test_a_folder_below_a_home_or_a_shared_system_folder_is_accepted(
+    path: Path, folder: str
+) -> None:
     path.write_text(with_fields(production=folder))
     assert ProjectsFile(path).problem is None
 
@@ -269,47 +273,53 @@ def test_a_folder_within_a_systems_or_a_persons_is_fine(path: Path, folder: str)
 def test_every_users_home_folder_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     user = pwd.struct_passwd(("u", "x", 1000, 1000, "", "/data/people/u", "/bin/sh"))
     monkeypatch.setattr(pwd, "getpwall", lambda: [user])
-    assert "home folder" in wrong(path, with_fields(production="/data/people/u"))
+    assert "home folder" in problem_with(path, with_fields(production="/data/people/u"))
 
 
-def test_symbolic_links_do_not_get_around_the_rules(path: Path, tmp_path: Path) -> None:
+def test_symbolic_links_are_followed_before_folders_are_checked(path: Path, tmp_path: Path) -> None:
     (tmp_path / "etc").symlink_to("/etc")
     (tmp_path / "work").mkdir()
     (tmp_path / "same").symlink_to(tmp_path / "work")
-    assert "is /etc/x, which is in" in wrong(path, with_fields(production=f"{tmp_path}/etc/x"))
-    message = wrong(path, with_fields(workspace=f"{tmp_path}/work", production=f"{tmp_path}/same"))
+    assert "is /etc/x, which is in" in problem_with(
+        path, with_fields(production=f"{tmp_path}/etc/x")
+    )
+    message = problem_with(
+        path, with_fields(workspace=f"{tmp_path}/work", production=f"{tmp_path}/same")
+    )
     assert "the workspace as well" in message
 
 
 @pytest.mark.parametrize(
     "name", ["Shop", "", "-h", "../x", "a b", "a\nb", "шоп", "x" * 65, "20", ".a", "shop\u202e"]
 )
-def test_a_name_that_is_no_projects_is_refused(path: Path, name: str) -> None:
-    message = wrong(path, json.dumps({name: LEAST}))
+def test_an_invalid_project_name_is_refused(path: Path, name: str) -> None:
+    message = problem_with(path, json.dumps({name: MINIMAL}))
     assert "is not a project's name" in message or "taken for a number" in message
     assert message.isprintable()
 
 
 def test_a_name_with_a_dot_needs_a_compose_project(path: Path) -> None:
-    assert "compose_project: is missing" in wrong(path, json.dumps({"a.b": LEAST}))
-    path.write_text(json.dumps({"a.b": {**LEAST, "compose_project": "ab"}}))
+    assert "compose_project: is missing" in problem_with(path, json.dumps({"a.b": MINIMAL}))
+    path.write_text(json.dumps({"a.b": {**MINIMAL, "compose_project": "ab"}}))
     assert ProjectsFile(path).names() == ["a.b"]
 
 
 def test_two_projects_do_not_share_a_production_or_a_compose_project(path: Path) -> None:
-    other = {**LEAST, "workspace": "/w/other", "compose_project": "other"}
-    message = wrong(path, json.dumps({"shop": LEAST, "other": other}))
+    other = {**MINIMAL, "workspace": "/w/other", "compose_project": "other"}
+    message = problem_with(path, json.dumps({"shop": MINIMAL, "other": other}))
     assert message == "'other': production: is that of 'shop' as well"
     other = {**other, "production": "/srv/other", "compose_project": "shop"}
-    message = wrong(path, json.dumps({"shop": LEAST, "other": other}))
+    message = problem_with(path, json.dumps({"shop": MINIMAL, "other": other}))
     assert message == "'other': compose_project: is that of 'shop' as well"
     path.write_text(
-        json.dumps({"shop": LEAST, "other": {**LEAST, "compose_project": "shop", "host": "nas"}})
+        json.dumps(
+            {"shop": MINIMAL, "other": {**MINIMAL, "compose_project": "shop", "host": "nas"}}
+        )
     )
     assert ProjectsFile(path).problem is None
 
 
-def test_scars_own_folder_is_nobodys_project(path: Path) -> None:
+def test_no_project_may_use_the_state_folder(path: Path) -> None:
     for state, folder in (("/srv/shop/state", "production"), ("/w", "workspace")):
         path.write_text(with_fields())
         problem = ProjectsFile(path, Path(state)).problem
@@ -318,7 +328,7 @@ def test_scars_own_folder_is_nobodys_project(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         ("", "line 1, column 1: Expecting value"),
         ('{"shop": {\n  "workspace": "/w",\n}', "line 3, column 1:"),
@@ -332,30 +342,32 @@ def test_scars_own_folder_is_nobodys_project(path: Path) -> None:
         ('{"shop": {"health_timeout": ' + "9" * 5000 + "}}", "no JSON number"),
         ("[" * 100_000, "nested too deeply"),
         ('{"shop": {"roles": ' + '{"a":' * 400 + "1" + "}" * 402, "roles.a: unknown field"),
-        (SEED.encode("utf-16"), "not UTF-8 text (byte 0)"),
+        (EXAMPLE.encode("utf-16"), "not UTF-8 text (byte 0)"),
         (b'{"\xff": 1}', "not UTF-8 text (byte 2)"),
         (b" " * 10_000_000, "larger than 1024 KiB"),
     ],
 )
-def test_a_file_that_does_not_parse_says_where(path: Path, content: str | bytes, said: str) -> None:
-    assert said in wrong(path, content)
+def test_a_file_that_does_not_parse_says_where(
+    path: Path, content: str | bytes, expected: str
+) -> None:
+    assert expected in problem_with(path, content)
 
 
 def test_every_problem_is_listed(path: Path) -> None:
-    entries = {"Shop": LEAST, "blog": {"production": "/etc", "containers": "x", "hst": 1}}
-    assert wrong(path, json.dumps(entries)).splitlines() == [
+    entries = {"Shop": MINIMAL, "blog": {"production": "/etc", "containers": "x", "hst": 1}}
+    assert problem_with(path, json.dumps(entries)).splitlines() == [
         "'Shop': is not a project's name: [a-z0-9][a-z0-9._-]*, at most 64 long",
         "'blog': workspace: is missing",
         "'blog': containers: not a valid list",
         "'blog': hst: unknown field. Did you mean 'host'?",
         "'blog': production: '/etc' is in the system folder /etc",
     ]
-    many = {f"P{number}": LEAST for number in range(100)}
-    lines = wrong(path, json.dumps(many)).splitlines()
+    many = {f"P{number}": MINIMAL for number in range(100)}
+    lines = problem_with(path, json.dumps(many)).splitlines()
     assert (len(lines), lines[-1]) == (21, "and 80 more")
 
 
-def test_what_auto_detect_finds_may_be_primary_or_protected(path: Path) -> None:
+def test_with_auto_detect_unlisted_containers_may_be_primary_or_protected(path: Path) -> None:
     path.write_text(
         with_fields(auto_detect=True, containers=["db"], primary_container="web", protected=["x"])
     )
@@ -363,8 +375,8 @@ def test_what_auto_detect_finds_may_be_primary_or_protected(path: Path) -> None:
     assert (project.containers, project.primary_container) == (("db",), "web")
 
 
-def test_a_byte_order_mark_is_no_mistake(path: Path) -> None:
-    path.write_bytes(b"\xef\xbb\xbf" + SEED.encode())
+def test_a_byte_order_mark_is_accepted(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbf" + EXAMPLE.encode())
     assert ProjectsFile(path).problem is None
 
 
@@ -382,13 +394,13 @@ ANY_JSON = st.recursive(
         max_size=3,
     )
 )
-def test_whatever_the_file_holds_is_taken_whole_or_named(content: dict[str, Any]) -> None:
-    projects, problems = read(json.dumps(content))
+def test_any_json_is_either_loaded_completely_or_reported(content: dict[str, Any]) -> None:
+    projects, problems = parse_projects(json.dumps(content))
     assert problems or list(projects) == list(content)
     assert all(problem.isprintable() for problem in problems)
 
 
 @given(st.text())
-def test_whatever_text_is_in_the_file_is_named(content: str) -> None:
-    projects, problems = read(content)
+def test_any_text_that_is_no_projects_file_is_reported(content: str) -> None:
+    projects, problems = parse_projects(content)
     assert problems or (projects == {} and content.strip() == "{}")

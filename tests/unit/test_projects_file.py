@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "projects.json"
 
 
-def test_a_change_takes_effect_at_the_next_look(path: Path) -> None:
+def test_a_change_takes_effect_at_the_next_access(path: Path) -> None:
     path.write_text(_shop("a"))
     file = ProjectsFile(path)
     for host in "bcdefghij" * 10:  # same size, many within one tick of the clock
@@ -53,7 +53,7 @@ def test_a_change_takes_effect_at_the_next_look(path: Path) -> None:
     assert "health-agent" in file.projects
 
 
-def test_a_change_within_one_tick_of_a_coarse_clock_is_seen(
+def test_a_change_within_one_tick_of_a_coarse_clock_takes_effect(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scar.projects.file._signature", lambda _: (0, 0, 0, 0))
@@ -64,7 +64,7 @@ def test_a_change_within_one_tick_of_a_coarse_clock_is_seen(
     assert file.get("shop").host == "b"
 
 
-def test_a_change_that_keeps_size_and_time_is_seen(path: Path) -> None:
+def test_a_change_that_keeps_size_and_modification_time_takes_effect(path: Path) -> None:
     path.write_text(_shop("a"))
     os.utime(path, (1_000_000_000, 1_000_000_000))
     file = ProjectsFile(path, clock=lambda: path.stat().st_ctime + 60)
@@ -76,7 +76,7 @@ def test_a_change_that_keeps_size_and_time_is_seen(path: Path) -> None:
     assert file.get("shop").host == "b"
 
 
-def test_a_settled_file_is_read_again_once_it_changes(path: Path) -> None:
+def test_a_settled_file_is_read_again_only_when_it_changes(path: Path) -> None:
     path.write_text(_shop("a"))
     file = ProjectsFile(path, clock=lambda: path.stat().st_ctime + 60)
     assert file.get("shop").host == "a"
@@ -122,7 +122,7 @@ def test_the_last_good_configuration_stays_in_force(
     assert file.problem is None
 
 
-def test_without_a_file_there_is_no_project_and_a_hint(path: Path) -> None:
+def test_without_a_file_there_is_no_project_and_the_hint_names_scar_init(path: Path) -> None:
     file = ProjectsFile(path)
     assert dict(file.projects) == {}
     assert file.problem is not None
@@ -135,7 +135,7 @@ def test_without_a_file_there_is_no_project_and_a_hint(path: Path) -> None:
     assert caught.value.record() == file.problem
 
 
-def test_an_unknown_project_is_not_found(path: Path) -> None:
+def test_an_unknown_project_is_refused_with_the_nearest_name(path: Path) -> None:
     path.write_text(FIRST)
     with pytest.raises(ScarError) as caught:
         ProjectsFile(path).get("helth-agent")
@@ -156,24 +156,24 @@ def test_the_default_project_is_the_setting_else_the_first(path: Path) -> None:
         file.default(Settings())
 
 
-def test_the_configuration_in_force_cannot_be_changed_by_accident(path: Path) -> None:
+def test_the_projects_in_force_are_read_only(path: Path) -> None:
     path.write_text(FIRST)
     projects = ProjectsFile(path).projects
     with pytest.raises(TypeError):
         projects["x"] = projects["health-agent"]  # type: ignore[index]
 
 
-def test_threads_see_one_whole_configuration_while_the_file_changes(path: Path) -> None:
+def test_threads_never_see_a_mixture_of_two_configurations(path: Path) -> None:
     path.write_text(FIRST)
     file = ProjectsFile(path)
     both = (["project-orchestrator", "health-agent"], ["app-dev", "app-prod"])
     seen: list[list[str]] = []
 
-    def look() -> None:
+    def read_names() -> None:
         for _ in range(200):
             seen.append(file.names())
 
-    threads = [threading.Thread(target=look) for _ in range(3)]
+    threads = [threading.Thread(target=read_names) for _ in range(3)]
     for thread in threads:
         thread.start()
     for number in range(100):

@@ -26,7 +26,7 @@ HOSTILE = st.one_of(st.text(), st.lists(PIECES | st.text(max_size=5), max_size=3
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("\x1b[1;31mred\x1b[0m \x1b]0;title\x07text", "red text"),
         ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
@@ -41,8 +41,8 @@ HOSTILE = st.one_of(st.text(), st.lists(PIECES | st.text(max_size=5), max_size=3
         ("<b>*_[]`é 日本 👨‍👩‍👧", "<b>*_[]`é 日本 👨‍👩‍👧"),
     ],
 )
-def test_clean_leaves_what_a_terminal_would_show(text: str, shown: str) -> None:
-    assert clean(text) == shown
+def test_clean_keeps_what_a_terminal_would_show(text: str, expected: str) -> None:
+    assert clean(text) == expected
 
 
 @given(HOSTILE)
@@ -54,7 +54,7 @@ def test_clean_leaves_no_control_character(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("PASSWORD=hunter2 next", "PASSWORD=*** next"),
         ("DB_PASSWORD:   hunter2", "DB_PASSWORD:   ***"),
@@ -84,8 +84,8 @@ def test_clean_leaves_no_control_character(text: str) -> None:
         ("-----BEGIN PRIVATE KEY-----\nMIIE", MASK),
     ],
 )
-def test_what_looks_like_a_secret_is_masked(text: str, shown: str) -> None:
-    assert mask(text) == shown
+def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
+    assert mask(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -103,28 +103,28 @@ def test_what_looks_like_a_secret_is_masked(text: str, shown: str) -> None:
         "ask-me-anything-about-the-longest-names",
     ],
 )
-def test_ordinary_text_stays_as_it_is(text: str) -> None:
+def test_ordinary_text_is_not_masked(text: str) -> None:
     assert mask(clean(text)) == text
 
 
 @given(HOSTILE)
-def test_masking_twice_is_masking_once(text: str) -> None:
+def test_masking_a_second_time_changes_nothing(text: str) -> None:
     once = mask(clean(text))
     assert mask(once) == once
 
 
 @given(HOSTILE, PLANTED, HOSTILE)
-def test_no_known_secret_survives(before: str, secret: str, after: str) -> None:
+def test_a_known_secret_is_masked_in_any_text(before: str, secret: str, after: str) -> None:
     assume(len(secret.strip()) >= 6 and secret.strip("*"))
-    shown = mask(clean(before) + secret + clean(after), [secret])
-    assert secret not in shown
+    masked = mask(clean(before) + secret + clean(after), [secret])
+    assert secret not in masked
 
 
 @given(PLANTED)
-def test_a_known_secret_is_found_as_json_and_urls_write_it(secret: str) -> None:
+def test_a_known_secret_is_masked_as_json_and_urls_encode_it(secret: str) -> None:
     assume(len(secret.strip()) >= 6)
-    for written in (json.dumps(secret)[1:-1], quote(secret, safe="")):
-        assert written not in mask(f"x {written} y", [secret])
+    for encoded in (json.dumps(secret)[1:-1], quote(secret, safe="")):
+        assert encoded not in mask(f"x {encoded} y", [secret])
 
 
 @given(
@@ -132,15 +132,17 @@ def test_a_known_secret_is_found_as_json_and_urls_write_it(secret: str) -> None:
     st.sampled_from(["{}={}", '"{}": "{}"', "{}: '{}'", "--{} {}", "{} = {}", '\\"{}\\":\\"{}\\"']),
     st.from_regex(r"[A-Za-z][A-Za-z0-9/+_.]{6,39}[0-9]", fullmatch=True),
 )
-def test_the_value_of_a_secret_name_does_not_survive(name: str, form: str, value: str) -> None:
+def test_the_value_of_a_variable_with_a_secret_name_is_masked(
+    name: str, form: str, value: str
+) -> None:
     assert value not in mask("start " + form.format(name, value) + " end")
 
 
-def test_a_short_secret_does_not_shred_the_text() -> None:
+def test_a_very_short_secret_is_not_masked_in_ordinary_words() -> None:
     assert mask("a cat sat", ["a", "cat", ""]) == "a cat sat"
 
 
-def test_the_lines_of_a_long_secret_are_masked_one_by_one() -> None:
+def test_each_line_of_a_long_secret_is_masked() -> None:
     secret = "first-line-0123456789\nsecond-line-0123456789"
     assert mask("log: second-line-0123456789", [secret]) == "log: ***"
 
@@ -153,14 +155,14 @@ def test_the_lines_of_a_long_secret_are_masked_one_by_one() -> None:
         "Bearer ", "\r", "password" + "\\" * 4, "token" + " " * 40, "_.-",
     ],
 )  # fmt: skip
-def test_a_hostile_line_of_a_megabyte_takes_no_longer_than_its_length(piece: str) -> None:
+def test_masking_a_hostile_line_of_a_megabyte_takes_linear_time(piece: str) -> None:
     line = (piece * (1_000_000 // len(piece) + 1))[:1_000_000]
     started = time.process_time()
     mask(clean(line), ["planted-secret", "another-secret"])
     assert time.process_time() - started < 5
 
 
-def test_values_of_secret_names_and_passwords_in_addresses_are_secret() -> None:
+def test_secret_values_are_those_of_secret_names_and_passwords_in_addresses() -> None:
     env = {
         "DB_PASSWORD": "correct-horse",
         "SCAR_API_TOKENS": "ci:admin:battery",

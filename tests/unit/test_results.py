@@ -22,9 +22,9 @@ from scar.jobs.results import job_kinds
 from scar.jobs.results.deploy import DeployPlan, DeployResult
 from scar.jobs.results.json_record import ABSENT, JsonRecord, present, schema_of
 from scar.jobs.results.restart import RestartPlan, RestartResult
-from tests.unit.job_documents import PLANS, RESULTS
+from tests.support.job_documents import PLANS, RESULTS
 from workers.registry import handlers
-from workers.runtime.context import WriteJob
+from workers.runtime.handlers import WriteJob
 
 FOLDER = Path(results.__file__).parent
 KINDS = sorted(job_commands().keys() | handlers().keys() | job_kinds().keys())

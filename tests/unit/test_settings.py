@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -9,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from scar.frontends.telegram.settings import TelegramSettings
 from scar.role import Role
-from scar.setting_values import ApiToken
 from scar.settings import Settings, SettingsError
+from scar.settings.parsers import ApiToken
+from scar.settings.setting import Setting
+from scar.settings.table import all_settings, markdown_table
 
+ROOT = Path(__file__).parents[2]
+SETTINGS = list(all_settings())
 KEY = "0123456789abcdef0123456789abcdef"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nhidden-word\n-----END RSA PRIVATE KEY-----"
 
@@ -21,13 +27,19 @@ def load(**env: str) -> Settings:
     return Settings.load(env, dotenv=None)
 
 
-def test_nothing_set_gives_the_defaults() -> None:
+def example() -> dict[str, str]:
+    """The variables of .env.example, the commented ones too."""
+    lines = re.findall(r"^#?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.M)
+    return dict(lines)
+
+
+def test_a_setting_that_is_not_set_has_its_default() -> None:
     settings = load()
     assert settings == Settings()
     assert settings.projects_file == Path("/workspace/.scar-projects.json")
     assert (settings.host, settings.api_bind) == ("default", "127.0.0.1:8080")
     assert settings.api_url == "http://127.0.0.1:8080"
-    assert settings.telegram_api_url == "https://api.telegram.org"
+    assert settings.of(TelegramSettings).api_url == "https://api.telegram.org"
     assert settings.github_api_url == "https://api.github.com"
     assert (settings.confirm_seconds, settings.stable_seconds, settings.wait_seconds) == (
         60,
@@ -77,9 +89,6 @@ def test_every_setting_is_read() -> None:
             ApiToken("phone", Role.VIEWER, "word"),
         ),
         api_token="word",
-        telegram_token="1:abc",
-        telegram_api_url="http://127.0.0.1:9",
-        telegram_users={"12345": Role.ADMIN, "67890": Role.VIEWER},
         github_webhook_secret="hook",
         github_token="ghp",
         github_app_id="4242",
@@ -91,6 +100,14 @@ def test_every_setting_is_read() -> None:
         wait_seconds=0,
         state_dir=Path("/srv/scar"),
         docker_host="unix:///run/docker.sock",
+        front_ends={
+            **Settings().front_ends,
+            "telegram": TelegramSettings(
+                token="1:abc",
+                api_url="http://127.0.0.1:9",
+                users={"12345": Role.ADMIN, "67890": Role.VIEWER},
+            ),
+        },
     )
     assert settings.effective_redis_url == "redis://:pass@redis:6379/0"
     assert settings.signing_key() == KEY
@@ -154,14 +171,14 @@ def test_a_wrong_setting_is_named_on_one_line_without_its_value(name: str, value
     assert caught.value.hint
 
 
-def test_every_error_is_said_at_once() -> None:
+def test_all_wrong_settings_are_reported_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         load(SCAR_HOST="A B", SCAR_WAIT_SECONDS="soon", SCAR_TELEGRAM_USERS="me:admin")
     named = [line.partition(":")[0] for line in caught.value.message.splitlines()]
     assert sorted(named) == ["SCAR_HOST", "SCAR_TELEGRAM_USERS", "SCAR_WAIT_SECONDS"]
 
 
-def test_the_environment_wins_over_the_file_and_an_empty_variable_is_not_set(
+def test_the_environment_takes_precedence_over_dotenv_unless_it_is_empty(
     tmp_path: Path,
 ) -> None:
     dotenv = tmp_path / ".env"
@@ -173,7 +190,22 @@ def test_the_environment_wins_over_the_file_and_an_empty_variable_is_not_set(
     assert settings.api_url == "http://127.0.0.1:8080"
 
 
-def test_a_file_that_is_not_there_is_no_error_and_one_that_is_not_text_is(tmp_path: Path) -> None:
+def test_dotenv_may_have_comments_quotes_exports_and_references(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(
+        "# the host\n"
+        "export SCAR_HOST=nas # behind the television\n"
+        'SCAR_API_TOKEN="with#hash"\n'
+        "SCAR_DEFAULT_PROJECT=${SCAR_HOST}-shop\n"
+        "SCAR_API_BIND\n"
+    )
+    settings = Settings.load({}, dotenv)
+    assert (settings.host, settings.api_token) == ("nas", "with#hash")
+    assert settings.default_project == "nas-shop"
+    assert settings.api_bind == "127.0.0.1:8080"
+
+
+def test_a_missing_dotenv_file_is_no_error_and_an_unreadable_one_is(tmp_path: Path) -> None:
     assert Settings.load({}, tmp_path / "none") == Settings()
     (tmp_path / ".env").write_bytes("SCAR_HOST=é".encode("utf-16"))
     with pytest.raises(SettingsError, match="not a UTF-8 text file"):
@@ -182,12 +214,12 @@ def test_a_file_that_is_not_there_is_no_error_and_one_that_is_not_text_is(tmp_pa
         Settings.load({}, tmp_path)
 
 
-def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_come_from_the_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCAR_HOST", "this-one")
     assert Settings.load(dotenv=None).host == "this-one"
 
 
-def test_no_secret_is_in_the_repr() -> None:
+def test_secrets_are_not_in_the_repr_and_are_masked() -> None:
     secrets = ["redis-word", "k" * 16, "api-word", "own-word", "1:bot-word", "hook-word", "gh-word"]
     settings = load(
         SCAR_REDIS_URL=f"redis://:{secrets[0]}@h",
@@ -202,26 +234,27 @@ def test_no_secret_is_in_the_repr() -> None:
     assert sorted(settings.secret_values()) == sorted(secrets)
 
 
-def test_a_setting_that_a_part_needs_is_named() -> None:
+def test_a_required_setting_that_is_missing_is_named() -> None:
     with pytest.raises(SettingsError, match=r"^SCAR_TELEGRAM_TOKEN: is not set$"):
-        load().required("telegram_token")
-    assert load(SCAR_TELEGRAM_TOKEN="1:a").required("telegram_token") == "1:a"
+        load().of(TelegramSettings).required("token")
+    settings = load(SCAR_TELEGRAM_TOKEN="1:a")
+    assert settings.of(TelegramSettings).required("token") == "1:a"
 
 
-def test_the_embedded_redis_and_its_key_are_in_the_state_folder(tmp_path: Path) -> None:
+def test_the_embedded_redis_and_the_signing_key_are_in_the_state_folder(tmp_path: Path) -> None:
     settings = load(SCAR_STATE_DIR="/srv/scar")
     assert settings.effective_redis_url == "unix:///srv/scar/redis/redis.sock"
     settings = load(SCAR_STATE_DIR=str(tmp_path / "state"))
     assert not (tmp_path / "state").exists()
     key = settings.signing_key()
-    kept = tmp_path / "state" / "secret_key"
+    file = tmp_path / "state" / "secret_key"
     assert len(key) >= 32
     assert settings.signing_key() == key
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [path.name for path in file.parent.iterdir()] == ["secret_key"]
 
 
-def test_without_the_right_to_var_lib_the_state_is_kept_at_home(tmp_path: Path) -> None:
+def test_a_user_who_may_not_write_to_var_lib_has_the_state_at_home(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -231,23 +264,23 @@ def test_without_the_right_to_var_lib_the_state_is_kept_at_home(tmp_path: Path) 
         os.write(writer, str(Settings().state_dir).encode())
         os._exit(0)
     os.close(writer)
-    with os.fdopen(reader) as answer:
-        assert answer.read() == f"{tmp_path}/.local/state/scar"
+    with os.fdopen(reader) as output:
+        assert output.read() == f"{tmp_path}/.local/state/scar"
     os.waitpid(child, 0)
 
 
-def test_processes_that_start_at_once_share_one_key(tmp_path: Path) -> None:
+def test_processes_that_start_at_the_same_time_share_one_signing_key(tmp_path: Path) -> None:
     code = "from scar.settings import Settings; print(Settings.load(dotenv=None).signing_key())"
     env = {"PATH": os.environ["PATH"], "SCAR_STATE_DIR": str(tmp_path / "state")}
-    started = [
+    processes = [
         subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
-    assert len({process.communicate(timeout=60)[0] for process in started}) == 1
+    assert len({process.communicate(timeout=60)[0] for process in processes}) == 1
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["secret_key"]
 
 
-def test_a_key_that_another_process_made_meanwhile_is_taken(
+def test_a_signing_key_that_another_process_created_meanwhile_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: (tmp_path / "secret_key").write_text(KEY))
@@ -255,7 +288,9 @@ def test_a_key_that_another_process_made_meanwhile_is_taken(
     assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
 
 
-def test_a_full_disk_leaves_no_half_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_partial_signing_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -265,14 +300,14 @@ def test_a_full_disk_leaves_no_half_a_key(tmp_path: Path, monkeypatch: pytest.Mo
     assert not list(tmp_path.iterdir())
 
 
-def test_a_shared_redis_needs_a_key_that_is_set(tmp_path: Path) -> None:
+def test_with_a_shared_redis_the_signing_key_has_to_be_set(tmp_path: Path) -> None:
     settings = load(SCAR_REDIS_URL="redis://h", SCAR_STATE_DIR=str(tmp_path))
     with pytest.raises(SettingsError, match="SCAR_SECRET_KEY: is not set"):
         settings.signing_key()
     assert not list(tmp_path.iterdir())
 
 
-def test_a_kept_key_that_is_damaged_or_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
+def test_a_signing_key_file_that_is_empty_or_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "secret_key").write_text("")
     with pytest.raises(SettingsError, match="holds no key"):
         load(SCAR_STATE_DIR=str(tmp_path)).signing_key()
@@ -280,11 +315,26 @@ def test_a_kept_key_that_is_damaged_or_cannot_be_kept_is_an_error(tmp_path: Path
         load(SCAR_STATE_DIR=str(tmp_path / "secret_key")).signing_key()
 
 
-def test_the_apps_key_may_be_in_a_file_and_is_a_secret(tmp_path: Path) -> None:
+def test_the_github_apps_key_can_be_in_a_file_and_is_masked(tmp_path: Path) -> None:
     (tmp_path / "app.pem").write_text(PEM + "\n")
     settings = load(SCAR_GITHUB_APP_KEY=str(tmp_path / "app.pem"))
     assert settings.github_app_key == PEM
-    assert settings.github_answers
+    assert settings.has_github_credentials
     assert PEM in settings.secret_values()
     assert "hidden-word" not in repr(settings)
-    assert not load(SCAR_GITHUB_APP_ID="4242").github_answers
+    assert not load(SCAR_GITHUB_APP_ID="4242").has_github_credentials
+
+
+def test_the_readme_has_the_table_of_all_settings() -> None:
+    assert markdown_table() in (ROOT / "README.md").read_text(), (
+        "replace the table in README.md by the output of `python -m scar.settings`"
+    )
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.variable)
+def test_the_example_names_each_setting_with_its_default(setting: Setting) -> None:
+    value = example()[setting.variable]
+    if setting.default:
+        assert value == setting.default
+    elif value:
+        setting.parse(value)  # what the example shows has the right form

@@ -83,10 +83,10 @@ def test_jobs_that_begin_at_once_do_not_hinder_each_other(tmp_path: Path) -> Non
     code = """if True:
         import sys
         from pathlib import Path
-        from scar.jobs.ledger import Signed
+        from scar.jobs.claim import SignedRequest
         from workers.state.job_log import JobLog
         for n in range(400):
-            JobLog(Path(sys.argv[1])).begin(f"{sys.argv[2]}-{n}", Signed("", "", ""))
+            JobLog(Path(sys.argv[1])).begin(f"{sys.argv[2]}-{n}", SignedRequest("", "", ""))
     """
     found = [
         subprocess.Popen([sys.executable, "-c", code, tmp_path, str(n)], stderr=subprocess.PIPE)

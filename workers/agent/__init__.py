@@ -1,1 +1,1 @@
-"""A coding agent at work in a workspace: as whom, within which limits, and how it is undone."""
+"""A coding agent in a workspace: its user, its limits, and the record that undoes its changes."""

@@ -1,4 +1,4 @@
-"""The command line of a project's agent, with the instruction in it."""
+"""The argument vector of a project's coding agent."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from dataclasses import dataclass, field
 
 from scar.errors import ScarError
 
-_PLACE = "{}"
+_PLACEHOLDER = "{}"
 _STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
 class AgentCommand:
-    """What is started: words, never a shell's. `said` is what it reads on its standard input."""
+    """The argument vector, which no shell interprets, and the text for standard input, if any."""
 
     words: tuple[str, ...]
-    said: str | None = field(default=None, repr=False)
+    stdin: str | None = field(default=None, repr=False)
 
 
 def agent_command(project: str, line: str | None, instruction: str) -> AgentCommand:
-    """`line` as the projects file has it: the instruction is its last argument, or stands where
-    the line says `{}`, or is read on standard input where the line ends with ` -`.
+    """Return the command for an instruction; `line` is the project's `agent` setting.
 
-    Raises `project_invalid` where the project has no agent, or a line that is none.
+    The instruction replaces each word `{}`, or goes to standard input if the last word is `-`, or
+    else is the last argument.
+
+    Raises `project_invalid` if the project has no agent or its command line cannot be used.
     """
     if not line:
         raise ScarError(
@@ -35,21 +37,21 @@ def agent_command(project: str, line: str | None, instruction: str) -> AgentComm
     try:
         words = shlex.split(line)
     except ValueError as error:
-        raise _no_command(project, f"cannot be read: {error}") from error
-    if not words or words in ([_STANDARD_INPUT], [_PLACE]):
-        raise _no_command(project, "names no program")
+        raise _unusable(project, f"cannot be read: {error}") from error
+    if not words or words in ([_STANDARD_INPUT], [_PLACEHOLDER]):
+        raise _unusable(project, "names no program")
     if words[-1] == _STANDARD_INPUT:
         return AgentCommand(tuple(words[:-1]), instruction)
-    # One that begins with a dash would be taken for an option of the agent.
+    # A leading space keeps the agent from parsing the instruction as an option.
     argument = f" {instruction}" if instruction.startswith("-") else instruction
-    if _PLACE in words:
-        return AgentCommand(tuple(argument if word == _PLACE else word for word in words))
+    if _PLACEHOLDER in words:
+        return AgentCommand(tuple(argument if word == _PLACEHOLDER else word for word in words))
     return AgentCommand((*words, argument))
 
 
-def _no_command(project: str, what: str) -> ScarError:
+def _unusable(project: str, reason: str) -> ScarError:
     return ScarError(
         "project_invalid",
-        f"The command line of the agent of '{project}' {what}",
+        f"The command line of the agent of '{project}' {reason}",
         "Correct `agent` in the projects file; quotes are those of a shell.",
     )

@@ -1,4 +1,4 @@
-"""What an agent changed, as text: Git's diff of what was kept with what is there."""
+"""The changes of an agent as text: `git diff --no-index` of the stored and the present files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from workers.files.undo import Undo
 
 MOST_CHARACTERS = 200_000
 _MOST_FILES = 200
-_LARGEST = 256 * 1024
+_MOST_BYTES = 256 * 1024
 _SECONDS = 20
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _GIT = (
     "git", "-c", "core.quotePath=false", "diff", "--no-index", "--no-ext-diff", "--no-textconv",
     "--no-color", "--no-renames", "--no-prefix", "--", "a", "b",
@@ -28,50 +28,57 @@ _GIT = (
 _log = structlog.get_logger(__name__)
 
 
-def difference(undo: Undo, objects: ContentStore) -> tuple[str, list[str]]:
-    """The diff, at most 200,000 characters of it, and the files that are not in it since they are
-    too large, too many or links. Binary files are named in it. Empty without Git."""
+def difference(undo: Undo, store: ContentStore) -> tuple[str, list[str]]:
+    """Return a unified diff of at most 200,000 characters, and the paths that it leaves out.
+
+    Left out are links, files over 256 KiB, and all after the 200th path. Of binary files only the
+    names are shown. The diff is empty if Git is missing or takes longer than 20 s. Raises OSError
+    or `sync_failed` if a file changes or disappears meanwhile.
+    """
     left_out: list[str] = []
     with tempfile.TemporaryDirectory(prefix="scar-diff-") as folder:
         (Path(folder) / "a").mkdir()
         (Path(folder) / "b").mkdir()
         for number, path in enumerate(undo.after):
             sides = (undo.before[path], undo.after[path])
-            if number >= _MOST_FILES or any(not _fits(side) for side in sides):
+            if number >= _MOST_FILES or any(not _is_small_file(side) for side in sides):
                 left_out.append(path)
                 continue
-            for name, content in _contents(undo, objects, path):
-                _put(Path(folder) / name, path, content, sides[name == "b"])
+            for name, content in _contents(undo, store, path):
+                _write(Path(folder) / name, path, content, sides[name == "b"])
         text = _diff(folder)
     if len(text) > MOST_CHARACTERS:
         text = f"{text[:MOST_CHARACTERS]}\n… the diff goes on\n"
     return text, left_out
 
 
-def _fits(side: Entry | None) -> bool:
-    return side is None or (side.kind == "file" and side.size <= _LARGEST)
+def _is_small_file(side: Entry | None) -> bool:
+    return side is None or (side.kind == "file" and side.size <= _MOST_BYTES)
 
 
-def _contents(undo: Undo, objects: ContentStore, path: str) -> Iterator[tuple[str, bytes]]:
+def _contents(undo: Undo, store: ContentStore, path: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the content before as side `a` and the present one as side `b`, where there is one."""
     before, after = undo.before[path], undo.after[path]
     if before is not None:
-        yield "a", Path(objects.path_of(before)).read_bytes()
+        yield "a", Path(store.path_of(before)).read_bytes()
     if after is not None:
         with Tree(undo.root) as tree:
             folder, name = tree.split(path)
-            hashed(folder, name, path)  # a file that holds still, and nothing else
-            with os.fdopen(os.open(name, _OPEN, dir_fd=folder), "rb") as file:
-                yield "b", file.read(_LARGEST)
+            hashed(folder, name, path)  # raises unless it is a regular file at rest
+            with os.fdopen(os.open(name, _READ, dir_fd=folder), "rb") as file:
+                yield "b", file.read(_MOST_BYTES)
 
 
-def _put(root: Path, path: str, content: bytes, entry: Entry | None) -> None:
-    place = root / path
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(content)
-    place.chmod((entry.mode if entry else 0) & 0o111 | 0o600)
+def _write(root: Path, path: str, content: bytes, entry: Entry | None) -> None:
+    """Write one side of a file; of its mode, Git's diff shows the executable bits alone."""
+    target = root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    target.chmod((entry.mode if entry else 0) & 0o111 | 0o600)
 
 
 def _diff(folder: str) -> str:
+    """Compare `a` and `b` in the folder, with no configuration or attributes but Git's defaults."""
     env = {
         "PATH": os.environ.get("PATH", os.defpath),
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -81,10 +88,10 @@ def _diff(folder: str) -> str:
         "LC_ALL": "C",
     }
     try:
-        found = subprocess.run(
+        process = subprocess.run(
             _GIT, cwd=folder, env=env, capture_output=True, timeout=_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         _log.warning("no diff", reason=str(error))
         return ""
-    return found.stdout.decode("utf-8", "replace")
+    return process.stdout.decode("utf-8", "replace")

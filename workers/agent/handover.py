@@ -1,8 +1,8 @@
-"""Root's files in a workspace, handed over to the agent's user for its run and taken back.
+"""Root's files in a workspace, given to the agent's user for a run and taken back after it.
 
-It is noted first what is handed over, so that whoever holds the workspace next can take back what
-a killed worker could not. A file that has another name somewhere, or that gives whoever runs it
-another identity, is never handed over; nothing is reached through a link.
+A note on disk precedes the first change of owner, so that the next holder of the workspace can take
+the files back if the worker is killed. Files with a second hard link and setuid or setgid files are
+never handed over, and no symbolic link is followed.
 """
 
 from __future__ import annotations
@@ -11,67 +11,92 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
-from workers.agent.walk import Item, walk
+from workers.agent.walk import WalkEntry, walk
 from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
 from workers.files.tree import Tree
 
 _HINT = "It names a workspace whose files are another user's now: chown them, then remove it."
 _ROOT = 0
-_HOLD = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_PATH_ONLY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _log = structlog.get_logger(__name__)
 
 
-def hand_over(note: Path, workspace: Path, uid: int, gid: int) -> None:
-    """Gives root's files and folders in the workspace to `uid`; their groups stay.
+@dataclass(frozen=True)
+class HandoverNote:
+    """Which workspace is handed over to whom. `theirs`: paths that `uid` owned before."""
 
-    `gid` is the group that what the agent makes will have. Raises `sync_failed`.
+    workspace: str
+    uid: int
+    gid: int
+    theirs: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """Return the text of the note."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, values: Any) -> HandoverNote:
+        """Return the note with these values; raises LookupError or TypeError if it is damaged."""
+        theirs = tuple(values["theirs"])
+        return cls(values["workspace"], values["uid"], values["gid"], theirs)
+
+
+def hand_over(note: Path, workspace: Path, uid: int, gid: int) -> None:
+    """Give root's files and folders in the workspace to `uid`, without changing their groups.
+
+    `gid` is the agent's group: by it `take_back` recognises what the agent made. Raises
+    `sync_failed` or `disk_full`.
     """
     with file_errors(str(workspace)):
         tree = Tree(str(workspace))
     with tree:
-        theirs = [item.path for item in walk(tree) if item.status.st_uid == uid]
-        found = {"workspace": str(workspace), "uid": uid, "gid": gid, "theirs": theirs}
-        write_synced(note, json.dumps(found))
-        for item in walk(tree):
-            if _may_go(item.status):
-                _give(tree, item, uid, -1, _may_go)
+        theirs = tuple(entry.path for entry in walk(tree) if entry.status.st_uid == uid)
+        write_synced(note, HandoverNote(str(workspace), uid, gid, theirs).to_json())
+        for entry in walk(tree):
+            if _may_go(entry.status):
+                _chown(tree, entry, uid, -1, _may_go)
         with file_errors(tree.root):
             os.fchown(tree.folder(""), uid, -1)
 
 
 def take_back(note: Path) -> None:
-    """Gives root what was handed over, and what the agent made; nothing without a note."""
+    """Give root the files that a note hands over, and the agent's new ones; remove the note.
+
+    Without a note, nothing happens. Raises `sync_failed`.
+    """
     if not note.exists():
         return
-    found = read_json(note, dict, _HINT)
-    theirs = set(found["theirs"])
-    root = found["workspace"]
+    record = read_json(note, HandoverNote.from_json, _HINT)
+    root = record.workspace
     if os.path.isdir(root) and not os.path.islink(root):
         with file_errors(root):
             tree = Tree(root)
         with tree:
-            _take(tree, found["uid"], found["gid"], theirs)
+            _take_back(tree, record)
     with file_errors(str(note)):
         note.unlink()
 
 
-def _take(tree: Tree, uid: int, gid: int, theirs: set[str]) -> None:
+def _take_back(tree: Tree, record: HandoverNote) -> None:
+    theirs = set(record.theirs)
     with file_errors(tree.root):
-        here = os.fstat(tree.folder(""))
-        if here.st_uid == uid:
+        root = os.fstat(tree.folder(""))
+        if root.st_uid == record.uid:
             os.fchown(tree.folder(""), _ROOT, -1)
-    for item in walk(tree):
-        if item.status.st_uid == uid and item.path not in theirs:
-            # What was made by the agent is of its group; what was handed over kept its own.
-            group = here.st_gid if item.status.st_gid == gid else -1
-            _give(tree, item, _ROOT, group, lambda status: status.st_uid == uid)
-        if item.closed:
-            _log.warning("too deep to be taken back", folder=tree.absolute(item.path))
+    for entry in walk(tree):
+        if entry.status.st_uid == record.uid and entry.path not in theirs:
+            # Files that the agent made have its group; files handed over kept their own.
+            group = root.st_gid if entry.status.st_gid == record.gid else -1
+            _chown(tree, entry, _ROOT, group, lambda status: status.st_uid == record.uid)
+        if entry.is_too_deep:
+            _log.warning("too deep to be taken back", folder=tree.absolute(entry.path))
 
 
 def _may_go(status: os.stat_result) -> bool:
@@ -83,19 +108,26 @@ def _may_go(status: os.stat_result) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and plain
 
 
-def _give(
-    tree: Tree, item: Item, uid: int, gid: int, still: Callable[[os.stat_result], bool]
+def _chown(
+    tree: Tree,
+    entry: WalkEntry,
+    uid: int,
+    gid: int,
+    condition: Callable[[os.stat_result], bool],
 ) -> None:
-    """What stands there is held first: another process of the agent's user, at work for another
-    project, may have put something else in its place since it was listed."""
-    with file_errors(tree.absolute(item.path)):
+    """Change the owner of a path that exists and still meets the condition.
+
+    Another process of the agent's user can replace the path after the walk listed it. The inode is
+    therefore opened with O_PATH first, checked, and changed through /proc/self/fd (see open(2)).
+    """
+    with file_errors(tree.absolute(entry.path)):
         try:
-            folder, name = tree.split(item.path)
-            handle = os.open(name, _HOLD, dir_fd=folder)
+            folder, name = tree.split(entry.path)
+            handle = os.open(name, _PATH_ONLY, dir_fd=folder)
         except FileNotFoundError:
-            return  # it went meanwhile
+            return
         try:
-            if still(os.fstat(handle)):
+            if condition(os.fstat(handle)):
                 os.chown(f"/proc/self/fd/{handle}", uid, gid)
         finally:
             os.close(handle)

@@ -1,4 +1,4 @@
-"""As whom an agent works: the owner of the workspace, never root."""
+"""The user that an agent runs as: the owner of the workspace, never root."""
 
 from __future__ import annotations
 
@@ -11,21 +11,27 @@ from scar.errors import ScarError
 from workers.files.failures import file_errors
 
 NOBODY = 65534
+"""The user and the group that stand in for root's."""
+
 _NEEDED = {"CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}
+"""Capabilities and their bits, from linux/capability.h."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A user. `handed_over`: root owns the workspace, whose files become this user's meanwhile."""
+    """A user. `needs_handover`: root owns the workspace, so its files have to change owner."""
 
     uid: int
     gid: int
     name: str
     home: Path
-    handed_over: bool
+    needs_handover: bool
 
     def environment(self, path: str, run: str) -> dict[str, str]:
-        """All that the agent is given of an environment; `run` marks what belongs to its run."""
+        """Return the agent's whole environment.
+
+        `path` is the worker's PATH. `run` is the id by which the run's processes are recognised.
+        """
         return {
             "PATH": f"{path}:{self.home}/.local/bin",
             "HOME": str(self.home),
@@ -39,12 +45,15 @@ class Identity:
         }
 
 
-def require_power() -> None:
-    """A worker that cannot take another identity must not lend an agent its own, which reaches
-    the Docker Engine and SCAR's keys: `forbidden`."""
+def require_privileges() -> None:
+    """Raise `forbidden` if this worker cannot switch to another user.
+
+    The agent would otherwise run as the worker's user, which reaches the Docker Engine and SCAR's
+    keys. The effective capabilities are `CapEff` in /proc/self/status, see proc_pid_status(5).
+    """
     status = Path("/proc/self/status").read_text()
-    held = int(status.partition("CapEff:")[2].split()[0], 16)
-    lacking = [name for name, bit in _NEEDED.items() if not held >> bit & 1]
+    effective = int(status.partition("CapEff:")[2].split()[0], 16)
+    lacking = [name for name, bit in _NEEDED.items() if not effective >> bit & 1]
     if os.geteuid() != 0 or lacking:
         what = f"lacks {', '.join(lacking)}" if os.geteuid() == 0 else "does not run as root"
         raise ScarError(
@@ -56,26 +65,34 @@ def require_power() -> None:
 
 
 def identity_for(workspace: Path, homes: Path) -> Identity:
-    """Who works in `workspace`; `homes` has a home for whoever has none of their own."""
+    """Return the user for a workspace: its owner, or `nobody` if that is root.
+
+    If the user owns no home directory, one is made in the folder `homes`, named after its uid.
+    """
     with file_errors(str(workspace)):
         owner = os.stat(workspace)
     uid = owner.st_uid or NOBODY
     try:
-        known = pwd.getpwuid(uid)
+        account = pwd.getpwuid(uid)
     except KeyError:
         name, gid, home = f"user{uid}", owner.st_gid, None
     else:
-        name, gid, home = known.pw_name, known.pw_gid, Path(known.pw_dir)
-    if home is None or not _is_own(home, uid):
-        home = homes / str(uid)
-        with file_errors(str(home)):
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            homes.chmod(0o711)
-            os.chown(home, uid, gid or NOBODY, follow_symlinks=False)
-    return Identity(uid, gid or NOBODY, name, home, handed_over=owner.st_uid == 0)
+        name, gid, home = account.pw_name, account.pw_gid, Path(account.pw_dir)
+    if home is None or not _is_owned_by(home, uid):
+        home = _make_home(homes, uid, gid or NOBODY)
+    return Identity(uid, gid or NOBODY, name, home, needs_handover=owner.st_uid == 0)
 
 
-def _is_own(home: Path, uid: int) -> bool:
+def _make_home(homes: Path, uid: int, gid: int) -> Path:
+    home = homes / str(uid)
+    with file_errors(str(home)):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        homes.chmod(0o711)
+        os.chown(home, uid, gid, follow_symlinks=False)
+    return home
+
+
+def _is_owned_by(home: Path, uid: int) -> bool:
     try:
         return home.is_dir() and home.stat().st_uid == uid
     except OSError:

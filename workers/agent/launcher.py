@@ -1,9 +1,8 @@
-"""Gives up every privilege, then becomes the agent.
+"""Drop every privilege, then become the agent by `exec`.
 
-A program of its own, standard library only: `launcher.py SPEC COMMAND...`. SPEC is JSON: `uid`,
-`gid`; `processes`, how many more the user may have; `stdin`, a descriptor or null; `probe`: null
-to become the command, else what to look at as that user (`cwd`, `write`, `sockets`), whose first
-flaw is printed as JSON.
+A program of its own that imports the standard library alone: `launcher.py SPEC COMMAND...`, where
+SPEC is a `LaunchSpec`. With a probe in it, the launcher does not run the command: it prints the
+first `Flaw` that it meets as the agent's user, or `null`.
 """
 
 from __future__ import annotations
@@ -15,36 +14,84 @@ import resource
 import signal
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import Literal, NamedTuple
 
+# linux/prctl.h and linux/capability.h
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
-_LAST = 19
-_OUT_OF_MEMORY_FIRST = b"500"
+_LOWEST_PRIORITY = 19
+_OOM_SCORE = b"500"
 _NOT_STARTED = 127
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(spec: dict[str, Any], command: list[str]) -> int:
-    """Does what the specification says; comes back from a probe alone, or where that failed."""
+class Probe(NamedTuple):
+    """What to check: the workspace `cwd`, whether to write in it, sockets to be out of reach."""
+
+    cwd: str
+    write: bool
+    sockets: tuple[str, ...]
+
+
+class LaunchSpec(NamedTuple):
+    """The user to become, and what to do as that user.
+
+    `processes` limits the processes and threads on top of those that the user has. `stdin` is an
+    inherited descriptor to use as standard input; None leaves it as it is.
+    """
+
+    uid: int
+    gid: int
+    processes: int
+    stdin: int | None
+    probe: Probe | None
+
+    def to_json(self) -> str:
+        """Return the argument SPEC."""
+        return json.dumps({**self._asdict(), "probe": self.probe and self.probe._asdict()})
+
+    @classmethod
+    def from_json(cls, text: str) -> LaunchSpec:
+        """Return the specification in the argument SPEC."""
+        values = json.loads(text)
+        probe = values.pop("probe")
+        return cls(**values, probe=probe and Probe(**probe))
+
+
+class Flaw(NamedTuple):
+    """Why the agent cannot run.
+
+    `socket`: it could open the socket. `folder`: it cannot pass through the folder. `write`: it
+    cannot write in the workspace. `program`: it finds no such program.
+    """
+
+    kind: Literal["socket", "folder", "write", "program"]
+    path: str
+
+
+def main(spec: LaunchSpec, command: list[str]) -> int:
+    """Become the user, then run the command; return an exit code only after a probe or a failure.
+
+    The kernel kills the command when its parent ends (PR_SET_PDEATHSIG, prctl(2)).
+    """
     parent = os.getppid()
-    if spec["stdin"] is not None:
-        os.dup2(spec["stdin"], 0)
-    _limit(spec["uid"], spec["processes"])
+    if spec.stdin is not None:
+        os.dup2(spec.stdin, 0)
+    _set_limits(spec.uid, spec.processes)
     os.umask(0o022)
-    _become(spec["uid"], spec["gid"])
-    if spec["probe"] is not None:
-        print(json.dumps(_flaw(spec["probe"], command[0])))
+    _become(spec.uid, spec.gid)
+    if spec.probe is not None:
+        print(json.dumps(_flaw(spec.probe, command[0])))
         return 0
-    # The kernel forgets this when the user changes.
+    # Only now: the kernel clears the setting when the user changes.
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         return _NOT_STARTED
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python itself
-        signal.signal(ignored, signal.SIG_DFL)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores both, and exec keeps that
+        signal.signal(number, signal.SIG_DFL)
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     try:
         os.execvp(command[0], command)
@@ -53,86 +100,95 @@ def main(spec: dict[str, Any], command: list[str]) -> int:
     return _NOT_STARTED
 
 
-def _limit(uid: int, processes: int) -> None:
-    """No core dumps, so many processes more than the user has; first to go where memory ends, and
-    last to run: whoever ends a horde of them needs the processor himself."""
-    os.setpriority(os.PRIO_PROCESS, 0, _LAST)
+def _set_limits(uid: int, processes: int) -> None:
+    """Forbid core dumps, limit processes, and yield to everything else.
+
+    The lowest CPU priority leaves the supervisor time to kill a fork bomb; the OOM score makes the
+    kernel choose the agent when memory runs out, see proc_pid_oom_score_adj(5).
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, most = resource.getrlimit(resource.RLIMIT_NPROC)
-    wanted = _tasks_of(uid) + processes
-    if most == resource.RLIM_INFINITY or wanted < most:
-        resource.setrlimit(resource.RLIMIT_NPROC, (wanted, wanted))
+    _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    limit = _threads_of(uid) + processes
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
     with suppress(OSError):
         handle = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-        os.write(handle, _OUT_OF_MEMORY_FIRST)
+        os.write(handle, _OOM_SCORE)
         os.close(handle)
 
 
-def _tasks_of(uid: int) -> int:
-    """How many threads the user has: the limit counts them all, wherever they were started."""
+def _threads_of(uid: int) -> int:
+    """Return how many threads the user has; RLIMIT_NPROC counts all of them, see getrlimit(2)."""
     count = 0
     for name in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError):
             if os.stat(f"/proc/{name}").st_uid == uid:
-                count += len(os.listdir(f"/proc/{name}/context"))
+                count += len(os.listdir(f"/proc/{name}/task"))
     return count
 
 
 def _become(uid: int, gid: int) -> None:
+    """Switch to the user, with no groups, no capabilities and no way to gain any.
+
+    See capabilities(7) and PR_SET_NO_NEW_PRIVS in prctl(2). Ends the program if any privilege is
+    left.
+    """
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    # Inheritable ones stay when the user changes: two words each of effective, permitted, those.
+    # A change of user keeps the inheritable set. capset(2), version 3: the effective, permitted and
+    # inheritable sets in two 32-bit halves.
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     _libc.capset(header, (ctypes.c_uint32 * 6)())
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "no_new_privs")
-    # As bytes: Python's own folder may be closed to this user by now, its codecs with it.
-    with open("/proc/self/status", "rb") as file:
-        held = [
-            line.split()[1]
-            for line in file
-            if line.startswith(b"Cap") and not line.startswith(b"CapBnd")
-        ]
-    left = any(int(value, 16) for value in held)
-    if left or 0 in (*os.getresuid(), *os.getresgid()) or os.getgroups():
+    if _has_capabilities() or 0 in (*os.getresuid(), *os.getresgid()) or os.getgroups():
         raise SystemExit("privileges are left")
 
 
-def _flaw(probe: dict[str, Any], program: str) -> dict[str, str]:
-    """The first thing that is not as it has to be, as `{"what", "path"}`."""
-    for socket in probe["sockets"]:
+def _has_capabilities() -> bool:
+    # Bytes: to decode text, Python may import a codec from a folder that this user cannot read.
+    with open("/proc/self/status", "rb") as file:
+        lines = [line for line in file if line.startswith(b"Cap")]
+    # CapBnd, the bounding set, gives nothing under no_new_privs.
+    return any(int(line.split()[1], 16) for line in lines if not line.startswith(b"CapBnd"))
+
+
+def _flaw(probe: Probe, program: str) -> Flaw | None:
+    """Return the first reason why this user cannot, or must not, run the program."""
+    for socket in probe.sockets:
         if os.access(socket, os.W_OK):
-            return {"what": "socket", "path": socket}
-    for folder in (probe["cwd"], os.environ["HOME"]):
-        closed = _closed(folder)
+            return Flaw("socket", socket)
+    for folder in (probe.cwd, os.environ["HOME"]):
+        closed = _closed_folder(folder)
         if closed:
-            return {"what": "folder", "path": closed}
-    if probe["write"] and not os.access(probe["cwd"], os.R_OK | os.W_OK | os.X_OK):
-        return {"what": "write", "path": probe["cwd"]}
-    return _program_flaw(os.path.join(probe["cwd"], program) if "/" in program else program)
+            return Flaw("folder", closed)
+    if probe.write and not os.access(probe.cwd, os.R_OK | os.W_OK | os.X_OK):
+        return Flaw("write", probe.cwd)
+    return _program_flaw(os.path.join(probe.cwd, program) if "/" in program else program)
 
 
-def _closed(path: str) -> str | None:
-    """The first folder on the way to `path`, itself included, that cannot be passed."""
+def _closed_folder(path: str) -> str | None:
+    """Return the first folder from `/` down to `path` that this user cannot pass through."""
     folders = [path]
     while folders[-1] != "/":
         folders.append(os.path.dirname(folders[-1]))
     return next((f for f in reversed(folders) if not os.access(f, os.X_OK)), None)
 
 
-def _program_flaw(program: str) -> dict[str, str]:
+def _program_flaw(program: str) -> Flaw | None:
     if "/" in program:
-        closed = _closed(os.path.dirname(program))
+        closed = _closed_folder(os.path.dirname(program))
         if closed:
-            return {"what": "folder", "path": closed}
-        found = [program]
+            return Flaw("folder", closed)
+        candidates = [program]
     else:
-        found = [os.path.join(folder, program) for folder in os.environ["PATH"].split(":")]
-    usable = any(os.path.isfile(path) and os.access(path, os.X_OK) for path in found)
-    return {} if usable else {"what": "program", "path": program}
+        candidates = [os.path.join(folder, program) for folder in os.environ["PATH"].split(":")]
+    usable = any(os.path.isfile(path) and os.access(path, os.X_OK) for path in candidates)
+    return None if usable else Flaw("program", program)
 
 
 if __name__ == "__main__":
-    sys.exit(main(json.loads(sys.argv[1]), sys.argv[2:]))
+    sys.exit(main(LaunchSpec.from_json(sys.argv[1]), sys.argv[2:]))

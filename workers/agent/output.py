@@ -1,4 +1,4 @@
-"""What an agent prints, as much of it as anybody can want."""
+"""The output of an agent, cut to what a message can show."""
 
 from __future__ import annotations
 
@@ -12,35 +12,30 @@ _LAST = 20
 
 
 class AgentOutput:
-    """Tells the first lines, up to a limit, and remembers the last ones."""
+    """Passes the first lines to `show`, up to both limits, and keeps the last 20."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
         self._lines = 0
         self._characters = 0
         self._last: deque[str] = deque(maxlen=_LAST)
 
     @property
     def last(self) -> tuple[str, ...]:
-        """The last lines, oldest first, each cut to 2000 characters."""
+        """The last 20 lines, oldest first, each cut to 2000 characters."""
         return tuple(self._last)
 
     @property
-    def dropped(self) -> bool:
-        """Whether there was more than is told."""
+    def _is_full(self) -> bool:
         return self._lines > MOST_LINES or self._characters > MOST_CHARACTERS
 
-    def line(self, line: str) -> None:
-        """Takes in one more."""
-        shown = line
+    def add_line(self, line: str) -> None:
+        """Keep a line, and show it unless a limit was reached before."""
         if len(line) > LONGEST_LINE:
-            shown = f"{line[:LONGEST_LINE]} … [{len(line) - LONGEST_LINE} more characters]"
-        self._last.append(shown)
-        if self.dropped:
+            line = f"{line[:LONGEST_LINE]} … [{len(line) - LONGEST_LINE} more characters]"
+        self._last.append(line)
+        if self._is_full:
             return
         self._lines += 1
-        self._characters += len(shown) + 1
-        if self.dropped:
-            self._tell("… and more, which is not shown")
-        else:
-            self._tell(shown)
+        self._characters += len(line) + 1
+        self._show("… and more, which is not shown" if self._is_full else line)

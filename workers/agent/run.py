@@ -1,36 +1,32 @@
-"""One run of an agent, as another user and within limits; nothing of it outlives the run."""
+"""One run of an agent: as another user, within limits, and none of its processes outlives it."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import sleep
-
-import structlog
 
 from scar.errors import ScarError
+from workers.agent import launcher
 from workers.agent.command import AgentCommand
 from workers.agent.identity import Identity
-from workers.engine.process import Process
+from workers.agent.launcher import Flaw, LaunchSpec, Probe
+from workers.engine.process import Process, RunControl
 
 PROCESSES = 512
-"""So many more than its user has already may an agent start, threads counted."""
+"""How many processes and threads an agent may add to those that its user has."""
 
-_LAUNCHER = Path(__file__).with_name("launcher.py")
 _PROBE_SECONDS = 20
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class AgentRun:
-    """What is run, as whom, where. `id` marks its processes."""
+    """A command, its user and its workspace. The environment of each process names `id`."""
 
     id: str
     command: AgentCommand
@@ -38,15 +34,14 @@ class AgentRun:
     workspace: Path
 
     def require_possible(self, sockets: Sequence[str]) -> None:
-        """Looks at everything as the agent's user will; raises `project_invalid`, or `forbidden`
-        where one of `sockets` could be reached."""
-        probe = {
-            "cwd": str(self.workspace),
-            "write": not self.identity.handed_over,
-            "sockets": list(sockets),
-        }
-        done = subprocess.run(
-            self._launched(None, probe),
+        """Check the workspace, the home and the program with the rights of the agent's user.
+
+        Raises `project_invalid` if a right is lacking or there is no such program, `forbidden` if
+        the user could open one of `sockets` or privileges cannot be dropped.
+        """
+        probe = Probe(str(self.workspace), not self.identity.needs_handover, tuple(sockets))
+        process = subprocess.run(
+            self._argv(None, probe),
             cwd=self.workspace,
             env=self._env,
             stdin=subprocess.DEVNULL,
@@ -55,37 +50,35 @@ class AgentRun:
             timeout=_PROBE_SECONDS,
             check=False,
         )
-        if done.returncode != 0:
+        if process.returncode != 0:
             raise ScarError(
                 "forbidden",
-                f"The agent could not be made unprivileged: {done.stderr.strip()[-300:]}",
+                f"The agent could not be made unprivileged: {process.stderr.strip()[-300:]}",
                 "See which capabilities and security options this host's worker runs with.",
             )
-        flaw = json.loads(done.stdout)
+        flaw = json.loads(process.stdout)
         if flaw:
-            raise self._refusal(flaw["what"], flaw["path"])
+            raise self._refusal(Flaw(*flaw))
 
     def run(
-        self, lock: int, seconds: float, check: Callable[[], None], tell: Callable[[str], None]
+        self, lock: int, seconds: float, check: Callable[[], None], show: Callable[[str], None]
     ) -> int:
-        """Runs it to its end; its exit code. Its processes are gone afterwards, whatever they do,
-        and also where this process is killed: whoever then holds `lock` again finds none.
+        """Run the agent, pass each line of its output to `show`, and return its exit code.
 
-        Raises `timeout` after so many seconds, and what `check` raises.
+        All of its processes have ended when this method returns or raises. If this process is
+        killed, its supervisor keeps the descriptor `lock` open until they have ended.
+
+        Raises `timeout` after `seconds`, and whatever `check` raises.
         """
-        said = self._said()
-        try:
+        with _instruction_file(self.command.stdin) as stdin:
             process = Process(
-                self._launched(said, None),
+                self._argv(stdin, None),
                 cwd=self.workspace,
                 env=self._env,
-                pass_fds=(lock,) if said is None else (lock, said),
+                control=RunControl(check, seconds, (lock,) if stdin is None else (lock, stdin)),
             )
-        finally:
-            if said is not None:
-                os.close(said)
         try:
-            return process.run(deadline=seconds, check=check, stdout=tell, stderr=tell).code
+            return process.run(stdout=show, stderr=show).code
         except ScarError as error:
             if error.code != "timeout":
                 raise
@@ -99,80 +92,50 @@ class AgentRun:
     def _env(self) -> dict[str, str]:
         return self.identity.environment(os.environ.get("PATH", os.defpath), self.id)
 
-    def _launched(self, stdin: int | None, probe: dict[str, object] | None) -> list[str]:
-        spec = {
-            "uid": self.identity.uid,
-            "gid": self.identity.gid,
-            "processes": PROCESSES,
-            "stdin": stdin,
-            "probe": probe,
-        }
-        launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(spec)]
-        return [*launcher, *self.command.words]
+    def _argv(self, stdin: int | None, probe: Probe | None) -> list[str]:
+        spec = LaunchSpec(self.identity.uid, self.identity.gid, PROCESSES, stdin, probe)
+        program = [sys.executable, "-I", "-S", launcher.__file__]
+        return [*program, spec.to_json(), *self.command.words]
 
-    def _said(self) -> int | None:
-        if self.command.said is None:
-            return None
-        handle = os.memfd_create("instruction")
-        os.write(handle, self.command.said.encode())
-        os.lseek(handle, 0, os.SEEK_SET)
-        return handle
-
-    def _refusal(self, what: str, path: str) -> ScarError:
-        name, uid = self.identity.name, self.identity.uid
-        who = f"The agent's user {name} ({uid})"
-        if what == "socket":
+    def _refusal(self, flaw: Flaw) -> ScarError:
+        path, uid = flaw.path, self.identity.uid
+        user = f"The agent's user {self.identity.name} ({uid})"
+        if flaw.kind == "socket":
             return ScarError(
                 "forbidden",
-                f"{who} could reach {path}, and with it the Docker Engine or SCAR's Redis",
+                f"{user} could reach {path}, and with it the Docker Engine or SCAR's Redis",
                 "Let another user own the workspace, or close that socket to this one.",
             )
-        if what == "program":
+        if flaw.kind == "program":
             return ScarError(
                 "project_invalid",
-                f"{who} finds no program '{path}' that it may run",
+                f"{user} finds no program '{path}' that it may run",
                 "Install it for all users on this host (in the worker's image, where that is a "
                 "container), or name its whole path in `agent`.",
             )
-        verb = "may not write in" if what == "write" else "may not pass through"
+        if flaw.kind == "write":
+            return ScarError(
+                "project_invalid",
+                f"{user} may not write in the folder {path}",
+                f"Make the folder its own: `chown -R {uid} {path}`.",
+            )
         return ScarError(
             "project_invalid",
-            f"{who} {verb} the folder {path}",
-            f"Give it the right to: `chmod o+x {path}`, or move what is in it elsewhere."
-            if what == "folder"
-            else f"Make the folder its own: `chown -R {uid} {path}`.",
+            f"{user} may not pass through the folder {path}",
+            f"Give it the right to: `chmod o+x {path}`, or move what is in it elsewhere.",
         )
 
 
-def end_leftovers(id: str, uid: int) -> None:
-    """Kills what is left of a run: only where its supervisor was killed as well is there any.
-
-    It is known by the mark in its environment and by its user, never by its name.
-    """
-    mark = f"AGENT_RUN={id}".encode()
-    for _ in range(50):
-        found = [int(n) for n in os.listdir("/proc") if n.isdigit() and _is_left(n, mark, uid)]
-        if not found:
-            return
-        for pid in found:
-            _kill(pid, mark, uid)
-        sleep(0.05)
-    _log.warning("an agent's processes are left", run=id)
-
-
-def _is_left(pid: str, mark: bytes, uid: int) -> bool:
-    folder = Path("/proc") / pid
-    with suppress(OSError):
-        if folder.stat().st_uid == uid:
-            return mark in (folder / "environ").read_bytes().split(b"\0")
-    return False
-
-
-def _kill(pid: int, mark: bytes, uid: int) -> None:
-    with suppress(ProcessLookupError):
-        handle = os.pidfd_open(pid)
-        try:
-            if _is_left(str(pid), mark, uid):  # the number may be another's by now
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-        finally:
-            os.close(handle)
+@contextmanager
+def _instruction_file(text: str | None) -> Iterator[int | None]:
+    """Yield a descriptor of an in-memory file with the text (memfd_create(2)), None for no text."""
+    if text is None:
+        yield None
+        return
+    handle = os.memfd_create("instruction")
+    try:
+        os.write(handle, text.encode())
+        os.lseek(handle, 0, os.SEEK_SET)
+        yield handle
+    finally:
+        os.close(handle)

@@ -1,4 +1,4 @@
-"""What is kept on disk of a project's last run of its agent: enough to undo it."""
+"""The state folder of a project's last agent run: the snapshot before it, and how to undo it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from workers.agent.snapshot import Contents, contents_of, keep
+from workers.agent.snapshot import Contents, contents_of, take_snapshot
 from workers.files.content_store import ContentStore
 from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
@@ -18,9 +19,12 @@ _HINT = "It told what the agent found; without it that cannot be undone. Remove 
 
 
 @dataclass(frozen=True)
-class Begun:
-    """What was found before a run: whether there was a repository, at which commit, and the paths
-    that are not kept. `uid` is the agent's user."""
+class RunRecord:
+    """A run, and the state of the workspace before it.
+
+    `job` is the run's id, `uid` the agent's user, `git` whether the workspace was a repository,
+    `commit` its HEAD, `left_out` the paths that the snapshot does not hold.
+    """
 
     job: str
     uid: int
@@ -28,64 +32,79 @@ class Begun:
     commit: str | None
     left_out: tuple[str, ...]
 
+    def to_json(self) -> str:
+        """Return the text of `begun.json`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, values: Any) -> RunRecord:
+        """Return the record with these values; raises LookupError or TypeError if it is damaged."""
+        left_out = tuple(values["left_out"])
+        return cls(values["job"], values["uid"], values["git"], values["commit"], left_out)
+
 
 class RunStore:
-    """The folder for it. A run that has begun but not ended has no `undo`."""
+    """The records of the last run; while it works, there is no `undo`.
+
+    Every property reads the disk; a damaged record raises `sync_failed`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._index = StatCache.load(folder / "index")
+        self._stat_cache = StatCache.load(folder / "index")
 
     @property
-    def objects(self) -> ContentStore:
-        """The contents that were there."""
+    def content_store(self) -> ContentStore:
+        """The store with the contents of the snapshot's files."""
         return ContentStore(self._folder / "objects")
 
     @property
-    def begun(self) -> Begun | None:
-        """The last run that began to work."""
+    def last_run(self) -> RunRecord | None:
+        """The last run that was started, whether it has ended or not."""
         path = self._folder / "begun.json"
-        if not path.exists():
-            return None
-        found = read_json(path, lambda values: Begun(**values), _HINT)
-        return Begun(found.job, found.uid, found.git, found.commit, tuple(found.left_out))
+        return read_json(path, RunRecord.from_json, _HINT) if path.exists() else None
 
     @property
-    def kept(self) -> Undo | None:
-        """Everything as it was before the last run."""
+    def snapshot(self) -> Undo | None:
+        """The workspace as it was before the last run."""
         return Undo.load(self._folder / "kept.json")
 
     @property
     def undo(self) -> Undo | None:
-        """How to undo the last run, once it has ended."""
+        """The record that undoes the last run, once it has ended."""
         return Undo.load(self._folder / "undo.json")
 
     @property
-    def discarding(self) -> Undo | None:
-        """What the last discard undid, or was about to."""
+    def last_discard(self) -> Undo | None:
+        """The undo record of the last discard, whether it was finished or cut off."""
         return Undo.load(self._folder / "discarding.json")
 
-    def look(self, root: Path) -> Contents:
-        """What the workspace holds."""
-        found = contents_of(root, self._index)
-        self._index.save(self._folder / "index")
-        return found
+    def scan(self, root: Path) -> Contents:
+        """Return what the workspace holds, reading only files that changed since the last scan."""
+        contents = contents_of(root, self._stat_cache)
+        self._stat_cache.save(self._folder / "index")
+        return contents
 
-    def keep(self, begun: Begun, root: Path, found: Contents, check: Callable[[], None]) -> Undo:
-        """Keeps the workspace, and gives up what was kept for the run before."""
-        kept = keep(begun.job, root, found, self.objects, check)
+    def start_run(
+        self, record: RunRecord, root: Path, contents: Contents, check: Callable[[], None]
+    ) -> Undo:
+        """Take the snapshot of a new run, which replaces the records of the run before it.
+
+        Raises `disk_full`, `sync_failed`, and whatever `check` raises.
+        """
+        snapshot = take_snapshot(record.job, root, contents, self.content_store, check)
         with file_errors(str(self._folder)):
             (self._folder / "undo.json").unlink(missing_ok=True)
-        kept.save(self._folder / "kept.json")
-        self.objects.sweep([{path: e for path, e in kept.before.items() if e}])
-        # Last: from now on this run is the one that began.
-        write_synced(self._folder / "begun.json", json.dumps(asdict(begun)))
-        return kept
+        snapshot.save(self._folder / "kept.json")
+        self.content_store.sweep([{path: e for path, e in snapshot.before.items() if e}])
+        # Last: the record makes this the last run, so its snapshot has to be complete.
+        write_synced(self._folder / "begun.json", record.to_json())
+        return snapshot
 
-    def ended(self, undo: Undo) -> None:
-        """Notes what the run has changed."""
+    def save_undo(self, undo: Undo) -> None:
+        """Save the record that undoes the last run."""
         undo.save(self._folder / "undo.json")
 
-    def discard(self, undo: Undo) -> None:
-        """Notes what is about to be undone."""
+    def save_discard(self, undo: Undo) -> None:
+        """Save the undo record of a discard, before its first file changes."""
         undo.save(self._folder / "discarding.json")

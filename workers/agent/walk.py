@@ -1,4 +1,4 @@
-"""Everything in a folder, never through a link, into a mount, or endlessly deep."""
+"""A walk over a tree of files that an agent may have built: bounded, and through no link."""
 
 from __future__ import annotations
 
@@ -11,46 +11,41 @@ from workers.files.failures import file_errors
 from workers.files.tree import Tree
 
 DEEPEST = 200
-"""Folders below so many others are not looked into: an agent can nest them without an end."""
+"""Folders at this depth are not listed: an agent can nest folders without limit."""
 
 
-class Item(NamedTuple):
-    """What stands at a path below the root; `folder` is the open folder that it is in."""
+class WalkEntry(NamedTuple):
+    """A path below the root of the walk, and its `lstat`."""
 
     path: str
-    folder: int
     status: os.stat_result
 
     @property
-    def name(self) -> str:
-        """Its name in its folder."""
-        return self.path.rpartition("/")[2]
-
-    @property
-    def closed(self) -> bool:
+    def is_too_deep(self) -> bool:
         """Whether it is a folder whose content is not listed."""
         return stat.S_ISDIR(self.status.st_mode) and self.path.count("/") >= DEEPEST
 
 
-def walk(tree: Tree, without: Container[str] = ()) -> Iterator[Item]:
-    """Each thing below the root, a folder before what is in it; none of a name in `without`.
+def walk(tree: Tree, skip: Container[str] = ()) -> Iterator[WalkEntry]:
+    """Yield every path below the root, a folder before its content.
 
-    What is gone by the time it is looked at is left out.
+    Names in `skip`, symbolic links' targets, mounted filesystems and what vanishes during the walk
+    are left out. Raises `sync_failed` for a folder that cannot be listed.
     """
     with file_errors(tree.root):
         device = os.fstat(tree.folder("")).st_dev
     waiting = [""]
     while waiting:
         folder = waiting.pop()
-        for item in _listed(tree, folder, without):
-            if item.status.st_dev == device:
-                if stat.S_ISDIR(item.status.st_mode) and not item.closed:
-                    waiting.append(item.path)
-                yield item
+        for entry in _list(tree, folder, skip):
+            if entry.status.st_dev == device:
+                if stat.S_ISDIR(entry.status.st_mode) and not entry.is_too_deep:
+                    waiting.append(entry.path)
+                yield entry
 
 
-def _listed(tree: Tree, folder: str, without: Container[str]) -> list[Item]:
-    found: list[Item] = []
+def _list(tree: Tree, folder: str, skip: Container[str]) -> list[WalkEntry]:
+    entries: list[WalkEntry] = []
     with file_errors(tree.absolute(folder)):
         try:
             handle = tree.folder(folder)
@@ -58,10 +53,10 @@ def _listed(tree: Tree, folder: str, without: Container[str]) -> list[Item]:
         except (FileNotFoundError, NotADirectoryError):
             return []
         for name in sorted(names):
-            if name not in without:
+            if name not in skip:
                 try:
                     status = os.stat(name, dir_fd=handle, follow_symlinks=False)
                 except FileNotFoundError:
                     continue
-                found.append(Item(f"{folder}/{name}" if folder else name, handle, status))
-    return found
+                entries.append(WalkEntry(f"{folder}/{name}" if folder else name, status))
+    return entries

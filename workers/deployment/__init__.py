@@ -1,1 +1,3 @@
-"""A deploy as a transaction: planned, staged, built, put in place, verified, recorded or undone."""
+"""A deployment as a transaction: planned, staged, built, put in place, verified, then recorded as a
+release or compensated.
+"""

@@ -1,7 +1,7 @@
-"""Putting production back as it was before a deploy, from the journal alone.
+"""Production brought back to what it was before a deployment, from the journal alone.
 
-It does the same in the worker that failed and in the one that takes over after a kill, and can be
-cut off and run again.
+Compensation does the same in the worker that failed and in the one that takes over after a kill,
+and can itself be cut off and run again.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import os
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from scar.errors import ScarError
+from scar.json_object import JsonObject
 from workers.deployment.production import Production
-from workers.engine.compose import no_check
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.images import Images
+from workers.engine.process import no_check
 from workers.files.apply import revert
 from workers.files.content_store import ContentStore
 from workers.files.stat_cache import StatCache
@@ -28,8 +28,8 @@ from workers.state.journal import ENDED, Journal
 _TRIES = 3
 
 
-def standing(production: Production, config: ComposeConfig) -> dict[str, Any]:
-    """What stands before the first container is touched, for the journal."""
+def state_before(production: Production, config: ComposeConfig) -> JsonObject:
+    """Return what the journal has to know before the first container is touched."""
     containers = production.containers()
     return {
         "containers": {c.id: c.service for c in containers},
@@ -40,7 +40,7 @@ def standing(production: Production, config: ComposeConfig) -> dict[str, Any]:
 
 
 def _missing_folders(context: JobContext, config: ComposeConfig) -> list[str]:
-    """The folders that the Engine will make because a container mounts them, outermost first."""
+    """Return the folders that the Engine will make because a container mounts them, sorted."""
     root = str(context.project.production)
     missing: set[str] = set()
     for service in config.active.values():
@@ -53,27 +53,27 @@ def _missing_folders(context: JobContext, config: ComposeConfig) -> list[str]:
 
 @dataclass(frozen=True)
 class Compensation:
-    """The way back of one transaction."""
+    """The way back of one transaction. It cannot be cancelled."""
 
     context: JobContext
     journal: Journal
     production: Production
-    objects: ContentStore
+    contents: ContentStore
 
-    def put_back(self, undo: Undo | None) -> None:
-        """Undoes whatever the journal says was begun; `undo` is there where files were touched.
+    def run(self, undo: Undo | None) -> None:
+        """Undo whatever the journal says was begun; `undo` is None where no file was touched.
 
-        Raises what keeps it from succeeding.
+        Raises `ScarError` where that fails: the journal stays open, and the next job tries again.
         """
         self.journal.write("putting back")
         if undo is not None:
-            revert(undo, self.objects, StatCache())
+            revert(undo, self.contents, StatCache())
         self._restore_images()
         started = self.journal.find("starting")
         if started:
             self._restore_containers(started)
             self._remove_folders(started, undo)
-            # Names that a container of the failed deploy still held.
+            # Again: names that a container of the failed deploy held until now.
             self._restore_images()
         elif applying := self.journal.find("applying"):
             self._start_lost(applying.get("running", ()))
@@ -84,9 +84,9 @@ class Compensation:
         self.journal.write(ENDED)
 
     def _restore_images(self) -> None:
-        found = self.journal.find("building")
+        building = self.journal.find("building")
         images = Images(self.context.engine)
-        recorded: Mapping[str, tuple[str, str | None]] = found["images"] if found else {}
+        recorded: Mapping[str, tuple[str, str | None]] = building["images"] if building else {}
         for reference, before in recorded.values():
             now = images.id_of(reference)
             if now is not None and now != before:
@@ -94,9 +94,9 @@ class Compensation:
                     images.untag(reference)
                 else:
                     images.tag(before, reference)
-                    images.drop_unnamed(now)
+                    images.remove_untagged(now)
 
-    def _restore_containers(self, started: Mapping[str, Any]) -> None:
+    def _restore_containers(self, started: JsonObject) -> None:
         before: Mapping[str, str] = started["containers"]
         self._remove_half_made()
         if before:
@@ -115,8 +115,9 @@ class Compensation:
             self.production.wait(started["running"], stable_seconds=0.0, check=no_check)
 
     def _start_lost(self, running: Collection[str]) -> None:
-        """Starts what ran and was not touched, but is down now: an Engine that was killed leaves
-        its containers dead, whatever their restart policy."""
+        """Start containers that ran, were not touched and are down now: an Engine that was killed
+        leaves its containers dead, whatever their restart policy.
+        """
         lost = [c for c in self.production.containers() if c.id in running and c.state == "exited"]
         for container in lost:
             self.production.start(container)
@@ -124,15 +125,15 @@ class Compensation:
             services = {c.service for c in lost}
             self.production.wait(services, stable_seconds=0.0, check=no_check)
 
-    def _remove_folders(self, started: Mapping[str, Any], undo: Undo | None) -> None:
-        """Folders that were not there: the Engine's, and those that they kept from going."""
+    def _remove_folders(self, started: JsonObject, undo: Undo | None) -> None:
+        """Remove folders that were not there: those the Engine made, and those that held them."""
         made = [f"{undo.root}/{path}".rstrip("/") for path in undo.made] if undo else []
         for folder in sorted({*made, *started["folders"]}, reverse=True):
             with contextlib.suppress(OSError):  # somebody put something into it: then it stays
                 os.rmdir(folder)
 
     def _up(self) -> None:
-        """What is being put back is not called off, and tried again where it fails."""
+        """Bring the containers up; try up to 3 times."""
         for attempt in range(1, _TRIES + 1):
             try:
                 self.production.up(no_check)
@@ -145,7 +146,7 @@ class Compensation:
                 return
 
     def _remove_half_made(self) -> None:
-        """Containers that a killed Compose had made to replace others, and never started."""
+        """Remove containers that a killed Compose had made to replace others and never started."""
         for container in self.production.containers():
             if container.replaces and container.state == "created":
                 self.production.remove(container)

@@ -1,7 +1,7 @@
 """Production as a deploy will leave it, before anything of it is touched.
 
-Compose reads files by paths relative to the project's folder. Some of them the deploy brings, some
-only production has, some are about to go: only together do they say what Compose will find.
+Compose reads files by paths relative to the project's folder. The deploy brings some of them, some
+only production has, some are about to be removed: what Compose will find is all of these together.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workers.engine.compose import Compose, ComposeProject, Watch
+from workers.engine.compose import Compose
+from workers.engine.compose_command import ComposeProject
 from workers.engine.compose_config import ComposeConfig, compose_files
 from workers.engine.compose_inputs import inputs_digest
+from workers.engine.process import RunControl
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry
 from workers.files.undo import above
@@ -23,11 +25,11 @@ from workers.runtime.context import JobContext
 
 _REMEMBERED = 32
 _configs: dict[str, ComposeConfig] = {}
-"""What Compose said, by the digest of what it read. In memory only: it holds secrets."""
+"""What Compose returned, by the digest of what it read. In memory only: it holds secrets."""
 
 
 def drop_stale_trees(scratch: Path) -> None:
-    """Removes what a killed worker left of them."""
+    """Remove the trees of workers that were killed."""
     for left in scratch.glob("preview-*"):
         if not Path("/proc", left.name.removeprefix("preview-")).exists():
             shutil.rmtree(left, ignore_errors=True)
@@ -35,8 +37,9 @@ def drop_stale_trees(scratch: Path) -> None:
 
 @dataclass(frozen=True)
 class FutureTree:
-    """`brought` are the files that come, `source` says where each of them is now; `removed` are
-    those that go.
+    """Production with the files that a deployment brings, without those it removes.
+
+    `source` returns where the content of a file that is brought is now.
     """
 
     production: Path
@@ -45,25 +48,28 @@ class FutureTree:
     source: Callable[[str], Path]
 
     def place(self, path: str) -> Path:
-        """Where the content that will stand at `path` is now."""
+        """Return where the content that will be at `path` is now."""
         return self.source(path) if path in self.brought else self.production / path
 
     def compose_files(self) -> tuple[str, ...]:
-        """The Compose files that production will have, relative to it."""
+        """Return the Compose files that production will have, relative to it."""
         return compose_files(self.production, self.place)
 
     def config_for(self, context: JobContext) -> ComposeConfig:
-        """The project of a context as Compose will understand it."""
+        """Return the project of a context as Compose will understand it."""
         context.folder.mkdir(parents=True, exist_ok=True)
         compose = Compose(context.settings.docker_host)
-        watch = Watch(check=context.check, deadline=60.0)
-        return self.config(compose, context.project.compose_project, context.folder, watch)
+        control = RunControl(context.check, deadline=60.0)
+        return self.config(compose, context.project.compose_project, context.folder, control)
 
-    def config(self, compose: Compose, name: str, scratch: Path, watch: Watch) -> ComposeConfig:
-        """The project `name` as Compose will understand it. `scratch` is a folder for links.
+    def config(
+        self, compose: Compose, name: str, scratch: Path, control: RunControl
+    ) -> ComposeConfig:
+        """Return the project `name` as Compose will understand it. `scratch` is a folder in which
+        a tree of links is made.
 
-        Compose is asked once for the same content of all that it reads: it takes a quarter of a
-        second, and a deploy of code rarely changes any of that.
+        The answer is remembered by the content of all that Compose reads: asking takes a quarter of
+        a second, and a deploy of code rarely changes any of that.
         """
         files = self.compose_files()
         known = (name, str(self.production), compose.version())
@@ -72,16 +78,16 @@ class FutureTree:
             return _configs[key]
         with self._laid_out(scratch) as folder:
             project = ComposeProject(name, folder, tuple(folder / file for file in files))
-            found = compose.config(project, watch, self.production)
+            config = compose.config(project, control, self.production)
         if key is not None:
             while len(_configs) >= _REMEMBERED:
                 del _configs[next(iter(_configs))]
-            _configs[key] = found
-        return found
+            _configs[key] = config
+        return config
 
     @contextmanager
     def _laid_out(self, scratch: Path) -> Iterator[Path]:
-        """A folder of links to what will be in production."""
+        """Make a folder of links to what will be in production, until the block ends."""
         folder = scratch / f"preview-{os.getpid()}"
         shutil.rmtree(folder, ignore_errors=True)
         try:

@@ -1,17 +1,18 @@
-"""What runs from the production folder: brought up by Compose, watched, taken down."""
+"""What runs from the production folder: brought up by Compose, waited for, removed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from docker.errors import APIError, NotFound
-
-from workers.engine.compose import Compose, ComposeProject, Watch
+from workers.engine.compose import Compose
+from workers.engine.compose_command import ComposeProject
 from workers.engine.compose_config import ComposeConfig, compose_files
-from workers.engine.containers import PROJECT, Container
+from workers.engine.container import Container
 from workers.engine.health import Health
-from workers.engine.logs import Logs
+from workers.engine.logs import ContainerLogs
+from workers.engine.networks import Networks
+from workers.engine.process import RunControl
 from workers.engine.restart import restart
 from workers.runtime.context import JobContext
 
@@ -28,24 +29,24 @@ class Production:
     lock: int
 
     def containers(self) -> list[Container]:
-        """The project's containers, orphans too."""
+        """Return the project's containers, with those that the Compose file does not name."""
         return self.context.containers.of_project(self.context.project.compose_project)
 
     def config(self) -> ComposeConfig:
-        """The Compose file as it is in production now."""
+        """Return the Compose file as it is in production now."""
         return self._compose.config(self._project())
 
     def up(self, check: Callable[[], None]) -> None:
-        """Creates, recreates and starts what differs from the file, but nothing protected."""
-        found = self.containers()
-        protected = {c.service for c in found if c.name in self.context.project.protected}
-        for container in found:
+        """Create, recreate and start what differs from the file, but nothing protected."""
+        containers = self.containers()
+        protected = {c.service for c in containers if c.name in self.context.project.protected}
+        for container in containers:
             if container.service in protected:
                 continue
-            # Compose neither replaces nor starts what is paused, or what an Engine that was killed
-            # had begun to remove; it fails on them.
+            # Compose fails on a container that is paused, and on one that an Engine that was killed
+            # had begun to remove.
             if container.state == "paused":
-                self._unpause(container)
+                self.context.containers.unpause(container.id)
             elif container.state in ("dead", "removing"):
                 self.remove(container)
         services: tuple[str, ...] = ()
@@ -53,11 +54,13 @@ class Production:
             services = tuple(name for name in self.config().active if name not in protected)
             if not services:
                 return  # to Compose, no name would mean every one
-        self._compose.up(self._project(), self._watch(check), services, dependencies=not protected)
+        control = RunControl(check, _UP_SECONDS, (self.lock,))
+        self._compose.up(self._project(), control, services, dependencies=not protected)
 
     def restart_mounted(self, before: Collection[str], services: Collection[str]) -> None:
-        """Restarts those of `services` that Compose left alone (their id is in `before`) although a
-        file they have mounted was changed."""
+        """Restart the containers of `services` that Compose left alone (their id is in `before`)
+        although a file they have mounted was changed.
+        """
         context = self.context
         for container in self.containers():
             if (
@@ -70,15 +73,16 @@ class Production:
     def wait(
         self, services: Collection[str], *, stable_seconds: float, check: Callable[[], None]
     ) -> None:
-        """Returns once the containers of `services` are well; what is protected is not waited
-        for, since nothing was done to it."""
+        """Wait until the containers of `services` are healthy, except protected ones: nothing was
+        done to those.
+        """
         context = self.context
         awaited = [
             container.id
             for container in self.containers()
             if container.service in services and container.name not in context.project.protected
         ]
-        Health(context.containers, Logs(context.engine, context.containers)).wait(
+        Health(context.containers, ContainerLogs(context.engine, context.containers)).wait(
             awaited,
             timeout=context.project.health_timeout,
             stable_seconds=stable_seconds,
@@ -86,52 +90,25 @@ class Production:
         )
 
     def start(self, container: Container) -> None:
-        """Starts a container as it is, unless it is gone or protected."""
-        if container.name in self.context.project.protected:
-            return
-        with self.context.engine.api() as api:
-            try:
-                api.start(container.id)
-            except NotFound:
-                return
+        """Start a container as it is, unless it is gone or protected."""
+        if container.name not in self.context.project.protected:
+            self.context.containers.start(container.id)
 
     def remove(self, container: Container) -> None:
-        """Removes a container that a deploy made; its volumes stay."""
-        with self.context.engine.api() as api:
-            try:
-                api.remove_container(container.id, v=False, force=True)
-            except NotFound:
-                return
-            except APIError as refused:
-                if "already in progress" not in str(refused):
-                    raise
+        """Remove a container that a deployment made; its volumes stay."""
+        self.context.containers.remove(container.id)
 
     def networks(self) -> list[str]:
-        """The ids of the project's networks."""
-        label = f"{PROJECT}={self.context.project.compose_project}"
-        with self.context.engine.api() as api:
-            return [str(found["Id"]) for found in api.networks(filters={"label": [label]})]
+        """Return the ids of the project's networks."""
+        return self._networks.of_project(self.context.project.compose_project)
 
     def remove_network(self, id: str) -> None:
-        """Removes a network that a deploy made, unless somebody has joined it meanwhile."""
-        with self.context.engine.api() as api:
-            try:
-                api.remove_network(id)
-            except NotFound:
-                return
-            except APIError as refused:
-                if "active endpoints" not in str(refused):
-                    raise
+        """Remove a network that a deployment made, unless another container has joined it."""
+        self._networks.remove(id)
 
-    def _unpause(self, container: Container) -> None:
-        with self.context.engine.api() as api:
-            try:
-                api.unpause(container.id)
-            except NotFound:
-                return
-
-    def _watch(self, check: Callable[[], None]) -> Watch:
-        return Watch(check=check, deadline=_UP_SECONDS, pass_fds=(self.lock,))
+    @property
+    def _networks(self) -> Networks:
+        return Networks(self.context.engine)
 
     def _project(self) -> ComposeProject:
         folder = self.context.project.production

@@ -1,65 +1,62 @@
-"""The deploy itself: each effect journalled before it is made, and made so that it can be undone.
+"""A deployment going forward: each effect is journalled before it is made and can be undone.
 
-Order: new and old contents into the store, images built from there (a build that fails has touched
-nothing in production), then files, containers, health, and the release as the point of no return.
-What `put_back` does depends on the journal alone, so it does the same after a kill.
+Order: new and old contents into the content store, images built from there (a build that fails has
+touched nothing in production), then files, containers, health, and the release as the point of no
+return. What `compensate` does depends on the journal alone, so it does the same after a kill.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from scar.errors import ScarError
-from workers.deployment.compensation import Compensation, standing
-from workers.deployment.plan import Plan, indexes_path
+from workers.deployment.build import ImageBuild
+from workers.deployment.compensation import Compensation, state_before
+from workers.deployment.plan import Plan, stat_cache_paths
 from workers.deployment.production import Production
-from workers.engine.compose import Compose, ComposeProject, Watch
-from workers.engine.compose_config import moved
-from workers.engine.containers import Container
+from workers.engine.container import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.images import Images
-from workers.engine.progress import BuildOutput, BuildStep, Event
 from workers.files.apply import apply, stage
 from workers.files.content_store import ContentStore
 from workers.files.undo import Undo
-from workers.runtime.context import JobContext, StepInHand
+from workers.runtime.context import JobContext
+from workers.runtime.step_reporter import RunningStep
 from workers.state.downtime_history import DowntimeHistory
 from workers.state.journal import ENDED, Journal
 from workers.state.releases import Release, ReleasedService, Releases
 
-_BUILD_SECONDS = 3600.0
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Transaction:
-    """One deploy of one project. `lock` is the descriptor of the held project lock."""
+    """One deployment of one project. `lock` is the descriptor of the held project lock."""
 
     context: JobContext
     journal: Journal
     lock: int
 
     @property
-    def objects(self) -> ContentStore:
-        """The project's store of contents."""
+    def contents(self) -> ContentStore:
+        """The project's content store."""
         return ContentStore(self.context.folder / "objects")
 
     @property
     def production(self) -> Production:
-        """What runs."""
+        """The project's production folder and containers."""
         return Production(self.context, self.lock)
 
     @property
     def release(self) -> Release | None:
         """The release that the journal's job recorded: there is one from the point of no return
-        on."""
+        on.
+        """
         releases = Releases(self.context.folder)
         job = str(self.journal.job)
         return releases.get(job) if job in releases.ids() else None
@@ -68,27 +65,39 @@ class Transaction:
     def _undo_path(self) -> Path:
         return self.context.folder / "undo.json"
 
-    def copy(self, plan: Plan, step: StepInHand) -> Undo:
-        """Takes new and old contents into the store, and notes how to undo. Touches nothing."""
+    @property
+    def _image_build(self) -> ImageBuild:
+        return ImageBuild(self.context, self.contents, self.lock)
+
+    def copy(self, plan: Plan, step: RunningStep) -> Undo:
+        """Take new and old contents into the store, and save the undo record. Touches nothing in
+        production.
+        """
         context = self.context
         undo = Undo.of(context.request.id, str(context.project.production), plan.changes)
-        stage(str(context.project.workspace), undo.root, undo, self.objects, context.check)
-        self._store(plan)
+        stage(str(context.project.workspace), undo.root, undo, self.contents, context.check)
+        self._store_release(plan)
         undo.save(self._undo_path)
         self.journal.write("staged")
         total = len(plan.changes.after)
         step.progress(total, total, "files")
         return undo
 
+    def build(self, plan: Plan, step: RunningStep) -> None:
+        """Build the images that need it, and fetch those that are missing."""
+        self._note_images({n: plan.config.services[n].image for n in (*plan.build, *plan.pull)})
+        self._image_build.run(plan, step)
+        self.journal.write("built")
+
     def name_images(self, plan: Plan) -> None:
-        """Gives images that were kept the names they had in the release that comes back."""
+        """Give images that were kept the names they had in the release that comes back."""
         self._note_images({name: reference for name, (reference, _) in plan.tags.items()})
         for reference, id in plan.tags.values():
             self.context.check()
             Images(self.context.engine).tag(id, reference)
 
     def _note_images(self, references: Mapping[str, str]) -> None:
-        """Journals what the names stand for, by service, and keeps those images from pruning."""
+        """Journal the ids behind the names, by service, and keep those images from pruning."""
         images = Images(self.context.engine)
         noted = self.journal.find("building") or {"images": {}}
         before = {name: [image, images.id_of(image)] for name, image in references.items()}
@@ -98,46 +107,8 @@ class Transaction:
                 images.pin(project, name, f"before-{self.context.request.id}", id)
         self.journal.write("building", {"images": {**before, **noted["images"]}})
 
-    def build(self, plan: Plan, step: StepInHand) -> None:
-        """Builds the images that need it, from the store, and fetches those that are missing."""
-        context = self.context
-        self._note_images({n: plan.config.services[n].image for n in (*plan.build, *plan.pull)})
-        watch = Watch(self._build_teller(step), context.check, _BUILD_SECONDS, (self.lock,))
-        compose = Compose(context.settings.docker_host)
-        tree = self._build_tree(plan)
-        env_file = (tree if ".env" in plan.files else context.project.production) / ".env"
-        project = ComposeProject(
-            context.project.compose_project, tree, (), env_file if env_file.is_file() else None
-        )
-        resolved = moved(plan.config.resolved, self._in_build_tree(tree))
-        if plan.pull:
-            compose.pull(project, resolved, plan.pull, watch)
-        if plan.build:
-            compose.build_resolved(project, resolved, plan.build, watch)
-        self._drop_build_tree()
-        self.journal.write("built")
-
-    def _in_build_tree(self, tree: Path) -> Callable[[str], str]:
-        """A path of production as one of what was brought, wherever that has it."""
-        root = str(self.context.project.production)
-
-        def place(path: str) -> str:
-            inside = path == root or path.startswith(f"{root}/")
-            brought = f"{tree}{path.removeprefix(root)}"
-            return brought if inside and os.path.lexists(brought) else path
-
-        return place
-
-    def _build_tree(self, plan: Plan) -> Path:
-        """The workspace as a tree of links into the store: what the build reads."""
-        tree = self.context.folder / "build"
-        shutil.rmtree(tree, ignore_errors=True)
-        tree.mkdir(parents=True)
-        self.objects.link_tree(plan.files, tree)
-        return tree
-
-    def _store(self, plan: Plan) -> None:
-        """Takes in what no earlier release brought: a release is kept whole."""
+    def _store_release(self, plan: Plan) -> None:
+        """Take into the store what no earlier release has: each release is kept complete."""
         known = plan.last.contents if plan.last else {}
         project = self.context.project
         folders = (project.workspace, plan.files), (project.production, plan.relied_on)
@@ -145,39 +116,29 @@ class Transaction:
             for path, entry in manifest.items():
                 if not entry.same_content(known.get(path)):
                     self.context.check()
-                    self.objects.put(f"{folder}/{path}", entry)
-
-    def _drop_build_tree(self) -> None:
-        shutil.rmtree(self.context.folder / "build", ignore_errors=True)
-
-    def _build_teller(self, step: StepInHand) -> Callable[[Event], None]:
-        def told(event: Event) -> None:
-            if isinstance(event, BuildStep):
-                step.progress(event.done, event.total, "steps")
-            elif isinstance(event, BuildOutput):
-                self.context.output(event.line)
-
-        return told
+                    self.contents.put(f"{folder}/{path}", entry)
 
     def put_in_place(self, plan: Plan, undo: Undo) -> None:
-        """Brings the files, then the containers, to the new release."""
+        """Bring the files, then the containers, to the new release."""
         context = self.context
         running = [c.id for c in self.production.containers() if c.state == "running"]
         self.journal.write("applying", {"running": running})
-        apply(undo, self.objects, plan.production_index, _untold, context.check)
+        apply(undo, self.contents, plan.production_index, _no_progress, context.check)
         try:
-            plan.production_index.save(indexes_path(context)[1])
-            plan.workspace_index.save(indexes_path(context)[0])
+            plan.production_index.save(stat_cache_paths(context)[1])
+            plan.workspace_index.save(stat_cache_paths(context)[0])
         except ScarError as error:
             _log.warning("index not kept: the next look takes longer", reason=error.message)
-        before = standing(self.production, plan.config)
+        before = state_before(self.production, plan.config)
         self.journal.write("starting", {**before, "mounted": list(plan.mounted)})
         self.production.up(context.check)
         self.production.restart_mounted(before["containers"], plan.mounted)
 
     def verify(self, plan: Plan) -> list[Container]:
-        """Waits until every container of the file is well and stays so; they are what is
-        released. Orphans are none of its business."""
+        """Wait until every container of the Compose file is healthy and stays so; return them.
+
+        Containers that the file does not name are not waited for.
+        """
         context = self.context
         services = plan.config.active
         self.production.wait(
@@ -186,22 +147,13 @@ class Transaction:
         return [c for c in self.production.containers() if c.service in services]
 
     def commit(
-        self, plan: Plan, containers: list[Container], probe: DowntimeProbe, begun: float
+        self, plan: Plan, containers: list[Container], probe: DowntimeProbe, started: float
     ) -> Release:
-        """Records the release: the point from which production stays as it is now."""
+        """Record the release: the point of no return. `started` is the monotonic clock then."""
         context = self.context
-        images = Images(context.engine)
         request = context.request
-        by_service = {c.service: c for c in reversed(containers)}
-        services = {
-            name: ReleasedService(
-                image=container.image,
-                image_id=container.image_id,
-                build=plan.builds.get(name),
-                config_hash=container.config_hash,
-            )
-            for name, container in by_service.items()
-        }
+        services = _released_services(plan, containers)
+        images = Images(context.engine)
         for name, service in services.items():
             if service.image_id:
                 images.pin(context.project.compose_project, name, request.id, service.image_id)
@@ -212,7 +164,7 @@ class Transaction:
             by=f"{request.requested_by.name} ({request.requested_by.frontend})",
             commit=plan.commit,
             dirty=plan.dirty,
-            seconds=round(time.monotonic() - begun, 2),
+            seconds=round(time.monotonic() - started, 2),
             downtime=downtime,
             restored=plan.restores,
             services=services,
@@ -226,29 +178,42 @@ class Transaction:
         return release
 
     def end(self) -> None:
-        """Gives back what nobody needs any more; the transaction is over."""
+        """Give up what no release needs any more, and close the journal."""
         context = self.context
         releases = Releases(context.folder)
         images = Images(context.engine)
         name = context.project.compose_project
-        for gone in releases.drop_beyond(context.project.keep_releases):
-            images.unpin(name, gone)
+        for removed in releases.drop_beyond(context.project.keep_releases):
+            images.unpin(name, removed)
         images.unpin(name, f"before-{self.journal.job}")
         keep = [releases.get(id).contents for id in releases.ids()]
         undo = Undo.load(self._undo_path)
         if undo:
             # What the last change replaced stays until the next one: a hand-made file among it.
             keep.append({path: entry for path, entry in undo.before.items() if entry})
-        self.objects.sweep(keep)
-        self._drop_build_tree()
+        self.contents.sweep(keep)
+        self._image_build.drop_tree()
         self.journal.write(ENDED)
 
-    def put_back(self) -> None:
-        """Undoes whatever the journal says was begun; see `Compensation`."""
-        self._drop_build_tree()
+    def compensate(self) -> None:
+        """Undo whatever the journal says was begun; see `Compensation`."""
+        self._image_build.drop_tree()
         undo = Undo.load(self._undo_path) if self.journal.find("applying") else None
-        Compensation(self.context, self.journal, self.production, self.objects).put_back(undo)
+        Compensation(self.context, self.journal, self.production, self.contents).run(undo)
 
 
-def _untold(_done: int, _total: int) -> None:
-    """For what shows no progress of its own."""
+def _released_services(plan: Plan, containers: list[Container]) -> dict[str, ReleasedService]:
+    by_service = {c.service: c for c in reversed(containers)}
+    return {
+        name: ReleasedService(
+            image=container.image,
+            image_id=container.image_id,
+            build=plan.builds.get(name),
+            config_hash=container.config_hash,
+        )
+        for name, container in by_service.items()
+    }
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    """Report nothing: the step has no progress of its own."""

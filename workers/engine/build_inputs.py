@@ -1,4 +1,4 @@
-"""What an image is built from, as far as the project's own files tell."""
+"""Which of a project's files an image is built from, and a digest of them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from workers.engine.dockerignore import DockerIgnore
 
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|git@|github\.com/|docker-image:|service:|target:)")
 
-Tree = Mapping[str, tuple[int, str]]
-"""A folder's files: relative path with `/` → mode bits, digest of the content (of the target for a
-symbolic link)."""
+FileDigests = Mapping[str, tuple[int, str]]
+"""A folder's files: relative path with `/` → mode bits, and digest of the content (of the target
+for a symbolic link)."""
 
-Read = Callable[[str], bytes]
-"""The content of a file of the tree."""
+ReadFile = Callable[[str], bytes]
+"""Returns the content of one of those files."""
 
 
 @dataclass(frozen=True)
 class BuildInputs:
-    """`files` are relative to the tree, sorted. The same `digest` means the same build section and
-    the same content. `outside` names inputs that the tree does not hold (a URL, a folder beside
-    it): where it is not empty an equal digest proves nothing, and the builder's cache decides.
-    A base image that was replaced under its name is not seen either.
+    """The inputs of one image.
+
+    `files` are relative paths, sorted. `digest` covers the build section and their content.
+    `outside` names inputs that are not among the project's files (a URL, a folder beside it): where
+    there are any, an equal digest proves nothing and the builder's cache must decide. A base image
+    that was replaced under its name is not noticed.
     """
 
     files: tuple[str, ...]
@@ -36,38 +38,39 @@ class BuildInputs:
     outside: tuple[str, ...] = ()
 
 
-def build_inputs(build: Build, root: str, tree: Tree, read: Read) -> BuildInputs:
-    """The inputs of one service. `root` is the absolute path that `tree` is relative to, the one
-    Compose was given as the project's folder.
+def build_inputs(build: Build, root: str, tree: FileDigests, read: ReadFile) -> BuildInputs:
+    """Return the inputs of one service.
+
+    `root` is the absolute path that `tree` is relative to, the folder that Compose was given.
     """
     files: set[str] = set()
     outside: list[str] = []
     contexts = [build.context, *build.additional_contexts.values()]
     for number, context in enumerate(contexts):
-        inside = _inside(context, root)
+        inside = _relative(context, root)
         if inside is None:
             outside.append(context)
         else:
             dockerfile = build.dockerfile if number == 0 else ""
-            files |= _sent(inside, dockerfile, tree, read)
+            files |= _context_files(inside, dockerfile, tree, read)
     if not build.dockerfile_inline:
         dockerfile = posixpath.join(build.context, build.dockerfile)
-        inside = _inside(dockerfile, root)
+        inside = _relative(dockerfile, root)
         if inside is None and build.context not in outside:
             outside.append(dockerfile)
         elif inside in tree:
             files.add(str(inside))
-    # Secrets and SSH keys are no part of an image's cache key in BuildKit, nor here.
+    # BuildKit keeps secrets and SSH keys out of an image's cache key; so does this digest.
     return BuildInputs(tuple(sorted(files)), _digest(build, root, files, tree), tuple(outside))
 
 
-def _sent(context: str, dockerfile: str, tree: Tree, read: Read) -> set[str]:
-    """The files of a context that its ignore file lets through."""
+def _context_files(context: str, dockerfile: str, tree: FileDigests, read: ReadFile) -> set[str]:
+    """Return the files of a context that its ignore file lets through."""
     prefix = "" if context == "." else context + "/"
-    # BuildKit prefers an ignore file that is named after the Dockerfile and lies beside it.
-    named = posixpath.normpath(prefix + dockerfile + ".dockerignore") if dockerfile else ""
-    found = next((name for name in (named, prefix + ".dockerignore") if name in tree), None)
-    ignore = DockerIgnore(read(found).decode("utf-8", "replace") if found else "")
+    # BuildKit prefers an ignore file beside the Dockerfile that is named after it.
+    own = posixpath.normpath(prefix + dockerfile + ".dockerignore") if dockerfile else ""
+    ignore_file = next((name for name in (own, prefix + ".dockerignore") if name in tree), None)
+    ignore = DockerIgnore(read(ignore_file).decode("utf-8", "replace") if ignore_file else "")
     return {
         path
         for path in tree
@@ -75,8 +78,8 @@ def _sent(context: str, dockerfile: str, tree: Tree, read: Read) -> set[str]:
     }
 
 
-def _inside(path: str, root: str) -> str | None:
-    """`path` relative to `root` (`.` for itself); None where it is a URL or lies elsewhere."""
+def _relative(path: str, root: str) -> str | None:
+    """Return `path` relative to `root` (`.` for itself); None for a URL or a path elsewhere."""
     if _URL.match(path) or not path.startswith("/"):
         return None
     normal = PurePosixPath(posixpath.normpath(path))
@@ -84,23 +87,15 @@ def _inside(path: str, root: str) -> str | None:
     return str(normal.relative_to(home)) if normal.is_relative_to(home) else None
 
 
-def _digest(build: Build, root: str, files: set[str], tree: Tree) -> str:
-    # The section holds absolute paths: where the folder lies is no part of what is built.
+def _digest(build: Build, root: str, files: set[str], tree: FileDigests) -> str:
+    # The section has absolute paths, and the folder's place is not part of what is built.
     section = json.dumps(build.raw, sort_keys=True)
     home = json.dumps(posixpath.normpath(root))[1:-1]
     section = re.sub(re.escape(home) + r'(?=[/"])', ".", section)
-    found = hashlib.sha256(section.encode())
+    digest = hashlib.sha256(section.encode())
     for path in sorted(files):
         mode, content = tree[path]
-        executable = "x" if mode & 0o111 else "-"
-        found.update(
-            b"\0".join(
-                (
-                    b"",
-                    path.encode("utf-8", "surrogateescape"),
-                    executable.encode(),
-                    content.encode(),
-                )
-            )
-        )
-    return found.hexdigest()
+        name = path.encode("utf-8", "surrogateescape")
+        executable = b"x" if mode & 0o111 else b"-"
+        digest.update(b"\0".join((b"", name, executable, content.encode())))
+    return digest.hexdigest()

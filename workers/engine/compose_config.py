@@ -1,4 +1,4 @@
-"""A project's Compose file as Compose itself understands it."""
+"""A project's configuration as `docker compose config` resolves it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from scar.errors import ScarError
-from workers.engine.compose_inputs import Place, content
+from scar.json_object import JsonObject
+from workers.engine.compose_inputs import LocateFile, read_regular_file
 
-# Compose's own order of preference (compose-go, DefaultFileNames and DefaultOverrideFileNames).
+# Compose's order of preference: compose-go, DefaultFileNames and DefaultOverrideFileNames.
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _OVERRIDES = (
     "compose.override.yml",
@@ -22,102 +23,92 @@ _OVERRIDES = (
 
 @dataclass(frozen=True)
 class Build:
-    """How a service's image is built. `context` is an absolute path or a URL, `dockerfile` is
-    relative to it or absolute; `raw` is the whole section, for a digest of it.
+    """How a service's image is built.
+
+    `context` is an absolute path or a URL; `dockerfile` is absolute or relative to it. `raw` is
+    the whole section.
     """
 
     context: str
     dockerfile: str
     dockerfile_inline: str
-    target: str
-    args: Mapping[str, str | None]
     additional_contexts: Mapping[str, str]
-    raw: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class PublishedPort:
-    """`published` is the host's port as written: a number, a range, or empty for any free one."""
-
-    target: int
-    published: str
-    protocol: str
-    host_ip: str
+    raw: JsonObject
 
 
 @dataclass(frozen=True)
 class Service:
-    """One service. `image` is the name its containers run, also where the file does not give one.
-    `binds` are the absolute host paths it mounts, those of its secrets and configs too. `active`
-    says whether `up` makes it: where it has profiles, only if one of them is asked for.
+    """A service of a Compose file.
+
+    `image` is the name its containers run, Compose's default where the file gives none. `binds`
+    are the absolute host paths of its mounts, secrets and configs. `active` is whether `up` creates
+    it: a service with profiles only where one of them is enabled. `config_hash` is what its
+    containers carry as `com.docker.compose.config-hash`: `up` recreates a container with another
+    one. It covers the content of env files.
     """
 
     name: str
     image: str
     build: Build | None
     container_name: str
-    depends_on: Mapping[str, str]
     binds: tuple[str, ...]
-    ports: tuple[PublishedPort, ...]
-    has_health_check: bool
-    restart: str
-    profiles: tuple[str, ...]
     active: bool
     config_hash: str
-    """What a container made from it carries as `com.docker.compose.config-hash`: another one means
-    that `up` would recreate it. It covers the content of its env files."""
 
 
 @dataclass(frozen=True)
 class ComposeConfig:
-    """Every service of a project. `resolved` is what Compose made of its files, as a Compose file
-    again; it holds secrets, and is never written to a disk.
+    """Every service of a project.
+
+    `resolved` is the whole configuration in Compose's format. It holds secrets and must never be
+    written to a disk.
     """
 
     name: str
     services: Mapping[str, Service]
-    resolved: Mapping[str, Any] = field(repr=False)
+    resolved: JsonObject = field(repr=False)
 
     @classmethod
     def parse(
-        cls, found: Mapping[str, Any], hashes: Mapping[str, str], active: Set[str]
+        cls, resolved: JsonObject, hashes: Mapping[str, str], active: Set[str]
     ) -> ComposeConfig:
-        """Reads the JSON of `docker compose config`."""
-        name = str(found.get("name", ""))
-        services: dict[str, Any] = found.get("services") or {}
+        """Read the JSON of `docker compose config --format json`."""
+        services: JsonObject = resolved.get("services") or {}
         return cls(
-            name,
+            str(resolved.get("name", "")),
             {
-                key: _service(found, key, raw, hashes.get(key, ""), active=key in active)
-                for key, raw in services.items()
+                name: _service(resolved, name, hashes.get(name, ""), active=name in active)
+                for name in services
             },
-            found,
+            resolved,
         )
 
     @property
     def active(self) -> dict[str, Service]:
-        """The services that `up` makes."""
+        """The services that `up` creates."""
         return {name: service for name, service in self.services.items() if service.active}
 
 
-def moved(found: Any, place: Callable[[str], str]) -> Any:
-    """A resolved configuration with each absolute path replaced by what `place` says."""
-    if isinstance(found, str):
-        return place(found) if found.startswith("/") else found
-    if isinstance(found, Mapping):
-        return {key: moved(value, place) for key, value in found.items()}
-    if isinstance(found, list):
-        return [moved(value, place) for value in found]
-    return found
+def map_paths(value: Any, locate: Callable[[str], str]) -> Any:
+    """Return a resolved configuration with `locate(path)` in place of each absolute path."""
+    if isinstance(value, str):
+        return locate(value) if value.startswith("/") else value
+    if isinstance(value, Mapping):
+        return {key: map_paths(inner, locate) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [map_paths(inner, locate) for inner in value]
+    return value
 
 
-def compose_files(folder: Path, place: Place | None = None) -> tuple[str, ...]:
-    """The files, relative to `folder`, that Compose would use there: those `COMPOSE_FILE` names in
-    its `.env`, else the first of Compose's names with its override. `project_invalid` where there
-    is none. `place` says where they lie as long as they are not in `folder` yet.
+def compose_files(folder: Path, locate: LocateFile | None = None) -> tuple[str, ...]:
+    """Return the files, relative to `folder`, that Compose would use there.
+
+    They are those that `COMPOSE_FILE` names in `.env`, else the first of Compose's default names
+    with its override. `locate` gives the place of files that are not in `folder` yet. Raises
+    `project_invalid` where there is none.
     """
-    where = place or folder.joinpath
-    if named := _named_in_env(content(where(".env")) or b""):
+    where = locate or folder.joinpath
+    if named := _named_in_env(read_regular_file(where(".env")) or b""):
         return named
     for name in _NAMES:
         if where(name).is_file():
@@ -140,51 +131,35 @@ def _named_in_env(env: bytes) -> tuple[str, ...]:
     return tuple(name for name in values.get("COMPOSE_FILE", "").split(separator) if name)
 
 
-def _service(
-    whole: Mapping[str, Any], name: str, raw: Mapping[str, Any], config_hash: str, *, active: bool
-) -> Service:
+def _service(resolved: JsonObject, name: str, config_hash: str, *, active: bool) -> Service:
+    raw = resolved["services"][name]
     volumes = raw.get("volumes") or []
     binds = [_text(entry["source"]) for entry in volumes if entry.get("type") == "bind"]
-    test = (raw.get("healthcheck") or {}).get("test")
-    deploy = (raw.get("deploy") or {}).get("restart_policy") or {}
     return Service(
         name=name,
-        image=_text(raw.get("image")) or f"{whole.get('name', '')}-{name}",
+        image=_text(raw.get("image")) or f"{resolved.get('name', '')}-{name}",
         build=_build(raw["build"]) if raw.get("build") else None,
         container_name=_text(raw.get("container_name")),
-        depends_on={
-            service: str((how or {}).get("condition", "service_started"))
-            for service, how in (raw.get("depends_on") or {}).items()
-        },
-        binds=(*binds, *_mounted_files(whole, raw)),
-        ports=tuple(_port(port) for port in raw.get("ports") or []),
-        has_health_check=bool(test) and test != ["NONE"],
-        restart=_text(raw.get("restart")) or _text(deploy.get("condition")) or "no",
-        profiles=tuple(raw.get("profiles") or ()),
+        binds=(*binds, *_mounted_files(resolved, raw)),
         active=active,
         config_hash=config_hash,
     )
 
 
-def _mounted_files(whole: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator[str]:
-    """The files of a service's secrets and configs."""
+def _mounted_files(resolved: JsonObject, service: JsonObject) -> Iterator[str]:
+    """Yield the files of a service's secrets and configs."""
     for kind in ("secrets", "configs"):
-        for used in raw.get(kind) or []:
-            defined = (whole.get(kind) or {}).get(used.get("source")) or {}
-            if "file" in defined:
-                yield _text(defined["file"])
+        for use in service.get(kind) or []:
+            definition = (resolved.get(kind) or {}).get(use.get("source")) or {}
+            if "file" in definition:
+                yield _text(definition["file"])
 
 
-def _build(raw: Mapping[str, Any]) -> Build:
+def _build(raw: JsonObject) -> Build:
     return Build(
         context=_text(raw.get("context")),
         dockerfile=_text(raw.get("dockerfile")) or "Dockerfile",
         dockerfile_inline=_text(raw.get("dockerfile_inline")),
-        target=_text(raw.get("target")),
-        args={
-            key: None if value is None else _text(value)
-            for key, value in (raw.get("args") or {}).items()
-        },
         additional_contexts={
             key: _text(value) for key, value in (raw.get("additional_contexts") or {}).items()
         },
@@ -192,15 +167,6 @@ def _build(raw: Mapping[str, Any]) -> Build:
     )
 
 
-def _port(raw: Mapping[str, Any]) -> PublishedPort:
-    return PublishedPort(
-        int(raw["target"]),
-        str(raw.get("published", "")),
-        raw.get("protocol", "tcp"),
-        raw.get("host_ip", ""),
-    )
-
-
 def _text(value: object) -> str:
-    """Compose writes `$$` for a dollar sign, so that its output is a Compose file again."""
+    """Return a value as text; Compose writes a dollar sign as `$$`."""
     return "" if value is None else str(value).replace("$$", "$")

@@ -1,4 +1,4 @@
-"""All that the meaning of a Compose project depends on, as one digest."""
+"""A digest of everything that the meaning of a Compose project depends on."""
 
 from __future__ import annotations
 
@@ -9,52 +9,53 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from scar.errors import ScarError
+from scar.json_object import JsonObject
 
-_NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
-Place = Callable[[str], Path]
-"""Where the content of a project's file lies, by its path relative to the project's folder."""
+LocateFile = Callable[[str], Path]
+"""Returns where a project's file is, by its path relative to the project's folder."""
 
 
-def inputs_digest(files: Sequence[str], place: Place, known: Sequence[Any]) -> str | None:
-    """The same digest means that `docker compose config` says the same again.
+def inputs_digest(
+    files: Sequence[str], locate: LocateFile, context: Sequence[object]
+) -> str | None:
+    """Return a digest that changes whenever `docker compose config` could answer differently.
 
-    It covers the content of the Compose `files`, of the `.env` and of the env files they name, and
-    whatever is `known` besides. None where they read other files (`include`, `extends`,
-    `label_file`, a path made of variables), or are not YAML as PyYAML knows it: then only Compose
-    can tell. `project_invalid` where one of them is a pipe or the like, which would be read for
-    ever.
+    It covers the content of the Compose `files`, of `.env` and of the env files they name, and the
+    JSON of `context`. None where the files read others (`include`, `extends`, `label_file`, a path
+    with variables) or are not YAML to PyYAML: then Compose itself must be asked. Raises
+    `project_invalid` where one of them is no regular file: Compose would read a pipe for ever.
     """
-    texts = [content(place(name)) for name in files]
+    texts = [read_regular_file(locate(name)) for name in files]
     if None in texts:
         return None
     try:
-        named = {path for text in texts for path in _env_files(yaml.safe_load(text or b""))}
+        env_files = {path for text in texts for path in _env_files(yaml.safe_load(text or b""))}
     except (yaml.YAMLError, _ReadsMore):
         return None
-    read = [".env", *sorted(named)]
-    digest = hashlib.sha256(json.dumps([list(files), read, *known]).encode())
-    for found in [*texts, *(content(place(name)) for name in read)]:
-        digest.update(hashlib.sha256(found).digest() if found is not None else b"-")
+    names = [".env", *sorted(env_files)]
+    digest = hashlib.sha256(json.dumps([list(files), names, *context]).encode())
+    for text in [*texts, *(read_regular_file(locate(name)) for name in names)]:
+        digest.update(hashlib.sha256(text).digest() if text is not None else b"-")
     return digest.hexdigest()
 
 
-def content(path: Path) -> bytes | None:
-    """What a regular file holds, None where there is none; `project_invalid` for anything else."""
+def read_regular_file(path: Path) -> bytes | None:
+    """Return a regular file's content, None where it is absent; raise `project_invalid`."""
     try:
-        # A pipe would be waited for, were it not opened so.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        # O_NONBLOCK: opening a pipe would otherwise wait for its writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in _NOT_THERE:
+        if error.errno in _ABSENT:
             return None
         raise _unreadable(path, error.strerror or "it cannot be read") from error
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise _unreadable(path, "it is not a regular file")
         return file.read()
 
@@ -68,12 +69,12 @@ def _unreadable(path: Path, why: str) -> ScarError:
 
 
 class _ReadsMore(Exception):
-    """The Compose file depends on what is not looked at here."""
+    """The Compose file depends on files that the digest does not cover."""
 
 
-def _env_files(found: object) -> Iterator[str]:
-    """The paths in `env_file` of every service."""
-    root = _mapping(found)
+def _env_files(document: object) -> Iterator[str]:
+    """Yield the paths in `env_file` of every service."""
+    root = _mapping(document)
     if "include" in root:
         raise _ReadsMore
     for service in map(_mapping, _mapping(root.get("services")).values()):
@@ -87,9 +88,9 @@ def _env_files(found: object) -> Iterator[str]:
             yield path
 
 
-def _mapping(found: object) -> Mapping[str, Any]:
-    if isinstance(found, str):  # `extends: name` is of the same file
+def _mapping(value: object) -> JsonObject:
+    if isinstance(value, str):  # `extends: name` refers to the same file
         return {}
-    if not isinstance(found, Mapping):
+    if not isinstance(value, Mapping):
         raise _ReadsMore
-    return found
+    return value

@@ -1,13 +1,12 @@
-"""One connection to the Docker Engine, and what its failures are called."""
+"""The connection to the Docker Engine, and its failures as `ScarError`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import docker
 import requests
@@ -18,7 +17,7 @@ from scar.errors import ScarError
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 TIMEOUT = 30
-"""Seconds the Engine has for an answer, unless a call says otherwise."""
+"""Seconds the Engine has for an answer, unless a call gives its own."""
 
 _FAILURES = (
     DockerException,
@@ -31,8 +30,8 @@ _FAILURES = (
 class Engine:
     """The Engine at `docker_host`, or at `DOCKER_HOST`, or at Docker's default socket.
 
-    Nothing is connected before the first call, and a forked process makes a connection of its own:
-    two processes must not share a socket. Safe to use from several threads.
+    The first call connects. A forked process connects anew: two processes must not share a socket.
+    Threads may share an instance.
     """
 
     def __init__(self, docker_host: str | None = None, *, timeout: int = TIMEOUT) -> None:
@@ -44,19 +43,22 @@ class Engine:
 
     @contextmanager
     def api(self) -> Iterator[docker.APIClient]:
-        """docker-py's client. Whatever fails inside the block leaves it as a `ScarError`,
-        except `NotFound`, which only the caller can name, and a read timeout of a change,
-        which it catches itself.
+        """Lend docker-py's client, and raise what fails in the block as `ScarError`.
+
+        `NotFound` passes unchanged, since only the caller can say what is missing. A caller that
+        changes something catches a read timeout in the block: its outcome is unknown.
         """
         try:
             yield self._client()
         except NotFound:
             raise
         except _FAILURES as failure:
-            raise self._named(failure) from failure
+            raise self._error(failure) from failure
 
-    def stream(self, path: str, params: dict[str, Any], *, read_timeout: float | None) -> Any:
-        """An unread `requests.Response` of a GET, to be read with `.raw` and closed.
+    def stream(
+        self, path: str, params: Mapping[str, str | int], *, read_timeout: float | None
+    ) -> requests.Response:
+        """Return the unread response of a GET; the caller reads its `.raw` and closes it.
 
         docker-py has no call that keeps the two streams of a log apart; this is the same request.
         """
@@ -74,12 +76,12 @@ class Engine:
             return response
 
     def version(self) -> str:
-        """The Engine's version, such as `28.5.2`."""
+        """Return the Engine's version, such as `28.5.2`."""
         with self.api() as api:
             return str(api.version()["Version"])
 
     def close(self) -> None:
-        """Drops the connection; the next call makes a new one."""
+        """Close the connection; the next call makes a new one."""
         with self._lock:
             if self._api is not None and self._pid == os.getpid():
                 self._api.close()
@@ -91,12 +93,10 @@ class Engine:
                 self._api = docker.APIClient(
                     base_url=self.host, version="auto", timeout=self.timeout, max_pool_size=32
                 )
-                # No proxy leads to a socket, and looking for one costs a third of each request.
-                self._api.trust_env = not self.host.startswith("unix://")
                 self._pid = os.getpid()
             return self._api
 
-    def _named(self, failure: BaseException) -> ScarError:
+    def _error(self, failure: BaseException) -> ScarError:
         causes = tuple(_causes(failure))
         if isinstance(failure, APIError):
             words = str(failure.explanation or failure).strip()
@@ -106,14 +106,14 @@ class Engine:
                 "The Engine's own words say why. `docker info` shows whether it is well.",
             )
         if any(isinstance(cause, PermissionError) for cause in causes):
-            return self._denied()
+            return self._permission_denied()
         if _is_timeout(causes):
             return ScarError(
                 "docker_unavailable",
                 f"The Docker Engine at {self.host} did not answer within {self.timeout} s",
                 "See whether it is overloaded: `docker info` on the host should answer at once.",
             )
-        # The next call negotiates anew: what comes back may be another version of the Engine.
+        # The Engine may come back as another version: the next call negotiates anew.
         self.close()
         return ScarError(
             "docker_unavailable",
@@ -122,7 +122,7 @@ class Engine:
             "socket: `volumes: /var/run/docker.sock:/var/run/docker.sock` in docker-compose.yml.",
         )
 
-    def _denied(self) -> ScarError:
+    def _permission_denied(self) -> ScarError:
         socket = Path(self.host.removeprefix("unix://"))
         try:
             group = str(socket.stat().st_gid)
@@ -140,16 +140,16 @@ class Engine:
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:
-    """The failure and everything it was raised from; requests and urllib3 also hide it in args."""
+    """Yield the failure and all that it was raised from; requests and urllib3 keep some in args."""
     waiting: list[object] = [failure]
     seen: set[int] = set()
     while waiting:
-        found = waiting.pop()
-        if not isinstance(found, BaseException) or id(found) in seen:
+        cause = waiting.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
             continue
-        seen.add(id(found))
-        yield found
-        waiting += [found.__cause__, found.__context__, *found.args]
+        seen.add(id(cause))
+        yield cause
+        waiting += [cause.__cause__, cause.__context__, *cause.args]
 
 
 def _is_timeout(causes: tuple[BaseException, ...]) -> bool:

@@ -1,9 +1,9 @@
-"""Which files of a build context Docker sends to the builder.
+"""Which files of a build context `.dockerignore` keeps from the builder.
 
 The rules are those of moby/patternmatcher (`ignorefile.ReadAll`, `Pattern.compile`,
-`MatchesUsingParentResults`), which differ from .gitignore's: a pattern is anchored at the context's
-root, `**` crosses folders, and a file is out when a folder above it is, unless a later `!` line
-matches the file or a folder above it.
+`MatchesUsingParentResults`). They differ from .gitignore's: a pattern is anchored at the root of
+the context, `**` crosses folders, and a file is excluded with a folder above it, unless a later `!`
+line matches the file or a folder above it.
 """
 
 from __future__ import annotations
@@ -22,36 +22,38 @@ class _Pattern:
 
 
 class DockerIgnore:
-    """The patterns of one `.dockerignore`; `project_invalid` where Docker refuses one."""
+    """The patterns of one `.dockerignore`; raises `project_invalid` where Docker refuses one."""
 
     def __init__(self, text: str) -> None:
         self._patterns = [_compile(line) for line in _lines(text)]
 
     def ignores(self, path: str) -> bool:
-        """Whether the file at `path` (relative to the context, with `/`) stays behind."""
-        above = [False] * len(self._patterns)
+        """Return whether the file at `path` (relative to the context, with `/`) is excluded."""
+        parent_matches = [False] * len(self._patterns)
         ignored = False
         for end in [*(at for at, char in enumerate(path) if char == "/"), len(path)]:
-            ignored, above = self._verdict(path[:end], above)
+            ignored, parent_matches = self._match(path[:end], parent_matches)
         return ignored
 
-    def _verdict(self, path: str, above: list[bool]) -> tuple[bool, list[bool]]:
-        """Whether one path is out, and which patterns matched it, given those that matched its
-        folder. A pattern that could not change the verdict is not asked and counts as no match,
-        for what lies below as well: so does the builder.
+    def _match(self, path: str, parent_matches: list[bool]) -> tuple[bool, list[bool]]:
+        """Return whether a path is excluded, and which patterns match it or its parent.
+
+        As in the builder, a pattern that cannot change the verdict is skipped and counts as no
+        match, for what lies below the path as well.
         """
         ignored = False
-        matched = list(above)
+        matches = list(parent_matches)
         for number, pattern in enumerate(self._patterns):
-            if not above[number] and pattern.exception == ignored:
-                matched[number] = pattern.expression.fullmatch(path) is not None
-            if matched[number]:
+            if not parent_matches[number] and pattern.exception == ignored:
+                matches[number] = pattern.expression.fullmatch(path) is not None
+            if matches[number]:
                 ignored = not pattern.exception
-        return ignored, matched
+        return ignored, matches
 
 
 def _lines(text: str) -> list[str]:
-    found = []
+    """Return the patterns, cleaned, an exception with its `!`."""
+    lines = []
     for line in text.removeprefix("\ufeff").split("\n"):
         if line.startswith("#") or not (pattern := line.strip()):
             continue
@@ -60,12 +62,12 @@ def _lines(text: str) -> list[str]:
         if pattern:
             pattern = _clean(pattern)
             pattern = pattern[1:] if len(pattern) > 1 and pattern[0] == "/" else pattern
-        found.append("!" + pattern if exception else pattern)
-    return found
+        lines.append("!" + pattern if exception else pattern)
+    return lines
 
 
 def _clean(path: str) -> str:
-    """Go's filepath.Clean; Python keeps a leading double slash."""
+    """Do the same as Go's filepath.Clean; Python keeps a leading double slash."""
     cleaned = posixpath.normpath(path)
     return cleaned[1:] if cleaned.startswith("//") else cleaned
 
@@ -82,37 +84,41 @@ def _compile(line: str) -> _Pattern:
 
 
 def _expression(pattern: str) -> str:
-    found, at = "", 0
+    """Translate a pattern to a regular expression; raise `re.error` where it is invalid."""
+    expression, at = "", 0
     while at < len(pattern):
-        char = pattern[at]
-        at += 1
-        if char == "*" and pattern[at : at + 1] == "*":
-            at += 1
-            at += pattern[at : at + 1] == "/"
-            anything = at == len(pattern) or (at == 2 and _is_suffix(pattern))
-            found += ".*" if anything else "(?:.*/)?"
-        elif char == "*":
-            found += "[^/]*"
-        elif char == "?":
-            found += "[^/]"
-        elif char == "\\":
-            if at == len(pattern):
-                raise re.error("nothing to escape")
-            found += re.escape(pattern[at])
-            at += 1
-        elif char == "[":
-            inside = re.match(r"\^?(?:\\.|[^\]\\])+\]", pattern[at:], re.DOTALL)
-            if not inside:
-                raise re.error("no closing bracket")
-            found += "[" + inside[0].replace("[", "\\[")
-            at += inside.end()
-        else:
-            found += re.escape(char)
-    return found
+        part, length = _translate(pattern, at)
+        expression += part
+        at += length
+    return expression
+
+
+def _translate(pattern: str, at: int) -> tuple[str, int]:
+    """Return the expression for the token at `at`, and the token's length."""
+    char, rest = pattern[at], pattern[at + 1 :]
+    if char == "*" and rest.startswith("*"):
+        length = 3 if rest.startswith("*/") else 2
+        end = at + length
+        anything = end == len(pattern) or (end == 2 and _is_suffix(pattern))
+        return ".*" if anything else "(?:.*/)?", length
+    if char == "*":
+        return "[^/]*", 1
+    if char == "?":
+        return "[^/]", 1
+    if char == "\\":
+        if not rest:
+            raise re.error("nothing to escape")
+        return re.escape(rest[0]), 2
+    if char == "[":
+        members = re.match(r"\^?(?:\\.|[^\]\\])+\]", rest, re.DOTALL)
+        if not members:
+            raise re.error("no closing bracket")
+        return "[" + members[0].replace("[", "\\["), 1 + members.end()
+    return re.escape(char), 1
 
 
 def _is_suffix(pattern: str) -> bool:
-    """`**name`, without another wildcard, is what a path ends with: it also matches `my-name`."""
+    """Return whether the pattern is `**name` without another wildcard: it matches `my-name`."""
     return pattern[2:3] != "/" and not re.search(r"[*?\\\[\]]", pattern[2:])
 
 

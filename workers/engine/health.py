@@ -1,4 +1,4 @@
-"""Waiting until containers are well, and still are a while later."""
+"""Waits until containers are healthy, and still are some seconds later."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from datetime import datetime
 from time import monotonic, sleep
 
 from scar.errors import ScarError
-from workers.engine.containers import Containers, Details
-from workers.engine.logs import Logs
+from workers.engine.container import ContainerDetails
+from workers.engine.containers import Containers
+from workers.engine.logs import ContainerLogs
 
-_POLL = 0.2
+_POLL_SECONDS = 0.2
 _LOG_LINES = 20
-_LOOP = 3
-"""So many restarts while it is watched, and a container is in a loop."""
-
-Progress = Callable[[str, str], None]
-"""Told a container's name and how it is: waiting, starting, unhealthy, stable, ready, done."""
+_LOOP_RESTARTS = 3
+"""A container that restarts this often while it is waited for is in a restart loop."""
 
 
 @dataclass
-class _Watch:
-    """What is known of one container while it is waited for."""
+class _Observation:
+    """What the wait knows about one container.
+
+    `condition` is one of waiting, starting, unhealthy, stable, done. `start` identifies the
+    container's current start.
+    """
 
     restarts_before: int
-    word: str = "waiting"
-    since: float = 0.0
-    run: tuple[datetime | None, int] = (None, 0)
+    condition: str = "waiting"
+    stable_since: float = 0.0
+    start: tuple[datetime | None, int] = (None, 0)
     ready: bool = False
 
 
@@ -37,7 +39,7 @@ class Health:
     def __init__(
         self,
         containers: Containers,
-        logs: Logs,
+        logs: ContainerLogs,
         *,
         clock: Callable[[], float] = monotonic,
         pause: Callable[[float], None] = sleep,
@@ -54,52 +56,50 @@ class Health:
         timeout: float,
         stable_seconds: float,
         check: Callable[[], None] = lambda: None,
-        progress: Progress = lambda _name, _word: None,
-    ) -> list[Details]:
-        """Returns once every container is well and has been for `stable_seconds` without a
-        restart: healthy, or running where it has no health check. A one-shot container (no health
-        check, no published port, not restarted by policy) is done when it exited with 0.
+    ) -> None:
+        """Return once every container has been stable for `stable_seconds` without a restart.
 
-        `timeout` seconds are allowed to become well, the stable time comes on top. Raises
-        `unhealthy` with the container's last log lines; at once where no time can help (it exited
-        and nothing starts it again, or it restarts in a loop). `check` is called at least five
+        Stable is healthy, or running where there is no health check. A one-shot container (no
+        health check, no published port, no policy that restarts it) is done once it has exited
+        with 0. Containers have `timeout` seconds to become stable; the stable time comes on top.
+
+        Raises `unhealthy` with the container's last log lines; at once where waiting cannot help:
+        it exited and nothing restarts it, or it restarts in a loop. `check` is called at least five
         times a second and may raise.
         """
-        begun = self._clock()
-        watches: dict[str, _Watch] = {}
+        begin = self._clock()
+        observations: dict[str, _Observation] = {}
         while True:
             check()
-            found = [self._inspect(container_id) for container_id in container_ids]
-            for details in found:
-                watch = watches.setdefault(details.id, _Watch(details.restart_count))
-                self._look(details, watch, stable_seconds, progress)
-            if all(watches[details.id].ready for details in found):
-                return found
-            late = self._clock() - begun > timeout
-            for details in found:
-                if late and watches[details.id].word not in ("stable", "ready", "done"):
-                    raise self._unhealthy(details, _late(details, timeout))
-            self._pause(_POLL)
+            containers = [self._inspect(container_id) for container_id in container_ids]
+            for details in containers:
+                seen = observations.setdefault(details.id, _Observation(details.restart_count))
+                self._observe(details, seen, stable_seconds)
+            if all(observation.ready for observation in observations.values()):
+                return
+            if self._clock() - begin > timeout:
+                for details in containers:
+                    if observations[details.id].condition not in ("stable", "done"):
+                        raise self._unhealthy(details, _late(details, timeout))
+            self._pause(_POLL_SECONDS)
 
-    def _look(self, details: Details, watch: _Watch, stable: float, progress: Progress) -> None:
-        hopeless = _hopeless(details, watch)
+    def _observe(
+        self, details: ContainerDetails, seen: _Observation, stable_seconds: float
+    ) -> None:
+        hopeless = _hopeless(details, seen)
         if hopeless:
             raise self._unhealthy(details, hopeless)
-        run = (details.started_at, details.restart_count)
-        word = _word(details)
-        if word != "stable":
-            watch.ready = word == "done"
-        elif watch.word not in ("stable", "ready") or watch.run != run:
-            watch.since, watch.ready = self._clock(), stable <= 0
+        start = (details.started_at, details.restart_count)
+        condition = _condition(details)
+        if condition != "stable":
+            seen.ready = condition == "done"
+        elif seen.condition != "stable" or seen.start != start:
+            seen.stable_since, seen.ready = self._clock(), stable_seconds <= 0
         else:
-            watch.ready = self._clock() - watch.since >= stable
-        if watch.ready and word == "stable":
-            word = "ready"
-        if word != watch.word:
-            progress(details.name, word)
-        watch.word, watch.run = word, run
+            seen.ready = self._clock() - seen.stable_since >= stable_seconds
+        seen.condition, seen.start = condition, start
 
-    def _inspect(self, container_id: str) -> Details:
+    def _inspect(self, container_id: str) -> ContainerDetails:
         try:
             return self._containers.inspect(container_id)
         except ScarError as missing:
@@ -111,7 +111,7 @@ class Health:
                 "Somebody else works on this project: see `docker events`, then try again.",
             ) from missing
 
-    def _unhealthy(self, details: Details, what: str) -> ScarError:
+    def _unhealthy(self, details: ContainerDetails, what: str) -> ScarError:
         lines = tuple(line.text for line in self._logs.tail(details.id, _LOG_LINES).lines)
         hint = f"Its log may say why: /docker_logs, or `docker logs {details.name}`."
         if details.oom_killed:
@@ -123,7 +123,7 @@ class Health:
         return ScarError("unhealthy", f"Container '{details.name}' {what}", hint, lines=lines)
 
 
-def _word(details: Details) -> str:
+def _condition(details: ContainerDetails) -> str:
     if details.state == "exited" and details.exit_code == 0 and _is_one_shot(details):
         return "done"
     if details.state != "running":
@@ -133,18 +133,18 @@ def _word(details: Details) -> str:
     return {"healthy": "stable", "unhealthy": "unhealthy"}.get(details.health or "", "starting")
 
 
-def _is_one_shot(details: Details) -> bool:
+def _is_one_shot(details: ContainerDetails) -> bool:
     restarted = details.restart_policy in ("always", "unless-stopped")
     return not (restarted or details.has_health_check or details.publishes)
 
 
-def _hopeless(details: Details, watch: _Watch) -> str | None:
-    """What is wrong where waiting cannot help."""
-    if details.restart_count - watch.restarts_before >= _LOOP:
+def _hopeless(details: ContainerDetails, seen: _Observation) -> str | None:
+    """Return what is wrong where waiting cannot help."""
+    if details.restart_count - seen.restarts_before >= _LOOP_RESTARTS:
         return f"restarts in a loop (exit code {details.exit_code})"
     if details.state == "dead":
         return "is dead: the Engine could not remove it"
-    if details.state != "exited" or _word(details) == "done":
+    if details.state != "exited" or _condition(details) == "done":
         return None
     if details.restart_policy == "no" or (
         details.restart_policy == "on-failure" and details.exit_code == 0
@@ -153,7 +153,7 @@ def _hopeless(details: Details, watch: _Watch) -> str | None:
     return None
 
 
-def _late(details: Details, timeout: float) -> str:
+def _late(details: ContainerDetails, timeout: float) -> str:
     if details.health == "unhealthy":
         return f"is unhealthy after {timeout:.0f} s"
     if details.state == "running":

@@ -1,4 +1,4 @@
-"""Images of the Engine, and the tags that keep a release's images from being pruned."""
+"""The Engine's images, and the tags that protect a release's images from `docker image prune`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from scar.errors import ScarError
 from workers.engine.connection import Engine
 
 _KEEP = "scar-keep"
-# What a registry reference allows as one part of a repository's path (distribution/reference).
-_PATH_PART = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+# One component of a repository's path: distribution/reference, `path-component`.
+_PATH_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
 class Pin:
-    """An image that is kept for a release. `service` is as in its tag: see `service_part`."""
+    """An image that is kept for a release. `service` is written as in its tag: `tag_component`."""
 
     service: str
     release: str
@@ -28,14 +28,15 @@ class Pin:
 
 
 class Images:
-    """Names and ids of images."""
+    """The images of one Engine."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def id_of(self, reference: str) -> str | None:
-        """The id (`sha256:...`) that a name or id stands for, None where there is no such image;
-        `project_invalid` where there can be none of that name.
+        """Return the id (`sha256:...`) of the image with a name or id, None where there is none.
+
+        Raises `project_invalid` where `reference` is no valid name.
         """
         with self._engine.api() as api:
             try:
@@ -51,8 +52,8 @@ class Images:
                     "Correct `image` in the Compose file: lower case, [registry/]name[:tag].",
                 ) from None
 
-    def drop_unnamed(self, image_id: str) -> None:
-        """Gives back an image that has no name left and that no container needs."""
+    def remove_untagged(self, image_id: str) -> None:
+        """Remove an image that has no name and that no container uses; otherwise do nothing."""
         with self._engine.api() as api:
             try:
                 if not api.inspect_image(image_id)["RepoTags"]:  # type: ignore[no-untyped-call]
@@ -64,7 +65,7 @@ class Images:
                     raise
 
     def tag(self, image_id: str, reference: str) -> None:
-        """Gives an image a name, taking it from whichever image had it before."""
+        """Give an image a name, which moves from the image that had it."""
         repository, _, tag = reference.rpartition(":")
         if not repository or "/" in tag:
             repository, tag = reference, "latest"
@@ -80,12 +81,13 @@ class Images:
                 ) from None
 
     def untag(self, reference: str) -> bool:
-        """Takes a name away; the image goes with its last name. False where a container still
-        needs the image, which then keeps it. An absent name is no error.
+        """Remove a name, and with its last name the image; an absent name is no error.
+
+        Return False where a container still uses the image, which keeps the name then.
         """
         with self._engine.api() as api:
             try:
-                # Never forced: that would take the image from under a stopped container.
+                # Without force, which would remove the image of a stopped container.
                 api.remove_image(reference)
             except NotFound:
                 return True
@@ -96,43 +98,41 @@ class Images:
         return True
 
     def pin(self, project: str, service: str, release: str, image_id: str) -> str:
-        """Keeps an image for a release; returns the reference. Doing it twice is harmless."""
+        """Keep an image for a release and return the pin's reference; idempotent."""
         reference = pin_reference(project, service, release)
         self.tag(image_id, reference)
         return reference
 
     def pins(self, project: str) -> list[Pin]:
-        """The pins of a project's services, ordered by release and service."""
-        prefix = f"{_KEEP}/{_part(project)}/"
+        """Return the pins of a project's services, ordered by release and service."""
+        prefix = f"{_KEEP}/{tag_component(project)}/"
         with self._engine.api() as api:
-            listed = api.images(filters={"reference": f"{prefix}*:*"})
-        found = []
-        for image in listed:
+            images = api.images(filters={"reference": f"{prefix}*:*"})
+        pins = []
+        for image in images:
             for reference in image.get("RepoTags") or []:
                 if reference.startswith(prefix):
                     service, _, release = reference.removeprefix(prefix).rpartition(":")
-                    found.append(Pin(service, release, image["Id"], reference))
-        return sorted(found, key=lambda pin: (pin.release, pin.service))
+                    pins.append(Pin(service, release, image["Id"], reference))
+        return sorted(pins, key=lambda pin: (pin.release, pin.service))
 
     def unpin(self, project: str, release: str) -> list[Pin]:
-        """Lets go of a release's images; returns the pins that had to stay, being in use."""
-        mine = [pin for pin in self.pins(project) if pin.release == release]
-        return [pin for pin in mine if not self.untag(pin.reference)]
+        """Remove a release's pins; return those that stay, since a container uses their image."""
+        pins = [pin for pin in self.pins(project) if pin.release == release]
+        return [pin for pin in pins if not self.untag(pin.reference)]
 
 
 def pin_reference(project: str, service: str, release: str) -> str:
-    """`scar-keep/<project>/<service>:<release>`."""
-    return f"{_KEEP}/{_part(project)}/{service_part(service)}:{release}"
+    """Return `scar-keep/<project>/<service>:<release>`."""
+    return f"{_KEEP}/{tag_component(project)}/{tag_component(service)}:{release}"
 
 
-def service_part(service: str) -> str:
-    """A service's name as it stands in a pin: itself where a reference allows it, else a digest
-    (`Web_` and `web` must not become one).
+def tag_component(name: str) -> str:
+    """Return a name as a pin's reference has it.
+
+    That is the name itself where a reference allows it, else a digest of it, so that `Web_` and
+    `web` stay different.
     """
-    return _part(service)
-
-
-def _part(name: str) -> str:
-    if _PATH_PART.fullmatch(name):
+    if _PATH_COMPONENT.fullmatch(name):
         return name
     return "x" + hashlib.sha256(name.encode()).hexdigest()[:16]

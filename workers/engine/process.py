@@ -1,4 +1,4 @@
-"""Running a command under supervision: lines as they come, a deadline, a way to call it off."""
+"""Runs a command under the supervisor: its lines as they come, a deadline, cancellation."""
 
 from __future__ import annotations
 
@@ -17,17 +17,36 @@ from scar.errors import ScarError
 from workers.engine.text import LineSplitter
 
 KEPT_BYTES = 256 * 1024
-"""So much of the output's end is kept."""
+"""Size of the end of the output that a `ProcessResult` keeps."""
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_TICK = 0.1
+_POLL_SECONDS = 0.1
 _INTERRUPT_SECONDS = 3.0
 _KILL_SECONDS = 1.5
+_READ_BYTES = 65536
+
+
+def no_check() -> None:
+    """Never cancel."""
 
 
 @dataclass(frozen=True)
-class Finished:
-    """How a command ended. `tail` are the last lines of both streams, oldest first."""
+class RunControl:
+    """What bounds a running command.
+
+    `check` is called at least five times a second and cancels the command by raising. `deadline`
+    is in seconds. The descriptors `pass_fds` (a lock) stay open in the command and in all that it
+    starts.
+    """
+
+    check: Callable[[], None] = no_check
+    deadline: float = 3600.0
+    pass_fds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProcessResult:
+    """How a command ended. `tail` has the last lines of both streams, oldest first."""
 
     code: int
     tail: tuple[str, ...]
@@ -36,8 +55,8 @@ class Finished:
 class Process:
     """A command that cannot outlive this process: see `supervisor`.
 
-    `name` is what it is called in an error, by default its first three words. With `rewrites`, a
-    line that is written over with a carriage return is told each time, not once it is whole.
+    `name` stands for it in errors; without one, its first three words do. With `rewrites`, each
+    carriage return ends a line, so that every state of a progress line is reported.
     """
 
     def __init__(
@@ -46,74 +65,79 @@ class Process:
         *,
         cwd: Path,
         env: Mapping[str, str],
-        pass_fds: Sequence[int] = (),
+        control: RunControl,
         name: str | None = None,
         rewrites: bool = False,
     ) -> None:
         self._name = name or " ".join([Path(argv[0]).name, *argv[1:3]])
+        self._control = control
         self._rewrites = rewrites
-        hold, self._hold = os.pipe()
+        stdin, self._supervision = os.pipe()
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_SUPERVISOR), *argv],
-                stdin=hold,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=cwd,
                 env=dict(env),
-                pass_fds=tuple(pass_fds),
+                pass_fds=control.pass_fds,
                 start_new_session=True,
             )
         except BaseException:
-            os.close(self._hold)
+            os.close(self._supervision)
             raise
         finally:
-            os.close(hold)
+            os.close(stdin)
 
-    def run(
-        self,
-        *,
-        deadline: float,
-        check: Callable[[], None],
-        stdout: Callable[[str], None],
-        stderr: Callable[[str], None],
-    ) -> Finished:
-        """Reads until the command and all it started have ended.
+    def run(self, *, stdout: Callable[[str], None], stderr: Callable[[str], None]) -> ProcessResult:
+        """Read both streams until the command and all that it started have ended.
 
-        `deadline` is in seconds from now. `check` is called at least five times a second. Where
-        it, or a callback, raises, or the deadline passes (`timeout`), everything is interrupted,
-        after 3 s killed, and gone before the exception goes on, within 5 s.
+        Raises `timeout` past the deadline, and whatever `check` or a callback raises. In each case
+        all processes are interrupted, killed 3 s later, and gone within 5 s, before the exception
+        leaves.
         """
-        tail = _Tail()
-        end = monotonic() + deadline
+        tail = _OutputTail()
+        end = monotonic() + self._control.deadline
         with selectors.DefaultSelector() as selector:
-            for pipe, told in ((self._process.stdout, stdout), (self._process.stderr, stderr)):
-                assert pipe is not None
-                os.set_blocking(pipe.fileno(), False)
-                splitter = LineSplitter(rewrites=self._rewrites)
-                selector.register(pipe, selectors.EVENT_READ, (splitter, told))
+            self._register(selector, stdout, stderr)
             try:
                 while selector.get_map():
-                    check()
+                    self._control.check()
                     if monotonic() > end:
-                        raise ScarError(
-                            "timeout",
-                            f"`{self._name}` took longer than {deadline:.0f} s",
-                            "The lines below are its last. Try again, or see what it waits for.",
-                            lines=tail.lines[-20:],
-                        )
+                        raise self._timeout(tail)
                     _read(selector, tail)
-                return Finished(self._process.wait(), tail.lines)
+                return ProcessResult(self._process.wait(), tail.lines)
             except BaseException:
                 self._stop(selector)
                 raise
             finally:
                 self._release()
 
+    def _register(
+        self,
+        selector: selectors.BaseSelector,
+        stdout: Callable[[str], None],
+        stderr: Callable[[str], None],
+    ) -> None:
+        for pipe, on_line in ((self._process.stdout, stdout), (self._process.stderr, stderr)):
+            assert pipe is not None
+            os.set_blocking(pipe.fileno(), False)
+            splitter = LineSplitter(rewrites=self._rewrites)
+            selector.register(pipe, selectors.EVENT_READ, (splitter, on_line))
+
+    def _timeout(self, tail: _OutputTail) -> ScarError:
+        return ScarError(
+            "timeout",
+            f"`{self._name}` took longer than {self._control.deadline:.0f} s",
+            "The lines below are its last. Try again, or see what it waits for.",
+            lines=tail.lines[-20:],
+        )
+
     def _stop(self, selector: selectors.BaseSelector) -> None:
-        """Interrupt, then kill. The pipes are emptied meanwhile, lest a full one block an exit."""
+        """Interrupt, then kill; drain the pipes meanwhile, since a full one blocks an exit."""
         with suppress(BrokenPipeError):
-            os.write(self._hold, b"i")
+            os.write(self._supervision, b"i")
         self._drain(selector, _INTERRUPT_SECONDS)
         self._release()
         self._drain(selector, _KILL_SECONDS)
@@ -126,19 +150,20 @@ class Process:
         while self._process.poll() is None and monotonic() < end:
             for key, _ in selector.select(0.05):
                 with suppress(BlockingIOError):
-                    if not os.read(key.fd, 65536):
+                    if not os.read(key.fd, _READ_BYTES):
                         selector.unregister(key.fileobj)
 
     def _release(self) -> None:
-        if self._hold >= 0:
-            os.close(self._hold)
-            self._hold = -1
+        """Close the supervision pipe, which kills what still runs, and the pipes of the dead."""
+        if self._supervision >= 0:
+            os.close(self._supervision)
+            self._supervision = -1
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None and self._process.poll() is not None:
                 pipe.close()
 
 
-class _Tail:
+class _OutputTail:
     """The last `KEPT_BYTES` of lines."""
 
     def __init__(self) -> None:
@@ -151,20 +176,20 @@ class _Tail:
 
     def add(self, line: str) -> None:
         self._lines.append(line)
-        self._size += len(line) + 1  # empty lines take room as well
+        self._size += len(line) + 1  # an empty line takes memory too
         while self._size > KEPT_BYTES and len(self._lines) > 1:
             self._size -= len(self._lines.popleft()) + 1
 
 
-def _read(selector: selectors.BaseSelector, tail: _Tail) -> None:
-    for key, _ in selector.select(_TICK):
-        splitter, told = key.data
+def _read(selector: selectors.BaseSelector, tail: _OutputTail) -> None:
+    for key, _ in selector.select(_POLL_SECONDS):
+        splitter, on_line = key.data
         try:
-            chunk = os.read(key.fd, 65536)
+            chunk = os.read(key.fd, _READ_BYTES)
         except BlockingIOError:
             continue
         for line in splitter.feed(chunk) if chunk else splitter.end():
             tail.add(line)
-            told(line)
+            on_line(line)
         if not chunk:
             selector.unregister(key.fileobj)

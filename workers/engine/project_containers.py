@@ -1,4 +1,4 @@
-"""Which containers a project manages, and in which order."""
+"""Which containers belong to a project, and in which order they are shown."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from scar.errors import ScarError, container_not_found
 from scar.projects import Project
-from workers.engine.containers import Container, Containers
+from workers.engine.container import Container
+from workers.engine.containers import Containers
 
 
 @dataclass(frozen=True)
 class ProjectContainers:
-    """The containers of a project as the Engine has them, the primary one first.
+    """A project's containers on the Engine, the primary one first.
 
-    `missing` are names of the projects file that the Engine does not have.
+    `missing` has the names of the projects file that the Engine does not know.
     """
 
     containers: tuple[Container, ...]
@@ -21,17 +22,17 @@ class ProjectContainers:
     primary: str | None
 
     def named(self, name: str) -> Container:
-        """One of them by its exact name, or by its service's."""
-        for found in self.containers:
-            if found.name == name:
-                return found
-        for found in self.containers:
-            if found.service == name:
-                return found
-        raise container_not_found(name, [found.name for found in self.containers])
+        """Return the container with exactly this name, else one of the service with this name."""
+        for container in self.containers:
+            if container.name == name:
+                return container
+        for container in self.containers:
+            if container.service == name:
+                return container
+        raise container_not_found(name, [container.name for container in self.containers])
 
     def main(self) -> Container:
-        """The primary container."""
+        """Return the primary container."""
         if self.primary is not None:
             return self.named(self.primary)
         raise ScarError(
@@ -42,14 +43,17 @@ class ProjectContainers:
 
 
 def project_containers(containers: Containers, project: Project) -> ProjectContainers:
-    """The containers in the projects file's order; with `auto_detect`, those of the Engine too."""
+    """Return the containers in the order of the projects file, then those found by Compose's label.
+
+    The latter only with `auto_detect`.
+    """
     names = project.containers
-    listed = {found.name: found for found in containers.of_project(project.compose_project, names)}
-    order = [name for name in names if name in listed]
+    by_name = {c.name: c for c in containers.of_project(project.compose_project, names)}
+    order = [name for name in names if name in by_name]
     if project.auto_detect:
-        order += [name for name in listed if name not in names]
+        order += [name for name in by_name if name not in names]
     primary = project.primary_container or (order[0] if order else None)
     if primary in order:
         order.sort(key=lambda name: name != primary)
-    missing = tuple(name for name in names if name not in listed)
-    return ProjectContainers(tuple(listed[name] for name in order), missing, primary)
+    missing = tuple(name for name in names if name not in by_name)
+    return ProjectContainers(tuple(by_name[name] for name in order), missing, primary)

@@ -1,4 +1,4 @@
-"""Restarting containers in the order in which they need each other."""
+"""Restarts containers, dependencies first."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from requests.exceptions import ReadTimeout
 
 from scar.errors import ScarError, container_not_found
 from workers.engine.connection import Engine
-from workers.engine.containers import Container, Containers, Details
+from workers.engine.container import Container, ContainerDetails
+from workers.engine.containers import Containers
 
-_GRACE = 15.0
-_ENDLESS = 3600
+_GRACE_SECONDS = 15.0
+_POLL_SECONDS = 0.5
+_ENDLESS_SECONDS = 3600
 
 
 def restart_order(containers: Sequence[Container]) -> list[Container]:
-    """The containers with dependencies first, otherwise in the order given.
+    """Return the containers with dependencies first, otherwise in the order given.
 
-    Services come from Compose's `depends_on` label; a circle, which Compose refuses, is cut.
+    Dependencies are those of Compose's `depends_on` label. A cycle, which Compose refuses, is cut.
     """
     by_service: dict[str, list[Container]] = {}
     for container in containers:
@@ -50,16 +52,16 @@ def restart(
     *,
     clock: Callable[[], float] = monotonic,
     pause: Callable[[float], None] = sleep,
-) -> Details:
-    """Restarts one container, giving it the time to stop that it asks for (`stop_grace_period`).
+) -> ContainerDetails:
+    """Restart a container, giving it its own time to stop (`stop_grace_period`).
 
-    Where the Engine does not answer in time the outcome is unknown: the container is looked at
-    until it shows a later start, and nothing is sent again.
+    Where the Engine does not answer in time the outcome is unknown: the container is then polled
+    until it shows a later start, and the request is never repeated. Raises `timeout`.
     """
     before = containers.inspect(container.id)
-    # -1 is "wait for ever" in Docker.
-    patience = before.stop_timeout if before.stop_timeout >= 0 else _ENDLESS
-    sent = clock()
+    # Docker's -1 means: wait for ever.
+    patience = before.stop_timeout if before.stop_timeout >= 0 else _ENDLESS_SECONDS
+    begin = clock()
     with engine.api() as api:
         try:
             api.restart(container.id, timeout=patience)
@@ -67,13 +69,13 @@ def restart(
         except NotFound:
             raise container_not_found(container.name, []) from None
         except (ReadTimeout, Disconnected):
-            # Disconnected also stands for an Engine that was not there: then the look fails too.
+            # Disconnected also means that no Engine is there: the inspection below then raises.
             pass
-    while clock() - sent < patience + engine.timeout + _GRACE:
+    while clock() - begin < patience + engine.timeout + _GRACE_SECONDS:
         now = containers.inspect(container.id)
         if now.state == "running" and now.started_at != before.started_at:
             return now
-        pause(0.5)
+        pause(_POLL_SECONDS)
     raise ScarError(
         "timeout",
         f"Container '{container.name}' did not restart within its {patience} s to stop",

@@ -1,23 +1,26 @@
-"""What containers use, measured by the Engine."""
+"""Resource usage of containers, as the Engine measures it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from docker.errors import NotFound
 
+from scar.json_object import JsonObject
 from workers.engine.connection import Engine
-from workers.engine.containers import Container
+from workers.engine.container import Container
 
-_AT_ONCE = 8
+_THREADS = 8
 
 
 @dataclass(frozen=True)
 class Usage:
-    """One container's use. `cpu_percent` is of one core, over about a second; the rest is bytes
-    (memory in use without the page cache, as `docker stats` counts it) since the container began.
+    """A container's resource usage.
+
+    `cpu_percent` is of one core, over about a second. The rest is in bytes: memory without the
+    page cache, as `docker stats` counts it; network and disk since the container's start.
     """
 
     name: str
@@ -31,46 +34,49 @@ class Usage:
     processes: int
 
 
-def usage(engine: Engine, containers: list[Container]) -> list[Usage]:
-    """The use of each running container, all measured in the same second."""
+def usage(engine: Engine, containers: Sequence[Container]) -> list[Usage]:
+    """Return the usage of each running container, all measured in the same second."""
     running = [container for container in containers if container.state == "running"]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(lambda container: _one(engine, container), running)
-        return [one for one in found if one is not None]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        usages = pool.map(lambda container: _usage(engine, container), running)
+        return [usage for usage in usages if usage is not None]
 
 
-def _one(engine: Engine, container: Container) -> Usage | None:
+def _usage(engine: Engine, container: Container) -> Usage | None:
     with engine.api() as api:
         try:
-            found: dict[str, Any] = api.stats(container.id, stream=False)
+            stats: JsonObject = api.stats(container.id, stream=False)
         except NotFound:
             return None
-    memory = found.get("memory_stats", {})
+    memory = stats.get("memory_stats", {})
     cache = memory.get("stats", {})
     unused = cache.get("inactive_file", cache.get("total_inactive_file", 0))
-    networks = (found.get("networks") or {}).values()
-    disk = (found.get("blkio_stats") or {}).get("io_service_bytes_recursive") or []
+    networks = (stats.get("networks") or {}).values()
+    disk = (stats.get("blkio_stats") or {}).get("io_service_bytes_recursive") or []
     return Usage(
         name=container.name,
-        cpu_percent=_cpu(found),
+        cpu_percent=_cpu_percent(stats),
         memory=max(0, memory.get("usage", 0) - unused),
         memory_limit=memory.get("limit", 0),
         network_received=sum(network["rx_bytes"] for network in networks),
         network_sent=sum(network["tx_bytes"] for network in networks),
-        disk_read=_disk(disk, "read"),
-        disk_written=_disk(disk, "write"),
-        processes=(found.get("pids_stats") or {}).get("current", 0),
+        disk_read=_disk_bytes(disk, "read"),
+        disk_written=_disk_bytes(disk, "write"),
+        processes=(stats.get("pids_stats") or {}).get("current", 0),
     )
 
 
-def _cpu(found: dict[str, Any]) -> float:
-    """Docker's own formula: the container's share of the host's time, times its cores."""
-    now, before = found.get("cpu_stats", {}), found.get("precpu_stats", {})
+def _cpu_percent(stats: JsonObject) -> float:
+    """Return the container's share of the host's CPU time, times the host's cores.
+
+    The formula is that of the Engine API's `ContainerStats`.
+    """
+    now, before = stats.get("cpu_stats", {}), stats.get("precpu_stats", {})
     host = now.get("system_cpu_usage", 0) - before.get("system_cpu_usage", 0)
     used = now.get("cpu_usage", {}).get("total_usage", 0)
     used -= before.get("cpu_usage", {}).get("total_usage", 0)
     return round(used / host * now.get("online_cpus", 1) * 100, 1) if host > 0 else 0.0
 
 
-def _disk(rows: list[dict[str, Any]], what: str) -> int:
-    return sum(row["value"] for row in rows if row["op"].lower() == what)
+def _disk_bytes(rows: Sequence[JsonObject], direction: str) -> int:
+    return sum(row["value"] for row in rows if row["op"].lower() == direction)

@@ -1,11 +1,10 @@
-"""Runs one command and lets nothing of it outlive whoever asked for it.
+"""Runs one command and ends everything it started when the caller ends.
 
-A program of its own, started by `process`: `supervisor.py COMMAND...`, standard library only.
-Its standard input is a pipe that only the caller holds. A byte on it means "interrupt"; its end,
-which also comes when the caller is killed by `kill -9`, means "kill". When the command has ended,
-for whatever reason, so has everything it started: orphans are handed to this process by the kernel
-(PR_SET_CHILD_SUBREAPER), are killed and reaped, and only then does it exit, with the command's
-code.
+A program of its own, started by `process`: `supervisor.py COMMAND...`, standard library only. Its
+standard input is a pipe whose other end only the caller holds: a byte on it means "interrupt", its
+end, which also follows a `kill -9` of the caller, means "kill". When the command has ended, its
+descendants are killed too: the kernel hands orphans to this process (PR_SET_CHILD_SUBREAPER), which
+kills and reaps them, and only then exits with the command's code.
 """
 
 from __future__ import annotations
@@ -21,30 +20,31 @@ from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_PAUSE = 0.005
+_PAUSE_SECONDS = 0.005
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(command: list[str]) -> int:
-    """Runs `command` in a process group of its own; returns its exit code, 128 + n for signal n."""
-    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(ignored, signal.SIG_IGN)
+    """Run `command` in a process group of its own; return its code, 128 + n after signal n."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
     child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        close_fds=False,  # what the caller passed on (a lock) is for the command
-        preexec_fn=_as_a_child,
+        close_fds=False,  # descriptors that the caller passed (a lock) are for the command
+        preexec_fn=_prepare_child,
     )
-    ended = os.pidfd_open(child.pid)
-    os.set_inheritable(ended, False)
-    while select.select([0, ended], [], [])[0] != [ended]:
+    exited = os.pidfd_open(child.pid)
+    os.set_inheritable(exited, False)
+    while select.select([0, exited], [], [])[0] != [exited]:
         if not os.read(0, 1):
             break
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGINT)
-    # While the leader is not reaped its number cannot be another group's.
+    # The group's number cannot be reused before its leader is reaped.
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     code = child.wait()
@@ -52,29 +52,30 @@ def main(command: list[str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _as_a_child() -> None:
-    for restored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(restored, signal.SIG_DFL)
+def _prepare_child() -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _end_orphans() -> None:
-    """Ends everything that descends from this process, also what forks faster than it is killed:
-    it is stopped until nothing is new, then killed, and reaped as the kernel hands it over.
+    """Kill and reap every descendant, also those that fork faster than they are killed.
+
+    All are stopped until no new one appears, then killed, and reaped as the kernel hands them over.
     """
     while _reap():
         stopped: set[int] = set()
-        while fresh := [(pid, above) for pid, above in _descendants() if pid not in stopped]:
-            for pid, above in fresh:
-                _signal(pid, above, signal.SIGSTOP)
+        while fresh := [(pid, parent) for pid, parent in _descendants() if pid not in stopped]:
+            for pid, parent in fresh:
+                _signal(pid, parent, signal.SIGSTOP)
                 stopped.add(pid)
-        for pid, above in _descendants():
-            _signal(pid, above, signal.SIGKILL)
-        time.sleep(_PAUSE)
+        for pid, parent in _descendants():
+            _signal(pid, parent, signal.SIGKILL)
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _reap() -> bool:
-    """Takes leave of the children that have ended; False where there are none any more."""
+    """Reap the children that have ended; return False once there is no child at all."""
     try:
         while os.waitpid(-1, os.WNOHANG) != (0, 0):
             pass
@@ -84,35 +85,35 @@ def _reap() -> bool:
 
 
 def _descendants() -> list[tuple[int, int]]:
-    """Every process below this one, with its parent."""
-    found: list[tuple[int, int]] = []
+    """Return every process below this one, with its parent."""
+    descendants: list[tuple[int, int]] = []
     waiting = [os.getpid()]
     while waiting:
-        above = waiting.pop()
-        below = _children(above)
-        found += [(pid, above) for pid in below]
-        waiting += below
-    return found
+        parent = waiting.pop()
+        children = _children(parent)
+        descendants += [(pid, parent) for pid in children]
+        waiting += children
+    return descendants
 
 
 def _children(pid: int) -> list[int]:
-    """The children of all its threads."""
-    found: list[int] = []
+    """Return the children of all threads of a process."""
+    children: list[int] = []
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
-            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as listed:
-                found += [int(child) for child in listed.read().split()]
-    return found
+            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as listing:
+                children += [int(child) for child in listing.read().split()]
+    return children
 
 
-def _signal(pid: int, above: int, number: int) -> None:
-    """Sends it to that child of `above`; its number may have become another process's."""
+def _signal(pid: int, parent: int, number: int) -> None:
+    """Send a signal to a child of `parent`, unless its number has been reused meanwhile."""
     with suppress(OSError):
         handle = os.pidfd_open(pid)
         try:
             with open(f"/proc/{pid}/stat", errors="replace") as file:
-                parent = int(file.read().rpartition(")")[2].split()[1])
-            if parent == above:
+                actual = int(file.read().rpartition(")")[2].split()[1])
+            if actual == parent:
                 signal.pidfd_send_signal(handle, number)
         finally:
             os.close(handle)

@@ -1,7 +1,7 @@
-"""What a container or a build printed, as text that is safe to show.
+"""Makes text that a container or a build printed safe to show.
 
-Terminal control sequences are taken out, since nothing that shows the text is a terminal;
-every other character stays. Bytes that are not UTF-8 become U+FFFD.
+Terminal control sequences are removed, since nothing that shows the text is a terminal; every
+other character stays. Bytes that are not UTF-8 become U+FFFD.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 LINE_BYTES = 1024 * 1024
-"""A single line longer than this is cut, and says so."""
+"""A longer line is cut, and says so."""
 
 # ECMA-48: CSI (colours, cursor), then OSC/DCS/APC/PM/SOS strings, then the short escapes.
 _ESCAPE = re.compile(
@@ -19,57 +19,56 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def plain(line: str) -> str:
-    """One line without escape sequences, control characters and its line break.
+    """Return a line without escape sequences, control characters and its line break.
 
-    A carriage return rewrites the line on a terminal: what a person would see last is kept.
+    Of the parts between carriage returns the last one stays, as on a terminal.
     """
-    shown = _ESCAPE.sub("", line).rstrip("\r\n")
-    shown = shown.rsplit("\r", 1)[-1]
-    return _CONTROL.sub("", shown)
+    text = _ESCAPE.sub("", line).rstrip("\r\n")
+    return _CONTROL.sub("", text.rsplit("\r", 1)[-1])
 
 
 def decode(raw: bytes) -> str:
-    """`plain` of a whole line of bytes."""
+    """Return a whole line of bytes as `plain` text."""
     return plain(raw.decode("utf-8", "replace"))
 
 
 class LineSplitter:
-    """Turns a stream of bytes into whole lines, holding at most `LINE_BYTES` of one line.
+    """Splits a stream of bytes into lines, holding at most `LINE_BYTES` of one line.
 
-    Lines are cut as bytes and decoded whole, so a character that arrives in two pieces stays one.
-    With `rewrites`, a carriage return ends a line as well.
+    Lines are decoded whole, so that a character may arrive in two chunks. With `rewrites`, a
+    carriage return ends a line too.
     """
 
     def __init__(self, *, rewrites: bool = False) -> None:
         self._rewrites = rewrites
-        self._held = bytearray()
+        self._line = bytearray()
         self._cut = 0
 
     def feed(self, chunk: bytes) -> list[str]:
-        """The lines that `chunk` completes."""
+        """Return the lines that `chunk` completes."""
         lines = []
         if self._rewrites:
             chunk = chunk.replace(b"\r", b"\n")
-        *whole, rest = chunk.split(b"\n")
-        for piece in whole:
-            self._hold(piece)
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            self._append(end)
             lines.append(self._take())
-        self._hold(rest)
+        self._append(rest)
         return lines
 
     def end(self) -> list[str]:
-        """The last line, where it had no line break."""
-        return [self._take()] if self._held or self._cut else []
+        """Return a last line that has no line break."""
+        return [self._take()] if self._line or self._cut else []
 
-    def _hold(self, piece: bytes) -> None:
-        room = LINE_BYTES - len(self._held)
-        self._held += piece[:room]
-        self._cut += max(0, len(piece) - room)
+    def _append(self, part: bytes) -> None:
+        room = LINE_BYTES - len(self._line)
+        self._line += part[:room]
+        self._cut += max(0, len(part) - room)
 
     def _take(self) -> str:
-        line = decode(bytes(self._held))
+        line = decode(bytes(self._line))
         if self._cut:
             line += f" [... {self._cut} bytes of this line cut]"
-        self._held.clear()
+        self._line.clear()
         self._cut = 0
         return line

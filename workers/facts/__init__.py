@@ -1,1 +1,1 @@
-"""What is read: nothing here changes anything."""
+"""Jobs that only read."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from scar.jobs.results.deploy import DeployPlan
 from workers.deployment.deploy_plan import plan_deploy
-from workers.deployment.plan import shown
-from workers.runtime.context import JobContext, ReadJob
+from workers.deployment.plan import describe
+from workers.runtime.context import JobContext
+from workers.runtime.handlers import ReadJob
 
 
-class Diff(ReadJob):
+class Diff(ReadJob[DeployPlan]):
     """The plan of a deploy, without the deploy."""
 
     kind = "diff"
 
-    def read(self, context: JobContext) -> dict[str, Any]:
-        """The same as what the question of a deploy shows."""
-        return shown(plan_deploy(context), context)
+    def read(self, context: JobContext) -> DeployPlan:
+        """Return what the question of a deploy shows."""
+        return describe(plan_deploy(context), context)
 
 
 HANDLER = Diff()

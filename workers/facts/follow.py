@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
 
-from scar.redaction import secret_values
-from workers.engine.logs import Logs
-from workers.engine.project_containers import project_containers
-from workers.runtime.context import JobContext, ReadJob
+from scar.jobs.results.follow import FollowResult
+from workers.engine.logs import ContainerLogs
+from workers.facts.container_logs import container_to_read, stamp
+from workers.runtime.context import JobContext
+from workers.runtime.handlers import ReadJob
 
 _SECONDS = 600.0
 
 
-class Follow(ReadJob):
-    """The lines of the primary container, or of the one asked for, as they are written."""
+class Follow(ReadJob[FollowResult]):
+    """The lines of the primary container, or of the one that is named, as they are written."""
 
     kind = "follow"
 
-    def read(self, context: JobContext) -> dict[str, Any]:
-        """Ends after ten minutes, or when the job is cancelled."""
-        found = project_containers(context.containers, context.project)
-        wanted = context.request.args.get("container")
-        container = found.named(wanted) if wanted else found.main()
-        context.hide(secret_values(context.containers.inspect(container.id).environment))
-        name = container.name
-        deadline = time.monotonic() + _SECONDS
-        lines = Logs(context.engine, context.containers).follow(
-            name, check=_until(context, deadline)
+    def read(self, context: JobContext) -> FollowResult:
+        """Report lines as output until ten minutes are over or the job is cancelled."""
+        container = container_to_read(context)
+        lines = ContainerLogs(context.engine, context.containers).follow(
+            container.name, check=_until(context, time.monotonic() + _SECONDS)
         )
         count = 0
         try:
             for line in lines:
-                context.output(f"[{line.time:%Y-%m-%d %H:%M:%S}] {line.text}", endless=True)
+                context.steps.output(f"{stamp(line)} {line.text}", endless=True)
                 count += 1
         except TimeoutError:
             pass
-        return {"container": name, "count": count}
+        return FollowResult(container.name, count)
 
 
-def _until(context: JobContext, deadline: float) -> Any:
+def _until(context: JobContext, deadline: float) -> Callable[[], None]:
     def check() -> None:
         context.check()
         if time.monotonic() > deadline:

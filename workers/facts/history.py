@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from scar.jobs.results.history import HistoryResult, ReleaseRow
+from scar.jobs.timestamp import rfc3339
+from workers.runtime.context import JobContext
+from workers.runtime.handlers import ReadJob
+from workers.state.releases import Release, Releases
 
-from workers.runtime.context import JobContext, ReadJob
-from workers.state.releases import Releases
 
-
-class History(ReadJob):
+class History(ReadJob[HistoryResult]):
     """What was deployed, newest first."""
 
     kind = "history"
 
-    def read(self, context: JobContext) -> dict[str, Any]:
-        """One row a release."""
+    def read(self, context: JobContext) -> HistoryResult:
+        """Return one row for each release that is kept."""
         releases = Releases(context.folder)
-        rows = [releases.get(id).summary() for id in reversed(releases.ids())]
-        return {"project": context.project.name, "releases": rows}
+        rows = tuple(_row(releases.get(id)) for id in reversed(releases.ids()))
+        return HistoryResult(context.project.name, rows)
+
+
+def _row(release: Release) -> ReleaseRow:
+    return ReleaseRow(
+        id=release.id,
+        at=rfc3339(release.at),
+        by=release.by,
+        commit=release.commit,
+        dirty=release.dirty,
+        seconds=release.seconds,
+        downtime=release.downtime,
+        restored=release.restored,
+        services=tuple(sorted(release.services)),
+        files=len(release.files),
+    )
 
 
 HANDLER = History()

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
+from scar.jobs.results.stats import ContainerUsage, StatsResult
 from workers.engine.project_containers import project_containers
 from workers.engine.stats import usage
-from workers.runtime.context import JobContext, ReadJob
+from workers.runtime.context import JobContext
+from workers.runtime.handlers import ReadJob
 
 
-class Stats(ReadJob):
+class Stats(ReadJob[StatsResult]):
     """CPU, memory, network and disk of each running container."""
 
     kind = "stats"
 
-    def read(self, context: JobContext) -> dict[str, Any]:
-        """One row a container."""
-        found = project_containers(context.containers, context.project)
-        rows = [asdict(one) for one in usage(context.engine, list(found.containers))]
-        return {"project": context.project.name, "containers": rows}
+    def read(self, context: JobContext) -> StatsResult:
+        """Return one row for each container that runs."""
+        containers = project_containers(context.containers, context.project).containers
+        rows = usage(context.engine, list(containers))
+        return StatsResult(
+            context.project.name, tuple(ContainerUsage(**asdict(row)) for row in rows)
+        )
 
 
 HANDLER = Stats()

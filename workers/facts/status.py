@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from scar.errors import ScarError
-from workers.deployment.plan import indexes_path
-from workers.engine.containers import Container
+from scar.jobs.results.status import ContainerStatus, LockStatus, StatusResult
+from scar.jobs.timestamp import rfc3339
+from workers.deployment.plan import stat_cache_paths
+from workers.engine.container import Container
 from workers.engine.project_containers import ProjectContainers, project_containers
 from workers.files.compare import compare
 from workers.files.manifest import Entry
 from workers.files.scan import scan
 from workers.files.stat_cache import StatCache
 from workers.git.commit import workspace_commit
-from workers.runtime.context import JobContext, ReadJob
+from workers.runtime.context import JobContext
+from workers.runtime.handlers import ReadJob
 from workers.state.releases import Release, Releases
 
 
-class Status(ReadJob):
-    """One list call of the Engine, whatever the number of containers."""
+class Status(ReadJob[StatusResult]):
+    """Reads the containers with one list call, and the start of each running one."""
 
     kind = "status"
 
-    def read(self, context: JobContext) -> dict[str, Any]:
-        """Containers, folders, and what a person should know beside."""
+    def read(self, context: JobContext) -> StatusResult:
+        """Return the containers, the folders, and notices where something cannot be told."""
         project = context.project
-        found = project_containers(context.containers, project)
+        present = project_containers(context.containers, project)
         release: Release | None = None
         notices: list[str] = []
         try:
@@ -35,25 +37,34 @@ class Status(ReadJob):
         except ScarError as error:
             old = False
             notices.append(f"The workspace cannot be compared: {error.message}")
-        behind = _behind(found, release) if old else set()
-        containers = [_container(c, found.primary, c.name in behind) for c in found.containers]
-        containers += [_missing(name, found.primary) for name in found.missing]
-        lock = context.locks.of(project.name)
-        return {
-            "project": project.name,
-            "lock": lock.to_json() if lock else None,
-            "containers": containers,
-            "production": str(project.production),
-            "workspace": str(project.workspace),
-            "old_version": old,
-            "workspace_dirty": old and workspace_commit(project.workspace).dirty,
-            "notices": notices,
-        }
+        behind = _behind(present, release) if old else set()
+        rows = [
+            _row(c, present.primary, context.containers.uptime(c), c.name in behind)
+            for c in present.containers
+        ]
+        rows += [_missing(name, present.primary) for name in present.missing]
+        return StatusResult(
+            project=project.name,
+            lock=_lock(context),
+            containers=tuple(rows),
+            production=str(project.production),
+            workspace=str(project.workspace),
+            old_version=old,
+            workspace_dirty=old and workspace_commit(project.workspace).dirty,
+            notices=tuple(notices),
+        )
+
+
+def _lock(context: JobContext) -> LockStatus | None:
+    lock = context.locks.of(context.project.name)
+    if lock is None:
+        return None
+    return LockStatus(lock.project, lock.by, lock.reason, rfc3339(lock.since))
 
 
 def _older_than_workspace(context: JobContext, release: Release | None) -> bool:
-    """Whether a deploy would bring other files than the ones in production."""
-    workspace, production = indexes_path(context)
+    """Return whether a deploy would bring other files than those in production."""
+    workspace, production = stat_cache_paths(context)
     tree = scan(str(context.project.workspace), context.project.exclude, StatCache.load(workspace))
     if release is None:
         index = StatCache.load(production)
@@ -68,40 +79,47 @@ def _same(tree: Mapping[str, Entry], released: Mapping[str, Entry]) -> bool:
     return all(entry.same_content(tree[path]) for path, entry in released.items())
 
 
-def _behind(found: ProjectContainers, release: Release | None) -> set[str]:
-    """The containers that a deploy would bring up to date: those built from the workspace."""
+def _behind(present: ProjectContainers, release: Release | None) -> set[str]:
+    """Return the names of the containers that a deploy would bring up to date: those built from
+    the workspace, else the primary one.
+    """
     built = {
         name for name, service in (release.services if release else {}).items() if service.build
     }
-    names = {c.name for c in found.containers if c.service in built}
-    return names or {str(found.primary)}
+    names = {c.name for c in present.containers if c.service in built}
+    return names or {str(present.primary)}
 
 
-def _container(found: Container, primary: str | None, old: bool) -> dict[str, Any]:
-    return {
-        "name": found.name,
-        "service": found.service,
-        "primary": found.name == primary,
-        "state": found.state,
-        "health": found.health,
-        "uptime_seconds": found.uptime,
-        "exit_code": found.exit_code,
-        "ports": [str(port) for port in found.ports],
-        "image": found.image,
-        "old_version": old,
-    }
+def _row(
+    container: Container, primary: str | None, uptime: int | None, old: bool
+) -> ContainerStatus:
+    return ContainerStatus(
+        name=container.name,
+        service=container.service,
+        primary=container.name == primary,
+        state=container.state,
+        health=container.health,
+        uptime_seconds=uptime,
+        exit_code=container.exit_code,
+        ports=tuple(str(port) for port in container.ports),
+        image=container.image,
+        old_version=old,
+    )
 
 
-def _missing(name: str, primary: str | None) -> dict[str, Any]:
-    nothing = dict.fromkeys(("service", "health", "uptime_seconds", "exit_code", "image"))
-    return {
-        "name": name,
-        "primary": name == primary,
-        "state": "not found",
-        "ports": [],
-        "old_version": False,
-        **nothing,
-    }
+def _missing(name: str, primary: str | None) -> ContainerStatus:
+    return ContainerStatus(
+        name=name,
+        service=None,
+        primary=name == primary,
+        state="not found",
+        health=None,
+        uptime_seconds=None,
+        exit_code=None,
+        ports=(),
+        image=None,
+        old_version=False,
+    )
 
 
 HANDLER = Status()

@@ -1,1 +1,1 @@
-"""Git: the one place that runs it, and what SCAR has it do."""
+"""Everything SCAR does with Git, and the only place that runs it."""

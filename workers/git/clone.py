@@ -1,4 +1,4 @@
-"""Clones a repository into a folder that is not there yet."""
+"""Clones a repository into a new folder."""
 
 from __future__ import annotations
 
@@ -6,49 +6,47 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from scar.repository import Repository, github_place
+from scar.git_url import GitUrl, github_place
 from scar.settings import Settings
-from workers.git.command import Credential, Watch, environment, failed, run
+from workers.engine.process import RunControl
+from workers.git.command import Credential, environment, run, transfer_failed
 
 SECONDS = 15 * 60.0
+"""Deadline of a clone."""
+
 # `Receiving objects:  43% (430/1000), 1.20 MiB | 2.00 MiB/s`, with `remote: ` before the server's.
 _PROGRESS = re.compile(r"(?:remote: )?([A-Z][A-Za-z ]{2,40}): +\d+% \((\d+)/(\d+)\)")
-Tell = Callable[[str, int, int], None]
-"""What Git does, how much of it is done, of how much."""
+
+OnProgress = Callable[[str, int, int], None]
+"""Receives what Git is doing, how many objects are done, and of how many."""
 
 
 def clone(
-    repository: Repository, target: Path, credential: Credential | None, watch: Watch, tell: Tell
+    repository: GitUrl,
+    target: Path,
+    credential: Credential | None,
+    control: RunControl,
+    on_progress: OnProgress,
 ) -> None:
-    """Makes `target`. Raises `not_found`, `sync_failed`, `disk_full`, `timeout` or what
-    `watch.check` raises; what is left of `target` then is the caller's to remove."""
+    """Create `target` as a clone, without hooks and submodules.
 
-    def told(line: str) -> None:
-        if found := _PROGRESS.match(line):
-            tell(found[1], int(found[2]), int(found[3]))
+    Raises `not_found`, `sync_failed`, `disk_full`, `timeout`, and what `control.check` raises; the
+    caller then removes what is left of `target`.
+    """
 
-    finished = run(
-        (
-            "clone",
-            "--progress",
-            "--template=",
-            "--no-recurse-submodules",
-            "--origin=origin",
-            "--",
-            repository.url,
-            str(target),
-        ),
-        target.parent,
-        environment(credential),
-        watch,
-        told=told,
-    )
-    if finished.code != 0:
-        raise failed("Cloning failed", finished, target.parent, repository)
+    def parse(line: str) -> None:
+        if match := _PROGRESS.match(line):
+            on_progress(match[1], int(match[2]), int(match[3]))
+
+    options = ("--progress", "--template=", "--no-recurse-submodules", "--origin=origin")
+    words = ("clone", *options, "--", repository.url, str(target))
+    result = run(words, target.parent, environment(credential), control, on_progress=parse)
+    if result.code != 0:
+        raise transfer_failed("Cloning failed", result, target.parent, repository)
 
 
-def github_credential(repository: Repository, settings: Settings) -> Credential | None:
-    """SCAR's token, for the repositories of its own GitHub alone."""
+def github_credential(repository: GitUrl, settings: Settings) -> Credential | None:
+    """Return SCAR's token for a repository on the configured GitHub, None for any other."""
     token = settings.github_token
     if token is None or repository.scheme != "https":
         return None

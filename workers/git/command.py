@@ -1,8 +1,8 @@
-"""Runs Git so that nothing but its own code runs with it, whatever a repository says.
+"""Runs Git so that nothing in a repository can start a program or redirect it.
 
-What a repository's configuration could start is switched off, no configuration of the machine or
-of a user counts, no protocol but https and ssh is spoken (`FROM_FOLDER`: none, a workspace is
-brought forward from a folder), nothing is asked of anybody.
+Everything that a repository's configuration could start is switched off, no configuration of the
+machine or of a user is read, Git asks nobody for a password, and speaks https and ssh alone
+(`FROM_FOLDER` allows local files instead, for a workspace whose origin is a folder).
 """
 
 from __future__ import annotations
@@ -15,128 +15,119 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scar.errors import ScarError
-from scar.repository import Repository
-from workers.engine.process import Finished, Process
+from scar.git_url import GitUrl
+from workers.engine.process import Process, ProcessResult, RunControl
 from workers.files.failures import disk_full
 
-SAFE = (
+SAFE_OPTIONS = (
     "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
     "-c", "core.pager=cat", "-c", "protocol.allow=never", "-c", "protocol.https.allow=always",
     "-c", "protocol.ssh.allow=always", "-c", "http.followRedirects=false",
     "-c", "submodule.recurse=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
     "-c", "core.fsync=all", "-c", "fetch.unpackLimit=1",
 )  # fmt: skip
-# A host that was never seen before is believed once and kept; one whose key changes never is.
+FROM_FOLDER = {"GIT_ALLOW_PROTOCOL": "file"}
+"""Further environment for a repository in a folder of this host."""
+
+# Trust on first use: an unknown host's key is accepted and kept, a changed key never.
 _SSH = (
     "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ConnectTimeout=20 "
     "-o ServerAliveInterval=15 -o ServerAliveCountMax=3 -o ForwardAgent=no "
     "-o PermitLocalCommand=no"
 )
-_KEPT = (
+_PASSED_ON = (
     *("PATH", "SSH_AUTH_SOCK", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "TMPDIR"),
     *("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"),
 )
-_ASK_SECONDS = 10
-_FULL = re.compile(r"No space left on device|Disk quota exceeded")
+_FIXED = {
+    "LC_ALL": "C",
+    "GIT_ALLOW_PROTOCOL": "https:ssh",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_SSH_COMMAND": _SSH,
+    "GIT_SSH_VARIANT": "ssh",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS": "",
+}
+_CREDENTIAL_HELPER = (
+    '!give() { [ "$1" != get ] || printf "username=%s\\npassword=%s\\n" '
+    '"$SCAR_GIT_USERNAME" "$SCAR_GIT_PASSWORD"; }; give'
+)
+_QUERY_SECONDS = 10
+_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded")
 _NOT_FOUND = re.compile(
     r"not found|could not read (?:Username|Password)|Authentication failed|error: 40[134]"
     r"|Permission denied \(publickey|does not appear to be a git repository",
     re.IGNORECASE,
 )
-_MOVED = re.compile(r"error: 30[1278]")
+_REDIRECT = re.compile(r"error: 30[1278]")
 _LINES = 20
 
 
 @dataclass(frozen=True)
 class Credential:
-    """What a server is given when it asks who is there: over https, and only by `place`."""
+    """A username and a password, for https to the host and port `place` alone."""
 
     place: str
     username: str
     password: str
 
 
-FROM_FOLDER = {"GIT_ALLOW_PROTOCOL": "file"}
-"""More environment for a repository in a folder of this host."""
-
-
 def environment(
     credential: Credential | None = None, more: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """What Git is started with: nothing of SCAR's own but the credential, which is in no command
-    line and no file. A helper that Git asks for the one place takes it from there."""
-    env = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    env |= {
-        "LC_ALL": "C",
-        "GIT_ALLOW_PROTOCOL": "https:ssh",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_SSH_COMMAND": _SSH,
-        "GIT_SSH_VARIANT": "ssh",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ASKPASS": "",
-        "SSH_ASKPASS": "",
-    }
-    helpers = [("credential.helper", "")]  # none of a repository's own
+    """Return Git's environment, with nothing of SCAR's own but the credential.
+
+    The credential is in no command line and no file: a helper that Git calls for its one place
+    reads it from the environment.
+    """
+    env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _FIXED
+    config = [("credential.helper", "")]  # an empty value drops the repository's own helpers
     if credential is not None:
         env["SCAR_GIT_USERNAME"] = credential.username
         env["SCAR_GIT_PASSWORD"] = credential.password
-        give = (
-            '!give() { [ "$1" != get ] || printf "username=%s\\npassword=%s\\n" '
-            '"$SCAR_GIT_USERNAME" "$SCAR_GIT_PASSWORD"; }; give'
-        )
-        helpers.append((f"credential.https://{credential.place}.helper", give))
-    env["GIT_CONFIG_COUNT"] = str(len(helpers))
-    for number, (key, value) in enumerate(helpers):
+        config.append((f"credential.https://{credential.place}.helper", _CREDENTIAL_HELPER))
+    env["GIT_CONFIG_COUNT"] = str(len(config))
+    for number, (key, value) in enumerate(config):
         env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return env | dict(more or {})
 
 
-def ask(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> str | None:
-    """What a Git that only looks prints, in ten seconds at most; None where it fails."""
+def query(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> str | None:
+    """Return what a quick Git command prints; None where it fails or takes longer than 10 s."""
     try:
-        found = subprocess.run(
-            ["git", *SAFE, *words],
+        result = subprocess.run(
+            ["git", *SAFE_OPTIONS, *words],
             cwd=folder,
             env=environment(None, env),
             capture_output=True,
-            timeout=_ASK_SECONDS,
+            timeout=_QUERY_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return found.stdout.decode("utf-8", "replace").strip() if found.returncode == 0 else None
-
-
-@dataclass(frozen=True)
-class Watch:
-    """How a Git at work is looked after. `check` raises to call it off, `deadline` is in seconds,
-    `pass_fds` are held open while anything of it runs."""
-
-    check: Callable[[], None]
-    deadline: float
-    pass_fds: Sequence[int] = ()
+    return result.stdout.decode("utf-8", "replace").strip() if result.returncode == 0 else None
 
 
 def run(
     words: Sequence[str],
     folder: Path,
     env: Mapping[str, str],
-    watch: Watch,
+    control: RunControl,
     *,
-    told: Callable[[str], None] | None = None,
-) -> Finished:
-    """Runs Git to its end; `told` gets each line of its progress, as often as it is rewritten."""
-    argv = ["git", *SAFE, *words]
+    on_progress: Callable[[str], None] | None = None,
+) -> ProcessResult:
+    """Run Git to its end; `on_progress` receives each progress line, each time it is rewritten."""
     try:
         process = Process(
-            argv,
+            ["git", *SAFE_OPTIONS, *words],
             cwd=folder,
             env=env,
-            pass_fds=watch.pass_fds,
+            control=control,
             name=f"git {words[0]}",
-            rewrites=told is not None,
+            rewrites=on_progress is not None,
         )
     except FileNotFoundError as missing:
         raise ScarError(
@@ -144,24 +135,21 @@ def run(
             f"There is no folder {folder}",
             "Make it on the worker's host, or correct the path in the projects file.",
         ) from missing
-    return process.run(
-        deadline=watch.deadline,
-        check=watch.check,
-        stdout=_untold,
-        stderr=told or _untold,
-    )
+    return process.run(stdout=_ignore_line, stderr=on_progress or _ignore_line)
 
 
-def failed(what: str, finished: Finished, folder: Path, repository: Repository) -> ScarError:
-    """Why Git did not fetch, from its own words."""
-    lines = tuple(line for line in finished.tail if "%" not in line)[-_LINES:]
-    words = "\n".join(finished.tail)
-    if _FULL.search(words):
+def transfer_failed(
+    what: str, result: ProcessResult, folder: Path, repository: GitUrl
+) -> ScarError:
+    """Return why Git could not transfer a repository, from what it printed."""
+    lines = tuple(line for line in result.tail if "%" not in line)[-_LINES:]
+    output = "\n".join(result.tail)
+    if _DISK_FULL.search(output):
         return disk_full(str(folder))
-    if _MOVED.search(words):
+    if _REDIRECT.search(output):
         hint = "It has moved: use its new address. SCAR follows no server to another."
         return ScarError("not_found", f"{what}: {repository.name} is not there", hint)
-    if _NOT_FOUND.search(words):
+    if _NOT_FOUND.search(output):
         return ScarError(
             "not_found",
             f"{what}: {repository.name} is not there, or SCAR may not read it",
@@ -171,11 +159,11 @@ def failed(what: str, finished: Finished, folder: Path, repository: Repository) 
         )
     return ScarError(
         "sync_failed",
-        f"{what}: Git ended with code {finished.code}",
+        f"{what}: Git ended with code {result.code}",
         f"The lines are Git's. Check that the worker's host reaches {repository.host}.",
         lines=lines,
     )
 
 
-def _untold(_line: str) -> None:
-    """For output that is read from the end, or not at all."""
+def _ignore_line(_line: str) -> None:
+    """Drop a line; `ProcessResult.tail` still has the last ones."""

@@ -1,4 +1,4 @@
-"""Which commit a workspace is at, and where it came from."""
+"""Which commit a workspace is at, and where it was cloned from."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from urllib.parse import unquote
 import structlog
 
 from scar.errors import ScarError
-from scar.repository import Repository
-from workers.git.command import Credential, ask
-from workers.git.shadow import Shadow
+from scar.git_url import GitUrl
+from workers.git.command import Credential, query
+from workers.git.shadow import STATUS, ShadowRepository
 
 _STATUS_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
@@ -21,65 +21,66 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class WorkspaceCommit:
-    """`commit` is None outside a repository; `dirty`: there are changes that are not committed."""
+    """The checked-out commit, None outside a repository; `dirty`: there are uncommitted changes."""
 
     commit: str | None
     dirty: bool
 
 
 def workspace_commit(folder: Path) -> WorkspaceCommit:
-    """What Git says of a workspace; a folder without Git, or a Git that fails, says nothing."""
+    """Return a workspace's commit; a folder without Git, or where Git fails, has none."""
     if not (folder / ".git").exists():
         return WorkspaceCommit(None, False)
-    commit = ask(folder, "rev-parse", "--verify", "-q", "HEAD")
+    commit = query(folder, "rev-parse", "--verify", "-q", "HEAD")
     return WorkspaceCommit(commit or None, _is_dirty(folder, commit))
 
 
 def _is_dirty(folder: Path, commit: str | None) -> bool:
-    """`status` would run the repository's own filters: it is asked where none are known."""
-    with tempfile.TemporaryDirectory(prefix="scar-status-") as beside:
+    """Return whether there are uncommitted changes.
+
+    `git status` in the workspace would run filters of its configuration; the shadow knows none.
+    """
+    with tempfile.TemporaryDirectory(prefix="scar-status-") as scratch:
         try:
-            shadow = Shadow(Path(beside) / "git", folder, seconds=_STATUS_SECONDS)
-            shadow.be_at(commit)
-            words = ("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
-            return bool(shadow.parts(*words))
+            shadow = ShadowRepository(Path(scratch) / "git", folder, seconds=_STATUS_SECONDS)
+            shadow.set_head(commit)
+            return bool(shadow.fields(*STATUS))
         except ScarError as error:
             _log.warning("no status of a workspace", folder=str(folder), reason=error.message)
             return False
 
 
 def origin_of(folder: Path) -> str | None:
-    """Where the workspace's `origin` is, as `host/owner/name`; None where it has none, or one that
-    does not say whose repository it is."""
-    found = origin(folder)
-    return found[0].name if found and found[0].host else None
+    """Return the workspace's origin as `host/owner/name`, None where it is not of that form."""
+    source = origin(folder)
+    return source[0].name if source and source[0].host else None
 
 
-def origin(folder: Path) -> tuple[Repository, Credential | None] | None:
-    """The workspace's `origin`, and the credential that somebody has written into its address."""
+def origin(folder: Path) -> tuple[GitUrl, Credential | None] | None:
+    """Return the workspace's origin, and the credential in its address where there is one."""
     if not os.path.lexists(folder / ".git"):
         return None
-    urls = (ask(folder, "config", "--get-all", "remote.origin.url") or "").splitlines()
+    urls = (query(folder, "config", "--get-all", "remote.origin.url") or "").splitlines()
     if not urls:
         return None
-    address, user, password = _without_credential(urls[0])
+    address, user, password = _split_credential(urls[0])
     path = address.removeprefix("file://")
     if path.startswith("/") and path.isprintable():
-        return Repository.folder(path), None
+        return GitUrl.folder(path), None
     try:
-        repository = Repository.parse(address)
+        repository = GitUrl.parse(address)
     except ScarError:
-        return None  # a protocol that SCAR does not speak
+        return None  # a protocol that SCAR does not use
     credential = Credential(repository.place, user, password) if password else None
     return repository, credential
 
 
-def _without_credential(url: str) -> tuple[str, str, str]:
-    """An https address, and the user and the password that were in it."""
-    scheme, sign, rest = url.partition("://")
+def _split_credential(url: str) -> tuple[str, str, str]:
+    """Return an https address without its credential, then the username and the password."""
+    scheme, separator, rest = url.partition("://")
     place, slash, path = rest.partition("/")
-    if not sign or scheme.lower() != "https" or "@" not in place:
+    if not separator or scheme.lower() != "https" or "@" not in place:
         return url, "", ""
-    known, _, host = place.rpartition("@")
-    user, _, password = known.partition(":")
+    credential, _, host = place.rpartition("@")
+    user, _, password = credential.partition(":")
     return f"{scheme}://{host}{slash}{path}", unquote(user), unquote(password or user)

@@ -1,4 +1,4 @@
-"""Writes into a workspace's `.git`, never through a symbolic link, and owned as that is."""
+"""Writes into a workspace's `.git`: never through a symbolic link, and owned as `.git` is."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from scar.errors import ScarError
 from workers.files.failures import file_errors
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MARK = b"SCAR is at work here\n"
-_SECONDS = 5.0
+_LOCK_SECONDS = 5.0
+_REF_LOCK_SECONDS = 2.0
+_POLL_SECONDS = 0.1
 
 
 class DotGit:
-    """The `.git` of a workspace. Methods raise `ScarError`."""
+    """The `.git` folder of a workspace. Methods raise `ScarError`."""
 
     def __init__(self, workspace: Path) -> None:
         self.path = workspace / ".git"
@@ -30,23 +33,23 @@ class DotGit:
     def index_locked(
         self, check: Callable[[], None], pause: Callable[[float], None] = time.sleep
     ) -> Iterator[None]:
-        """Holds the index as Git does, so that nobody's Git works in the workspace meanwhile.
+        """Hold `index.lock` as Git does, so that no other Git changes the workspace meanwhile.
 
-        A lock that bears SCAR's mark is left over from a job that was killed: whoever calls this
-        has the workspace for himself.
+        Raises `conflict` where another Git holds it for 5 s. A lock with SCAR's mark was left by a
+        killed job and is removed: the caller holds the workspace's lock.
         """
         with self._folder() as folder:
             waited = 0.0
-            while not _taken(folder):
+            while not _take_index_lock(folder):
                 check()
-                if waited >= _SECONDS:
+                if waited >= _LOCK_SECONDS:
                     raise ScarError(
                         "conflict",
                         f"Another Git is at work in {self.path.parent}: index.lock is there",
                         "Let it end, then try again; if none runs, remove .git/index.lock.",
                     )
-                pause(0.1)
-                waited += 0.1
+                pause(_POLL_SECONDS)
+                waited += _POLL_SECONDS
             try:
                 yield
             finally:
@@ -54,43 +57,43 @@ class DotGit:
                     os.unlink("index.lock", dir_fd=folder)
 
     def add_pack(self, pack: Path) -> None:
-        """Takes a pack in with its index, which comes last: the pack counts from then on."""
+        """Copy a pack, then its index, which makes Git use the pack."""
         with self._folder("objects", "pack") as folder:
             for source in (pack, pack.with_suffix(".idx")):
-                self._put(source, source.name, folder)
+                self._replace(source, source.name, folder)
 
     def replace_index(self, index: Path) -> None:
-        """Puts a new index in place."""
+        """Replace `.git/index` by a copy of `index`."""
         with self._folder() as folder:
-            self._put(index, "index", folder)
+            self._replace(index, "index", folder)
 
     def require_plain(self, *refs: str) -> None:
-        """Raises `conflict` where Git would move one of `refs`, or write its log, elsewhere."""
+        """Raise `conflict` where Git would write one of `refs`, or its log, outside this `.git`."""
         for name in ("commondir", "HEAD", "logs/HEAD", *refs, *(f"logs/{ref}" for ref in refs)):
-            places = [PurePath(name), *PurePath(name).parents]
-            odd = next((p for p in places if (self.path / p).is_symlink()), None)
-            if odd is not None or (name == "commondir" and (self.path / name).exists()):
+            paths = [PurePath(name), *PurePath(name).parents]
+            link = next((path for path in paths if (self.path / path).is_symlink()), None)
+            if link is not None or (name == "commondir" and (self.path / name).exists()):
                 raise ScarError(
                     "conflict",
-                    f"The workspace {self.path.parent} was left as it is: .git/{odd or name} has "
+                    f"The workspace {self.path.parent} was left as it is: .git/{link or name} has "
                     "its repository elsewhere",
                     "Use a plain clone, or update it yourself, then deploy.",
                 )
 
     def drop_ref_locks(self, ref: str, pause: Callable[[float], None] = time.sleep) -> None:
-        """Removes what a killed `git update-ref` left; one that lives is done within seconds."""
+        """Remove the locks that a killed `git update-ref` left: those still there after 2 s."""
         for name in ("HEAD.lock", f"{ref}.lock"):
             path = self.path / name
-            with contextlib.suppress(FileNotFoundError), file_errors(str(path)):
-                for _ in range(20):
-                    if not path.exists():
-                        break
-                    pause(0.1)
-                else:
-                    path.unlink()
+            waited = 0.0
+            with file_errors(str(path)):
+                while path.exists():
+                    if waited >= _REF_LOCK_SECONDS:
+                        path.unlink(missing_ok=True)
+                    pause(_POLL_SECONDS)
+                    waited += _POLL_SECONDS
 
     def give_to_owner(self) -> None:
-        """What root has written in here becomes its owner's."""
+        """Chown what root has written in `.git` to the owner of `.git`."""
         if os.geteuid() != 0:
             return
         with file_errors(str(self.path)):
@@ -103,6 +106,7 @@ class DotGit:
 
     @contextmanager
     def _folder(self, *names: str) -> Iterator[int]:
+        """Open a folder below `.git`, each component without following a symbolic link."""
         handles: list[int] = []
         try:
             with file_errors(str(self.path.joinpath(*names))):
@@ -114,33 +118,34 @@ class DotGit:
             for handle in handles:
                 os.close(handle)
 
-    def _put(self, source: Path, name: str, folder: int) -> None:
-        beside = f"{name}.scar-new"
+    def _replace(self, source: Path, name: str, folder: int) -> None:
+        """Put a copy of `source` at `name` by an atomic rename, synced to the disk."""
+        copy = f"{name}.scar-new"
         with file_errors(str(self.path / name)):
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(beside, dir_fd=folder)
+                os.unlink(copy, dir_fd=folder)
             try:
-                mode = stat.S_IMODE(source.stat().st_mode)
-                with (
-                    source.open("rb") as reader,
-                    os.fdopen(os.open(beside, _NEW, mode, dir_fd=folder), "wb") as writer,
-                ):
-                    shutil.copyfileobj(reader, writer)
-                    writer.flush()
-                    os.fsync(writer.fileno())
-                if os.geteuid() == 0:
-                    os.chown(beside, *_owner(folder), dir_fd=folder, follow_symlinks=False)
-                os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+                _copy_synced(source, copy, folder)
+                os.rename(copy, name, src_dir_fd=folder, dst_dir_fd=folder)
                 os.fsync(folder)
             except BaseException:
                 with contextlib.suppress(OSError):
-                    os.unlink(beside, dir_fd=folder)
+                    os.unlink(copy, dir_fd=folder)
                 raise
 
 
-def _owner(folder: int) -> tuple[int, int]:
-    found = os.fstat(folder)
-    return found.st_uid, found.st_gid
+def _copy_synced(source: Path, name: str, folder: int) -> None:
+    mode = stat.S_IMODE(source.stat().st_mode)
+    with (
+        source.open("rb") as reader,
+        os.fdopen(os.open(name, _NEW, mode, dir_fd=folder), "wb") as writer,
+    ):
+        shutil.copyfileobj(reader, writer)
+        writer.flush()
+        os.fsync(writer.fileno())
+    if os.geteuid() == 0:
+        owner = os.fstat(folder)
+        os.chown(name, owner.st_uid, owner.st_gid, dir_fd=folder, follow_symlinks=False)
 
 
 def _give(name: str, folder: int, owner: os.stat_result) -> None:
@@ -149,13 +154,13 @@ def _give(name: str, folder: int, owner: os.stat_result) -> None:
             os.chown(name, owner.st_uid, owner.st_gid, dir_fd=folder, follow_symlinks=False)
 
 
-def _taken(folder: int) -> bool:
-    """Whether the lock is this process's now; one with SCAR's mark is removed."""
+def _take_index_lock(folder: int) -> bool:
+    """Create `index.lock` with SCAR's mark; where it exists, remove one with that mark."""
     with file_errors(".git/index.lock"):
         try:
             handle = os.open("index.lock", _NEW, 0o644, dir_fd=folder)
         except FileExistsError:
-            _drop_own(folder)
+            _drop_left_lock(folder)
             return False
         try:
             os.write(handle, _MARK)
@@ -164,13 +169,17 @@ def _taken(folder: int) -> bool:
         return True
 
 
-def _drop_own(folder: int) -> None:
+def _drop_left_lock(folder: int) -> None:
+    """Remove an `index.lock` with SCAR's mark.
+
+    One without it stays, also an empty one that a job left which was killed before it wrote the
+    mark: Git's own lock is empty at first too.
+    """
     with contextlib.suppress(FileNotFoundError):
-        handle = os.open("index.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        handle = os.open("index.lock", _READ, dir_fd=folder)
         try:
-            # Killed before the mark was written, it is empty; Git's own is for moments only.
-            own = os.read(handle, len(_MARK)) == _MARK
+            marked = os.read(handle, len(_MARK)) == _MARK
         finally:
             os.close(handle)
-        if own:
+        if marked:
             os.unlink("index.lock", dir_fd=folder)

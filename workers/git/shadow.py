@@ -1,7 +1,8 @@
-"""A repository of SCAR's own beside a workspace's: its objects and files, none of its settings.
+"""A repository of SCAR's own beside a workspace's, sharing its objects and files but no settings.
 
-What Git does here cannot be steered by the workspace's `.git`: its configuration, hooks, filters,
-helpers and remotes are not read. Only data is shared.
+Git runs in the shadow, so that the workspace's configuration, hooks, filters, credential helpers
+and remotes are never read. Only data is shared: objects by an alternate object directory, the index
+and the list of excluded files by copy and by name.
 """
 
 from __future__ import annotations
@@ -16,110 +17,134 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
+from workers.engine.process import RunControl
 from workers.files.failures import file_errors
-from workers.git.command import FROM_FOLDER, SAFE, Credential, Watch, ask, environment, failed, run
+from workers.git.command import (
+    FROM_FOLDER,
+    SAFE_OPTIONS,
+    Credential,
+    environment,
+    query,
+    run,
+    transfer_failed,
+)
 
-# What says how files are written and compared, and starts nothing.
+STATUS = ("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
+"""The words of a `git status` for `fields`."""
+
+# Settings that say how files are written and compared, and start nothing.
 _HARMLESS = re.compile(
     r"core\.(?:filemode|symlinks|ignorecase|autocrlf|eol|precomposeunicode) [a-z]{2,8}"
 )
 _SECONDS = 300.0
 _TIP = "refs/heads/tip"
-_EXCLUDE = "info/exclude"
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class Shadow:
-    """`folder` is made anew; the workspace is one of Git's. Methods raise `ScarError`, `timeout`
-    where a Git that fetches nothing takes longer than `seconds`."""
+class ShadowRepository:
+    """A Git directory at `folder`, created anew, for the files of `workspace`.
+
+    Methods raise `ScarError`: `timeout` where Git takes longer than `seconds`, except to fetch.
+    """
 
     def __init__(self, folder: Path, workspace: Path, *, seconds: float = _SECONDS) -> None:
         self.folder = folder
-        self._seconds = seconds
         self.workspace = workspace
-        self._options = [*_same_files(workspace), "-c", f"core.excludesFile={self._own(_EXCLUDE)}"]
+        self._seconds = seconds
+        exclude = self._own_path("info/exclude")
+        self._options = [*_file_settings(workspace), "-c", f"core.excludesFile={exclude}"]
         with file_errors(str(folder)):
             shutil.rmtree(folder, ignore_errors=True)
             for name in ("objects/pack", "refs/heads"):
                 (folder / name).mkdir(parents=True)
             (folder / "config").write_text("[core]\n\trepositoryformatversion = 0\n")
             (folder / "HEAD").write_text("ref: refs/heads/none\n")
-            _copy(self._own("shallow"), folder / "shallow")
+            _copy(self._own_path("shallow"), folder / "shallow")
 
     @property
     def packs(self) -> list[Path]:
-        """What was fetched: packs that are whole in themselves."""
+        """The packs that `fetch` brought; each is complete in itself."""
         return sorted((self.folder / "objects" / "pack").glob("*.pack"))
 
-    def be_at(self, commit: str | None) -> None:
-        """Has a commit of the workspace (None: none yet) checked out, as its own index says."""
+    def set_head(self, commit: str | None) -> None:
+        """Point HEAD at a commit of the workspace (None: there is none), and copy its index."""
         with file_errors(str(self.folder)):
             if commit is not None:
                 (self.folder / "HEAD").write_text(f"{commit}\n")
                 (self.folder / "refs" / "heads" / "here").write_text(f"{commit}\n")
-            _copy(self._own("index"), self.folder / "index")
+            _copy(self._own_path("index"), self.folder / "index")
 
     def fetch(
-        self, repository: Repository, credential: Credential | None, branch: str, watch: Watch
+        self,
+        repository: GitUrl,
+        credential: Credential | None,
+        branch: str,
+        control: RunControl,
     ) -> str:
-        """Brings what the workspace lacks of a branch; the commit that the branch is at."""
-        source = f"+refs/heads/{branch}:{_TIP}"
-        words = ("fetch", "--no-tags", "--no-write-fetch-head", "--", repository.url, source)
+        """Fetch the objects of a branch that the workspace lacks; return the branch's commit."""
+        refspec = f"+refs/heads/{branch}:{_TIP}"
+        words = ("fetch", "--no-tags", "--no-write-fetch-head", "--", repository.url, refspec)
         more = FROM_FOLDER if repository.scheme == "file" else {}
-        env = environment(credential, {**self._places(self.workspace), **more})
-        finished = run(words, self.folder, env, watch)
-        if finished.code != 0:
-            raise failed("Fetching failed", finished, self.folder, repository)
+        env = environment(credential, {**self._locations(self.workspace), **more})
+        result = run(words, self.folder, env, control)
+        if result.code != 0:
+            raise transfer_failed("Fetching failed", result, self.folder, repository)
         return self.text("rev-parse", _TIP)
 
-    def follows(self, commit: str, earlier: str) -> bool:
-        """Whether `earlier` is among the commits that `commit` is made of."""
-        return self._run("merge-base", "--is-ancestor", earlier, commit).returncode == 0
+    def is_ancestor(self, ancestor: str, commit: str) -> bool:
+        """Return whether `commit` is or descends from `ancestor`."""
+        return self._run("merge-base", "--is-ancestor", ancestor, commit).returncode == 0
 
-    def holds(self, commit: str) -> bool:
-        """Whether the commit is known."""
+    def has_commit(self, commit: str) -> bool:
+        """Return whether the commit's object exists."""
         return self._run("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
 
     def refresh(self) -> None:
-        """Has the index know the files that are as it says; that some are not is no failure."""
+        """Update the index's stat fields of unchanged files; changed files are no failure."""
         self._run("update-index", "-q", "--refresh")
 
     def remove(self) -> None:
-        """Leaves nothing behind."""
+        """Delete the shadow's folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def text(self, *words: str) -> str:
-        """What Git prints."""
+        """Return what a Git command prints; raise `sync_failed` where it fails."""
         return self._output(*words).decode("utf-8", "replace").strip()
 
-    def parts(self, *words: str, given: Iterable[str] = (), files: Path | None = None) -> list[str]:
-        """The parts of what Git prints with `-z`, given the paths it reads so; as names of files,
-        whatever bytes they are made of. `files` is where it has its files instead."""
-        stdin = os.fsencode("".join(f"{path}\0" for path in given))
-        return os.fsdecode(self._output(*words, stdin=stdin, files=files)).split("\0")[:-1]
+    def fields(
+        self, *words: str, stdin: Iterable[str] = (), work_tree: Path | None = None
+    ) -> list[str]:
+        """Return the NUL-terminated fields that a Git command prints with `-z`.
 
-    def _output(self, *words: str, stdin: bytes = b"", files: Path | None = None) -> bytes:
-        found = self._run(*words, stdin=stdin, files=files)
-        if found.returncode != 0:
-            said = found.stderr.decode("utf-8", "replace").splitlines()
+        It reads the paths `stdin` in the same form. Paths have any bytes, as `os.fsdecode` gives
+        them. `work_tree` replaces the workspace as the folder of files.
+        """
+        paths = os.fsencode("".join(f"{path}\0" for path in stdin))
+        output = self._output(*words, stdin=paths, work_tree=work_tree)
+        return os.fsdecode(output).split("\0")[:-1]
+
+    def _output(self, *words: str, stdin: bytes = b"", work_tree: Path | None = None) -> bytes:
+        result = self._run(*words, stdin=stdin, work_tree=work_tree)
+        if result.returncode != 0:
+            lines = result.stderr.decode("utf-8", "replace").splitlines()
             raise ScarError(
                 "sync_failed",
                 f"Git cannot work on {self.workspace} (`git {words[0]}`)",
                 "The lines are Git's. `git status` there may say more.",
-                lines=tuple(said[-10:]),
+                lines=tuple(lines[-10:]),
             )
-        return found.stdout
+        return result.stdout
 
     def _run(
-        self, *words: str, stdin: bytes = b"", files: Path | None = None
+        self, *words: str, stdin: bytes = b"", work_tree: Path | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        place = files or self.workspace
+        folder = work_tree or self.workspace
         try:
             return subprocess.run(
-                ["git", *SAFE, *self._options, *words],
-                cwd=place,
-                env=environment(None, self._places(place)),
+                ["git", *SAFE_OPTIONS, *self._options, *words],
+                cwd=folder,
+                env=environment(None, self._locations(folder)),
                 input=stdin,
                 capture_output=True,
                 timeout=self._seconds,
@@ -132,33 +157,33 @@ class Shadow:
                 "See what the disk of the workspace is doing, then try again.",
             ) from late
 
-    def _own(self, name: str) -> Path:
-        """Where something of the workspace's repository is; a linked work tree has it elsewhere."""
+    def _own_path(self, name: str) -> Path:
+        """Return a path of the workspace's repository; a linked work tree has it elsewhere."""
         if stat.S_ISDIR((self.workspace / ".git").lstat().st_mode):
             return self.workspace / ".git" / name
-        found = ask(self.workspace, "rev-parse", "--git-path", name)
-        return self.workspace / (found or f".git/{name}")
+        path = query(self.workspace, "rev-parse", "--git-path", name)
+        return self.workspace / (path or f".git/{name}")
 
-    def _places(self, files: Path) -> dict[str, str]:
-        objects = str(self._own("objects"))
+    def _locations(self, work_tree: Path) -> dict[str, str]:
+        objects = str(self._own_path("objects"))
         quoted = objects.replace("\\", "\\\\").replace('"', '\\"')
         return {
             "GIT_DIR": str(self.folder),
-            "GIT_WORK_TREE": str(files),
+            "GIT_WORK_TREE": str(work_tree),
             "GIT_INDEX_FILE": str(self.folder / "index"),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{quoted}"',
         }
 
 
-def _same_files(workspace: Path) -> list[str]:
-    """The workspace's own settings of how files are written, as options."""
-    found = ask(workspace, "config", "--get-regexp", r"^core\.") or ""
-    lines = [line for line in found.splitlines() if _HARMLESS.fullmatch(line)]
-    return [word for line in lines for word in ("-c", line.replace(" ", "=", 1))]
+def _file_settings(workspace: Path) -> list[str]:
+    """Return the workspace's settings of how files are written, as options."""
+    output = query(workspace, "config", "--get-regexp", r"^core\.") or ""
+    settings = [line for line in output.splitlines() if _HARMLESS.fullmatch(line)]
+    return [word for line in settings for word in ("-c", line.replace(" ", "=", 1))]
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A file as it is, if there is one. A link or a device, which might never end, is none."""
+    """Copy a regular file, if there is one; refuse a device or pipe, which might never end."""
     try:
         handle = os.open(source, _READ)
     except (FileNotFoundError, NotADirectoryError):

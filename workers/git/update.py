@@ -1,92 +1,95 @@
-"""Brings a workspace forward to a commit that was pushed, or leaves it as it is and says why."""
+"""Updates a workspace to a pushed commit, or leaves it as it is and says why."""
 
 from __future__ import annotations
 
 import math
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from scar.errors import ScarError
-from scar.repository import Repository
+from scar.git_url import GitUrl
+from scar.json_object import JsonObject
+from workers.agent.workspace import exclusive_workspace
+from workers.engine.process import RunControl
 from workers.git.clone import github_credential
-from workers.git.command import Watch, ask
+from workers.git.command import query
 from workers.git.commit import origin
-from workers.git.forward import Forward
-from workers.git.shadow import Shadow
+from workers.git.fast_forward import FastForward
+from workers.git.shadow import STATUS, ShadowRepository
 from workers.runtime.context import JobContext
-from workers.state.workspace_lock import lock_path, workspace_lock
+from workers.state.workspace_lock import NOTICE, lock_path
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_BRANCH = re.compile(r"[^-\s][^\s]*")
 _SECONDS = 10 * 60.0
-_HALFWAY = (
+_UNFINISHED = (
     *("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"),
     *("rebase-merge", "rebase-apply", "BISECT_LOG"),
 )
+_UNSUPPORTED = (("core.sparseCheckout", "true"), ("extensions.objectFormat", "sha256"))
 
 
 @dataclass(frozen=True)
-class Push:
-    """What was pushed where; `repository` is `host/owner/name`."""
+class PushedCommit:
+    """A push to a branch; `repository` is `host/owner/name`."""
 
     repository: str
     branch: str
     commit: str
 
     @classmethod
-    def of(cls, args: Mapping[str, Any]) -> Push | None:
-        """The push that a deploy is for, if it is for one."""
-        found = args.get("push")
-        if found is None:
+    def of(cls, args: JsonObject) -> PushedCommit | None:
+        """Return the push that a deploy's arguments name, None where they name none."""
+        raw = args.get("push")
+        if raw is None:
             return None
-        push = cls(str(found["repository"]), str(found["branch"]), str(found["commit"]))
-        if not _COMMIT.fullmatch(push.commit) or not re.fullmatch(r"[^-\s][^\s]*", push.branch):
+        push = cls(str(raw["repository"]), str(raw["branch"]), str(raw["commit"]))
+        if not _COMMIT.fullmatch(push.commit) or not _BRANCH.fullmatch(push.branch):
             raise ScarError("invalid_request", "That is no push to a branch", "See the webhook.")
         return push
 
 
-def update_workspace(context: JobContext, push: Push) -> str | None:
-    """Updates the project's workspace to the pushed commit, and no further; where it was before,
-    None where it holds the commit already.
+def update_workspace(context: JobContext, push: PushedCommit) -> str | None:
+    """Fast-forward the project's workspace to the pushed commit, not to a later one.
 
-    Raises `conflict` where the workspace is not as it would have to be: then nothing is done.
+    Return the commit it was at, None where it has the pushed commit already. Raises `conflict`
+    where the workspace cannot be fast-forwarded; nothing is changed then.
     """
     workspace = context.project.workspace
-    with _held(context) as (state, lock):
-        Forward.settle(state, workspace)
+    with _workspace_held(context) as (state, lock):
+        FastForward.resume(state, workspace)
         before = _require_fit(workspace, push)
-        shadow = Shadow(state / "git", workspace)
+        shadow = ShadowRepository(state / "git", workspace)
         try:
-            shadow.be_at(before)
+            shadow.set_head(before)
             _require_clean(shadow)
-            if shadow.holds(push.commit) and shadow.follows(before, push.commit):
+            if shadow.has_commit(push.commit) and shadow.is_ancestor(push.commit, before):
                 return None
-            _fetch(context, shadow, push, Watch(context.check, _SECONDS, (lock,)))
-            if not shadow.follows(push.commit, before):
+            _fetch(context, shadow, push, RunControl(context.check, _SECONDS, (lock,)))
+            if not shadow.is_ancestor(before, push.commit):
                 raise _left_alone(
                     workspace,
                     f"{push.branch} was rewritten, or the workspace has commits of its own",
                     f"Bring it to {push.commit[:7]} yourself (`git pull --rebase`), then deploy.",
                 )
-            forward = Forward(
-                state, workspace, push.branch, before, push.commit, context.request.id
-            )
-            forward.go(shadow, context.check)
+            job = context.request.id
+            forward = FastForward(state, workspace, push.branch, before, push.commit, job)
+            forward.run(shadow, context.check)
             return before
         finally:
             shadow.remove()
 
 
-def settle_workspace(context: JobContext) -> None:
-    """Finishes an update that was cut off; `conflict` where somebody has worked on it since."""
-    if Forward.cut_off(_state(context)):
-        # This deploy does not hold the workspace: whoever does may rightly be at work there.
-        with _held(context, notice=math.inf) as (state, _):
-            Forward.settle(state, context.project.workspace)
+def resume_update(context: JobContext) -> None:
+    """Finish an interrupted update; raise `conflict` where somebody changed its files since."""
+    if FastForward.is_interrupted(_state(context)):
+        # Without notice: do not SIGKILL the workspace's holder, who began after the interruption.
+        with _workspace_held(context, notice=math.inf) as (state, _):
+            FastForward.resume(state, context.project.workspace)
 
 
 def _state(context: JobContext) -> Path:
@@ -95,64 +98,67 @@ def _state(context: JobContext) -> Path:
 
 
 @contextmanager
-def _held(context: JobContext, *, notice: float = 8.0) -> Iterator[tuple[Path, int]]:
-    """The workspace for this job alone: where its notes are, and the lock's descriptor."""
+def _workspace_held(context: JobContext, *, notice: float = NOTICE) -> Iterator[tuple[Path, int]]:
+    """Hold the workspace alone; give the folder of the record and the lock's descriptor."""
     holder = f"{context.request.kind} {context.request.id}"
     workspace, state_dir = context.project.workspace, context.settings.state_dir
-    with workspace_lock(state_dir, workspace, context.check, holder=holder, notice=notice) as lock:
+    check = context.check
+    with exclusive_workspace(state_dir, workspace, check, holder=holder, notice=notice) as lock:
         yield _state(context), lock
 
 
-def _require_fit(workspace: Path, push: Push) -> str:
-    """The commit of the workspace, once its repository and its branch are those of the push."""
+def _require_fit(workspace: Path, push: PushedCommit) -> str:
+    """Return the workspace's commit, once its repository, branch and state allow the update."""
     try:
-        own = stat.S_ISDIR((workspace / ".git").lstat().st_mode)
+        is_folder = stat.S_ISDIR((workspace / ".git").lstat().st_mode)
     except FileNotFoundError:
-        own = False
-    if not own:
+        is_folder = False
+    if not is_folder:
         raise _left_alone(workspace, "it has no .git of its own", "Use a plain clone.")
-    found = origin(workspace)
-    if found is None or not _is_of(found[0], push.repository):
-        name = found[0].name if found else "nowhere"
-        raise _left_alone(
-            workspace,
-            f"its origin is {name}, not {push.repository}",
-            "Correct `git remote set-url origin`, or `workspace` in the projects file.",
-        )
-    branch = ask(workspace, "symbolic-ref", "-q", "HEAD") or "no branch"
-    branch = branch.removeprefix("refs/heads/")
+    _require_origin(workspace, push)
+    head = query(workspace, "symbolic-ref", "-q", "HEAD") or "no branch"
+    branch = head.removeprefix("refs/heads/")
     if branch != push.branch:
         hint = f"`git switch {push.branch}` there, then deploy."
         raise _left_alone(workspace, f"it is on {branch}, not on {push.branch}", hint)
-    halfway = [name for name in _HALFWAY if (workspace / ".git" / name).exists()]
-    if halfway:
+    if any((workspace / ".git" / name).exists() for name in _UNFINISHED):
         raise _left_alone(
             workspace, "a merge or a rebase is under way", "End it (`git status` says how)."
         )
-    for setting, bad in (("core.sparseCheckout", "true"), ("extensions.objectFormat", "sha256")):
-        if ask(workspace, "config", "--get", setting) == bad:
+    for setting, value in _UNSUPPORTED:
+        if query(workspace, "config", "--get", setting) == value:
             raise _left_alone(
-                workspace, f"{setting} is {bad}, which SCAR cannot update", "Update it yourself."
+                workspace, f"{setting} is {value}, which SCAR cannot update", "Update it yourself."
             )
-    commit = ask(workspace, "rev-parse", "--verify", "-q", "HEAD")
+    commit = query(workspace, "rev-parse", "--verify", "-q", "HEAD")
     if commit is None:
         raise _left_alone(workspace, "it has no commit yet", "`git pull` there once.")
     return commit
 
 
-def _is_of(origin: Repository, repository: str) -> bool:
-    """Whether a push to `host/owner/name` was one to the workspace's origin.
+def _require_origin(workspace: Path, push: PushedCommit) -> None:
+    source = origin(workspace)
+    if source is None or not _is_push_to(source[0], push.repository):
+        name = source[0].name if source else "nowhere"
+        raise _left_alone(
+            workspace,
+            f"its origin is {name}, not {push.repository}",
+            "Correct `git remote set-url origin`, or `workspace` in the projects file.",
+        )
 
-    By which name a host is reached is not compared, and a folder has no name at all: that the
-    pushed commit is on the origin's branch is looked at in any case.
+
+def _is_push_to(origin: GitUrl, repository: str) -> bool:
+    """Return whether a push to `host/owner/name` may have been one to the workspace's origin.
+
+    Hosts are not compared, since one host has several names, and a folder has no owner at all.
+    `_fetch` requires in any case that the pushed commit is on the origin's branch.
     """
-    pushed = repository.partition("/")[2]
-    return origin.scheme == "file" or origin.path.casefold() == pushed.casefold()
+    path = repository.partition("/")[2]
+    return origin.scheme == "file" or origin.path.casefold() == path.casefold()
 
 
-def _require_clean(shadow: Shadow) -> None:
-    words = ("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
-    changed = [part[3:] for part in shadow.parts(*words, "--untracked-files=no")]
+def _require_clean(shadow: ShadowRepository) -> None:
+    changed = [field[3:] for field in shadow.fields(*STATUS, "--untracked-files=no")]
     if changed:
         more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
         raise _left_alone(
@@ -162,15 +168,18 @@ def _require_clean(shadow: Shadow) -> None:
         )
 
 
-def _fetch(context: JobContext, shadow: Shadow, push: Push, watch: Watch) -> None:
-    found = origin(shadow.workspace)
-    assert found is not None
-    repository, known = found
-    credential = known or github_credential(repository, context.settings)
-    if known:
-        context.hide((known.password,))
-    tip = shadow.fetch(repository, credential, push.branch, watch)
-    if not (shadow.holds(push.commit) and shadow.follows(tip, push.commit)):
+def _fetch(
+    context: JobContext, shadow: ShadowRepository, push: PushedCommit, control: RunControl
+) -> None:
+    """Fetch the pushed branch; raise `conflict` where the pushed commit is not on it."""
+    source = origin(shadow.workspace)
+    assert source is not None
+    repository, own = source
+    if own:
+        context.masker.hide((own.password,))
+    credential = own or github_credential(repository, context.settings)
+    tip = shadow.fetch(repository, credential, push.branch, control)
+    if not (shadow.has_commit(push.commit) and shadow.is_ancestor(push.commit, tip)):
         raise _left_alone(
             shadow.workspace,
             f"{push.commit[:7]} is not on {push.branch} of its origin",

@@ -1,1 +1,1 @@
-"""What changes production: each of it can be cut off at any instant and settled later."""
+"""Jobs that change something: each can be cut off at any instant and recovered later."""

@@ -1,56 +1,66 @@
-"""The workspace as it was before the agent's last run."""
+"""The workspace brought back as it was before the agent's last run."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from scar.errors import ScarError
 from scar.jobs.record import JobState
+from scar.jobs.results.agent_discard import AgentDiscardPlan
+from workers.agent.changes import changed_paths, without_conflicts
 from workers.agent.run_store import RunStore
-from workers.agent.snapshot import Contents, listing, still_there
+from workers.agent.snapshot import Contents
+from workers.agent.workspace import exclusive_workspace
 from workers.files.apply import revert
-from workers.files.failures import shown
 from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 from workers.operations.agent import agent_folder
-from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
-from workers.state.workspace_lock import workspace_lock
+from workers.operations.agent_report import file_counts, file_names, first_names
+from workers.runtime.context import JobContext
+from workers.runtime.handlers import Execution, WriteJob
+from workers.runtime.outcome import Outcome
 
-_SHOWN = 200
 
-
-class AgentDiscard(WriteJob):
-    """Each file is brought back whole; what somebody changed since is left to them."""
+class AgentDiscard(WriteJob[Undo, AgentDiscardPlan, AgentDiscardPlan]):
+    """Each file is brought back as a whole; what somebody has changed since is left alone."""
 
     kind = "agent_discard"
 
-    def plan(self, context: JobContext) -> dict[str, Any]:
-        """What would be brought back, and what is left since somebody changed it."""
-        run_store = RunStore(agent_folder(context))
-        now = run_store.look(context.project.workspace)
-        return _shown(context, *_undoable(context, run_store, now), now)
-
-    def run(self, context: JobContext, confirmed: str | None) -> Outcome:
-        """Brings it back; one that was cut off is finished."""
+    def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
+        """Hold the workspace exclusively."""
         state, workspace = context.settings.state_dir, context.project.workspace
-        with workspace_lock(state, workspace, context.check, holder=context.holder):
-            run_store = RunStore(agent_folder(context))
-            now = run_store.look(workspace)
-            cut_off = run_store.discarding if context.resumed else None
-            if cut_off is not None and cut_off.job == context.request.id:
-                revert(cut_off, run_store.objects, StatCache())
-                return Outcome(JobState.SUCCEEDED, _shown(context, cut_off, [], now))
-            undo, theirs = _undoable(context, run_store, now)
-            plan = _shown(context, undo, theirs, now)
-            if confirmed is not None and plan["hash"] != confirmed:
-                raise PlanChanged(plan)
-            with context.step("discarding", "Bringing files back"):
-                context.check()
-                run_store.discard(undo)
-                revert(undo, run_store.objects, StatCache())
-            return Outcome(JobState.SUCCEEDED, plan)
+        return exclusive_workspace(state, workspace, context.check, holder=context.holder)
+
+    def recover(self, context: JobContext, _lock: int, /) -> Outcome[AgentDiscardPlan] | None:
+        """Finish a discard of this job that was cut off."""
+        run_store = RunStore(agent_folder(context))
+        cut_off = run_store.last_discard if context.resumed else None
+        if cut_off is None or cut_off.job != context.request.id:
+            return None
+        now = run_store.scan(context.project.workspace)
+        revert(cut_off, run_store.content_store, StatCache())
+        return Outcome(JobState.SUCCEEDED, _plan(context, cut_off, [], now))
+
+    def make_plan(self, context: JobContext, /) -> tuple[Undo, AgentDiscardPlan]:
+        """Return what is brought back, and what is left because somebody changed it since."""
+        run_store = RunStore(agent_folder(context))
+        now = run_store.scan(context.project.workspace)
+        undo, changed_since = _undoable(context, run_store, now)
+        return undo, _plan(context, undo, changed_since, now)
+
+    def execute(
+        self, context: JobContext, undo: Undo, execution: Execution[AgentDiscardPlan], /
+    ) -> Outcome[AgentDiscardPlan]:
+        """Bring the files back. The undo record is on the disk first."""
+        run_store = RunStore(agent_folder(context))
+        with context.steps.step("discarding", "Bringing files back"):
+            context.check()
+            run_store.save_discard(undo)
+            revert(undo, run_store.content_store, StatCache())
+        return Outcome(JobState.SUCCEEDED, execution.plan)
 
 
 def _undoable(context: JobContext, run_store: RunStore, now: Contents) -> tuple[Undo, list[str]]:
@@ -61,25 +71,27 @@ def _undoable(context: JobContext, run_store: RunStore, now: Contents) -> tuple[
             f"There is nothing of an agent in '{context.project.name}' to discard",
             "Discard undoes the agent's last run, once that has ended.",
         )
-    found, theirs = still_there(undo, now)
-    return Undo(**{**vars(found), "job": context.request.id}), theirs
+    possible, changed_since = without_conflicts(undo, now)
+    return replace(possible, job=context.request.id), changed_since
 
 
-def _shown(context: JobContext, undo: Undo, theirs: list[str], now: Contents) -> dict[str, Any]:
-    files = listing(undo, now)
-    seen = {
+def _plan(
+    context: JobContext, undo: Undo, changed_since: list[str], now: Contents
+) -> AgentDiscardPlan:
+    files = changed_paths(undo, now)
+    hashed = {
         "now": {path: e and (e.digest, e.mode) for path, e in undo.after.items()},
         "back": {path: e and (e.digest, e.mode) for path, e in undo.before.items()},
         "folders": [sorted(undo.folders), undo.made],
-        "left": theirs,
+        "left": changed_since,
     }
-    return {
-        "workspace": str(context.project.workspace),
-        "counts": {word: len(paths) for word, paths in files.items()},
-        "files": {word: [shown(p) for p in paths[:_SHOWN]] for word, paths in files.items()},
-        "left": [shown(path) for path in theirs[:_SHOWN]],
-        "hash": hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest(),
-    }
+    return AgentDiscardPlan(
+        workspace=str(context.project.workspace),
+        counts=file_counts(files),
+        files=file_names(files),
+        left=first_names(changed_since),
+        hash=hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest(),
+    )
 
 
 HANDLER = AgentDiscard()

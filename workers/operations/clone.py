@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 from scar.errors import ScarError
+from scar.git_url import GitUrl
 from scar.jobs.record import JobState
+from scar.jobs.results.clone import ClonePlan, CloneResult
 from scar.projects import ProjectsFile
+from scar.projects.entry import entry_for
 from scar.projects.schema import is_name
-from scar.repository import Repository
+from workers.engine.process import RunControl
 from workers.files.durable import read_json, sync_filesystem, write_synced
 from workers.files.failures import file_errors
 from workers.git.clone import SECONDS, clone, github_credential
-from workers.git.command import Watch, ask
-from workers.projects_entry import entry_for
-from workers.runtime.context import JobContext, Outcome, StepInHand, WriteJob
+from workers.git.command import query
+from workers.runtime.context import JobContext
+from workers.runtime.handlers import Execution, WriteJob
+from workers.runtime.outcome import Outcome
+from workers.runtime.step_reporter import RunningStep
+from workers.state.host_lock import taken_if_free
 from workers.state.project_lock import project_lock
 
 _HIDDEN = ".scar-clone-"
@@ -33,71 +36,90 @@ _AT_FDCWD, _NOREPLACE = -100, 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Clone(WriteJob):
-    """Git works in a hidden folder beside, which is renamed once it is whole."""
+class Clone(WriteJob[GitUrl, ClonePlan, CloneResult]):
+    """Git works in a hidden folder beside the target, which is renamed once it is complete."""
 
     kind = "clone"
 
-    def plan(self, context: JobContext) -> dict[str, Any]:
-        """It asks nothing: this is for whoever wants to know."""
-        return {"url": context.request.args["url"], "hash": context.request.id}
+    def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
+        """Hold the lock of the clone's name."""
+        _repository(context).require_allowed(context.settings.clone_hosts)
+        return project_lock(_state(context) / _name(context), context.check)
 
-    def run(self, context: JobContext, confirmed: str | None) -> Outcome:  # noqa: ARG002
-        """An attempt that was cut off is begun anew, unless it was done but for its last words."""
-        repository = Repository.parse(str(context.request.args["url"]))
-        repository.require_allowed(context.settings.clone_hosts)
-        name = str(context.request.args["name"])
-        if not is_name(name):
-            raise ScarError("invalid_request", "That is no project's name", "Give another one.")
-        state = context.settings.state_dir / "clones"
-        with project_lock(state / name, context.check) as lock:
-            place = _Place(context, name, state)
-            if not (context.attempt > 1 and place.finished()):
-                place.clear()
-                place.require_free()
-                self._clone(context, repository, place, lock)
-            return Outcome(JobState.SUCCEEDED, _result(context, repository, place))
+    def recover(self, context: JobContext, _lock: int, /) -> Outcome[CloneResult] | None:
+        """Report a clone that an earlier attempt had put in place; else it starts over."""
+        place = _Place(context)
+        if context.attempt > 1 and place.finished():
+            return Outcome(JobState.SUCCEEDED, _result(context, _repository(context), place))
+        return None
 
-    def _clone(self, context: JobContext, repository: Repository, place: _Place, lock: int) -> None:
-        watch = Watch(context.check, SECONDS, (lock,))
+    def make_plan(self, context: JobContext, /) -> tuple[GitUrl, ClonePlan]:
+        """Return the repository; a clone asks nothing, so its plan is for programs only."""
+        plan = ClonePlan(hash=context.request.id, url=str(context.request.args["url"]))
+        return _repository(context), plan
+
+    def execute(
+        self, context: JobContext, repository: GitUrl, execution: Execution[ClonePlan], /
+    ) -> Outcome[CloneResult]:
+        """Clone and put the clone in place; leave nothing where that fails."""
+        place = _Place(context)
+        place.clear()
+        place.require_free()
+        control = RunControl(context.check, SECONDS, (execution.lock,))
         credential = github_credential(repository, context.settings)
         try:
             with file_errors(str(place.hidden)):
                 place.hidden.mkdir(mode=0o700)
-            with context.step("cloning", f"Cloning {repository.name}") as step:
-                clone(repository, place.made, credential, watch, _Teller(step))
+            with context.steps.step("cloning", f"Cloning {repository.name}") as step:
+                clone(repository, place.made, credential, control, _GitProgress(step))
                 context.check()
                 place.finish()
         finally:
             place.clear()
+        return Outcome(JobState.SUCCEEDED, _result(context, repository, place))
 
 
-class _Teller:
-    """Git's progress as the step's."""
+def _repository(context: JobContext) -> GitUrl:
+    return GitUrl.parse(str(context.request.args["url"]))
 
-    def __init__(self, step: StepInHand) -> None:
+
+def _name(context: JobContext) -> str:
+    name = str(context.request.args["name"])
+    if not is_name(name):
+        raise ScarError("invalid_request", "That is no project's name", "Give another one.")
+    return name
+
+
+def _state(context: JobContext) -> Path:
+    return context.settings.state_dir / "clones"
+
+
+class _GitProgress:
+    """Reports what Git says of its progress as that of the step."""
+
+    def __init__(self, step: RunningStep) -> None:
         self._step = step
-        self._what = ""
+        self._phase = ""
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if what != self._what:
-            self._what = what
-            self._step.detail(what)
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        if phase != self._phase:
+            self._phase = phase
+            self._step.detail(phase)
         self._step.progress(done, total, "objects")
 
 
 class _Place:
-    """Where a clone goes, and where it is until it is whole."""
+    """Where a clone goes, and where it is until it is complete."""
 
-    def __init__(self, context: JobContext, name: str, state: Path) -> None:
+    def __init__(self, context: JobContext) -> None:
         self.folder = context.settings.projects_file.parent
-        self.name = name
-        self.target = self.folder / name
-        self.hidden = self.folder / f"{_HIDDEN}{name}"
-        self.made = self.hidden / name
+        self.name = _name(context)
+        self.target = self.folder / self.name
+        self.hidden = self.folder / f"{_HIDDEN}{self.name}"
+        self.made = self.hidden / self.name
         self._job = context.request.id
-        self._state = state
-        self._note = state / name / "done.json"
+        self._state = _state(context)
+        self._note = self._state / self.name / "done.json"
         if not self.folder.is_dir():
             raise ScarError(
                 "project_invalid",
@@ -106,57 +128,38 @@ class _Place:
             )
 
     def require_free(self) -> None:
-        """Nothing may be at the target, not even a link that leads nowhere."""
+        """Raise `conflict` where anything is at the target, even a link that leads nowhere."""
         if os.path.lexists(self.target):
             raise _taken(self.target)
 
     def finished(self) -> bool:
-        """Whether this job has put the clone in place already."""
+        """Return whether an earlier attempt of this job has put the clone in place."""
         if not self._note.exists() or not self.target.is_dir():
             return False
         job, inode = read_json(self._note, lambda note: (note["job"], note["inode"]), _HINT)
         return bool(job == self._job and inode == self.target.lstat().st_ino)
 
     def clear(self) -> None:
-        """Removes what is left of this clone, and of others whose worker was killed."""
+        """Remove what is left of this clone, and of others whose worker was killed."""
         shutil.rmtree(self.hidden, ignore_errors=True)
         for left in self.folder.glob(f"{_HIDDEN}*"):
-            with _dead(self._state / left.name.removeprefix(_HIDDEN) / "lock") as dead:
-                if dead:
+            with taken_if_free(self._state / left.name.removeprefix(_HIDDEN) / "lock") as free:
+                if free:
                     shutil.rmtree(left, ignore_errors=True)
 
     def finish(self) -> None:
-        """Puts the clone in place: owned as its folder is, on the disk, over nothing."""
+        """Put the clone in place: owned as its folder is, synced, and never over something else."""
         with file_errors(str(self.target)):
-            _give(self.made, self.folder)
+            _give_to_owner(self.made, self.folder)
             sync_filesystem(str(self.made))
             inode = self.made.lstat().st_ino
             write_synced(self._note, json.dumps({"job": self._job, "inode": inode}))
-            _rename_to_nothing(self.made, self.target)
+            _rename_over_nothing(self.made, self.target)
             sync_filesystem(str(self.folder))
 
 
-@contextmanager
-def _dead(lock: Path) -> Iterator[bool]:
-    """Whether nobody holds the lock of a clone any more; where so, none takes it meanwhile."""
-    try:
-        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        yield False  # not made by a clone of this SCAR
-        return
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)
-
-
-def _give(made: Path, folder: Path) -> None:
-    """A worker that is root leaves the files to whoever owns the workspace folder."""
+def _give_to_owner(made: Path, folder: Path) -> None:
+    """Where the worker is root, give the files to the owner of the workspace folder."""
     owner = folder.stat()
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
@@ -166,8 +169,11 @@ def _give(made: Path, folder: Path) -> None:
     os.chown(made, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
-def _rename_to_nothing(source: Path, target: Path) -> None:
-    """renameat2(2): an empty folder, which rename(2) would replace, is something too."""
+def _rename_over_nothing(source: Path, target: Path) -> None:
+    """Rename with RENAME_NOREPLACE of renameat2(2): rename(2) would replace an empty folder.
+
+    Raises `conflict` where something is at the target.
+    """
     names = os.fsencode(source), os.fsencode(target)
     if _libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _NOREPLACE) != 0:
         number = ctypes.get_errno()
@@ -184,22 +190,22 @@ def _taken(target: Path) -> ScarError:
     )
 
 
-def _result(context: JobContext, repository: Repository, place: _Place) -> dict[str, Any]:
+def _result(context: JobContext, repository: GitUrl, place: _Place) -> CloneResult:
     known = place.name in ProjectsFile.of(context.settings).projects
     has_compose = any((place.target / name).is_file() for name in _COMPOSE)
-    commit = ask(place.target, "rev-parse", "--verify", "-q", "HEAD")
+    commit = query(place.target, "rev-parse", "--verify", "-q", "HEAD")
     notices = [] if has_compose else ["It has no Compose file at its top."]
     if commit is None:
         notices.append("It is empty: there is no commit in it.")
-    return {
-        "name": place.name,
-        "folder": str(place.target),
-        "repository": repository.name,
-        "branch": ask(place.target, "symbolic-ref", "-q", "--short", "HEAD"),
-        "commit": commit,
-        "entry": None if known else entry_for(context.settings, place.name),
-        "notices": notices,
-    }
+    return CloneResult(
+        name=place.name,
+        folder=str(place.target),
+        repository=repository.name,
+        branch=query(place.target, "symbolic-ref", "-q", "--short", "HEAD"),
+        commit=commit,
+        entry=None if known else entry_for(context.settings, place.name),
+        notices=tuple(notices),
+    )
 
 
 HANDLER = Clone()

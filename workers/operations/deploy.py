@@ -1,4 +1,4 @@
-"""Brings the workspace's files, images and containers into production."""
+"""The workspace's files, images and containers brought into production."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from workers.deployment.deploy_plan import plan_deploy
 from workers.deployment.operation import DeploymentOperation
 from workers.deployment.plan import Plan
-from workers.git.update import Push, settle_workspace, update_workspace
+from workers.git.update import PushedCommit, resume_update, update_workspace
 from workers.runtime.context import JobContext
 from workers.state.workspace_lock import workspace_lock
 
@@ -17,26 +17,26 @@ class Deploy(DeploymentOperation):
 
     kind = "deploy"
 
-    def reading(self, context: JobContext) -> AbstractContextManager[object]:
-        """No agent is at work in the workspace while it is read."""
-        folder = context.settings.state_dir
-        return workspace_lock(folder, context.project.workspace, context.check, shared=True)
-
-    def make(self, context: JobContext) -> Plan:
-        """What would be copied, built and restarted."""
-        return plan_deploy(context)
-
-    def prepare(self, context: JobContext) -> None:
-        """Brings the workspace to the commit that was pushed, where it is that which is asked."""
-        push = Push.of(context.request.args)
+    def prepare(self, context: JobContext, /) -> None:
+        """Bring the workspace to the commit that was pushed, where the deploy is for a push."""
+        push = PushedCommit.of(context.request.args)
         if push is None:
-            settle_workspace(context)
+            resume_update(context)
             return
-        with context.step("updating", "Updating workspace") as step:
+        with context.steps.step("updating", "Updating workspace") as step:
             before = update_workspace(context, push)
             step.skipped = before is None
             if before is not None:
                 step.detail(f"{push.branch} {before[:7]} → {push.commit[:7]}")
+
+    def reading(self, context: JobContext, /) -> AbstractContextManager[object]:
+        """Hold the workspace together with other readers, so that no agent works in it."""
+        folder = context.settings.state_dir
+        return workspace_lock(folder, context.project.workspace, context.check, shared=True)
+
+    def compare(self, context: JobContext) -> Plan:
+        """Return the plan of deploying the workspace."""
+        return plan_deploy(context)
 
 
 HANDLER = Deploy()

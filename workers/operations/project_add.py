@@ -1,4 +1,4 @@
-"""Adds a project to the projects file."""
+"""Add a project to the projects file."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import hashlib
 import json
 import os
 import stat
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from scar.errors import ScarError
 from scar.jobs.record import JobState
+from scar.jobs.results.project_add import ProjectAddPlan, ProjectAddResult
+from scar.projects.entry import entry_for, with_entry
 from workers.files.durable import sync_folder
 from workers.files.failures import file_errors
-from workers.projects_entry import entry_for, with_entry
-from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
+from workers.runtime.context import JobContext
+from workers.runtime.handlers import Execution, WriteJob
+from workers.runtime.outcome import Outcome
 from workers.state.project_lock import project_lock
 
 _LARGEST = 1 << 20
@@ -38,49 +41,59 @@ class _File:
             raise ScarError("project_invalid", message, "Mend it, then try again.") from error
 
 
-class ProjectAdd(WriteJob):
-    """The file is replaced whole, and only as it was when it was looked at."""
+@dataclass(frozen=True)
+class _Addition:
+    """What is written: the file as it was read, and its text with the entry."""
+
+    file: _File
+    text: str
+
+
+class ProjectAdd(WriteJob[_Addition, ProjectAddPlan, ProjectAddResult]):
+    """The file is replaced as a whole, and only where it is still what was read."""
 
     kind = "project_add"
 
-    def plan(self, context: JobContext) -> dict[str, Any]:
-        """The entry, checked in its place."""
-        return self._plan(context, _read(context.settings.projects_file))
+    def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
+        """Hold the lock of the projects file."""
+        return project_lock(context.settings.state_dir / "projects-file", context.check)
 
-    def _plan(self, context: JobContext, file: _File) -> dict[str, Any]:
-        name, entry = _wanted(context)
+    def recover(self, context: JobContext, _lock: int, /) -> Outcome[ProjectAddResult] | None:
+        """Report an entry that an earlier attempt had added."""
+        if context.attempt == 1:
+            return None
+        file = _read(context.settings.projects_file)
+        if not _has(file, _name(context)):
+            return None
+        return Outcome(JobState.SUCCEEDED, ProjectAddResult(_name(context), str(file.path)))
+
+    def make_plan(self, context: JobContext, /) -> tuple[_Addition, ProjectAddPlan]:
+        """Return the entry, checked in its place."""
+        file = _read(context.settings.projects_file)
+        name, production = _name(context), context.request.args.get("production")
+        entry = entry_for(context.settings, name, production)
         text = with_entry(file.text, name, entry)
-        workspace = Path(entry["workspace"])
+        workspace = Path(entry.workspace)
         if workspace.is_symlink() or not workspace.is_dir():
             raise ScarError(
                 "project_invalid", f"There is no folder {workspace}", "/clone URL makes one."
             )
-        seen = file.content + b"\0" + text.encode()
-        return {
-            "name": name,
-            "entry": entry,
-            "file": str(file.path),
-            "hash": hashlib.sha256(seen).hexdigest(),
-        }
+        digest = hashlib.sha256(file.content + b"\0" + text.encode()).hexdigest()
+        plan = ProjectAddPlan(hash=digest, name=name, entry=entry, file=str(file.path))
+        return _Addition(file, text), plan
 
-    def run(self, context: JobContext, confirmed: str | None) -> Outcome:
-        """Adds it, unless an attempt that was cut off has."""
-        with project_lock(context.settings.state_dir / "projects-file", context.check):
-            file = _read(context.settings.projects_file)
-            name, entry = _wanted(context)
-            if context.attempt == 1 or not _has(file, name):
-                plan = self._plan(context, file)
-                if confirmed is not None and plan["hash"] != confirmed:
-                    raise PlanChanged(plan)
-                context.check()
-                _replace(file, with_entry(file.text, name, entry))
-            return Outcome(JobState.SUCCEEDED, {"name": name, "file": str(file.path)})
+    def execute(
+        self, context: JobContext, addition: _Addition, execution: Execution[ProjectAddPlan], /
+    ) -> Outcome[ProjectAddResult]:
+        """Write the file with the entry."""
+        context.check()
+        _replace(addition.file, addition.text)
+        plan = execution.plan
+        return Outcome(JobState.SUCCEEDED, ProjectAddResult(plan.name, plan.file))
 
 
-def _wanted(context: JobContext) -> tuple[str, dict[str, Any]]:
-    args = context.request.args
-    name, production = str(args["name"]), args.get("production")
-    return name, entry_for(context.settings, name, production)
+def _name(context: JobContext) -> str:
+    return str(context.request.args["name"])
 
 
 def _has(file: _File, name: str) -> bool:
@@ -104,7 +117,10 @@ def _read(projects_file: Path) -> _File:
 
 
 def _replace(file: _File, text: str) -> None:
-    """Beside, synced, renamed; with the file's mode and owner."""
+    """Write a new file beside, synced and with the mode and owner of the old one, and rename it.
+
+    Raises `conflict` where the file is not what was read any more.
+    """
     beside = file.path.with_name(f".{file.path.name.lstrip('.')}.scar-new")
     try:
         with file_errors(str(file.path)):

@@ -1,58 +1,67 @@
-"""Restarts a project's containers one after the other, dependencies first."""
+"""Restart a project's containers one after the other, dependencies first."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from contextlib import AbstractContextManager
 
 from scar.errors import ScarError, container_not_found
 from scar.jobs.record import JobState
-from workers.deployment.operation import settle
-from workers.engine.containers import Container
+from scar.jobs.results.restart import RestartPlan, RestartResult
+from workers.deployment.recovery import recover_deployment
+from workers.engine.container import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.health import Health
-from workers.engine.logs import Logs
+from workers.engine.logs import ContainerLogs
 from workers.engine.project_containers import project_containers
 from workers.engine.restart import restart, restart_order
-from workers.runtime.context import JobContext, Outcome, PlanChanged, WriteJob
+from workers.runtime.context import JobContext
+from workers.runtime.handlers import Execution, WriteJob
+from workers.runtime.outcome import Outcome
 from workers.state.downtime_history import DowntimeHistory
 from workers.state.project_lock import project_lock
 
 _SETTLED_SECONDS = 3.0
 
 
-class Restart(WriteJob):
+class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
     """Each container is waited for before the next is touched."""
 
     kind = "restart"
 
-    def plan(self, context: JobContext) -> dict[str, Any]:
-        """The containers in order; `protected` ones are named and left alone."""
-        return self._shown(context, _to_restart(context))
+    def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
+        """Hold the project."""
+        return project_lock(context.folder, context.check)
 
-    def _shown(self, context: JobContext, containers: list[Container]) -> dict[str, Any]:
+    def recover(self, context: JobContext, lock: int, /) -> Outcome[RestartResult] | None:
+        """Finish or undo a deployment that was cut off; nothing is restarted in between."""
+        outcome = recover_deployment(context, lock)
+        if outcome is None:
+            return None
+        result = outcome.result
+        return Outcome(
+            outcome.state,
+            RestartResult(production_state=result.production_state) if result else None,
+            outcome.error,
+        )
+
+    def make_plan(self, context: JobContext, /) -> tuple[list[Container], RestartPlan]:
+        """Return the containers in order; protected ones are named and left alone."""
+        containers = _to_restart(context)
         identity = json.dumps([(c.name, c.id) for c in containers])
-        return {
-            "containers": [c.name for c in containers],
-            "protected": list(context.project.protected),
-            "downtime": DowntimeHistory(context.folder).estimate(self.kind),
-            "hash": hashlib.sha256(identity.encode()).hexdigest(),
-        }
+        plan = RestartPlan(
+            containers=tuple(c.name for c in containers),
+            protected=tuple(context.project.protected),
+            downtime=DowntimeHistory(context.folder).estimate(self.kind),
+            hash=hashlib.sha256(identity.encode()).hexdigest(),
+        )
+        return containers, plan
 
-    def run(self, context: JobContext, confirmed: str | None) -> Outcome:
-        """Restarts what was not restarted by an earlier attempt of the same job."""
-        with project_lock(context.folder, context.check) as lock:
-            unsettled = settle(context, lock)
-            if unsettled is not None:
-                return unsettled
-            containers = _to_restart(context)
-            plan = self._shown(context, containers)
-            if confirmed is not None and plan["hash"] != confirmed:
-                raise PlanChanged(plan)
-            return self._restart(context, containers)
-
-    def _restart(self, context: JobContext, containers: list[Container]) -> Outcome:
+    def execute(
+        self, context: JobContext, containers: list[Container], _: Execution[RestartPlan], /
+    ) -> Outcome[RestartResult]:
+        """Restart what was not restarted by an earlier attempt of the same job."""
         names = context.project.containers
         with DowntimeProbe(context.containers, context.project.compose_project, names) as probe:
             failures = self._restart_all(context, containers)
@@ -61,12 +70,11 @@ class Restart(WriteJob):
             downtime = probe.result()
         if downtime.seconds is not None and not failures:
             DowntimeHistory(context.folder).add(self.kind, downtime.seconds)
-        done = [c.name for c in containers if c.name not in failures]
-        result = {
-            "restarted": done,
-            "failed": list(failures),
-            "downtime_seconds": downtime.seconds,
-        }
+        result = RestartResult(
+            restarted=tuple(c.name for c in containers if c.name not in failures),
+            failed=tuple(failures),
+            downtime_seconds=downtime.seconds,
+        )
         if failures:
             return Outcome(JobState.FAILED, result, next(iter(failures.values())))
         return Outcome(JobState.SUCCEEDED, result)
@@ -74,15 +82,17 @@ class Restart(WriteJob):
     def _restart_all(
         self, context: JobContext, containers: list[Container]
     ) -> dict[str, ScarError]:
-        """Restarts each whose dependencies are well; the failures by container."""
+        """Restart each container whose dependencies are healthy; return the errors by container."""
         failures: dict[str, ScarError] = {}
-        ill: set[str] = set()
+        unhealthy: set[str] = set()
         for container in containers:
             context.check()
             name = f"restarting:{container.name}"
-            needs = ill.intersection(container.depends_on)
+            needs = unhealthy.intersection(container.depends_on)
             try:
-                with context.step(name, f"Restarting {container.name}", detail=container.name):
+                with context.steps.step(
+                    name, f"Restarting {container.name}", detail=container.name
+                ):
                     if needs:
                         raise _needed(container, needs)
                     if not _restarted_already(context, container):
@@ -92,25 +102,24 @@ class Restart(WriteJob):
                 if error.code == "cancelled":
                     raise
                 failures[container.name] = error
-                ill.add(container.service)
+                unhealthy.add(container.service)
         return failures
 
 
 def _to_restart(context: JobContext) -> list[Container]:
-    found = project_containers(context.containers, context.project)
-    if found.missing:
-        raise container_not_found(found.missing[0], [c.name for c in found.containers])
-    if not found.containers:
-        found.main()
-    allowed = [c for c in found.containers if c.name not in context.project.protected]
-    configured = list(context.project.containers)
-    order = {name: at for at, name in enumerate(configured)}
+    project = project_containers(context.containers, context.project)
+    if project.missing:
+        raise container_not_found(project.missing[0], [c.name for c in project.containers])
+    if not project.containers:
+        project.main()
+    allowed = [c for c in project.containers if c.name not in context.project.protected]
+    order = {name: at for at, name in enumerate(context.project.containers)}
     allowed.sort(key=lambda c: order.get(c.name, len(order)))
     return restart_order(allowed)
 
 
 def _restarted_already(context: JobContext, container: Container) -> bool:
-    """Whether an earlier attempt, cut off since, got this far."""
+    """Return whether an earlier attempt that was cut off has restarted the container."""
     if context.attempt == 1:
         return False
     started = context.containers.inspect(container.id).started_at
@@ -119,7 +128,7 @@ def _restarted_already(context: JobContext, container: Container) -> bool:
 
 def _wait(context: JobContext, containers: list[Container], *, settled: bool) -> None:
     stable = min(_SETTLED_SECONDS, context.settings.stable_seconds) if settled else 0.0
-    Health(context.containers, Logs(context.engine, context.containers)).wait(
+    Health(context.containers, ContainerLogs(context.engine, context.containers)).wait(
         [c.id for c in containers],
         timeout=context.project.health_timeout,
         stable_seconds=stable,

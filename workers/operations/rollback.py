@@ -1,4 +1,4 @@
-"""Brings a release back: files, environment and images as they were, without a build."""
+"""An earlier release brought back: files, environment and images as they were, without a build."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Rollback(DeploymentOperation):
 
     kind = "rollback"
 
-    def make(self, context: JobContext) -> Plan:
-        """What would be copied and restarted."""
+    def compare(self, context: JobContext) -> Plan:
+        """Return the plan of going back."""
         return plan_rollback(context)
 
 

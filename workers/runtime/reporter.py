@@ -1,8 +1,8 @@
-"""What a running job says of itself, on its way to the ledger.
+"""What a running job reports to the ledger: events, record fields and the lease.
 
-Events are taken in at once and written by a thread, in order, each batch once: a Redis that is
-away delays them and loses none. The same thread keeps the claim, and learns from it whether the
-job was cancelled or is in other hands by now.
+Events are taken in at once and written by a thread, in order, each batch once: while Redis is away
+they are delayed, and none is lost. The same thread renews the lease, and learns from that whether
+the job was cancelled or another worker has it by now.
 """
 
 from __future__ import annotations
@@ -10,15 +10,20 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import structlog
 
 from scar.errors import ScarError
-from scar.jobs.ledger import LEASE_MS, Claim, Ledger
-from scar.jobs.record import JobState, Progress, Step
+from scar.jobs.claim import Claim
+from scar.jobs.ledger import LEASE_MS, Ledger
+from scar.jobs.record import JobState
+from scar.jobs.results.job_kind import JobPlan
+from scar.jobs.results.json_record import JsonRecord
 from scar.jobs.signing import Signatures
+from scar.jobs.step import Progress, Step
+from scar.json_object import JsonObject
 
 _RENEW = 1.0
 _RETRY = 0.3
@@ -26,11 +31,27 @@ _log = structlog.get_logger(__name__)
 
 
 class JobLost(Exception):
-    """Another worker holds the job by now: this one has to stop, and says nothing more."""
+    """Another worker has the job by now: this one has to stop, and reports nothing more."""
+
+
+@dataclass
+class _Batch:
+    """What is written together: events (type, JSON), record fields, and the state if it ends."""
+
+    events: list[tuple[str, str]] = field(default_factory=list)
+    fields: dict[str, str] = field(default_factory=dict)
+    final: JobState | None = None
+
+    @property
+    def empty(self) -> bool:
+        return not self.events and not self.fields and not self.final
 
 
 class JobReporter:
-    """The voice of one claim. Use it as a context manager; `finish` says the last word."""
+    """Reports for one claim. Use it as a context manager; `finish` or `planned` is the last call.
+
+    Plans and results are records here, and JSON from here on.
+    """
 
     def __init__(
         self,
@@ -47,14 +68,10 @@ class JobReporter:
         self._changes = changes
         self._monotonic = monotonic
         self._wake = threading.Condition()
-        self._pending: list[tuple[str, str]] = []
-        self._fields: dict[str, str] = {}
-        self._final: JobState | None = None
+        self._pending = _Batch()
         self._writing = threading.Lock()
-        self._batch = 0
-        self._unsent: tuple[int, list[tuple[str, str]], dict[str, str], JobState | None] | None = (
-            None
-        )
+        self._number = 0
+        self._unsent: _Batch | None = None
         self._closed = False
         self._lost = False
         self._cancelled_by: str | None = None
@@ -73,62 +90,65 @@ class JobReporter:
             self._wake.notify()
         self._thread.join()
 
-    def emit(self, type: str, data: Mapping[str, Any]) -> None:
-        """Adds an event."""
+    def emit(self, type: str, data: JsonObject) -> None:
+        """Add an event."""
         with self._wake:
-            self._pending.append((type, json.dumps(data)))
+            self._pending.events.append((type, json.dumps(data)))
             self._wake.notify()
 
     def steps(self, steps: tuple[Step, ...], changed: Step) -> None:
-        """Tells of a step that began, ended or has a new detail."""
+        """Report a step that began, ended or has a new detail."""
         with self._wake:
-            self._fields["steps"] = json.dumps([step.to_json() for step in steps])
-            self._pending.append(("step", json.dumps(changed.to_json())))
+            self._pending.fields["steps"] = json.dumps([step.to_json() for step in steps])
+            self._pending.events.append(("step", json.dumps(changed.to_json())))
             self._wake.notify()
 
     def progress(self, step: str, progress: Progress) -> None:
-        """Tells how far a step is; what was not sent yet of the same step is replaced."""
+        """Report how far a step is; this replaces what was not sent yet of the same step."""
         event = ("progress", json.dumps({"step": step, **progress.to_json()}))
         with self._wake:
-            last = self._pending[-1] if self._pending else None
+            events = self._pending.events
+            last = events[-1] if events else None
             if last and last[0] == "progress" and json.loads(last[1])["step"] == step:
-                self._pending[-1] = event
+                events[-1] = event
             else:
-                self._pending.append(event)
+                events.append(event)
             self._wake.notify()
 
     def finish(
         self,
         state: JobState,
         *,
-        result: Mapping[str, Any] | None = None,
+        result: JsonRecord | None = None,
         error: ScarError | None = None,
     ) -> None:
-        """The last word; waits until the ledger has it. Raises `JobLost` if it is not wanted."""
+        """Report the end of the job; return once the ledger has it. Raises `JobLost`."""
+        document = result.to_json() if result else None
         record = error.record().to_json() if error else None
-        self._say_last(
+        self._end(
             state,
-            ("result", json.dumps({"result": result, "error": record})),
+            ("result", json.dumps({"result": document, "error": record})),
             {
-                **({"result": json.dumps(result)} if result is not None else {}),
+                **({"result": json.dumps(document)} if document is not None else {}),
                 **({"error": json.dumps(record)} if record else {}),
             },
         )
 
-    def planned(self, plan: Mapping[str, Any]) -> None:
-        """The plan is the last word of planning: the question can be asked."""
+    def planned(self, plan: JobPlan) -> None:
+        """Report the plan, which ends the planning: the question can be asked."""
+        document = plan.to_json()
         fields = {
-            "plan": self._signatures.seal("plan", plan),
-            "plan_shown": json.dumps(plan),
-            "plan_hash": str(plan["hash"]),
+            "plan": self._signatures.seal("plan", document),
+            "plan_shown": json.dumps(document),
+            "plan_hash": plan.hash,
         }
-        self._say_last(JobState.AWAITING_CONFIRMATION, None, fields)
+        self._end(JobState.AWAITING_CONFIRMATION, None, fields)
 
     def check(self) -> None:
-        """Passes while the job is this worker's to do; before each side effect.
+        """Return while the job is this worker's to do; called before each side effect.
 
-        Raises `JobLost`, or `cancelled`. After a long silence (a paused process) the ledger is
-        asked again; where it does not answer, the project's file lock still fences.
+        Raises `JobLost`, or `cancelled`. After a long silence (a paused process) the lease is
+        renewed first; where the ledger does not answer, the project's file lock still fences.
         """
         if self._monotonic() - self._renewed > LEASE_MS / 2000:
             self._renew()
@@ -139,26 +159,24 @@ class JobReporter:
                 "cancelled", f"Cancelled by {self._cancelled_by}", "Ask again if you want it."
             )
 
-    def uncancellable(self) -> None:
-        """From here on a cancellation comes too late, and who asks for one is told."""
+    def refuse_cancellation(self) -> None:
+        """Let a cancellation come too late from here on, and let the person who cancels see it."""
         self._too_late = True
         with self._wake:
-            self._fields["settled"] = "1"
+            self._pending.fields["settled"] = "1"
             self._wake.notify()
 
     @property
     def cancelled_too_late(self) -> bool:
-        """Whether somebody asked to stop it when it could not be stopped any more."""
+        """Whether somebody cancelled the job when it could not be stopped any more."""
         return self._too_late and self._cancelled_by is not None
 
-    def _say_last(
-        self, state: JobState, event: tuple[str, str] | None, fields: dict[str, str]
-    ) -> None:
+    def _end(self, state: JobState, event: tuple[str, str] | None, fields: dict[str, str]) -> None:
         with self._wake:
             if event:
-                self._pending.append(event)
-            self._fields.update(fields)
-            self._final = state
+                self._pending.events.append(event)
+            self._pending.fields.update(fields)
+            self._pending.final = state
             self._closed = True
             self._wake.notify()
         while not self._flush():
@@ -170,7 +188,7 @@ class JobReporter:
         due = self._monotonic() + _RENEW
         while True:
             with self._wake:
-                if not self._pending and not self._closed:
+                if not self._pending.events and not self._closed:
                     self._wake.wait(max(0.0, due - self._monotonic()))
                 if self._closed or self._lost:
                     return
@@ -181,32 +199,37 @@ class JobReporter:
                 due = self._monotonic() + _RENEW
 
     def _flush(self) -> bool:
-        """Writes what is pending; False where Redis did not take it, to be tried again."""
+        """Write what is pending; return False where it has to be tried again."""
         with self._writing:
-            if self._unsent is None:
-                with self._wake:
-                    if not self._pending and not self._fields and not self._final:
-                        return True
-                    self._batch += 1
-                    self._unsent = (self._batch, self._pending, self._fields, self._final)
-                    self._pending, self._fields, self._final = [], {}, None
-            batch, events, fields, final = self._unsent
+            batch = self._next_batch()
+            if batch is None:
+                return True
             try:
                 kept = self._ledger.report(
                     self._claim.id,
                     self._claim.fence,
-                    batch,
-                    events,
-                    fields,
-                    final=final,
+                    self._number,
+                    batch.events,
+                    batch.fields,
+                    final=batch.final,
                     changes=self._changes,
                 )
             except ScarError as error:
-                _log.warning("reporter delayed", job=self._claim.id, reason=error.message)
+                _log.warning("report delayed", job=self._claim.id, reason=error.message)
                 return False
             self._unsent = None
             self._lost = self._lost or not kept
-            return self._lost or not (self._pending or self._final)
+            return self._lost or not (self._pending.events or self._pending.final)
+
+    def _next_batch(self) -> _Batch | None:
+        """Return the batch that Redis did not take, as it was and with its number, or a new one."""
+        if self._unsent is None:
+            with self._wake:
+                if self._pending.empty:
+                    return None
+                self._number += 1
+                self._unsent, self._pending = self._pending, _Batch()
+        return self._unsent
 
     def _renew(self) -> None:
         try:
@@ -219,6 +242,7 @@ class JobReporter:
         self._note_cancellation(cancellation)
 
     def _note_cancellation(self, sealed: str) -> None:
-        found = self._signatures.unseal("cancellation", sealed) if sealed else None
-        if found and found["job"] == self._claim.id:
-            self._cancelled_by = f"{found['by']['name']} ({found['by']['frontend']})"
+        cancellation = self._signatures.unseal("cancellation", sealed) if sealed else None
+        if cancellation and cancellation["job"] == self._claim.id:
+            actor = cancellation["by"]
+            self._cancelled_by = f"{actor['name']} ({actor['frontend']})"

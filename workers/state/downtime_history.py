@@ -1,4 +1,4 @@
-"""The downtimes that were measured of a project: what the next question estimates with."""
+"""Measured downtimes of a project, from which the next question estimates."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ UNKNOWN = "10-30 seconds"
 
 
 class DowntimeHistory:
-    """The last ten of each kind of job, in seconds, in the project's state folder."""
+    """The last ten downtimes of each kind of job, in seconds, in the project's state folder."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "downtimes.json"
 
     def add(self, kind: str, seconds: float) -> None:
-        """Keeps one measurement; what was done counts, whether that can be kept or not."""
-        found = self._read()
-        found[kind] = [*found.get(kind, []), seconds][-_KEPT:]
+        """Add a measurement. Where it cannot be written it is dropped: the job succeeded."""
+        downtimes = self._read()
+        downtimes[kind] = [*downtimes.get(kind, []), seconds][-_KEPT:]
         try:
-            write_synced(self._path, json.dumps(found))
+            write_synced(self._path, json.dumps(downtimes))
         except ScarError as error:
             _log.warning("downtime not kept", reason=error.message)
 
     def estimate(self, kind: str) -> str:
-        """`0-2 seconds`: the range of the last ones, whole seconds; a guess until there is one."""
+        """Return the range of the last downtimes in whole seconds, such as `0-2 seconds`; a guess
+        until there is one.
+        """
         known = self._read().get(kind)
         if not known:
             return UNKNOWN
@@ -41,7 +43,7 @@ class DowntimeHistory:
         return f"{low}-{high} seconds" if low != high else f"{low} seconds"
 
     def _read(self) -> dict[str, list[float]]:
-        """What is kept; nothing where that is damaged: the next measurements take its place."""
+        """Read the file; return nothing where it is damaged, so that it is written anew."""
         if not self._path.exists():
             return {}
         try:
@@ -51,5 +53,5 @@ class DowntimeHistory:
             return {}
 
 
-def _numbers(found: Any) -> dict[str, list[float]]:
-    return {kind: [float(seconds) for seconds in known] for kind, known in found.items()}
+def _numbers(document: Any) -> dict[str, list[float]]:
+    return {kind: [float(seconds) for seconds in known] for kind, known in document.items()}

@@ -1,7 +1,7 @@
-"""The replay guard on the host: which writing jobs it has begun and ended.
+"""The replay guard: which changing jobs this host has begun and ended, kept on its disk.
 
-A job that Redis offers a second time, by mistake or by malice, is recognised here, since whoever
-can write to Redis cannot write to this disk.
+A job that Redis offers a second time, by mistake or by malice, is recognised here: who can write to
+Redis can rewrite a job there, but not this.
 """
 
 from __future__ import annotations
@@ -9,64 +9,70 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from scar.errors import ErrorRecord, ScarError
-from scar.jobs.ledger import Signed
+from scar.jobs.claim import SignedRequest
 from scar.jobs.record import JobState
+from scar.jobs.results.json_record import JsonRecord
+from scar.json_object import JsonObject
 from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
-from workers.runtime.context import Outcome
+from workers.runtime.outcome import Outcome, ResultT
 
 _KEPT_SECONDS = 60 * 86_400
 _HINT = "Look at what the job did, then remove that file: the job counts as never begun then."
 
 
 class JobLog:
-    """One file a job: what was signed of it when it began, its outcome once it has ended."""
+    """One JSON file for each job: what was signed when it began, its outcome when it ended."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def begun(self, id: str) -> bool:
-        """Return whether the job was ever begun here."""
+        """Return whether the job ever began here."""
         return self._path(id).exists()
 
-    def begin(self, id: str, signed: Signed) -> float:
-        """Note, synced, that a job begins; return when it first did, in seconds since the epoch."""
+    def begin(self, id: str, signed: SignedRequest) -> float:
+        """Record, synced, that the job begins; return when it first did, in seconds since the
+        epoch."""
         if not self.begun(id):
             self._write(id, {"signed": asdict(signed), "begun_at": time.time()})
             self._forget_old()
         return float(self._read(id)["begun_at"])
 
-    def end(self, id: str, outcome: Outcome) -> None:
-        """Note, synced, how a job ended that was begun here."""
+    def end(self, id: str, outcome: Outcome[JsonRecord]) -> None:
+        """Record, synced, how a job that began here has ended."""
+        result = outcome.result.to_json() if outcome.result else None
         error = outcome.error.record().to_json() if outcome.error else None
-        ending = {"state": outcome.state.value, "result": outcome.result, "error": error}
+        ending = {"state": outcome.state.value, "result": result, "error": error}
         self._write(id, {**self._read(id), **ending})
 
     def forget(self, id: str) -> None:
-        """Remove the note of a job that did not begin after all."""
+        """Remove the record of a job that has done nothing after all."""
         with file_errors(str(self._folder)):
             self._path(id).unlink(missing_ok=True)
 
-    def outcome(self, id: str) -> Outcome | None:
-        """Return how the job ended; None while it has not."""
-        note = self._read(id) if self.begun(id) else {}
-        if "state" not in note:
+    def ended(self, id: str) -> bool:
+        """Return whether the job has ended here."""
+        return self.begun(id) and "state" in self._read(id)
+
+    def outcome(self, id: str, result: type[ResultT]) -> Outcome[ResultT] | None:
+        """Return how the job ended, None while it has not. `result` is the type of its kind."""
+        if not self.ended(id):
             return None
-        error = ErrorRecord.from_json(note["error"]) if note["error"] else None
+        record = self._read(id)
+        error = ErrorRecord.from_json(record["error"]) if record["error"] else None
         return Outcome(
-            JobState(note["state"]),
-            note["result"],
+            JobState(record["state"]),
+            result.from_json(record["result"]) if record["result"] is not None else None,
             ScarError(error.code, error.message, error.hint, lines=error.lines) if error else None,
         )
 
     def recent(self, seconds: float) -> list[str]:
-        """Return the ids of jobs that began or ended at most so many seconds ago."""
+        """Return the ids of the jobs that began or ended at most so long ago."""
         oldest = time.time() - seconds
         ids = []
         for path in self._folder.iterdir() if self._folder.exists() else ():
@@ -75,18 +81,18 @@ class JobLog:
                     ids.append(path.name)
         return ids
 
-    def signed(self, id: str) -> Signed:
-        """Return what was signed of a job that was begun here."""
-        return read_json(self._path(id), lambda note: Signed(**note["signed"]), _HINT)
+    def signed(self, id: str) -> SignedRequest:
+        """Return what was signed of a job that began here."""
+        return read_json(self._path(id), lambda record: SignedRequest(**record["signed"]), _HINT)
 
-    def _read(self, id: str) -> dict[str, Any]:
+    def _read(self, id: str) -> JsonObject:
         return read_json(self._path(id), dict, _HINT)
 
     def _path(self, id: str) -> Path:
         return self._folder / id
 
-    def _write(self, id: str, note: Mapping[str, Any]) -> None:
-        write_synced(self._path(id), json.dumps(note))
+    def _write(self, id: str, record: JsonObject) -> None:
+        write_synced(self._path(id), json.dumps(record))
 
     def _forget_old(self) -> None:
         oldest = time.time() - _KEPT_SECONDS

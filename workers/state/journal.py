@@ -1,23 +1,22 @@
-"""What a changing job has done to a project so far, on disk before and after it acts.
+"""The journal of a deployment: a write-ahead log of its effects on production.
 
-One file per project, one JSON record a line, each synced before the next effect. A last line that
-is torn (the machine died while writing it) is as if it had not been written: its effect had not
-begun. A damaged line before it can have told of anything: then nobody but a person can go on.
+One file for each project, one JSON record a line, each synced before the next effect begins. A torn
+last line (the machine died while writing it) counts as not written, because its effect had not
+begun. A damaged line before the last may have recorded anything: then a person has to decide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from scar.json_object import JsonObject
 from workers.files.durable import reserve
 from workers.files.failures import damaged
 from workers.files.records import add_record, read_records
 
 ENDED = "ended"
 _ROOM = 1 << 18
-"""Bytes kept free for the rest, so that a disk that fills up keeps no rollback from being noted."""
+"""Bytes reserved for later records, so that compensation can be journalled on a full disk."""
 _HINT = (
     "A deploy was cut off, and this file told how far it had come. See to it that production is as "
     "it should be, remove the file, then deploy again."
@@ -25,23 +24,23 @@ _HINT = (
 
 
 class Journal:
-    """The journal of one project; `records` are of the job under way, or the last.
+    """The journal of one project. `records` are those of the job under way, or of the last one.
 
-    Raises `sync_failed` where a job is under way and what it did cannot be told.
+    Raises `sync_failed` where a job is under way and a record of it is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "journal.jsonl"
-        found = read_records(self._path)
-        if found and found[-1] is None:
-            found.pop()
-        self.records = [record for record in found if record is not None]
-        if None in found and (self.open or not self.records):
+        lines = read_records(self._path)
+        if lines and lines[-1] is None:
+            lines.pop()
+        self.records = [record for record in lines if record is not None]
+        if None in lines and (self.open or not self.records):
             raise damaged(str(self._path), _HINT)
 
     @property
     def open(self) -> bool:
-        """Whether a job began here and did not end."""
+        """Whether a job has begun and not ended."""
         return bool(self.records) and self.records[-1]["what"] != ENDED
 
     @property
@@ -50,17 +49,17 @@ class Journal:
         return str(self.records[0]["job"]) if self.records else None
 
     def begin(self, job: str) -> None:
-        """Starts over for a new job."""
+        """Start over for a new job."""
         self.records = []
         reserve(self._path, _ROOM)
         self.write("begun", {"job": job})
 
-    def write(self, what: str, content: Mapping[str, Any] | None = None) -> None:
-        """Adds a record; returns once it is on the disk."""
+    def write(self, what: str, content: JsonObject | None = None) -> None:
+        """Add a record; return once it is on the disk."""
         record = {"what": what, **(content or {})}
         add_record(self._path, record, over_damaged=True)
         self.records.append(record)
 
-    def find(self, what: str) -> dict[str, Any] | None:
-        """The last record of that kind."""
+    def find(self, what: str) -> JsonObject | None:
+        """Return the last record of that kind, None where there is none."""
         return next((r for r in reversed(self.records) if r["what"] == what), None)

@@ -1,4 +1,4 @@
-"""Releases: what each successful deploy brought, for history, comparison and rollback."""
+"""What each successful deploy put into production, kept for history, comparison and rollback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from scar.jobs.record import rfc3339
 from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry, dump, load_present
@@ -17,7 +16,7 @@ from workers.files.manifest import Entry, dump, load_present
 
 @dataclass(frozen=True)
 class ReleasedService:
-    """What a service ran in a release; `build` is the digest of its build inputs."""
+    """What a service ran in a release: the image by name and id, its build inputs' digest."""
 
     image: str
     image_id: str | None
@@ -27,12 +26,10 @@ class ReleasedService:
 
 @dataclass(frozen=True)
 class Release:
-    """One release, never changed once it is saved.
-
-    `id` is the job's, so releases sort by time. `at` is in milliseconds since the epoch, `seconds`
-    and `downtime` are seconds. `files` are what was brought, `relied_on` what production had of its
-    own that the containers were made with (its `.env`). `restored` is the release that a rollback
-    went back to.
+    """One release. `id` is the job's, so releases sort by time; times are milliseconds since the
+    epoch, `seconds` and `downtime` are seconds. `files` are what was brought, `relied_on` what
+    production had of its own that the containers were made with (its `.env`). `restored` is the
+    release that this one went back to.
     """
 
     id: str
@@ -49,47 +46,38 @@ class Release:
 
     @property
     def contents(self) -> dict[str, Entry]:
-        """Return every file that a rollback to it needs."""
+        """Return every file that going back to this release needs."""
         return {**self.files, **self.relied_on}
-
-    def summary(self) -> dict[str, Any]:
-        """Return the release as history shows it."""
-        return {
-            **{name: getattr(self, name) for name in _PLAIN},
-            "at": rfc3339(self.at),
-            "services": sorted(self.services),
-            "files": len(self.files),
-        }
 
 
 class Releases:
-    """The releases of one project, one JSON file each, in its state folder."""
+    """The releases of one project, one file each, in its state folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "releases"
 
     def ids(self) -> list[str]:
-        """Return the ids of all releases, oldest first."""
+        """Return the ids of the releases, oldest first."""
         if not self._folder.exists():
             return []
         return sorted(path.stem for path in self._folder.glob("*.json"))
 
     def latest(self) -> Release | None:
-        """Return the newest release, or None."""
+        """Return the newest release: what production was last brought to."""
         ids = self.ids()
         return self.get(ids[-1]) if ids else None
 
     def get(self, id: str) -> Release:
-        """Return the release of that id; `sync_failed` if its file is damaged."""
+        """Return the release with this id. Raises `sync_failed` where its file is damaged."""
         return _read(self._folder / f"{id}.json")
 
     def save(self, release: Release) -> None:
-        """Write a release, whole and synced: the point of no return of a deploy."""
-        values = {name: getattr(release, name) for name in _PLAIN}
-        values["services"] = {name: asdict(s) for name, s in release.services.items()}
-        values["files"] = dump(release.files)
-        values["relied_on"] = dump(release.relied_on)
-        write_synced(self._folder / f"{release.id}.json", json.dumps(values))
+        """Record a release, whole and synced: from here on it counts."""
+        document = {name: getattr(release, name) for name in _PLAIN}
+        document["services"] = {name: asdict(s) for name, s in release.services.items()}
+        document["files"] = dump(release.files)
+        document["relied_on"] = dump(release.relied_on)
+        write_synced(self._folder / f"{release.id}.json", json.dumps(document))
 
     def drop_beyond(self, keep: int) -> list[str]:
         """Remove all but the newest `keep`; return the ids of those removed."""
@@ -103,14 +91,14 @@ class Releases:
 
 @lru_cache(maxsize=8)
 def _read(path: Path) -> Release:
-    """Read a release, once a process, since its file never changes."""
-    return read_json(path, _from_json, _HINT)
+    """Read a release once in a process: it never changes once it is written."""
+    return read_json(path, _release_of, _HINT)
 
 
-def _from_json(values: Any) -> Release:
-    files, relied_on = (load_present(values.pop(name)) for name in ("files", "relied_on"))
-    services = {name: ReleasedService(**s) for name, s in values.pop("services").items()}
-    return Release(**values, services=services, files=files, relied_on=relied_on)
+def _release_of(document: Any) -> Release:
+    files, relied_on = (load_present(document.pop(name)) for name in ("files", "relied_on"))
+    services = {name: ReleasedService(**s) for name, s in document.pop("services").items()}
+    return Release(**document, services=services, files=files, relied_on=relied_on)
 
 
 _PLAIN = ("id", "at", "by", "commit", "dirty", "seconds", "downtime", "restored")

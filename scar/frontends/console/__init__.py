@@ -1,1 +1,27 @@
 """SCAR in a terminal."""
+
+from __future__ import annotations
+
+from scar.access import Role, UserDirectory
+from scar.registration.spec import FrontendSpec
+from scar.settings import Settings
+
+
+def _serve(settings: Settings) -> None:
+    from scar.frontends.console.chat import serve
+
+    serve(settings)
+
+
+def _users(settings: Settings) -> UserDirectory:  # noqa: ARG001
+    """Make everybody an admin: whoever is at the console can read the key that signs jobs."""
+    return UserDirectory(everyone=Role.ADMIN)
+
+
+FRONTEND = FrontendSpec(
+    name="console",
+    command="chat",
+    summary="The chat in this terminal: /help, /docker_status, /docker_deploy, yes, ...",
+    serve=_serve,
+    users=_users,
+)

@@ -12,16 +12,16 @@ from scar.document import Code, Document
 
 
 class Screen:
-    """Shows messages that change. Between `with screen:` and its end they change in place.
+    """Shows messages that change; inside of `with screen:` they change in place on a terminal.
 
-    On a pipe, a message that changes is said again only as far as it is new.
+    On a pipe, of a message that changes only the lines that are new are printed.
     """
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._live: Live | None = None
         self._live_messages: dict[str, Document] = {}
-        self._said: dict[str, list[str]] = {}
+        self._printed: dict[str, list[str]] = {}
 
     @property
     def in_place(self) -> bool:
@@ -46,18 +46,18 @@ class Screen:
             self._live = None
 
     def show(self, name: str, document: Document) -> None:
-        """Shows the message `name`, new or changed."""
+        """Show the message `name`, new or changed."""
         if self._live is None:
-            self._say(name, document)
+            self._print(name, document)
             return
         self._live_messages[name] = document
         self._live.update(Group(*map(_text, self._live_messages.values())), refresh=True)
-        self._said[name] = document.text.split("\n")
+        self._printed[name] = document.text.split("\n")
 
-    def _say(self, name: str, document: Document) -> None:
+    def _print(self, name: str, document: Document) -> None:
         lines = document.text.split("\n")
-        before = self._said.get(name, [])
-        self._said[name] = lines
+        before = self._printed.get(name, [])
+        self._printed[name] = lines
         new = [
             line
             for number, line in enumerate(lines)
@@ -67,7 +67,7 @@ class Screen:
             self._console.print(Text("\n".join(new)))
 
     def line(self, text: str) -> None:
-        """Says one thing that never changes."""
+        """Print a line that never changes."""
         self._console.print(Text(text))
 
 

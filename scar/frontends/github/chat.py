@@ -1,4 +1,4 @@
-"""Comments of SCAR's on GitHub: written once, then edited, within GitHub's limits."""
+"""SCAR's comments on GitHub: each is written once and then edited."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
 
 from scar.chat.front_end import Place, SentMessage, Undelivered
 from scar.document import Attachment, Document
 from scar.errors import ScarError
 from scar.frontends.github.client import GitHub, Refused
 from scar.frontends.github.render import MARK, fit, to_markdown
-from scar.jobs.record import Job, rfc3339
+from scar.jobs.record import Job
+from scar.jobs.timestamp import rfc3339
+from scar.json_object import JsonObject
 
 _EDIT_SECONDS = 3.0
 
 
 class GitHubChat:
-    """The front-end that the conversation speaks through. A place is a repository and the number of
-    an issue in it. `job` finds a job, for the outcome that programs read.
+    """Comments on issues and pull requests; a place is a repository and a number in it.
+
+    `job` returns a job by its id, for the outcome that programs read.
     """
 
     name = "github"
@@ -39,15 +41,15 @@ class GitHubChat:
         self._began = clock()
 
     def fit(self, document: Document) -> Document:
-        """The document as one comment holds it."""
+        """Return what one comment can show."""
         return fit(document)
 
     def interval(self, place: Place) -> float:  # noqa: ARG002
-        """One edit in three seconds."""
+        """Allow one edit in three seconds."""
         return _EDIT_SECONDS
 
     async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
-        """Writes a comment, unless a run that was killed then wrote it for the job already."""
+        """Write a comment; edit it instead where a run that was killed had written it already."""
         job = await self._job_of(tag)
         body = to_markdown(document, _outcome(job) if job else None)
         with _undelivered():
@@ -59,25 +61,25 @@ class GitHubChat:
         return SentMessage(made.id, made.at)
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
-        """Edits one."""
+        """Edit a comment."""
         job = await self._job_of(tag)
         body = to_markdown(document, _outcome(job) if job else None)
         with _undelivered():
             return (await self._github.edit(place.chat, reference, body)).at
 
     async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:
-        """Nothing to do: the comment holds it, folded, since GitHub takes no files."""
+        """Do nothing: GitHub takes no files, so the comment shows the attachment folded."""
 
     async def _written(self, place: Place, job: Job) -> str | None:
-        """The comment of a job that was asked for before this process began."""
+        """Return the comment of a job that was asked for before this process began."""
         if job.request.created_at > self._began * 1000:
             return None
         since = rfc3339(job.request.created_at) or ""
         mark = f'{MARK}: {{"'
         named = f'"job":"{job.id}"'
         for comment in await self._github.comments(place.chat, place.thread or "", since):
-            _, found, outcome = comment["body"].rpartition(mark)
-            if found and named in outcome:
+            _, separator, outcome = comment["body"].rpartition(mark)
+            if separator and named in outcome:
                 return str(comment["id"])
         return None
 
@@ -89,7 +91,8 @@ class GitHubChat:
             raise Undelivered(error.message, _EDIT_SECONDS) from error
 
 
-def _outcome(job: Job) -> dict[str, Any]:
+def _outcome(job: Job) -> JsonObject:
+    """Return the JSON that programs read, for every kind of job alike."""
     result = job.result or {}
     return {
         "job": job.id,

@@ -1,7 +1,8 @@
-"""GitHub's REST API: the one place that speaks it.
+"""A client of GitHub's REST API.
 
-As a token's user, or as a GitHub App, whose token for an installation is made of a signed JWT and
-good for an hour. gidgethub is not used: it keeps the headers from us that say when to try again.
+It authenticates with a token, or as a GitHub App: a signed JWT then gets a token for each
+installation, valid for an hour. gidgethub is not used because it does not give access to the
+headers that say when to try again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from urllib.parse import quote
 import httpx
 import jwt
 
+from scar.json_object import JsonObject
 from scar.settings import Settings, SettingsError
 
 _AGAIN_SECONDS = 5.0
@@ -28,7 +30,10 @@ _TIMEOUT = httpx.Timeout(20.0)
 
 
 class Refused(Exception):
-    """GitHub did not do it. `retry_after` is in seconds; None where asking again is of no use."""
+    """GitHub did not do what it was asked for.
+
+    `retry_after` is the seconds to wait; None where trying again is of no use.
+    """
 
     def __init__(self, status: int, reason: str, retry_after: float | None) -> None:
         super().__init__(f"GitHub answered {status}: {reason[:200]}")
@@ -38,7 +43,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Comment:
-    """A comment as GitHub has it. `at` is when it was written or edited last, in seconds."""
+    """A comment on GitHub. `at` is when it was written or edited last, in seconds."""
 
     id: str
     at: float
@@ -46,7 +51,7 @@ class Comment:
 
 @dataclass
 class GitHub:
-    """One GitHub, in one process. `clock` gives seconds since the epoch."""
+    """One GitHub server. `clock` gives seconds since the epoch."""
 
     settings: Settings
     http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=_TIMEOUT))
@@ -54,8 +59,8 @@ class GitHub:
     _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Stops a process whose settings let it do nothing: `SettingsError`."""
-        if not self.settings.github_answers:
+        """Raise `SettingsError` where the settings hold no usable credentials."""
+        if not self.settings.has_github_credentials:
             raise SettingsError(["SCAR_GITHUB_TOKEN: is not set, nor is SCAR_GITHUB_APP_KEY"])
         if self.settings.github_token is None:
             self.settings.required("github_app_id")
@@ -65,49 +70,49 @@ class GitHub:
                 raise SettingsError(["SCAR_GITHUB_APP_KEY: is no private key (PEM)"]) from error
 
     async def comment(self, repository: str, number: str, body: str) -> Comment:
-        """Writes a comment on an issue or a pull request."""
+        """Write a comment on an issue or a pull request."""
         path = f"/repos/{repository}/issues/{number}/comments"
         return _comment(await self._ask("POST", repository, path, {"body": body}))
 
     async def edit(self, repository: str, id: str, body: str) -> Comment:
-        """Writes another text into a comment."""
+        """Replace the text of a comment."""
         path = f"/repos/{repository}/issues/comments/{id}"
         return _comment(await self._ask("PATCH", repository, path, {"body": body}))
 
-    async def comments(self, repository: str, number: str, since: str) -> list[dict[str, Any]]:
-        """The comments written or edited since a moment (RFC 3339), a hundred at most."""
+    async def comments(self, repository: str, number: str, since: str) -> list[JsonObject]:
+        """Return the comments written or edited since a moment (RFC 3339), at most a hundred."""
         path = f"/repos/{repository}/issues/{number}/comments?since={since}&per_page=100"
-        found = await self._ask("GET", repository, path)
-        return [comment for comment in found if isinstance(comment.get("body"), str)]
+        comments = await self._ask("GET", repository, path)
+        return [comment for comment in comments if isinstance(comment.get("body"), str)]
 
     async def react(self, repository: str, id: str, *, review: bool, content: str) -> None:
-        """Reacts to somebody's comment."""
+        """Add a reaction to a comment."""
         kind = "pulls" if review else "issues"
         path = f"/repos/{repository}/{kind}/comments/{id}/reactions"
         await self._ask("POST", repository, path, {"content": content})
 
     async def permission(self, repository: str, login: str) -> str | None:
-        """`admin`, `write`, `read` or `none`; None where GitHub does not let us know."""
+        """Return `admin`, `write`, `read` or `none`; None where GitHub does not let SCAR know."""
         path = f"/repos/{repository}/collaborators/{quote(login, safe='')}/permission"
         try:
-            found = await self._ask("GET", repository, path)
+            answer = await self._ask("GET", repository, path)
         except Refused as error:
             hidden = error.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
             if hidden and error.retry_after is None:
                 return None
             raise
-        permission = found.get("permission")
+        permission = answer.get("permission")
         return permission if isinstance(permission, str) else None
 
     async def set_status(
         self, repository: str, commit: str, state: str, context: str, description: str
     ) -> None:
-        """Says of a commit how it fares: `pending`, `success`, `failure` or `error`."""
+        """Set a commit's status to `pending`, `success`, `failure` or `error`."""
         content = {"state": state, "context": context, "description": description[:140]}
         await self._ask("POST", repository, f"/repos/{repository}/statuses/{commit}", content)
 
     async def close(self) -> None:
-        """Gives the connections back."""
+        """Close the connections."""
         await self.http.aclose()
 
     async def _ask(self, method: str, repository: str, path: str, content: Any = None) -> Any:
@@ -116,16 +121,16 @@ class GitHub:
             return await self._send(method, path, token, content)
         except Refused as error:
             if error.status == HTTPStatus.UNAUTHORIZED:
-                self._tokens.pop(repository, None)  # it may have been taken back
+                self._tokens.pop(repository, None)  # it may have been revoked
             raise
 
     async def _installation_token(self, repository: str) -> str:
         token, expires = self._tokens.get(repository, ("", 0.0))
         if expires - _RENEWED_BEFORE < self.clock():
             app = self._app_token()
-            found = await self._send("GET", f"/repos/{repository}/installation", app)
+            installation = await self._send("GET", f"/repos/{repository}/installation", app)
             with _as_github_answers():
-                path = f"/app/installations/{found['id']}/access_tokens"
+                path = f"/app/installations/{installation['id']}/access_tokens"
             made = await self._send("POST", path, app, {})
             with _as_github_answers():
                 until = datetime.fromisoformat(made["expires_at"]).timestamp()
@@ -134,7 +139,7 @@ class GitHub:
         return token
 
     def _app_token(self) -> str:
-        """What proves that we are the App; GitHub's clock may be a minute behind."""
+        """Return the App's JWT, valid from a minute ago: GitHub's clock may be behind."""
         now = int(self.clock())
         claims = {"iat": now - 60, "exp": now + _JWT_SECONDS, "iss": self.settings.github_app_id}
         return jwt.encode(claims, self.settings.github_app_key or "", algorithm="RS256")
@@ -151,7 +156,7 @@ class GitHub:
             answer = await self.http.request(method, url, headers=headers, json=content)
         except httpx.RequestError as error:
             raise Refused(0, type(error).__name__, _AGAIN_SECONDS) from error
-        if not answer.is_success:  # nor is it followed to another address
+        if not answer.is_success:  # a redirect is not followed either
             raise Refused(answer.status_code, _reason(answer), self._retry_after(answer))
         try:
             return answer.json() if answer.content else {}
@@ -159,7 +164,7 @@ class GitHub:
             raise _not_github(answer.status_code) from error
 
     def _retry_after(self, answer: httpx.Response) -> float | None:
-        """What GitHub asks for (REST API, "Rate limits"); a server in trouble gets a moment."""
+        """Return the seconds GitHub asks for (REST API, "Rate limits"); 5 for a server error."""
         status, headers = answer.status_code, answer.headers
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.UNAUTHORIZED:
             return _AGAIN_SECONDS
@@ -175,16 +180,18 @@ class GitHub:
         return _LIMITED_SECONDS if limited else None
 
 
-def _comment(found: Any) -> Comment:
+def _comment(answer: Any) -> Comment:
     with _as_github_answers():
-        at = datetime.fromisoformat(found.get("updated_at") or found["created_at"])
-        return Comment(str(found["id"]), at.timestamp())
+        at = datetime.fromisoformat(answer.get("updated_at") or answer["created_at"])
+        return Comment(str(answer["id"]), at.timestamp())
 
 
 @contextmanager
 def _as_github_answers() -> Iterator[None]:
-    """A proxy's page, say, is no answer of GitHub's: `Refused`. It is not asked again: what was
-    asked may be done, and would be twice."""
+    """Raise `Refused` where an answer lacks what GitHub's answers have, as a proxy's page does.
+
+    The request is not repeated: GitHub may have done it.
+    """
     try:
         yield
     except (AttributeError, LookupError, TypeError, ValueError) as error:

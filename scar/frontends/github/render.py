@@ -1,7 +1,7 @@
-"""A document as a GitHub comment: Markdown that nothing in it can break, of 65,536 characters.
+"""Renders a document as a GitHub comment: escaped Markdown of at most 65,536 characters.
 
-Markdown is GitHub's (GFM, https://github.github.com/gfm/): a comment's line ends are kept, a list
-of ours may look like one. What else would be taken for markup is escaped.
+The dialect is GitHub Flavored Markdown (https://github.github.com/gfm/), in which the line ends of
+a comment are kept. Lists in a document may look like lists; all other markup is escaped.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from scar.document import Code, Document, Line
+from scar.json_object import JsonObject
 
 LONGEST = 65_536
 MARK = "<!-- scar"
-"""What every comment of SCAR's holds."""
+"""The beginning of the hidden block in every comment that SCAR writes."""
 
 _ROOM = 60_000
 _FOLDED = 15
@@ -27,20 +26,20 @@ _SPECIAL = re.compile(r"[\\*\[\]|~$]|(?<![^\W_])_+|_+(?![^\W_])")
 _ITEM = r"(?:[-+]|\d{1,9}[.)])[ \t]"
 _BLOCK = rf"{_ITEM}[ \t]+|#{{1,6}}(?:\s|$)|`{{3}}|=+\s*$|-[ \t-]*$|\+{{2,}}\s*$"
 _LEADING = re.compile(rf"^(?= {{0,3}}(?:{_ITEM})*(?:{_BLOCK}))", re.MULTILINE)
-"""Headings, rules, fences and indented code, those that stand behind an item's mark, too."""
+"""Headings, rules, fences and indented code, also behind the mark of a list item."""
 _INDENT = re.compile(r"^(?= {4}| *\t)[ \t]+", re.MULTILINE)
 
 
-def to_markdown(document: Document, outcome: Mapping[str, Any] | None = None) -> str:
-    """The comment; `outcome` is what programs are told, where nobody sees it."""
+def to_markdown(document: Document, outcome: JsonObject | None = None) -> str:
+    """Return the comment; `outcome` is for programs, in a block that is not displayed."""
     parts = [_block(block) for block in document.blocks]
     offers = [button for button in document.buttons if button.command]
     if offers:
         parts.append("Comment to go on:")
-        # A backtick of the label's would pair with one of the command's, and lay that bare.
+        # A backtick of the label would pair with one of the command's code span and end that.
         labels = [_text(button.label.replace("\n", " ")).replace("`", "'") for button in offers]
         commands = [_code_span(button.command) for button in offers]
-        parts += [f"- {label}: {said}" for label, said in zip(labels, commands, strict=True)]
+        parts += [f"- {label}: {code}" for label, code in zip(labels, commands, strict=True)]
     hidden = _hidden(outcome)
     if document.attachment is not None:
         room = LONGEST - sum(map(len, parts)) - len(parts) - len(hidden) - 3
@@ -49,7 +48,7 @@ def to_markdown(document: Document, outcome: Mapping[str, Any] | None = None) ->
 
 
 def fit(document: Document) -> Document:
-    """The document as one comment holds it: of a code block that is too long, the last lines."""
+    """Return a document that fits into one comment: of blocks that are too long, their ends."""
     if len(to_markdown(Document(document.blocks, document.buttons))) <= _ROOM:
         return document
     room = _ROOM // max(1, len(document.blocks))
@@ -78,7 +77,7 @@ def _block(block: Line | Code) -> str:
 
 
 def _file(name: str, text: str, room: int) -> str:
-    """What other front-ends send as a file: folded, and as much of its end as there is room for."""
+    """Return an attachment as a folded block, with as much of its end as `room` holds."""
     shown = _details(name, _fenced(text))
     kept = text[-max(room - 500, 1) :]
     while len(shown) > room and kept:
@@ -96,35 +95,35 @@ def _details(summary: str, content: str) -> str:
 
 
 def _fenced(text: str) -> str:
-    """A code block whose fence is longer than any run of backticks in it."""
-    clean = _unhidden(text)
+    """Return a code block whose fence is longer than any run of backticks in it."""
+    clean = _inert_code(text)
     longest = max(map(len, re.findall(r"`+", clean)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"\n{fence}text\n{clean}\n{fence}\n"
 
 
 def _code_span(text: str | None) -> str:
-    clean = _unhidden(text or "").replace("\n", " ")
+    clean = _inert_code(text or "").replace("\n", " ")
     return "`" + clean.replace("`", "'") + "`"
 
 
-def _unhidden(text: str) -> str:
-    """What looks like the hidden outcome where nothing is escaped does so no more."""
+def _inert_code(text: str) -> str:
+    """Return text for a code block, in which nothing can look like the hidden block."""
     return _CONTROLS.sub("\ufffd", text).replace("<!--", f"<{_WORD_JOINER}!--")
 
 
 def _text(text: str) -> str:
-    """Text that shows as it is: no markup, no mention, no reference."""
+    """Return text that is displayed as it is: no markup, no mention, no reference."""
     shown = _CONTROLS.sub("\ufffd", text)
-    shown = _REFERENCE.sub(lambda found: found[0] + _WORD_JOINER, shown)
-    shown = _SPECIAL.sub(lambda found: "".join(f"\\{c}" for c in found[0]), shown)
+    shown = _REFERENCE.sub(lambda match: match[0] + _WORD_JOINER, shown)
+    shown = _SPECIAL.sub(lambda match: "".join(f"\\{c}" for c in match[0]), shown)
     shown = html.escape(shown, quote=False)
-    shown = _INDENT.sub(lambda found: "\u00a0" * len(found[0]), shown)
+    shown = _INDENT.sub(lambda match: "\u00a0" * len(match[0]), shown)
     return _LEADING.sub(_WORD_JOINER, shown)
 
 
-def _hidden(outcome: Mapping[str, Any] | None) -> str:
-    """A comment of HTML, which ends at `-->` and nowhere else: nothing in it can be that."""
+def _hidden(outcome: JsonObject | None) -> str:
+    """Return the hidden block: an HTML comment, whose end `-->` the outcome cannot contain."""
     if outcome is None:
         return f"{MARK} -->"
     text = json.dumps(outcome, separators=(",", ":"), sort_keys=True)
@@ -134,9 +133,9 @@ def _hidden(outcome: Mapping[str, Any] | None) -> str:
 
 
 def first_words(body: str) -> str | None:
-    """What a comment says to SCAR: its first line, or all of it where it is an instruction.
+    """Return what a comment says to SCAR: its first line, or all of it where it is an instruction.
 
-    None where that line quotes or shows code, and of what SCAR wrote itself.
+    None where that line is a quotation or code, and for a comment that SCAR wrote itself.
     """
     text = body.strip("\r\n")
     if MARK in body or text.startswith((">", "```", "~~~", "<!--", "    ", "\t")):

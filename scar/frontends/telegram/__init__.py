@@ -1,1 +1,43 @@
 """SCAR in Telegram."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scar.access import UserDirectory
+from scar.frontends.telegram.settings import TelegramSettings
+from scar.registration.spec import Finding, FrontendSpec, Readiness
+from scar.settings import Settings
+
+
+def _serve(settings: Settings) -> None:
+    from scar.frontends.telegram.bot import serve
+
+    serve(settings)
+
+
+def _check(settings: Settings) -> Iterator[Finding]:
+    from scar.frontends.telegram.check import check
+
+    yield from check(settings.of(TelegramSettings))
+
+
+def _users(settings: Settings) -> UserDirectory:
+    users = settings.of(TelegramSettings).users
+    return UserDirectory(users, setting="SCAR_TELEGRAM_USERS")
+
+
+def _readiness(settings: Settings) -> Readiness:
+    own = settings.of(TelegramSettings)
+    return Readiness(f"polls {own.api_url}") if own.token is not None else Readiness()
+
+
+FRONTEND = FrontendSpec(
+    name="telegram",
+    summary="The Telegram bot.",
+    serve=_serve,
+    users=_users,
+    settings=TelegramSettings,
+    readiness=_readiness,
+    check=_check,
+)

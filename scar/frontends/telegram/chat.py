@@ -1,4 +1,4 @@
-"""Messages of a Telegram chat: sent, edited, with buttons and files, within Telegram's limits."""
+"""Sends and edits messages in Telegram, with buttons and files."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, Tele
 from scar.chat.front_end import Place, SentMessage, Undelivered
 from scar.document import Attachment, Document
 from scar.frontends.telegram.render import fit, to_html, to_plain
+from scar.json_object import JsonObject
 
 _PRIVATE_SECONDS = 1.0
 _GROUP_SECONDS = 3.0
@@ -31,7 +32,7 @@ _GONE = ("message to edit not found", "message can't be edited", "message_id_inv
 
 
 class TelegramChat:
-    """The front-end that the conversation speaks through. `bot_name` is without its `@`."""
+    """The chats of one bot. `bot_name` is the bot's, without the `@`."""
 
     name = "telegram"
 
@@ -41,21 +42,21 @@ class TelegramChat:
         self.bot_name: str | None = None
 
     def fit(self, document: Document) -> Document:
-        """The document as one message holds it."""
+        """Return what one message can show."""
         return fit(document)
 
     def interval(self, place: Place) -> float:
-        """One edit a second in a private chat, one in three in a group."""
+        """Allow one edit a second in a private chat, one in three seconds in a group."""
         return _GROUP_SECONDS if place.chat.startswith("-") else _PRIVATE_SECONDS
 
     async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
-        """Sends a message into its chat and topic."""
+        """Send a message into its chat and topic."""
         with self._undelivered(place):
             message = await self._written(self._bot.send_message, document, tag, **self._to(place))
         return SentMessage(str(message.message_id), message.date.timestamp())
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
-        """Edits a message."""
+        """Edit a message."""
         to = {"chat_id": self._chat(place), "message_id": int(reference)}
         with self._undelivered(place):
             try:
@@ -67,7 +68,7 @@ class TelegramChat:
         return (message.edit_date or message.date).timestamp()
 
     async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:
-        """Sends a file in reply to a message."""
+        """Send a file in reply to a message."""
         content = attachment.text.encode("utf-8", "replace")
         with self._undelivered(place):
             await self._bot.send_document(
@@ -77,7 +78,7 @@ class TelegramChat:
             )
 
     async def _written(self, method: Any, document: Document, tag: str, **to: Any) -> Message:
-        """Sends or edits in HTML; as plain text where Telegram cannot read that."""
+        """Send or edit in HTML, or in plain text where Telegram cannot parse that."""
         to["reply_markup"] = _keyboard(document, tag)
         to["link_preview_options"] = LinkPreviewOptions(is_disabled=True)
         try:
@@ -92,7 +93,7 @@ class TelegramChat:
     def _chat(self, place: Place) -> str:
         return self._moved.get(place.chat, place.chat)
 
-    def _to(self, place: Place) -> dict[str, Any]:
+    def _to(self, place: Place) -> JsonObject:
         thread = int(place.thread) if place.thread else None
         return {"chat_id": self._chat(place), "message_thread_id": thread}
 
@@ -113,7 +114,7 @@ class TelegramChat:
 
 
 def wait_of(error: TelegramError) -> float:
-    """Seconds to wait before the same is tried again."""
+    """Return the seconds to wait before the same is tried again."""
     if not isinstance(error, RetryAfter):
         return _AGAIN_SECONDS
     wait = error.retry_after

@@ -1,4 +1,4 @@
-"""A document as a Telegram message: HTML that nothing in it can break, within 4,096 units.
+"""Renders a document as a Telegram message: escaped HTML of at most 4,096 units.
 
 Telegram counts the text that is left once the markup is read, in UTF-16 code units (Bot API,
 "sendMessage" and "MessageEntity").
@@ -26,17 +26,17 @@ _Piece = tuple[int, "Line | Code"]
 
 
 def units(text: str) -> int:
-    """The length of a text as Telegram counts it."""
+    """Return the length of a text as Telegram counts it."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
 def beginning(text: str, room: int) -> str:
-    """As much of a plain text as `room` units hold."""
-    return _seemly(text).encode("utf-16-le")[: 2 * room].decode("utf-16-le", "ignore")
+    """Return the beginning of a plain text that fits into `room` units."""
+    return _shown(text).encode("utf-16-le")[: 2 * room].decode("utf-16-le", "ignore")
 
 
 def to_html(document: Document) -> str:
-    """The document in Telegram's HTML: lines as they are, code in `<pre>`."""
+    """Return the document in Telegram's HTML: lines escaped, code in `<pre>`."""
     parts = [
         f"<pre>{html.escape(text, quote=False)}</pre>"
         if isinstance(block, Code) and text.strip()
@@ -48,15 +48,15 @@ def to_html(document: Document) -> str:
 
 
 def to_plain(document: Document) -> str:
-    """What remains of `to_html` once the markup is read."""
+    """Return the text that `to_html` has once its markup is parsed."""
     text = "\n".join(_inert(block) for block in document.blocks)
     return text if text.strip() else _EMPTY
 
 
 def fit(document: Document) -> Document:
-    """The document as one message holds it: its first and last lines, the whole in a file.
+    """Return a document that fits into one message: its first and last lines, the whole as a file.
 
-    A document that fits is given back as it is.
+    A document that fits is returned as it is.
     """
     if units(to_plain(document)) <= LONGEST:
         return document
@@ -77,14 +77,15 @@ def fit(document: Document) -> Document:
 
 def _whole(document: Document) -> Attachment:
     if document.attachment is None:
-        return Attachment("scar.txt", _seemly(document.text) + "\n")
+        return Attachment("scar.txt", _shown(document.text) + "\n")
     return replace(
-        document.attachment, text=f"{_seemly(document.text)}\n\n{document.attachment.text}"
+        document.attachment,
+        text=f"{_shown(document.text)}\n\n{document.attachment.text}",
     )
 
 
 def _take(pieces: Iterable[_Piece], room: int) -> list[_Piece]:
-    """The first lines that `room` holds; where not even one does, the beginning of it."""
+    """Return the first lines that fit into `room`, or the beginning of the first."""
     taken: list[_Piece] = []
     for number, block in pieces:
         needed = units(_inert(block)) + 1
@@ -112,18 +113,18 @@ def _length(pieces: list[_Piece]) -> int:
 
 
 def _joined(pieces: list[_Piece]) -> Iterable[Line | Code]:
-    """The lines put together again into the blocks that they came from."""
+    """Join lines into the blocks that they came from."""
     for _, group in groupby(pieces, key=lambda piece: piece[0]):
         lines = [block for _, block in group]
         yield replace(lines[0], text="\n".join(line.text for line in lines))
 
 
 def _inert(block: Line | Code | str) -> str:
-    """The text of a block with nothing in it that Telegram would act on or refuse."""
-    text = _seemly(block if isinstance(block, str) else block.text)
+    """Return the text of a block with nothing in it that Telegram would act on or refuse."""
+    text = _shown(block if isinstance(block, str) else block.text)
     return text if isinstance(block, Code) else _MENTION.sub("@" + _WORD_JOINER, text)
 
 
-def _seemly(text: str) -> str:
+def _shown(text: str) -> str:
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return _CONTROLS.sub("\ufffd", whole)

@@ -1,7 +1,9 @@
--- Keeps a claim. ARGV: id, fencing number, lease in milliseconds. Returns {'held', cancellation or
--- ''}, or {'lost', ''} once another has the job.
-local key = job_key(ARGV[1])
-local found = redis.call('HMGET', key, 'fence', 'state', 'cancellation')
-if found[1] ~= ARGV[2] or ended(found[2]) or found[2] == 'queued' then return {'lost', ''} end
-redis.call('HSET', key, 'lease', string.format('%.0f', now + ARGV[3]))
-return {'held', found[3] or ''}
+-- Renews the lease of a worker. ARGV: id, fencing number, lease in milliseconds. Returns {'held',
+-- sealed cancellation or ''}, or {'lost', ''} once another worker has claimed the job.
+local id, fence, lease = ARGV[1], ARGV[2], ARGV[3]
+local key = job_key(id)
+local job = redis.call('HMGET', key, 'fence', 'state', 'cancellation')
+local state, cancellation = job[2], job[3]
+if job[1] ~= fence or ended(state) or state == 'queued' then return {'lost', ''} end
+redis.call('HSET', key, 'lease', string.format('%.0f', now + lease))
+return {'held', cancellation or ''}

@@ -1,35 +1,37 @@
--- One look over the open jobs. ARGV: key prefix of the queues, lease in milliseconds, attempts
--- allowed, retention in milliseconds, error for a lost worker, error for a host without a worker,
--- error for a question without an answer. Returns {id, host, ...} of the jobs to ring for again.
+-- Looks over the open jobs. ARGV: key prefix of the queues, lease in milliseconds, attempts allowed,
+-- retention in milliseconds, error for a lost worker, error for a host without a worker, error for a
+-- question without an answer. Returns {id, host, ...} of the jobs that workers have to be notified of
+-- again.
 local prefix, lease, attempts, retention = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local lost, unavailable, unanswered = ARGV[5], ARGV[6], ARGV[7]
 
--- Where nobody swept for a while, Redis or everyone was away: holders get one lease to come back.
+-- Where nothing swept for a while, Redis or all of SCAR was away: workers get one lease to come back.
 local last = tonumber(redis.call('GET', 'scar:sweep:last') or '0')
 if now - last > 5000 then redis.call('SET', 'scar:sweep:grace', string.format('%.0f', now + lease)) end
 redis.call('SET', 'scar:sweep:last', now)
-local graced = tonumber(redis.call('GET', 'scar:sweep:grace') or '0') > tonumber(now)
+local in_grace = tonumber(redis.call('GET', 'scar:sweep:grace') or '0') > tonumber(now)
 
-local waiting = {}
-local function bells(host)
-  if waiting[host] == nil then waiting[host] = redis.call('LLEN', prefix .. 'host.' .. host) end
-  return waiting[host]
+local lengths = {}
+local function queue_length(host)
+  if lengths[host] == nil then lengths[host] = redis.call('LLEN', prefix .. 'host.' .. host) end
+  return lengths[host]
 end
 
-local ring = {}
+local notify = {}
 for _, id in ipairs(redis.call('ZRANGE', 'scar:open', 0, 999)) do
   local key = job_key(id)
   local job = redis.pcall('HMGET', key, 'state', 'lease', 'attempt', 'rung', 'host', 'plan',
     'confirm_until', 'expires')
-  if job.err then job = {} end  -- not a job at all: somebody else wrote there
+  if job.err then job = {} end  -- the key is no hash: something else wrote it
   local state, leased, host = job[1], tonumber(job[2] or '0'), job[5]
-  local quiet = now - tonumber(job[4] or '0')
-  -- Those of a host that is away would pile up.
-  local unheard = host and (quiet > 30000 and bells(host) < 100 or quiet > 2000 and bells(host) == 0)
+  local age = now - tonumber(job[4] or '0')  -- of the last notification
+  -- Bounded: the notifications for a host without a worker would pile up on its queue.
+  local unnoticed = host and (age > 30000 and queue_length(host) < 100
+    or age > 2000 and queue_length(host) == 0)
   if not state or ended(state) then
     redis.call('ZREM', 'scar:open', id)
   elseif state == 'running' then
-    if leased < tonumber(now) and not graced then
+    if leased < tonumber(now) and not in_grace then
       if tonumber(job[3]) >= attempts then
         redis.call('HINCRBY', key, 'fence', 1)
         emit(id, 'result', '{"result":null,"error":' .. lost .. '}')
@@ -39,19 +41,19 @@ for _, id in ipairs(redis.call('ZRANGE', 'scar:open', 0, 999)) do
         redis.call('HDEL', key, 'lease', 'claim')
         redis.call('HINCRBY', key, 'fence', 1)
         emit(id, 'job', '{"state":"queued"}')
-        ring[#ring + 1] = id
-        ring[#ring + 1] = host
+        notify[#notify + 1] = id
+        notify[#notify + 1] = host
       end
     end
   elseif state == 'awaiting_confirmation' and tonumber(job[7]) < tonumber(now) then
     close(id, 'expired', retention, unanswered)
-  -- What was begun once has to be settled, however late.
+  -- A job that was begun (attempt > 0) never expires: a worker has to bring it to an end.
   elseif state == 'queued' and job[3] == '0' and job[8] and tonumber(job[8]) < tonumber(now) then
     close(id, 'expired', retention, unavailable)
-  elseif unheard and (state == 'queued' or (not job[6] and leased < tonumber(now))) then
+  elseif unnoticed and (state == 'queued' or (not job[6] and leased < tonumber(now))) then
     redis.call('HSET', key, 'rung', now)
-    ring[#ring + 1] = id
-    ring[#ring + 1] = host
+    notify[#notify + 1] = id
+    notify[#notify + 1] = host
   end
 end
-return ring
+return notify

@@ -29,6 +29,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, post_load
 from marshmallow import fields as json_fields
 
 from scar.errors import ScarError
+from scar.json_object import JsonObject
 
 _T = TypeVar("_T")
 
@@ -58,12 +59,12 @@ class JsonRecord:
     `| Absent` may be added. A field with a default is left out of the JSON while it has it.
     """
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the JSON object."""
         return cast("dict[str, Any]", schema_of(type(self))().dump(self))
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
+    def from_json(cls, document: JsonObject) -> Self:
         """Read a JSON object, of an earlier or later version too: a key that is missing reads as
         the field's default, else as None or what is empty of its type; unknown keys are ignored.
 
@@ -86,8 +87,8 @@ class _RecordSchema(Schema):
     """
 
     record: ClassVar[type[JsonRecord]]
-    defaults: ClassVar[Mapping[str, Any]]
-    empty: ClassVar[Mapping[str, Any]]
+    defaults: ClassVar[JsonObject]
+    empty: ClassVar[JsonObject]
 
     class Meta:
         unknown = EXCLUDE
@@ -98,7 +99,7 @@ class _RecordSchema(Schema):
         return marshmallow.missing if left_out else value
 
     @post_load
-    def _make(self, values: dict[str, Any], **_: Any) -> JsonRecord:
+    def _make(self, values: JsonObject, **_: Any) -> JsonRecord:
         return self.record(**{**self.empty, **values})
 
 

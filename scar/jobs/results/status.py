@@ -30,7 +30,7 @@ class ContainerStatus(JsonRecord):
 
 @dataclass(frozen=True)
 class LockStatus(JsonRecord):
-    """What a person holds against changing jobs."""
+    """A person's lock against changing jobs."""
 
     project: Annotated[str, "`*` stands for every project"]
     by: str

@@ -1,0 +1,116 @@
+"""Runs a command for a person in a place of a front-end."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from functools import partial
+
+from scar.chat.confirmations import Confirmations
+from scar.chat.context import ChatContext
+from scar.chat.front_end import IncomingMessage
+from scar.chat.menus import Menus, menu_document
+from scar.chat.message_book import MessageBook
+from scar.chat.message_state import MessageState
+from scar.chat.sender import Sender
+from scar.commands.command import WhichProject
+from scar.commands.command_parser import ParsedCommand
+from scar.commands.job_command import JobCommand
+from scar.commands.local_command import CommandContext, LocalCommand, WindowCommand
+from scar.errors import ScarError
+from scar.jobs.record import Job
+from scar.jobs.subscriptions import Subscriber
+from scar.projects import Project
+
+
+@dataclass(frozen=True)
+class CommandRunner:
+    """Answers a local command, and shows the job of every other."""
+
+    context: ChatContext
+    book: MessageBook
+    sender: Sender
+    menus: Menus
+    confirmations: Confirmations
+
+    async def run(self, incoming: IncomingMessage, parsed: ParsedCommand) -> None:
+        """Run a command; whatever comes of it, it withdraws the person's open question."""
+        command, words = parsed.command, parsed.words
+        job: Job | None = None
+        state = MessageState()
+        try:
+            if isinstance(command, LocalCommand):
+                await self._reply(incoming, command, words)
+            elif isinstance(command, WindowCommand):
+                state = MessageState(opener=incoming.actor)
+                job = await self._open_window(incoming, command, words, state)
+            else:
+                job = await asyncio.to_thread(self._submit, incoming, command, words)
+        except WhichProject as question:
+            await self._offer(incoming, question)
+        finally:
+            await self.confirmations.withdraw(
+                incoming.actor, incoming.place, except_of=job.id if job else None
+            )
+        if job and await self._is_to_be_shown(incoming, job):
+            self.book.open(job, incoming.place, state)
+
+    async def _reply(
+        self, incoming: IncomingMessage, command: LocalCommand, words: tuple[str, ...]
+    ) -> None:
+        command_context, actor = self._command_context(incoming), incoming.actor
+        try:
+            reply = await asyncio.to_thread(command.reply, actor, words, command_context)
+        except ScarError as error:
+            await self.context.audit(actor, command.word, f"refused: {error.code}")
+            raise
+        await self.context.audit(actor, command.word, "answered")
+        self.sender.send(incoming.place, reply)
+
+    async def _open_window(
+        self,
+        incoming: IncomingMessage,
+        command: WindowCommand,
+        words: tuple[str, ...],
+        state: MessageState,
+    ) -> Job:
+        command_context, actor = self._command_context(incoming), incoming.actor
+        job = await asyncio.to_thread(command.find, actor, words, command_context)
+        await self.context.audit(actor, command.word, "answered")
+        await self.book.subscribe(job, incoming.place, state)
+        return job
+
+    def _submit(
+        self, incoming: IncomingMessage, command: JobCommand, words: tuple[str, ...]
+    ) -> Job:
+        services = self.context.services
+        default = partial(self._default_project, incoming)
+        invocation = command.parse(words, services.projects, default)
+        return services.job_service.submit(
+            incoming.actor,
+            command,
+            invocation.project,
+            invocation.args,
+            idempotency_key=incoming.key,
+            subscriber=Subscriber(self.context.front_end.name, incoming.place.key),
+        )
+
+    async def _offer(self, incoming: IncomingMessage, question: WhichProject) -> None:
+        texts = list(question.choices.values())
+        tag = await asyncio.to_thread(self.menus.offer, incoming.actor, incoming.place, texts)
+        menu = menu_document(f"❓ {question.message}", question.choices)
+        self.sender.send(incoming.place, menu, tag)
+
+    async def _is_to_be_shown(self, incoming: IncomingMessage, job: Job) -> bool:
+        """Return False where the same message arrived before and its job was shown to its end."""
+        return incoming.key is None or await self.book.is_subscribed(job, incoming.place)
+
+    def _command_context(self, incoming: IncomingMessage) -> CommandContext:
+        default = partial(self._default_project, incoming)
+        return replace(self.context.services.command_context, default=default)
+
+    def _default_project(self, incoming: IncomingMessage) -> Project:
+        """Return the project that the place is about, else the default of the settings."""
+        services = self.context.services
+        of_place = services.projects.projects.get(incoming.project or "")
+        return of_place or services.default_project()

@@ -1,0 +1,25 @@
+"""What all parts of the chat work with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scar.access import Actor
+from scar.bootstrap import Services
+from scar.chat.front_end import EventSource, FrontEnd
+
+
+@dataclass(frozen=True)
+class ChatContext:
+    """One front-end and the services behind it. `clock` gives seconds since the epoch."""
+
+    front_end: FrontEnd
+    services: Services
+    events: EventSource
+    clock: Callable[[], float]
+
+    async def audit(self, actor: Actor, action: str, outcome: str) -> None:
+        """Write a line of the trail."""
+        await asyncio.to_thread(self.services.audit.write, actor, action, outcome)

@@ -1,0 +1,28 @@
+"""A job as a document: the same in a chat message and in the shell."""
+
+from __future__ import annotations
+
+from scar.commands.job_command import JobCommand
+from scar.commands.notices import refusal
+from scar.document import Document
+from scar.errors import ErrorRecord
+from scar.jobs.record import Job, JobState
+
+
+def view_job(command: JobCommand, job: Job) -> Document:
+    """Return what the job says as it stands: its question while that can be answered, why it was
+    not begun, else the view of its command.
+    """
+    if job.awaits_answer:
+        return command.question(job)
+    if job.state is JobState.AWAITING_CONFIRMATION:
+        return _planning(job.error)
+    if job.error and not job.steps and job.state in (JobState.CANCELLED, JobState.EXPIRED):
+        return refusal(job.error)
+    return command.view(job)
+
+
+def _planning(error: ErrorRecord | None) -> Document:
+    if error:
+        return Document.of(f"⏳ {error.message}", f"💡 {error.hint}")
+    return Document.of("🔍 Looking at what would change...")

@@ -1,0 +1,106 @@
+"""What a person writes or taps: what it means, whether to believe it, and who does it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from scar.access import Role
+from scar.chat.command_runner import CommandRunner
+from scar.chat.confirmations import ARRIVED_LATE, SEND_AGAIN, Confirmations
+from scar.chat.context import ChatContext
+from scar.chat.front_end import IncomingMessage
+from scar.chat.menus import Menus
+from scar.chat.sender import Sender
+from scar.commands.command_parser import Answer, CommandParser
+from scar.commands.notices import refusal
+from scar.errors import ScarError
+from scar.redaction import clean
+
+_OLDEST_SECONDS = 60.0
+_AUDITED_LENGTH = 64
+_NO_OFFER = "That is no longer on offer here."
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Passes commands on to the runner and answers to the confirmations; refuses strangers."""
+
+    context: ChatContext
+    parser: CommandParser
+    sender: Sender
+    menus: Menus
+    confirmations: Confirmations
+    runner: CommandRunner
+
+    async def receive(self, incoming: IncomingMessage) -> str | None:
+        """Do what a message asks for; return a few words for whoever tapped a button."""
+        try:
+            return await self._interpret(incoming)
+        except ScarError as error:
+            if incoming.tag is None:
+                self.sender.send(incoming.place, refusal(error.record()))
+            return error.message
+
+    async def refuse(self, incoming: IncomingMessage, error: ScarError) -> None:
+        """Say why a message is not acted on, for a reason that only the front-end can know."""
+        await self._audit_refusal(incoming, error.code)
+        self.sender.send(incoming.place, refusal(error.record()))
+
+    async def _interpret(self, incoming: IncomingMessage) -> str | None:
+        if incoming.tag is not None and incoming.text not in ("yes", "no"):
+            return await self._take_offer(incoming)
+        services = self.context.services
+        projects = services.projects.projects.values()
+        is_known = services.access.highest_role(incoming.actor, projects) is not None
+        bot_name = self.context.front_end.bot_name
+        try:
+            meaning = self.parser.parse(incoming.text, bot_name=bot_name)
+        except ScarError:
+            if not is_known:
+                await self._refuse_stranger(incoming)
+            raise
+        if meaning is None:
+            return None
+        if isinstance(meaning, Answer):
+            if incoming.tag is not None and not is_known:
+                await self._refuse_stranger(incoming)
+            return await self.confirmations.answer(incoming, meaning)
+        if not is_known:
+            await self._refuse_stranger(incoming)
+        elif incoming.sent_at < self.context.clock() - _OLDEST_SECONDS:
+            self.sender.send(incoming.place, SEND_AGAIN)
+        else:
+            await self.runner.run(incoming, meaning)
+        return None
+
+    async def _take_offer(self, incoming: IncomingMessage) -> str | None:
+        """Run the command of a tapped button, as if whoever tapped it had written that."""
+        if incoming.stale:
+            return ARRIVED_LATE
+        text = await asyncio.to_thread(self.menus.take, incoming)
+        if text is None:
+            text = await asyncio.to_thread(self._offer_of_job, incoming)
+        if text is None:
+            return _NO_OFFER
+        await self._interpret(replace(incoming, text=text, tag=None))
+        return None
+
+    def _offer_of_job(self, incoming: IncomingMessage) -> str | None:
+        """Return the command that a button under an ended job offers."""
+        services = self.context.services
+        job = services.ledger.get((incoming.tag or "").partition(":")[0])
+        command = services.job_service.commands.get(job.request.kind) if job else None
+        if job is None or command is None or not job.state.ended:
+            return None
+        buttons = command.view(job).buttons
+        return next((b.command for b in buttons if b.answer == incoming.text), None)
+
+    async def _refuse_stranger(self, incoming: IncomingMessage) -> None:
+        """Raise `unauthorized`, after a line in the trail."""
+        await self._audit_refusal(incoming, "unauthorized")
+        self.context.services.access.require(incoming.actor, Role.VIEWER, None)
+
+    async def _audit_refusal(self, incoming: IncomingMessage, code: str) -> None:
+        first_word = "".join(clean(incoming.text).split()[:1])[:_AUDITED_LENGTH]
+        await self.context.audit(incoming.actor, first_word, f"refused: {code}")

@@ -1,0 +1,121 @@
+"""The open messages of jobs, by job and place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+
+import structlog
+
+from scar.access import Actor
+from scar.chat.background_tasks import BackgroundTasks
+from scar.chat.context import ChatContext
+from scar.chat.front_end import Place
+from scar.chat.job_message import JobMessage
+from scar.chat.message_state import MessageState
+from scar.chat.sender import Sender
+from scar.commands.notices import refusal
+from scar.errors import ScarError
+from scar.jobs.record import Job
+from scar.jobs.subscriptions import Subscription
+
+_LOOK_SECONDS = 1.0
+_REMEMBERED = 1000
+_log = structlog.get_logger(__name__)
+
+
+class MessageBook:
+    """Keeps one message for each job in each place of a front-end, until the job has ended and the
+    message says so; then its subscription is dropped.
+    """
+
+    def __init__(self, context: ChatContext, sender: Sender, tasks: BackgroundTasks) -> None:
+        self._context = context
+        self._subscriptions = context.services.subscriptions
+        self._name = context.front_end.name
+        self._sender = sender
+        self._tasks = tasks
+        self._open: dict[tuple[str, Place], JobMessage] = {}
+        self._completed: deque[tuple[str, Place]] = deque(maxlen=_REMEMBERED)
+
+    def get(self, job_id: str, place: Place) -> JobMessage | None:
+        """Return the open message of a job in a place."""
+        return self._open.get((job_id, place))
+
+    def opened_by(self, actor: Actor, place: Place) -> Iterator[JobMessage]:
+        """Yield the open messages in a place whose questions `actor` may answer."""
+        for message in list(self._open.values()):
+            if message.place == place and message.opener == actor:
+                yield message
+
+    def open(self, job: Job, place: Place, state: MessageState) -> None:
+        """Show a job in a place from now on, unless it is shown there already."""
+        if (job.id, place) not in self._open:
+            throttle = self._sender.throttle(place)
+            message = JobMessage(self._context, job, place, throttle, state)
+            self._open[job.id, place] = message
+            self._tasks.start(self._show(message))
+
+    async def subscribe(self, job: Job, place: Place, state: MessageState) -> None:
+        """Keep that a job is to be shown in a place, unless it is shown there already."""
+        if (job.id, place) not in self._open:
+            subscription = Subscription(self._name, job.id, place.key, state.to_text())
+            await asyncio.to_thread(self._subscriptions.put, subscription)
+
+    async def is_subscribed(self, job: Job, place: Place) -> bool:
+        """Return whether the job still has to be shown in the place."""
+        subscriptions = await asyncio.to_thread(self._subscriptions.of, self._name)
+        return any(s.job_id == job.id and s.place == place.key for s in subscriptions)
+
+    async def resume(self) -> None:
+        """Show every job that this front-end has a subscription for and does not show yet.
+
+        A subscription that cannot be read is logged and dropped: it would keep failing.
+        """
+        for subscription in await asyncio.to_thread(self._subscriptions.of, self._name):
+            try:
+                await self._resume(subscription)
+            except (LookupError, TypeError, ValueError) as error:
+                _log.error("message not understood", job=subscription.job_id, exc_info=error)
+                await asyncio.to_thread(self._subscriptions.drop, subscription)
+
+    async def follow_subscriptions(self) -> None:
+        """Show what other processes subscribe this front-end to, within a second."""
+        while True:
+            try:
+                await self.resume()
+            except ScarError as error:
+                _log.warning("not looked for new messages", reason=error.message)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _resume(self, subscription: Subscription) -> None:
+        place = Place.of_key(subscription.place)
+        state = MessageState.from_text(subscription.message)
+        key = subscription.job_id, place
+        if key in self._open or key in self._completed:
+            return
+        job = await asyncio.to_thread(self._context.services.ledger.get, subscription.job_id)
+        if job is None:
+            await self._unsubscribe(*key)
+        else:
+            self.open(job, place, state)
+
+    async def _show(self, message: JobMessage) -> None:
+        key = message.job.id, message.place
+        try:
+            await message.show()
+        except ScarError as error:
+            self._sender.send(message.place, refusal(error.record()))
+        finally:
+            self._open.pop(key, None)
+            self._completed.append(key)
+        await self._unsubscribe(*key)
+
+    async def _unsubscribe(self, job_id: str, place: Place) -> None:
+        """Drop a subscription; where Redis is away it stays, and the next run drops it."""
+        subscription = Subscription(self._name, job_id, place.key)
+        try:
+            await asyncio.to_thread(self._subscriptions.drop, subscription)
+        except ScarError as error:
+            _log.warning("message not forgotten", job=job_id, reason=error.message)

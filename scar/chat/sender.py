@@ -1,0 +1,50 @@
+"""Sends documents that belong to no job, such as answers and refusals."""
+
+from __future__ import annotations
+
+import structlog
+
+from scar.chat.background_tasks import BackgroundTasks
+from scar.chat.context import ChatContext
+from scar.chat.edit_throttle import EditThrottle
+from scar.chat.front_end import Place, Undelivered
+from scar.document import Document
+
+_RETRY_SECONDS = 60.0
+_log = structlog.get_logger(__name__)
+
+
+class Sender:
+    """Sends to the places of one front-end; has the throttle of each, for job messages too."""
+
+    def __init__(self, context: ChatContext, tasks: BackgroundTasks) -> None:
+        self._front_end = context.front_end
+        self._clock = context.clock
+        self._tasks = tasks
+        self._throttles: dict[Place, EditThrottle] = {}
+
+    def throttle(self, place: Place) -> EditThrottle:
+        """Return the throttle of a place."""
+        return self._throttles.setdefault(place, EditThrottle())
+
+    def send(self, place: Place, document: Document, tag: str = "") -> None:
+        """Send a document in the background; after a minute of failures it is given up."""
+        self._tasks.start(self._deliver(place, self._front_end.fit(document), tag))
+
+    async def _deliver(self, place: Place, document: Document, tag: str) -> None:
+        deadline = self._clock() + _RETRY_SECONDS
+        throttle = self.throttle(place)
+        reference: str | None = None
+        while True:
+            try:
+                async with throttle.send(self._front_end.interval(place)):
+                    if reference is None:
+                        reference = (await self._front_end.send(place, document, tag)).reference
+                    if document.attachment:
+                        await self._front_end.attach(place, reference, document.attachment)
+                return
+            except Undelivered as error:
+                if error.retry_after is None or self._clock() + error.retry_after > deadline:
+                    _log.warning("answer given up", reason=str(error))
+                    return
+                throttle.pause(error.retry_after)

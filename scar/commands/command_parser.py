@@ -1,0 +1,86 @@
+"""Which command or answer a typed text is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from scar.commands import AnyCommand
+from scar.errors import ScarError, nearest
+
+NAME = "scar"
+"""The name by which SCAR is mentioned, besides that of its account."""
+
+AGENT = "agent"
+"""The word of the command that a mention without a command stands for."""
+
+_MENTION = re.compile(r"@([A-Za-z0-9_-]+)[,:]?(?:\s+(.*)|$)", re.DOTALL)
+_JOB_LINK = "job_"
+"""`/job_<id>` is one word, of which a phone makes a link, unlike `/job <id>`."""
+
+
+class Answer(Enum):
+    """What a person answers to a question."""
+
+    YES = auto()
+    NO = auto()
+
+
+@dataclass(frozen=True)
+class ParsedCommand:
+    """A command and the words that followed it."""
+
+    command: AnyCommand
+    words: tuple[str, ...]
+
+
+class CommandParser:
+    """Parses texts as one of the commands, or as an answer."""
+
+    def __init__(self, commands: tuple[AnyCommand, ...]) -> None:
+        self._by_word: Mapping[str, AnyCommand] = {c.word: c for c in commands}
+
+    def parse(self, text: str, *, bot_name: str | None = None) -> ParsedCommand | Answer | None:
+        """Return a command, an answer, or None for a text that is not for SCAR.
+
+        `/word@name` is for the bot of that name alone; `@scar words`, or `@name words`, is an
+        instruction for the coding agent.
+
+        Raises `invalid_request`, with the nearest word as the hint, where there is no such command.
+        """
+        stripped = text.strip()
+        if stripped.lower() in ("yes", "no"):
+            return Answer[stripped.upper()]
+        mention = _MENTION.match(stripped)
+        if mention:
+            if mention[1].lower() not in (NAME, (bot_name or NAME).lower()):
+                return None
+            stripped = (mention[2] or "").strip()
+            if not stripped.startswith("/"):
+                return self._command(AGENT, stripped)
+        if not stripped.startswith("/"):
+            return None
+        first = stripped.split(None, 1)[0]
+        rest = stripped[len(first) :]
+        word, at, name = first[1:].partition("@")
+        if at and (bot_name is None or name.lower() != bot_name.lower()):
+            return None
+        if word.lower().startswith(_JOB_LINK):
+            return self._command("job", word[len(_JOB_LINK) :])
+        return self._command(word, rest)
+
+    def _command(self, word: str, rest: str) -> ParsedCommand:
+        command = self._by_word.get(word.lower())
+        if command is None:
+            hint = nearest(f"/{word}", [f"/{known}" for known in self._by_word])
+            raise ScarError(
+                "invalid_request",
+                f"There is no command '/{word[:64]}'",
+                f"{hint} /help lists what you can do here.".strip(),
+            )
+        if command.takes_text:
+            return ParsedCommand(command, (rest.strip(),) if rest.strip() else ())
+        first_line = rest.splitlines()[0] if rest else ""
+        return ParsedCommand(command, tuple(first_line.split()))

@@ -1,0 +1,78 @@
+"""Commands that make a job."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from scar.commands.command import Command
+from scar.document import Document
+from scar.jobs.record import Job
+from scar.json_object import JsonObject
+from scar.projects import Project, ProjectsFile
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What a typed command asks for: of which project (None: of none), with which arguments."""
+
+    project: Project | None
+    args: JsonObject
+
+
+class JobCommand(Command):
+    """A command that makes a job of a `kind`, which a worker runs.
+
+    `asks`: whether the job waits for a `yes`. `changes`: whether it changes anything.
+    `for_project`: whether it is for one project; else SCAR's own host runs it. The plan and the
+    result of a kind have their types in `scar.jobs.results`.
+    """
+
+    kind: ClassVar[str]
+    asks: ClassVar[bool] = False
+    changes: ClassVar[bool] = False
+    for_project: ClassVar[bool] = True
+    usage: ClassVar[str] = "[project]"
+
+    def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the resources that the job locks while it is open: by default the project that it
+        changes.
+        """
+        return (project.name,) if project and self.changes else ()
+
+    def requires_free(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the resources that no other job may have locked when the job begins."""
+        return ()
+
+    def parse(
+        self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
+    ) -> Invocation:
+        """Read the words typed behind the command's. `default` gives the project that is meant
+        where none is named.
+
+        Raises `project_not_found` or `invalid_request`.
+        """
+        if len(words) > 1:
+            raise self.misuse(f"/{self.word} takes one project, not {len(words)} words")
+        return Invocation(projects.get(words[0]) if words else default(), {})
+
+    def arguments(self, raw: JsonObject) -> JsonObject:
+        """Return the checked arguments of an API request; raises `invalid_request`."""
+        self.require_only(raw)
+        return {}
+
+    def require_only(self, raw: JsonObject, *known: str) -> None:
+        """Raise `invalid_request` where there are arguments other than the `known`."""
+        for name in raw:
+            if name not in known:
+                raise self.misuse(f"'{self.kind}' takes no argument '{str(name)[:64]}'")
+
+    def question(self, job: Job) -> Document:
+        """Return what a person has to confirm, as the job's plan says it."""
+        raise NotImplementedError(f"{self.kind} asks nothing")
+
+    @abstractmethod
+    def view(self, job: Job) -> Document:
+        """Return how the job reads once it is confirmed: while it runs, and at its end."""

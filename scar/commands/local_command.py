@@ -1,0 +1,48 @@
+"""Commands that are answered without a worker."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from scar.access import Access, Actor
+from scar.audit import Audit
+from scar.commands.command import Command
+from scar.document import Document
+from scar.jobs.ledger import Ledger
+from scar.jobs.locks import Locks
+from scar.jobs.record import Job
+from scar.projects import Project, ProjectsFile
+
+
+@dataclass(frozen=True)
+class CommandContext:
+    """What such a command works with. `default` gives the project that is meant where none is
+    named; `cancel` cancels a job in the name of an actor.
+    """
+
+    projects: ProjectsFile
+    access: Access
+    ledger: Ledger
+    audit: Audit
+    commands: Callable[[], tuple[Command, ...]]
+    locks: Locks
+    default: Callable[[], Project]
+    cancel: Callable[[Actor, str], Job]
+
+
+class LocalCommand(Command):
+    """A command that is answered at once, where it was typed."""
+
+    @abstractmethod
+    def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
+        """Carry the command out and return the answer."""
+
+
+class WindowCommand(Command):
+    """A command that shows an existing job where it is typed, wherever the job was asked for."""
+
+    @abstractmethod
+    def find(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Job:
+        """Return the job that is meant."""

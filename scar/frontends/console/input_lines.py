@@ -1,0 +1,47 @@
+"""The lines of the standard input, for a program that waits for other things as well."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+
+
+class InputLines:
+    """Reads one line at a time, after a prompt.
+
+    A thread of its own reads, so that nothing else waits for the input. It reads the descriptor
+    itself, since Python cannot exit while a thread waits in `sys.stdin`.
+    """
+
+    def __init__(self, prompt: str) -> None:
+        self._prompt = prompt
+        self._requests = threading.Semaphore(0)
+        self._loop = asyncio.get_running_loop()
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        threading.Thread(target=self._read, name="input", daemon=True).start()
+
+    async def next(self) -> str | None:
+        """Return the next line without its end; None once there are no more."""
+        if self._prompt:
+            print(self._prompt, end="", flush=True)
+        self._requests.release()
+        return await self._lines.get()
+
+    def _read(self) -> None:
+        lines = _lines_of(0)
+        while self._requests.acquire():
+            line = next(lines, None)
+            self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
+            if line is None:
+                return
+
+
+def _lines_of(descriptor: int) -> Iterator[str]:
+    rest = b""
+    while chunk := os.read(descriptor, 65_536):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode("utf-8", "replace") for line in whole)
+    if rest:
+        yield rest.decode("utf-8", "replace")

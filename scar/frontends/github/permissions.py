@@ -1,0 +1,71 @@
+"""What GitHub itself lets a person do in a repository."""
+
+from __future__ import annotations
+
+import time
+
+from scar.access import Role
+from scar.chat.front_end import IncomingMessage
+from scar.commands.command_parser import Answer, CommandParser
+from scar.errors import ScarError
+from scar.frontends.github.client import GitHub, Refused
+
+_REMEMBERED_SECONDS = 30.0
+_RETRY_SECONDS = 1.0
+_MAY_CHANGE = ("admin", "maintain", "push", "write")
+
+
+class Permissions:
+    """Refuses what GitHub would not let a person do, whatever role SCAR gives them."""
+
+    def __init__(self, github: GitHub, parser: CommandParser) -> None:
+        self._github = github
+        self._parser = parser
+        self._remembered: dict[tuple[str, str], tuple[str | None, float]] = {}
+
+    async def refusal(self, incoming: IncomingMessage) -> ScarError | None:
+        """Return why a comment is not acted on; None where GitHub allows what it asks for.
+
+        A role of operator and more, and a `yes`, need the permission to write.
+        """
+        repository, login = incoming.place.chat, incoming.actor.id
+        changes = self._changes(incoming.text)
+        if changes is None:
+            return None
+        try:
+            permission = await self._permission(repository, login, anew=changes)
+        except Refused as error:
+            return ScarError(
+                "forbidden",
+                f"GitHub does not say now what {login} may do here",
+                f"Comment again in {error.retry_after or _RETRY_SECONDS:.0f} seconds.",
+            )
+        if permission is None or permission in _MAY_CHANGE:
+            return None
+        if permission != "none" and not changes:
+            return None
+        needed = "write" if changes else "read"
+        return ScarError(
+            "forbidden",
+            f"This needs the permission to {needed} on {repository}, and "
+            f"{login} has '{permission}'",
+            "An owner of the repository can give it.",
+        )
+
+    def _changes(self, text: str) -> bool | None:
+        """Return whether a text asks for a change; None where it is not understood."""
+        try:
+            meaning = self._parser.parse(text)
+        except ScarError:
+            return None
+        if meaning is None or isinstance(meaning, Answer):
+            return meaning is Answer.YES
+        return meaning.command.role >= Role.OPERATOR
+
+    async def _permission(self, repository: str, login: str, *, anew: bool) -> str | None:
+        """Return GitHub's permission, at most 30 seconds old, or asked for now (`anew`)."""
+        known = self._remembered.get((repository, login))
+        if anew or known is None or known[1] < time.monotonic() - _REMEMBERED_SECONDS:
+            permission = await self._github.permission(repository, login)
+            known = self._remembered[repository, login] = permission, time.monotonic()
+        return known[0]

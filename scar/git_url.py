@@ -1,0 +1,134 @@
+"""The address of a Git repository: https or ssh, the two that SCAR clones, or a local folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from scar.errors import ScarError
+
+_LONGEST = 199
+_HOST = r"(?P<host>[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)"
+_PORT = r"(?::(?P<port>[1-9][0-9]{0,4}))?"
+_USER = r"(?P<user>[A-Za-z_][A-Za-z0-9_.-]{0,31})"
+# A name never begins with '-', which a program could take for an option, and is not `.` or `..`.
+_NAME = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*"
+_PATH = rf"(?P<path>{_NAME}(?:/{_NAME}){{0,9}})/?"
+_FORMS = {
+    "https": (re.compile(rf"(?i:https)://{_HOST}{_PORT}/{_PATH}"),),
+    "ssh": (
+        re.compile(rf"(?i:ssh)://{_USER}@{_HOST}{_PORT}/{_PATH}"),
+        re.compile(rf"{_USER}@{_HOST}:(?P<root>/)?{_PATH}"),
+    ),
+}
+_CREDENTIALS = re.compile(r"(?i)(https?://[^/]*@|[a-z+]+://[^/@]*:[^/@]*@)")
+_STANDARD = {"https": 443, "ssh": 22}
+_FORM = "Use https://HOST/OWNER/NAME or git@HOST:OWNER/NAME, of fewer than 200 characters."
+
+
+@dataclass(frozen=True)
+class GitUrl:
+    """The parts of a repository's address.
+
+    `url` is what Git is given; it contains no credential. `path` is the part after the host,
+    without `.git`. `port` is None where it is the scheme's standard port. A local folder has the
+    scheme `file` and an empty host.
+    """
+
+    scheme: str
+    host: str
+    port: int | None
+    path: str
+    url: str
+
+    @classmethod
+    def parse(cls, text: str) -> GitUrl:
+        """Parse an https or ssh address.
+
+        Raises `invalid_request`; its words never contain the text, which may hold a password.
+        """
+        if _CREDENTIALS.match(text):
+            raise ScarError(
+                "invalid_request",
+                "This address carries a user or a password",
+                "Leave it out, and change that password: it has been in a chat. SCAR clones "
+                "GitHub's private repositories with SCAR_GITHUB_TOKEN, others over ssh.",
+            )
+        if len(text) <= _LONGEST:
+            for scheme, forms in _FORMS.items():
+                for form in forms:
+                    if match := form.fullmatch(_lower_host(text)):
+                        return cls._from_match(scheme, match)
+        raise ScarError("invalid_request", "This is no address of a repository to clone", _FORM)
+
+    @classmethod
+    def folder(cls, path: str) -> GitUrl:
+        """Return the address of the repository in a folder of this host."""
+        return cls("file", "", None, path.removesuffix("/").removesuffix(".git"), path)
+
+    @classmethod
+    def _from_match(cls, scheme: str, match: re.Match[str]) -> GitUrl:
+        parts = match.groupdict()
+        number = int(parts.get("port") or _STANDARD[scheme])
+        path = parts["path"].removesuffix(".git")
+        if number > 65_535 or not path.rpartition("/")[2]:
+            raise ScarError("invalid_request", "This is no address of a repository to clone", _FORM)
+        port = None if number == _STANDARD[scheme] else number
+        return cls(scheme, parts["host"], port, path, _canonical_url(scheme, parts, port))
+
+    @property
+    def place(self) -> str:
+        """`host`, or `host:port` where the port is not the scheme's standard port."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+    @property
+    def name(self) -> str:
+        """`host/owner/name`, the same for https and ssh.
+
+        Only an https port is part of it: the port of ssh says nothing about the web server's.
+        """
+        return f"{self.place if self.scheme == 'https' else self.host}/{self.path}"
+
+    @property
+    def folder_name(self) -> str:
+        """The last part of the path in small letters: the default name of the cloned folder."""
+        return self.path.rpartition("/")[2].lower()
+
+    def require_allowed(self, hosts: tuple[str, ...]) -> None:
+        """Raise `forbidden` unless the host (with its port) is one of `hosts`."""
+        if self.place not in hosts:
+            raise ScarError(
+                "forbidden",
+                f"Nothing is cloned from {self.place}",
+                f"Allowed are: {', '.join(hosts)}. SCAR_CLONE_HOSTS of the worker names them.",
+            )
+
+
+def _canonical_url(scheme: str, parts: Mapping[str, str | None], port: int | None) -> str:
+    """Return the address as Git is given it: without a standard port or a slash at its end."""
+    user = f"{parts['user']}@" if scheme == "ssh" else ""
+    if "root" in parts:  # USER@HOST:PATH, where a path without '/' is relative to the user's home
+        return f"{user}{parts['host']}:{parts['root'] or ''}{parts['path']}"
+    return f"{scheme}://{user}{parts['host']}{'' if port is None else f':{port}'}/{parts['path']}"
+
+
+def _lower_host(text: str) -> str:
+    """Return the address with its host in small letters; paths and users are case-sensitive."""
+    if text.lower().startswith(("https://", "ssh://")):
+        scheme, _, rest = text.partition("://")
+        place, slash, path = rest.partition("/")
+        user, at, host = place.rpartition("@")
+        return f"{scheme}://{user}{at}{host.lower()}{slash}{path}"
+    place, colon, path = text.partition(":")
+    user, at, host = place.rpartition("@")
+    return f"{user}{at}{host.lower()}{colon}{path}"
+
+
+def github_place(api_url: str) -> str:
+    """Return the host (and port) of the repositories of the GitHub with this REST address."""
+    parts = urlsplit(api_url)
+    host = "github.com" if parts.hostname == "api.github.com" else parts.hostname
+    standard = {"https": 443, "http": 80}[parts.scheme]
+    return f"{host}" if parts.port in (None, standard) else f"{host}:{parts.port}"

@@ -1,0 +1,42 @@
+"""The ids of jobs: ULIDs (github.com/ulid/spec), which sort by the time they were made at."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_FORM = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
+_RANDOM_BITS = 80
+
+
+def new_job_id(now: float | None = None) -> str:
+    """Return a new ULID: 48 bits of milliseconds and 80 random bits, in Crockford's base 32.
+
+    `now` is in seconds since the epoch.
+    """
+    stamp = int((time.time() if now is None else now) * 1000)
+    return _encode((stamp << _RANDOM_BITS) | int.from_bytes(os.urandom(_RANDOM_BITS // 8)))
+
+
+def time_of_id(id: str) -> int:
+    """Return when a job of that id was made, in milliseconds since the epoch."""
+    number = 0
+    for letter in id:
+        number = number << 5 | _CROCKFORD.index(letter)
+    return number >> _RANDOM_BITS
+
+
+def is_job_id(text: str) -> bool:
+    """Return whether this has the form of a job's id, which is a release's too."""
+    return _FORM.fullmatch(text) is not None
+
+
+def oldest_id_at(seconds: float) -> str:
+    """Return the smallest id that a job made at `seconds` since the epoch can have."""
+    return _encode(int(seconds * 1000) << _RANDOM_BITS)
+
+
+def _encode(number: int) -> str:
+    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -5, -5))

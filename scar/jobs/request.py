@@ -1,0 +1,60 @@
+"""The request of a job: the part that is signed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scar.access import Actor
+from scar.json_object import JsonObject
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked, by whom: it is signed and never changes.
+
+    `locks` names the resources (a project, a workspace) that the job locks while it is open;
+    `requires_free` those that no other job may have locked when it begins. `created_at` and
+    `expires_at` are milliseconds since the epoch; one that was not begun then expires.
+    """
+
+    id: str
+    kind: str
+    project: str | None
+    host: str
+    args: JsonObject
+    requested_by: Actor
+    asks: bool
+    changes: bool
+    created_at: int
+    expires_at: int
+    locks: tuple[str, ...] = ()
+    requires_free: tuple[str, ...] = ()
+
+    def to_json(self) -> JsonObject:
+        """Return the form that is signed."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "project": self.project,
+            "host": self.host,
+            "args": dict(self.args),
+            "requested_by": self.requested_by.to_json(),
+            "asks": self.asks,
+            "changes": self.changes,
+            "created_at": self.created_at,
+            "expires_at": self.expires_at,
+            "locks": list(self.locks),
+            "requires_free": list(self.requires_free),
+        }
+
+    @classmethod
+    def from_json(cls, document: JsonObject) -> Request:
+        """Read a request, of an earlier version too: it says `holds` and `respects`, or neither
+        where it locks the project that it changes.
+        """
+        values = dict(document)
+        values["requested_by"] = Actor.from_json(values["requested_by"])
+        default = (values["project"],) if values["changes"] and values["project"] else ()
+        values["locks"] = tuple(values.get("locks", values.pop("holds", default)))
+        values["requires_free"] = tuple(values.get("requires_free", values.pop("respects", ())))
+        return cls(**values)

@@ -1,0 +1,1 @@
+"""How a front-end is registered: nothing else in SCAR names one."""

@@ -1,0 +1,39 @@
+"""Finds every front-end: those of `scar/frontends/`, and those of other installed packages."""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from scar.errors import ScarError
+from scar.registration.spec import FrontendSpec
+
+_PACKAGE = "scar.frontends"
+_ENTRY_POINTS = "scar.frontends"
+
+
+@cache
+def front_ends() -> tuple[FrontendSpec, ...]:
+    """Return the registration of every front-end.
+
+    A package of `scar/frontends/` has it as `FRONTEND`. Another installed package names it in its
+    metadata, as an entry point of the group `scar.frontends`. Raises `conflict` where two have the
+    same name or command.
+    """
+    folder = import_module(_PACKAGE).__path__
+    specs: list[FrontendSpec] = [
+        import_module(f"{_PACKAGE}.{module.name}").FRONTEND
+        for module in pkgutil.iter_modules(folder)
+        if module.ispkg
+    ]
+    specs += [entry_point.load() for entry_point in entry_points(group=_ENTRY_POINTS)]
+    for names in ([spec.name for spec in specs], [spec.shell_command for spec in specs]):
+        if len(names) > len(set(names)):
+            raise ScarError(
+                "conflict",
+                f"Two front-ends have one name: {', '.join(sorted(names))}",
+                "Uninstall the package of one of them.",
+            )
+    return tuple(specs)

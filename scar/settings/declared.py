@@ -1,0 +1,30 @@
+"""What can be asked of every group of declared settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scar.settings.error import SettingsError
+from scar.settings.setting import declared_settings
+
+
+@dataclass(frozen=True)
+class DeclaredSettings:
+    """Base of a dataclass whose fields are declared with `setting`."""
+
+    def required(self, name: str) -> str:
+        """Return the text setting `name`, as its field is called.
+
+        Raises `SettingsError` that names its variable where it is not set.
+        """
+        value = getattr(self, name)
+        if value is None:
+            raise SettingsError([f"{declared_settings(type(self))[name].variable}: is not set"])
+        return str(value)
+
+    def own_secrets(self) -> Iterator[str]:
+        """Yield every secret among the values."""
+        for name, declaration in declared_settings(type(self)).items():
+            if declaration.secrets is not None and (value := getattr(self, name)) is not None:
+                yield from declaration.secrets(value)

@@ -1,0 +1,115 @@
+"""The settings in force, and what follows from their values."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from scar.settings.declared import DeclaredSettings
+from scar.settings.environment import read_values
+from scar.settings.error import SettingsError
+from scar.settings.fields import SettingFields
+from scar.settings.front_end import FrontEndSettings, default_front_ends, front_end_settings
+from scar.settings.setting import declared_settings
+from scar.settings.signing_key import load_or_create_key
+
+F = TypeVar("F", bound=FrontEndSettings)
+_OWN = ""
+_LONGEST_SOCKET = 100
+_SHARED = Path("/tmp")
+
+
+@dataclass(frozen=True)
+class Settings(SettingFields):
+    """The settings in force: `SettingFields` has one field for each that several parts of SCAR
+    need, `front_ends` holds those that only one front-end needs, by its name.
+    """
+
+    front_ends: Mapping[str, FrontEndSettings] = field(default_factory=default_front_ends)
+
+    @classmethod
+    def load(
+        cls, env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")
+    ) -> Settings:
+        """Read `env` (by default the process's own) and the file `dotenv` where there is one.
+
+        Raises `SettingsError` that names every setting that is wrong.
+        """
+        env = os.environ if env is None else env
+        groups: dict[str, type[DeclaredSettings]] = {_OWN: cls, **front_end_settings()}
+        declared = {
+            (group, name): setting
+            for group, kind in groups.items()
+            for name, setting in declared_settings(kind).items()
+        }
+        values: dict[str, dict[str, Any]] = {group: {} for group in groups}
+        for (group, name), value in read_values(declared, env, dotenv).items():
+            values[group][name] = value
+        front_ends = {name: kind(**values[name]) for name, kind in front_end_settings().items()}
+        return cls(**values[_OWN], front_ends=front_ends)
+
+    def of(self, kind: type[F]) -> F:
+        """Return the settings of the front-end whose class of settings is `kind`."""
+        for values in self.front_ends.values():
+            if isinstance(values, kind):
+                return values
+        raise LookupError(f"no front-end is registered with {kind.__name__}")
+
+    @property
+    def redis_socket(self) -> Path:
+        """The socket of the embedded Redis.
+
+        It is in the state folder, unless its path is then too long for a socket (108 bytes on
+        Linux). In that case it is in a folder of this user's below /tmp, not below TMPDIR, which
+        the parts of SCAR may not share.
+        """
+        socket = self.state_dir / "redis" / "redis.sock"
+        if len(os.fsencode(socket)) <= _LONGEST_SOCKET:
+            return socket
+        digest = hashlib.sha256(os.fsencode(self.state_dir)).hexdigest()[:16]
+        return _SHARED / f"scar-{os.getuid()}-{digest}" / "redis.sock"
+
+    @property
+    def effective_redis_url(self) -> str:
+        """The Redis to use: the one that is set, else the embedded one."""
+        return self.redis_url or f"unix://{self.redis_socket}"
+
+    @property
+    def has_github_credentials(self) -> bool:
+        """Whether SCAR can write to GitHub, with a token or as an App."""
+        return self.github_token is not None or self.github_app_key is not None
+
+    @property
+    def agent_homes(self) -> Path:
+        """The folder of home folders for users of coding agents who have none.
+
+        It is beside the state folder, which those users may not enter.
+        """
+        return self.state_dir.with_name(f"{self.state_dir.name}-agents")
+
+    def signing_key(self) -> str:
+        """Return the key that signs jobs: `SCAR_SECRET_KEY`, or one that this machine keeps.
+
+        With the embedded Redis no other machine takes part, so a key that is made on first use
+        and kept in `<state_dir>/secret_key` is enough. With `SCAR_REDIS_URL` the parts have to
+        share the key: `SettingsError` where it is not set.
+        """
+        if self.secret_key is not None:
+            return self.secret_key
+        if self.redis_url is not None:
+            raise SettingsError(
+                [
+                    "SCAR_SECRET_KEY: is not set, and with SCAR_REDIS_URL every part needs "
+                    "the same key; `openssl rand -hex 32` makes one"
+                ]
+            )
+        return load_or_create_key(self.state_dir / "secret_key")
+
+    def secret_values(self) -> tuple[str, ...]:
+        """Return every secret among the settings, to be masked wherever text leaves SCAR."""
+        groups = (self, *self.front_ends.values())
+        return tuple(secret for group in groups for secret in group.own_secrets())

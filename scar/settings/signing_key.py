@@ -1,0 +1,50 @@
+"""The signing key that a machine makes and keeps for itself."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from scar.settings.error import SettingsError
+from scar.settings.parsers import SECRET_KEY_LENGTH
+
+
+def load_or_create_key(path: Path) -> str:
+    """Return the key in the file `path`, which is created on first use with mode 0600.
+
+    Processes that call this at once get the same key. Raises `SettingsError` where the file cannot
+    be read or written, or holds no key.
+    """
+    try:
+        if not path.exists():
+            _create(path)
+        key = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            [f"SCAR_SECRET_KEY: is not set, and {path} cannot be used: {error}"]
+        ) from error
+    if len(key) < SECRET_KEY_LENGTH:
+        raise SettingsError([f"SCAR_SECRET_KEY: is not set, and {path} holds no key; remove it"])
+    return key
+
+
+def _create(path: Path) -> None:
+    """Write a new key to `path` whole or not at all; a file that another process made stays.
+
+    The key is written and synced beside `path`, then linked into place: link(2) fails where the
+    name exists.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".secret_key.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        os.unlink(temporary)

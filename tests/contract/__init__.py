@@ -1,0 +1,1 @@
+"""One suite, on the emulated Redis and on a real one."""

@@ -1,0 +1,232 @@
+"""Every script of the ledger: what a job's record says after each step of its life."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+
+from scar.bootstrap import Services
+from scar.errors import ScarError
+from scar.jobs.claim import SignedRequest
+from scar.jobs.ledger import ATTEMPTS
+from scar.jobs.record import Job, JobState
+from scar.jobs.signing import Signatures
+from tests.contract.conftest import RecordedQueue
+from tests.support.acting_worker import ActingWorker
+
+Ask = Callable[..., Job]
+PAST = "1000"
+
+
+def let_pass(redis: Redis, id: str, field: str) -> None:
+    """Move a time of a job's record into the past, as if it had passed."""
+    redis.hset(f"scar:job:{id}", field, PAST)
+
+
+def sweep(services: Services) -> list[tuple[str, str]]:
+    """Sweep as one that swept a second ago: no grace for workers that were away."""
+    services.ledger.sweep()
+    services.redis.delete("scar:sweep:grace")
+    return services.ledger.sweep()
+
+
+def states(services: Services, id: str) -> list[str]:
+    return [e.data["state"] for e in services.ledger.events(id) if e.type == "job"]
+
+
+def test_submit_queues_a_job_and_wakes_its_host(
+    ask: Ask, worker: ActingWorker, services: Services, queue: RecordedQueue
+) -> None:
+    job = ask("status")
+    assert worker.state(job.id) is JobState.QUEUED
+    assert queue.wakeups == [("default", job.id)]
+    assert [found.id for found in services.ledger.recent("shop")] == [job.id]
+
+
+@pytest.mark.usefixtures("worker")
+def test_submit_with_the_same_idempotency_key_makes_one_job(ask: Ask, services: Services) -> None:
+    first = ask("status", key="k1")
+    assert ask("status", key="k1").id == first.id
+    with pytest.raises(ScarError, match="used for another request"):
+        ask("restart", key="k1")
+    assert len([*services.ledger.recent()]) == 1
+
+
+def test_a_second_job_is_refused_while_the_first_locks_the_project(
+    ask: Ask, worker: ActingWorker
+) -> None:
+    first = ask("restart", confirmed=True)
+    with pytest.raises(ScarError, match="held by restart"):
+        ask("deploy", confirmed=True)
+    worker.claim(first.id).succeed({})
+    assert ask("deploy", confirmed=True).state is JobState.QUEUED
+
+
+def test_claim_gives_a_job_to_one_worker(ask: Ask, services: Services) -> None:
+    job = ask("status")
+    first = services.ledger.claim(job.id, "one", "nonce-1")
+    assert first is not None
+    assert (first.purpose, first.attempt) == ("run", 1)
+    again = services.ledger.claim(job.id, "one", "nonce-1")
+    assert again is not None
+    assert again.fence == first.fence
+    assert services.ledger.claim(job.id, "two", "nonce-2") is None
+
+
+def test_a_lost_worker_is_fenced_off(ask: Ask, worker: ActingWorker, services: Services) -> None:
+    job = ask("status")
+    lost = worker.claim(job.id)
+    let_pass(services.redis, job.id, "lease")
+    assert sweep(services) == [(job.id, "default")]
+    worker.claim(job.id).succeed({"answer": 42})
+    assert services.ledger.renew(job.id, lost.claim.fence) == (False, "")
+    assert not services.ledger.report(job.id, lost.claim.fence, 9, [("output", "{}")], {})
+    assert (services.job_service.get(job.id).result or {})["answer"] == 42
+    assert states(services, job.id) == ["queued", "running", "queued", "running", "succeeded"]
+
+
+def test_a_job_whose_workers_are_all_lost_fails(
+    ask: Ask, worker: ActingWorker, services: Services
+) -> None:
+    job = ask("status")
+    for _ in range(ATTEMPTS):
+        worker.claim(job.id)
+        let_pass(services.redis, job.id, "lease")
+        sweep(services)
+    ended = services.job_service.get(job.id)
+    assert ended.state is JobState.FAILED
+    assert ended.error is not None
+    assert ended.error.code == "worker_lost"
+
+
+def test_a_lease_that_was_renewed_is_kept(
+    ask: Ask, worker: ActingWorker, services: Services
+) -> None:
+    job = ask("status")
+    claim = worker.claim(job.id).claim
+    let_pass(services.redis, job.id, "lease")
+    assert services.ledger.renew(job.id, claim.fence) == (True, "")
+    sweep(services)
+    assert worker.state(job.id) is JobState.RUNNING
+
+
+def test_after_everybody_was_away_workers_get_a_lease_to_come_back(
+    ask: Ask, worker: ActingWorker, services: Services
+) -> None:
+    job = ask("status")
+    worker.claim(job.id)
+    let_pass(services.redis, job.id, "lease")
+    services.ledger.sweep()
+    assert worker.state(job.id) is JobState.RUNNING
+
+
+def test_report_writes_each_batch_once(ask: Ask, worker: ActingWorker, services: Services) -> None:
+    job = ask("status")
+    claim = worker.claim(job.id).claim
+    for _ in range(2):
+        event = ("output", json.dumps({"line": "once"}))
+        assert services.ledger.report(job.id, claim.fence, 1, [event], {"steps": "[]"})
+    assert [e.type for e in services.ledger.events(job.id)] == ["job", "job", "output"]
+    last = services.ledger.events(job.id)[-1].id
+    assert services.ledger.events(job.id, last - 1)[0].data == {"line": "once"}
+
+
+def test_confirm_is_bound_to_the_plan_that_was_shown(
+    ask: Ask, worker: ActingWorker, services: Services, queue: RecordedQueue
+) -> None:
+    job = ask("deploy")
+    assert job.state is JobState.AWAITING_CONFIRMATION
+    worker.plan(job.id, "a" * 64)
+    with pytest.raises(ScarError) as changed:
+        services.job_service.confirm(job.request.requested_by, job.id, "yes", shown="b" * 64)
+    assert changed.value.code == "conflict"
+    confirmed = services.job_service.confirm(
+        job.request.requested_by, job.id, "yes", shown="a" * 64
+    )
+    assert confirmed.state is JobState.QUEUED
+    assert queue.wakeups[-1] == ("default", job.id)
+    with pytest.raises(ScarError):
+        services.job_service.confirm(job.request.requested_by, job.id, "yes", shown="c" * 64)
+
+
+def test_a_question_that_nobody_answers_expires(
+    ask: Ask, worker: ActingWorker, services: Services
+) -> None:
+    job = ask("deploy")
+    worker.plan(job.id)
+    let_pass(services.redis, job.id, "confirm_until")
+    sweep(services)
+    assert worker.state(job.id) is JobState.EXPIRED
+    with pytest.raises(ScarError):
+        services.job_service.confirm(job.request.requested_by, job.id, "yes")
+
+
+def test_cancel_ends_a_waiting_job_and_asks_a_running_one(
+    ask: Ask, worker: ActingWorker, services: Services
+) -> None:
+    waiting, running = ask("status"), ask("logs")
+    services.job_service.cancel(waiting.request.requested_by, waiting.id)
+    assert worker.state(waiting.id) is JobState.CANCELLED
+    claim = worker.claim(running.id)
+    services.job_service.cancel(running.request.requested_by, running.id)
+    held, cancellation = services.ledger.renew(running.id, claim.claim.fence)
+    assert held
+    unsealed = services.signatures.unseal("cancellation", cancellation)
+    assert unsealed is not None
+    assert unsealed["job"] == running.id
+    claim.succeed({})
+    with pytest.raises(ScarError, match="has ended already"):
+        services.job_service.cancel(running.request.requested_by, running.id)
+
+
+def test_a_job_that_no_worker_takes_expires(ask: Ask, services: Services) -> None:
+    job = ask("status")
+    let_pass(services.redis, job.id, "expires")
+    sweep(services)
+    ended = services.job_service.get(job.id)
+    assert ended.state is JobState.EXPIRED
+    assert ended.error is not None
+    assert ended.error.code == "host_unavailable"
+
+
+def test_sweep_wakes_again_for_a_job_whose_wakeup_was_lost(ask: Ask, services: Services) -> None:
+    job = ask("status")
+    let_pass(services.redis, job.id, "rung")
+    assert services.ledger.sweep() == [(job.id, "default")]
+    assert services.ledger.sweep() == []
+
+
+def test_restore_gives_a_begun_job_back_to_a_redis_that_lost_it(
+    ask: Ask, worker: ActingWorker, services: Services
+) -> None:
+    job = ask("restart", confirmed=True)
+    signed = worker.claim(job.id).claim.signed
+    assert not services.ledger.restore(job.request, signed)
+    services.redis.flushdb()
+    assert services.ledger.restore(job.request, signed)
+    holder = services.ledger.lock_holder("shop")
+    assert holder is not None
+    assert holder.id == job.id
+    claim = worker.claim(job.id).claim
+    assert claim.attempt == 2
+    assert claim.signed == signed
+
+
+def test_restore_waits_for_the_job_that_locks_the_project_now(
+    ask: Ask, worker: ActingWorker, services: Services
+) -> None:
+    lost = ask("restart", confirmed=True)
+    signed: SignedRequest = worker.claim(lost.id).claim.signed
+    services.redis.flushdb()
+    ask("restart", confirmed=True)
+    assert not services.ledger.restore(lost.request, signed)
+
+
+def test_what_a_worker_believes_was_signed(ask: Ask, worker: ActingWorker) -> None:
+    signed = worker.claim(ask("status").id).claim.signed
+    key = Signatures("a key that only tests know")
+    assert key.valid("request", signed.request, signed.signature)
+    assert not key.valid("request", signed.request + " ", signed.signature)

@@ -1,0 +1,89 @@
+"""What is played: each line is said by a person, each answer checked."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import httpx
+
+from tests.demo.screen import Screen
+from tests.support.botapi import Chat, Message
+from tests.support.sample import Sample
+
+
+class Tour:
+    """One person in one chat with the bot."""
+
+    def __init__(self, chat: Chat, sample: Sample, screen: Screen) -> None:
+        self._chat = chat
+        self._sample = sample
+        self._screen = screen
+
+    def play(self) -> None:
+        """The whole tour; AssertionError where the chat or the site says something else."""
+        screen, sample = self._screen, self._sample
+        screen.title("What runs?")
+        self._ask("/docker_status", "Production Status")
+        screen.title("The first deploy")
+        self._deploy("Welcome to the shop")
+        screen.title("A change in the workspace")
+        sample.page("Welcome to the new shop")
+        screen.note("page.html is edited in the workspace")
+        self._ask("/docker_status", "Running (OLD VERSION)")
+        self._deploy("Welcome to the new shop")
+        self._ask("/docker_status", "✅ Status: Running")
+        screen.title("Logs")
+        self._ask("/docker_logs 20", "Task failed: Connection timeout")
+        screen.title("An emergency restart")
+        self._ask("/docker_restart", "Type `yes` to confirm")
+        self._ask("yes", "All containers healthy. Production is live.")
+        screen.title("A deploy that fails")
+        sample.spoil()
+        screen.note("a mistake is made in the Dockerfile")
+        self._ask("/docker_deploy", "Type `yes` to deploy")
+        self._ask("yes", "Deployment failed at Building new image")
+        self._require_page("Welcome to the new shop")
+        sample.mend()
+        screen.title("Back to what was there before")
+        self._ask("/docker_rollback", "Type `yes` to roll back")
+        self._ask("yes", "Rollback complete!")
+        self._require_page("Welcome to the shop")
+        if os.geteuid() == 0:  # an agent works as somebody else, whom only root can become
+            screen.title("Fix a bug")
+            self._fix_a_bug()
+
+    def _fix_a_bug(self) -> None:
+        """From the instruction to the log that shows it fixed."""
+        fixed = self._ask("@scar fix the timeout bug in shop", "✅ Done in workspace")
+        assert "+TIMEOUT=30" in fixed.text, fixed.text
+        old = self._ask("/docker_status", "Running (OLD VERSION)")
+        assert "💡 Workspace has uncommitted changes" in old.text, old.text
+        self._deploy("Welcome to the new shop")
+        self._ask("/docker_logs 20", "Task done, within its 30 seconds")
+
+    def _deploy(self, page: str) -> None:
+        self._ask("/docker_deploy", "Type `yes` to deploy")
+        message = self._ask("yes", "Deployment complete!")
+        for line in (
+            "📦 Copying files...",
+            "🔨 Building new image...",
+            "🔄 Restarting containers...",
+        ):
+            assert line in message.text, f"{line} is missing in: {message.text}"
+        self._require_page(page)
+
+    def _require_page(self, page: str) -> None:
+        url = f"http://127.0.0.1:{self._sample.port}/"
+        text = httpx.get(url, timeout=5).text.strip()
+        assert page in text, f"{url} shows {text}"
+        self._screen.note(f"{url} shows {text}")
+
+    def _ask(self, text: str, expected: str) -> Message:
+        before = {message.id: message.text for message in self._chat.from_bot}
+        self._screen.person("Ann", text)
+        began = time.monotonic()
+        self._chat.person.says(text, self._chat)
+        message = self._screen.bot(self._chat, before, expected, 90.0)
+        self._screen.note(f"{time.monotonic() - began:.1f} s")
+        return message

@@ -1,0 +1,217 @@
+"""A real Compose project and a real SCAR around it, asked over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from scar.access import Actor
+from scar.client import ApiClient
+from scar.jobs.event import Event
+from scar.jobs.record import Job
+from scar.redis_client import connect
+from tests.support.compose_project import IMAGE, remove_project, run_docker
+from tests.support.installation import Installation
+from tests.support.waiting import eventually, free_port
+from workers.engine.connection import Engine
+
+TOKEN = "deploys-and-restarts-1"
+
+COMPOSE = """\
+services:
+  web:
+    build: .
+    stop_signal: KILL
+    ports: ["PORT:8000"]
+    volumes: ["./data:/data"]
+    healthcheck:
+      test: ["CMD", "wget", "-q", "-O", "-", "http://127.0.0.1:8000/"]
+      interval: 1s
+      timeout: 10s
+      retries: 5
+      start_period: 5s
+      start_interval: 0.2s
+  side:
+    image: IMAGE
+    command: ["sleep", "100000"]
+    stop_signal: KILL
+"""
+DOCKERFILE = """\
+FROM IMAGE
+COPY page /www/index.html
+CMD ["httpd", "-f", "-p", "8000", "-h", "/www"]
+"""
+
+
+class DeployScene:
+    """One project, `shop`, with a site; workspace and production are real folders."""
+
+    def __init__(
+        self, folder: Path, installation: Installation | None = None, **entry: Any
+    ) -> None:
+        self.name = f"scartest-{uuid4().hex[:8]}"
+        self.workspace = folder / "workspace"
+        self.production = folder / "production"
+        self.port = free_port()
+        self._shared = installation is not None
+        self.installation = installation or deploying_installation(folder / "scar")
+        self.entry = {
+            "workspace": str(self.workspace),
+            "production": str(self.production),
+            "compose_project": self.name,
+            "auto_detect": True,
+            "primary_container": f"{self.name}-web-1",
+            "health_timeout": 60,
+            **entry,
+        }
+        self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda: TOKEN)
+        self.actor = Actor("api", "test", "test")
+
+    def write(self, **files: str) -> None:
+        """Puts files into the workspace; `IMAGE` and `PORT` in them are filled in."""
+        for name, text in files.items():
+            path = self.workspace / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.replace("IMAGE", IMAGE).replace("PORT", str(self.port)))
+
+    def begin(self, compose: str = COMPOSE) -> None:
+        """A workspace with a first page, and a SCAR that is up."""
+        self.write(page="one", Dockerfile=DOCKERFILE, **{"compose.yaml": compose})
+        self.installation.projects_file.write_text(json.dumps({"shop": self.entry}))
+        if not self.installation.is_up:
+            self.installation.up()
+
+    def ask(self, kind: str, *, confirm: bool = True, **args: Any) -> Job:
+        """Makes a job."""
+        body: dict[str, Any] = {"kind": kind, "project": "shop", "args": args}
+        if confirm and kind in ("deploy", "restart", "rollback"):
+            body["confirm"] = "yes"
+        return Job.from_json(self.api.request("POST", "/jobs", json=body))
+
+    def do(self, kind: str, **args: Any) -> Job:
+        """Makes a job and waits for its end."""
+        return self.end_of(self.ask(kind, **args))
+
+    def end_of(self, job: Job) -> Job:
+        """The job once it has ended; its events tell the same as its record."""
+        for _ in self.events(job):
+            pass
+        return self.api.job(job.id)
+
+    def events(self, job: Job, after: int = 0) -> Iterator[Event]:
+        return self.api.events(job.id, after)
+
+    def until_step(self, job: Job, name: str) -> None:
+        """Returns once the step runs."""
+        for event in self.events(job):
+            if event.type == "step" and (event.data["name"], event.data["state"]) == (
+                name,
+                "running",
+            ):
+                return
+        raise AssertionError(f"the job ended without running {name}")
+
+    def site(self) -> str:
+        """What the published port serves; empty where it does not answer."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/", timeout=2).text.strip()
+        except httpx.TransportError:
+            return ""
+
+    def tree(self) -> dict[str, tuple[int, str]]:
+        """Production, byte for byte: path → mode and digest of every file."""
+        return tree_of(self.production)
+
+    def images(self) -> dict[str, str]:
+        """Container → the id of the image it runs."""
+        label = f"label=com.docker.compose.project={self.name}"
+        ids = run_docker("ps", "-aq", "--filter", label).split()
+        rows = [run_docker("inspect", "-f", "{{.Name}} {{.Image}}", id).split() for id in ids]
+        return {row[0]: row[1] for row in rows}
+
+    def started(self, container: str) -> str:
+        """When a container was last started."""
+        return run_docker("inspect", "-f", "{{.State.StartedAt}} {{.Id}}", container)
+
+    def planned(self, job: Job, *, other_than: str = "") -> dict[str, Any]:
+        """The plan of a job that awaits its confirmation, once there is one."""
+
+        def look() -> dict[str, Any] | None:
+            found = self.api.job(job.id)
+            plan = dict(found.plan) if found.plan else None
+            ready = found.state == "awaiting_confirmation" and plan
+            return plan if ready and plan and plan["hash"] != other_than else None
+
+        return eventually(look, "a plan") or {}
+
+    def answer(self, job: Job, word: str) -> None:
+        """Answers a job's question."""
+        self.api.request("POST", f"/jobs/{job.id}/confirm", json={"answer": word})
+
+    def kill_worker(self) -> None:
+        """kill -9 of the worker and its pool."""
+        self.installation.kill_all("celery")
+
+    def pool(self) -> list[int]:
+        """The processes of the worker that do the jobs."""
+        found = self.installation.processes()
+        celery = {pid for pid, command in found.items() if "celery" in command}
+        return sorted(pid for pid in celery if _parent(pid) in celery)
+
+    def leftovers(self) -> list[str]:
+        """What SCAR must not leave: its own files in the two folders, half-made containers."""
+        found = [str(p) for root in (self.workspace, self.production) for p in root.rglob(".scar*")]
+        label = f"label=com.docker.compose.project={self.name}"
+        states = run_docker("ps", "-a", "--filter", label, "--format", "{{.Names}} {{.State}}")
+        return found + [row for row in states.splitlines() if not row.endswith("running")]
+
+    def _forget(self) -> None:
+        """Leave nothing that the next project of the same name would meet."""
+        with contextlib.closing(connect(self.installation.redis_url)) as redis:
+            eventually(lambda: not redis.exists("scar:hold:shop"), "no job holds the project")
+            redis.delete("scar:jobs:shop", "scar:locks")
+        shutil.rmtree(self.installation.folder / "state" / "projects" / "shop", ignore_errors=True)
+
+    def remove(self) -> None:
+        """Take the project off the Engine, and away from a SCAR that goes on, or end SCAR."""
+        if self._shared:
+            self._forget()
+        else:
+            self.installation.down()
+        remove_project(Engine(os.environ.get("DOCKER_HOST")), self.name)
+
+
+def deploying_installation(folder: Path) -> Installation:
+    """Return a SCAR whose operator `test` deploys; its folder is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Installation(folder, SCAR_STABLE_SECONDS="1", SCAR_API_TOKENS=f"test:operator:{TOKEN}")
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def tree_of(root: Path) -> dict[str, tuple[int, str]]:
+    """A folder, byte for byte: path → mode and digest of every file."""
+    return {
+        str(path.relative_to(root)): (
+            path.lstat().st_mode,
+            hashlib.sha256(
+                os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+            ).hexdigest(),
+        )
+        for path in sorted(root.rglob("*"))
+        if not path.is_dir() or path.is_symlink()
+    }

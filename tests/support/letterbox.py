@@ -1,0 +1,59 @@
+"""A whole front-end: a message is a sheet of paper in a box, written over until its job ends."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from itertools import count
+
+from scar.access import Actor
+from scar.chat.conversation import Conversation
+from scar.chat.front_end import IncomingMessage, Place, SentMessage
+from scar.document import Attachment, Document
+
+
+@dataclass
+class LetterBox:
+    """Keeps every version of every sheet that the conversation sends."""
+
+    name: str = "letterbox"
+    bot_name: str | None = None
+    sheets: dict[str, list[Document]] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    enclosed: list[Attachment] = field(default_factory=list)
+    numbers: count[int] = field(default_factory=lambda: count(1))
+
+    def fit(self, document: Document) -> Document:
+        return document
+
+    def interval(self, place: Place) -> float:  # noqa: ARG002
+        return 0.05
+
+    async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
+        reference = f"{next(self.numbers)}"
+        return SentMessage(reference, await self.edit(place, reference, document, tag))
+
+    async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:  # noqa: ARG002
+        self.sheets.setdefault(reference, []).append(document)
+        self.tags[reference] = tag
+        return time.time()
+
+    async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:  # noqa: ARG002
+        self.enclosed.append(attachment)
+
+
+@dataclass
+class Writer:
+    """A person at the letter box."""
+
+    conversation: Conversation
+    actor: Actor
+    place: Place = field(default_factory=lambda: Place("box"))
+
+    async def says(self, text: str) -> str | None:
+        return await self.taps(text, None)
+
+    async def taps(self, answer: str, tag: str | None) -> str | None:
+        return await self.conversation.receive(
+            IncomingMessage(self.actor, self.place, answer, time.time(), tag=tag)
+        )

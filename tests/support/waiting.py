@@ -1,0 +1,29 @@
+"""Waiting for a condition, and ports to listen on."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+PATIENCE = 60.0
+"""Seconds. It only has to be longer than a busy machine takes: nothing waits for it to pass."""
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE) -> T:
+    """Return what `look` gives as soon as it is true; AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (value := look()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what or look}"
+        time.sleep(0.02)
+    return value
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,70 @@
+"""From what somebody typed to what they meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from scar.access import Actor
+from scar.commands import all_commands
+from scar.commands.command_parser import Answer, CommandParser, ParsedCommand
+from scar.commands.local_command import CommandContext, LocalCommand
+from scar.document import Document
+from scar.errors import ScarError
+
+
+class Instruct(LocalCommand):
+    """Takes its text whole."""
+
+    word = "agent"
+    summary = "work"
+    takes_text = True
+
+    def reply(self, actor: Actor, words: Sequence[str], around: CommandContext) -> Document:  # noqa: ARG002
+        return Document.of(*words)
+
+
+@pytest.fixture
+def language() -> CommandParser:
+    others = [command for command in all_commands() if command.word != "agent"]
+    return CommandParser((*others, Instruct()))
+
+
+def said(language: CommandParser, text: str, bot: str | None = "my_bot") -> Any:
+    found = language.parse(text, bot_name=bot)
+    return (found.command.word, found.words) if isinstance(found, ParsedCommand) else found
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("/docker_status shop", ("docker_status", ("shop",))),
+        ("/DOCKER_STATUS@My_Bot  shop\nand more", ("docker_status", ("shop",))),
+        ("/docker_status\nshop", ("docker_status", ())),
+        ("/docker_status@other_bot shop", None),
+        ("@scar fix the  bug\nin two lines", ("agent", ("fix the  bug\nin two lines",))),
+        ("@Scar, fix it", ("agent", ("fix it",))),
+        ("@my_bot: fix it", ("agent", ("fix it",))),
+        ("@scar", ("agent", ())),
+        ("@scar /docker_logs 20", ("docker_logs", ("20",))),
+        ("@scarface fix it", None),
+        ("@other fix it", None),
+        ("mail me@scar fix", None),
+        ("/job_01ARZ3NDEKTSV4RRFFQ69G5FAV", ("job", ("01ARZ3NDEKTSV4RRFFQ69G5FAV",))),
+        ("/job_01ARZ3NDEKTSV4RRFFQ69G5FAV@my_bot", ("job", ("01ARZ3NDEKTSV4RRFFQ69G5FAV",))),
+        (" YES \n", Answer.YES),
+        ("no", Answer.NO),
+        ("yes please", None),
+        ("", None),
+    ],
+)
+def test_what_is_meant(language: CommandParser, text: str, meant: object) -> None:
+    assert said(language, text) == meant
+
+
+def test_a_word_that_is_no_command_is_told_the_nearest(language: CommandParser) -> None:
+    with pytest.raises(ScarError, match="There is no command '/docker_statsu'") as caught:
+        said(language, "/docker_statsu")
+    assert "/docker_stat" in caught.value.hint

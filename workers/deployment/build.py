@@ -1,0 +1,86 @@
+"""Images built from the content store, so that a build that fails has touched nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.deployment.plan import Plan
+from workers.engine.compose import Compose
+from workers.engine.compose_command import ComposeProject
+from workers.engine.compose_config import map_paths
+from workers.engine.compose_progress import BuildOutput, BuildStep, ComposeEvent
+from workers.engine.process import RunControl
+from workers.files.content_store import ContentStore
+from workers.runtime.context import JobContext
+from workers.runtime.step_reporter import RunningStep
+
+_BUILD_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class ImageBuild:
+    """The images of one deployment. `lock` is the descriptor of the held project lock."""
+
+    context: JobContext
+    contents: ContentStore
+    lock: int
+
+    def run(self, plan: Plan, step: RunningStep) -> None:
+        """Fetch the images that are missing, and build those that need it."""
+        context = self.context
+        control = RunControl(context.check, _BUILD_SECONDS, (self.lock,))
+        on_event = self._event_reporter(step)
+        compose = Compose(context.settings.docker_host)
+        tree = self._make_tree(plan)
+        env_file = (tree if ".env" in plan.files else context.project.production) / ".env"
+        project = ComposeProject(
+            context.project.compose_project, tree, (), env_file if env_file.is_file() else None
+        )
+        resolved = map_paths(plan.config.resolved, self._path_in(tree))
+        if plan.pull:
+            compose.pull(project, resolved, plan.pull, control, on_event)
+        if plan.build:
+            compose.build_resolved(project, resolved, plan.build, control, on_event)
+        self.drop_tree()
+
+    def drop_tree(self) -> None:
+        """Remove the tree that was built from, if there is one."""
+        shutil.rmtree(self._tree, ignore_errors=True)
+
+    @property
+    def _tree(self) -> Path:
+        return self.context.folder / "build"
+
+    def _make_tree(self, plan: Plan) -> Path:
+        """Lay the files of the plan out as links into the store: what the build reads."""
+        tree = self._tree
+        shutil.rmtree(tree, ignore_errors=True)
+        tree.mkdir(parents=True)
+        self.contents.link_tree(plan.files, tree)
+        return tree
+
+    def _path_in(self, tree: Path) -> Callable[[str], str]:
+        """Return a function that maps a path of production to the same path in the tree, where the
+        tree has it.
+        """
+        root = str(self.context.project.production)
+
+        def place(path: str) -> str:
+            inside = path == root or path.startswith(f"{root}/")
+            in_tree = f"{tree}{path.removeprefix(root)}"
+            return in_tree if inside and os.path.lexists(in_tree) else path
+
+        return place
+
+    def _event_reporter(self, step: RunningStep) -> Callable[[ComposeEvent], None]:
+        def report(event: ComposeEvent) -> None:
+            if isinstance(event, BuildStep):
+                step.progress(event.done, event.total, "steps")
+            elif isinstance(event, BuildOutput):
+                self.context.steps.output(event.line)
+
+        return report

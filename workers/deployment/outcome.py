@@ -1,0 +1,81 @@
+"""The outcomes of a deployment, and what its message says of the main container."""
+
+from __future__ import annotations
+
+import structlog
+
+from scar.errors import ScarError
+from scar.jobs.record import JobState
+from scar.jobs.results.deploy import DeployPlan, DeployResult, PrimaryContainer
+from workers.deployment.plan import Plan
+from workers.engine.container import Container
+from workers.engine.project_containers import project_containers
+from workers.runtime.context import JobContext
+from workers.runtime.outcome import Outcome
+from workers.state.releases import Release
+
+_TOO_LATE = "It was cancelled too late: everything was done. /docker_rollback goes back."
+_log = structlog.get_logger(__name__)
+
+
+def unchanged(context: JobContext) -> Outcome[DeployResult]:
+    """Return the outcome where there was nothing to do."""
+    result = DeployResult(nothing=True, primary=primary_container(context))
+    return Outcome(JobState.SUCCEEDED, result)
+
+
+def deployed(
+    context: JobContext,
+    work: Plan,
+    plan: DeployPlan,
+    release: Release,
+    containers: list[Container],
+) -> Outcome[DeployResult]:
+    """Return the outcome of a deployment that this worker has carried out from start to end."""
+    result = DeployResult(
+        nothing=False,
+        release=release.id,
+        restored=release.restored,
+        commit=release.commit,
+        counts=plan.counts,
+        built=plan.build,
+        restarted=_recreated(work, containers),
+        downtime_seconds=release.downtime,
+        seconds=release.seconds,
+        kept=(*plan.drift, *plan.kept),
+        notices=(_TOO_LATE,) if context.cancelled_too_late else (),
+        primary=primary_container(context),
+    )
+    return Outcome(JobState.SUCCEEDED, result)
+
+
+def resumed(context: JobContext, release: Release) -> Outcome[DeployResult]:
+    """Return the outcome of a deployment whose release was recorded before its worker was lost."""
+    result = DeployResult(
+        nothing=False,
+        release=release.id,
+        restored=release.restored,
+        downtime_seconds=release.downtime,
+        primary=primary_container(context),
+    )
+    return Outcome(JobState.SUCCEEDED, result)
+
+
+def primary_container(context: JobContext) -> PrimaryContainer | None:
+    """Return how the main container does, for the last line of the message."""
+    try:
+        project = project_containers(context.containers, context.project)
+        if project.primary is None or project.primary in project.missing:
+            return None
+        main = project.main()
+        uptime = context.containers.uptime(main) or 0
+    except ScarError as error:
+        _log.warning("primary container not looked at", reason=error.message)
+        return None
+    return PrimaryContainer(main.name, main.state, uptime)
+
+
+def _recreated(work: Plan, containers: list[Container]) -> tuple[str, ...]:
+    before = {c.id for c in work.containers}
+    fresh = {c.service for c in containers if c.id not in before}
+    return tuple(sorted(fresh.union(work.mounted)))

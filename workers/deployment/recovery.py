@@ -1,0 +1,71 @@
+"""A deployment that was cut off, finished or undone by the next job that holds the project."""
+
+from __future__ import annotations
+
+from scar.errors import ErrorRecord, ScarError
+from scar.jobs.record import JobState
+from scar.jobs.results.deploy import DeployResult
+from workers.deployment.ending import clear_up, compensate
+from workers.deployment.future_tree import drop_stale_trees
+from workers.deployment.outcome import resumed
+from workers.deployment.transaction import Transaction
+from workers.runtime.context import JobContext
+from workers.runtime.outcome import Outcome
+from workers.state.job_log import JobLog
+from workers.state.journal import Journal
+from workers.state.releases import Releases
+
+_LOST = ScarError(
+    "worker_lost",
+    "The worker was killed while it worked on production",
+    "Nothing is lost; ask again.",
+)
+
+
+def recover_deployment(context: JobContext, lock: int) -> Outcome[DeployResult] | None:
+    """Finish a deployment that was cut off after its release was recorded, undo one that was cut
+    off before.
+
+    Returns the outcome where the deployment is this job's own, and where production could not be
+    brought back: then nothing else may be done to it.
+    """
+    drop_stale_trees(context.folder)
+    journal = Journal(context.folder)
+    own = journal.job == context.request.id
+    if not journal.open and not own:
+        # Begun before, and a later job has worked here since: it ended, but its outcome was lost.
+        overtaken = context.attempt > 1 and (journal.job or "") > context.request.id
+        return _overtaken(context) if overtaken else None
+    # Its own journal is closed where the worker was killed just before it could report the end.
+    outcome = _recovered(context, Transaction(context, journal, lock))
+    if own or journal.open:
+        return outcome
+    job_log = JobLog(context.settings.state_dir / "done")
+    if job_log.begun(str(journal.job)) and not job_log.ended(str(journal.job)):
+        job_log.end(str(journal.job), outcome)
+    return None
+
+
+def _recovered(context: JobContext, transaction: Transaction) -> Outcome[DeployResult]:
+    release = transaction.release
+    if release is not None:
+        clear_up(context, transaction)
+        return resumed(context, release)
+    failed = transaction.journal.find("failed")
+    if failed is None:
+        return compensate(context, transaction, _LOST)
+    record = ErrorRecord.from_json(failed["error"])
+    error = ScarError(record.code, record.message, record.hint, lines=record.lines)
+    return compensate(context, transaction, error)
+
+
+def _overtaken(context: JobContext) -> Outcome[DeployResult]:
+    if context.request.id in Releases(context.folder).ids():
+        result = DeployResult(nothing=False, release=context.request.id)
+        return Outcome(JobState.SUCCEEDED, result)
+    error = ScarError(
+        "worker_lost",
+        "How this job ended is not known any more; it was not done again",
+        "/docker_status and /docker_history show what is in production.",
+    )
+    return Outcome(JobState.FAILED, None, error)

@@ -1,0 +1,104 @@
+"""The command line and the environment of `docker compose`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from scar.errors import ScarError
+from workers.engine.process import Process, RunControl
+
+QUICK_SECONDS = 60.0
+"""Deadline of a Compose command that only reads."""
+
+# Compose must see neither SCAR's own settings nor any variable that changes what a Compose file
+# means: a project's variables come from its `.env`. Proxies and certificates belong to the machine;
+# a pull or a build fails without them.
+_PASSED_ON = (
+    "PATH", "HOME", "TMPDIR", "XDG_RUNTIME_DIR",
+    "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+_FIXED = {
+    "LANG": "C.UTF-8",
+    "COMPOSE_MENU": "0",
+    "COMPOSE_ANSI": "never",
+    # A project's `.env` could ask for it; SCAR removes no container that it did not create.
+    "COMPOSE_REMOVE_ORPHANS": "0",
+    # Bake takes up to half a second longer for each build, and its steps do not name the service.
+    "COMPOSE_BAKE": "false",
+}
+
+
+@dataclass(frozen=True)
+class ComposeProject:
+    """What identifies a project to Compose.
+
+    `folder` is the base of relative paths, and holds the project's `.env` unless `env_file` names
+    another.
+    """
+
+    name: str
+    folder: Path
+    files: tuple[Path, ...]
+    env_file: Path | None = None
+
+
+def compose_environment(docker_host: str | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return Compose's environment, for the Engine at `docker_host` or the one `environ` names."""
+    env = {key: environ[key] for key in _PASSED_ON if key in environ} | _FIXED
+    if docker_host:
+        env["DOCKER_HOST"] = docker_host
+        env.pop("DOCKER_CONTEXT", None)
+    return env
+
+
+def compose_argv(project: ComposeProject, options: Sequence[str], verb: Sequence[str]) -> list[str]:
+    """Return the words after `docker compose`: global options, the project, then the verb."""
+    argv = [*options, "-p", project.name, "--project-directory", str(project.folder)]
+    for file in project.files:
+        argv += ["-f", str(file)]
+    if project.env_file is not None:
+        argv += ["--env-file", str(project.env_file)]
+    return [*argv, *verb]
+
+
+def docker_binary(env: Mapping[str, str]) -> str:
+    """Return the path of the Docker CLI; raise `docker_unavailable` where there is none."""
+    path = shutil.which("docker", path=env.get("PATH"))
+    if path is None:
+        raise ScarError(
+            "docker_unavailable",
+            "docker: command not found",
+            "Install the Docker CLI with its Compose plugin where the worker runs "
+            "(SCAR's own image has both), then restart SCAR.",
+        )
+    return path
+
+
+def compose_version(env: Mapping[str, str]) -> tuple[int, ...]:
+    """Return Compose's version, such as (2, 40, 3); it is read once for each environment."""
+    return _read_version(tuple(sorted(env.items())))
+
+
+@cache
+def _read_version(variables: tuple[tuple[str, str], ...]) -> tuple[int, ...]:
+    env = dict(variables)
+    lines: list[str] = []
+    argv = [docker_binary(env), "compose", "version", "--short"]
+    process = Process(argv, cwd=Path("/"), env=env, control=RunControl(deadline=QUICK_SECONDS))
+    result = process.run(stdout=lines.append, stderr=lines.append)
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", " ".join(lines))
+    if result.code != 0 or not match:
+        raise ScarError(
+            "docker_unavailable",
+            "docker compose: command not found",
+            "Install Docker's Compose plugin where the worker runs, then restart SCAR.",
+            lines=tuple(lines[-5:]),
+        )
+    return tuple(int(part or 0) for part in match.groups())

@@ -1,0 +1,180 @@
+"""Turns the output of `docker compose build`, `pull` and `up` into events.
+
+Compose 2.29 and later print JSON lines with `--progress json`: BuildKit's SolveStatus (vertexes,
+and logs in base64) during a build, otherwise states of containers, networks and volumes. Older
+ones print BuildKit's plain form (`#12 [web 3/7] RUN make`). The parser accepts both in one stream;
+any other line is a message.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+
+from scar.json_object import JsonObject
+from workers.engine.text import LineSplitter, plain
+
+
+@dataclass(frozen=True)
+class BuildStep:
+    """A build step ended or became known: `done` of `total`, over all services."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class BuildOutput:
+    """A line that a build step printed. `step` is its name, such as `[web 3/7] RUN make`."""
+
+    step: str
+    line: str
+
+
+@dataclass(frozen=True)
+class ResourceState:
+    """The state of a container, network or volume: `Container po-web-1`, `Started`."""
+
+    resource: str
+    state: str
+
+
+@dataclass(frozen=True)
+class ComposeMessage:
+    """A line of Compose itself; `error` where Compose gave up because of it."""
+
+    text: str
+    error: bool
+
+
+ComposeEvent = BuildStep | BuildOutput | ResourceState | ComposeMessage
+
+
+@dataclass(frozen=True)
+class FailedStep:
+    """The build step that failed. `service` is empty where the step does not name one."""
+
+    service: str
+    step: str
+    reason: str
+
+
+# `[web stage-2 3/7] RUN make`, `[3/7] RUN make`; not `[web internal] load build context`.
+_STEP = re.compile(r"\[(?:(?P<stage>[^\]]*?) +)?\d+/\d+\] .*", re.S)
+_BRACKETS = re.compile(r"\[([^\]]*)\]")
+_PLAIN = re.compile(r"#(?P<number>\d+) (?P<rest>.*)", re.S)
+_PLAIN_OUTPUT = re.compile(r"\d+\.\d+ (?P<line>.*)", re.S)
+_KEPT_LINES = 100
+
+
+class ProgressParser:
+    """Parses the lines of one run, and keeps its steps, errors, and the step that failed."""
+
+    def __init__(self) -> None:
+        self.failed: FailedStep | None = None
+        self.errors: list[str] = []
+        self.output: list[str] = []
+        """The last lines that the build printed."""
+        self._steps: dict[str, str] = {}
+        self._done: set[str] = set()
+        self._logs: dict[tuple[str, int], LineSplitter] = {}
+
+    def feed(self, line: str) -> list[ComposeEvent]:
+        """Return the events of one line. Any line is valid."""
+        if line.startswith("{"):
+            try:
+                status = json.loads(line)
+            except (ValueError, RecursionError):
+                status = None
+            if isinstance(status, dict):
+                return self._json(status)
+        return self._plain(line)
+
+    def end(self) -> list[ComposeEvent]:
+        """Return the last lines of steps that printed no line break."""
+        return [
+            self._printed(step, line)
+            for (step, _), splitter in self._logs.items()
+            for line in splitter.end()
+        ]
+
+    def _json(self, status: JsonObject) -> list[ComposeEvent]:
+        before = (len(self._done), len(self._steps))
+        for vertex in _dicts(status.get("vertexes")):
+            self._vertex(vertex)
+        events: list[ComposeEvent] = []
+        if (len(self._done), len(self._steps)) != before:
+            events.append(self._step())
+        for log in _dicts(status.get("logs")):
+            events += self._log(log)
+        if "message" in status:
+            events.append(self._message(status))
+        elif isinstance(status.get("id"), str) and (
+            state := status.get("status") or status.get("text")
+        ):
+            events.append(ResourceState(status["id"], str(state)))
+        return events
+
+    def _vertex(self, vertex: JsonObject) -> None:
+        digest, name = str(vertex.get("digest")), plain(str(vertex.get("name", "")))
+        if _STEP.match(name):
+            self._steps.setdefault(digest, name)
+            if vertex.get("completed") and not vertex.get("error"):
+                self._done.add(digest)
+        if reason := str(vertex.get("error") or ""):
+            self._fail(name, reason)
+
+    def _log(self, log: JsonObject) -> list[ComposeEvent]:
+        try:
+            data = base64.b64decode(str(log.get("data", "")), validate=True)
+        except (binascii.Error, ValueError):
+            return []
+        step, stream = str(log.get("vertex")), 2 if log.get("stream") == 2 else 1
+        splitter = self._logs.setdefault((step, stream), LineSplitter())
+        return [self._printed(step, line) for line in splitter.feed(data)]
+
+    def _message(self, status: JsonObject) -> ComposeMessage:
+        message = ComposeMessage(str(status["message"]).strip(), bool(status.get("error")))
+        if message.error:
+            self.errors.append(message.text)
+        return message
+
+    def _step(self) -> BuildStep:
+        return BuildStep(len(self._done), len(self._steps))
+
+    def _printed(self, step: str, line: str) -> BuildOutput:
+        self.output = [*self.output[1 - _KEPT_LINES :], line]
+        return BuildOutput(self._steps.get(step, ""), line)
+
+    def _plain(self, line: str) -> list[ComposeEvent]:
+        match = _PLAIN.fullmatch(line)
+        if not match:
+            return [ComposeMessage(line, error=False)] if line.strip() else []
+        step, rest = match["number"], match["rest"]
+        if _STEP.match(rest) and step not in self._steps:
+            self._steps[step] = rest
+            return [self._step()]
+        if rest == "CACHED" or rest.startswith("DONE"):
+            if step in self._steps and step not in self._done:
+                self._done.add(step)
+                return [self._step()]
+            return []
+        if rest.startswith("ERROR"):
+            self._fail(self._steps.get(step, ""), rest.removeprefix("ERROR").lstrip(": "))
+        elif output := _PLAIN_OUTPUT.fullmatch(rest):
+            return [self._printed(step, output["line"])]
+        return []
+
+    def _fail(self, name: str, reason: str) -> None:
+        # The first failure is the cause; BuildKit then cancels the steps beside it.
+        if self.failed is None and "context canceled" not in reason:
+            step, brackets = _STEP.match(name), _BRACKETS.match(name)
+            stage = (step["stage"] if step else brackets[1] if brackets else "") or ""
+            self.failed = FailedStep(stage.split(" ")[0], name, plain(reason))
+
+
+def _dicts(value: object) -> list[JsonObject]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

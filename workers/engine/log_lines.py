@@ -1,0 +1,137 @@
+"""Decodes the Engine's log streams into lines.
+
+The Engine stores a line as one or more messages: timestamp, space, text. A message of a long line
+has 16 KiB of text, and each of its messages carries the line's timestamp.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from workers.engine.text import LINE_BYTES, decode
+
+_MESSAGE_BYTES = 16384
+_HEADER = struct.Struct(">BxxxL")
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line. `at` is RFC 3339 in UTC with nine digits, so that it sorts as text."""
+
+    at: str
+    stream: str
+    text: str
+
+    @property
+    def time(self) -> datetime:
+        """`at`, to the microsecond."""
+        return datetime.fromisoformat(self.at[:26] + "+00:00")
+
+
+class MultiplexedLog:
+    """A log of two streams: frames of an 8-byte header (stream, length) and one message.
+
+    See "Stream format" in the Engine API's `ContainerAttach`. `messages` counts the frames read.
+    """
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self._stdout, self._stderr = _LineAssembler("stdout"), _LineAssembler("stderr")
+
+    def lines(self, chunks: Iterator[bytes]) -> Iterator[LogLine]:
+        """Yield the lines in the order in which they end."""
+        buffer = bytearray()
+        for chunk in chunks:
+            buffer += chunk
+            start = 0
+            while len(buffer) >= start + _HEADER.size:
+                number, length = _HEADER.unpack_from(buffer, start)
+                body = start + _HEADER.size
+                if len(buffer) < body + length:
+                    break
+                start = body + length
+                self.messages += 1
+                assembler = self._stderr if number == 2 else self._stdout
+                yield from assembler.feed(bytes(buffer[body:start]))
+            del buffer[:start]
+        yield from self._stdout.end()
+        yield from self._stderr.end()
+
+
+class TerminalLog:
+    """A log of a container with a terminal: messages one after the other, without frames."""
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self._assembler = _LineAssembler("stdout")
+
+    def lines(self, chunks: Iterator[bytes]) -> Iterator[LogLine]:
+        """Yield the lines as they end."""
+        buffer = b""
+        for chunk in chunks:
+            buffer += chunk
+            while (end := _message_end(buffer)) > 0:
+                self.messages += 1
+                yield from self._assembler.feed(buffer[:end])
+                buffer = buffer[end:]
+        if buffer:
+            self.messages += 1
+            yield from self._assembler.feed(buffer)
+        yield from self._assembler.end()
+
+
+def log_decoder(*, tty: bool) -> MultiplexedLog | TerminalLog:
+    """Return the decoder for a container with or without a terminal."""
+    return TerminalLog() if tty else MultiplexedLog()
+
+
+class _LineAssembler:
+    """Joins the messages of one stream to lines, holding at most `LINE_BYTES` of one line."""
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream
+        self._timestamp = b""
+        self._text = bytearray()
+        self._cut = 0
+
+    def feed(self, message: bytes) -> Iterator[LogLine]:
+        """Yield the lines that a message completes."""
+        timestamp, _, text = message.partition(b" ")
+        if self._timestamp and timestamp != self._timestamp:
+            yield self._take()
+        self._timestamp = timestamp
+        room = LINE_BYTES - len(self._text)
+        self._text += text[:room]
+        self._cut += max(0, len(text) - room)
+        if text.endswith(b"\n"):
+            yield self._take()
+
+    def end(self) -> Iterator[LogLine]:
+        """Yield a last line that has no line break."""
+        if self._timestamp:
+            yield self._take()
+
+    def _take(self) -> LogLine:
+        text = decode(bytes(self._text))
+        if self._cut:
+            text += f" [... {self._cut} bytes of this line cut]"
+        line = LogLine(self._timestamp.decode("ascii", "replace"), self._stream, text)
+        self._timestamp, self._cut = b"", 0
+        self._text.clear()
+        return line
+
+
+def _message_end(buffer: bytes) -> int:
+    """Return where the first message of a terminal's log ends, 0 while that is unknown.
+
+    A message ends at a line break, or after `_MESSAGE_BYTES` where the same timestamp follows.
+    """
+    text = buffer.find(b" ") + 1
+    line_break = buffer.find(b"\n") + 1
+    full = text + _MESSAGE_BYTES
+    if text and (not line_break or line_break > full) and len(buffer) >= full + text:
+        return full if buffer[full : full + text] == buffer[:text] else line_break or full
+    return line_break if line_break <= full or len(buffer) >= full + text else 0

@@ -1,0 +1,32 @@
+"""Reads and removes the Engine's networks."""
+
+from __future__ import annotations
+
+from docker.errors import APIError, NotFound
+
+from workers.engine.connection import Engine
+from workers.engine.container import PROJECT
+
+
+class Networks:
+    """The networks of one Engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def of_project(self, project: str) -> list[str]:
+        """Return the ids of a Compose project's networks."""
+        with self._engine.api() as api:
+            rows = api.networks(filters={"label": [f"{PROJECT}={project}"]})
+        return [str(row["Id"]) for row in rows]
+
+    def remove(self, network_id: str) -> None:
+        """Remove a network, unless a container has joined it; do nothing when it is gone."""
+        with self._engine.api() as api:
+            try:
+                api.remove_network(network_id)
+            except NotFound:
+                return
+            except APIError as refused:
+                if "active endpoints" not in str(refused):
+                    raise

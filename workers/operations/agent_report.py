@@ -1,0 +1,100 @@
+"""What a run of the agent has changed, as its job reports it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from scar.errors import ScarError
+from scar.jobs.results.agent import AgentReport
+from scar.jobs.results.file_changes import FileCounts, FileNames
+from workers.agent.changes import ChangedPaths, changed_paths
+from workers.agent.difference import difference
+from workers.agent.output import AgentOutput
+from workers.agent.run_store import RunRecord, RunStore
+from workers.agent.snapshot import Contents
+from workers.files.failures import shown
+from workers.files.undo import Undo
+from workers.git.commit import workspace_commit
+from workers.runtime.context import JobContext
+
+_SHOWN = 200
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class AgentChanges:
+    """The workspace before a run (`record`), after it (`now`), and how to undo it."""
+
+    context: JobContext
+    record: RunRecord
+    undo: Undo
+    now: Contents
+
+    def report(
+        self, run_store: RunStore, output: AgentOutput, seconds: float | None
+    ) -> AgentReport:
+        """Return the result of the job; lists of files name at most 200 of each sort."""
+        files = changed_paths(self.undo, self.now)
+        diff, left_out = self._difference(run_store)
+        return AgentReport(
+            workspace=str(self.context.project.workspace),
+            counts=file_counts(files),
+            files=file_names(files),
+            diff=diff,
+            not_in_diff=first_names(left_out),
+            notices=tuple(self._notices()),
+            output=tuple(self.context.masker.text(line) for line in output.last),
+            seconds=seconds,
+        )
+
+    def _difference(self, run_store: RunStore) -> tuple[str, list[str]]:
+        try:
+            diff, left_out = difference(self.undo, run_store.content_store)
+        except (OSError, ScarError) as error:
+            # Somebody else changes files there now: the list of files is reported all the same.
+            _log.warning("no diff", job=self.context.request.id, reason=str(error))
+            return "", []
+        return self.context.masker.text(diff), left_out
+
+    def _notices(self) -> list[str]:
+        workspace = self.context.project.workspace
+        notices = []
+        if not workspace.is_dir():
+            notices.append(
+                f"The whole workspace {workspace} is gone; Discard brings its files back."
+            )
+        if self.record.git and not (workspace / ".git").exists():
+            notices.append("`.git` is gone, with every commit in it: Discard cannot bring it back.")
+        elif workspace_commit(workspace).commit != self.record.commit:
+            notices.append(
+                "Commits were made: Discard brings files back, and leaves `.git` as it is."
+            )
+        new = self.now.left_out - set(self.record.left_out)
+        for what, paths in (
+            ("Neither files nor links", new & self.now.special),
+            ("Too deep, mostly holes or still being written", new - self.now.special),
+        ):
+            if paths:
+                names = ", ".join(shown(path) for path in sorted(paths)[:5])
+                notices.append(f"{what}, Discard leaves them: {names}")
+        return notices
+
+
+def file_counts(paths: ChangedPaths) -> FileCounts:
+    """Return how many paths of each sort there are."""
+    return FileCounts(len(paths.added), len(paths.changed), len(paths.removed))
+
+
+def file_names(paths: ChangedPaths) -> FileNames:
+    """Return the first paths of each sort."""
+    return FileNames(
+        first_names(paths.added), first_names(paths.changed), first_names(paths.removed)
+    )
+
+
+def first_names(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the first 200 paths, fit to be shown."""
+    return tuple(shown(path) for path in paths[:_SHOWN])

@@ -1,0 +1,121 @@
+"""What does a kind of job: a handler that only reads, or one that changes something."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar, final
+
+from scar.jobs.results.job_kind import JobPlan
+from workers.runtime.context import JobContext
+from workers.runtime.outcome import Outcome, ResultT
+
+WorkT = TypeVar("WorkT")
+PlanT = TypeVar("PlanT", bound=JobPlan)
+
+
+class ReadJob(ABC, Generic[ResultT]):
+    """A kind that only reads."""
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def read(self, context: JobContext) -> ResultT:
+        """Return the job's result. Raises `ScarError`."""
+
+
+class PlanChanged(Exception):
+    """The world is not what it was when the question was asked; `plan` is the new plan."""
+
+    def __init__(self, plan: JobPlan) -> None:
+        super().__init__("the plan has changed")
+        self.plan = plan
+
+
+@dataclass(frozen=True)
+class Execution(Generic[PlanT]):
+    """A plan that may be executed now. `lock` is the descriptor of the lock that the job holds,
+    for the commands it starts to inherit; `sources` is what `reading` holds, which `execute` may
+    close early; `started` is the monotonic clock when planning began, in seconds.
+    """
+
+    plan: PlanT
+    lock: int
+    sources: ExitStack
+    started: float
+
+
+class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
+    """A kind that changes something.
+
+    `run` is the same for every kind: take the lock, recover what was cut off, plan, compare the
+    plan with the one that was confirmed, execute. A kind fills in the steps, not their order.
+    `WorkT` is what has to be known to execute a plan, `PlanT` is the plan as the question shows it.
+    """
+
+    kind: ClassVar[str]
+
+    @final
+    def plan(self, context: JobContext) -> PlanT:
+        """Return what would be done. Changes nothing."""
+        with self.reading(context):
+            _, plan = self.make_plan(context)
+        return plan
+
+    @final
+    def run(self, context: JobContext, confirmed: str | None) -> Outcome[ResultT]:
+        """Do the job. `confirmed` is the hash of the plan that a person saw, None for a kind that
+        asks nothing.
+
+        Raises `PlanChanged` where planning gives another hash now: then nothing was done.
+        """
+        with self.lock(context) as lock, ExitStack() as sources:
+            recovered = self.recover(context, lock)
+            if recovered is not None:
+                return recovered
+            self.prepare(context)
+            started = time.monotonic()
+            with self.checking(context):
+                sources.enter_context(self.reading(context))
+                work, plan = self.make_plan(context)
+            if confirmed is not None and plan.hash != confirmed:
+                raise PlanChanged(plan)
+            return self.execute(context, work, Execution(plan, lock, sources, started))
+
+    @abstractmethod
+    def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
+        """Hold the lock of what is changed; yield its descriptor. Raises `busy`."""
+
+    @abstractmethod
+    def recover(self, context: JobContext, lock: int, /) -> Outcome[ResultT] | None:
+        """Finish or undo what a worker that was killed had begun, of this job or another.
+
+        Returns this job's outcome where that leaves nothing to do, or forbids to do more.
+        """
+
+    def prepare(self, context: JobContext, /) -> None:
+        """Do what has to come before planning; nothing, unless a kind needs it."""
+
+    def checking(self, _context: JobContext, /) -> AbstractContextManager[object]:
+        """Hold what surrounds planning while the job runs, such as its step."""
+        return nullcontext()
+
+    def reading(self, _context: JobContext, /) -> AbstractContextManager[object]:
+        """Hold what the plan is made from, so that nobody changes it before it is executed."""
+        return nullcontext()
+
+    @abstractmethod
+    def make_plan(self, context: JobContext, /) -> tuple[WorkT, PlanT]:
+        """Return what has to be done, and how the question shows it. Changes nothing.
+
+        The plan's `hash` stands for all that matters: a confirmation counts only while planning
+        again gives the same one.
+        """
+
+    @abstractmethod
+    def execute(
+        self, context: JobContext, work: WorkT, execution: Execution[PlanT], /
+    ) -> Outcome[ResultT]:
+        """Do what was planned. Raises `ScarError` or returns the outcome of a failure."""

@@ -1,0 +1,115 @@
+"""The steps of a running job, their progress, and the output of what it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from scar.jobs.step import Progress, Step, StepState
+from workers.runtime.masker import Masker
+from workers.runtime.reporter import JobReporter
+
+_MOST_OUTPUT = 5000
+_PROGRESS_EVERY = 0.1
+
+
+class StepReporter:
+    """Keeps the steps in order, and reports each change. `wall` is seconds since the epoch."""
+
+    def __init__(self, reporter: JobReporter, masker: Masker, wall: Callable[[], float]) -> None:
+        self._reporter = reporter
+        self._masker = masker
+        self._wall = wall
+        self._steps: list[Step] = []
+        self._output = 0
+
+    def announce(self, *steps: tuple[str, str]) -> None:
+        """Report the steps (name, title) that are to come."""
+        for name, title in steps:
+            self._report(Step(name, title))
+
+    @contextmanager
+    def step(self, name: str, title: str, *, detail: str | None = None) -> Iterator[RunningStep]:
+        """Report a step that runs while the block does, and fails with it."""
+        self._report(Step(name, title, StepState.RUNNING, self._now(), detail=detail))
+        running = RunningStep(self, name)
+        try:
+            yield running
+        except BaseException:
+            self._end(name, StepState.FAILED)
+            raise
+        self._end(name, StepState.SKIPPED if running.skipped else StepState.SUCCEEDED)
+
+    def skip(self, name: str) -> None:
+        """Report that an announced step does not apply."""
+        self._end(name, StepState.SKIPPED)
+
+    def resume(self, steps: tuple[Step, ...]) -> None:
+        """Go on from the steps of an attempt that was cut off: what ran then has failed."""
+        for step in steps:
+            if step.state is StepState.RUNNING:
+                self._report(replace(step, state=StepState.FAILED, finished_at=self._now()))
+            else:
+                self._keep(step)
+
+    def set_progress(self, name: str, progress: Progress) -> None:
+        """Report how far a step is."""
+        self._keep(replace(self._named(name), progress=progress))
+        self._reporter.progress(name, progress)
+
+    def set_detail(self, name: str, detail: str) -> None:
+        """Report more about a step."""
+        self._report(replace(self._named(name), detail=self._masker.text(detail)))
+
+    def output(self, line: str, *, endless: bool = False) -> None:
+        """Report a line of build or log output. Unless `endless`, lines after the 5000th are
+        dropped: an error brings the last ones.
+        """
+        self._output += 1
+        if endless or self._output <= _MOST_OUTPUT:
+            self._reporter.emit("output", {"line": self._masker.text(line)})
+        elif self._output == _MOST_OUTPUT + 1:
+            self._reporter.emit("output", {"line": f"… more than {_MOST_OUTPUT} lines, not shown"})
+
+    def _now(self) -> int:
+        return int(self._wall() * 1000)
+
+    def _named(self, name: str) -> Step:
+        return next(step for step in self._steps if step.name == name)
+
+    def _end(self, name: str, state: StepState) -> None:
+        self._report(replace(self._named(name), state=state, finished_at=self._now()))
+
+    def _keep(self, step: Step) -> None:
+        for at, known in enumerate(self._steps):
+            if known.name == step.name:
+                self._steps[at] = step
+                return
+        self._steps.append(step)
+
+    def _report(self, step: Step) -> None:
+        self._keep(step)
+        self._reporter.steps(tuple(self._steps), step)
+
+
+@dataclass
+class RunningStep:
+    """A step under way. Set `skipped` where it turns out that there is nothing to do."""
+
+    steps: StepReporter
+    name: str
+    skipped: bool = False
+    _reported_at: float = field(default=0.0, repr=False)
+
+    def progress(self, done: int, total: int, unit: str) -> None:
+        """Report how far it is: at most ten times a second, and always when it is done."""
+        now = time.monotonic()
+        if done >= total or now - self._reported_at >= _PROGRESS_EVERY:
+            self._reported_at = now
+            self.steps.set_progress(self.name, Progress(done, total, unit))
+
+    def detail(self, text: str) -> None:
+        """Report more about the step."""
+        self.steps.set_detail(self.name, text)

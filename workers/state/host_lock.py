@@ -1,0 +1,174 @@
+"""A lock between processes of one host, held by the kernel: flock(2) on a file.
+
+The kernel frees it when its holder and whatever inherited its descriptor have ended, and never
+before: it fences, where a lease on Redis only tells. A process that waits for it has the job of the
+one that holds it, so the holder has lost that job: it gets time to notice, and is then killed,
+because it may be stopped and would go on working whenever it is woken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from scar.errors import ScarError
+from workers.files.failures import file_errors
+
+POLL_SECONDS = 0.1
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class LockOwner:
+    """Who signed a lock file: a process, named by its pid and its start time in the kernel's
+    ticks, and the job it works for (empty where unknown). `pid` is 0 where nobody has signed.
+    """
+
+    pid: int = 0
+    started: str | None = None
+    holder: str = ""
+
+
+@dataclass(frozen=True)
+class HostLock:
+    """The lock whose file is `path`. `busy` makes the error of a wait that was in vain.
+
+    `patience` seconds are waited at most. An exclusive holder is killed after `notice` seconds;
+    shared holders never are, nor is anyone by a process that waits to share.
+    """
+
+    path: Path
+    busy: Callable[[LockOwner], ScarError]
+    patience: float
+    notice: float
+    monotonic: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
+
+    @contextmanager
+    def exclusive(self, check: Callable[[], None], holder: str = "") -> Iterator[int]:
+        """Hold the lock alone and yield its descriptor; `holder` is what others read meanwhile.
+
+        `check` may end the wait by raising.
+        """
+        with self._opened() as handle:
+            self._wait(handle, fcntl.LOCK_EX, check)
+            with file_errors(str(self.path)):
+                _sign(handle, holder)
+            try:
+                yield handle
+            finally:
+                # This process goes on to other jobs: it must not be taken for the holder then.
+                os.ftruncate(handle, 0)
+
+    @contextmanager
+    def shared(self, check: Callable[[], None]) -> Iterator[int]:
+        """Hold the lock together with others that share it, and yield its descriptor."""
+        with self._opened() as handle:
+            self._wait(handle, fcntl.LOCK_SH, check)
+            yield handle
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
+    def _wait(self, handle: int, mode: int, check: Callable[[], None]) -> None:
+        begun = self.monotonic()
+        while not _take(handle, mode):
+            check()
+            waited = self.monotonic() - begun
+            if mode == fcntl.LOCK_EX and waited > self.notice:
+                self._kill_owner(handle)
+            if waited > self.patience:
+                raise self.busy(_owner(handle))
+            self.pause(POLL_SECONDS)
+
+    def _kill_owner(self, handle: int) -> None:
+        """Kill the process that signed, if it still is that process and holds the lock alone."""
+        owner = _owner(handle)
+        if owner.pid in (0, os.getpid()) or _start_time(owner.pid) != owner.started:
+            return
+        if not _holds_exclusively(owner.pid, handle):
+            return
+        _log.warning(
+            "holder of a lock killed: it has lost its job", pid=owner.pid, lock=str(self.path)
+        )
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(owner.pid, signal.SIGKILL)
+
+
+@contextmanager
+def taken_if_free(path: Path) -> Iterator[bool]:
+    """Take a lock without waiting; yield whether that succeeded. False where there is no file."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        yield _take(handle, fcntl.LOCK_EX)
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, mode: int) -> bool:
+    try:
+        fcntl.flock(handle, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sign(handle: int, holder: str) -> None:
+    os.ftruncate(handle, 0)
+    signature = [os.getpid(), _start_time(os.getpid()), holder]
+    os.pwrite(handle, json.dumps(signature).encode(), 0)
+
+
+def _owner(handle: int) -> LockOwner:
+    """Read the signature; of a project's lock, an earlier version wrote `PID START`."""
+    text = os.pread(handle, 4096, 0).decode(errors="replace")
+    try:
+        pid, started, holder = json.loads(text)
+    except ValueError:
+        words = text.split()
+        plain = len(words) == 2 and words[0].isdigit()
+        return LockOwner(int(words[0]), words[1]) if plain else LockOwner()
+    return LockOwner(int(pid), started, str(holder))
+
+
+def _holds_exclusively(pid: int, handle: int) -> bool:
+    """Whether the kernel lists an exclusive lock among the process's open files; proc(5)."""
+    lock = os.fstat(handle)
+    folder = Path(f"/proc/{pid}")
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(folder / "fd"):
+            with contextlib.suppress(OSError):
+                status = os.stat(folder / "fd" / entry)
+                if (status.st_dev, status.st_ino) == (lock.st_dev, lock.st_ino):
+                    locks = (folder / "fdinfo" / entry).read_text()
+                    return "FLOCK" in locks and "WRITE" in locks
+    return False
+
+
+def _start_time(pid: int) -> str | None:
+    """Return when a process began, in the kernel's ticks: with the pid, that identifies it."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return stat.rpartition(")")[2].split()[19]
