@@ -1,11 +1,16 @@
-"""The file half of a deploy: what a tree holds, what differs, and putting it in place.
+"""The files of projects: what a tree holds, what differs, and putting it in place.
 
-with production_index.looking_ahead(production):        # beside the scan, on another core
-    tree = scan(workspace, exclude, index)              # every file, read only if it changed
-    changes = compare(tree, production, last, production_index)
-undo = Undo.of(job, production, changes)
-stage(workspace, production, undo, objects, check)      # contents, new and old, into the store
-undo.save(path)                                         # on the disk; then, and only then:
-apply(undo, objects, production_index, tell, check)     # each file written beside and renamed
-revert(undo, objects, index)                            # from any instant of apply, any time
+A deploy of files is these calls, in this order:
+
+    tree = scan(workspace, exclude, workspace_cache)        # reads only what changed
+    changes = compare(tree, production, last, cache)        # three-way: last release is the base
+    undo = Undo.of(job, production, changes)                # a write-ahead record of the change
+    stage(workspace, production, undo, store, check)        # old and new contents into the store
+    undo.save(path)                                         # synced; only then production changes
+    apply(undo, store, cache, report, check)                # write beside, sync, rename
+    revert(undo, store, cache)                              # back, from any instant of `apply`
+
+Below them: `ContentStore` (contents by SHA-256), `StatCache` (digests by `lstat` fields),
+`Transition` (applies or reverts an undo record), `Tree` (folders opened without following links),
+`durable` and `records` (synced writes). All raise `ScarError`, except where they say `OSError`.
 """

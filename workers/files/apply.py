@@ -1,10 +1,10 @@
-"""Puts files in place, each whole: written beside its target, then renamed over it.
+"""Applying an undo record to production, and reverting it.
 
-Every step finds out for itself what is done already, so that the same call can run after a kill at
-any instant, and any number of times. All new content is written and brought to the disk before the
-first rename (batched with `syncfs`, as one `fsync` a file would cost more than the copy itself).
-No folder on the way to a file is ever a symbolic link: each is opened from its parent with
-O_NOFOLLOW.
+Each file is written beside its target and renamed over it. All new content is on the disk before
+the first rename, synced in one batch by `syncfs` (one `fsync` a file costs more than the copy).
+Every step looks for itself at what is done already, so both functions can run again after a kill
+at any instant. No folder on the way to a file is a symbolic link: each is opened from its parent
+with O_NOFOLLOW.
 """
 
 from __future__ import annotations
@@ -23,33 +23,31 @@ from workers.files.undo import Undo
 
 __all__ = ["apply", "revert", "stage"]
 
-Tell = Callable[[int, int], None]
+Report = Callable[[int, int], None]
+"""Called with the number of files written and of all changes."""
 
 
 def apply(
-    undo: Undo, objects: ContentStore, index: StatCache, tell: Tell, check: Callable[[], None]
+    undo: Undo, store: ContentStore, cache: StatCache, report: Report, check: Callable[[], None]
 ) -> None:
-    """Brings production from `before` to `after`.
+    """Bring production from `before` to `after`.
 
-    A path that is neither any more was changed by somebody since it was looked at: `sync_failed`,
-    and the caller unmakes what was done. `check` raises to call it off: nothing was renamed then.
+    Raises `sync_failed` if a path is neither, since somebody changed it after the plan; the caller
+    then reverts. `check` raises to cancel, which happens before the first rename only.
     """
-    with file_errors(undo.root):
-        os.makedirs(undo.root, exist_ok=True)
-        tree = Tree(undo.root)
-    with tree:
-        transition = Transition(undo, tree, objects, index, forward=True)
+    with _open_root(undo) as tree:
+        transition = Transition(undo, tree, store, cache, forward=True)
         transition.clear_temporaries()
-        todo = transition.look()
-        if transition.strange:
-            raise changed_meanwhile(tree.absolute(transition.strange[0]))
-        coming = [path for path in todo if undo.after[path] is not None]
-        going = [path for path in todo if undo.after[path] is None]
+        pending = transition.find_pending()
+        if transition.unexpected:
+            raise changed_meanwhile(tree.absolute(transition.unexpected[0]))
+        coming = [path for path in pending if undo.after[path] is not None]
+        going = [path for path in pending if undo.after[path] is None]
         try:
             for done, path in enumerate(coming, 1):
                 check()
                 transition.write(path)
-                tell(done, len(todo))
+                report(done, len(pending))
             check()
             transition.sync()
             _rename(transition, coming, going)
@@ -57,57 +55,62 @@ def apply(
             transition.clear_temporaries()
             raise
         transition.sync()
-        tell(len(todo), len(todo))
+        report(len(pending), len(pending))
+
+
+def _open_root(undo: Undo) -> Tree:
+    with file_errors(undo.root):
+        os.makedirs(undo.root, exist_ok=True)
+        return Tree(undo.root)
 
 
 def _rename(transition: Transition, coming: list[str], going: list[str]) -> None:
-    """What is new comes first, what it does not replace goes last; but where a file and a folder
-    change places, the old one has to go before."""
+    """Place new files before removing old ones.
+
+    Where a file and a folder change places, the old one has to be removed first.
+    """
     blocked: list[str] = []
     for path in coming:
-        if transition.blocked(path):
+        if transition.is_blocked(path):
             blocked.append(path)
         else:
             transition.place(path)
     for path in going:
         transition.remove(path)
-    for folder in transition.leaving():
+    for folder in transition.folders_to_remove():
         transition.remove_folder(folder)
     for path in blocked:
         transition.place(path)
 
 
-def revert(undo: Undo, objects: ContentStore, index: StatCache) -> list[str]:
-    """Brings production back to `before`; the paths that somebody had changed meanwhile.
+def revert(undo: Undo, store: ContentStore, cache: StatCache) -> list[str]:
+    """Bring production back to `before`; return the paths that somebody changed meanwhile.
 
     What they were changed to is kept in the store. A path that cannot be brought back does not
-    keep the others from it; its error is raised at the end.
+    stop the others; the first such error is raised at the end.
     """
     if "" in undo.made and not os.path.isdir(undo.root):
         return []
-    with file_errors(undo.root):
-        os.makedirs(undo.root, exist_ok=True)
-        tree = Tree(undo.root)
-    with tree:
-        transition = Transition(undo, tree, objects, index, forward=False)
-        failed = _bring_back(transition, undo)
-    if "" in undo.made and not failed:
+    with _open_root(undo) as tree:
+        transition = Transition(undo, tree, store, cache, forward=False)
+        errors = _bring_back(transition, undo)
+    if "" in undo.made and not errors:
         with file_errors(undo.root):
             if not os.listdir(undo.root):
                 os.rmdir(undo.root)
-    if failed:
-        raise failed[0]
-    return transition.strange
+    if errors:
+        raise errors[0]
+    return transition.unexpected
 
 
 def _bring_back(transition: Transition, undo: Undo) -> list[ScarError]:
-    """Removes first, which frees room; then everything at once, or one by one where that fails."""
+    """Remove first, which frees room; then restore in one batch, or one by one if that fails."""
     transition.clear_temporaries()
-    todo = transition.look()
-    failed = list(transition.failed)
-    failed += _each(transition.remove, [path for path in todo if undo.before[path] is None])
-    failed += _each(transition.remove_folder, transition.leaving())
-    coming = [path for path in todo if undo.before[path] is not None]
+    pending = transition.find_pending()
+    errors = list(transition.errors)
+    errors += _each(transition.remove, [path for path in pending if undo.before[path] is None])
+    errors += _each(transition.remove_folder, transition.folders_to_remove())
+    coming = [path for path in pending if undo.before[path] is not None]
     try:
         for path in coming:
             transition.write(path)
@@ -116,19 +119,18 @@ def _bring_back(transition: Transition, undo: Undo) -> list[ScarError]:
             transition.place(path)
     except ScarError:
         transition.clear_temporaries()
-        failed += _each(
-            transition.bring, [path for path in coming if path not in transition.placed]
-        )
-    failed += _each(transition.restore_folder, sorted(undo.folders))
+        rest = [path for path in coming if path not in transition.placed]
+        errors += _each(transition.write_and_place, rest)
+    errors += _each(transition.restore_folder, sorted(undo.folders))
     transition.sync()
-    return failed
+    return errors
 
 
 def _each(act: Callable[[str], None], paths: list[str]) -> list[ScarError]:
-    failed: list[ScarError] = []
+    errors: list[ScarError] = []
     for path in paths:
         try:
             act(path)
         except ScarError as error:
-            failed.append(error)
-    return failed
+            errors.append(error)
+    return errors

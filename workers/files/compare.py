@@ -1,8 +1,8 @@
-"""What a deploy would change: workspace, production and last release side by side.
+"""What a deploy would change: a three-way comparison of workspace, production and last release.
 
-A three-way comparison: the last release is the base, production is ours, the workspace theirs.
-Production is looked at only where the workspace or the last release has something, so folders
-that containers fill are never walked.
+The last release is the base, production is ours, the workspace theirs. Production is looked at
+only where the workspace or the last release has something: folders that containers fill are never
+walked.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from workers.files.tree import Tree
 
 @dataclass(frozen=True)
 class Changes:
-    """What differs, as sorted paths.
+    """What differs, as sorted paths; `before` and `after` have an entry for each path to touch.
 
     `drift`: production differs from the last release though no deploy did it. `kept`: files that
     no release brought and that would be replaced (a copy is kept). `left_alone`: environment files
-    of production that no release brought; they stay. `before` and `after` hold, for each path that
-    would be touched, what is there and what will be; None is "nothing".
+    of production that no release brought; they stay. In `before` (what is there) and `after` (what
+    will be), None is "nothing".
     """
 
     added: tuple[str, ...]
@@ -41,7 +41,7 @@ class Changes:
 
     @property
     def none(self) -> bool:
-        """Whether production has all of the workspace already."""
+        """Return whether production has all of the workspace already."""
         return not self.after
 
 
@@ -72,9 +72,9 @@ def compare(
 
 
 def existing(production: str, path: str, cache: StatCache) -> dict[str, Entry]:
-    """What stands at a path of production, as a manifest of one or none."""
-    found = _Production(production, cache).find(path)
-    return {path: found} if found else {}
+    """Return what stands at a path of production, as a manifest of one entry or none."""
+    entry = _Production(production, cache).find(path)
+    return {path: entry} if entry else {}
 
 
 def _is_own_environment(path: str, base: Manifest) -> bool:
@@ -125,7 +125,7 @@ class _Production:
         self._in_the_way: list[str] = []
 
     def find(self, path: str) -> Entry | None:
-        """Return what stands at a path; None for nothing, or for a folder."""
+        """Return the file or link at a path; None for nothing, or for a folder."""
         if not self._is_folder(path.rpartition("/")[0]):
             return None
         place = f"{self._root}/{path}"
@@ -139,7 +139,7 @@ class _Production:
         return self._read(path, status) if digest is None else entry_of(status, digest, ALL_BITS)
 
     def _is_folder(self, folder: str) -> bool:
-        """Whether the path is a real folder; what stands there instead is remembered."""
+        """Return whether the path is a real folder; note what stands there instead."""
         known = self._folders.get(folder)
         if known is None:
             known = self._is_folder(folder.rpartition("/")[0]) and self._look_at_folder(folder)
@@ -157,29 +157,30 @@ class _Production:
             self._not_folders[folder] = "symbolic link" if stat.S_ISLNK(mode) else "file"
         return stat.S_ISDIR(mode)
 
-    def _read(self, path: str, found: os.stat_result) -> Entry | None:
+    def _read(self, path: str, status: os.stat_result) -> Entry | None:
         place = f"{self._root}/{path}"
         read_at = time.time_ns()
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(status.st_mode):
             self._in_the_way.append(path)
             return None
         with file_errors(place):
-            if stat.S_ISLNK(found.st_mode):
+            if stat.S_ISLNK(status.st_mode):
                 digest = os.readlink(place)
-            elif stat.S_ISREG(found.st_mode):
+            elif stat.S_ISREG(status.st_mode):
                 with Tree(self._root) as tree:
-                    found, digest, read_at = hashed(*tree.split(path), place)
+                    status, digest, read_at = hashed(*tree.split(path), place)
             else:
                 raise sync_failed(
                     place,
                     "is neither a file nor a link in production",
                     "Move it away, or add it to the project's `exclude`.",
                 )
-        self._cache.remember(path, found, digest, read_at)
-        return entry_of(found, digest, ALL_BITS)
+        self._cache.remember(path, status, digest, read_at)
+        return entry_of(status, digest, ALL_BITS)
 
     def refuse_what_is_in_the_way(self, after: dict[str, Entry | None]) -> None:
-        """Where a file and a folder change places, what goes must be what a release brought."""
+        """Raise `sync_failed` where a file and a folder change places and foreign files would
+        be lost."""
         for path in self._in_the_way:
             if after.get(path) is not None:
                 self._refuse_foreign(path, after)
@@ -211,7 +212,7 @@ class _Production:
             folder = folder.rpartition("/")[0]
 
     def _below(self, path: str) -> Iterator[str]:
-        """Everything in a folder that is not itself a folder."""
+        """Yield everything below a folder that is not itself a folder."""
         with file_errors(f"{self._root}/{path}"), os.scandir(f"{self._root}/{path}") as listing:
             items = list(listing)
         for item in items:

@@ -1,4 +1,4 @@
-"""Content kept by its SHA-256: what releases brought, and what they replaced."""
+"""The content-addressed store: what releases brought, and what they replaced, by SHA-256."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ _log = structlog.get_logger(__name__)
 
 
 class ContentStore:
-    """A store in which a content with a mode is one file, written whole or not at all.
+    """Contents as files named by SHA-256 and mode, each written whole or not at all.
 
-    The mode is part of the name, so that a build's tree can be made of hard links.
+    The mode is part of the name, so that a build's tree can be made of hard links. Methods raise
+    `sync_failed`, and `disk_full` where they write.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -39,11 +40,11 @@ class ContentStore:
 
     @property
     def folder(self) -> str:
-        """Where the store is."""
+        """Return where the store is."""
         return self._folder
 
     def holds(self, entry: Entry) -> bool:
-        """Whether the content is there, in its full length."""
+        """Return whether the content is there, in its full length."""
         path = self.path_of(entry)
         with file_errors(path):
             try:
@@ -52,7 +53,7 @@ class ContentStore:
                 return False
 
     def drop_if_damaged(self, entry: Entry) -> None:
-        """Reads a content whole; where it is not what it should be, it leaves the store."""
+        """Read a content whole, and remove it from the store if its digest is wrong."""
         if entry.kind == "link":
             return
         path = self.path_of(entry)
@@ -68,11 +69,10 @@ class ContentStore:
             os.unlink(path)
 
     def put(self, source: str, entry: Entry, folder: int | None = None) -> bool:
-        """Takes in the file at `source`, False where it is held already.
+        """Copy the file at `source` into the store; return False if it is held already.
 
-        `folder` is the open folder of the source, where no folder on the way may be a link.
-        It must still hold what `entry` says. Raises `sync_failed` where it does not, `disk_full`
-        where there is no room.
+        `folder` is the open folder of the source, given where no folder on the way may be a link.
+        Raises `sync_failed` if the file is no longer what `entry` says.
         """
         if entry.kind == "link" or self.holds(entry):
             return False
@@ -85,14 +85,14 @@ class ContentStore:
             if not stat.S_ISREG(os.fstat(reader).st_mode):
                 raise changed_meanwhile(source)
             with file_errors(path):
-                self._take(reader, path, entry, source)
+                self._copy_in(reader, path, entry, source)
         finally:
             os.close(reader)
         return True
 
-    def _take(self, reader: int, path: str, entry: Entry, source: str) -> None:
-        beside = f"{path}.{os.getpid()}.new"
-        writer = os.open(beside, _NEW | os.O_TRUNC, 0o600)
+    def _copy_in(self, reader: int, path: str, entry: Entry, source: str) -> None:
+        temporary = f"{path}.{os.getpid()}.new"
+        writer = os.open(temporary, _NEW | os.O_TRUNC, 0o600)
         try:
             try:
                 digest = _copy(reader, writer)
@@ -101,18 +101,17 @@ class ContentStore:
                 os.close(writer)
             if digest != entry.digest:
                 raise changed_meanwhile(source)
-            os.rename(beside, path)
+            os.rename(temporary, path)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(beside)
+                os.unlink(temporary)
             raise
 
     def write(self, entry: Entry, target: str, folder: int, *, restores: str = "") -> int:
-        """Writes the content to the new file `target` in the open `folder`, checking it.
+        """Copy a content to the new file `target` in the open `folder`; return the open file.
 
-        Returns the open file. A content that turns out damaged leaves the store, so that the
-        next deploy brings it again; unless it is the only one there is of the file that it
-        `restores`: then a person may still have a use for it.
+        A content that turns out damaged is removed, so that the next deploy brings it again; but
+        not if it is the only copy of the file it `restores`, which a person may still mend.
         """
         path = self.path_of(entry)
         try:
@@ -135,20 +134,20 @@ class ContentStore:
         return writer
 
     def discard(self, taken: Iterable[Entry]) -> None:
-        """Gives up what was just put, and nothing else names."""
+        """Remove contents that were just put and that no release names."""
         for entry in taken:
-            with contextlib.suppress(OSError):  # what has gone wrong counts; a sweep takes the rest
+            with contextlib.suppress(OSError):  # the first error counts; a sweep removes the rest
                 os.unlink(self.path_of(entry))
 
     def keep(self, job: str, handmade: Mapping[str, Entry]) -> None:
-        """Notes contents that no release brought and that `job` replaces; no sweep takes them."""
+        """Note contents that no release brought and that `job` replaces: no sweep removes them."""
         if not handmade:
             return
         self._make_folder(self._folder)
         add_record(Path(self._handmade), {"job": job, "files": handmade})
 
     def link_tree(self, manifest: Manifest, target: Path) -> None:
-        """Makes `target` a tree of hard links to the stored content: what a build reads."""
+        """Make `target` a tree of hard links to the stored contents: what a build reads."""
         made: set[str] = set()
         root = str(target)
         for path, entry in manifest.items():
@@ -169,16 +168,19 @@ class ContentStore:
         except OSError as error:
             if error.errno != errno.EMLINK:
                 raise
-            shutil.copy2(self.path_of(entry), place)  # so many empty files have one content
+            shutil.copy2(
+                self.path_of(entry), place
+            )  # too many links, of an empty file for instance
 
     def sync(self) -> None:
-        """Brings everything that was written to the disk."""
+        """Bring everything that was written to the disk."""
         if os.path.isdir(self._folder):
             sync_filesystem(self._folder)
 
     def sweep(self, keep: Iterable[Manifest]) -> None:
-        """Drops what no manifest of `keep` names, and what a killed writer left. Nothing at all
-        where it cannot be read what a person's files were.
+        """Remove what no manifest of `keep` names, and what a killed writer left.
+
+        Removes nothing if the notes of handmade contents cannot be read.
         """
         try:
             handmade = self.handmade()
@@ -196,9 +198,9 @@ class ContentStore:
                         os.unlink(path)
 
     def handmade(self) -> list[tuple[str, dict[str, Entry]]]:
-        """The contents that no release brought, by the job that replaced them, oldest first.
+        """Return contents that no release brought, by the job that replaced them, oldest first.
 
-        `sync_failed` where a note of them cannot be read.
+        Raises `sync_failed` if a note of them cannot be read.
         """
         notes = [note or {} for note in read_records(Path(self._handmade))]
         try:
@@ -210,7 +212,7 @@ class ContentStore:
             raise damaged(self._handmade, _HINT) from error
 
     def path_of(self, entry: Entry) -> str:
-        """Where a content is, if it is held."""
+        """Return where a content is, if it is held."""
         mode = entry.mode & PERMISSIONS
         return f"{self._folder}/{entry.digest[:2]}/{entry.digest}.{mode:o}"
 
@@ -236,7 +238,7 @@ def _unusable(path: str, what: str, restores: str) -> ScarError:
 
 
 def _copy(reader: int, writer: int) -> str:
-    """Copies a regular file whole; the SHA-256 of what was copied."""
+    """Copy a regular file whole; return the SHA-256 of what was copied."""
     digest = hashlib.sha256()
     while True:
         chunk = os.read(reader, _CHUNK)

@@ -1,4 +1,4 @@
-"""What can go wrong with files, in the words a person reads."""
+"""The errors of file work, in the words a person reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def shown(path: str) -> str:
-    """A path that cannot break a message: undecodable bytes and control characters escaped."""
+    """Return a path for a message: undecodable bytes and control characters escaped, cut at 300."""
     text = path.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)[
         :300
@@ -21,30 +21,30 @@ def shown(path: str) -> str:
 
 
 def sync_failed(path: str, what: str, hint: str) -> ScarError:
-    """A file that cannot be deployed as it is."""
+    """Return the error of a file that cannot be deployed as it is."""
     return ScarError("sync_failed", f"'{shown(path)}' {what}", hint)
 
 
 def unfit(path: str, what: str) -> ScarError:
-    """Something in the workspace that is never copied."""
+    """Return the error of something in the workspace that is never copied."""
     return sync_failed(path, what, "Remove it, or add it to the project's `exclude`.")
 
 
 def changed_meanwhile(path: str) -> ScarError:
-    """A file that did not hold still."""
+    """Return the error of a file that did not hold still."""
     return sync_failed(
         path, "changed while it was being deployed", "Let it settle, then deploy again."
     )
 
 
 def damaged(path: str, hint: str) -> ScarError:
-    """A file of SCAR's own that does not hold what was written."""
+    """Return the error of a file of SCAR's own that does not hold what was written."""
     return sync_failed(path, "is damaged and cannot be read", hint)
 
 
 @contextmanager
 def file_errors(path: str) -> Iterator[None]:
-    """Turns what the system says about `path` into the error a person reads."""
+    """Raise an `OSError` of the block as the `ScarError` of `file_error`."""
     try:
         yield
     except OSError as error:
@@ -52,7 +52,7 @@ def file_errors(path: str) -> Iterator[None]:
 
 
 def file_error(path: str, error: OSError) -> ScarError:
-    """Return the error a person reads for what the system says about `path`."""
+    """Return `disk_full` or `sync_failed` for what the system says about `path`."""
     if error.errno in _FULL:
         return disk_full(path)
     reason = error.strerror or type(error).__name__
@@ -63,7 +63,7 @@ _HINT = "Check its owner and permissions and the mount it is on, then deploy aga
 
 
 def disk_full(path: str, *, need: int | None = None) -> ScarError:
-    """No room; `need` is in bytes."""
+    """Return the error of a filesystem without room; `need` is in bytes."""
     folder = existing_folder(path)
     room = os.statvfs(folder)
     mount = folder
@@ -79,7 +79,7 @@ def disk_full(path: str, *, need: int | None = None) -> ScarError:
 
 
 def existing_folder(path: str) -> str:
-    """The nearest folder at or above `path` that is there."""
+    """Return the nearest folder at or above `path` that exists."""
     folder = os.path.abspath(path)
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)

@@ -1,4 +1,4 @@
-"""What a tree of files holds."""
+"""What a tree of files holds, as entries by path."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     gid: int
 
     def same_content(self, other: Entry | None) -> bool:
-        """Whether both hold the same, with the same permissions; times and owners do not count."""
+        """Return whether content and permissions are the same; times and owners do not count."""
         return (
             other is not None
             and self.digest == other.digest
@@ -42,38 +42,39 @@ class Entry(NamedTuple):
 
 Manifest = Mapping[str, Entry]
 """Path relative to the tree's root, with `/`, undecodable bytes as surrogates → its entry.
-Folders are there by the files in them; an empty folder is not carried."""
+
+Folders are implied by the files in them; an empty folder is not carried."""
 
 
-def entry_of(found: os.stat_result, digest: str, bits: int = PERMISSIONS) -> Entry:
-    """The entry for what `lstat` found; of its mode, `bits` count."""
-    kind = "link" if stat.S_ISLNK(found.st_mode) else "file"
+def entry_of(status: os.stat_result, digest: str, bits: int = PERMISSIONS) -> Entry:
+    """Return the entry of a file or link from its `lstat`; of its mode, `bits` are kept."""
+    kind = "link" if stat.S_ISLNK(status.st_mode) else "file"
     return Entry(
         kind,
-        found.st_mode & bits,
-        found.st_size,
-        found.st_mtime_ns,
+        status.st_mode & bits,
+        status.st_size,
+        status.st_mtime_ns,
         digest,
-        found.st_uid,
-        found.st_gid,
+        status.st_uid,
+        status.st_gid,
     )
 
 
 def dump(manifest: Mapping[str, Entry | None]) -> str:
-    """A manifest as JSON; None stands for "nothing there"."""
+    """Return a manifest as JSON; None stands for "nothing there"."""
     return json.dumps(manifest, separators=(",", ":"))
 
 
 def load(text: str) -> dict[str, Entry | None]:
-    """The reverse of `dump`."""
+    """Return the manifest that `dump` wrote."""
     return entries(json.loads(text))
 
 
-def entries(found: Mapping[str, list[Any] | None]) -> dict[str, Entry | None]:
-    """Entries from what JSON makes of them."""
-    return {path: Entry(*entry) if entry else None for path, entry in found.items()}
+def entries(values: Mapping[str, list[Any] | None]) -> dict[str, Entry | None]:
+    """Return entries from what JSON makes of them."""
+    return {path: Entry(*entry) if entry else None for path, entry in values.items()}
 
 
 def load_present(text: str) -> dict[str, Entry]:
-    """A manifest in which everything is there."""
-    return {path: Entry(*found) for path, found in json.loads(text).items()}
+    """Return a manifest that has no None."""
+    return {path: Entry(*entry) for path, entry in json.loads(text).items()}

@@ -1,4 +1,4 @@
-"""A file of JSON records, one a line, that grows by whole records only."""
+"""An append-only file of JSON records, one a line, each synced before the call returns."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from workers.files.failures import file_errors
 
 
 def read_records(path: Path) -> list[dict[str, Any] | None]:
-    """The records, None for each line that cannot be read. A last line without its end (the machine
-    or the disk failed while it was written) is as if it had not been begun.
+    """Return the records, None for each line that cannot be read.
+
+    A last line without its line feed was torn by a crash, and is ignored.
     """
     with file_errors(str(path)):
         try:
@@ -26,10 +27,10 @@ def read_records(path: Path) -> list[dict[str, Any] | None]:
 
 
 def add_record(path: Path, record: Mapping[str, Any], *, over_damaged: bool = False) -> None:
-    """Adds a record; returns once it is on the disk. `disk_full` leaves the file as it was.
+    """Append a record and sync it. `disk_full` leaves the file as it was.
 
-    It takes the place of a last line that was torn, and with `over_damaged` of one that has its
-    end but cannot be read.
+    A last line that was torn is overwritten; with `over_damaged`, also one that has its line feed
+    but cannot be read.
     """
     line = (json.dumps(record) + "\n").encode()
     with file_errors(str(path)):
@@ -38,8 +39,8 @@ def add_record(path: Path, record: Mapping[str, Any], *, over_damaged: bool = Fa
         try:
             whole = _whole(path.read_bytes(), over_damaged)
             if os.fstat(handle).st_size != whole:
-                # What is torn there would swallow the next record. (Never to the same length:
-                # that would give up what is reserved.)
+                # A torn line would swallow the next record. Not truncated to the same length: that
+                # would release what `reserve` allocated.
                 os.ftruncate(handle, whole)
             try:
                 if os.pwrite(handle, line, whole) != len(line):
@@ -55,7 +56,7 @@ def add_record(path: Path, record: Mapping[str, Any], *, over_damaged: bool = Fa
 
 
 def _whole(content: bytes, over_damaged: bool) -> int:
-    """The length of the lines that are whole."""
+    """Return the length of the lines that are whole."""
     end = content.rfind(b"\n") + 1
     last = content.rfind(b"\n", 0, max(0, end - 1)) + 1
     return last if over_damaged and end and _parsed(content[last:end]) is None else end
@@ -63,7 +64,7 @@ def _whole(content: bytes, over_damaged: bool) -> int:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        record = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return record if isinstance(record, dict) else None

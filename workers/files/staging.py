@@ -1,4 +1,4 @@
-"""Takes into the store what a change brings and what it replaces; production is not touched."""
+"""Copying old and new contents into the store, before production is touched."""
 
 from __future__ import annotations
 
@@ -16,30 +16,29 @@ _SPARE_FILES = 16
 
 
 def stage(
-    workspace: str, root: str, undo: Undo, objects: ContentStore, check: Callable[[], None]
+    workspace: str, root: str, undo: Undo, store: ContentStore, check: Callable[[], None]
 ) -> None:
-    """Fills the store for `undo`, from the workspace and from production at `root`.
+    """Put every content of `undo` into the store, from the workspace and production at `root`.
 
-    Raises `disk_full` before anything is written where the room cannot do, `sync_failed` where a
-    file is no longer what it was. Whatever stops it, what it had taken in is given up again.
+    Raises `disk_full` before anything is written if the room cannot suffice, `sync_failed` if a
+    file is no longer what it was. After any error, what was taken in is discarded again.
     """
     coming, replaced = _files(undo.after), _files(undo.before)
     for entry in replaced.values():
-        # The only copy there will be: its length alone proves nothing.
-        objects.drop_if_damaged(entry)
-    lacking = [e for e in (*coming.values(), *replaced.values()) if not objects.holds(e)]
-    _require_room(objects.folder, root, lacking, coming.values())
+        # Soon the only copy there is: its length alone proves nothing.
+        store.drop_if_damaged(entry)
+    lacking = [e for e in (*coming.values(), *replaced.values()) if not store.holds(e)]
+    _require_room(store.folder, root, lacking, coming.values())
     taken: list[Entry] = []
     try:
-        _take(workspace, coming, objects, taken, check)
+        _take(workspace, coming, store, taken, check)
         if replaced:
-            _take(root, replaced, objects, taken, check)
-        found = {path: undo.before[path] for path in undo.handmade}
-        objects.keep(undo.job, {path: entry for path, entry in found.items() if entry})
+            _take(root, replaced, store, taken, check)
+        store.keep(undo.job, {p: e for p in undo.handmade if (e := undo.before[p])})
     except BaseException:
-        objects.discard(taken)
+        store.discard(taken)
         raise
-    objects.sync()
+    store.sync()
 
 
 def _files(side: Mapping[str, Entry | None]) -> dict[str, Entry]:
@@ -49,12 +48,12 @@ def _files(side: Mapping[str, Entry | None]) -> dict[str, Entry]:
 def _take(
     root: str,
     files: Mapping[str, Entry],
-    objects: ContentStore,
+    store: ContentStore,
     taken: list[Entry],
     check: Callable[[], None],
 ) -> None:
-    # What is held need not be there any more: a release that comes back is in the store alone.
-    lacking = {path: entry for path, entry in files.items() if not objects.holds(entry)}
+    # A release that is rolled back to is in the store alone: what is held is not looked for.
+    lacking = {path: entry for path, entry in files.items() if not store.holds(entry)}
     if not lacking:
         return
     with file_errors(root):
@@ -64,17 +63,20 @@ def _take(
             check()
             with file_errors(tree.absolute(path)):
                 folder, _ = tree.split(path)
-            if objects.put(tree.absolute(path), entry, folder):
+            if store.put(tree.absolute(path), entry, folder):
                 taken.append(entry)
 
 
-def _require_room(store: str, root: str, lacking: Iterable[Entry], coming: Iterable[Entry]) -> None:
-    """The store takes what it lacks; production holds all that comes beside what it has."""
+def _require_room(
+    folder: str, root: str, lacking: Iterable[Entry], coming: Iterable[Entry]
+) -> None:
+    """Raise `disk_full` unless the store has room for what it lacks, and production for all new
+    files beside the old ones."""
     need: dict[int, tuple[str, int, int]] = {}
-    for place, entries in ((store, lacking), (root, coming)):
+    for place, entries in ((folder, lacking), (root, coming)):
         with file_errors(place):
-            folder = existing_folder(place)
-            device, block = os.stat(folder).st_dev, os.statvfs(folder).f_frsize
+            there = existing_folder(place)
+            device, block = os.stat(there).st_dev, os.statvfs(there).f_frsize
         sizes = [-(-entry.size // block) * block for entry in entries]
         _, size, count = need.get(device, (place, _SPARE_BYTES, _SPARE_FILES))
         need[device] = (place, size + sum(sizes), count + len(sizes))

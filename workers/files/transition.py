@@ -17,241 +17,244 @@ from workers.files.tree import Tree, set_folder
 from workers.files.undo import Undo, above, set_attributes
 
 
-class Found(NamedTuple):
-    """What stands at a path; neither for nothing, no entry for what is no file and no link."""
+class PathState(NamedTuple):
+    """What stands at a path: no status for nothing, no entry for what is no file and no link."""
 
     status: os.stat_result | None
     entry: Entry | None
 
     @property
-    def folder(self) -> bool:
-        """Whether it is a folder."""
+    def is_folder(self) -> bool:
         return self.status is not None and stat.S_ISDIR(self.status.st_mode)
 
-    def is_(self, wanted: Entry | None) -> bool:
-        """Whether it is what a side of the record says; a folder counts as no file."""
+    def matches(self, wanted: Entry | None) -> bool:
+        """Return whether it is what a side of the record says; a folder counts as no file."""
         if wanted is None:
-            return self.status is None or self.folder
+            return self.status is None or self.is_folder
         return wanted.same_content(self.entry)
 
 
 class Transition:
-    """The steps of one crossing, `forward` from before to after, or back.
+    """Applies an undo record (`forward`), or reverts it, one path at a time.
 
-    `strange` are the paths found in neither state. Forward, they end the crossing; on the way
-    back, what they hold is kept in the store and then replaced, and `failed` tells of those that
-    could not be looked at. Methods raise `ScarError`.
+    `unexpected` are the paths that are in neither state. Forward, the caller stops on them; on the
+    way back, what they hold is kept in the store and then replaced. `errors` has those of the way
+    back that could not be looked at, `placed` what has been renamed. Methods raise `ScarError`.
     """
 
     def __init__(
-        self, undo: Undo, tree: Tree, objects: ContentStore, index: StatCache, *, forward: bool
+        self, undo: Undo, tree: Tree, store: ContentStore, cache: StatCache, *, forward: bool
     ) -> None:
         self._undo = undo
         self._tree = tree
-        self._objects = objects
-        self._index = index
+        self._store = store
+        self._cache = cache
         self._forward = forward
         before, after = undo.before, undo.after
         self._wanted, self._expected = (after, before) if forward else (before, after)
-        self._seen: dict[str, Found] = {}
+        self._states: dict[str, PathState] = {}
         self._moving = {*undo.folders, *undo.made}
-        self._beside = {
-            path: self._beside_of(path, f".scar-{undo.job}-{number}")
+        self._temporaries = {
+            path: self._temporary_of(path, f".scar-{undo.job}-{number}")
             for number, path in enumerate(sorted(undo.after))
         }
-        self.strange: list[str] = []
-        self.failed: list[ScarError] = []
+        self.unexpected: list[str] = []
+        self.errors: list[ScarError] = []
         self.placed: set[str] = set()
 
     def clear_temporaries(self) -> None:
-        """Removes what was written beside, by this crossing or one that was cut off."""
-        for beside in self._beside.values():
-            with file_errors(self._tree.absolute(beside)):
-                self._tree.unlink(beside)
+        """Remove what this run, or one that was killed, has written beside its targets."""
+        for temporary in self._temporaries.values():
+            with file_errors(self._tree.absolute(temporary)):
+                self._tree.unlink(temporary)
 
-    def look(self) -> list[str]:
-        """The paths that are not yet what they should be; notes and keeps the strange ones."""
-        todo: list[str] = []
+    def find_pending(self) -> list[str]:
+        """Return the paths that are not yet as wanted; note the unexpected ones."""
+        pending: list[str] = []
         for path, wanted in self._wanted.items():
             try:
-                found = self._find(path)
-                if found.is_(wanted):
+                state = self._state_of(path)
+                if state.matches(wanted):
                     continue
-                if not self._is_expected(path, found):
-                    self._meet(path, found)
+                if not self._is_expected(path, state):
+                    self._note_unexpected(path, state)
             except ScarError as error:
                 if self._forward:
                     raise
-                self.failed.append(error)
+                self.errors.append(error)
                 continue
-            self._seen[path] = found
-            todo.append(path)
-        if self.strange and not self._forward:
-            self._objects.sync()
-        return todo
+            self._states[path] = state
+            pending.append(path)
+        if self.unexpected and not self._forward:
+            self._store.sync()
+        return pending
 
     def write(self, path: str) -> None:
-        """Writes the wanted content beside its place."""
-        entry, beside = self._wanted[path], self._beside[path]
+        """Write the wanted content beside its place."""
+        entry, temporary = self._wanted[path], self._temporaries[path]
         assert entry is not None
         with file_errors(self._tree.absolute(path)):
-            folder, name = self._tree.split(beside)
-            uid, gid = self._owner(path)
+            folder, name = self._tree.split(temporary)
             if entry.kind == "link":
-                os.symlink(entry.digest, name, dir_fd=folder)
-                if os.geteuid() == 0:
-                    os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
-                times = (entry.mtime, entry.mtime)
-                os.utime(name, ns=times, dir_fd=folder, follow_symlinks=False)
-                return
-            restores = "" if self._forward else self._tree.absolute(path)
-            file = self._objects.write(entry, name, folder, restores=restores)
-            try:
-                if os.geteuid() == 0:
-                    os.fchown(file, uid, gid)
-                had = self._undo.before[path]
-                if had is not None and had.kind == "file":
-                    attributes = self._undo.attributes.get(path, {})
-                    set_attributes(file, attributes, security=not self._forward)
-                os.fchmod(file, entry.mode)
-                os.utime(file, ns=(entry.mtime, entry.mtime))
-            finally:
-                os.close(file)
+                self._write_link(path, entry, folder, name)
+            else:
+                self._write_file(path, entry, folder, name)
+
+    def _write_link(self, path: str, entry: Entry, folder: int, name: str) -> None:
+        os.symlink(entry.digest, name, dir_fd=folder)
+        if os.geteuid() == 0:
+            os.chown(name, *self._owner(path), dir_fd=folder, follow_symlinks=False)
+        times = (entry.mtime, entry.mtime)
+        os.utime(name, ns=times, dir_fd=folder, follow_symlinks=False)
+
+    def _write_file(self, path: str, entry: Entry, folder: int, name: str) -> None:
+        restores = "" if self._forward else self._tree.absolute(path)
+        file = self._store.write(entry, name, folder, restores=restores)
+        try:
+            if os.geteuid() == 0:
+                os.fchown(file, *self._owner(path))
+            had = self._undo.before[path]
+            if had is not None and had.kind == "file":
+                attributes = self._undo.attributes.get(path, {})
+                set_attributes(file, attributes, security=not self._forward)
+            os.fchmod(file, entry.mode)
+            os.utime(file, ns=(entry.mtime, entry.mtime))
+        finally:
+            os.close(file)
 
     def sync(self) -> None:
-        """Brings the store and every filesystem of production that was written to, to the disk."""
+        """Bring the store and every filesystem of production that was written to, to the disk."""
         with file_errors(self._tree.root):
             devices = self._tree.devices()
             for handle in devices.values():
                 sync_device(handle)
-        if os.stat(existing_folder(self._objects.folder)).st_dev not in devices:
-            self._objects.sync()
+        if os.stat(existing_folder(self._store.folder)).st_dev not in devices:
+            self._store.sync()
 
-    def blocked(self, path: str) -> bool:
-        """Whether a file and a folder change places here or on the way here."""
+    def is_blocked(self, path: str) -> bool:
+        """Return whether a file and a folder change places at the path or above it."""
         if path in self._moving:
             return True
         return any(self._expected.get(folder) is not None for folder in above(path))
 
     def place(self, path: str) -> None:
-        """Renames what was written beside over its target, unless that just changed."""
+        """Rename what `write` wrote over its target; raises if that just changed (forward)."""
         tree, entry = self._tree, self._wanted[path]
         assert entry is not None
-        self._look_again(path)
+        self._recheck(path)
         with file_errors(tree.absolute(path)):
             parent, _, name = path.rpartition("/")
             folder = tree.make(parent)
-            if self._seen[path].folder and self._find(path).folder:
+            if self._states[path].is_folder and self._state_of(path).is_folder:
                 tree.remove_empty_folders(path)
-            source, beside = tree.split(self._beside[path])
-            os.rename(beside, name, src_dir_fd=source, dst_dir_fd=folder)
-            self._note(path, entry)
+            source, temporary = tree.split(self._temporaries[path])
+            os.rename(temporary, name, src_dir_fd=source, dst_dir_fd=folder)
+            self._cache_placed(path, entry)
         self.placed.add(path)
 
     def remove(self, path: str) -> None:
-        """Removes a file that is not wanted, unless it just changed."""
-        self._look_again(path)
-        if self._seen[path].entry is None:
+        """Remove a file that is not wanted; raises if it just changed (forward)."""
+        self._recheck(path)
+        if self._states[path].entry is None:
             return  # a pipe or the like that somebody put there, and that no copy can be kept of
         with file_errors(self._tree.absolute(path)):
             self._tree.unlink(path)
-        self._index.forget(path)
+        self._cache.forget(path)
 
-    def bring(self, path: str) -> None:
-        """Writes, syncs and places one file."""
+    def write_and_place(self, path: str) -> None:
+        """Write, sync and place one file."""
         try:
             self.write(path)
             self.sync()
             self.place(path)
         finally:
             with file_errors(self._tree.absolute(path)):
-                self._tree.unlink(self._beside[path])
+                self._tree.unlink(self._temporaries[path])
 
-    def leaving(self) -> list[str]:
-        """The folders that this side does not have, innermost first."""
+    def folders_to_remove(self) -> list[str]:
+        """Return the folders that the wanted side does not have, innermost first."""
         folders = list(self._undo.folders) if self._forward else list(self._undo.made)
         return sorted(filter(None, folders), reverse=True)
 
     def remove_folder(self, path: str) -> None:
-        """Removes a folder, where nobody has put anything."""
+        """Remove a folder, unless somebody has put something in it."""
         with file_errors(self._tree.absolute(path)):
             self._tree.remove_folder(path)
 
     def restore_folder(self, path: str) -> None:
-        """Gives a folder of before back, with its attributes, mode and owner."""
+        """Make a folder of `before` again, with its attributes, mode and owner."""
         with file_errors(self._tree.absolute(path)):
             folder = self._tree.make(path)
             set_attributes(folder, self._undo.attributes.get(path, {}), security=True)
             set_folder(folder, *self._undo.folders[path])
 
-    def _beside_of(self, path: str, name: str) -> str:
-        """In the nearest folder that is there before and after, so that no kill can hide it."""
+    def _temporary_of(self, path: str, name: str) -> str:
+        """Return a path in the nearest folder that exists on both sides: a temporary there is
+        reachable after a kill at any instant."""
         folder = next(f for f in above(path) if not f or f not in self._moving)
         return f"{folder}/{name}" if folder else name
 
-    def _find(self, path: str) -> Found:
+    def _state_of(self, path: str) -> PathState:
         with file_errors(self._tree.absolute(path)):
             status = self._tree.lstat(path)
             if status is None or not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
-                return Found(status, None)
-            digest = self._index.digest_of(path, status)
+                return PathState(status, None)
+            digest = self._cache.digest_of(path, status)
             if digest is None:
                 folder, name = self._tree.split(path)
                 if stat.S_ISLNK(status.st_mode):
                     digest = os.readlink(name, dir_fd=folder)
                 else:
                     status, digest, _ = hashed(folder, name, self._tree.absolute(path))
-            return Found(status, entry_of(status, digest, ALL_BITS))
+            return PathState(status, entry_of(status, digest, ALL_BITS))
 
-    def _is_expected(self, path: str, found: Found) -> bool:
-        if found.folder and self._wanted[path] is not None:
+    def _is_expected(self, path: str, state: PathState) -> bool:
+        if state.is_folder and self._wanted[path] is not None:
             return path in self._moving
-        return found.is_(self._expected[path])
+        return state.matches(self._expected[path])
 
-    def _look_again(self, path: str) -> None:
-        seen = self._seen[path]
+    def _recheck(self, path: str) -> None:
+        """Look again whether a path is still as `find_pending` saw it."""
+        seen = self._states[path]
         with file_errors(self._tree.absolute(path)):
             status = self._tree.lstat(path)
         if status is None and seen.status is None:
             return
         if status and seen.status and stamp_of(status) == stamp_of(seen.status):
             return
-        found = self._seen[path] = self._find(path)
-        if found.folder and seen.folder:
+        state = self._states[path] = self._state_of(path)
+        if state.is_folder and seen.is_folder:
             return
-        if found.is_(self._expected[path]) or found.is_(self._wanted[path]):
+        if state.matches(self._expected[path]) or state.matches(self._wanted[path]):
             return
-        self._meet(path, found)
+        self._note_unexpected(path, state)
         if self._forward:
             raise changed_meanwhile(self._tree.absolute(path))
-        self._objects.sync()
+        self._store.sync()
 
-    def _meet(self, path: str, found: Found) -> None:
-        if path not in self.strange:
-            self.strange.append(path)
-        if self._forward or found.entry is None:
+    def _note_unexpected(self, path: str, state: PathState) -> None:
+        if path not in self.unexpected:
+            self.unexpected.append(path)
+        if self._forward or state.entry is None:
             return
         with file_errors(self._tree.absolute(path)):
             folder, _ = self._tree.split(path)
-        self._objects.drop_if_damaged(found.entry)
-        self._objects.put(self._tree.absolute(path), found.entry, folder)
-        self._objects.keep(self._undo.job, {path: found.entry})
+        self._store.drop_if_damaged(state.entry)
+        self._store.put(self._tree.absolute(path), state.entry, folder)
+        self._store.keep(self._undo.job, {path: state.entry})
 
     def _owner(self, path: str) -> tuple[int, int]:
-        """A file that production had keeps its owner; a new one is owned as the folder is."""
+        """Return the owner of the file it replaces; for a new file, that of the root."""
         had = self._undo.before[path]
         if had is not None:
             return had.uid, had.gid
         root = os.fstat(self._tree.folder(""))
         return root.st_uid, root.st_gid
 
-    def _note(self, path: str, entry: Entry) -> None:
-        """Remembers what was put in place, so that the next look is one `lstat`.
-
-        Somebody may have written to it since: then its time is not ours any more.
-        """
-        found = self._tree.lstat(path)
-        if found is not None and (found.st_mtime_ns, found.st_size) == (entry.mtime, entry.size):
-            self._index.put(path, found, entry.digest)
+    def _cache_placed(self, path: str, entry: Entry) -> None:
+        """Cache the digest of a placed file, unless its time or size shows a write since."""
+        status = self._tree.lstat(path)
+        if status is not None and (status.st_mtime_ns, status.st_size) == (entry.mtime, entry.size):
+            self._cache.put(path, status, entry.digest)
         else:
-            self._index.forget(path)
+            self._cache.forget(path)

@@ -35,11 +35,11 @@ class Tree:
             os.close(self._handles.popitem()[1])
 
     def absolute(self, path: str) -> str:
-        """The path as a person knows it."""
+        """Return the path as a person knows it."""
         return f"{self.root}/{path}"
 
     def folder(self, path: str) -> int:
-        """A descriptor of the folder, valid until many others have been asked for."""
+        """Return a descriptor of the folder, valid until `_OPEN_AT_ONCE` others were opened."""
         handle = self._handles.get(path)
         if handle is None:
             above, _, name = path.rpartition("/")
@@ -47,17 +47,17 @@ class Tree:
             if len(self._handles) >= _OPEN_AT_ONCE:
                 os.close(self._handles.pop(next(k for k in self._handles if k)))
         else:
-            del self._handles[path]  # the one used last is given up last
+            del self._handles[path]  # least recently used first: reinserted at the end
         self._handles[path] = handle
         return handle
 
     def split(self, path: str) -> tuple[int, str]:
-        """The open folder of `path`, and its name in it."""
+        """Return the open folder of `path`, and its name in it."""
         folder, _, name = path.rpartition("/")
         return self.folder(folder), name
 
     def make(self, path: str) -> int:
-        """The folder, made where it is missing, with the owner of the root."""
+        """Return the folder, made where it is missing, with the owner of the root."""
         try:
             return self.folder(path)
         except FileNotFoundError:
@@ -70,7 +70,7 @@ class Tree:
             return handle
 
     def lstat(self, path: str) -> os.stat_result | None:
-        """What stands at the path, or None."""
+        """Return the status of what stands at the path, or None."""
         try:
             handle, name = self.split(path)
             return os.stat(name, dir_fd=handle, follow_symlinks=False)
@@ -80,7 +80,7 @@ class Tree:
             raise
 
     def unlink(self, path: str) -> None:
-        """Removes a file, if it is there."""
+        """Remove a file, if it is there."""
         try:
             handle, name = self.split(path)
             os.unlink(name, dir_fd=handle)
@@ -89,7 +89,7 @@ class Tree:
                 raise
 
     def remove_folder(self, path: str) -> None:
-        """Removes a folder, unless something is in it or it is mounted."""
+        """Remove a folder, unless something is in it or it is mounted."""
         self._forget(path)
         try:
             handle, name = self.split(path)
@@ -99,7 +99,7 @@ class Tree:
                 raise
 
     def remove_empty_folders(self, path: str) -> None:
-        """Removes a folder with the folders in it; `OSError` where there is anything else."""
+        """Remove a folder with the folders in it; `OSError` if there is anything else in it."""
         for name in os.listdir(self.folder(path)):
             self.remove_empty_folders(f"{path}/{name}")
         self._forget(path)
@@ -107,7 +107,7 @@ class Tree:
         os.rmdir(name, dir_fd=handle)
 
     def devices(self) -> dict[int, int]:
-        """The filesystems of the folders that are open, each with a descriptor on it."""
+        """Return the devices of the folders that are open, each with a descriptor on it."""
         return {os.fstat(handle).st_dev: handle for handle in self._handles.values()}
 
     def _forget(self, path: str) -> None:
@@ -116,9 +116,9 @@ class Tree:
 
 
 def set_folder(handle: int, mode: int, uid: int, gid: int) -> None:
-    """Gives an open folder its mode and, where that is allowed, its owner."""
-    found = os.fstat(handle)
-    if os.geteuid() == 0 and (found.st_uid, found.st_gid) != (uid, gid):
+    """Set the mode of an open folder and, as root, its owner."""
+    status = os.fstat(handle)
+    if os.geteuid() == 0 and (status.st_uid, status.st_gid) != (uid, gid):
         os.fchown(handle, uid, gid)
-    if found.st_mode & 0o7777 != mode:
+    if status.st_mode & 0o7777 != mode:
         os.fchmod(handle, mode)

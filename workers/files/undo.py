@@ -1,8 +1,8 @@
-"""The record of a change to production's files, from which it can be made or unmade.
+"""The undo record: a write-ahead log entry of one change to production's files.
 
-It is on the disk before the first file is touched, and says for every path what stands there
-before and what will stand there after. Making and unmaking are then the same thing in two
-directions: bring each path to the one or the other, wherever it is now.
+It is on the disk before the first file is touched, and has for every path what stands there before
+and after. Applying and reverting are one algorithm in two directions: bring each path to one of
+the two, whatever it is now.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ Folder = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Undo:
-    """`root` is the production folder, `job` names the temporary files.
+    """One change; the names of its fields are the keys of the JSON on the disk.
 
-    `made` are the folders that were not there before, `folders` those that were and that may go,
-    both outermost first. `handmade` are the paths that are replaced or removed although no release
-    brought what they hold: a copy of each is kept for good. `attributes` are the extended ones
-    (POSIX ACLs among them) of the files of `before` and of `folders` that have any, in base64.
+    `root` is the production folder, `job` names the temporary files. `made` are the folders that
+    were not there before, `folders` those that were and may be removed, both outermost first.
+    `handmade` are the paths that are replaced or removed although no release brought what they
+    hold: a copy of each is kept for good. `attributes` are the extended ones (POSIX ACLs among
+    them), in base64, of the files of `before` and of `folders`.
     """
 
     job: str
@@ -53,73 +54,76 @@ class Undo:
 
     @classmethod
     def of(cls, job: str, root: str, changes: Changes) -> Undo:
-        """The record for `changes`, made before any of them."""
+        """Return the record for `changes`, none of which has been made."""
         coming = [path for path, entry in changes.after.items() if entry is not None]
         going = [path for path, entry in changes.after.items() if entry is None]
         filled = _all_above(coming)
         with file_errors(root):
             made = sorted(folder for folder in filled if _folder(root, folder) is None)
             leaving = sorted(_all_above(going) - filled - {""})
-            folders = {path: found for path in leaving if (found := _folder(root, path))}
+            folders = {path: folder for path in leaving if (folder := _folder(root, path))}
             for path in coming:
                 if changes.before[path] is None:
                     folders.update(_folders_below(root, path))
             held = [path for path, e in changes.before.items() if e and e.kind == "file"]
-            asked = ((path, _attributes(f"{root}/{path}")) for path in (*held, *folders))
-            attributes = {path: found for path, found in asked if found}
+            attributes = {
+                path: values
+                for path in (*held, *folders)
+                if (values := _attributes(f"{root}/{path}"))
+            }
         handmade = tuple(sorted({*changes.drift, *changes.kept}))
         return cls(
             job, root, changes.before, changes.after, tuple(made), folders, handmade, attributes
         )
 
     def save(self, path: Path) -> None:
-        """Writes the record, whole and synced."""
+        """Write the record, whole and synced."""
         write_synced(path, json.dumps(vars(self), separators=(",", ":")))
 
     @classmethod
     def load(cls, path: Path) -> Undo | None:
-        """The record kept at `path`, if there is one."""
-        return read_json(path, cls._made_of, _HINT) if path.exists() else None
+        """Return the record at `path`, or None; `sync_failed` if it is damaged."""
+        return read_json(path, cls._from_json, _HINT) if path.exists() else None
 
     @classmethod
-    def _made_of(cls, found: Any) -> Undo:
+    def _from_json(cls, values: Any) -> Undo:
         return cls(
-            found["job"],
-            found["root"],
-            entries(found["before"]),
-            entries(found["after"]),
-            tuple(found["made"]),
-            {name: (mode, uid, gid) for name, (mode, uid, gid) in found["folders"].items()},
-            tuple(found["handmade"]),
-            found.get("attributes", {}),  # a deploy that an earlier version was cut off in
+            values["job"],
+            values["root"],
+            entries(values["before"]),
+            entries(values["after"]),
+            tuple(values["made"]),
+            {name: (mode, uid, gid) for name, (mode, uid, gid) in values["folders"].items()},
+            tuple(values["handmade"]),
+            values.get("attributes", {}),  # records of earlier versions have none
         )
 
 
 def above(path: str) -> Iterator[str]:
-    """The folders that a path is in, innermost first, the root (`""`) last."""
+    """Yield the folders that a path is in, innermost first, the root (`""`) last."""
     while path:
         path = path.rpartition("/")[0]
         yield path
 
 
 def _all_above(paths: list[str]) -> set[str]:
-    found: set[str] = set()
+    folders: set[str] = set()
     for path in paths:
         for folder in above(path):
-            if folder in found:
+            if folder in folders:
                 break
-            found.add(folder)
-    return found
+            folders.add(folder)
+    return folders
 
 
 def _folder(root: str, path: str) -> Folder | None:
     try:
-        found = os.lstat(f"{root}/{path}")
+        status = os.lstat(f"{root}/{path}")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(status.st_mode):
         return None
-    return found.st_mode & ALL_BITS, found.st_uid, found.st_gid
+    return status.st_mode & ALL_BITS, status.st_uid, status.st_gid
 
 
 def _attributes(path: str) -> dict[str, str]:
@@ -134,11 +138,11 @@ def _attributes(path: str) -> dict[str, str]:
 
 
 def set_attributes(file: int, attributes: Mapping[str, str], *, security: bool) -> None:
-    """Gives an open file or folder the extended attributes of the one that it replaces; those of
-    `security` (labels, capabilities) only where they are its own. An ACL that it has from its
-    folder goes. The mode has to be set after them: an ACL says it too.
+    """Give an open file or folder the extended attributes of the one that it replaces.
 
-    What this process may not set, or this filesystem does not know, was not set by it either.
+    Those of `security.` (labels, capabilities) are set only if `security`. An ACL inherited from
+    the folder is removed. Set the mode afterwards, since an ACL changes it. Attributes that the
+    process may not set or the filesystem does not have are skipped.
     """
     try:
         inherited = _ACLS.intersection(os.listxattr(file)) - attributes.keys()
@@ -157,12 +161,12 @@ def set_attributes(file: int, attributes: Mapping[str, str], *, security: bool) 
 
 
 def _folders_below(root: str, path: str) -> dict[str, Folder]:
-    """The folder at `path`, where a file will be, and all in it."""
+    """Return the folder at `path`, where a file will be, and all folders in it."""
     here = _folder(root, path)
     if here is None:
         return {}
-    found = {path: here}
+    folders = {path: here}
     with os.scandir(f"{root}/{path}") as listing:
         for item in listing:
-            found.update(_folders_below(root, f"{path}/{item.name}"))
-    return found
+            folders.update(_folders_below(root, f"{path}/{item.name}"))
+    return folders
