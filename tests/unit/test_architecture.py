@@ -30,10 +30,6 @@ UNTYPED_DICTIONARIES = 60
 FILES_AT_THE_ROOT = {"scar": 14, "workers": 6}
 
 
-def _not_yet(count: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(reason=f"not yet: {count}", strict=False)
-
-
 def _arrows() -> Iterator[tuple[str, str]]:
     for name, module in MODULES.items():
         targets = {module_of(target) for target in module.imports()}
@@ -165,7 +161,6 @@ def test_files_are_short() -> None:
     assert {name: size for name, size in lengths.items() if size > LINES_OF_A_FILE} == {}
 
 
-@_not_yet("161 times")
 def test_no_variable_is_named_found() -> None:
     guilty = [
         f"{name}:{node.lineno}"
