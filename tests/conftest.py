@@ -57,7 +57,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "safety": ("engine", "redis"),
     "telegram": ("redis", "slow"),
     "telegram/test_text.py": (),
-    "unit/test_state_files.py::test_jobs_that_begin_at_once_do_not_hinder_each_other": ("slow",),
+    "state/test_job_log.py::test_jobs_that_begin_at_once_do_not_hinder_each_other": ("slow",),
 }
 _NO_ENGINE = (
     "No Docker Engine that is set up for tests can be reached: "

@@ -10,33 +10,33 @@ from pathlib import Path
 import pytest
 
 from tests.support.files_scene import FilesScene, seen, write
+from tests.support.filesystems import fill as fill
+from tests.support.filesystems import mount as mount
 from workers.files.undo import Undo, set_attributes
-
-from .test_store import mount as mount
 
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 PERSON = 1234
 
 
 def acl(person: int) -> bytes:
-    """An ACL that gives `PERSON` these bits, as the kernel writes it (linux/posix_acl_xattr.h)."""
+    """Return an ACL that gives `PERSON` these bits (linux/posix_acl_xattr.h)."""
     nobody = 0xFFFFFFFF
     rows = [(1, 6, nobody), (2, person, PERSON), (4, 4, nobody), (16, 6, nobody), (32, 4, nobody)]
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *row) for row in rows)
 
 
 def attributes(root: Path) -> dict[str, dict[str, bytes]]:
-    """The attributes of everything that has any."""
-    found = {}
+    """Return the attributes of everything that has any."""
+    values = {}
     for path in root.rglob("*"):
         held = {n: os.getxattr(path, n, follow_symlinks=False)
                 for n in os.listxattr(path, follow_symlinks=False)}  # fmt: skip
         if held:
-            found[str(path.relative_to(root))] = held
-    return found
+            values[str(path.relative_to(root))] = held
+    return values
 
 
-def test_attributes_come_back(scene: FilesScene) -> None:
+def test_extended_attributes_survive_a_deploy_and_its_revert(scene: FilesScene) -> None:
     write(scene.production, {"file": "old"})
     write(scene.workspace, {"file": "new"})
     file = scene.production / "file"
@@ -50,7 +50,7 @@ def test_attributes_come_back(scene: FilesScene) -> None:
     assert os.getxattr(file, "user.note") == b"mine"
 
 
-def test_an_acl_comes_back_and_does_not_undo_the_new_mode(scene: FilesScene) -> None:
+def test_an_acl_survives_and_does_not_undo_the_new_mode(scene: FilesScene) -> None:
     write(scene.production, {"run": "old"})
     write(scene.workspace, {"run": "new"})
     (scene.workspace / "run").chmod(0o755)
@@ -65,7 +65,7 @@ def test_an_acl_comes_back_and_does_not_undo_the_new_mode(scene: FilesScene) -> 
     assert (seen(scene.production), attributes(scene.production)) == before
 
 
-def test_what_had_no_acl_gets_none_from_its_folder(scene: FilesScene) -> None:
+def test_a_file_without_an_acl_inherits_none_when_it_is_replaced(scene: FilesScene) -> None:
     write(scene.workspace, {"d/changed": "old", "d/gone": "old"})
     scene.deploy()
     os.setxattr(scene.production / "d", DEFAULT, acl(7))
@@ -74,14 +74,14 @@ def test_what_had_no_acl_gets_none_from_its_folder(scene: FilesScene) -> None:
     (scene.workspace / "d/gone").unlink()
     _, _, undo = scene.prepare()
     scene.apply(undo)
-    found = attributes(scene.production)
-    assert "d/changed" not in found
-    assert found["d/fresh"].keys() == {ACCESS}, "a new file is what its folder makes of it"
+    now = attributes(scene.production)
+    assert "d/changed" not in now
+    assert now["d/fresh"].keys() == {ACCESS}, "a new file inherits from its folder"
     scene.revert(undo)
     assert (seen(scene.production), attributes(scene.production)) == before
 
 
-def test_folders_that_went_come_back_with_theirs(scene: FilesScene) -> None:
+def test_removed_folders_are_restored_with_their_attributes(scene: FilesScene) -> None:
     write(scene.workspace, {"d/inner/file": "old", "kept": "x"})
     scene.deploy()
     os.setxattr(scene.production / "d", DEFAULT, acl(7))
@@ -96,8 +96,8 @@ def test_folders_that_went_come_back_with_theirs(scene: FilesScene) -> None:
     assert (seen(scene.production), attributes(scene.production)) == before
 
 
-def test_a_filesystem_without_attributes(mount: Callable[..., Path]) -> None:
-    """ramfs has none: neither asking nor setting may stop anything."""
+def test_a_filesystem_without_attributes_stops_nothing(mount: Callable[..., Path]) -> None:
+    """ramfs has none: neither reading nor setting them raises."""
     scene = FilesScene(mount("", "ramfs"))
     file = scene.production / "file"
     write(scene.production, {"file": "old"})
@@ -112,7 +112,7 @@ def test_a_filesystem_without_attributes(mount: Callable[..., Path]) -> None:
         os.close(handle)
 
 
-def test_a_record_of_a_version_that_kept_none(scene: FilesScene) -> None:
+def test_an_undo_record_without_attributes_is_read(scene: FilesScene) -> None:
     write(scene.production, {"file": "old"})
     write(scene.workspace, {"file": "new"})
     scene.prepare()

@@ -151,9 +151,9 @@ class Reference:
     def is_whole(self) -> None:
         """Each file is the old or the new one; only SCAR's own temporaries are beside them."""
         now = seen(self.scene.production)
-        for path, found in now.items():
-            if found[0] != "folder" and not path.rpartition("/")[2].startswith(".scar-"):
-                assert found in (self.old.get(path), self.new.get(path)), path
+        for path, state in now.items():
+            if state[0] != "folder" and not path.rpartition("/")[2].startswith(".scar-"):
+                assert state in (self.old.get(path), self.new.get(path)), path
         for path in FOREIGN:
             assert now[path] == self.old[path]
 

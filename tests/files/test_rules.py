@@ -1,53 +1,20 @@
-"""What a deploy of files does to what it finds, rule by rule."""
+"""What a deploy of files does to production, rule by rule."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from scar.errors import ScarError
 from tests.support.files_scene import FilesScene, contents, go_on, seen, write
 from workers.files.apply import apply
-from workers.files.durable import sync_device
 from workers.files.undo import Undo
 
-NOBODY = 65534
 
-
-@contextmanager
-def _as_nobody(scene: FilesScene) -> Iterator[None]:
-    """Everything is nobody's, and the way there is open; the caller may become nobody."""
-    folders = [p for p in scene.state.parents if p.is_relative_to(Path(tempfile.gettempdir()))]
-    modes = {folder: folder.stat().st_mode for folder in folders}
-    for folder in folders:
-        folder.chmod(folder.stat().st_mode | 0o111)
-    subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", scene.state.parent], check=True)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        for folder, mode in modes.items():
-            folder.chmod(mode)
-
-
-@contextmanager
-def _immutable(path: Path) -> Iterator[None]:
-    subprocess.run(["chattr", "+i", path], check=True)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        subprocess.run(["chattr", "-i", path], check=True)
-
-
-def test_the_production_folder_is_made_and_unmade(scene: FilesScene) -> None:
+def test_a_missing_production_folder_is_made_and_removed_by_the_revert(scene: FilesScene) -> None:
     scene.production.rmdir()
     write(scene.workspace, {"a/b": "x"})
     _, _, undo = scene.prepare()
@@ -67,7 +34,7 @@ def test_nothing_changed_is_no_change(scene: FilesScene) -> None:
     assert changes.drift == changes.kept == ()
 
 
-def test_hostile_names_arrive(scene: FilesScene) -> None:
+def test_files_with_hostile_names_are_deployed(scene: FilesScene) -> None:
     names = ["-rf", "a\nb", "\udcff\udcfe", "n" * 255, " ", "*", "\u00e9", "e\u0301", ".scar-x"]
     write(scene.workspace, {f"{name}/{name}": name.encode(errors="surrogateescape").hex()
                            for name in names})  # fmt: skip
@@ -90,7 +57,7 @@ def test_times_modes_and_owners(scene: FilesScene) -> None:
     assert (now["old"][5], now["new/file"][5]) == (was["old"][5], was["new/file"][5])
 
 
-def test_only_the_exec_bit(scene: FilesScene) -> None:
+def test_a_changed_exec_bit_is_a_change(scene: FilesScene) -> None:
     write(scene.workspace, {"run": "x"})
     scene.deploy()
     (scene.workspace / "run").chmod(0o755)
@@ -114,7 +81,7 @@ def test_an_environment_file(scene: FilesScene, release: bool, same: bool) -> No
     assert (scene.production / "conf/.env").exists() is not release
 
 
-def test_drift_is_told_and_kept_for_good(scene: FilesScene) -> None:
+def test_drift_is_reported_and_a_copy_kept_for_good(scene: FilesScene) -> None:
     write(scene.workspace, {"a": "one", "b": "one", "c": "one"})
     scene.deploy()
     write(scene.production, {"a": "by hand", "b": "by hand too", "theirs": "t"})
@@ -130,7 +97,7 @@ def test_drift_is_told_and_kept_for_good(scene: FilesScene) -> None:
     assert b"one" not in scene.stored()
 
 
-def test_foreign_files_keep_their_folder(scene: FilesScene) -> None:
+def test_a_folder_with_foreign_files_is_not_removed(scene: FilesScene) -> None:
     write(scene.workspace, {"pkg/a.py": "x", "pkg/sub/b.py": "y"})
     scene.deploy()
     write(scene.production, {"pkg/__pycache__/a.pyc": "cache"})
@@ -176,7 +143,7 @@ def test_foreign_things_in_the_way_are_refused(
         ({"Case": "a"}, {"case": "a"}),
     ],
 )
-def test_changes_of_kind_and_back(
+def test_a_file_that_becomes_a_folder_or_link_can_be_reverted(
     scene: FilesScene, first: dict[str, str | bytes | None], second: dict[str, str | bytes | None]
 ) -> None:
     write(scene.workspace, first)
@@ -200,145 +167,14 @@ def test_hard_links_are_not_written_through(scene: FilesScene) -> None:
     assert contents(scene.production) == {"a": b"new", "twin": b"old"}
 
 
-def test_an_immutable_file_stops_it_and_all_is_undone(scene: FilesScene) -> None:
-    write(scene.workspace, {"a": "1", "b": "1", "c": "1"})
-    scene.deploy()
-    before = seen(scene.production)
-    write(scene.workspace, {"a": "2", "b": "2", "d": "2"})
-    (scene.workspace / "c").unlink()
-    _, _, undo = scene.prepare()
-    frozen = scene.production / "b"
-    subprocess.run(["chattr", "+i", frozen], check=True)
-    try:
-        with pytest.raises(ScarError, match=r"'.*/b' cannot be worked on: Operation not permitted"):
-            scene.apply(undo)
-        assert scene.revert(undo) == []
-        assert seen(scene.production) == before
-    finally:
-        subprocess.run(["chattr", "-i", frozen], check=True)
-
-
-def test_changed_by_somebody_before_the_apply(scene: FilesScene) -> None:
-    write(scene.workspace, {"a": "1", "b": "1"})
-    scene.deploy()
-    write(scene.workspace, {"a": "2", "b": "2"})
-    _, _, undo = scene.prepare()
-    write(scene.production, {"b": "by hand"})
-    before = seen(scene.production)
-    with pytest.raises(ScarError, match="changed while it was being deployed"):
-        scene.apply(undo)
-    assert seen(scene.production) == before
-
-
-def test_changed_by_somebody_between_the_look_and_the_rename(
-    scene: FilesScene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(scene.workspace, {"a": "1", "b": "1"})
-    scene.deploy()
-    before = seen(scene.production)
-    write(scene.workspace, {"a": "2", "b": "2"})
-    _, _, undo = scene.prepare()
-
-    def and_somebody(handle: int) -> None:
-        sync_device(handle)
-        (scene.production / "b").write_text("by hand")
-
-    monkeypatch.setattr("workers.files.transition.sync_device", and_somebody)
-    with pytest.raises(ScarError, match="changed while it was being deployed"):
-        scene.apply(undo)
-    monkeypatch.undo()
-    assert scene.revert(undo) == ["b"]
-    assert b"by hand" in scene.stored()
-    assert seen(scene.production) == before
-
-
-def test_changed_by_somebody_before_the_revert(scene: FilesScene) -> None:
-    write(scene.workspace, {"a": "1", "gone": "1", "d": "file"})
-    scene.deploy()
-    before = seen(scene.production)
-    (scene.workspace / "gone").unlink()
-    (scene.workspace / "d").unlink()
-    write(scene.workspace, {"a": "2", "new/x": "2", "d/x": "2"})
-    _, _, undo = scene.prepare()
-    scene.apply(undo)
-    write(scene.production, {"a": "hand a", "new/x": "hand x", "gone": "hand gone"})
-    assert sorted(scene.revert(undo)) == ["a", "gone", "new/x"]
-    assert seen(scene.production) == before
-    scene.objects.sweep([])
-    assert {b"hand a", b"hand x", b"hand gone"} <= scene.stored()
-    assert scene.revert(undo) == []
-
-
-def test_a_revert_brings_back_what_it_can(scene: FilesScene) -> None:
-    """What somebody put where an old file stood is not lost, and does not keep the others."""
-    write(scene.workspace, {"a": "1", "d": "file"})
-    scene.deploy()
-    (scene.workspace / "d").unlink()
-    write(scene.workspace, {"a": "2", "d/x": "2"})
-    _, _, undo = scene.prepare()
-    scene.apply(undo)
-    write(scene.production, {"d/upload": "theirs"})
-    for _ in range(2):
-        with pytest.raises(ScarError, match=r"Directory not empty|Not a directory"):
-            scene.revert(undo)
-        assert contents(scene.production) == {"a": b"1", "d/upload": b"theirs"}
-    shutil.rmtree(scene.production / "d")
-    scene.revert(undo)
-    assert contents(scene.production) == {"a": b"1", "d": b"file"}
-
-
-def test_a_revert_is_not_kept_by_what_it_cannot_touch(scene: FilesScene) -> None:
-    """A folder that cannot be removed, and a file that cannot be looked at."""
-    write(scene.workspace, {"a": "1", "secret": "1", "d/x": "1"})
-    scene.deploy()
-    write(scene.workspace, {"a": "2", "secret": "2", "d/new/y": "2"})
-    _, _, undo = scene.prepare()
-    scene.apply(undo)
-    (scene.production / "secret").write_text("theirs")
-    with _as_nobody(scene), _immutable(scene.production / "d"):
-        (scene.production / "secret").chmod(0)
-        os.chown(scene.production / "secret", 0, 0)
-        os.seteuid(NOBODY)
-        for _ in range(2):
-            with pytest.raises(ScarError, match=r"'.*/secret' cannot be worked on: Permission"):
-                scene.revert(undo)
-        os.seteuid(0)
-        assert contents(scene.production) == {"a": b"1", "secret": b"theirs", "d/x": b"1"}
-
-
-def test_a_link_swapped_in_leads_nowhere(scene: FilesScene, tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    write(outside, {"a": "1", "b": "theirs"})
-    write(scene.workspace, {"d/a": "1", "d/gone": "1"})
-    scene.deploy()
-    write(scene.workspace, {"d/a": "2", "d/new": "2"})
-    (scene.workspace / "d/gone").unlink()
-    _, _, undo = scene.prepare()
-    (scene.production / "d").rename(scene.production / "moved")
-    (scene.production / "d").symlink_to(outside)
-    before = seen(outside)
-    with pytest.raises(ScarError) as caught:
-        scene.apply(undo)
-    assert caught.value.code == "sync_failed"
-    with pytest.raises(ScarError):
-        scene.revert(undo)
-    assert seen(outside) == before
-    with pytest.raises(ScarError, match="symbolic link in production"):
-        scene.plan()
-    (scene.production / "d").unlink()
-    (scene.production / "moved").rename(scene.production / "d")
-    assert scene.revert(undo) == []
-    assert contents(scene.production) == {"d/a": b"1", "d/gone": b"1"}
-
-
-def test_a_pipe_in_production_is_named(scene: FilesScene) -> None:
+def test_a_pipe_in_production_is_refused_by_name(scene: FilesScene) -> None:
     os.mkfifo(scene.production / "p")
     write(scene.workspace, {"p": "x"})
     with pytest.raises(ScarError, match="neither a file nor a link"):
         scene.plan()
 
 
-def test_called_off_leaves_nothing(scene: FilesScene) -> None:
+def test_a_cancelled_deploy_leaves_nothing(scene: FilesScene) -> None:
     write(scene.workspace, {"a": "1", "b/c": "2"})
     _, _, undo = scene.prepare()
     calls = 0
@@ -349,19 +185,19 @@ def test_called_off_leaves_nothing(scene: FilesScene) -> None:
         if calls == 3:
             raise ScarError("cancelled", "called off", "")
 
-    told: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     with pytest.raises(ScarError, match="called off"):
-        _apply(undo, scene, told, check)
+        _apply(undo, scene, reports, check)
     assert contents(scene.production) == {}
     calls = 10
-    _apply(undo, scene, told, go_on)
-    assert told[-1] == (2, 2)
+    _apply(undo, scene, reports, go_on)
+    assert reports[-1] == (2, 2)
 
 
 def _apply(
-    undo: Undo, scene: FilesScene, told: list[tuple[int, int]], check: Callable[[], None]
+    undo: Undo, scene: FilesScene, reports: list[tuple[int, int]], check: Callable[[], None]
 ) -> None:
-    apply(undo, scene.objects, scene.index, lambda *t: told.append(t), check)
+    apply(undo, scene.objects, scene.index, lambda *t: reports.append(t), check)
 
 
 def test_an_edit_right_after_the_deploy_is_seen(scene: FilesScene) -> None:

@@ -1,4 +1,4 @@
-"""What of a workspace is carried, and what is refused by name."""
+"""What of a workspace is deployed, and what is refused by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workers.files.scan import hashed, scan
 from workers.files.stat_cache import TICK_NS, StatCache, _loaded
 
 
-def test_what_is_never_carried(scene: FilesScene) -> None:
+def test_git_and_bytecode_are_never_deployed(scene: FilesScene) -> None:
     write(
         scene.workspace,
         {
@@ -27,8 +27,8 @@ def test_what_is_never_carried(scene: FilesScene) -> None:
             "kept": "", "empty": None,
         },
     )  # fmt: skip
-    found = scan(str(scene.workspace), ("*.log", "!keep.log"), StatCache())
-    assert set(found) == {"foo.pyc/kept", "q/__pycache__", "log/keep.log", "kept"}
+    entries = scan(str(scene.workspace), ("*.log", "!keep.log"), StatCache())
+    assert set(entries) == {"foo.pyc/kept", "q/__pycache__", "log/keep.log", "kept"}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_is_never_carried(scene: FilesScene) -> None:
         ({"m": "-> d", "l": "-> m/../../outside"}, False),
     ],
 )
-def test_links_stay_inside(
+def test_a_link_out_of_the_workspace_is_refused(
     scene: FilesScene, links: dict[str, str | bytes | None], fine: bool
 ) -> None:
     write(scene.workspace, {"a": "x", "d/e/f": "x", **links})
@@ -74,23 +74,23 @@ def test_special_files_are_refused(
     assert caught.value.message == rf"'x\ny' is a {kind}, which is never deployed"
 
 
-def test_too_deep_is_refused(scene: FilesScene) -> None:
+def test_folders_nested_too_deep_are_refused(scene: FilesScene) -> None:
     write(scene.workspace, {"d/" * 210 + "x": ""})
     with pytest.raises(ScarError, match="nested more than 200 folders deep"):
         scene.scan()
 
 
-def test_read_once_and_again_when_it_changes(scene: FilesScene) -> None:
-    index = StatCache()
+def test_an_edit_that_keeps_size_and_time_is_seen(scene: FilesScene) -> None:
+    cache = StatCache()
     write(scene.workspace, {"a": "one", "b": "b"})
-    before = scan(str(scene.workspace), (), index)
+    before = scan(str(scene.workspace), (), cache)
     (scene.workspace / "a").write_text("two")
     os.utime(scene.workspace / "a", ns=(before["a"].mtime, before["a"].mtime))
-    after = scan(str(scene.workspace), (), index)
+    after = scan(str(scene.workspace), (), cache)
     assert before["a"].digest != after["a"].digest
     assert before["b"] == after["b"]
     (scene.workspace / "b").unlink()
-    assert set(scan(str(scene.workspace), (), index)) == {"a"}
+    assert set(scan(str(scene.workspace), (), cache)) == {"a"}
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def cached(scene: FilesScene, tmp_path: Path) -> Path:
 
 
 def _reads(scene: FilesScene, cache: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many files a scan with that cache reads."""
+    """Return how many files a scan with that cache reads."""
     paths: list[str] = []
 
     def counting(handle: int, name: str, path: str) -> tuple[os.stat_result, str, int]:

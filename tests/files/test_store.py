@@ -4,46 +4,25 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from scar.errors import ScarError
 from tests.support.files_scene import FilesScene, contents, go_on, seen, write
+from tests.support.filesystems import fill as fill
+from tests.support.filesystems import mount as mount
 from workers.files.apply import stage
 from workers.files.undo import Undo
 
 
-@pytest.fixture
-def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Mounts a small filesystem."""
-    mounted: list[Path] = []
-
-    def make(options: str, kind: str = "tmpfs") -> Path:
-        folder = tmp_path / f"mount{len(mounted)}"
-        folder.mkdir()
-        subprocess.run(["mount", "-t", kind, "-o", options or "rw", "none", folder], check=True)
-        mounted.append(folder)
-        return folder
-
-    yield make
-    for folder in mounted:
-        subprocess.run(["umount", folder], check=True)
-
-
-def _fill(folder: Path, leave: int) -> None:
-    room = os.statvfs(folder)
-    with (folder / "ballast").open("wb") as file:
-        file.write(b"x" * max(0, room.f_bavail * room.f_frsize - leave))
-
-
-def test_no_room_is_told_before_anything_is_written(mount: Callable[[str], Path]) -> None:
+def test_a_full_disk_is_reported_before_anything_is_written(mount: Callable[[str], Path]) -> None:
     folder = mount("size=8m")
     scene = FilesScene(folder)
     write(scene.production, {"a": "old"})
     write(scene.workspace, {"a": "x" * 1_000_000, "b": "y" * 900_000})
-    _fill(folder, 2_500_000)
+    fill(folder, 2_500_000)
     before = seen(folder)
     with pytest.raises(ScarError) as caught:
         scene.prepare()
@@ -53,7 +32,9 @@ def test_no_room_is_told_before_anything_is_written(mount: Callable[[str], Path]
     assert seen(folder) == before
 
 
-def test_no_inodes_is_told_too(mount: Callable[[str], Path]) -> None:
+def test_too_few_inodes_are_reported_before_anything_is_written(
+    mount: Callable[[str], Path],
+) -> None:
     folder = mount("size=8m,nr_inodes=100")
     scene = FilesScene(folder)
     write(scene.workspace, {f"{n}": f"{n}" for n in range(40)})
@@ -64,8 +45,8 @@ def test_no_inodes_is_told_too(mount: Callable[[str], Path]) -> None:
     assert seen(folder) == before
 
 
-def test_room_that_goes_while_it_is_used(mount: Callable[[str], Path]) -> None:
-    """Filled by somebody else after the plan: production stays, and SCAR gives its part back."""
+def test_a_disk_that_fills_up_during_a_deploy(mount: Callable[[str], Path]) -> None:
+    """Somebody else fills the disk after the plan: production stays as it is."""
     folder = mount("size=16m")
     scene = FilesScene(folder)
     old = {"a": "a" * 1_500_000, "b": "b" * 1_500_000}
@@ -74,14 +55,14 @@ def test_room_that_goes_while_it_is_used(mount: Callable[[str], Path]) -> None:
     before = seen(scene.production)
     write(scene.workspace, {"a": "A" * 1_500_000, "b": "B" * 1_500_000})
     _, _, undo = scene.prepare()
-    _fill(folder, 2_000_000)
+    fill(folder, 2_000_000)
     with pytest.raises(ScarError) as caught:
         scene.apply(undo)
     assert caught.value.code == "disk_full"
     assert seen(scene.production) == before
     (folder / "ballast").unlink()
     scene.apply(undo)
-    _fill(folder, 2_000_000)
+    fill(folder, 2_000_000)
     # No room for both beside each other: they are brought back one after the other.
     assert scene.revert(undo) == []
     assert seen(scene.production) == before
@@ -129,7 +110,7 @@ def test_a_workspace_that_changes_after_the_plan(scene: FilesScene) -> None:
     assert scene.stored() == set()
 
 
-def test_damage_in_the_store_is_found_and_mended(scene: FilesScene) -> None:
+def test_a_damaged_stored_copy_is_dropped_and_stored_again(scene: FilesScene) -> None:
     write(scene.workspace, {"a": "content"})
     _, _, undo = scene.prepare()
     for path in (scene.state / "objects").rglob("*.644"):
@@ -142,7 +123,9 @@ def test_damage_in_the_store_is_found_and_mended(scene: FilesScene) -> None:
 
 
 @pytest.mark.parametrize("damage", ["changed", "removed"])
-def test_damage_to_the_only_copy_is_told_and_not_made_worse(scene: FilesScene, damage: str) -> None:
+def test_damage_to_the_only_copy_is_reported_and_the_copy_kept(
+    scene: FilesScene, damage: str
+) -> None:
     write(scene.workspace, {"a": "old a", "b": "old b"})
     scene.deploy()
     write(scene.workspace, {"a": "new a", "b": "new b"})
@@ -161,7 +144,7 @@ def test_damage_to_the_only_copy_is_told_and_not_made_worse(scene: FilesScene, d
         assert str(copy) in caught.value.message
         assert contents(scene.production) == {"a": b"new a", "b": b"old b"}
     if damage == "changed":
-        assert copy.read_bytes() == b"old !"  # a person may still make something of it
+        assert copy.read_bytes() == b"old !"  # a person may still mend it
     write(scene.production, {"a": "old a"})
     assert scene.revert(undo) == []
 
@@ -180,7 +163,7 @@ def test_a_damaged_copy_of_what_somebody_just_wrote_is_not_relied_on(scene: File
 
 
 def test_a_store_that_cannot_be_written_to_any_more(scene: FilesScene) -> None:
-    """What went wrong is told, not what giving back met."""
+    """The first error is reported, not the one of the cleaning up."""
     write(scene.workspace, {"a": "1", "b": "2"})
     _, changes = scene.plan()
     undo = Undo.of("job", str(scene.production), changes)
