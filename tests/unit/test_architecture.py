@@ -184,5 +184,5 @@ def test_few_files_stand_at_the_root(folder: str, most: int) -> None:
 
 
 @pytest.mark.parametrize("word", BANNED_WORDS)
-def test_every_file_is_named_after_what_is_in_it(word: str) -> None:
+def test_no_module_has_a_catch_all_name(word: str) -> None:
     assert [name for name in MODULES if word in name.lower()] == []

@@ -27,7 +27,7 @@ def _function(step: str) -> Any:
     return reduce(getattr, name.split("."), import_module(module))
 
 
-def test_every_step_of_the_path_exists() -> None:
+def test_every_function_named_in_the_design_walkthrough_exists() -> None:
     steps = [step for group in _groups() for step in group]
     assert len(steps) > 25
     for step in steps:
