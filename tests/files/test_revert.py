@@ -176,3 +176,18 @@ def test_a_folder_replaced_by_a_link_is_not_written_through(
     (scene.production / "moved").rename(scene.production / "d")
     assert scene.revert(undo) == []
     assert contents(scene.production) == {"d/a": b"1", "d/gone": b"1"}
+
+
+def test_a_link_that_a_folder_replaces_comes_back(scene: FilesScene) -> None:
+    write(scene.workspace, {"a/a/x": "1", "a/b/y": "2", "b": "-> a"})
+    scene.deploy()
+    before = seen(scene.production)
+    shutil.rmtree(scene.workspace)
+    scene.workspace.mkdir()
+    # Behind the link b, a/a is a folder and a/b too: neither stands at b/a or b/b.
+    write(scene.workspace, {"b/a": "a file", "b/b/z": "3"})
+    _, _, undo = scene.prepare()
+    scene.apply(undo)
+    assert contents(scene.production) == {"b/a": b"a file", "b/b/z": b"3"}
+    assert scene.revert(undo) == []
+    assert seen(scene.production) == before

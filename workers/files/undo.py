@@ -117,6 +117,8 @@ def _all_above(paths: list[str]) -> set[str]:
 
 
 def _folder(root: str, path: str) -> Folder | None:
+    if any(os.path.islink(f"{root}/{folder}") for folder in above(path)):
+        return None  # what stands behind a link is not in this place
     try:
         status = os.lstat(f"{root}/{path}")
     except (FileNotFoundError, NotADirectoryError):
