@@ -1,4 +1,4 @@
-"""Who asks, and what they may ask for."""
+"""Actors, and authorisation by role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How SCAR reaches Redis."""
+"""The Redis client, and its errors in words a person reads."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _CONNECTIONS = 64
 
 
 def connect(url: str, *, timeout: float = 2.0, retries: int = 1) -> Redis:
-    """A client whose calls end within some four times `timeout` seconds, whatever Redis does.
+    """Make a client whose calls end within some four times `timeout` seconds, whatever Redis does.
 
     Every write of SCAR is a script that may run twice, so calls are retried: once, since redis-py
     tries each connection as often again (with two retries a Redis that hangs held a call for ten
-    times its timeout). Without retries they end within `timeout`. Where all connections of the
-    client are in use, a call waits up to `timeout` for one instead of failing at once.
+    times its timeout). Without retries they end within `timeout`. Where all 64 connections of the
+    client are in use, a call first waits up to `timeout` for one.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -39,7 +39,7 @@ def connect(url: str, *, timeout: float = 2.0, retries: int = 1) -> Redis:
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Turns what redis-py raises into the error a person reads."""
+    """Translate the exceptions of redis-py into `ScarError`."""
     try:
         yield
     except OutOfMemoryError as error:

@@ -48,7 +48,7 @@ class Conversation:
         self._listener = Listener(context, parser, sender, menus, confirmations, runner)
 
     async def receive(self, incoming: IncomingMessage) -> str | None:
-        """Do what a person asks for; return a few words for whoever tapped a button."""
+        """Do what a person asks for; return the toast text for who tapped a button a button."""
         return await self._listener.receive(incoming)
 
     async def refuse(self, incoming: IncomingMessage, error: ScarError) -> None:

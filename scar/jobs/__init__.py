@@ -1,7 +1,7 @@
 """Jobs: a signed request with a record and an event stream on Redis, which a worker claims.
 
 What this package keeps on Redis, and until when. A sealed value carries its signature (`signing`)
-in front. What is not signed can be spoilt by whoever writes to Redis, but makes no worker act.
+in front. Unsigned values can be corrupted by who can write to Redis, but no worker acts on them.
 
 - `scar:job:<id>`, hash: a job's record, fields below. 30 days after its end; 1 day where the job
   only reads.
@@ -16,7 +16,7 @@ in front. What is not signed can be spoilt by whoever writes to Redis, but makes
   request. 1 day.
 - `scar:watches:<front-end>`, hash: the message that shows a job, by job and place. Until it shows
   the job's end.
-- `scar:mq:host.<host>`, list (Kombu's): ids of jobs for the workers of a host, signed (`wakeup`).
+- `scar:mq:host.<host>`, list (Kombu's): ids of jobs for the workers of a host, signed (`bell`).
 - `scar:sweep:last`, `scar:sweep:grace`, `scar:forget:last`, strings: when the last sweep was, until
   when no lease counts as expired, and that the indexes were cleaned up within the hour.
 - `scar:<name>:inbox`, stream: letters, sealed (`letter`). Until they are dealt with; at most

@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from scar.jobs.ledger import QUEUE_PREFIX
-from scar.jobs.signing import Signatures
+from scar.jobs.signing import WAKEUP, Signatures
 from scar.json_object import JsonObject
 
 TASK = "scar.run"
@@ -65,7 +65,7 @@ class JobQueue:
 
         Nothing is lost then: the sweeper notifies again.
         """
-        signature = self._signatures.sign("wakeup", f"{host}/{id}")
+        signature = self._signatures.sign(WAKEUP, f"{host}/{id}")
         try:
             self._app.send_task(
                 TASK,

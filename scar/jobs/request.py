@@ -43,18 +43,19 @@ class Request:
             "changes": self.changes,
             "created_at": self.created_at,
             "expires_at": self.expires_at,
-            "locks": list(self.locks),
-            "requires_free": list(self.requires_free),
+            # The names that every version reads.
+            "holds": list(self.locks),
+            "respects": list(self.requires_free),
         }
 
     @classmethod
     def from_json(cls, document: JsonObject) -> Request:
-        """Read a request, of an earlier version too: it says `holds` and `respects`, or neither
-        where it locks the project that it changes.
+        """Read a request. One of an earlier version names no resources: it locks the project that
+        it changes.
         """
         values = dict(document)
         values["requested_by"] = Actor.from_json(values["requested_by"])
         default = (values["project"],) if values["changes"] and values["project"] else ()
-        values["locks"] = tuple(values.get("locks", values.pop("holds", default)))
-        values["requires_free"] = tuple(values.get("requires_free", values.pop("respects", ())))
+        values["locks"] = tuple(values.pop("holds", default))
+        values["requires_free"] = tuple(values.pop("respects", ()))
         return cls(**values)

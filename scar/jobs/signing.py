@@ -14,8 +14,11 @@ from itsdangerous import Signer
 
 from scar.json_object import JsonObject
 
+WAKEUP = "bell"
+"""What a wake-up is signed as: the name that workers of every version know."""
+
 _SALTS = (
-    *("request", "plan", "confirmation", "cancellation", "wakeup", "service"),
+    *("request", "plan", "confirmation", "cancellation", WAKEUP, "service"),
     *("letter", "push", "choice"),
 )
 
@@ -24,7 +27,7 @@ class Signatures:
     """Signs and checks texts with the key that front-ends, API and workers share.
 
     The kinds: `request` (a job as it was submitted), `plan` (as a worker made it), `confirmation`,
-    `cancellation`, `wakeup` (a job's id on a host's queue), `service` (a front-end's access to the
+    `cancellation`, `WAKEUP` (a job's id on a host's queue), `service` (a front-end's access to the
     API), `letter` (of an inbox), `push` (that waits for its deploy), `choice` (of a menu).
     """
 

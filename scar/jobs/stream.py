@@ -125,7 +125,8 @@ class EventStream:
 
     def _wake_reader(self) -> None:
         """Have the reader, which is blocked on the streams it knows, look for new ones."""
-        with contextlib.suppress(RedisError):  # then the reader is not blocked either
+        # Where Redis refuses writes, the reader looks again within a second.
+        with contextlib.suppress(RedisError):
             self._redis.xadd(self._wake_key, {"wake": ""}, maxlen=1)
             self._redis.expire(self._wake_key, _WAKE_KEPT_SECONDS)
 

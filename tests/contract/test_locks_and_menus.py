@@ -22,7 +22,9 @@ Ask = Callable[..., Job]
 
 
 @pytest.mark.parametrize("what", ["shop", EVERYTHING])
-def test_a_locked_project_refuses_write_jobs_alone(services: Services, ask: Ask, what: str) -> None:
+def test_a_locked_project_refuses_write_jobs_but_not_read_jobs(
+    services: Services, ask: Ask, what: str
+) -> None:
     locks = Locks(services.redis)
     locks.acquire(what, OLGA, "moving the database")
     with pytest.raises(ScarError, match=r"locked by Olga .*moving the database"):

@@ -1,4 +1,4 @@
-"""A site for each test."""
+"""A scene for each test."""
 
 from __future__ import annotations
 

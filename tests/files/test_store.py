@@ -85,7 +85,7 @@ def test_store_and_production_on_two_filesystems(
 
 def test_a_folder_of_production_that_is_a_mount(mount: Callable[[str], Path]) -> None:
     folder = mount("size=4m")
-    scene = FilesScene(folder / "site")
+    scene = FilesScene(folder / "scene")
     inner = scene.production / "data"
     inner.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", inner], check=True)

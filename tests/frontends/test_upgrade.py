@@ -21,7 +21,7 @@ def asked_before_the_upgrade(scene: TelegramScene, request: Request) -> None:
     """Makes the job's record what an earlier version would have written."""
     redis, key = scene.services.redis, f"scar:job:{request.id}"
     written = request.to_json()
-    del written["locks"], written["requires_free"]
+    del written["holds"], written["respects"]
     text = json.dumps(written)
     signature = scene.services.signatures.sign("request", text)
     redis.hset(key, mapping={"request": text, "signature": signature})

@@ -165,7 +165,8 @@ def test_pushes_to_other_branches_and_repositories_are_not_deployed(
     branch.deliver("refs/heads/main", "0" * 40)
     branch.deliver("refs/heads/main", "main")
     scene.heard_all()
-    assert scene.services.redis.hlen("scar:github:pushes") == 0
+    redis = scene.services.redis
+    eventually(lambda: not redis.hlen("scar:github:pushes"), "no push waits")
     assert len(deploys(worker)) == before
     assert commits.isdisjoint(commit for commit, _, _, _ in github.statuses)
 
@@ -181,6 +182,7 @@ def test_a_push_to_a_project_that_a_person_locked_is_refused(
     eventually(lambda: said_of(github, commit)[-1:] == ["error"], "the commit says so")
     assert "counting stock" in github.statuses[-1][3] or "octocat" in github.statuses[-1][3]
     assert len(deploys(worker)) == before
-    assert scene.services.redis.hlen("scar:github:pushes") == 0
+    redis = scene.services.redis
+    eventually(lambda: not redis.hlen("scar:github:pushes"), "no push waits")
     github.says("octocat", issue, "/docker_unlock shop")
     eventually(lambda: not scene.services.command_context.locks.of("shop"), "it is let go")

@@ -64,7 +64,6 @@ PROCESSES = (
     "workers.agent",
     "workers.engine.process",
     "workers.engine.supervisor",
-    "workers.files.ahead",
     "workers.git",
 )
 """Where processes are started."""

@@ -68,7 +68,7 @@ def reserve(path: Path, size: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring to the disk which names a folder holds; raises `OSError`."""
+    """Sync a folder, so that its changed entries survive a crash; raises `OSError`."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -13,7 +13,7 @@ from workers.state.workspace_lock import workspace_lock
 
 
 class Deploy(DeploymentOperation):
-    """What the workspace holds."""
+    """Deploys the workspace's files to production."""
 
     kind = "deploy"
 

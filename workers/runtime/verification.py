@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from scar.jobs.claim import Claim
 from scar.jobs.request import Request
-from scar.jobs.signing import Signatures
+from scar.jobs.signing import WAKEUP, Signatures
 from scar.json_object import JsonObject
 
 
@@ -31,7 +31,7 @@ class Verification:
 
     def wakeup(self, id: str, signature: str) -> bool:
         """Return whether a wake-up message was signed for this host."""
-        return self.signatures.valid("wakeup", f"{self.host}/{id}", signature)
+        return self.signatures.valid(WAKEUP, f"{self.host}/{id}", signature)
 
     def verify(self, claim: Claim) -> tuple[Request, str | None]:
         """Return the request, and the hash of the plan that was confirmed, if any.

@@ -62,7 +62,7 @@ class JobsQuery(ClosedSchema):
 
 
 class ActorSchema(Schema):
-    """Who asked."""
+    """The actor that requested the job."""
 
     frontend = text()
     id = text()

@@ -205,7 +205,10 @@ if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[
 def _description(job: Job) -> str:
     if job.error is not None:
         return f"{job.state.value.replace('_', ' ')}: {job.error.message}"
-    result = job.read_result(DeployResult)
+    try:
+        result = job.read_result(DeployResult)
+    except ScarError as error:
+        return error.message
     if present(result.nothing):
         return "Production already had all of it"
     downtime = present(result.downtime_seconds)

@@ -12,7 +12,7 @@ from scar.jobs.results.project_entry import ProjectEntry
 
 @dataclass(frozen=True)
 class ProjectAddPlan(JobPlan):
-    """The entry, checked in its place."""
+    """The entry to be added, validated as part of the whole projects file."""
 
     name: str
     entry: ProjectEntry
