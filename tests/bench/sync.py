@@ -1,8 +1,8 @@
 """Bringing a workspace's files to production: SCAR beside rsync, in turns, on the same trees.
 
 `python -m tests.bench.sync` prints the rows; `rows()` is for the whole table. SCAR's time includes
-what rsync does not do: reading the indexes from the disk, keeping the replaced contents, the record
-to undo it all, and syncing (`rsync` leaves that to the kernel).
+what rsync does not do: reading the stat caches from the disk (but in the rows "in memory"), keeping
+the replaced contents, the undo record, and syncing (rsync leaves that to the kernel).
 """
 
 from __future__ import annotations
@@ -26,12 +26,17 @@ from workers.files.undo import Undo
 FILES = 20_000
 FOLDERS = 400
 ROUNDS = 7
+NO_CHANGE = 1.5
+"""The highest ratio to rsync's time that is wanted where nothing changed."""
+CHANGED = 2.0
+"""The same where one file in a hundred did."""
 
 Row = tuple[str, float, float, float, float]
+Act = Callable[[], object]
 
 
 def rows(rounds: int = ROUNDS, files: int = FILES) -> list[Row]:
-    """Name, SCAR's seconds, rsync's, their ratio, and the highest ratio allowed; medians."""
+    """Return name, SCAR's seconds, rsync's, their ratio, and the highest wanted; medians."""
     with tempfile.TemporaryDirectory(prefix="scar-bench-") as folder:
         return _measured(Path(folder), rounds, files)
 
@@ -42,50 +47,39 @@ def _measured(folder: Path, rounds: int, files: int) -> list[Row]:
         _make_tree(side.workspace, files)
         side.deploy()
         side.deploy()
-    result = [_row(rounds, "files: plan", 1.5, ours.plan, theirs.plan, _nothing)]
-    result.append(_row(rounds, "files: no change", 1.5, ours.deploy, theirs.deploy, _nothing))
-    with_memory = _Scar(folder / "scar", remembers=True)
-    with_memory.deploy()
-    result.append(
-        _row(
-            rounds,
-            "files: no change, index in memory",
-            1.5,
-            with_memory.deploy,
-            theirs.deploy,
-            _nothing,
-        )
-    )
+    in_memory = _Scar(folder / "scar", keeps_caches=True)
 
     def edit(round: int) -> None:
         for side in (ours, theirs):
             _edit(side.workspace, round)
 
-    result.append(
-        _row(rounds, "files: 1 % changed", 2.0, ours.deploy, theirs.deploy_with_backup, edit)
-    )
-    with_memory = _Scar(folder / "scar", remembers=True)
-    with_memory.deploy()
-    result.append(
-        _row(
-            rounds,
-            "files: 1 % changed, index in memory",
-            2.0,
-            with_memory.deploy,
-            theirs.deploy_with_backup,
-            lambda round: edit(round + rounds),
-        )
-    )
-    return result
+    def edit_more(round: int) -> None:
+        edit(round + rounds)
+
+    plan = _row(rounds, "files: plan", NO_CHANGE, ours.plan, theirs.plan)
+    same = _row(rounds, "files: no change", NO_CHANGE, ours.deploy, theirs.deploy)
+    in_memory.deploy()
+    name = "files: no change, caches in memory"
+    same_in_memory = _row(rounds, name, NO_CHANGE, in_memory.deploy, theirs.deploy)
+    saves = theirs.deploy_with_backup
+    some = _row(rounds, "files: 1 % changed", CHANGED, ours.deploy, saves, edit)
+    in_memory.deploy()
+    name = "files: 1 % changed, caches in memory"
+    some_in_memory = _row(rounds, name, CHANGED, in_memory.deploy, saves, edit_more)
+    return [plan, same, same_in_memory, some, some_in_memory]
+
+
+def _nothing(_round: int) -> None:
+    """Edit nothing before a round."""
 
 
 def _row(
     rounds: int,
     name: str,
-    target: float,
-    ours: Callable[[], object],
-    theirs: Callable[[], object],
-    prepare: Callable[[int], None],
+    limit: float,
+    ours: Act,
+    theirs: Act,
+    prepare: Callable[[int], None] = _nothing,
 ) -> Row:
     times: tuple[list[float], list[float]] = ([], [])
     for round in range(rounds):
@@ -95,11 +89,7 @@ def _row(
             act()
             times[side].append(time.perf_counter() - begun)
     scar, rsync = median(times[0]), median(times[1])
-    return name, scar, rsync, scar / rsync, target
-
-
-def _nothing(_round: int) -> None:
-    """For rounds before which nothing is edited."""
+    return name, scar, rsync, scar / rsync, limit
 
 
 def _make_tree(root: Path, files: int) -> None:
@@ -111,7 +101,7 @@ def _make_tree(root: Path, files: int) -> None:
 
 
 def _edit(root: Path, round: int) -> None:
-    """Changes one file in a hundred, others in each round."""
+    """Change one file in a hundred, others in each round."""
     for number in range(FOLDERS):
         if number % 2 == round % 2:
             file = root / f"package{number // 20}" / f"module{number}" / f"file{round % 50}.py"
@@ -119,12 +109,12 @@ def _edit(root: Path, round: int) -> None:
 
 
 class _Scar:
-    def __init__(self, folder: Path, *, remembers: bool = False) -> None:
+    def __init__(self, folder: Path, *, keeps_caches: bool = False) -> None:
         self.workspace, self.production = folder / "workspace", folder / "production"
         self._state = folder / "state"
-        self._objects = ContentStore(self._state / "objects")
+        self._store = ContentStore(self._state / "objects")
         self._last: dict[str, Entry] = {}
-        self._remembers = remembers
+        self._keeps_caches = keeps_caches
 
     def plan(self) -> tuple[dict[str, Entry], Changes, StatCache, StatCache]:
         here, there = self._load()
@@ -136,16 +126,16 @@ class _Scar:
         tree, changes, here, there = self.plan()
         if not changes.none:
             undo = Undo.of("bench", str(self.production), changes)
-            stage(str(self.workspace), str(self.production), undo, self._objects, _go_on)
+            stage(str(self.workspace), str(self.production), undo, self._store, _go_on)
             undo.save(self._state / "undo.json")
-            apply(undo, self._objects, there, _untold, _go_on)
-        here.save(self._state / "workspace.index")
-        there.save(self._state / "production.index")
+            apply(undo, self._store, there, _report, _go_on)
+        here.save(self._state / "workspace.cache")
+        there.save(self._state / "production.cache")
         self._last = tree
 
     def _load(self) -> tuple[StatCache, StatCache]:
-        paths = self._state / "workspace.index", self._state / "production.index"
-        if not self._remembers:
+        paths = self._state / "workspace.cache", self._state / "production.cache"
+        if not self._keeps_caches:
             for path in paths:
                 if path.exists():
                     os.utime(path)  # as if another process had written it: it is read again
@@ -172,17 +162,17 @@ class _Rsync:
 
 
 def _go_on() -> None:
-    """Nobody calls a benchmark off."""
+    """Never cancel."""
 
 
-def _untold(_done: int, _total: int) -> None:
-    """Nobody watches a benchmark."""
+def _report(_done: int, _total: int) -> None:
+    """Report to nobody."""
 
 
 def main() -> None:
-    """Prints the rows."""
-    for name, ours, other, ratio, target in rows():
-        print(f"{name:40} {ours:7.3f} s {other:7.3f} s  × {ratio:.2f}  (at most {target})")
+    """Print the rows."""
+    for name, ours, other, ratio, limit in rows():
+        print(f"{name:40} {ours:7.3f} s {other:7.3f} s  × {ratio:.2f}  (at most {limit})")
 
 
 if __name__ == "__main__":

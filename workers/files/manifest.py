@@ -39,6 +39,12 @@ class Entry(NamedTuple):
             and (self.kind == "link" or (self.mode ^ other.mode) & PERMISSIONS == 0)
         )
 
+    def same_mode(self, mode: int) -> bool:
+        """Return whether a mode of `lstat` has the same kind and, of a file, permissions."""
+        if self.kind == "link":
+            return stat.S_ISLNK(mode)
+        return stat.S_ISREG(mode) and (self.mode ^ mode) & PERMISSIONS == 0
+
 
 Manifest = Mapping[str, Entry]
 """Path relative to the tree's root, with `/`, undecodable bytes as surrogates → its entry.
