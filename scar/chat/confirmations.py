@@ -1,4 +1,7 @@
-"""Answers to the questions of jobs: whose counts, which question it is for, when it is too late."""
+"""Matches a `yes` or `no` to a job's open question.
+
+It checks who answers, which plan was shown, and that the answer is not older than the question.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A deployment that was cut off, finished or undone by the next job that holds the project."""
+"""Crash recovery of a deployment.
+
+The next job that gets the project lock completes or compensates a deployment that was interrupted.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""A lock between processes of one host, held by the kernel: flock(2) on a file.
+"""An exclusive or shared lock between processes of one host: flock(2) on a file.
 
-The kernel frees it when its holder and whatever inherited its descriptor have ended, and never
-before: it fences, where a lease on Redis only tells. A process that waits for it has the job of the
-one that holds it, so the holder has lost that job: it gets time to notice, and is then killed,
-because it may be stopped and would go on working whenever it is woken.
+The kernel releases it once the holder and all children that inherited the descriptor have exited,
+so unlike the lease on Redis it fences. A waiter has been given the holder's job, so the holder has
+lost its lease: it gets `notice` seconds to stop and is then killed with SIGKILL, because a stopped
+process would go on writing when it is resumed.
 """
 
 from __future__ import annotations
