@@ -30,7 +30,7 @@ test-fast: lint  ## lint, and the tests that need no Engine and no network: unde
 	@$(PYTHON) -m pytest -q -n auto -m "not engine and not network and not slow"
 
 test: lint  ## lint, and all tests, on a Docker Engine that is found or set up in .run/
-	@$(ENGINE) && $(PYTHON) -m pytest -n 4 --dist loadfile
+	@$(ENGINE) && $(PYTHON) -m pytest -n 4 --dist worksteal
 
 check: test  ## what CI runs: the same as `make test`
 

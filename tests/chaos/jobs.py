@@ -28,7 +28,8 @@ from tests.support.waiting import eventually
 
 TOKEN = "chaos-operator-token"
 _PATIENCE = 90.0
-_LISTENING_WITHIN = 15.0
+_LISTENING_WITHIN = 60.0
+"""A busy machine starts a worker slowly; what is asked for is that it comes back at all."""
 
 
 @dataclass

@@ -80,7 +80,7 @@ def test_paused_containers_do_not_fail_a_deploy(scene: DeployScene) -> None:
 def test_a_first_deploy_that_fails_leaves_no_container_and_no_network(
     open_scene: Callable[..., DeployScene],
 ) -> None:
-    scene = open_scene()
+    scene = open_scene(health_timeout=10)
     scene.write(Dockerfile=NEVER_WELL)
     job = scene.do("deploy")
     assert job.state == "rolled_back"

@@ -162,7 +162,7 @@ def test_a_container_that_dies_after_it_was_healthy_undoes_the_deploy(scene: Dep
 
 
 def test_a_first_deploy_that_fails_leaves_nothing(open_scene: Callable[..., DeployScene]) -> None:
-    scene = open_scene()
+    scene = open_scene(health_timeout=10)
     scene.write(Dockerfile=DOCKERFILE.replace('"8000"', '"9000"'))
     job = scene.do("deploy")
     assert job.state == "rolled_back"

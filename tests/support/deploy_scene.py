@@ -70,7 +70,7 @@ class DeployScene:
             "compose_project": self.name,
             "auto_detect": True,
             "primary_container": f"{self.name}-web-1",
-            "health_timeout": 60,
+            "health_timeout": 30,
             **entry,
         }
         self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda: TOKEN)
