@@ -25,10 +25,12 @@ from workers.engine.images import Images
 from workers.files.apply import apply, stage
 from workers.files.content_store import ContentStore
 from workers.files.undo import Undo
+from workers.git.subject import commit_subject
 from workers.runtime.context import JobContext
 from workers.runtime.step_reporter import RunningStep
 from workers.state.downtime_history import DowntimeHistory
 from workers.state.journal import ENDED, Journal
+from workers.state.primary_container import containers_of
 from workers.state.releases import Release, ReleasedService, Releases
 
 _log = structlog.get_logger(__name__)
@@ -166,16 +168,32 @@ class Transaction:
             dirty=plan.dirty,
             seconds=round(time.monotonic() - started, 2),
             downtime=downtime,
-            restored=plan.restores,
+            restored=plan.restores.id if plan.restores else None,
             services=services,
             files=plan.files,
             relied_on=plan.relied_on,
+            primary=self._primary(),
+            subject=self._subject(plan),
         )
         Releases(context.folder).save(release)
         self.journal.write("committed")
         if downtime is not None:
             DowntimeHistory(context.folder).add(request.kind, downtime)
         return release
+
+    def _subject(self, plan: Plan) -> str | None:
+        if plan.restores is not None:
+            return plan.restores.subject
+        subject = commit_subject(self.context.project.workspace, plan.commit)
+        return subject and self.context.masker.text(subject)
+
+    def _primary(self) -> str | None:
+        """Return the container that is primary now, and is to stay it."""
+        try:
+            return containers_of(self.context).primary
+        except ScarError as error:
+            _log.warning("primary container not noted", reason=error.message)
+            return None
 
     def end(self) -> None:
         """Give up what no release needs any more, and close the journal."""
