@@ -24,12 +24,13 @@ from workers.engine.downtime import DowntimeProbe
 from workers.engine.images import Images
 from workers.files.apply import apply, stage
 from workers.files.content_store import ContentStore
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
 from workers.git.subject import commit_subject
 from workers.runtime.context import JobContext
 from workers.runtime.step_reporter import RunningStep
 from workers.state.downtime_history import DowntimeHistory
-from workers.state.journal import ENDED, Journal
+from workers.state.journal import ENDED, RESTORED, Journal
 from workers.state.primary_container import containers_of
 from workers.state.releases import Release, ReleasedService, Releases
 
@@ -135,6 +136,21 @@ class Transaction:
         self.journal.write("starting", {**before, "mounted": list(plan.mounted)})
         self.production.up(context.check)
         self.production.restart_mounted(before["containers"], plan.mounted)
+
+    def bring_back(self, undo: Undo) -> None:
+        """Put files in place whose contents the store has, touch no container, and end.
+
+        `restored` in the journal is the point of no return: there is no release.
+        """
+        context = self.context
+        stage(str(context.project.workspace), undo.root, undo, self.contents, context.check)
+        undo.save(self._undo_path)
+        self.journal.write("staged")
+        self.journal.write("applying", {"running": []})
+        cache = StatCache.load(stat_cache_paths(context)[1])
+        apply(undo, self.contents, cache, _no_progress, context.check)
+        self.journal.write(RESTORED)
+        self.journal.write(ENDED)
 
     def verify(self, plan: Plan) -> list[Container]:
         """Wait until every container of the Compose file is healthy and stays so; return them.

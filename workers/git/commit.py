@@ -21,10 +21,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class WorkspaceCommit:
-    """The checked-out commit, None outside a repository; `dirty`: there are uncommitted changes."""
+    """The checked-out commit, None outside a repository; `dirty`: there are uncommitted changes.
+
+    `subject` is the first line of the commit's message.
+    """
 
     commit: str | None
     dirty: bool
+    subject: str | None = None
 
 
 def workspace_commit(folder: Path) -> WorkspaceCommit:
