@@ -21,14 +21,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class WorkspaceCommit:
-    """The checked-out commit, None outside a repository; `dirty`: there are uncommitted changes.
-
-    `subject` is the first line of the commit's message.
-    """
+    """The checked-out commit, None outside a repository; `dirty`: there are uncommitted changes."""
 
     commit: str | None
     dirty: bool
-    subject: str | None = None
 
 
 def workspace_commit(folder: Path) -> WorkspaceCommit:
