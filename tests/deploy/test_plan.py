@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
 
 from scar.chat.job_view import view_job
 from scar.commands import job_commands
@@ -127,3 +130,39 @@ def test_a_container_that_is_replaced_meanwhile_is_named(scene: DeployScene) -> 
     scene.planned(job, other_than=first["hash"])
     assert f"⚠️ The containers changed while you were reading: {side}" in shown(scene, job)
     scene.answer(job, "no")
+
+
+@pytest.fixture
+def small_disk(open_scene: Callable[..., DeployScene]) -> Iterator[DeployScene]:
+    """A production on a filesystem of its own, with room for one megabyte."""
+    scene = open_scene()
+    scene.production.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", scene.production], check=True)
+    yield scene
+    subprocess.run(["umount", "-l", scene.production], check=True)
+
+
+def refused_before_the_question(scene: DeployScene) -> Job:
+    job = scene.end_of(scene.ask("deploy", confirm=False))
+    assert job.state == "failed"
+    assert job.plan is None
+    assert list(scene.production.iterdir()) == []
+    return job
+
+
+def test_a_lack_of_room_is_told_before_anybody_is_asked(small_disk: DeployScene) -> None:
+    (small_disk.workspace / "large").write_bytes(bytes(3_000_000))
+    error = refused_before_the_question(small_disk).error
+    assert error is not None
+    assert error.code == "disk_full"
+    assert str(small_disk.production) in error.message
+
+
+def test_a_production_that_cannot_be_written_is_told_before_anybody_is_asked(
+    small_disk: DeployScene,
+) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk.production], check=True)
+    error = refused_before_the_question(small_disk).error
+    assert error is not None
+    assert error.code == "sync_failed"
+    assert "it is mounted read-only" in error.message

@@ -100,10 +100,10 @@ def _target(releases: Releases, id: str | None) -> Release:
         return releases.get(known[-2])
     matching = [release for release in known if release.startswith(id)]
     if len(matching) != 1:
-        what = f"{len(matching)} releases begin with" if matching else "No release begins with"
+        many = f"{len(matching)} releases begin with '{id[:40]}'"
         raise ScarError(
             "not_found",
-            f"{what} '{id[:40]}'",
+            many if matching else f"Release '{id[:40]}' not found",
             "Name one of these: the beginning of its id is enough.",
             lines=tuple(map(_listed, release_rows(releases))),
         )
