@@ -88,7 +88,7 @@ class CommandRunner:
         invocation = command.parse(words, services.projects, default)
         return services.job_service.submit(
             incoming.actor,
-            command,
+            invocation.command or command,
             invocation.project,
             invocation.args,
             idempotency_key=incoming.key,

@@ -47,7 +47,8 @@ def _job_command(command: JobCommand) -> click.Command:
     ) -> None:
         client = connect(Settings.load())
         job = _submit(client, command, words, yes=yes)
-        context.exit(_JobFollower(client, command, as_json=as_json).follow(job))
+        does = job_commands()[job.request.kind]
+        context.exit(_JobFollower(client, does, as_json=as_json).follow(job))
 
     options: list[click.Parameter] = [
         click.Argument(["words"], nargs=-1, metavar=command.usage),
@@ -113,7 +114,8 @@ class _JobFollower:
 
 def _submit(client: ApiClient, command: JobCommand, words: tuple[str, ...], *, yes: bool) -> Job:
     invocation = _parse(command, words, client)
-    body: dict[str, Any] = {"kind": command.kind, "args": dict(invocation.args)}
+    kind = (invocation.command or command).kind
+    body: dict[str, Any] = {"kind": kind, "args": dict(invocation.args)}
     if invocation.project and invocation.project.name:
         body["project"] = invocation.project.name
     if yes:

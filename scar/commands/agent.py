@@ -8,7 +8,7 @@ from scar.access import Role
 from scar.commands.command import WhichProject
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
-from scar.commands.text_format import changed_files, counted
+from scar.commands.text_format import beginning_of, changed_files, counted
 from scar.document import Attachment, Button, Code, Document, Line
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.agent import AgentReport
@@ -22,8 +22,6 @@ LONGEST = 8000
 _LAST_LINES = 12
 _LONGEST_LINE = 200
 _MOST_FILES = 10
-_DIFF_LINES = 40
-_DIFF_CHARACTERS = 2000
 _PUNCTUATION = ".,;:!?\"'`()[]{}<>*_“”‘’«»"
 
 
@@ -131,19 +129,10 @@ def _with_changes(blocks: tuple[Line | Code, ...], job: Job) -> Document:
         *changed_files(report.counts, report.files, most=_MOST_FILES),
     ]
     diff = report.diff.rstrip()
-    beginning = _beginning(diff)
+    beginning = beginning_of(diff)
     code = (Code(beginning),) if beginning else ()
     attachment = Attachment(f"{name}.diff", f"{diff}\n") if beginning != diff else None
     return Document((*blocks, Line("\n".join(lines)), *code, *notices), _buttons(name), attachment)
-
-
-def _beginning(diff: str) -> str:
-    """Return as much of a diff as a message takes, in whole lines."""
-    lines = diff.splitlines()[:_DIFF_LINES]
-    while lines and sum(len(line) + 1 for line in lines) > _DIFF_CHARACTERS:
-        lines.pop()
-    beginning = "\n".join(lines)
-    return beginning if beginning == diff else f"{beginning}\n…".lstrip()
 
 
 def _buttons(name: str) -> tuple[Button, ...]:

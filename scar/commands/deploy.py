@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from scar.access import Role
-from scar.commands.deployment_view import plan_lines, progress_view, result_details
+from scar.commands.deployment_view import (
+    UP_TO_DATE,
+    changed_lines,
+    plan_lines,
+    progress_view,
+    result_details,
+)
 from scar.commands.job_command import JobCommand
 from scar.document import Button, Document, Line
 from scar.jobs.record import Job
@@ -35,6 +41,7 @@ class DeployCommand(JobCommand):
     def question(self, job: Job) -> Document:
         plan = job.read_plan(DeployPlan)
         lines = [
+            *changed_lines(plan),
             "🚀 Deploy Workspace → Production",
             "",
             f"Source: {plan.workspace}",
@@ -58,10 +65,7 @@ class DeployCommand(JobCommand):
 
 def _result_lines(result: DeployResult) -> list[str]:
     if result.nothing:
-        return [
-            "✅ Nothing to deploy: production already has all of the workspace.",
-            "Nothing was copied, built or restarted.",
-        ]
+        return [UP_TO_DATE]
     return ["✅ Deployment complete!", "", *result_details(result)]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scar.commands.notices import failure, waiting
-from scar.commands.text_format import changed_files, counted, listed, title, uptime
+from scar.commands.text_format import capitalized, changed_files, counted, listed, uptime
 from scar.document import Code, Document, Line
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.deploy import DeployPlan, DeployResult
 from scar.jobs.results.json_record import present
 from scar.jobs.step import Step, StepState
+
+UP_TO_DATE = "✅ Production is up to date. Nothing to deploy."
 
 _STEP_TEXTS = {
     "updating": "⬇️ Updating workspace...",
@@ -28,14 +30,13 @@ _MOST_NAMES = 5
 def plan_lines(plan: DeployPlan) -> list[str]:
     """Return what would be copied, built and restarted, one line each."""
     if plan.nothing:
-        return ["✅ Nothing differs: there is nothing to copy, build or restart."]
+        return [UP_TO_DATE]
     counts = plan.counts
     lines = [f"Files: {counts.added} added, {counts.changed} changed, {counts.removed} removed"]
     lines += changed_files(counts, plan.files, most=_MOST_NAMES, indent="  ")
     if plan.build:
         lines.append(f"Build: {', '.join(plan.build)}")
-    if plan.restart:
-        lines.append(f"Restart: {', '.join(plan.restart)}")
+    lines += _compose_lines(plan)
     if plan.drift:
         count = counted(counts.drift or len(plan.drift), "file")
         lines.append(f"⚠️ Changed by hand in production ({count}; the old content is kept):")
@@ -45,6 +46,45 @@ def plan_lines(plan: DeployPlan) -> list[str]:
     lines += [f"⚠️ {notice}" for notice in plan.notices]
     if plan.downtime:
         lines.append(f"⏱️ Estimated downtime: {plan.downtime}")
+    return lines
+
+
+def changed_lines(plan: DeployPlan) -> list[str]:
+    """Return what has changed since the question before was asked, and an empty line; nothing where
+    this is the first question.
+    """
+    if not plan.changed:
+        return []
+    sentences = plan.since_shown or ("What would be done changed while you were reading",)
+    return [*(f"⚠️ {sentence}" for sentence in sentences), ""]
+
+
+def _compose_lines(plan: DeployPlan) -> list[str]:
+    changes = plan.compose
+    untold = set(plan.restart).difference(changes.new, changes.recreated, changes.restarted)
+    lines = [
+        f"{what}: {', '.join(names)}"
+        for what, names in (
+            ("Fetch the image of", changes.pulled),
+            ("New", changes.new),
+            ("Recreate", changes.recreated),
+            ("Restart", (*changes.restarted, *sorted(untold))),
+            ("New volume, empty", changes.new_volumes),
+            ("New network", changes.new_networks),
+        )
+        if names
+    ]
+    if changes.gone:
+        names = " ".join(changes.gone)
+        lines += [
+            f"⚠️ No longer in the Compose file, but goes on running: {', '.join(changes.gone)}",
+            f"  To remove it, on the project's host: docker rm -f {names}",
+        ]
+    if changes.unused_volumes:
+        volumes = ", ".join(changes.unused_volumes)
+        lines.append(f"⚠️ Volume no longer used; it stays, with its data: {volumes}")
+    if changes.unused_networks:
+        lines.append(f"Network no longer used; it stays: {', '.join(changes.unused_networks)}")
     return lines
 
 
@@ -63,12 +103,14 @@ def progress_view(
         blocks.append(Line("\n".join(result_lines(job.read_result(DeployResult)))))
     elif job.state.ended:
         failed = next((s for s in job.steps if s.state is StepState.FAILED), None)
-        at = f" at {failed.title}" if failed else ""
+        at = f" at {_shown_name(failed)}" if failed else ""
         word = "cancelled" if job.state is JobState.CANCELLED else "failed"
         blocks += failure(job, f"{what} {word}{at}").blocks
-        state = job.read_result(DeployResult).production_state
-        if state:
-            blocks.append(Line(f"↩️ {state}"))
+        result = job.read_result(DeployResult)
+        if result.production_state:
+            sign = "↩️" if job.step("rolling_back") else "💡"
+            blocks.append(Line(f"{sign} {result.production_state}"))
+        blocks += [Line(line) for line in _downtime_lines(result)]
     return Document(tuple(blocks))
 
 
@@ -79,11 +121,27 @@ def _is_shown(step: Step, job: Job) -> bool:
     return running or step.name not in _SHOWN_WHILE_RUNNING
 
 
+def _text(step: Step) -> str:
+    if step.title == "Fetching images":
+        return "📥 Fetching images..."
+    return _STEP_TEXTS.get(step.name, f"▶️ {step.title}...")
+
+
+def _shown_name(step: Step) -> str:
+    """Return the step's name as its line has it: `Copying files`."""
+    return _text(step).partition(" ")[2].removesuffix("...")
+
+
 def _step_line(step: Step) -> str:
-    text = _STEP_TEXTS.get(step.name, f"▶️ {step.title}...")
+    text = _text(step)
     if step.progress and step.progress.total:
         text += f" {step.progress.done}/{step.progress.total}"
     return text
+
+
+def _downtime_lines(result: DeployResult) -> list[str]:
+    downtime = present(result.downtime_seconds)
+    return [] if downtime is None else [f"⏱️ Downtime: {downtime:.1f}s"]
 
 
 def result_details(result: DeployResult) -> list[str]:
@@ -92,10 +150,8 @@ def result_details(result: DeployResult) -> list[str]:
     if result.primary:
         primary = result.primary
         up = f" ({uptime(primary.uptime_seconds)} uptime)" if primary.uptime_seconds else ""
-        lines.append(f"{title(primary.name)}: {primary.state.capitalize()}{up}")
-    downtime = present(result.downtime_seconds)
-    if downtime is not None:
-        lines.append(f"⏱️ Downtime: {downtime:.1f}s")
+        lines.append(f"{capitalized(primary.name)}: {primary.state.capitalize()}{up}")
+    lines += _downtime_lines(result)
     lines.append("Check status: /docker_status")
     if result.kept:
         more = ", …" if len(result.kept) > _MOST_NAMES else ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from scar.commands.job_command import JobCommand
 from scar.commands.notices import without_result
+from scar.commands.release_lines import ago, button_label, commit_line, moment, short_id
 from scar.commands.text_format import title, uptime
-from scar.document import Document
+from scar.document import Button, Document, Line
 from scar.jobs.record import Job
 from scar.jobs.results.history import HistoryResult, ReleaseRow
 
@@ -30,18 +31,26 @@ def _releases(history: HistoryResult) -> Document:
         lines += ["", *_release_lines(release)]
     if not history.releases:
         lines += ["", "None yet. /docker_deploy makes the first one."]
-    return Document.of("\n".join(lines))
+    buttons = tuple(
+        Button(button_label(release), f"back{release.ago}", _command(history.project, release))
+        for release in history.releases[1:]
+    )
+    return Document((Line("\n".join(lines)),), buttons)
 
 
 def _release_lines(release: ReleaseRow) -> list[str]:
-    commit = (release.commit or "no commit")[:12] + (" + changes" if release.dirty else "")
-    restored = f", back to {release.restored}" if release.restored else ""
+    restored = [f"Back to {short_id(release.restored)}"] if release.restored else []
     downtime = f", {release.downtime:.1f}s downtime" if release.downtime is not None else ""
     return [
-        f"{release.id} ({commit}{restored})",
-        f"{release.at[:19].replace('T', ' ')} UTC by {release.by}, "
-        f"took {uptime(release.seconds)}{downtime}",
+        f"{short_id(release.id)} ({ago(release)})",
+        commit_line(release),
+        *restored,
+        f"{moment(release)} by {release.by}, took {uptime(release.seconds)}{downtime}",
     ]
+
+
+def _command(project: str, release: ReleaseRow) -> str:
+    return f"/docker_rollback {project} {short_id(release.id)}"
 
 
 COMMAND = HistoryCommand()

@@ -16,10 +16,14 @@ from scar.projects import Project, ProjectsFile
 
 @dataclass(frozen=True)
 class Invocation:
-    """What a typed command asks for: of which project (None: of none), with which arguments."""
+    """What a typed command asks for: of which project (None: of none), with which arguments.
+
+    `command` is the one that does it, where the words name another than the one they follow.
+    """
 
     project: Project | None
     args: JsonObject
+    command: JobCommand | None = None
 
 
 class JobCommand(Command):

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from scar.access import Role
-from scar.commands.deployment_view import plan_lines, progress_view, result_details
+from scar.commands.deployment_view import (
+    changed_lines,
+    plan_lines,
+    progress_view,
+    result_details,
+)
 from scar.commands.job_command import Invocation, JobCommand
+from scar.commands.release_lines import ago, commit_line, moment, short_id
 from scar.document import Button, Document, Line
-from scar.jobs.job_id import is_job_id
 from scar.jobs.record import Job
 from scar.jobs.results.deploy import DeployPlan, DeployResult
 from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
+
+_ID_BEGINNING = re.compile(r"[0-9A-Za-z]{1,26}")
+_LIKE_AN_ID = re.compile(r"0[0-9A-HJKMNP-TV-Z]{3,25}", re.IGNORECASE)
+"""The ids of this century begin with a zero, and a project's name rarely."""
 
 
 class RollbackCommand(JobCommand):
@@ -30,32 +40,32 @@ class RollbackCommand(JobCommand):
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """Read a project and a release, in either order."""
-        releases = [word for word in words if is_job_id(word)]
-        names = [word for word in words if word not in releases]
-        if len(releases) > 1 or len(names) > 1:
+        """Read a project and a release, or the beginning of its id, in either order."""
+        if len(words) > 2:
             raise self.misuse(f"/{self.word} takes a project and a release")
+        release = _release_among(words, projects)
+        names = [word for word in words if word != release]
         project = projects.get(names[0]) if names else default()
-        return Invocation(project, {"release": releases[0].upper()} if releases else {})
+        return Invocation(project, self.arguments({"release": release}) if release else {})
 
     def arguments(self, raw: JsonObject) -> JsonObject:
-        """Return `release`, the id of one, where it is given."""
+        """Return `release`, the id of one or its beginning, where it is given."""
         self.require_only(raw, "release")
         release = raw.get("release")
         if release is None:
             return {}
-        if not isinstance(release, str) or not is_job_id(release):
-            raise self.misuse("'release' has to be the id of a release")
+        if not isinstance(release, str) or not _ID_BEGINNING.fullmatch(release):
+            raise self.misuse("'release' has to be the id of a release, or its beginning")
         return {"release": release.upper()}
 
     def question(self, job: Job) -> Document:
         plan = job.read_plan(DeployPlan)
-        commit = f" ({plan.commit[:12]})" if plan.commit else ""
         lines = [
+            *changed_lines(plan),
             "⏪ Roll Production Back",
             "",
             f"Project: {job.request.project}",
-            f"Release: {plan.release}{commit}",
+            *_release_lines(plan),
             f"Target: {plan.production}",
             "",
             *plan_lines(plan),
@@ -67,6 +77,29 @@ class RollbackCommand(JobCommand):
 
     def view(self, job: Job) -> Document:
         return progress_view(job, "⏪ Rolling back...", "Rollback", _result_lines)
+
+
+def _release_among(words: Sequence[str], projects: ProjectsFile) -> str | None:
+    """Return the word that names a release: one in the form of an id's beginning that is no
+    project, or of two words the one that is no project.
+    """
+    for word in words:
+        if _LIKE_AN_ID.fullmatch(word) and word not in projects.projects:
+            return word
+    if len(words) == 2:
+        return next((word for word in words[::-1] if word not in projects.projects), None)
+    return None
+
+
+def _release_lines(plan: DeployPlan) -> list[str]:
+    target = plan.target
+    if target is None:
+        return [f"Release: {plan.release}"]
+    return [
+        f"Release: {short_id(target.id)} ({ago(target)})",
+        f"  {commit_line(target)}",
+        f"  {moment(target)} by {target.by}",
+    ]
 
 
 def _result_lines(result: DeployResult) -> list[str]:

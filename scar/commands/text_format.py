@@ -6,6 +6,18 @@ from collections.abc import Sequence
 
 from scar.jobs.results.file_changes import FileCounts, FileNames
 
+_DIFF_LINES = 40
+_DIFF_CHARACTERS = 2000
+
+
+def beginning_of(diff: str) -> str:
+    """Return as much of a diff as a message takes, in whole lines."""
+    lines = diff.splitlines()[:_DIFF_LINES]
+    while lines and sum(len(line) + 1 for line in lines) > _DIFF_CHARACTERS:
+        lines.pop()
+    beginning = "\n".join(lines)
+    return beginning if beginning == diff else f"{beginning}\n…".lstrip()
+
 
 def uptime(seconds: float) -> str:
     """`3s`, `4m`, `2h 15m`, `3d 4h`."""
@@ -22,6 +34,11 @@ def uptime(seconds: float) -> str:
 def title(name: str) -> str:
     """`project-orchestrator` as `Project-Orchestrator`."""
     return "-".join(part[:1].upper() + part[1:] for part in name.split("-"))
+
+
+def capitalized(name: str) -> str:
+    """`odin-health-agent` as `Odin-health-agent`: a container's name, else as it is."""
+    return name[:1].upper() + name[1:]
 
 
 def counted(number: int, noun: str) -> str:

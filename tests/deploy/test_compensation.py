@@ -33,6 +33,8 @@ def test_a_new_service_is_removed_after_a_failed_deploy(scene: DeployScene) -> N
     job = scene.do("deploy")
     assert job.state == "rolled_back", job.error
     assert "its containers are up" in state_of(job)
+    assert job.result is not None
+    assert job.result["downtime_seconds"] > 0  # of the site, until the old one was back
     assert (scene.images(), scene.tree(), of_engine(scene, "network")) == before
     assert scene.site() == "one"
 
@@ -84,6 +86,7 @@ def test_a_first_deploy_that_fails_leaves_no_container_and_no_network(
     scene.write(Dockerfile=NEVER_WELL)
     job = scene.do("deploy")
     assert job.state == "rolled_back"
+    assert state_of(job).startswith("Nothing was deployed. ")
     assert "no containers, as before" in state_of(job)
     assert scene.images() == {}
     assert not scene.production.exists()
@@ -96,6 +99,7 @@ def test_an_image_that_cannot_be_fetched_touches_nothing(scene: DeployScene) -> 
     job = scene.do("deploy")
     assert job.state == "rolled_back"
     assert state_of(job) == "Production was not touched."
+    assert job.step("rolling_back") is None
     assert (scene.images(), scene.tree()) == before
 
 

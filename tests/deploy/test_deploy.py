@@ -77,6 +77,9 @@ def test_files_changed_by_hand_are_shown_and_kept(scene: DeployScene) -> None:
     diff = scene.do("diff")
     assert diff.result is not None
     assert diff.result["drift"] == ["page"]
+    assert "-by hand\n" in diff.result["lines"]
+    assert "+one\n" in diff.result["lines"]
+    assert "-by hand" in job_commands()["diff"].view(diff).text
     job = scene.do("deploy")
     assert job.state == "succeeded"
     assert (scene.production / "page").read_text() == "one"
@@ -96,9 +99,12 @@ def test_a_hand_made_file_that_was_replaced_can_be_brought_back(scene: DeploySce
     assert kept.result is not None
     (row,) = kept.result["files"]
     assert (row["path"], row["job"]) == ("page", job.id)
+    assert row["number"] == 1
+    assert scene.do("kept_restore", number=1).state == "succeeded"
+    assert (scene.production / "page").read_text() == "by hand\n"
+    # For a program, and for a host whose SCAR is down.
     subprocess.run(row["command"], shell=True, check=True)
     assert (scene.production / "page").read_text() == "by hand\n"
-    assert row["command"] in job_commands()["kept"].view(kept).text
 
 
 def test_a_changed_mounted_file_restarts_without_a_build(

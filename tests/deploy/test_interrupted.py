@@ -49,6 +49,29 @@ def test_a_container_that_died_with_the_worker_is_started_again(scene: DeploySce
     assert scene.leftovers() == []
 
 
+@pytest.mark.parametrize(
+    ("record", "state", "page"),
+    [(3, "rolled_back", "two"), (4, "rolled_back", "two"), (5, "succeeded", "by hand")],
+)
+def test_a_kept_file_whose_return_is_killed_is_there_or_not(
+    scene: DeployScene, record: int, state: str, page: str
+) -> None:
+    """Killed as it writes a record: begun, staged, applying, restored, ended."""
+    (scene.production / "page").write_text("by hand")
+    scene.write(page="two")
+    assert scene.do("deploy").state == "succeeded"
+    journal = scene.installation.folder / "state" / "projects" / "shop" / "journal.jsonl"
+    with KillAt(scene.pool(), "pwrite64", record, journal) as kill:
+        job = scene.ask("kept_restore", number=1)
+        eventually(lambda: kill.hit, "it was killed")
+    job = scene.end_of(job)
+    assert job.state == state, job.error
+    assert (scene.production / "page").read_text() == page
+    assert scene.do("deploy").state == "succeeded"
+    assert (scene.production / "page").read_text() == "two"
+    assert len((scene.do("kept").result or {})["files"]) == (2 if page == "by hand" else 1)
+
+
 @pytest.mark.parametrize("part", ["scar.cli api", "redis"])
 def test_api_or_redis_is_killed_and_no_event_is_lost(scene: DeployScene, part: str) -> None:
     scene.write(page="two", Dockerfile=DOCKERFILE + "RUN sleep 2\n")

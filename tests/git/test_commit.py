@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.git_server import git
 from workers.git.commit import WorkspaceCommit, workspace_commit
+from workers.git.subject import commit_subject
 
 
 @pytest.fixture
@@ -84,3 +85,20 @@ def test_an_index_that_is_a_device_or_a_pipe_is_not_read(workspace: Path) -> Non
     index.unlink()
     os.mkfifo(index)
     assert not commit_of(workspace).dirty
+
+
+def test_the_subject_is_the_first_line_of_the_message(workspace: Path) -> None:
+    git(workspace, "commit", "-q", "--allow-empty", "-m", "Mend\tit\n\nWith a body.")
+    assert commit_subject(workspace, git(workspace, "rev-parse", "HEAD")) == "Mend it"
+    assert commit_subject(workspace, None) is None
+    assert commit_subject(workspace, "0" * 40) is None
+    assert commit_subject(workspace.parent, "0" * 40) is None
+
+
+def test_the_subject_runs_nothing_of_the_workspaces_configuration(workspace: Path) -> None:
+    ran = workspace.parent / "ran"
+    for key in ("core.pager", "gpg.program", "core.fsmonitor", "pager.cat-file"):
+        git(workspace, "config", key, f"touch {ran}; true")
+    git(workspace, "config", "log.showSignature", "true")
+    assert commit_subject(workspace, git(workspace, "rev-parse", "HEAD")) == "one"
+    assert not ran.exists()

@@ -93,7 +93,7 @@ class DeployScene:
     def ask(self, kind: str, *, confirm: bool = True, **args: Any) -> Job:
         """Makes a job."""
         body: dict[str, Any] = {"kind": kind, "project": "shop", "args": args}
-        if confirm and kind in ("deploy", "restart", "rollback"):
+        if confirm and kind in ("deploy", "restart", "rollback", "kept_restore"):
             body["confirm"] = "yes"
         return Job.from_json(self.api.request("POST", "/jobs", json=body))
 

@@ -103,6 +103,16 @@ KEPT = {
     "size": 3,
     "command": "cp /state/objects/ab/cd /srv/shop/page",
 }
+BROUGHT_BACK = {
+    "path": "page",
+    "production": "/srv/shop",
+    "at": "2026-01-31T12:00:00.000Z",
+    "size": 3,
+    "nothing": False,
+    "replaces": True,
+    "keeps": False,
+    "hash": "a" * 64,
+}
 CLONED = {
     "name": "shop",
     "folder": "/workspace/shop",
@@ -139,6 +149,7 @@ PLANS: list[tuple[str, Mapping[str, Any]]] = [
         {"containers": ["web"], "protected": [], "downtime": "10-30 seconds", "hash": "a"},
     ),
     ("agent", {"hash": "a"}),
+    ("kept_restore", BROUGHT_BACK),
     ("agent_discard", DISCARDED),
     ("clone", {"url": "https://github.com/acme/shop", "hash": "a"}),
     ("project_add", {"name": "shop", "entry": ENTRY, "file": "/p.json", "hash": "a"}),
@@ -174,6 +185,9 @@ RESULTS: list[tuple[str, Mapping[str, Any]]] = [
     ("stats", {"project": "shop", "containers": [USAGE]}),
     ("history", {"project": "shop", "releases": [RELEASE]}),
     ("kept", {"project": "shop", "files": [KEPT]}),
+    ("kept", {"project": "shop", "files": [{**KEPT, "number": 1}]}),
+    ("kept_restore", {"path": "page", "nothing": False}),
+    ("kept_restore", {"production_state": "Production was not touched."}),
     ("agent", WORKED),
     ("agent_discard", DISCARDED),
     ("clone", CLONED),

@@ -104,6 +104,34 @@ def test_the_question_is_asked_without_a_lock(context: JobContext) -> None:
     assert job.calls == ["reading", "plan", "end of reading"]
 
 
+class Settled(Recorded):
+    """One for which nothing is left to do, and which another job may hold."""
+
+    held = False
+
+    def refuse_held(self, _context: JobContext, /) -> None:
+        self.calls.append("refuse held")
+        if self.held:
+            raise ScarError("busy", "Held", "")
+
+    def already_done(self, _context: JobContext, _plan: JobPlan, /) -> Outcome[FollowResult]:
+        return DONE
+
+
+def test_a_plan_that_came_to_nothing_is_not_asked_about_again(context: JobContext) -> None:
+    job = Settled()
+    assert job.run(context, "a") is DONE
+    assert not [call for call in job.calls if call.startswith("execute")]
+
+
+def test_nothing_is_planned_of_what_another_job_holds(context: JobContext) -> None:
+    job = Settled()
+    job.held = True
+    with pytest.raises(ScarError, match="Held"):
+        job.plan(context)
+    assert job.calls == ["refuse held"]
+
+
 @pytest.mark.parametrize("handler", WRITE_JOBS, ids=lambda handler: str(handler.kind))
 def test_no_kind_has_an_order_of_its_own(handler: WriteJob[Any, Any, Any]) -> None:
     assert type(handler).run is WriteJob.run

@@ -1,11 +1,11 @@
-"""The changes of an agent as text: `git diff --no-index` of the stored and the present files."""
+"""Changes as text: `git diff --no-index` of the files before and after."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -28,24 +28,60 @@ _GIT = (
 _log = structlog.get_logger(__name__)
 
 
+Read = Callable[[str], bytes]
+"""Returns the content of a path on one side."""
+
+
 def difference(undo: Undo, store: ContentStore) -> tuple[str, list[str]]:
+    """Return the unified diff of an undo record, of the stored and the present files.
+
+    Raises OSError or `sync_failed` if a file changes or disappears meanwhile.
+    """
+
+    def stored(path: str) -> bytes:
+        entry = undo.before[path]
+        assert entry is not None  # else it is not read
+        return Path(store.path_of(entry)).read_bytes()
+
+    return text_difference(undo.before, undo.after, stored, reader_of(undo.root))
+
+
+def reader_of(root: str) -> Read:
+    """Return what reads a regular file at rest below `root`; links are not followed."""
+
+    def read(path: str) -> bytes:
+        with Tree(root) as tree:
+            folder, name = tree.split(path)
+            hashed(folder, name, path)  # raises unless it is a regular file at rest
+            with os.fdopen(os.open(name, _READ, dir_fd=folder), "rb") as file:
+                return file.read(_MOST_BYTES)
+
+    return read
+
+
+def text_difference(
+    before: Mapping[str, Entry | None],
+    after: Mapping[str, Entry | None],
+    read_before: Read,
+    read_after: Read,
+) -> tuple[str, list[str]]:
     """Return a unified diff of at most 200,000 characters, and the paths that it leaves out.
 
     Left out are links, files over 256 KiB, and all after the 200th path. Of binary files only the
-    names are shown. The diff is empty if Git is missing or takes longer than 20 s. Raises OSError
-    or `sync_failed` if a file changes or disappears meanwhile.
+    names are shown. The diff is empty if Git is missing or takes longer than 20 s.
     """
     left_out: list[str] = []
     with tempfile.TemporaryDirectory(prefix="scar-diff-") as folder:
         (Path(folder) / "a").mkdir()
         (Path(folder) / "b").mkdir()
-        for number, path in enumerate(undo.after):
-            sides = (undo.before[path], undo.after[path])
-            if number >= _MOST_FILES or any(not _is_small_file(side) for side in sides):
+        for number, path in enumerate(after):
+            sides = ("a", before[path], read_before), ("b", after[path], read_after)
+            if number >= _MOST_FILES or any(not _is_small_file(entry) for _, entry, _ in sides):
                 left_out.append(path)
                 continue
-            for name, content in _contents(undo, store, path):
-                _write(Path(folder) / name, path, content, sides[name == "b"])
+            for name, entry, read in sides:
+                if entry is not None:
+                    _write(Path(folder) / name, path, read(path), entry)
         text = _diff(folder)
     if len(text) > MOST_CHARACTERS:
         text = f"{text[:MOST_CHARACTERS]}\n… the diff goes on\n"
@@ -56,25 +92,12 @@ def _is_small_file(side: Entry | None) -> bool:
     return side is None or (side.kind == "file" and side.size <= _MOST_BYTES)
 
 
-def _contents(undo: Undo, store: ContentStore, path: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the content before as side `a` and the present one as side `b`, where there is one."""
-    before, after = undo.before[path], undo.after[path]
-    if before is not None:
-        yield "a", Path(store.path_of(before)).read_bytes()
-    if after is not None:
-        with Tree(undo.root) as tree:
-            folder, name = tree.split(path)
-            hashed(folder, name, path)  # raises unless it is a regular file at rest
-            with os.fdopen(os.open(name, _READ, dir_fd=folder), "rb") as file:
-                yield "b", file.read(_MOST_BYTES)
-
-
-def _write(root: Path, path: str, content: bytes, entry: Entry | None) -> None:
+def _write(root: Path, path: str, content: bytes, entry: Entry) -> None:
     """Write one side of a file; of its mode, Git's diff shows the executable bits alone."""
     target = root / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
-    target.chmod((entry.mode if entry else 0) & 0o111 | 0o600)
+    target.chmod(entry.mode & 0o111 | 0o600)
 
 
 def _diff(folder: str) -> str:

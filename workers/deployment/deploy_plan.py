@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scar.errors import ScarError
+from workers.deployment.compose_changes import compose_changes
 from workers.deployment.future_tree import FutureTree
 from workers.deployment.plan import NO_CONFIG, Plan, stat_cache_paths
-from workers.deployment.requirements import require_own, require_possible
+from workers.deployment.requirements import require_own, require_possible, require_protected
 from workers.deployment.services import mounted_services, services_to_pull, services_to_restart
 from workers.engine.build_inputs import build_inputs
 from workers.engine.compose_config import ComposeConfig
@@ -33,7 +34,7 @@ def plan_deploy(context: JobContext) -> Plan:
     project = context.project
     comparison = _compare_files(context)
     containers = tuple(context.containers.of_project(project.compose_project))
-    require_own(containers, str(project.production))
+    require_own(context, containers, str(project.production))
     relied_on = {}
     if ".env" not in comparison.files:
         relied_on = existing(str(project.production), ".env", comparison.production)
@@ -51,6 +52,7 @@ def plan_deploy(context: JobContext) -> Plan:
         production_index=comparison.production,
     )
     if plan.last and plan.changes.none and _as_released(containers, plan.last, relied_on):
+        require_protected(context, NO_CONFIG)
         return plan
     return _with_services(context, plan)
 
@@ -99,7 +101,7 @@ def _with_services(context: JobContext, plan: Plan) -> Plan:
     present = {name: images.id_of(service.image) for name, service in config.active.items()}
     builds, build = _builds(context, config, future, plan, present)
     mounted = mounted_services(config, str(project.production), plan.changes)
-    return replace(
+    planned = replace(
         plan,
         config=config,
         builds=builds,
@@ -108,6 +110,7 @@ def _with_services(context: JobContext, plan: Plan) -> Plan:
         mounted=mounted,
         restart=services_to_restart(context, config, plan.containers, (*build, *mounted)),
     )
+    return replace(planned, compose=compose_changes(context, planned))
 
 
 def _as_released(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
+from dataclasses import replace
 
 import structlog
 
@@ -10,13 +12,17 @@ from scar.errors import ScarError
 from scar.jobs.record import JobState
 from scar.jobs.results.deploy import DeployResult
 from workers.deployment.transaction import Transaction
+from workers.engine.downtime import DowntimeProbe
 from workers.runtime.context import JobContext
 from workers.runtime.outcome import Outcome
 from workers.state.journal import Journal
+from workers.state.releases import Releases
 
 _AS_BEFORE = "Production has the files and images it had before, and its containers are up."
 _NONE_AS_BEFORE = "Production has the files it had before, and no containers, as before."
 _UNTOUCHED = "Production was not touched."
+_FIRST = "Nothing was deployed. "
+_ROLLING_BACK = ("rolling_back", "Putting production back")
 _ENGINE_SECONDS = 45.0
 _log = structlog.get_logger(__name__)
 
@@ -33,13 +39,20 @@ def clear_up(context: JobContext, transaction: Transaction) -> None:
 
 
 def compensate(
-    context: JobContext, transaction: Transaction, error: ScarError
+    context: JobContext,
+    transaction: Transaction,
+    error: ScarError,
+    probe: DowntimeProbe | None = None,
 ) -> Outcome[DeployResult]:
-    """Bring production back after `error`, and return the outcome of the job."""
-    state_after = _production_state(transaction.journal)
+    """Bring production back after `error`, and return the outcome of the job.
+
+    `probe` has measured since before the first container was touched.
+    """
+    state_after = _production_state(context, transaction.journal)
+    touched = transaction.journal.find("applying") is not None
     try:
         if transaction.journal.open:
-            with context.steps.step("rolling_back", "Rolling back"):
+            with context.steps.step(*_ROLLING_BACK) if touched else nullcontext():
                 record = context.masker.error(error).record().to_json()
                 transaction.journal.write("failed", {"error": record})
                 _wait_for_engine(context)
@@ -48,7 +61,10 @@ def compensate(
         return _in_between(error, failure)
     cancelled = error.code == "cancelled"
     state = JobState.CANCELLED if cancelled else JobState.ROLLED_BACK
-    return Outcome(state, DeployResult(production_state=state_after), error)
+    result = DeployResult(production_state=state_after)
+    if probe is not None and transaction.journal.find("starting"):
+        result = replace(result, downtime_seconds=probe.result().seconds)
+    return Outcome(state, result, error)
 
 
 def _wait_for_engine(context: JobContext) -> None:
@@ -67,12 +83,14 @@ def _wait_for_engine(context: JobContext) -> None:
             return
 
 
-def _production_state(journal: Journal) -> str:
+def _production_state(context: JobContext, journal: Journal) -> str:
     """Say how production will be once what was begun is undone."""
+    first = "" if Releases(context.folder).ids() else _FIRST
     if not journal.find("applying"):
-        return _UNTOUCHED
+        return first + _UNTOUCHED
     starting = journal.find("starting")
-    return _NONE_AS_BEFORE if starting and not starting["containers"] else _AS_BEFORE
+    none = starting is not None and not starting["containers"]
+    return first + (_NONE_AS_BEFORE if none else _AS_BEFORE)
 
 
 def _in_between(error: ScarError, failure: ScarError) -> Outcome[DeployResult]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 from scar.jobs.results.deploy import DeployPlan, DeployResult
 from workers.deployment.ending import clear_up, compensate
 from workers.deployment.outcome import deployed, unchanged
 from workers.deployment.plan import Plan, describe
 from workers.deployment.recovery import recover_deployment
+from workers.deployment.requirements import require_room
+from workers.deployment.shown_plan import ShownPlan
 from workers.deployment.transaction import Transaction
 from workers.engine.downtime import DowntimeProbe
 from workers.runtime.context import JobContext
@@ -17,12 +19,13 @@ from workers.runtime.handlers import Execution, WriteJob
 from workers.runtime.outcome import Outcome
 from workers.runtime.reporter import JobLost
 from workers.state.journal import Journal
-from workers.state.project_lock import project_lock
+from workers.state.project_lock import project_lock, refuse_if_held
 
 _COPYING = ("copying", "Copying files")
 _BUILDING = ("building", "Building new image")
+_FETCHING = ("building", "Fetching images")
 _RESTARTING = ("restarting", "Restarting containers")
-_VERIFYING = ("verifying", "Verifying")
+_VERIFYING = ("verifying", "Checking health")
 _STEPS = (_COPYING, _BUILDING, _RESTARTING, _VERIFYING)
 
 
@@ -35,7 +38,11 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
 
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
         """Hold the project."""
-        return project_lock(context.folder, context.check)
+        return project_lock(context.folder, context.check, holder=context.holder)
+
+    def refuse_held(self, context: JobContext, /) -> None:
+        """Raise `busy` where another job works on the project."""
+        refuse_if_held(context.folder, context.project.name)
 
     def recover(self, context: JobContext, lock: int, /) -> Outcome[DeployResult] | None:
         """Finish or undo a deployment that was cut off."""
@@ -46,9 +53,30 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
         return context.steps.step("checking", "Checking")
 
     def make_plan(self, context: JobContext, /) -> tuple[Plan, DeployPlan]:
-        """Return what would be copied, built and restarted."""
+        """Return what would be copied, built and restarted.
+
+        Raises what `execute` would fail with for sure: no room, a folder that cannot be written.
+        """
         plan = self.compare(context)
+        require_room(context, plan)
         return plan, describe(plan, context)
+
+    def already_done(
+        self, context: JobContext, plan: DeployPlan, /
+    ) -> Outcome[DeployResult] | None:
+        """Return the outcome where production is as it would be."""
+        return unchanged(context) if plan.nothing else None
+
+    def remember_shown(self, context: JobContext, work: Plan, /) -> None:
+        """Keep the plan that is shown."""
+        ShownPlan(context).save(work)
+
+    def changes_since(self, context: JobContext, work: Plan, /) -> tuple[str, ...]:
+        """Return which files and containers are not as they were when the question was asked."""
+        shown = ShownPlan(context)
+        changes = shown.changes_until(work)
+        shown.save(work)
+        return changes
 
     def execute(
         self, context: JobContext, work: Plan, execution: Execution[DeployPlan], /
@@ -61,14 +89,16 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
             return unchanged(context)
         transaction = Transaction(context, Journal(context.folder), execution.lock)
         transaction.journal.begin(context.request.id)
-        try:
-            return self._go_forward(context, transaction, work, execution)
-        except JobLost:
-            raise
-        except Exception as error:
-            if transaction.release is not None:
+        probe = DowntimeProbe(context.containers, context.project.compose_project)
+        with ExitStack() as probing:
+            try:
+                return self._go_forward(context, transaction, work, execution, probe, probing)
+            except JobLost:
                 raise
-            return compensate(context, transaction, context.scar_error(error))
+            except Exception as error:
+                if transaction.release is not None:
+                    raise
+                return compensate(context, transaction, context.scar_error(error), probe)
 
     def _go_forward(
         self,
@@ -76,25 +106,31 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
         transaction: Transaction,
         work: Plan,
         execution: Execution[DeployPlan],
+        probe: DowntimeProbe,
+        probing: ExitStack,
     ) -> Outcome[DeployResult]:
+        """Copy, build, restart, verify, commit. `probing` is entered with `probe` before the first
+        container is touched, and may go on where this fails.
+        """
         with context.steps.step(*_COPYING) as step:
             undo = transaction.copy(work, step)
             step.skipped = work.changes.none
         execution.sources.close()
-        with context.steps.step(*_BUILDING) as step:
+        with context.steps.step(*(_BUILDING if work.build else _FETCHING)) as step:
             if work.build or work.pull:
                 transaction.build(work, step)
             step.skipped = not (work.build or work.pull)
         if work.tags:
             transaction.name_images(work)
         context.check()
-        with DowntimeProbe(context.containers, context.project.compose_project) as probe:
-            with context.steps.step(*_RESTARTING) as step:
-                transaction.put_in_place(work, undo)
-                step.skipped = not work.restart
-            with context.steps.step(*_VERIFYING):
-                containers = transaction.verify(work)
-            context.refuse_cancellation()
-            release = transaction.commit(work, containers, probe, execution.started)
+        probing.enter_context(probe)
+        with context.steps.step(*_RESTARTING) as step:
+            transaction.put_in_place(work, undo)
+            step.skipped = not work.restart
+        with context.steps.step(*_VERIFYING):
+            containers = transaction.verify(work)
+        context.refuse_cancellation()
+        release = transaction.commit(work, containers, probe, execution.started)
+        probing.close()
         clear_up(context, transaction)
         return deployed(context, work, execution.plan, release, containers)

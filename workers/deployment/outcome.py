@@ -9,9 +9,9 @@ from scar.jobs.record import JobState
 from scar.jobs.results.deploy import DeployPlan, DeployResult, PrimaryContainer
 from workers.deployment.plan import Plan
 from workers.engine.container import Container
-from workers.engine.project_containers import project_containers
 from workers.runtime.context import JobContext
 from workers.runtime.outcome import Outcome
+from workers.state.primary_container import containers_of
 from workers.state.releases import Release
 
 _TOO_LATE = "It was cancelled too late: everything was done. /docker_rollback goes back."
@@ -64,7 +64,7 @@ def resumed(context: JobContext, release: Release) -> Outcome[DeployResult]:
 def primary_container(context: JobContext) -> PrimaryContainer | None:
     """Return how the main container does, for the last line of the message."""
     try:
-        project = project_containers(context.containers, context.project)
+        project = containers_of(context)
         if project.primary is None or project.primary in project.missing:
             return None
         main = project.main()

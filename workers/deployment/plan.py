@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scar.jobs.results.compose_changes import NO_CHANGES, ComposeChanges
 from scar.jobs.results.deploy import DeployCounts, DeployPlan
 from scar.jobs.results.file_changes import FileNames
+from scar.jobs.results.history import ReleaseRow
+from scar.json_object import JsonObject
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.container import Container
 from workers.files.compare import Changes
@@ -33,7 +36,8 @@ class Plan:
     build inputs, `build` are services whose image has to be built, `pull` those whose image has to
     be fetched, `tags` the images (name, id) that come back without a build, `mounted` the services
     that have a changed file mounted, `restart` all that will be restarted or recreated as far as
-    can be told. `restores` is the release that is gone back to.
+    can be told, `compose` what else happens on the Engine. `restores` is the release that is gone
+    back to.
     """
 
     files: Mapping[str, Entry] = field(repr=False)
@@ -52,7 +56,8 @@ class Plan:
     tags: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     mounted: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
-    restores: str | None = None
+    restores: ReleaseRow | None = None
+    compose: ComposeChanges = NO_CHANGES
 
     @property
     def nothing(self) -> bool:
@@ -62,7 +67,12 @@ class Plan:
     @property
     def hash(self) -> str:
         """The digest of everything the person who confirms relies on."""
-        hashed = {
+        return hashlib.sha256(json.dumps(self.relied_upon, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def relied_upon(self) -> JsonObject:
+        """Everything the person who confirms relies on."""
+        return {
             "before": {path: e and (e.digest, e.mode) for path, e in self.changes.before.items()},
             "after": {path: e and (e.digest, e.mode) for path, e in self.changes.after.items()},
             "build": self.build,
@@ -71,8 +81,8 @@ class Plan:
             "restart": self.restart,
             "containers": [(c.name, c.id, c.image_id) for c in self.containers],
             "relied_on": {path: entry.digest for path, entry in self.relied_on.items()},
+            "compose": self.compose.to_json(),
         }
-        return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
 
 
 def describe(plan: Plan, context: JobContext) -> DeployPlan:
@@ -95,13 +105,20 @@ def describe(plan: Plan, context: JobContext) -> DeployPlan:
         left_alone=_named(changes.left_alone),
         build=plan.build,
         restart=plan.restart,
-        release=plan.restores,
+        release=plan.restores.id if plan.restores else None,
         commit=plan.commit,
         dirty=plan.dirty,
-        downtime=DowntimeHistory(context.folder).estimate("deploy") if plan.restart else None,
+        downtime=DowntimeHistory(context.folder).estimate("deploy") if _interrupts(plan) else None,
         notices=_notices(plan, context),
+        compose=plan.compose,
+        target=plan.restores,
         hash=plan.hash,
     )
+
+
+def _interrupts(plan: Plan) -> bool:
+    """Return whether something that runs now is taken down."""
+    return any(c.is_up and c.service in plan.restart for c in plan.containers)
 
 
 def _notices(plan: Plan, context: JobContext) -> tuple[str, ...]:

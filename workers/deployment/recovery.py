@@ -15,7 +15,7 @@ from workers.deployment.transaction import Transaction
 from workers.runtime.context import JobContext
 from workers.runtime.outcome import Outcome
 from workers.state.job_log import JobLog
-from workers.state.journal import Journal
+from workers.state.journal import ENDED, RESTORED, Journal
 from workers.state.releases import Releases
 
 _LOST = ScarError(
@@ -54,6 +54,10 @@ def _recovered(context: JobContext, transaction: Transaction) -> Outcome[DeployR
     if release is not None:
         clear_up(context, transaction)
         return resumed(context, release)
+    if transaction.journal.find(RESTORED):
+        if transaction.journal.open:
+            transaction.journal.write(ENDED)
+        return Outcome(JobState.SUCCEEDED, DeployResult(nothing=False))
     failed = transaction.journal.find("failed")
     if failed is None:
         return compensate(context, transaction, _LOST)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from scar.errors import ScarError
+from workers.deployment.plan import Plan
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.container import Container
+from workers.engine.project_containers import project_containers, unknown_protected
+from workers.files.content_store import ContentStore
+from workers.files.failures import existing_folder, sync_failed
+from workers.files.manifest import Entry
+from workers.files.staging import require_room as require_room_for
 from workers.runtime.context import JobContext
 
+_WRITABLE = os.W_OK | os.X_OK
 
-def require_own(containers: tuple[Container, ...], production: str) -> None:
+
+def require_own(context: JobContext, containers: tuple[Container, ...], production: str) -> None:
     """Raise `project_invalid` where a container of the Compose project was made from another
-    folder: it must not be replaced.
+    folder: it must not be replaced; and where the projects file names one of another project.
     """
+    project_containers(context.containers, context.project)
     here = os.path.realpath(production)
     for container in containers:
         there = container.working_dir
@@ -28,8 +38,9 @@ def require_own(containers: tuple[Container, ...], production: str) -> None:
 
 def require_possible(context: JobContext, config: ComposeConfig) -> None:
     """Raise `project_invalid` where the Engine would refuse the Compose file in the middle of a
-    deployment.
+    deployment, or would protect no container of a name that is to be protected.
     """
+    require_protected(context, config)
     if not config.active:
         raise ScarError(
             "project_invalid",
@@ -48,3 +59,49 @@ def require_possible(context: JobContext, config: ComposeConfig) -> None:
                 f"container of {owner} has",
                 "Change `container_name` in the Compose file, or remove the other container.",
             )
+
+
+def require_protected(context: JobContext, config: ComposeConfig) -> None:
+    """Raise `project_invalid` where a `protected` container neither exists nor would be made."""
+    project = context.project
+    names = {container.name for container in context.containers.of_project(project.compose_project)}
+    for service in config.services.values():
+        names.add(service.container_name or f"{project.compose_project}-{service.name}-1")
+    if refusal := unknown_protected(project, names):
+        raise refusal
+
+
+def require_room(context: JobContext, plan: Plan) -> None:
+    """Raise `disk_full` where the new files cannot fit, `sync_failed` where they cannot be written.
+
+    Room for images is not known before they are built.
+    """
+    if plan.nothing:
+        return
+    root, store = str(context.project.production), ContentStore(context.folder / "objects")
+    for folder in {
+        existing_folder(os.path.dirname(f"{root}/{path}")) for path in plan.changes.after
+    }:
+        _require_writable(folder)
+    _require_writable(existing_folder(store.folder))
+    known = plan.last.contents if plan.last else {}
+    stored = {**plan.files, **plan.relied_on}
+    new = [entry for path, entry in stored.items() if not entry.same_content(known.get(path))]
+    coming, replaced = _files(plan.changes.after.values()), _files(plan.changes.before.values())
+    lacking = {store.path_of(e): e for e in (*_files(new), *replaced) if not store.holds(e)}
+    require_room_for(store.folder, root, lacking.values(), coming)
+
+
+def _files(entries: Iterable[Entry | None]) -> list[Entry]:
+    return [entry for entry in entries if entry and entry.kind == "file"]
+
+
+def _require_writable(folder: str) -> None:
+    if os.access(folder, _WRITABLE, effective_ids=True):
+        return
+    read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+    raise sync_failed(
+        folder,
+        "cannot be written: " + ("it is mounted read-only" if read_only else "permission denied"),
+        "Check its owner and permissions and the mount it is on, then deploy again.",
+    )

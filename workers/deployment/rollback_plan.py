@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from scar.errors import ScarError, nearest
+from scar.errors import ScarError
+from scar.jobs.results.history import ReleaseRow
+from workers.deployment.compose_changes import compose_changes
 from workers.deployment.future_tree import FutureTree
 from workers.deployment.plan import NO_CONFIG, Plan, stat_cache_paths
 from workers.deployment.requirements import require_own, require_possible
@@ -15,6 +17,7 @@ from workers.files.compare import compare
 from workers.files.content_store import ContentStore
 from workers.files.stat_cache import StatCache
 from workers.runtime.context import JobContext
+from workers.state.release_rows import release_rows
 from workers.state.releases import Release, Releases
 
 
@@ -37,7 +40,7 @@ def plan_rollback(context: JobContext) -> Plan:
     own = {path: e for path, e in last.relied_on.items() if path in target.relied_on}
     changes = compare(target.contents, production, {**last.files, **own}, cache)
     containers = tuple(context.containers.of_project(context.project.compose_project))
-    require_own(containers, production)
+    require_own(context, containers, production)
     plan = Plan(
         target.files,
         target.relied_on,
@@ -51,7 +54,7 @@ def plan_rollback(context: JobContext) -> Plan:
         cache,
         builds={name: s.build for name, s in target.services.items() if s.build},
         tags=tags,
-        restores=target.id,
+        restores=next(row for row in release_rows(releases) if row.id == target.id),
     )
     return _with_services(context, plan, target, contents)
 
@@ -74,13 +77,14 @@ def _with_services(
     mounted = mounted_services(config, str(project.production), plan.changes)
     other = [c.service for c in plan.containers if c.image_id != tags.get(c.service, ("", ""))[1]]
     others = (*mounted, *(name for name in other if name in tags))
-    return replace(
+    planned = replace(
         plan,
         config=config,
         pull=services_to_pull(config, present),
         mounted=mounted,
         restart=services_to_restart(context, config, plan.containers, others),
     )
+    return replace(planned, compose=compose_changes(context, planned))
 
 
 def _target(releases: Releases, id: str | None) -> Release:
@@ -94,14 +98,24 @@ def _target(releases: Releases, id: str | None) -> Release:
                 "to go back to.",
             )
         return releases.get(known[-2])
-    if id not in known:
-        hint = nearest(id, known)
+    matching = [release for release in known if release.startswith(id)]
+    if len(matching) != 1:
+        many = f"{len(matching)} releases begin with '{id[:40]}'"
         raise ScarError(
             "not_found",
-            f"Release '{id[:40]}' not found",
-            f"{hint} /docker_history lists those that are kept.".strip(),
+            many if matching else f"Release '{id[:40]}' not found",
+            "Name one of these: the beginning of its id is enough.",
+            lines=tuple(map(_listed, release_rows(releases))),
         )
-    return releases.get(id)
+    return releases.get(matching[0])
+
+
+def _listed(row: ReleaseRow) -> str:
+    commit = f" {row.commit[:7]}" if row.commit else ""
+    ago = f"{row.ago} release{'s' if row.ago > 1 else ''} ago" if row.ago else "now in production"
+    subject = f" {row.subject}" if row.subject else ""
+    at = row.at[:16].replace("T", " ")
+    return f"{row.id[:10]} {at} UTC{commit}{subject}, by {row.by}, {ago}"
 
 
 def _images(context: JobContext, target: Release) -> dict[str, tuple[str, str]]:

@@ -24,11 +24,14 @@ from workers.engine.downtime import DowntimeProbe
 from workers.engine.images import Images
 from workers.files.apply import apply, stage
 from workers.files.content_store import ContentStore
+from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
+from workers.git.subject import commit_subject
 from workers.runtime.context import JobContext
 from workers.runtime.step_reporter import RunningStep
 from workers.state.downtime_history import DowntimeHistory
-from workers.state.journal import ENDED, Journal
+from workers.state.journal import ENDED, RESTORED, Journal
+from workers.state.primary_container import containers_of
 from workers.state.releases import Release, ReleasedService, Releases
 
 _log = structlog.get_logger(__name__)
@@ -134,6 +137,21 @@ class Transaction:
         self.production.up(context.check)
         self.production.restart_mounted(before["containers"], plan.mounted)
 
+    def bring_back(self, undo: Undo) -> None:
+        """Put files in place whose contents the store has, touch no container, and end.
+
+        `restored` in the journal is the point of no return: there is no release.
+        """
+        context = self.context
+        stage(str(context.project.workspace), undo.root, undo, self.contents, context.check)
+        undo.save(self._undo_path)
+        self.journal.write("staged")
+        self.journal.write("applying", {"running": []})
+        cache = StatCache.load(stat_cache_paths(context)[1])
+        apply(undo, self.contents, cache, _no_progress, context.check)
+        self.journal.write(RESTORED)
+        self.journal.write(ENDED)
+
     def verify(self, plan: Plan) -> list[Container]:
         """Wait until every container of the Compose file is healthy and stays so; return them.
 
@@ -166,16 +184,32 @@ class Transaction:
             dirty=plan.dirty,
             seconds=round(time.monotonic() - started, 2),
             downtime=downtime,
-            restored=plan.restores,
+            restored=plan.restores.id if plan.restores else None,
             services=services,
             files=plan.files,
             relied_on=plan.relied_on,
+            primary=self._primary(),
+            subject=self._subject(plan),
         )
         Releases(context.folder).save(release)
         self.journal.write("committed")
         if downtime is not None:
             DowntimeHistory(context.folder).add(request.kind, downtime)
         return release
+
+    def _subject(self, plan: Plan) -> str | None:
+        if plan.restores is not None:
+            return plan.restores.subject
+        subject = commit_subject(self.context.project.workspace, plan.commit)
+        return subject and self.context.masker.text(subject)
+
+    def _primary(self) -> str | None:
+        """Return the container that is primary now, and is to stay it."""
+        try:
+            return containers_of(self.context).primary
+        except ScarError as error:
+            _log.warning("primary container not noted", reason=error.message)
+            return None
 
     def end(self) -> None:
         """Give up what no release needs any more, and close the journal."""

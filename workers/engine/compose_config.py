@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,10 +41,11 @@ class Service:
     """A service of a Compose file.
 
     `image` is the name its containers run, Compose's default where the file gives none. `binds`
-    are the absolute host paths of its mounts, secrets and configs. `active` is whether `up` creates
-    it: a service with profiles only where one of them is enabled. `config_hash` is what its
-    containers carry as `com.docker.compose.config-hash`: `up` recreates a container with another
-    one. It covers the content of env files.
+    are the absolute host paths of its mounts, secrets and configs. `volumes` and `networks` are
+    the names that the Engine has for those it uses, external ones not among them. `active` is
+    whether `up` creates it: a service with profiles only where one of them is enabled.
+    `config_hash` is what its containers carry as `com.docker.compose.config-hash`: `up` recreates
+    a container with another one. It covers the content of env files.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Service:
     binds: tuple[str, ...]
     active: bool
     config_hash: str
+    volumes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,22 @@ def _service(resolved: JsonObject, name: str, config_hash: str, *, active: bool)
         binds=(*binds, *_mounted_files(resolved, raw)),
         active=active,
         config_hash=config_hash,
+        volumes=_own(
+            resolved, "volumes", [v.get("source") for v in volumes if v.get("type") == "volume"]
+        ),
+        networks=_own(resolved, "networks", list(raw.get("networks") or {})),
+    )
+
+
+def _own(resolved: JsonObject, kind: str, keys: Sequence[str | None]) -> tuple[str, ...]:
+    """Return the Engine's names of the volumes or networks with these keys, without external ones
+    and without volumes that have no key.
+    """
+    definitions = {key: (resolved.get(kind) or {}).get(key) or {} for key in keys if key}
+    return tuple(
+        _text(definition.get("name")) or f"{resolved.get('name', '')}_{key}"
+        for key, definition in definitions.items()
+        if not definition.get("external")
     )
 
 

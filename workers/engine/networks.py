@@ -20,6 +20,12 @@ class Networks:
             rows = api.networks(filters={"label": [f"{PROJECT}={project}"]})
         return [str(row["Id"]) for row in rows]
 
+    def names_of_project(self, project: str) -> frozenset[str]:
+        """Return the names of a Compose project's networks."""
+        with self._engine.api() as api:
+            rows = api.networks(filters={"label": [f"{PROJECT}={project}"]})
+        return frozenset(str(row["Name"]) for row in rows)
+
     def remove(self, network_id: str) -> None:
         """Remove a network, unless a container has joined it; do nothing when it is gone."""
         with self._engine.api() as api:

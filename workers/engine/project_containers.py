@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from scar.errors import ScarError, container_not_found
+from scar.errors import ScarError, container_not_found, nearest
 from scar.projects import Project
 from workers.engine.container import Container
 from workers.engine.containers import Containers
@@ -41,14 +42,22 @@ class ProjectContainers:
             "A first /docker_deploy makes them; or name them under `containers`.",
         )
 
+    def with_primary(self, name: str | None) -> ProjectContainers:
+        """Return the same containers with another primary one, which is shown first."""
+        ordered = sorted(self.containers, key=lambda container: container.name != name)
+        return replace(self, containers=tuple(ordered), primary=name)
+
 
 def project_containers(containers: Containers, project: Project) -> ProjectContainers:
     """Return the containers in the order of the projects file, then those found by Compose's label.
 
-    The latter only with `auto_detect`.
+    The latter only with `auto_detect`. Raises `project_invalid` where one that the file names
+    belongs to another Compose project.
     """
     names = project.containers
     by_name = {c.name: c for c in containers.of_project(project.compose_project, names)}
+    for container in by_name.values():
+        _require_own(container, project)
     order = [name for name in names if name in by_name]
     if project.auto_detect:
         order += [name for name in by_name if name not in names]
@@ -57,3 +66,31 @@ def project_containers(containers: Containers, project: Project) -> ProjectConta
         order.sort(key=lambda name: name != primary)
     missing = tuple(name for name in names if name not in by_name)
     return ProjectContainers(tuple(by_name[name] for name in order), missing, primary)
+
+
+def unknown_protected(project: Project, known: Iterable[str]) -> ScarError | None:
+    """Return the error of a `protected` container that is neither among `known` nor among the
+    project's `containers`; None where there is none.
+    """
+    names = {*known, *project.containers}
+    unknown = next((name for name in project.protected if name not in names), None)
+    if unknown is None:
+        return None
+    hint = nearest(unknown, sorted(names)).strip()
+    return ScarError(
+        "project_invalid",
+        f"'{unknown}' is `protected` in project '{project.name}', and no container has that name",
+        f"{hint} Correct `protected` in the projects file: as it is, it protects nothing.".strip(),
+    )
+
+
+def _require_own(container: Container, project: Project) -> None:
+    if container.project in ("", project.compose_project):
+        return
+    raise ScarError(
+        "project_invalid",
+        f"Container '{container.name}' belongs to Compose project '{container.project}', not to "
+        f"'{project.compose_project}'",
+        f"Take it out of `containers` of project '{project.name}' in the projects file, or correct "
+        "`compose_project` there.",
+    )

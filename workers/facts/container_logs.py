@@ -5,8 +5,8 @@ from __future__ import annotations
 from scar.redaction import secret_values
 from workers.engine.container import Container
 from workers.engine.log_lines import LogLine
-from workers.engine.project_containers import project_containers
 from workers.runtime.context import JobContext
+from workers.state.primary_container import containers_of
 
 
 def container_to_read(context: JobContext) -> Container:
@@ -14,7 +14,7 @@ def container_to_read(context: JobContext) -> Container:
 
     Raises `container_not_found`. What its environment holds is masked from here on.
     """
-    containers = project_containers(context.containers, context.project)
+    containers = containers_of(context)
     name = context.request.args.get("container")
     container = containers.named(name) if name else containers.main()
     context.masker.hide(secret_values(context.containers.inspect(container.id).environment))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from scar.jobs.results.history import HistoryResult, ReleaseRow
-from scar.jobs.timestamp import rfc3339
+from scar.jobs.results.history import HistoryResult
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
-from workers.state.releases import Release, Releases
+from workers.state.release_rows import release_rows
+from workers.state.releases import Releases
 
 
 class History(ReadJob[HistoryResult]):
@@ -16,24 +16,7 @@ class History(ReadJob[HistoryResult]):
 
     def read(self, context: JobContext) -> HistoryResult:
         """Return one row for each release that is kept."""
-        releases = Releases(context.folder)
-        rows = tuple(_row(releases.get(id)) for id in reversed(releases.ids()))
-        return HistoryResult(context.project.name, rows)
-
-
-def _row(release: Release) -> ReleaseRow:
-    return ReleaseRow(
-        id=release.id,
-        at=rfc3339(release.at),
-        by=release.by,
-        commit=release.commit,
-        dirty=release.dirty,
-        seconds=release.seconds,
-        downtime=release.downtime,
-        restored=release.restored,
-        services=tuple(sorted(release.services)),
-        files=len(release.files),
-    )
+        return HistoryResult(context.project.name, release_rows(Releases(context.folder)))
 
 
 HANDLER = History()

@@ -10,6 +10,7 @@ from scar.jobs.timestamp import rfc3339
 from workers.files.content_store import ContentStore
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
+from workers.state.kept_files import kept_copies
 
 
 class Kept(ReadJob[KeptFiles]):
@@ -23,15 +24,16 @@ class Kept(ReadJob[KeptFiles]):
         production = context.project.production
         rows = tuple(
             KeptFile(
-                path=path,
-                job=job,
-                at=rfc3339(time_of_id(job)),
-                size=entry.size,
-                command=shlex.join(["cp", contents.path_of(entry), f"{production}/{path}"]),
+                path=copy.path,
+                job=copy.job,
+                at=rfc3339(time_of_id(copy.job)),
+                size=copy.entry.size,
+                command=shlex.join(
+                    ["cp", contents.path_of(copy.entry), f"{production}/{copy.path}"]
+                ),
+                number=copy.number,
             )
-            for job, files in reversed(contents.handmade())
-            for path, entry in files.items()
-            if entry.kind == "file"
+            for copy in reversed(kept_copies(contents))
         )
         return KeptFiles(context.project.name, rows)
 

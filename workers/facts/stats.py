@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from scar.jobs.results.stats import ContainerUsage, StatsResult
-from workers.engine.project_containers import project_containers
 from workers.engine.stats import usage
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
+from workers.state.primary_container import containers_of
 
 
 class Stats(ReadJob[StatsResult]):
@@ -18,7 +18,7 @@ class Stats(ReadJob[StatsResult]):
 
     def read(self, context: JobContext) -> StatsResult:
         """Return one row for each container that runs."""
-        containers = project_containers(context.containers, context.project).containers
+        containers = containers_of(context).containers
         rows = usage(context.engine, list(containers))
         return StatsResult(
             context.project.name, tuple(ContainerUsage(**asdict(row)) for row in rows)

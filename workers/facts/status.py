@@ -9,7 +9,7 @@ from scar.jobs.results.status import ContainerStatus, LockStatus, StatusResult
 from scar.jobs.timestamp import rfc3339
 from workers.deployment.plan import stat_cache_paths
 from workers.engine.container import Container
-from workers.engine.project_containers import ProjectContainers, project_containers
+from workers.engine.project_containers import ProjectContainers, unknown_protected
 from workers.files.compare import compare
 from workers.files.manifest import Entry
 from workers.files.scan import scan
@@ -17,6 +17,7 @@ from workers.files.stat_cache import StatCache
 from workers.git.commit import workspace_commit
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
+from workers.state.primary_container import containers_of
 from workers.state.releases import Release, Releases
 
 
@@ -28,7 +29,7 @@ class Status(ReadJob[StatusResult]):
     def read(self, context: JobContext) -> StatusResult:
         """Return the containers, the folders, and notices where something cannot be told."""
         project = context.project
-        present = project_containers(context.containers, project)
+        present = containers_of(context)
         release: Release | None = None
         notices: list[str] = []
         try:
@@ -37,6 +38,9 @@ class Status(ReadJob[StatusResult]):
         except ScarError as error:
             old = False
             notices.append(f"The workspace cannot be compared: {error.message}")
+        names = [container.name for container in present.containers]
+        if names and (unknown := unknown_protected(project, names)):
+            notices.append(f"{unknown.message}. {unknown.hint}")
         behind = _behind(present, release) if old else set()
         rows = [
             _row(c, present.primary, context.containers.uptime(c), c.name in behind)

@@ -28,7 +28,7 @@ def stage(
         # Soon the only copy there is: its length alone proves nothing.
         store.drop_if_damaged(entry)
     lacking = [e for e in (*coming.values(), *replaced.values()) if not store.holds(e)]
-    _require_room(store.folder, root, lacking, coming.values())
+    require_room(store.folder, root, lacking, coming.values())
     taken: list[Entry] = []
     try:
         _take(workspace, coming, store, taken, check)
@@ -67,9 +67,7 @@ def _take(
                 taken.append(entry)
 
 
-def _require_room(
-    folder: str, root: str, lacking: Iterable[Entry], coming: Iterable[Entry]
-) -> None:
+def require_room(folder: str, root: str, lacking: Iterable[Entry], coming: Iterable[Entry]) -> None:
     """Raise `disk_full` unless the store has room for what it lacks, and production for all new
     files beside the old ones."""
     need: dict[int, tuple[str, int, int]] = {}

@@ -14,13 +14,14 @@ from workers.engine.container import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.health import Health
 from workers.engine.logs import ContainerLogs
-from workers.engine.project_containers import project_containers
+from workers.engine.project_containers import unknown_protected
 from workers.engine.restart import restart, restart_order
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import Execution, WriteJob
 from workers.runtime.outcome import Outcome
 from workers.state.downtime_history import DowntimeHistory
-from workers.state.project_lock import project_lock
+from workers.state.primary_container import containers_of
+from workers.state.project_lock import project_lock, refuse_if_held
 
 _SETTLED_SECONDS = 3.0
 
@@ -32,7 +33,11 @@ class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
 
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
         """Hold the project."""
-        return project_lock(context.folder, context.check)
+        return project_lock(context.folder, context.check, holder=context.holder)
+
+    def refuse_held(self, context: JobContext, /) -> None:
+        """Raise `busy` where another job works on the project."""
+        refuse_if_held(context.folder, context.project.name)
 
     def recover(self, context: JobContext, lock: int, /) -> Outcome[RestartResult] | None:
         """Finish or undo a deployment that was cut off; nothing is restarted in between."""
@@ -107,7 +112,9 @@ class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
 
 
 def _to_restart(context: JobContext) -> list[Container]:
-    project = project_containers(context.containers, context.project)
+    project = containers_of(context)
+    if refusal := unknown_protected(context.project, (c.name for c in project.containers)):
+        raise refusal
     if project.missing:
         raise container_not_found(project.missing[0], [c.name for c in project.containers])
     if not project.containers:

@@ -69,7 +69,11 @@ class JobContext:
     def holder(self) -> str:
         """What others read who find something held for this job."""
         actor = self.request.requested_by
-        return f"{self.request.kind} {self.request.id} of {actor.name} ({actor.frontend})"
+        since = time.strftime("%H:%M:%S", time.gmtime(self.request.created_at / 1000))
+        return (
+            f"{self.request.kind} {self.request.id} of {actor.name} ({actor.frontend}), "
+            f"since {since} UTC"
+        )
 
     @property
     def folder(self) -> Path:

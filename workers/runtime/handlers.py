@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar, final
 
 from scar.jobs.results.job_kind import JobPlan
@@ -59,9 +59,14 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
 
     @final
     def plan(self, context: JobContext) -> PlanT:
-        """Return what would be done. Changes nothing."""
+        """Return what would be done. Changes nothing.
+
+        Raises `busy` where another job holds what would be changed.
+        """
+        self.refuse_held(context)
         with self.reading(context):
-            _, plan = self.make_plan(context)
+            work, plan = self.make_plan(context)
+        self.remember_shown(context, work)
         return plan
 
     @final
@@ -69,7 +74,8 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
         """Do the job. `confirmed` is the hash of the plan that a person saw, None for a kind that
         asks nothing.
 
-        Raises `PlanChanged` where planning gives another hash now: then nothing was done.
+        Raises `PlanChanged` where planning gives another hash now: then nothing was done. It is not
+        asked again where nothing is left to do.
         """
         with self.lock(context) as lock, ExitStack() as sources:
             recovered = self.recover(context, lock)
@@ -81,7 +87,10 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
                 sources.enter_context(self.reading(context))
                 work, plan = self.make_plan(context)
             if confirmed is not None and plan.hash != confirmed:
-                raise PlanChanged(plan)
+                done = self.already_done(context, plan)
+                if done is not None:
+                    return done
+                raise PlanChanged(replace(plan, since_shown=self.changes_since(context, work)))
             return self.execute(context, work, Execution(plan, lock, sources, started))
 
     @abstractmethod
@@ -94,6 +103,24 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
 
         Returns this job's outcome where that leaves nothing to do, or forbids to do more.
         """
+
+    def refuse_held(self, context: JobContext, /) -> None:
+        """Raise `busy` where another job holds what would be changed: nobody is asked in vain."""
+
+    def already_done(self, _context: JobContext, _plan: PlanT, /) -> Outcome[ResultT] | None:
+        """Return the outcome of a plan that leaves nothing to do, for which nobody has to be asked;
+        None where there is something to do.
+        """
+        return None
+
+    def remember_shown(self, context: JobContext, work: WorkT, /) -> None:
+        """Keep what the question shows, for `changes_since`."""
+
+    def changes_since(self, _context: JobContext, _work: WorkT, /) -> tuple[str, ...]:
+        """Return what is not as it was when the question was asked, one sentence each, and keep
+        what the next question shows.
+        """
+        return ()
 
     def prepare(self, context: JobContext, /) -> None:
         """Do what has to come before planning; nothing, unless a kind needs it."""

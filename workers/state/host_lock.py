@@ -125,6 +125,18 @@ def taken_if_free(path: Path) -> Iterator[bool]:
         os.close(handle)
 
 
+def owner_if_held(path: Path) -> LockOwner | None:
+    """Return who holds the lock alone; None where nobody does."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        return None if _take(handle, fcntl.LOCK_SH) else _owner(handle)
+    finally:
+        os.close(handle)
+
+
 def _take(handle: int, mode: int) -> bool:
     try:
         fcntl.flock(handle, mode | fcntl.LOCK_NB)

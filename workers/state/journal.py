@@ -15,6 +15,9 @@ from workers.files.failures import damaged
 from workers.files.records import add_record, read_records
 
 ENDED = "ended"
+RESTORED = "restored"
+"""A job that only brings a file back has done so; for a deployment, its release says that."""
+
 _ROOM = 1 << 18
 """Bytes reserved for later records, so that compensation can be journalled on a full disk."""
 _HINT = (

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from scar.errors import ScarError
-from workers.state.host_lock import HostLock, LockOwner
+from workers.state.host_lock import HostLock, LockOwner, owner_if_held
 
 _PATIENCE = 30.0
 _NOTICE = 8.0
@@ -26,6 +26,20 @@ def project_lock(
     may end the wait sooner.
     """
     return HostLock(folder / "lock", _busy, _PATIENCE, _NOTICE).exclusive(check, holder)
+
+
+def refuse_if_held(folder: Path, project: str) -> None:
+    """Raise `busy` where a job works on the project whose state is in `folder`."""
+    owner = owner_if_held(folder / "lock")
+    if owner is None:
+        return
+    if not owner.holder:
+        raise _busy(owner)
+    raise ScarError(
+        "busy",
+        f"Project '{project}' is held by {owner.holder}",
+        "Wait until it has ended; /jobs shows how far it is.",
+    )
 
 
 def _busy(_owner: LockOwner) -> ScarError:

@@ -29,7 +29,8 @@ class Release:
     """One release. `id` is the job's, so releases sort by time; times are milliseconds since the
     epoch, `seconds` and `downtime` are seconds. `files` are what was brought, `relied_on` what
     production had of its own that the containers were made with (its `.env`). `restored` is the
-    release that this one went back to.
+    release that this one went back to, `primary` the container that was the project's primary one,
+    `subject` the first line of the commit's message; None also where an earlier version wrote it.
     """
 
     id: str
@@ -43,6 +44,8 @@ class Release:
     services: Mapping[str, ReleasedService]
     files: Mapping[str, Entry] = field(repr=False)
     relied_on: Mapping[str, Entry] = field(repr=False)
+    primary: str | None = None
+    subject: str | None = None
 
     @property
     def contents(self) -> dict[str, Entry]:
@@ -101,5 +104,16 @@ def _release_of(document: Any) -> Release:
     return Release(**document, services=services, files=files, relied_on=relied_on)
 
 
-_PLAIN = ("id", "at", "by", "commit", "dirty", "seconds", "downtime", "restored")
+_PLAIN = (
+    "id",
+    "at",
+    "by",
+    "commit",
+    "dirty",
+    "seconds",
+    "downtime",
+    "restored",
+    "primary",
+    "subject",
+)
 _HINT = "Remove that file: the release is forgotten then, and the one before it counts instead."

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from scar.jobs.results.compose_changes import NO_CHANGES, ComposeChanges
 from scar.jobs.results.file_changes import FileCounts, FileNames
+from scar.jobs.results.history import ReleaseRow
 from scar.jobs.results.job_kind import JobKind, JobPlan
 from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
 
@@ -39,6 +41,8 @@ class DeployPlan(JobPlan):
     dirty: Annotated[bool, "There are uncommitted changes"]
     downtime: Annotated[str | None, "An estimate, such as `0-2 seconds`; null without a restart"]
     notices: tuple[str, ...]
+    compose: ComposeChanges = NO_CHANGES
+    target: Annotated[ReleaseRow | None, "The release that is gone back to"] = None
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,9 @@ class PrimaryContainer(JsonRecord):
 
 @dataclass(frozen=True)
 class DeployResult(JsonRecord):
-    """How it ended. A job that failed has `production_state` alone. One that was found done after
-    a crash lacks what only the worker that did it knew.
+    """How it ended. A job that failed has `production_state`, and `downtime_seconds` where it
+    restarted something. One that was found done after a crash lacks what only the worker that did
+    it knew.
     """
 
     nothing: Annotated[bool | Absent, "There was nothing to copy, build or restart"] = ABSENT

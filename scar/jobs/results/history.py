@@ -23,6 +23,8 @@ class ReleaseRow(JsonRecord):
     restored: Annotated[str | None, "The release that a rollback went back to"]
     services: tuple[str, ...]
     files: Annotated[int, "How many files it has"]
+    subject: Annotated[str | None, "The first line of the commit's message"] = None
+    ago: Annotated[int, "How many releases came after it: 0 is the newest"] = 0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ class JobPlan(JsonRecord):
     changed: Annotated[bool, "It replaces a plan that was confirmed: the world has changed"] = (
         field(default=False, kw_only=True)
     )
+    since_shown: Annotated[
+        tuple[str, ...], "What changed after the plan before was shown, one sentence each"
+    ] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ class KeptFile(JsonRecord):
     at: Annotated[str, "When that job was made: RFC 3339, UTC"]
     size: Annotated[int, "Bytes"]
     command: Annotated[str, "Brings it back, on the project's host"]
+    number: Annotated[int, "Names it in `/docker_kept restore`; never changes"] = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,36 @@
+"""A kept copy that is brought back into production."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from scar.jobs.results.job_kind import JobKind, JobPlan
+from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
+
+
+@dataclass(frozen=True)
+class KeptRestorePlan(JobPlan):
+    """Which copy comes back, and what becomes of what is there now."""
+
+    path: Annotated[str, "Below the production folder"]
+    production: str
+    at: Annotated[str, "When the job that replaced it was made: RFC 3339, UTC"]
+    size: Annotated[int, "Bytes"]
+    nothing: Annotated[bool, "Production has that content already"]
+    replaces: Annotated[bool, "There is a file now, which is replaced"]
+    keeps: Annotated[bool, "No release brought what is there now: a copy of it is kept too"]
+
+
+@dataclass(frozen=True)
+class KeptRestoreResult(JsonRecord):
+    """A job that failed has `production_state` alone."""
+
+    path: str | Absent = ABSENT
+    nothing: Annotated[bool | Absent, "Production had that content already"] = ABSENT
+    production_state: Annotated[
+        str | Absent, "How production is now that the job has failed, as a sentence"
+    ] = ABSENT
+
+
+KIND = JobKind("kept_restore", KeptRestoreResult, KeptRestorePlan)
