@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 from flask import Flask, Response
 
-from scar.api import audit, docs, errors, events, github, health, hosts, jobs, projects
+from scar.api import audit, commands, docs, errors, events, github, health, hosts, jobs, projects
 from scar.api.auth import authenticate
 from scar.api.context import ApiContext, Deadline
 from scar.api.resource import ScarApi
@@ -66,7 +66,7 @@ def _add_routes(app: Flask) -> None:
     api.ma_plugin.converter.add_attribute_function(any_record)
     errors.register(app)  # after flask-smorest's own handler, which this replaces
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    for module in (jobs, events, projects, hosts, audit):
+    for module in (jobs, events, projects, hosts, audit, commands):
         # Blueprints are made at import and serve any number of applications.
         if authenticate not in module.resource.before_request_funcs.get(None, ()):
             module.resource.before_request(authenticate)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from scar.cli.checks import CHECKS, run_check
 from scar.settings import Settings
 
 
@@ -12,6 +11,8 @@ from scar.settings import Settings
 @click.pass_context
 def doctor(context: click.Context) -> None:
     """Checks everything that has to be in place, and says how to mend what is not."""
+    from scar.cli.checks import CHECKS, run_check  # half of SCAR: slow to import
+
     settings = Settings.load()
     wrong = 0
     for name, check in CHECKS:

@@ -34,6 +34,7 @@ class AgentRunCommand(JobCommand):
     kind = "agent"
     usage = "INSTRUCTION"
     summary = "the project's coding agent works in the workspace"
+    examples = ("shop: show the new prices on the front page",)
     role = Role.ADMIN
     changes = True
     takes_text = True

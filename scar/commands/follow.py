@@ -18,6 +18,7 @@ class FollowCommand(JobCommand):
     word = "docker_follow"
     kind = "follow"
     summary = "live log lines"
+    examples = ("", "shop", "shop/shop-db-1")
     rank = 15
 
     def arguments(self, raw: JsonObject) -> JsonObject:

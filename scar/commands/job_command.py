@@ -35,6 +35,7 @@ class JobCommand(Command):
     changes: ClassVar[bool] = False
     for_project: ClassVar[bool] = True
     usage: ClassVar[str] = "[project]"
+    examples: ClassVar[tuple[str, ...]] = ("", "shop")
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
         """Return the resources that the job locks while it is open: by default the project that it

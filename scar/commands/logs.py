@@ -27,6 +27,7 @@ class LogsCommand(JobCommand):
     kind = "logs"
     usage = "[project[/container]] [lines]"
     summary = "the last log lines"
+    examples = ("", "20", "shop 100", "shop/shop-db-1 500")
     rank = 11
 
     def parse(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
-from pathspec import GitIgnoreSpec
 
 from scar.errors import nearest
 from scar.json_object import JsonObject
@@ -63,6 +62,8 @@ def _require_printable(value: str) -> None:
 
 
 def _require_ignore_pattern(value: str) -> None:
+    from pathspec import GitIgnoreSpec  # slow to import, and few entries exclude anything
+
     _require_printable(value)
     try:
         GitIgnoreSpec.from_lines([value])

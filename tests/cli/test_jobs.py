@@ -64,10 +64,10 @@ def test_a_refusal_is_exit_code_4(running: Installation) -> None:
 
 
 def test_a_question_that_is_not_answered_with_yes_does_nothing(running: Installation) -> None:
-    for said in ("no\n", "y\n", "yes please\n", ""):
+    for said in ("no\n", "y\n", "yes please\n"):
         done = running.scar("deploy", said=said)
         assert done.returncode == 1, done.stdout
-        if "Type `yes` to deploy" in done.stdout:
+        if "Type `yes` to deploy" in done.stderr:
             assert "Cancelled by" in done.stdout
 
 
