@@ -87,11 +87,11 @@ class Listener:
         return None
 
     def _offer_of_job(self, incoming: IncomingMessage) -> str | None:
-        """Return the command that a button under an ended job offers."""
+        """Return the command that a button under a job's message offers."""
         services = self.context.services
         job = services.ledger.get((incoming.tag or "").partition(":")[0])
         command = services.job_service.commands.get(job.request.kind) if job else None
-        if job is None or command is None or not job.state.ended:
+        if job is None or command is None or job.awaits_answer:
             return None
         buttons = command.view(job).buttons
         return next((b.command for b in buttons if b.answer == incoming.text), None)

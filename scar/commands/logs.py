@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scar.commands.container_argument import container_argument
+from scar.commands.container_argument import container_argument, container_meant
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import without_result
 from scar.document import Attachment, Code, Document, Line
@@ -40,12 +40,12 @@ class LogsCommand(JobCommand):
         names = [word for word in words if not _looks_like_number(word)]
         if len(numbers) > 1 or len(names) > 1:
             raise self.misuse("A project and a number of lines, once each")
-        name, _, container = names[0].partition("/") if names else ("", "", "")
+        project, container = container_meant(names[0] if names else "", projects, default)
         args = {
             "lines": self._lines(numbers[0]) if numbers else DEFAULT_LINES,
-            **container_argument(self, {"container": container or None}),
+            **container_argument(self, {"container": container}),
         }
-        return Invocation(projects.get(name) if name else default(), args)
+        return Invocation(project, args)
 
     def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `lines` (1 to 5000, else 50) and, where it is given, `container`."""

@@ -14,6 +14,7 @@ from scar.bootstrap import Services
 from scar.chat.conversation import Conversation
 from scar.client import ApiClient, service_token
 from scar.document import Document
+from scar.jobs.step import Step, StepState
 from tests.support.acting_worker import ActingWorker
 from tests.support.letterbox import LetterBox, Writer
 from tests.support.waiting import PATIENCE, eventually
@@ -95,3 +96,38 @@ def test_a_message_is_taken_up_by_the_next_run(
             assert (await sheet_with(box, "Production is live"))[0] == asked
 
     run(test)
+
+
+def test_a_follow_names_its_container_and_stops_by_its_button_or_by_unfollow(
+    services: Services, api_url: str, worker: ActingWorker, operator: Actor
+) -> None:
+    def begin() -> str:
+        job = worker.next_job("follow", operator.id)
+        claim = worker.claim(job.id)
+        step = dict(Step("following", "Following", StepState.RUNNING, 1, detail="web").to_json())
+        claim.say(("step", step), fields={"steps": [step]})
+        claim.lines("x" * 2990, "whole line", "newest")
+        return job.id
+
+    async def test() -> None:
+        box = LetterBox()
+        async with opened(services, api_url, box, operator) as writer:
+            await writer.says("/docker_follow web")
+            first = await asyncio.to_thread(begin)
+            sheet, shown = await sheet_with(box, "newest")
+            assert shown.text == "📜 web - following\nwhole line\nnewest"
+            assert [button.label for button in shown.buttons] == ["⏹️ Stop"]
+            await writer.taps("stop", box.tags[sheet])
+            await asyncio.to_thread(eventually, lambda: cancelled(services, first))
+            await writer.says("/docker_follow")
+            second = await asyncio.to_thread(begin)
+            await writer.says("/docker_unfollow shop")
+            await sheet_with(box, "⏹️ No longer following web.")
+            assert cancelled(services, second)
+
+    run(test)
+
+
+def cancelled(services: Services, id: str) -> bool:
+    """Return whether the worker that runs the job is asked to stop it."""
+    return bool(services.redis.hget(f"scar:job:{id}", "cancellation"))
