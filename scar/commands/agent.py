@@ -21,7 +21,6 @@ LONGEST = 8000
 
 _LAST_LINES = 12
 _LONGEST_LINE = 200
-_MOST_FILES = 10
 _DIFF_LINES = 40
 _DIFF_CHARACTERS = 2000
 _PUNCTUATION = ".,;:!?\"'`()[]{}<>*_“”‘’«»"
@@ -34,6 +33,7 @@ class AgentRunCommand(JobCommand):
     kind = "agent"
     usage = "INSTRUCTION"
     summary = "the project's coding agent works in the workspace"
+    noun = "the coding agent"
     examples = ("shop: show the new prices on the front page",)
     role = Role.ADMIN
     changes = True
@@ -129,7 +129,7 @@ def _with_changes(blocks: tuple[Line | Code, ...], job: Job) -> Document:
         return Document((*blocks, nothing, *notices))
     lines = [
         f"✅ Done in workspace: {counted(report.counts.total, 'file')} changed",
-        *changed_files(report.counts, report.files, most=_MOST_FILES),
+        *changed_files(report.counts, report.files),
     ]
     diff = report.diff.rstrip()
     beginning = _beginning(diff)

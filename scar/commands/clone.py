@@ -24,6 +24,7 @@ class CloneCommand(JobCommand):
     kind = "clone"
     usage = "URL [name]"
     summary = "clone a repository into the workspace folder"
+    noun = "a clone"
     examples = ("https://github.com/acme/shop", "https://github.com/acme/shop store")
     role = Role.ADMIN
     changes = True

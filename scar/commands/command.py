@@ -17,9 +17,9 @@ from scar.errors import ScarError
 class Command(ABC):
     """A word that a person types behind a slash, with `usage` for its arguments.
 
-    `examples` are arguments that may be typed behind it. `rank` orders `/help` among the commands
-    of the same role. A command that `takes_text` is given everything behind its word as one word,
-    line breaks and all.
+    `noun` is how a refusal names it, `a restart`. `examples` are arguments that may be typed behind
+    it. `rank` orders `/help` among the commands of the same role. A command that `takes_text` is
+    given everything behind its word as one word, line breaks and all.
     """
 
     word: ClassVar[str]
@@ -28,6 +28,7 @@ class Command(ABC):
     role: ClassVar[Role] = Role.VIEWER
     rank: ClassVar[int] = 50
     takes_text: ClassVar[bool] = False
+    noun: ClassVar[str] = "this"
     examples: ClassVar[tuple[str, ...]] = ("",)
 
     @property

@@ -31,7 +31,7 @@ def plan_lines(plan: DeployPlan) -> list[str]:
         return ["✅ Nothing differs: there is nothing to copy, build or restart."]
     counts = plan.counts
     lines = [f"Files: {counts.added} added, {counts.changed} changed, {counts.removed} removed"]
-    lines += changed_files(counts, plan.files, most=_MOST_NAMES, indent="  ")
+    lines += changed_files(counts, plan.files, indent="  ")
     if plan.build:
         lines.append(f"Build: {', '.join(plan.build)}")
     if plan.restart:

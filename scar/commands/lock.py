@@ -18,6 +18,7 @@ class LockCommand(LocalCommand):
     word = "docker_lock"
     usage = "[project|all] reason"
     summary = "hold a project against changes"
+    noun = "a lock"
     examples = ("shop the database is being moved", "all nobody deploys on Friday night")
     role = Role.OPERATOR
     rank = 24
@@ -44,11 +45,11 @@ def lock_target(
     """
     first = words[0] if words else ""
     if first.lower() == ALL and ALL not in context.projects.projects:
-        context.access.require(actor, Role.ADMIN, None)
+        context.access.require(actor, Role.ADMIN, None, what=f"{command.noun} of all")
         return None, list(words[1:])
     named = first in context.projects.projects
     project = context.projects.get(first) if named else context.default()
-    context.access.require(actor, command.role, project)
+    context.access.require(actor, command.role, project, what=command.noun)
     return project.name, list(words[1:] if named else words)
 
 

@@ -23,6 +23,7 @@ class ProjectAddCommand(JobCommand):
     kind = "project_add"
     usage = "NAME [production]"
     summary = "add a cloned folder to the projects file"
+    noun = "a new project"
     examples = ("shop", "shop /srv/production/shop")
     role = Role.ADMIN
     asks = True

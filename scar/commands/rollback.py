@@ -22,6 +22,7 @@ class RollbackCommand(JobCommand):
     kind = "rollback"
     usage = "[project] [release]"
     summary = "go back to the previous release, or to the one named"
+    noun = "a rollback"
     examples = ("", "shop", "shop 01JZ0000000000000000000000")
     role = Role.OPERATOR
     asks = True

@@ -16,6 +16,7 @@ class UnlockCommand(LocalCommand):
     word = "docker_unlock"
     usage = "[project|all]"
     summary = "release a project that is locked"
+    noun = "an unlock"
     examples = ("shop", "all")
     role = Role.OPERATOR
     rank = 25

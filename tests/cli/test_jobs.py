@@ -58,7 +58,7 @@ def test_an_unreachable_api_is_exit_code_3(running: Installation) -> None:
 def test_a_refusal_is_exit_code_4(running: Installation) -> None:
     viewer = running.scar("restart", "--yes", SCAR_API_TOKEN=VIEWER)
     assert viewer.returncode == 4
-    assert "This needs the role operator" in viewer.stderr
+    assert "You are a viewer here; a restart needs an operator." in viewer.stderr
     stranger = running.scar("status", SCAR_API_TOKEN="nobody-knows-this")
     assert stranger.returncode == 4
 

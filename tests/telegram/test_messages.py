@@ -191,7 +191,6 @@ def test_messages_that_no_person_wrote_to_the_bot_are_ignored(
     person.says("/docker_status", chat, extra={"via_bot": scene.telegram.world.bot})
     sender = {"id": -100_5, "type": "channel", "title": "somebody"}
     person.says("/docker_status", chat, extra={"sender_chat": sender})
-    person.says("nothing", chat)
     person.says("/docker_status", chat, edited=True)
     person.says("/help", chat)
     chat.wait_for_text("What you may do here")
