@@ -10,8 +10,10 @@ from workers.deployment.ending import clear_up, compensate
 from workers.deployment.outcome import deployed, unchanged
 from workers.deployment.plan import Plan, describe
 from workers.deployment.recovery import recover_deployment
+from workers.deployment.requirements import require_not_scar
 from workers.deployment.transaction import Transaction
 from workers.engine.downtime import DowntimeProbe
+from workers.engine.own_container import own_container_id
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import Execution, WriteJob
 from workers.runtime.outcome import Outcome
@@ -47,6 +49,7 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
 
     def make_plan(self, context: JobContext, /) -> tuple[Plan, DeployPlan]:
         """Return what would be copied, built and restarted."""
+        require_not_scar(context, own_container_id())
         plan = self.compare(context)
         return plan, describe(plan, context)
 
