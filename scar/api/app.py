@@ -11,6 +11,7 @@ from scar.api.auth import authenticate
 from scar.api.context import ApiContext, Deadline
 from scar.api.resource import ScarApi
 from scar.api.schemas.records import any_record
+from scar.api.schemas.submit import describe_submit
 from scar.bootstrap import Services
 from scar.jobs.inbox import Inbox
 from scar.jobs.stream import EventStream
@@ -73,6 +74,7 @@ def _add_routes(app: Flask) -> None:
         api.register_blueprint(module.resource, url_prefix=PREFIX)
     api.register_blueprint(health.resource)
     api.register_blueprint(github.resource)
+    describe_submit(api.spec)
     docs.register(app, api.spec.to_dict())
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from marshmallow import fields, validate
+
 from scar.access import Role
+from scar.commands.arguments import NoArguments, pattern
 from scar.commands.command import WhichProject
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
@@ -16,6 +19,12 @@ from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile, workspace_resource
 from scar.redaction import clean
 
+_VISIBLE = (
+    r"[^\u001b\u0080-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u061c\u1680\u2000-\u200f\u2028-\u202f"
+    r"\u205f\u2066-\u206f\u3000\ufeff][\s\S]*"
+)
+"""Something that is left once invisible characters and escape sequences are removed."""
+
 LONGEST = 8000
 """Characters of an instruction."""
 
@@ -24,6 +33,18 @@ _LONGEST_LINE = 200
 _DIFF_LINES = 40
 _DIFF_CHARACTERS = 2000
 _PUNCTUATION = ".,;:!?\"'`()[]{}<>*_“”‘’«»"
+
+
+class AgentArguments(NoArguments):
+    """What the agent is to do. Invisible characters are left out of it."""
+
+    instruction = fields.String(
+        required=True,
+        validate=[
+            pattern(_VISIBLE, "an instruction"),
+            validate.Length(1, LONGEST, error=f"has more than {LONGEST} characters"),
+        ],
+    )
 
 
 class AgentRunCommand(JobCommand):
@@ -37,6 +58,7 @@ class AgentRunCommand(JobCommand):
     examples = ("shop: show the new prices on the front page",)
     role = Role.ADMIN
     changes = True
+    schema = AgentArguments
     takes_text = True
     rank = 60
 
@@ -64,13 +86,10 @@ class AgentRunCommand(JobCommand):
 
     def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `instruction`, a text of 1 to 8000 characters."""
-        self.require_only(raw, "instruction")
         text = raw.get("instruction")
-        if not isinstance(text, str) or not (text := clean(text.replace("\r\n", "\n")).strip()):
-            raise self.misuse("The agent needs an instruction")
-        if len(text) > LONGEST:
-            raise self.misuse(f"An instruction has at most {LONGEST} characters, not {len(text)}")
-        return {"instruction": text}
+        if isinstance(text, str):
+            raw = {**raw, "instruction": clean(text.replace("\r\n", "\n")).strip()}
+        return super().arguments(raw)
 
     def view(self, job: Job) -> Document:
         """Return the last lines of output while it works, then what it changed."""

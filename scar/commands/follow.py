@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scar.commands.container_argument import container_argument, container_meant
+from scar.commands.arguments import NoArguments, container_field
+from scar.commands.container_argument import container_meant
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
 from scar.document import Button, Code, Document, Line
 from scar.jobs.record import Job, JobState
-from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
 KIND = "follow"
 _MOST_CHARACTERS = 3000
+
+
+class FollowArguments(NoArguments):
+    """The container; the primary one where none is named."""
+
+    container = container_field()
 
 
 class FollowCommand(JobCommand):
@@ -21,6 +27,7 @@ class FollowCommand(JobCommand):
 
     word = "docker_follow"
     kind = KIND
+    schema = FollowArguments
     usage = "[project[/container]]"
     summary = "live log lines"
     examples = ("", "shop", "shop/shop-db-1")
@@ -33,12 +40,7 @@ class FollowCommand(JobCommand):
         if len(words) > 1:
             raise self.misuse(f"/{self.word} takes one project, not {len(words)} words")
         project, container = container_meant(words[0] if words else "", projects, default)
-        return Invocation(project, {**container_argument(self, {"container": container})})
-
-    def arguments(self, raw: JsonObject) -> JsonObject:
-        """Return `container`, where it is given."""
-        self.require_only(raw, "container")
-        return {**container_argument(self, raw)}
+        return Invocation(project, self.arguments({"container": container} if container else {}))
 
     def view(self, job: Job) -> Document:
         """Return as many of the newest lines as a message takes."""

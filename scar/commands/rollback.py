@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from marshmallow import fields
+
 from scar.access import Role
+from scar.commands.arguments import NoArguments, pattern
 from scar.commands.deployment_view import plan_lines, progress_view, result_details
 from scar.commands.job_command import Invocation, JobCommand
 from scar.document import Button, Document, Line
-from scar.jobs.job_id import is_job_id
+from scar.jobs.job_id import ID_PATTERN, is_job_id
 from scar.jobs.record import Job
 from scar.jobs.results.deploy import DeployPlan, DeployResult
 from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
+
+
+class RollbackArguments(NoArguments):
+    """The release; the one before the last where none is named."""
+
+    release = fields.String(allow_none=True, validate=pattern(ID_PATTERN, "the id of a release"))
 
 
 class RollbackCommand(JobCommand):
@@ -20,6 +29,7 @@ class RollbackCommand(JobCommand):
 
     word = "docker_rollback"
     kind = "rollback"
+    schema = RollbackArguments
     usage = "[project] [release]"
     summary = "go back to the previous release, or to the one named"
     noun = "a rollback"
@@ -42,13 +52,8 @@ class RollbackCommand(JobCommand):
 
     def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `release`, the id of one, where it is given."""
-        self.require_only(raw, "release")
-        release = raw.get("release")
-        if release is None:
-            return {}
-        if not isinstance(release, str) or not is_job_id(release):
-            raise self.misuse("'release' has to be the id of a release")
-        return {"release": release.upper()}
+        release = super().arguments(raw).get("release")
+        return {} if release is None else {"release": release.upper()}
 
     def question(self, job: Job) -> Document:
         plan = job.read_plan(DeployPlan)
