@@ -28,6 +28,8 @@ _VISIBLE = (
 LONGEST = 8000
 """Characters of an instruction."""
 
+_LONGEST_REPEATED = 200
+_MOST_REPEATED = 7
 _LAST_LINES = 12
 _LONGEST_LINE = 200
 _DIFF_LINES = 40
@@ -118,7 +120,11 @@ def _project_meant(text: str, projects: ProjectsFile, default: Callable[[], Proj
     if not with_agent:
         # The job of a project without an agent fails with how to configure one.
         return named[0] if named else default()
-    raise WhichProject({p.name: f"/{AgentRunCommand.word} {p.name}: {text}" for p in with_agent})
+    word = AgentRunCommand.word
+    choices = {p.name: f"/{word} {p.name}: {text}" for p in with_agent}
+    if len(text) <= _LONGEST_REPEATED and len(choices) <= _MOST_REPEATED:
+        raise WhichProject(choices, choices)
+    raise WhichProject(choices, {name: f"/{word} {name}: INSTRUCTION" for name in choices})
 
 
 def _working(job: Job) -> Document:

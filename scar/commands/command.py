@@ -42,8 +42,13 @@ class Command(ABC):
 
 
 class WhichProject(ScarError):
-    """Raised where a command may be for several projects; `choices` has its text for each."""
+    """Raised where a command may be for several projects; `choices` has its text for each.
 
-    def __init__(self, choices: Mapping[str, str]) -> None:
+    `short` has what a person would type, without what they have typed already: a message that shows
+    eight instructions in full would be longer than a comment may be.
+    """
+
+    def __init__(self, choices: Mapping[str, str], short: Mapping[str, str]) -> None:
         super().__init__("invalid_request", "Which project?", f"Name one of: {', '.join(choices)}.")
         self.choices = choices
+        self.short = short
