@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from scar.cli.api_client import ProjectsOfApi, complete_project, connect
 from scar.cli.job_follower import JobFollower, require_answerable
+from scar.cli.shell_words import shell_words
 from scar.commands import job_commands
 from scar.commands.job_command import Invocation, JobCommand
+from scar.errors import ScarError
 from scar.jobs.record import Job
 from scar.projects import Project, ProjectsFile
 from scar.settings import Settings
@@ -32,7 +35,9 @@ def job_command(kind: str) -> click.Command:
         if command.asks and not yes:
             require_answerable(command.kind)
         job = _submit(client, command, invocation, yes=yes)
-        context.exit(JobFollower(client, command, as_json=as_json).follow(job))
+        code = JobFollower(client, command, as_json=as_json).follow(job)
+        _tell_problem(client)
+        context.exit(code)
 
     options: list[click.Parameter] = [
         click.Argument(["words"], nargs=-1, metavar=command.usage, shell_complete=complete_project),
@@ -47,6 +52,14 @@ def job_command(kind: str) -> click.Command:
         help=f"{command.summary[:1].upper()}{command.summary[1:]}.",
         epilog=examples(command.kind, command.examples),
     )
+
+
+def _tell_problem(client: ApiClient) -> None:
+    """Say on stderr what is wrong with the projects file, to a person who may know it."""
+    with suppress(ScarError):
+        problem = client.request("GET", "/projects")["problem"]
+        if problem:
+            click.echo(shell_words(f"⚠️ {problem['message']}\n💡 {problem['hint']}"), err=True)
 
 
 def examples(word: str, arguments: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from scar.jobs.record import JobState
 from scar.jobs.step import StepState
-from tests.support.acting_worker import ActingWorker, restarting
+from tests.support.acting_worker import ActingWorker, restarting, status_of
 from tests.support.waiting import PATIENCE
 
 Begin = Callable[..., "subprocess.Popen[str]"]
@@ -97,6 +97,21 @@ def test_progress_goes_to_stderr_and_the_end_to_stdout(worker: ActingWorker, beg
     assert said.count("Production is live.") == 1
     assert "✅ web restarted" in complained
     assert "Production is live." not in complained
+
+
+def test_a_broken_projects_file_is_told_beside_the_answer(
+    worker: ActingWorker, begin: Begin
+) -> None:
+    path = worker.services.projects.path
+    worker.services.projects.names()
+    path.write_text(path.read_text().replace(",", "", 1))
+    process = begin("status", "shop")
+    worker.claim(worker.next_job("status", "test").id).succeed(status_of("shop"))
+    said, complained = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, complained
+    assert "Projects file" not in said
+    assert "⚠️ Projects file not loaded, line 1 column" in complained
+    assert "Still using the last good version." in complained
 
 
 def test_an_ended_input_is_told_at_once_and_no_job_is_made(
