@@ -107,8 +107,11 @@ class Access:
                 roles.append(added)
         return max((role for role in roles if role is not None), default=None)
 
-    def require(self, actor: Actor, role: Role, project: Project | None) -> Role:
-        """Return the actor's role where it is `role` or higher.
+    def require(
+        self, actor: Actor, role: Role, project: Project | None, *, what: str = "this"
+    ) -> Role:
+        """Return the actor's role where it is `role` or higher. `what` is what they ask for, as a
+        sentence begins with it: `a restart`.
 
         Raises `unauthorized` for strangers, `forbidden` for everybody else.
         """
@@ -116,7 +119,7 @@ class Access:
         if actual is None:
             raise self._stranger(actor)
         if actual < role:
-            raise self._too_low(actor, actual, role)
+            raise self._too_low(actor, actual, role, what)
         return actual
 
     def allows(self, actor: Actor, role: Role, project: Project | None) -> bool:
@@ -153,11 +156,12 @@ class Access:
             hint = f"An admin can add {entry} to {directory.setting}."
         return ScarError("unauthorized", f"You are not known here. Your id is {shown}.", hint)
 
-    def _too_low(self, actor: Actor, actual: Role, needed: Role) -> ScarError:
+    def _too_low(self, actor: Actor, actual: Role, needed: Role, what: str) -> ScarError:
         setting = self._directory(actor).setting
         where = f" in {setting}, or" if setting else ""
         return ScarError(
             "forbidden",
-            f"This needs the role {needed}, and {self._shown(actor)} is {actual}.",
-            f"An admin can give it{where} under the project's `roles` in the projects file.",
+            f"You are {actual.with_article} here; {what} needs {needed.with_article}.",
+            f"An admin can make {self._shown(actor)} one{where} under the project's `roles` in the "
+            "projects file.",
         )

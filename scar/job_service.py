@@ -110,7 +110,7 @@ class JobService:
         job = self.get(id)
         own = actor == job.request.requested_by
         role = self._role_for(job) if own else max(self._role_for(job), Role.OPERATOR)
-        self._authorise(actor, job.request.kind, role, self._project_of(job))
+        self._authorise(actor, job.request.kind, role, self._project_of(job), "a cancel")
         sealed = self.signatures.seal("cancellation", {"job": id, "by": actor.to_json()})
         state = self.ledger.cancel(id, sealed, _cancelled_by(actor), changes=job.request.changes)
         if state == "settled":
@@ -141,9 +141,12 @@ class JobService:
             )
         return job
 
-    def _authorise(self, actor: Actor, kind: str, role: Role, project: Project | None) -> Role:
+    def _authorise(
+        self, actor: Actor, kind: str, role: Role, project: Project | None, what: str | None = None
+    ) -> Role:
+        what = what or (self.commands[kind].noun if kind in self.commands else "this")
         try:
-            return self.access.require(actor, role, project)
+            return self.access.require(actor, role, project, what=what)
         except ScarError as refusal:
             name = project.name if project else None
             self.audit.write(actor, kind, f"refused: {refusal.code}", project=name)

@@ -15,6 +15,11 @@ class Role(IntEnum):
     def __str__(self) -> str:
         return self.name.lower()
 
+    @property
+    def with_article(self) -> str:
+        """`a viewer`, `an operator`, `an admin`."""
+        return f"{'a' if self is Role.VIEWER else 'an'} {self}"
+
     @classmethod
     def parse(cls, word: str) -> Role:
         """Return the role named `viewer`, `operator` or `admin`; raise ValueError otherwise."""

@@ -121,7 +121,7 @@ class Runner:
             if isinstance(handler, ReadJob):
                 reporter.finish(JobState.SUCCEEDED, result=handler.read(context))
             elif claim.purpose == "plan":
-                reporter.planned(handler.plan(context))
+                self._plan(handler, context, reporter)
             else:
                 self._write(handler, context, confirmed, claim.signed, reporter)
         except JobLost:
@@ -129,6 +129,17 @@ class Runner:
         except Exception as error:  # noqa: BLE001 (a job always ends, whatever happened)
             masked = context.masker.error(context.scar_error(error))
             self._finish(reporter, claim.id, masked)
+
+    def _plan(
+        self, handler: WriteJob[Any, Any, Any], context: JobContext, reporter: JobReporter
+    ) -> None:
+        """Report the plan, for a question; or the end, where there is nothing to do or to ask."""
+        plan = handler.plan(context)
+        outcome = handler.already_done(context, plan)
+        if outcome is None:
+            reporter.planned(plan)
+        else:
+            reporter.finish(outcome.state, result=outcome.result)
 
     def _steps_before(self, id: str) -> tuple[Step, ...]:
         """Return the steps that an attempt that was cut off has reported; only to be shown."""

@@ -6,11 +6,12 @@ from contextlib import nullcontext
 
 from flask import Flask, Response
 
-from scar.api import audit, docs, errors, events, github, health, hosts, jobs, projects
+from scar.api import audit, commands, docs, errors, events, github, health, hosts, jobs, projects
 from scar.api.auth import authenticate
 from scar.api.context import ApiContext, Deadline
 from scar.api.resource import ScarApi
 from scar.api.schemas.records import any_record
+from scar.api.schemas.submit import describe_submit
 from scar.bootstrap import Services
 from scar.jobs.inbox import Inbox
 from scar.jobs.stream import EventStream
@@ -66,13 +67,14 @@ def _add_routes(app: Flask) -> None:
     api.ma_plugin.converter.add_attribute_function(any_record)
     errors.register(app)  # after flask-smorest's own handler, which this replaces
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    for module in (jobs, events, projects, hosts, audit):
+    for module in (jobs, events, projects, hosts, audit, commands):
         # Blueprints are made at import and serve any number of applications.
         if authenticate not in module.resource.before_request_funcs.get(None, ()):
             module.resource.before_request(authenticate)
         api.register_blueprint(module.resource, url_prefix=PREFIX)
     api.register_blueprint(health.resource)
     api.register_blueprint(github.resource)
+    describe_submit(api.spec)
     docs.register(app, api.spec.to_dict())
 
 

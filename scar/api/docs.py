@@ -101,6 +101,8 @@ def _operation(
 
 
 def _fields(schema: JsonObject) -> Iterator[str]:
+    if "oneOf" in schema:
+        yield f"<p>{_kind(schema)}"
     yield "<table>"
     for name, field in schema.get("properties", {}).items():
         needed = "" if name in schema.get("required", ()) else "optional"
@@ -113,8 +115,9 @@ def _kind(schema: JsonObject) -> str:
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return f'<a href="#schema-{name}">{name}</a>'
-    if "anyOf" in schema:
-        return " or ".join(_kind(choice) for choice in schema["anyOf"])
+    for choices in ("anyOf", "oneOf"):
+        if choices in schema:
+            return " or ".join(_kind(choice) for choice in schema[choices])
     if "enum" in schema:
         return " | ".join(escape(str(value)) for value in schema["enum"] if value is not None)
     if schema.get("type") == "array":

@@ -9,7 +9,7 @@ from functools import partial
 from scar.chat.confirmations import Confirmations
 from scar.chat.context import ChatContext
 from scar.chat.front_end import IncomingMessage
-from scar.chat.menus import Menus, menu_document
+from scar.chat.menus import MOST_CHOICES, Menus, menu_document
 from scar.chat.message_book import MessageBook
 from scar.chat.message_state import MessageState
 from scar.chat.sender import Sender
@@ -96,9 +96,9 @@ class CommandRunner:
         )
 
     async def _offer(self, incoming: IncomingMessage, question: WhichProject) -> None:
-        texts = list(question.choices.values())
+        texts = list(question.choices.values())[:MOST_CHOICES]
         tag = await asyncio.to_thread(self.menus.offer, incoming.actor, incoming.place, texts)
-        menu = menu_document(f"❓ {question.message}", question.choices)
+        menu = menu_document(f"❓ {question.message}", question.short)
         self.sender.send(incoming.place, menu, tag)
 
     async def _is_to_be_shown(self, incoming: IncomingMessage, job: Job) -> bool:

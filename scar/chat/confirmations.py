@@ -23,6 +23,7 @@ from scar.errors import ScarError
 ARRIVED_LATE = "That came while I was away, or took too long to reach me: nothing was done."
 SEND_AGAIN = Document.of(f"⌛ {ARRIVED_LATE}", "💡 Send it again if you still want it.")
 _NO_QUESTION = "There is nothing to confirm here."
+_NOTHING_TO_CONFIRM = Document.of(f"🤷 {_NO_QUESTION}", "💡 Questions wait a minute; ask again.")
 
 
 class Confirmations:
@@ -38,6 +39,8 @@ class Confirmations:
         tapped = incoming.tag is not None
         message, question = await self._question_of(incoming)
         if message is None or question is None:
+            if incoming.private and not tapped and not self._has_answered(incoming):
+                self._sender.send(incoming.place, _NOTHING_TO_CONFIRM)
             return _NO_QUESTION if tapped else None
         if incoming.actor != message.opener:
             return f"Only {message.opener.name} can answer this."
@@ -75,6 +78,13 @@ class Confirmations:
         except ScarError:
             message.question, message.answered_plan = question, None
             raise
+
+    def _has_answered(self, incoming: IncomingMessage) -> bool:
+        """Return whether the person has confirmed a job there that is not done yet: they answer
+        twice.
+        """
+        messages = self._book.opened_by(incoming.actor, incoming.place)
+        return any(message.answered_plan is not None for message in messages)
 
     async def _question_of(
         self, incoming: IncomingMessage

@@ -20,6 +20,7 @@ from scar.chat.front_end import EventSource, FrontEnd, IncomingMessage
 from scar.chat.listener import Listener
 from scar.chat.menus import Menus
 from scar.chat.message_book import MessageBook
+from scar.chat.projects_file_notice import ProjectsFileNotice
 from scar.chat.sender import Sender
 from scar.commands import all_commands
 from scar.commands.command_parser import CommandParser
@@ -45,7 +46,8 @@ class Conversation:
         confirmations = Confirmations(context, self._book, sender)
         runner = CommandRunner(context, self._book, sender, menus, confirmations)
         parser = CommandParser(all_commands())
-        self._listener = Listener(context, parser, sender, menus, confirmations, runner)
+        notice = ProjectsFileNotice(context, sender)
+        self._listener = Listener(context, parser, sender, menus, confirmations, runner, notice)
 
     async def receive(self, incoming: IncomingMessage) -> str | None:
         """Do what a person asks for; return the toast text for who tapped a button a button."""

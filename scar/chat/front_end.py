@@ -38,7 +38,8 @@ class IncomingMessage:
     under. `number` is the position of a written message in its chat, where the chat counts its
     messages. `key` is an idempotency key: what arrives twice under one key is done once. `stale`
     says that the message arrived while the front-end was down. `project` is the project that the
-    place is about, where it is about one.
+    place is about, where it is about one. `private` says that nobody but SCAR reads the place, so
+    that what is no command is for SCAR too.
     """
 
     actor: Actor
@@ -50,6 +51,7 @@ class IncomingMessage:
     key: str | None = None
     stale: bool = False
     project: str | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True)

@@ -185,9 +185,6 @@ class JobMessage:
     def _view(self, job: Job) -> Document:
         services = self._context.services
         document = view_job(services.job_service.commands[job.request.kind], job)
-        problem = services.projects.problem
-        if problem:
-            document = document.with_line(f"⚠️ {problem.message}")
         return self._context.front_end.fit(document)
 
 

@@ -11,14 +11,20 @@ from scar.chat.confirmations import ARRIVED_LATE, SEND_AGAIN, Confirmations
 from scar.chat.context import ChatContext
 from scar.chat.front_end import IncomingMessage
 from scar.chat.menus import Menus
+from scar.chat.projects_file_notice import ProjectsFileNotice
 from scar.chat.sender import Sender
-from scar.commands.command_parser import Answer, CommandParser
+from scar.commands.command_parser import Answer, CommandParser, ParsedCommand
 from scar.commands.notices import refusal
+from scar.document import Document
 from scar.errors import ScarError
 from scar.redaction import clean
 
 _OLDEST_SECONDS = 60.0
 _AUDITED_LENGTH = 64
+_ONLY_COMMANDS = Document.of(
+    "🤖 I only know commands: /docker_status, /docker_logs, /docker_deploy, ...",
+    "💡 /help lists what you can do here.",
+)
 _NO_OFFER = "That is no longer on offer here."
 
 
@@ -32,6 +38,7 @@ class Listener:
     menus: Menus
     confirmations: Confirmations
     runner: CommandRunner
+    notice: ProjectsFileNotice
 
     async def receive(self, incoming: IncomingMessage) -> str | None:
         """Do what a message asks for; return a few words for whoever tapped a button."""
@@ -61,9 +68,10 @@ class Listener:
                 await self._refuse_stranger(incoming)
             raise
         if meaning is None:
+            await self._answer_talk(incoming, is_known=is_known)
             return None
         if isinstance(meaning, Answer):
-            if incoming.tag is not None and not is_known:
+            if not is_known and (incoming.tag is not None or incoming.private):
                 await self._refuse_stranger(incoming)
             return await self.confirmations.answer(incoming, meaning)
         if not is_known:
@@ -71,8 +79,28 @@ class Listener:
         elif incoming.sent_at < self.context.clock() - _OLDEST_SECONDS:
             self.sender.send(incoming.place, SEND_AGAIN)
         else:
-            await self.runner.run(incoming, meaning)
+            await self._run(incoming, meaning)
         return None
+
+    async def _run(self, incoming: IncomingMessage, parsed: ParsedCommand) -> None:
+        answer = ""
+        try:
+            await self.runner.run(incoming, parsed)
+        except ScarError as error:
+            answer = error.message
+            raise
+        finally:
+            self.notice.tell(incoming, word=parsed.command.word, answer=answer)
+
+    async def _answer_talk(self, incoming: IncomingMessage, *, is_known: bool) -> None:
+        """Answer what is no command where it can be meant for nobody else: in a private chat."""
+        is_fresh = incoming.sent_at >= self.context.clock() - _OLDEST_SECONDS
+        is_talk = not incoming.text.strip().startswith("/")  # else it is for another bot
+        if not incoming.private or not incoming.text.strip() or not (is_talk and is_fresh):
+            return
+        if not is_known:
+            await self._refuse_stranger(incoming)
+        self.sender.send(incoming.place, _ONLY_COMMANDS)
 
     async def _take_offer(self, incoming: IncomingMessage) -> str | None:
         """Run the command of a tapped button, as if whoever tapped it had written that."""
@@ -87,11 +115,11 @@ class Listener:
         return None
 
     def _offer_of_job(self, incoming: IncomingMessage) -> str | None:
-        """Return the command that a button under an ended job offers."""
+        """Return the command that a button under a job's message offers."""
         services = self.context.services
         job = services.ledger.get((incoming.tag or "").partition(":")[0])
         command = services.job_service.commands.get(job.request.kind) if job else None
-        if job is None or command is None or not job.state.ended:
+        if job is None or command is None or job.awaits_answer:
             return None
         buttons = command.view(job).buttons
         return next((b.command for b in buttons if b.answer == incoming.text), None)

@@ -15,6 +15,9 @@ from scar.jobs.signing import Signatures
 from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
+MOST_CHOICES = 90
+"""Choices of one menu: a message of Telegram's has at most 100 buttons."""
+
 _SECONDS = 600
 
 
@@ -64,7 +67,9 @@ def menu_document(heading: str, choices: Mapping[str, str]) -> Document:
         Button(label, f"c{number}", command=text)
         for number, (label, text) in enumerate(choices.items())
     )
-    return Document((*Document.of(heading).blocks,), buttons)
+    document = Document((*Document.of(heading).blocks,), buttons[:MOST_CHOICES])
+    more = len(buttons) - MOST_CHOICES
+    return document.with_line(f"… and {more} more, which you can name.") if more > 0 else document
 
 
 def _is_for(menu: JsonObject, incoming: IncomingMessage) -> bool:

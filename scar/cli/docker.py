@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 
 from scar.errors import ScarError
 from scar.json_object import JsonObject
@@ -14,51 +15,63 @@ _ATTEMPTS = 5
 _TIMEOUT_SECONDS = 15
 
 
-def docker(*arguments: str) -> str:
-    """Run `docker ARGUMENTS` and return what it prints.
+@dataclass(frozen=True)
+class DockerCommand:
+    """The `docker` command for the Engine at `host`, by default where the command itself looks."""
 
-    Raises `docker_unavailable` where the command or the Engine is missing, fails or does not answer
-    within 15 seconds, and `docker_permission_denied` where this user may not use the socket.
-    """
-    if shutil.which("docker") is None:
-        raise ScarError(
-            "docker_unavailable",
-            "docker: command not found",
-            "Install the Docker CLI with its Compose plugin (docker-cli, docker-compose).",
-        )
-    try:
-        completed = subprocess.run(
-            ["docker", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ScarError(
-            "docker_unavailable",
-            f"The Docker Engine did not answer within {_TIMEOUT_SECONDS} seconds",
-            "Look at the Engine's log; restart it if it hangs.",
-        ) from error
-    if completed.returncode != 0:
-        raise _failure(arguments[0], completed.stderr.strip())
-    return completed.stdout
+    host: str | None = None
 
+    def run(self, *arguments: str) -> str:
+        """Run `docker ARGUMENTS` and return what it prints.
 
-def inspect_containers(*filters: str) -> list[JsonObject]:
-    """Return all containers, running or not, that match every filter, as `docker inspect` does."""
-    options = [word for condition in filters for word in ("--filter", condition)]
-    for attempts_left in reversed(range(_ATTEMPTS)):
-        ids = docker("ps", "-aq", "--no-trunc", *options).split()
+        Raises `docker_unavailable` where the command or the Engine is missing, fails or does not
+        answer within 15 seconds, and `docker_permission_denied` where this user may not use the
+        socket.
+        """
+        if shutil.which("docker") is None:
+            raise ScarError(
+                "docker_unavailable",
+                "docker: command not found",
+                "Install the Docker CLI with its Compose plugin (docker-cli, docker-compose).",
+            )
         try:
-            return list(json.loads(docker("inspect", *ids))) if ids else []
-        except ScarError as error:
-            # A container was removed between the two commands.
-            if "No such object" not in error.message or not attempts_left:
-                raise
-    return []
+            completed = subprocess.run(
+                ["docker", *arguments],
+                env={**os.environ, **({"DOCKER_HOST": self.host} if self.host else {})},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_TIMEOUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ScarError(
+                "docker_unavailable",
+                f"The Docker Engine did not answer within {_TIMEOUT_SECONDS} seconds",
+                "Look at the Engine's log; restart it if it hangs.",
+            ) from error
+        if completed.returncode != 0:
+            raise _failure(arguments[0], completed.stderr.strip())
+        return completed.stdout
+
+    def inspect_containers(self, *filters: str) -> list[JsonObject]:
+        """Return all containers that match every filter, in any state, as `docker inspect` does."""
+        options = [word for condition in filters for word in ("--filter", condition)]
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            ids = self.run("ps", "-aq", "--no-trunc", *options).split()
+            try:
+                return list(json.loads(self.run("inspect", *ids))) if ids else []
+            except ScarError as error:
+                # A container was removed between the two commands.
+                if "No such object" not in error.message or not attempts_left:
+                    raise
+        return []
+
+
+def compose_label(container: JsonObject, name: str) -> str:
+    """Return a label of Compose's; an empty text where the container has none."""
+    return str((container["Config"]["Labels"] or {}).get(f"com.docker.compose.{name}", ""))
 
 
 def socket_path(docker_host: str | None) -> str | None:

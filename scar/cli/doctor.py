@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import click
 
-from scar.cli.checks import CHECKS, run_check
 from scar.settings import Settings
 
 
 @click.command()
 @click.pass_context
 def doctor(context: click.Context) -> None:
-    """Checks everything that has to be in place, and says how to mend what is not."""
+    """Checks everything that has to be in place, and says how to mend what is not.
+
+    It writes nothing.
+    """
+    from scar.cli.checks import findings  # half of SCAR: slow to import
+
     settings = Settings.load()
     wrong = 0
-    for name, check in CHECKS:
-        for finding in run_check(name, check, settings):
-            wrong += bool(finding.remedy)
-            click.echo(f"{'❌' if finding.remedy else '✅'} {finding.subject}: {finding.detail}")
-            if finding.remedy:
-                click.echo(f"   💡 {finding.remedy}")
+    for finding in findings(settings):
+        wrong += bool(finding.remedy)
+        click.echo(f"{'❌' if finding.remedy else '✅'} {finding.subject}: {finding.detail}")
+        if finding.remedy:
+            click.echo(f"   💡 {finding.remedy}")
     click.echo(f"\n{wrong} to mend." if wrong else "\nAll is in order.")
     context.exit(1 if wrong else 0)
 

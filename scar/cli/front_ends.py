@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from scar.log import configure
 from scar.registration.registry import front_ends
 from scar.registration.spec import FrontendSpec
 from scar.settings import Settings
@@ -12,6 +11,8 @@ from scar.settings import Settings
 
 def _command(spec: FrontendSpec) -> click.Command:
     def run() -> None:
+        from scar.log import configure
+
         settings = Settings.load()
         configure(settings)
         spec.serve(settings)

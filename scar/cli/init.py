@@ -12,13 +12,13 @@ from pathlib import Path
 
 import click
 
-from scar.cli.docker import inspect_containers
+from scar.cli.docker import DockerCommand, compose_label
 from scar.errors import ScarError
 from scar.json_object import JsonObject
 from scar.projects.parser import parse_projects
 from scar.settings import Settings
 
-_LABEL = "com.docker.compose."
+_OWN_SETTING = "SCAR_REDIS_URL="
 
 
 @click.command()
@@ -41,20 +41,26 @@ def init() -> None:
     click.echo(f"✅ {path} written: {', '.join(valid)}")
     for reason in left_out:
         click.echo(f"⚠️ Left out: {reason}")
-    click.echo("💡 Check each `workspace`: that is where the code is edited.")
+    click.echo("💡 Check each `workspace`: that is where the code is edited. `scar doctor` looks.")
 
 
 def _entries(settings: Settings) -> dict[str, JsonObject]:
     """Return an entry for each Compose project that has a running container, by name."""
     projects: dict[str, list[JsonObject]] = defaultdict(list)
-    for container in inspect_containers(f"label={_LABEL}project"):
-        if _label(container, "oneoff") != "True":
-            projects[_label(container, "project")].append(container)
+    engine = DockerCommand(settings.docker_host)
+    for container in engine.inspect_containers("label=com.docker.compose.project"):
+        if compose_label(container, "oneoff") != "True":
+            projects[compose_label(container, "project")].append(container)
     return {
         name: _entry(name, containers, settings)
         for name, containers in sorted(projects.items())
-        if any(container["State"]["Running"] for container in containers)
+        if any(c["State"]["Running"] for c in containers) and not any(map(_is_scar, containers))
     }
+
+
+def _is_scar(container: JsonObject) -> bool:
+    """Return whether a container is a part of SCAR: each is given the Redis that they share."""
+    return any(str(pair).startswith(_OWN_SETTING) for pair in container["Config"]["Env"] or ())
 
 
 def _entry(name: str, containers: list[JsonObject], settings: Settings) -> JsonObject:
@@ -63,7 +69,7 @@ def _entry(name: str, containers: list[JsonObject], settings: Settings) -> JsonO
     primary = (published or ordered)[-1]
     entry = {
         "workspace": str(settings.projects_file.parent / name),
-        "production": _label(primary, "project.working_dir"),
+        "production": compose_label(primary, "project.working_dir"),
         "compose_project": name,
         "containers": [_name(container) for container in ordered],
         "primary_container": _name(primary),
@@ -75,7 +81,7 @@ def _in_restart_order(containers: list[JsonObject]) -> list[JsonObject]:
     """Return the containers with dependencies before dependents, otherwise sorted by name."""
     by_service: dict[str, list[JsonObject]] = defaultdict(list)
     for container in sorted(containers, key=_name):
-        by_service[_label(container, "service")].append(container)
+        by_service[compose_label(container, "service")].append(container)
     dependencies = {
         service: _dependencies(replicas[0]) & by_service.keys()
         for service, replicas in by_service.items()
@@ -89,7 +95,7 @@ def _in_restart_order(containers: list[JsonObject]) -> list[JsonObject]:
 
 def _dependencies(container: JsonObject) -> set[str]:
     """Return the services in the label `depends_on`: `db:service_started:false,cache:...`."""
-    return {part.split(":")[0] for part in _label(container, "depends_on").split(",")}
+    return {part.split(":")[0] for part in compose_label(container, "depends_on").split(",")}
 
 
 def _validate(
@@ -102,6 +108,11 @@ def _validate(
         _, problems = parse_projects(json.dumps({**valid, name: entry}))
         if problems:
             left_out += problems
+        elif not Path(str(entry["workspace"])).is_dir():
+            left_out.append(
+                f"'{name}': there is no folder {entry['workspace']}; put its code there, "
+                "then run `scar init` again"
+            )
         else:
             valid[name] = entry
     return valid, left_out
@@ -142,10 +153,6 @@ def _file_exists(path: Path) -> ScarError:
         f"{path} is there already",
         "Remove or rename it first; SCAR overwrites nothing.",
     )
-
-
-def _label(container: JsonObject, name: str) -> str:
-    return str((container["Config"]["Labels"] or {}).get(_LABEL + name, ""))
 
 
 def _name(container: JsonObject) -> str:

@@ -2,118 +2,74 @@
 
 from __future__ import annotations
 
-import getpass
-import json
-import sys
-from collections.abc import Callable, Mapping
-from functools import cached_property
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from scar.access import Actor
-from scar.chat.job_view import view_job
-from scar.client import ApiClient
+from scar.cli.api_client import ProjectsOfApi, complete_project, connect
+from scar.cli.job_follower import JobFollower, require_answerable
+from scar.cli.shell_words import shell_words
 from scar.commands import job_commands
 from scar.commands.job_command import Invocation, JobCommand
-from scar.document import Document
 from scar.errors import ScarError
-from scar.frontends.console.screen import Screen
-from scar.jobs.job_id import is_job_id
-from scar.jobs.record import Job, JobState
-from scar.jobs.signing import Signatures
-from scar.jobs.timestamp import rfc3339
+from scar.jobs.record import Job
 from scar.projects import Project, ProjectsFile
 from scar.settings import Settings
 
-_MOST_LISTED = 20
+if TYPE_CHECKING:
+    from scar.client import ApiClient
 
 
-def connect(settings: Settings) -> ApiClient:
-    """Return a client with `SCAR_API_TOKEN`, else with tokens made with the secret key."""
-    if settings.api_token is not None:
-        token = settings.api_token
-        return ApiClient(settings.api_url, lambda: token)
-    user = getpass.getuser()
-    actor = Actor("console", user, user)
-    return ApiClient.for_actor(settings.api_url, Signatures(settings.signing_key()), actor)
+def job_command(kind: str) -> click.Command:
+    """Return the subcommand that makes a job of a kind and shows it until it has ended."""
+    command = job_commands()[kind]
 
-
-def _job_command(command: JobCommand) -> click.Command:
     @click.pass_context
     def run(
         context: click.Context, words: tuple[str, ...], as_json: bool, yes: bool = False
     ) -> None:
         client = connect(Settings.load())
-        job = _submit(client, command, words, yes=yes)
+        invocation = _parse(command, words, client)
+        if command.asks and not yes:
+            require_answerable(command.kind)
+        job = _submit(client, command, invocation, yes=yes)
         does = job_commands()[job.request.kind]
-        context.exit(_JobFollower(client, does, as_json=as_json).follow(job))
+        code = JobFollower(client, does, as_json=as_json).follow(job)
+        _tell_problem(client)
+        context.exit(code)
 
     options: list[click.Parameter] = [
-        click.Argument(["words"], nargs=-1, metavar=command.usage),
+        click.Argument(["words"], nargs=-1, metavar=command.usage, shell_complete=complete_project),
         click.Option(["--json", "as_json"], is_flag=True, help="Print the job as JSON."),
     ]
     if command.asks:
         options.append(click.Option(["--yes", "-y"], is_flag=True, help="Do not ask."))
     return click.Command(
-        command.kind, callback=run, params=options, help=f"{command.summary.capitalize()}."
+        command.kind,
+        callback=run,
+        params=options,
+        help=f"{command.summary[:1].upper()}{command.summary[1:]}.",
+        epilog=examples(command.kind, command.examples),
     )
 
 
-class _JobFollower:
-    """Shows a job until it has ended; where it asks, it reads an answer from the input."""
-
-    def __init__(self, client: ApiClient, command: JobCommand, *, as_json: bool) -> None:
-        self._client = client
-        self._command = command
-        self._as_json = as_json
-        self._screen = Screen()
-
-    def follow(self, submitted: Job) -> int:
-        """Return the exit code: 0 where the job succeeded, 1 where it did not."""
-        job = Job(request=submitted.request, state=JobState.QUEUED)
-        while not job.state.ended:
-            job = self._show_events(job)
-            if job.awaits_answer:
-                self._answer(job)
-        if self._as_json:
-            record = self._client.request("GET", f"/jobs/{job.id}")
-            click.echo(json.dumps(record, indent=2, ensure_ascii=False))
-        return 0 if job.state is JobState.SUCCEEDED else 1
-
-    def _show_events(self, job: Job) -> Job:
-        """Show the job until it has ended or asks."""
-        with self._screen:
-            for event in self._client.events(job.id, job.last_event):
-                job = job.after(event)
-                if job.awaits_answer:
-                    break
-                if not self._as_json:
-                    self._show(job)
-        return job
-
-    def _show(self, job: Job) -> None:
-        document = view_job(self._command, job)
-        if document.attachment:  # a terminal holds all of it
-            document = Document.of(document.blocks[0].text, document.attachment.text.rstrip("\n"))
-        self._screen.show(job.id, document.with_commands())
-
-    def _answer(self, job: Job) -> None:
-        click.echo(view_job(self._command, job).text, err=self._as_json)
-        click.echo("› ", nl=False, err=True)
-        answer = sys.stdin.readline().strip().lower()
-        body = {"answer": "yes" if answer == "yes" else "no", "shown": job.plan_hash}
-        try:
-            self._client.request("POST", f"/jobs/{job.id}/confirm", json=body)
-        except ScarError as error:
-            if error.code != "conflict":
-                raise
-            click.echo(error.message, err=True)  # what became of the question is shown next
+def _tell_problem(client: ApiClient) -> None:
+    """Say on stderr what is wrong with the projects file, to a person who may know it."""
+    with suppress(ScarError):
+        problem = client.request("GET", "/projects")["problem"]
+        if problem:
+            click.echo(shell_words(f"⚠️ {problem['message']}\n💡 {problem['hint']}"), err=True)
 
 
-def _submit(client: ApiClient, command: JobCommand, words: tuple[str, ...], *, yes: bool) -> Job:
-    invocation = _parse(command, words, client)
+def examples(word: str, arguments: Sequence[str]) -> str:
+    """Return the examples of a subcommand for its help, one a line."""
+    lines = [f"  scar {word} {words}".rstrip() for words in arguments]
+    return "\n".join(["\b", "Examples:", *lines])
+
+
+def _submit(client: ApiClient, command: JobCommand, invocation: Invocation, *, yes: bool) -> Job:
     kind = (invocation.command or command).kind
     body: dict[str, Any] = {"kind": kind, "args": dict(invocation.args)}
     if invocation.project and invocation.project.name:
@@ -123,92 +79,9 @@ def _submit(client: ApiClient, command: JobCommand, words: tuple[str, ...], *, y
     return Job.from_json(client.request("POST", "/jobs", json=body))
 
 
-class _ProjectsOfApi:
-    """The projects file as far as a command's words need it: the API checks the names, and is
-    asked for the projects where a command has to know them.
-    """
-
-    def __init__(self, client: ApiClient) -> None:
-        self._client = client
-
-    def get(self, name: str) -> Project:
-        """Return a project of which only the name is known."""
-        return Project(name, Path("/"), Path("/"), name)
-
-    @cached_property
-    def projects(self) -> Mapping[str, Project]:
-        """The projects that the caller may see."""
-        items = self._client.request("GET", "/projects")["items"]
-        return {item["name"]: Project.from_json(item) for item in items}
-
-
 def _parse(command: JobCommand, words: tuple[str, ...], client: ApiClient) -> Invocation:
-    projects = _ProjectsOfApi(client)
+    projects = ProjectsOfApi(client)
     default: Callable[[], Project] = lambda: projects.get("")  # noqa: E731
     if command.takes_text:
         words = (" ".join(words),) if words else ()
     return command.parse(words, cast("ProjectsFile", projects), default)
-
-
-@click.command()
-@click.argument("project", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print the jobs as JSON.")
-def jobs(project: str | None, as_json: bool) -> None:
-    """The latest jobs."""
-    query: dict[str, Any] = {"limit": _MOST_LISTED}
-    if project:
-        query["project"] = project
-    items = connect(Settings.load()).request("GET", "/jobs", params=query)["items"]
-    if as_json:
-        click.echo(json.dumps(items, indent=2, ensure_ascii=False))
-        return
-    for job in map(Job.from_json, items):
-        who = job.request.requested_by
-        at = rfc3339(job.request.created_at)
-        by = f"{who.name} ({who.frontend})"
-        click.echo(f"{job.id}  {at}  {job.state.value:<12}  {job.about:<32}  {by}")
-
-
-@click.command()
-@click.argument("id")
-@click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
-@click.pass_context
-def job(context: click.Context, id: str, as_json: bool) -> None:
-    """Show a job as it goes on, wherever it was asked for; where it asks, answer."""
-    client = connect(Settings.load())
-    shown = client.job(id.upper())
-    command = job_commands().get(shown.request.kind)
-    if command is None:
-        raise ScarError(
-            "not_found", f"This SCAR does not know '{shown.request.kind}'", "Is it of one version?"
-        )
-    context.exit(_JobFollower(client, command, as_json=as_json).follow(shown))
-
-
-@click.command()
-@click.argument("job_or_project")
-@click.pass_context
-def cancel(context: click.Context, job_or_project: str) -> None:
-    """Stop a job, or the one that works on a project."""
-    client = connect(Settings.load())
-    id = job_or_project.upper() if is_job_id(job_or_project) else _open_job(client, job_or_project)
-    job = Job.from_json(client.request("POST", f"/jobs/{id}/cancel"))
-    for event in client.events(id, job.last_event) if not job.state.ended else ():
-        job = job.after(event)
-    click.echo(f"{job.about}: {job.state.value}")
-    context.exit(0 if job.state is JobState.CANCELLED else 1)
-
-
-def _open_job(client: ApiClient, project: str) -> str:
-    """Return the id of the open job that changes a project."""
-    items = client.request("GET", "/jobs", params={"project": project, "limit": 200})["items"]
-    for job in map(Job.from_json, items):
-        command = job_commands().get(job.request.kind)
-        if not job.state.ended and command is not None and command.changes:
-            return job.id
-    raise ScarError(
-        "not_found", f"No job works on '{project}'", "`scar jobs` shows the latest; give its id."
-    )
-
-
-COMMANDS = (*map(_job_command, job_commands().values()), jobs, job, cancel)

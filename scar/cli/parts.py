@@ -7,8 +7,11 @@ import sys
 
 import click
 
-from scar.log import configure
+from scar.cli.port import require_free_port
 from scar.settings import Settings
+
+_PORT_SECONDS = 10.0
+"""How long an API that was killed may take to leave its port."""
 
 _ROOT_WARNING = "You're running the worker with superuser privileges"
 
@@ -17,8 +20,10 @@ _ROOT_WARNING = "You're running the worker with superuser privileges"
 def api() -> None:
     """The HTTP API, the event streams and the documentation."""
     from scar.api.server import serve
+    from scar.log import configure
 
     settings = Settings.load()
+    require_free_port(settings, patience=_PORT_SECONDS)
     configure(settings)
     serve(settings)
 

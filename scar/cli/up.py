@@ -10,13 +10,14 @@ import sys
 import click
 
 from scar.cli import redis_server
+from scar.cli.port import require_free_port
 from scar.cli.supervisor import Part, Supervisor
 from scar.errors import ScarError
-from scar.redis_client import connect, redis_errors
 from scar.registration.registry import front_ends
 from scar.settings import Settings
 
 _REDIS_SECONDS = 15.0
+_LOOK_SECONDS = 0.3
 
 
 @click.command()
@@ -32,13 +33,16 @@ async def _up(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    supervisor = Supervisor(lambda text: click.echo(text, err=True))
+    _say(f"scar      starts for host '{settings.host}'; Ctrl-C stops all of it")
+    supervisor = Supervisor(_say)
     running = asyncio.create_task(_run_parts(settings, supervisor))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     running.cancel()
+    _say("scar      stops every part; jobs that run are taken up at the next start")
     await supervisor.stop()
+    _say("scar      has stopped")
     with contextlib.suppress(asyncio.CancelledError):
         await running
 
@@ -48,11 +52,13 @@ async def _run_parts(settings: Settings, supervisor: Supervisor) -> None:
     if settings.redis_url is None:
         supervisor.start(_redis(settings))
         await _wait_for_redis(settings)
+    require_free_port(settings)
     for part in _parts(settings):
         supervisor.start(part)
     for spec in front_ends():
         if problem := spec.readiness(settings).problem:
-            click.echo(f"{spec.name:<9} is left out: {problem}", err=True)
+            _say(f"{spec.name:<9} is left out: {problem}")
+    await _wait_for_api(settings)
     await asyncio.Event().wait()
 
 
@@ -81,6 +87,8 @@ def _redis(settings: Settings) -> Part:
 
 async def _wait_for_redis(settings: Settings) -> None:
     """Wait until Redis takes commands: after its start it reads its append-only file first."""
+    from scar.redis_client import connect, redis_errors
+
     client = connect(settings.effective_redis_url)
     deadline = asyncio.get_running_loop().time() + _REDIS_SECONDS
     while True:
@@ -92,6 +100,34 @@ async def _wait_for_redis(settings: Settings) -> None:
             if asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(0.1)
+
+
+async def _wait_for_api(settings: Settings) -> None:
+    """Say when the API answers and a worker listens for every host; wait as long as that takes."""
+    from scar.projects import ProjectsFile
+
+    _say("scar      waits for the API and the worker...")
+    while not await asyncio.to_thread(is_ready, settings):
+        await asyncio.sleep(_LOOK_SECONDS)
+    projects = ProjectsFile.of(settings)
+    names = ", ".join(projects.names()) or "none yet; `scar init` writes a first projects file"
+    _say(f"scar      is ready: {settings.api_url}, projects: {names}")
+    if problem := projects.problem:
+        _say(f"scar      {problem.message}\n          {problem.hint}")
+
+
+def is_ready(settings: Settings) -> bool:
+    """Return whether the API says that Redis and a worker for every host can be reached."""
+    import httpx
+
+    try:
+        return httpx.get(f"{settings.api_url}/readyz", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 COMMANDS = (up,)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from marshmallow import fields, validate
+
 from scar.access import Role
+from scar.commands.arguments import NoArguments, pattern
 from scar.commands.command import WhichProject
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
@@ -16,13 +19,32 @@ from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile, workspace_resource
 from scar.redaction import clean
 
+_VISIBLE = (
+    r"[^\u001b\u0080-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u061c\u1680\u2000-\u200f\u2028-\u202f"
+    r"\u205f\u2066-\u206f\u3000\ufeff][\s\S]*"
+)
+"""Something that is left once invisible characters and escape sequences are removed."""
+
 LONGEST = 8000
 """Characters of an instruction."""
 
+_LONGEST_REPEATED = 200
+_MOST_REPEATED = 7
 _LAST_LINES = 12
 _LONGEST_LINE = 200
-_MOST_FILES = 10
 _PUNCTUATION = ".,;:!?\"'`()[]{}<>*_“”‘’«»"
+
+
+class AgentArguments(NoArguments):
+    """What the agent is to do. Invisible characters are left out of it."""
+
+    instruction = fields.String(
+        required=True,
+        validate=[
+            pattern(_VISIBLE, "an instruction"),
+            validate.Length(1, LONGEST, error=f"has more than {LONGEST} characters"),
+        ],
+    )
 
 
 class AgentRunCommand(JobCommand):
@@ -32,8 +54,11 @@ class AgentRunCommand(JobCommand):
     kind = "agent"
     usage = "INSTRUCTION"
     summary = "the project's coding agent works in the workspace"
+    noun = "the coding agent"
+    examples = ("shop: show the new prices on the front page",)
     role = Role.ADMIN
     changes = True
+    schema = AgentArguments
     takes_text = True
     rank = 60
 
@@ -61,13 +86,10 @@ class AgentRunCommand(JobCommand):
 
     def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `instruction`, a text of 1 to 8000 characters."""
-        self.require_only(raw, "instruction")
         text = raw.get("instruction")
-        if not isinstance(text, str) or not (text := clean(text.replace("\r\n", "\n")).strip()):
-            raise self.misuse("The agent needs an instruction")
-        if len(text) > LONGEST:
-            raise self.misuse(f"An instruction has at most {LONGEST} characters, not {len(text)}")
-        return {"instruction": text}
+        if isinstance(text, str):
+            raw = {**raw, "instruction": clean(text.replace("\r\n", "\n")).strip()}
+        return super().arguments(raw)
 
     def view(self, job: Job) -> Document:
         """Return the last lines of output while it works, then what it changed."""
@@ -96,7 +118,11 @@ def _project_meant(text: str, projects: ProjectsFile, default: Callable[[], Proj
     if not with_agent:
         # The job of a project without an agent fails with how to configure one.
         return named[0] if named else default()
-    raise WhichProject({p.name: f"/{AgentRunCommand.word} {p.name}: {text}" for p in with_agent})
+    word = AgentRunCommand.word
+    choices = {p.name: f"/{word} {p.name}: {text}" for p in with_agent}
+    if len(text) <= _LONGEST_REPEATED and len(choices) <= _MOST_REPEATED:
+        raise WhichProject(choices, choices)
+    raise WhichProject(choices, {name: f"/{word} {name}: INSTRUCTION" for name in choices})
 
 
 def _working(job: Job) -> Document:
@@ -126,7 +152,7 @@ def _with_changes(blocks: tuple[Line | Code, ...], job: Job) -> Document:
         return Document((*blocks, nothing, *notices))
     lines = [
         f"✅ Done in workspace: {counted(report.counts.total, 'file')} changed",
-        *changed_files(report.counts, report.files, most=_MOST_FILES),
+        *changed_files(report.counts, report.files),
     ]
     diff = report.diff.rstrip()
     beginning = beginning_of(diff)

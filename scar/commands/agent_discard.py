@@ -21,6 +21,7 @@ class AgentDiscardCommand(JobCommand):
     word = "agent_discard"
     kind = "agent_discard"
     summary = "undo what the coding agent did last"
+    noun = "a discard"
     role = Role.ADMIN
     asks = True
     changes = True
@@ -44,7 +45,7 @@ class AgentDiscardCommand(JobCommand):
                 "",
                 f"Workspace: {plan.workspace}",
                 "It is put back to how it was before; the agent's changes were:",
-                *changed_files(plan.counts, plan.files, most=10),
+                *changed_files(plan.counts, plan.files),
                 *_left_lines(plan.left),
             ]
         lines += ["", "Type `yes` to discard"]

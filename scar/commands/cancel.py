@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from typing import Protocol
 
 from scar.access import Actor, Role
 from scar.commands.local_command import CommandContext, LocalCommand
 from scar.document import Document
-from scar.errors import ScarError
+from scar.errors import ScarError, nearest
 from scar.jobs.job_id import is_job_id
 from scar.jobs.record import Job, JobState
+from scar.projects import Project
 
-_MOST_READ = 200
+MOST_READ = 200
 """How many of the latest jobs are searched."""
 
 
@@ -29,40 +31,74 @@ class CancelCommand(LocalCommand):
         """Cancel the job; raises `conflict` where it is too late."""
         if len(words) > 1:
             raise self.misuse(f"/{self.word} takes one job")
-        job = context.cancel(actor, self._job_meant(actor, words, context))
+
+        def is_own(job: Job) -> bool:
+            return job.request.requested_by == actor
+
+        latest = islice(context.ledger.recent(), MOST_READ)
+        jobs = [j for j in latest if not j.state.ended and _may_cancel(actor, j, context)]
+        if words and is_job_id(words[0]) and context.ledger.get(words[0].upper()) is None:
+            raise _unknown(words[0], context.projects.names())
+        job = context.cancel(actor, job_meant(words, jobs, context.projects, is_own=is_own))
         about = f"{job.about} ({job.id})"
         if job.state is JobState.CANCELLED:
             return Document.of(f"✖️ Cancelled: {about}", "It had not begun: nothing was done.")
+        if not job.request.changes:
+            return Document.of(f"🛑 Stopping: {about}")
         return Document.of(
             f"🛑 Stopping: {about}", "What it has done is put back; its message says how it ends."
         )
 
-    def _job_meant(self, actor: Actor, words: Sequence[str], context: CommandContext) -> str:
-        """Return the id of the job that is named, or of the only one that is open."""
-        if words and is_job_id(words[0]):
-            return words[0].upper()
-        name = context.projects.get(words[0]).name if words else None
-        jobs = [job for job in _open_jobs(context, name) if _may_cancel(actor, job, context)]
-        if len(jobs) == 1:
-            return jobs[0].id
-        if not jobs:
-            raise ScarError("not_found", "There is no job to cancel", "/jobs shows the latest.")
-        listed = ", ".join(f"{job.about} {job.id}" for job in jobs)
-        raise ScarError(
-            "invalid_request",
-            f"{len(jobs)} jobs are open: {listed}",
-            f"Say which: /{self.word} {jobs[0].id}",
-        )
+
+class KnownProjects(Protocol):
+    """The names that a word is compared with."""
+
+    @property
+    def projects(self) -> Mapping[str, Project]:
+        """The projects by name."""
 
 
-def _open_jobs(context: CommandContext, project: str | None) -> list[Job]:
-    latest = islice(context.ledger.recent(project), _MOST_READ)
-    return [job for job in latest if not job.state.ended and job.request.changes]
+def job_meant(
+    words: Sequence[str],
+    jobs: Sequence[Job],
+    known: KnownProjects,
+    *,
+    is_own: Callable[[Job], bool] = lambda _: False,
+) -> str:
+    """Return the id that is named, else that of the one job among the open `jobs` that runs, of the
+    project that is named or of all.
+
+    A job that still waits for its `yes` is meant only where none runs, one that only reads and is
+    somebody else's only where there is no other. Raises `job_not_found` where the word is no job
+    and no project, `invalid_request` where several jobs may be meant.
+    """
+    word = words[0] if words else None
+    if word and is_job_id(word):
+        return word.upper()
+    if word and word not in known.projects:
+        raise _unknown(word, list(known.projects))
+    jobs = [job for job in jobs if word in (None, job.request.project)]
+    weighty = [job for job in jobs if job.request.changes or is_own(job)]
+    running = [job for job in weighty if job.state is not JobState.AWAITING_CONFIRMATION]
+    meant = running or weighty or jobs
+    if len(meant) == 1:
+        return meant[0].id
+    if not meant:
+        of = f" of {word}" if word else ""
+        raise ScarError("not_found", f"There is no job{of} to cancel", "/jobs shows the latest.")
+    listed = "".join(f"\n{job.about}: /docker_cancel {job.id}" for job in meant)
+    raise ScarError("invalid_request", f"{len(meant)} jobs are open", f"Say which:{listed}")
+
+
+def _unknown(word: str, projects: list[str]) -> ScarError:
+    hint = f"{nearest(word, projects)} /jobs shows the latest jobs.".strip()
+    return ScarError("job_not_found", f"No job or project '{word[:64]}'", hint)
 
 
 def _may_cancel(actor: Actor, job: Job, context: CommandContext) -> bool:
     project = context.projects.projects.get(job.request.project or "")
-    return context.access.allows(actor, Role.OPERATOR, project)
+    own = job.request.requested_by == actor
+    return own or context.access.allows(actor, Role.OPERATOR, project)
 
 
 COMMAND = CancelCommand()

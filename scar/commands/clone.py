@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from marshmallow import fields, validate
+
 from scar.access import Role
+from scar.commands.arguments import NoArguments, pattern
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
 from scar.document import Button, Code, Document, Line
@@ -14,7 +17,14 @@ from scar.jobs.record import Job, JobState
 from scar.jobs.results.clone import CloneResult
 from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
-from scar.projects.schema import is_name
+from scar.projects.schema import NAME_PATTERN, NAME_WORDS, is_name
+
+
+class CloneArguments(NoArguments):
+    """The address of a repository, and the name of the folder that is made."""
+
+    url = fields.String(required=True, validate=validate.Length(1, 199))
+    name = fields.String(allow_none=True, validate=pattern(NAME_PATTERN, NAME_WORDS))
 
 
 class CloneCommand(JobCommand):
@@ -24,9 +34,12 @@ class CloneCommand(JobCommand):
     kind = "clone"
     usage = "URL [name]"
     summary = "clone a repository into the workspace folder"
+    noun = "a clone"
+    examples = ("https://github.com/acme/shop", "https://github.com/acme/shop store")
     role = Role.ADMIN
     changes = True
     for_project = False
+    schema = CloneArguments
     rank = 40
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
@@ -48,11 +61,9 @@ class CloneCommand(JobCommand):
 
     def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `url` and `name`, which is by default the repository's."""
-        self.require_only(raw, "url", "name")
-        url, name = raw.get("url"), raw.get("name")
-        if not isinstance(url, str) or not isinstance(name, str | None):
-            raise self.misuse("'url' has to be a text, and 'name' too if it is there")
-        return self._checked(url, *([] if name is None else [name]))
+        values = super().arguments(raw)
+        name = values.get("name")
+        return self._checked(values["url"], *([] if name is None else [name]))
 
     def _checked(self, url: str, *names: str) -> JsonObject:
         repository = GitUrl.parse(url)

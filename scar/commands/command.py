@@ -17,8 +17,9 @@ from scar.errors import ScarError
 class Command(ABC):
     """A word that a person types behind a slash, with `usage` for its arguments.
 
-    `rank` orders `/help` among the commands of the same role. A command that `takes_text` is given
-    everything behind its word as one word, line breaks and all.
+    `noun` is how a refusal names it, `a restart`. `examples` are arguments that may be typed behind
+    it. `rank` orders `/help` among the commands of the same role. A command that `takes_text` is
+    given everything behind its word as one word, line breaks and all.
     """
 
     word: ClassVar[str]
@@ -27,6 +28,8 @@ class Command(ABC):
     role: ClassVar[Role] = Role.VIEWER
     rank: ClassVar[int] = 50
     takes_text: ClassVar[bool] = False
+    noun: ClassVar[str] = "this"
+    examples: ClassVar[tuple[str, ...]] = ("",)
 
     @property
     def spelled(self) -> str:
@@ -39,8 +42,13 @@ class Command(ABC):
 
 
 class WhichProject(ScarError):
-    """Raised where a command may be for several projects; `choices` has its text for each."""
+    """Raised where a command may be for several projects; `choices` has its text for each.
 
-    def __init__(self, choices: Mapping[str, str]) -> None:
+    `short` has what a person would type, without what they have typed already: a message that shows
+    eight instructions in full would be longer than a comment may be.
+    """
+
+    def __init__(self, choices: Mapping[str, str], short: Mapping[str, str]) -> None:
         super().__init__("invalid_request", "Which project?", f"Name one of: {', '.join(choices)}.")
         self.choices = choices
+        self.short = short

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum, auto
 
 from scar.commands import AnyCommand
-from scar.errors import ScarError, nearest
+from scar.errors import ScarError
 
 NAME = "scar"
 """The name by which SCAR is mentioned, besides that of its account."""
@@ -17,6 +18,7 @@ AGENT = "agent"
 """The word of the command that a mention without a command stands for."""
 
 _MENTION = re.compile(r"@([A-Za-z0-9_-]+)[,:]?(?:\s+(.*)|$)", re.DOTALL)
+_PREFIX = "docker_"
 _JOB_LINK = "job_"
 """`/job_<id>` is one word, of which a phone makes a link, unlike `/job <id>`."""
 
@@ -71,14 +73,19 @@ class CommandParser:
             return self._command("job", word[len(_JOB_LINK) :])
         return self._command(word, rest)
 
+    def _nearest(self, word: str) -> str:
+        """Return `Did you mean '/docker_logs'?`, also for `/logs`, or an empty text."""
+        short = {known.removeprefix(_PREFIX): known for known in self._by_word}
+        matches = get_close_matches(word.removeprefix(_PREFIX), short, n=1, cutoff=0.5)
+        return f"Did you mean '/{short[matches[0]]}'?" if matches else ""
+
     def _command(self, word: str, rest: str) -> ParsedCommand:
         command = self._by_word.get(word.lower())
         if command is None:
-            hint = nearest(f"/{word}", [f"/{known}" for known in self._by_word])
             raise ScarError(
                 "invalid_request",
                 f"There is no command '/{word[:64]}'",
-                f"{hint} /help lists what you can do here.".strip(),
+                f"{self._nearest(word.lower())} /help lists what you can do here.".strip(),
             )
         if command.takes_text:
             return ParsedCommand(command, (rest.strip(),) if rest.strip() else ())

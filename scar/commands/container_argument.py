@@ -1,21 +1,46 @@
-"""The argument `container` of commands that read one container."""
+"""Which container a typed word means."""
 
 from __future__ import annotations
 
-from scar.commands.command import Command
-from scar.json_object import JsonObject
+from collections.abc import Callable, Mapping
 
-_LONGEST = 128
+from scar.errors import ScarError
+from scar.projects import Project, ProjectsFile
 
 
-def container_argument(command: Command, raw: JsonObject) -> dict[str, str]:
-    """Return `container`, an exact name cut to 128 characters, where `raw` has it.
+def container_meant(
+    word: str, projects: ProjectsFile, default: Callable[[], Project]
+) -> tuple[Project, str | None]:
+    """Return what `shop`, `shop/web`, `web` or nothing means: a project and one of its containers,
+    None for the primary one.
 
-    Raises `invalid_request` where it is no name.
+    A word that is no project is a container of the default project, else of the one project that
+    has it. Raises `project_not_found` where it is neither.
     """
-    container = raw.get("container")
-    if container is None:
-        return {}
-    if not isinstance(container, str) or not container:
-        raise command.misuse("'container' is a container's name")
-    return {"container": container[:_LONGEST]}
+    name, _, container = word.partition("/")
+    if container or not name:
+        return projects.get(name) if name else default(), container or None
+    if name in projects.projects:
+        return projects.get(name), None
+    owner = _owner(name, projects.projects, default)
+    return (owner, name) if owner else (projects.get(name), None)
+
+
+def _owner(
+    container: str, projects: Mapping[str, Project], default: Callable[[], Project]
+) -> Project | None:
+    owners = [project for project in projects.values() if _has(project, container)]
+    try:
+        preferred = default().name
+    except ScarError:  # there is no default project
+        preferred = ""
+    own = [project for project in owners if project.name == preferred]
+    return own[0] if own else owners[0] if len(owners) == 1 else None
+
+
+def _has(project: Project, container: str) -> bool:
+    """Return whether a project has a container, as far as the projects file alone can tell: of a
+    project with `auto_detect`, Compose's own names are known, `shop-web-1`.
+    """
+    composed = container.startswith((f"{project.compose_project}-", f"{project.compose_project}_"))
+    return container in project.containers or (project.auto_detect and composed)

@@ -24,6 +24,7 @@ class DeployCommand(JobCommand):
     word = "docker_deploy"
     kind = "deploy"
     summary = "deploy the workspace to production"
+    noun = "a deploy"
     role = Role.OPERATOR
     asks = True
     changes = True

@@ -33,7 +33,7 @@ def plan_lines(plan: DeployPlan) -> list[str]:
         return [UP_TO_DATE]
     counts = plan.counts
     lines = [f"Files: {counts.added} added, {counts.changed} changed, {counts.removed} removed"]
-    lines += changed_files(counts, plan.files, most=_MOST_NAMES, indent="  ")
+    lines += changed_files(counts, plan.files, indent="  ")
     if plan.build:
         lines.append(f"Build: {', '.join(plan.build)}")
     lines += _compose_lines(plan)

@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from marshmallow import Schema, ValidationError
+
+from scar.commands.arguments import NoArguments, first_problem
 from scar.commands.command import Command
 from scar.document import Document
 from scar.jobs.record import Job
@@ -30,7 +33,8 @@ class JobCommand(Command):
     """A command that makes a job of a `kind`, which a worker runs.
 
     `asks`: whether the job waits for a `yes`. `changes`: whether it changes anything.
-    `for_project`: whether it is for one project; else SCAR's own host runs it. The plan and the
+    `for_project`: whether it is for one project; else SCAR's own host runs it. `schema` checks the
+    arguments of an API request, and describes them there. The plan and the
     result of a kind have their types in `scar.jobs.results`.
     """
 
@@ -38,7 +42,9 @@ class JobCommand(Command):
     asks: ClassVar[bool] = False
     changes: ClassVar[bool] = False
     for_project: ClassVar[bool] = True
+    schema: ClassVar[type[Schema]] = NoArguments
     usage: ClassVar[str] = "[project]"
+    examples: ClassVar[tuple[str, ...]] = ("", "shop")
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
         """Return the resources that the job locks while it is open: by default the project that it
@@ -63,15 +69,15 @@ class JobCommand(Command):
         return Invocation(projects.get(words[0]) if words else default(), {})
 
     def arguments(self, raw: JsonObject) -> JsonObject:
-        """Return the checked arguments of an API request; raises `invalid_request`."""
-        self.require_only(raw)
-        return {}
+        """Return the arguments of an API request as `schema` has checked them.
 
-    def require_only(self, raw: JsonObject, *known: str) -> None:
-        """Raise `invalid_request` where there are arguments other than the `known`."""
-        for name in raw:
-            if name not in known:
-                raise self.misuse(f"'{self.kind}' takes no argument '{str(name)[:64]}'")
+        Raises `invalid_request`.
+        """
+        try:
+            values: JsonObject = self.schema().load(dict(raw))
+        except ValidationError as error:
+            raise self.misuse(f"{first_problem(error)} (of '{self.kind}')") from error
+        return values
 
     def question(self, job: Job) -> Document:
         """Return what a person has to confirm, as the job's plan says it."""

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from marshmallow import validate
+
 from scar.access import Role
+from scar.commands.arguments import NoArguments, WholeNumber
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
 from scar.commands.text_format import size
 from scar.document import Button, Document, Line
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.kept_restore import KeptRestorePlan, KeptRestoreResult
-from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
 _MOST = 1_000_000
+
+
+class KeptRestoreArguments(NoArguments):
+    """The copy's number, as `/docker_kept` shows it."""
+
+    number = WholeNumber(required=True, validate=validate.Range(1, _MOST))
 
 
 class KeptRestoreCommand(JobCommand):
@@ -25,6 +33,7 @@ class KeptRestoreCommand(JobCommand):
     usage = "[project] NUMBER"
     summary = "bring a kept file back"
     role = Role.OPERATOR
+    schema = KeptRestoreArguments
     asks = True
     changes = True
     rank = 27
@@ -44,14 +53,6 @@ class KeptRestoreCommand(JobCommand):
             raise self.misuse("Name the number of a kept file: /docker_kept lists them")
         project = projects.get(names[0]) if names else default()
         return Invocation(project, self.arguments({"number": int(numbers[0])}), self)
-
-    def arguments(self, raw: JsonObject) -> JsonObject:
-        """Return `number`, which `/docker_kept` shows."""
-        self.require_only(raw, "number")
-        number = raw.get("number")
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < _MOST:
-            raise self.misuse("'number' has to be that of a kept file")
-        return {"number": number}
 
     def question(self, job: Job) -> Document:
         """Return which copy comes back, and what becomes of what is there."""

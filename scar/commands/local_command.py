@@ -5,15 +5,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scar.access import Access, Actor
-from scar.audit import Audit
 from scar.commands.command import Command
 from scar.document import Document
-from scar.jobs.ledger import Ledger
-from scar.jobs.locks import Locks
 from scar.jobs.record import Job
 from scar.projects import Project, ProjectsFile
+
+if TYPE_CHECKING:  # they import redis, for which the shell does not wait
+    from scar.audit import Audit
+    from scar.jobs.ledger import Ledger
+    from scar.jobs.locks import Locks
 
 
 @dataclass(frozen=True)

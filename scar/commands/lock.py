@@ -8,7 +8,6 @@ from scar.access import Actor, Role
 from scar.commands.command import Command
 from scar.commands.local_command import CommandContext, LocalCommand
 from scar.document import Document
-from scar.jobs.locks import EVERYTHING
 
 ALL = "all"
 
@@ -19,6 +18,8 @@ class LockCommand(LocalCommand):
     word = "docker_lock"
     usage = "[project|all] reason"
     summary = "hold a project against changes"
+    noun = "a lock"
+    examples = ("shop the database is being moved", "all nobody deploys on Friday night")
     role = Role.OPERATOR
     rank = 24
 
@@ -27,31 +28,36 @@ class LockCommand(LocalCommand):
         project, reason = lock_target(self, actor, words, context)
         if not reason:
             raise self.misuse("A lock needs a reason")
-        lock = context.locks.acquire(project, actor, " ".join(reason)[:200])
-        named = None if project == EVERYTHING else project
-        context.audit.write(actor, self.word, f"locked: {lock.reason}", project=named)
-        what = "Every project is" if project == EVERYTHING else f"{project} is"
+        lock = context.locks.acquire(resource_of(project), actor, " ".join(reason)[:200])
+        context.audit.write(actor, self.word, f"locked: {lock.reason}", project=project)
         return Document.of(
-            f"🔒 {what} locked: {lock.reason}",
-            f"Deploy, restart and rollback are refused until /docker_unlock {named or ALL}.",
+            f"🔒 {project or 'Every project'} is locked: {lock.reason}",
+            f"Deploy, restart and rollback are refused until /docker_unlock {project or ALL}.",
         )
 
 
 def lock_target(
     command: Command, actor: Actor, words: Sequence[str], context: CommandContext
-) -> tuple[str, list[str]]:
-    """Return the project that is meant, or `EVERYTHING`, and the words that follow.
+) -> tuple[str | None, list[str]]:
+    """Return the project that is meant, None for all of them, and the words that follow.
 
     Raises `forbidden` where the actor may not lock it.
     """
     first = words[0] if words else ""
     if first.lower() == ALL and ALL not in context.projects.projects:
-        context.access.require(actor, Role.ADMIN, None)
-        return EVERYTHING, list(words[1:])
+        context.access.require(actor, Role.ADMIN, None, what=f"{command.noun} of all")
+        return None, list(words[1:])
     named = first in context.projects.projects
     project = context.projects.get(first) if named else context.default()
-    context.access.require(actor, command.role, project)
+    context.access.require(actor, command.role, project, what=command.noun)
     return project.name, list(words[1:] if named else words)
+
+
+def resource_of(project: str | None) -> str:
+    """Return what is locked for a project, or for all of them."""
+    from scar.jobs.locks import EVERYTHING  # imports redis, for which the shell does not wait
+
+    return project or EVERYTHING
 
 
 COMMAND = LockCommand()

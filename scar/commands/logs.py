@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scar.commands.container_argument import container_argument
+from marshmallow import validate
+
+from scar.commands.arguments import NoArguments, WholeNumber, container_field
+from scar.commands.container_argument import container_meant
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import without_result
 from scar.document import Attachment, Code, Document, Line
 from scar.jobs.record import Job
 from scar.jobs.results.logs import LogTail
-from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
 DEFAULT_LINES = 50
@@ -20,13 +22,25 @@ _MOST_CHARACTERS_BESIDE_FILE = 1500
 _LONGEST_LINE = 300
 
 
+class LogsArguments(NoArguments):
+    """How many lines, of which container; of the primary one where none is named."""
+
+    lines = WholeNumber(
+        load_default=DEFAULT_LINES,
+        validate=validate.Range(1, MOST_LINES, error=f"is not from 1 to {MOST_LINES}"),
+    )
+    container = container_field()
+
+
 class LogsCommand(JobCommand):
     """Lines of the primary container, or of the one named behind the project."""
 
     word = "docker_logs"
     kind = "logs"
+    schema = LogsArguments
     usage = "[project[/container]] [lines]"
     summary = "the last log lines"
+    examples = ("", "20", "shop 100", "shop/shop-db-1 500")
     rank = 11
 
     def parse(
@@ -39,26 +53,9 @@ class LogsCommand(JobCommand):
         names = [word for word in words if not _looks_like_number(word)]
         if len(numbers) > 1 or len(names) > 1:
             raise self.misuse("A project and a number of lines, once each")
-        name, _, container = names[0].partition("/") if names else ("", "", "")
-        args = {
-            "lines": self._lines(numbers[0]) if numbers else DEFAULT_LINES,
-            **container_argument(self, {"container": container or None}),
-        }
-        return Invocation(projects.get(name) if name else default(), args)
-
-    def arguments(self, raw: JsonObject) -> JsonObject:
-        """Return `lines` (1 to 5000, else 50) and, where it is given, `container`."""
-        self.require_only(raw, "lines", "container")
-        lines = raw.get("lines", DEFAULT_LINES)
-        if isinstance(lines, bool) or not isinstance(lines, int):
-            raise self.misuse(f"'lines' is a whole number from 1 to {MOST_LINES}")
-        return {"lines": self._lines(str(lines)), **container_argument(self, raw)}
-
-    def _lines(self, text: str) -> int:
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else -1
-        if not 1 <= number <= MOST_LINES:
-            raise self.misuse(f"Lines are a whole number from 1 to {MOST_LINES}, not {text[:20]}")
-        return number
+        project, container = container_meant(names[0] if names else "", projects, default)
+        args = {**_number(numbers), **({"container": container} if container else {})}
+        return Invocation(project, self.arguments(args))
 
     def view(self, job: Job) -> Document:
         """Return the lines; more than a message takes are attached as a file."""
@@ -80,8 +77,13 @@ class LogsCommand(JobCommand):
         )
 
 
+def _number(words: Sequence[str]) -> dict[str, int]:
+    """Return the lines that a typed number asks for; one that is absurdly long is wrong anyhow."""
+    return {"lines": int(words[0][:10])} if words else {}
+
+
 def _looks_like_number(word: str) -> bool:
-    return word.lstrip("+-").isdigit()
+    return word.isascii() and word.lstrip("+-").isdigit()
 
 
 def _last(lines: Sequence[str]) -> str:

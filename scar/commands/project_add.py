@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from marshmallow import fields
+
 from scar.access import Role
+from scar.commands.arguments import NoArguments, pattern
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
 from scar.document import Button, Code, Document, Line
@@ -13,7 +16,16 @@ from scar.jobs.record import Job, JobState
 from scar.jobs.results.project_add import ProjectAddPlan, ProjectAddResult
 from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
-from scar.projects.schema import is_name
+from scar.projects.schema import FOLDER_PATTERN, NAME_PATTERN, NAME_WORDS
+
+
+class ProjectAddArguments(NoArguments):
+    """The name of a folder in the workspace folder, and where its containers are to run from."""
+
+    name = fields.String(required=True, validate=pattern(NAME_PATTERN, NAME_WORDS))
+    production = fields.String(
+        allow_none=True, validate=pattern(FOLDER_PATTERN, "an absolute path without `..`")
+    )
 
 
 class ProjectAddCommand(JobCommand):
@@ -23,10 +35,13 @@ class ProjectAddCommand(JobCommand):
     kind = "project_add"
     usage = "NAME [production]"
     summary = "add a cloned folder to the projects file"
+    noun = "a new project"
+    examples = ("shop", "shop /srv/production/shop")
     role = Role.ADMIN
     asks = True
     changes = True
     for_project = False
+    schema = ProjectAddArguments
     rank = 41
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
@@ -44,20 +59,13 @@ class ProjectAddCommand(JobCommand):
         names = [word for word in words if not word.startswith("/")]
         if len(names) != 1 or len(folders) > 1:
             raise self.misuse("/project_add takes a name, and a production folder if you like")
-        return Invocation(None, self._checked(names[0], *folders))
+        production = {"production": folders[0]} if folders else {}
+        return Invocation(None, self.arguments({"name": names[0], **production}))
 
     def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `name` and, where it is given, `production`."""
-        self.require_only(raw, "name", "production")
-        name, production = raw.get("name"), raw.get("production")
-        if not isinstance(name, str) or not isinstance(production, str | None):
-            raise self.misuse("'name' has to be a text, and 'production' too if it is there")
-        return self._checked(name, *([] if production is None else [production]))
-
-    def _checked(self, name: str, *folders: str) -> JsonObject:
-        if not is_name(name):
-            raise self.misuse("A project's name is [a-z0-9][a-z0-9._-]*, at most 64 long")
-        return {"name": name, **({"production": folders[0]} if folders else {})}
+        values = super().arguments(raw)
+        return {name: value for name, value in values.items() if value is not None}
 
     def question(self, job: Job) -> Document:
         """Return the entry, and the file to which it is added."""

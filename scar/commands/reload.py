@@ -25,10 +25,7 @@ class ReloadCommand(LocalCommand):
         in_force = f"{counted(len(names), 'project')}: {', '.join(names) or 'none'}"
         if problem:
             return Document.of(
-                "⚠️ The projects file was not taken over",
-                problem.message,
-                f"💡 {problem.hint}",
-                f"The last good configuration stays in force: {in_force}",
+                f"⚠️ {problem.message}", f"💡 {problem.hint}", f"In force: {in_force}"
             )
         return Document.of(f"✅ Projects file read. {in_force}")
 

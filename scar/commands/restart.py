@@ -20,6 +20,7 @@ class RestartCommand(JobCommand):
     word = "docker_restart"
     kind = "restart"
     summary = "restart the containers, one after the other"
+    noun = "a restart"
     role = Role.OPERATOR
     asks = True
     changes = True

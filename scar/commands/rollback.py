@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from marshmallow import fields
+
 from scar.access import Role
+from scar.commands.arguments import NoArguments, pattern
 from scar.commands.deployment_view import (
     changed_lines,
     plan_lines,
@@ -25,13 +28,25 @@ _LIKE_AN_ID = re.compile(r"0[0-9A-HJKMNP-TV-Z]{3,25}", re.IGNORECASE)
 """The ids of this century begin with a zero, and a project's name rarely."""
 
 
+class RollbackArguments(NoArguments):
+    """The release; the one before the last where none is named."""
+
+    release = fields.String(
+        allow_none=True,
+        validate=pattern(_ID_BEGINNING.pattern, "the id of a release, or its beginning"),
+    )
+
+
 class RollbackCommand(JobCommand):
     """Files, environment and images as they were; puts everything back where that fails."""
 
     word = "docker_rollback"
     kind = "rollback"
+    schema = RollbackArguments
     usage = "[project] [release]"
     summary = "go back to the previous release, or to the one named"
+    noun = "a rollback"
+    examples = ("", "shop", "shop 01JZ0000000000000000000000")
     role = Role.OPERATOR
     asks = True
     changes = True
@@ -50,13 +65,8 @@ class RollbackCommand(JobCommand):
 
     def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `release`, the id of one or its beginning, where it is given."""
-        self.require_only(raw, "release")
-        release = raw.get("release")
-        if release is None:
-            return {}
-        if not isinstance(release, str) or not _ID_BEGINNING.fullmatch(release):
-            raise self.misuse("'release' has to be the id of a release, or its beginning")
-        return {"release": release.upper()}
+        release = super().arguments(raw).get("release")
+        return {} if release is None else {"release": release.upper()}
 
     def question(self, job: Job) -> Document:
         plan = job.read_plan(DeployPlan)

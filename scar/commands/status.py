@@ -7,6 +7,7 @@ from scar.commands.notices import without_result
 from scar.commands.text_format import title, uptime
 from scar.document import Document
 from scar.jobs.record import Job
+from scar.jobs.results.json_record import present
 from scar.jobs.results.status import ContainerStatus, LockStatus, StatusResult
 
 _HEALTH_SIGNS = {"healthy": "💚", "starting": "💛", "unhealthy": "❤️"}
@@ -27,10 +28,13 @@ class StatusCommand(JobCommand):
 
 def _status(status: StatusResult) -> Document:
     lines = [f"📊 {title(status.project)} - Production Status"]
-    for container in status.containers:
+    if not status.deployed:
+        lines += ["", f"🌱 Not deployed yet. /docker_deploy {status.project} makes the containers."]
+    for container in status.containers if status.deployed else ():
         lines += ["", *_container_lines(container, old=status.old_version)]
-    if not status.containers:
-        lines += ["", "No containers yet. /docker_deploy makes the first ones."]
+    if status.deployed and not status.containers:
+        lines += ["", f"No container is left. /docker_deploy {status.project} makes them again."]
+    lines += _how_to_start(status)
     lines += ["", f"💡 Production: {status.production}", f"📁 Workspace: {status.workspace}"]
     if status.workspace_dirty:
         lines.append("💡 Workspace has uncommitted changes")
@@ -60,9 +64,20 @@ def _container_lines(container: ContainerStatus, *, old: bool) -> list[str]:
 
 
 def _state(container: ContainerStatus) -> str:
+    words = container.state.capitalize()
     if container.state == "exited" and container.exit_code is not None:
-        return f"Exited ({container.exit_code})"
-    return container.state.capitalize()
+        words = f"Exited ({container.exit_code})"
+    stopped = present(container.stopped_seconds)
+    return words if stopped is None else f"{words}, {uptime(stopped)} ago"
+
+
+def _how_to_start(status: StatusResult) -> list[str]:
+    states = {container.state for container in status.containers} if status.deployed else set()
+    if "not found" in states:
+        return ["", f"💡 /docker_deploy {status.project} makes what is not there."]
+    if states & {"exited", "dead", "created"}:
+        return ["", f"💡 /docker_restart {status.project} starts what does not run."]
+    return []
 
 
 def _lock_line(lock: LockStatus) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from scar.jobs.results.file_changes import FileCounts, FileNames
 
@@ -19,6 +20,13 @@ def beginning_of(diff: str) -> str:
     return beginning if beginning == diff else f"{beginning}\n…".lstrip()
 
 
+MOST_FILES = 5
+"""Files that a message lists."""
+
+_WIDTH = 48
+"""Characters of a line on a phone."""
+
+
 def uptime(seconds: float) -> str:
     """`3s`, `4m`, `2h 15m`, `3d 4h`."""
     whole = int(seconds)
@@ -29,6 +37,18 @@ def uptime(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600}h {whole % 3600 // 60}m"
     return f"{whole // 86400}d {whole % 86400 // 3600}h"
+
+
+def local_time(at: int) -> str:
+    """Return milliseconds since the epoch by this host's clock: `09:04` today, `27 Nov 09:04`."""
+    moment = datetime.fromtimestamp(at / 1000).astimezone()
+    today = moment.date() == datetime.now().astimezone().date()
+    return moment.strftime("%H:%M" if today else "%d %b %H:%M")
+
+
+def local_zone() -> str:
+    """Return the name of this host's time zone, `UTC` or `CEST`."""
+    return datetime.now().astimezone().tzname() or "local time"
 
 
 def title(name: str) -> str:
@@ -46,30 +66,39 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def listed(names: Sequence[str], *, most: int = 10) -> list[str]:
+def listed(names: Sequence[str], *, most: int = MOST_FILES) -> list[str]:
     """Return one line a name, and how many more there are."""
-    lines = [f"- {name}" for name in names[:most]]
+    lines = [f"- {_end_of(name)}" for name in names[:most]]
     if len(names) > most:
         lines.append(f"- … and {len(names) - most} more")
     return lines
 
 
-def changed_files(
-    counts: FileCounts, files: FileNames, *, most: int, indent: str = ""
-) -> list[str]:
-    """Return one line a file with its sign (`+`, `~`, `-`), at most `most` of each sort, and how
-    many more there are.
+def changed_files(counts: FileCounts, files: FileNames, *, indent: str = "") -> list[str]:
+    """Return one line a file with its sign (`+`, `~`, `-`): five at most, of each sort at least
+    one, and how many more there are.
     """
-    lines: list[str] = []
-    for sign, count, names in (
+    sorts = (
         ("+", counts.added, files.added),
         ("~", counts.changed, files.changed),
         ("-", counts.removed, files.removed),
-    ):
-        lines += [f"{indent}{sign} {name}" for name in names[:most]]
-        if count > most:
-            lines.append(f"{indent}{sign} … and {count - most} more")
-    return lines
+    )
+    room = MOST_FILES
+    lines: list[str] = []
+    later = sum(1 for _, _, names in sorts if names)
+    for sign, _, names in sorts:
+        if names:
+            later -= 1
+            shown = names[: max(1, room - later)]
+            lines += [f"{indent}{sign} {_end_of(name)}" for name in shown]
+            room -= len(shown)
+    more = sum(count for _, count, _ in sorts) - len(lines)
+    return [*lines, f"{indent}… and {more} more"] if more > 0 else lines
+
+
+def _end_of(path: str) -> str:
+    """Return a path, or where it is too wide for a phone its end, which tells files apart."""
+    return path if len(path) <= _WIDTH else f"…{path[1 - _WIDTH :]}"
 
 
 def size(count: int) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from scar.access import Actor, Role
 from scar.commands.local_command import CommandContext, LocalCommand
-from scar.commands.lock import ALL, lock_target
+from scar.commands.lock import ALL, lock_target, resource_of
 from scar.document import Document
-from scar.jobs.locks import EVERYTHING
 
 
 class UnlockCommand(LocalCommand):
@@ -17,6 +16,8 @@ class UnlockCommand(LocalCommand):
     word = "docker_unlock"
     usage = "[project|all]"
     summary = "release a project that is locked"
+    noun = "an unlock"
+    examples = ("shop", "all")
     role = Role.OPERATOR
     rank = 25
 
@@ -25,16 +26,14 @@ class UnlockCommand(LocalCommand):
         if more:
             context.projects.get(more[0])  # raises `project_not_found` for a name that is unknown
             raise self.misuse(f"/{self.word} takes one project")
-        lock = context.locks.release(project)
+        lock = context.locks.release(resource_of(project))
         if lock is None:
-            other = context.locks.of(project)
+            other = context.locks.of(resource_of(project))
             hint = [other.refusal().message, f"💡 {other.refusal().hint}"] if other else []
-            named = ALL if project == EVERYTHING else project
-            return Document.of(f"🔓 {named} was not locked.", *hint)
-        everything = project == EVERYTHING
-        context.audit.write(actor, self.word, "released", project=None if everything else project)
+            return Document.of(f"🔓 {project or ALL} was not locked.", *hint)
+        context.audit.write(actor, self.word, "released", project=project)
         return Document.of(
-            f"🔓 {'Every project' if everything else project} is released.",
+            f"🔓 {project or 'Every project'} is released.",
             f"It was locked by {lock.by} since {lock.at}: {lock.reason}",
         )
 

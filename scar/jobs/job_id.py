@@ -7,7 +7,8 @@ import re
 import time
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_FORM = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
+ID_PATTERN = "[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}"
+_FORM = re.compile(ID_PATTERN)
 _RANDOM_BITS = 80
 
 

@@ -125,7 +125,7 @@ class ProjectsFile:
 
     def _report_unreadable(self, error: OSError | ValueError) -> None:
         if isinstance(error, FileNotFoundError):
-            self._report(["there is no such file"], "Write it, or let `scar init` do so")
+            self._report(["there is no such file"], "Let `scar init` write it, or write")
         elif isinstance(error, OSError):
             self._report([f"it cannot be read: {error.strerror or error}"])
         else:
@@ -175,21 +175,19 @@ class ProjectsFile:
             if folders.inside(folder, own) or folders.inside(own, folder)
         ]
 
-    def _report(self, problems: list[str], mend: str = "Mend the file") -> None:
+    def _report(self, problems: list[str], mend: str = "Mend") -> None:
         """Make `problems` the file's problem; the configuration in force stays."""
         listed = problems[:_MAX_LISTED]
         if len(problems) > _MAX_LISTED:
             listed.append(f"and {len(problems) - _MAX_LISTED} more")
-        listing = f" {listed[0]}" if len(listed) == 1 else "\n" + "\n".join(listed)
-        until = (
-            "the last good configuration stays in force"
-            if self._projects
-            else "there is no project"
-        )
+        what = f", {listed[0].removesuffix('.')}. "
+        if len(listed) > 1:
+            what = ":\n" + "\n".join(listed) + "\n"
+        until = "Still using the last good version." if self._projects else "There is no project."
         self._problem = ErrorRecord(
             "project_invalid",
-            f"Projects file {self.path}:{listing}",
-            f"{mend}; it takes effect by itself, and until then {until}.",
+            f"Projects file not loaded{what}{until}",
+            f"{mend} {self.path}; it takes effect by itself.",
         )
 
 

@@ -30,7 +30,7 @@ def parse_projects(text: str) -> tuple[dict[str, Project], list[str]]:
     try:
         entries = json.loads(text, object_pairs_hook=_JsonObject, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        return {}, [f"line {error.lineno}, column {error.colno}: {error.msg}"]
+        return {}, [f"line {error.lineno} column {error.colno}: {_json_mistake(error.msg)}"]
     except RecursionError:
         return {}, ["it is nested too deeply"]
     except ValueError as error:
@@ -54,6 +54,23 @@ class _JsonObject(dict[str, Any]):
         super().__init__(pairs)
         counts = Counter(name for name, _ in pairs)
         self.duplicates = [name for name, count in counts.items() if count > 1]
+
+
+_JSON_MISTAKES = {
+    "Expecting ',' delimiter": "',' missing",
+    "Expecting ':' delimiter": "':' missing",
+    "Expecting value": "a value is missing",
+    "Expecting property name enclosed in double quotes": "a name in double quotes is missing",
+    "Illegal trailing comma before end of object": "a ',' too many",
+    "Illegal trailing comma before end of array": "a ',' too many",
+    "Extra data": "the file should have ended before this",
+    "Unterminated string starting at": "this text has no '\"' at its end",
+}
+
+
+def _json_mistake(words: str) -> str:
+    """Return what Python's json says in words that say what to mend."""
+    return _JSON_MISTAKES.get(words, words[:1].lower() + words[1:])
 
 
 def _refuse_constant(word: str) -> Any:

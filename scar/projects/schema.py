@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
-from pathspec import GitIgnoreSpec
 
 from scar.errors import nearest
 from scar.json_object import JsonObject
@@ -19,6 +18,13 @@ from scar.role import Role
 from scar.settings.front_end import front_end_settings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME_PATTERN = r"(?![0-9]+$)[a-z0-9][a-z0-9._-]{0,63}"
+"""A project's name, for JSON Schema too: one of digits only would be taken for a number."""
+
+NAME_WORDS = "a project's name: [a-z0-9][a-z0-9._-]*, at most 64 long and not digits alone"
+FOLDER_PATTERN = r"/(?!(?:.*/)?\.\.(?:/|$))[^\u0000-\u001f\u007f-\u009f]{1,4094}"
+"""An absolute path without a `..` and without control characters, for JSON Schema too."""
+
 _COMPOSE_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 _CLIENT = r"(?:api|web):[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -63,6 +69,8 @@ def _require_printable(value: str) -> None:
 
 
 def _require_ignore_pattern(value: str) -> None:
+    from pathspec import GitIgnoreSpec  # slow to import, and few entries exclude anything
+
     _require_printable(value)
     try:
         GitIgnoreSpec.from_lines([value])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +39,12 @@ def read_values(
     if problems:
         raise SettingsError(problems)
     return values
+
+
+def names_with_prefix(prefix: str, dotenv: Path = Path(".env")) -> list[str]:
+    """Return the names of the variables that are set and begin so, in the environment or `.env`."""
+    names = {*os.environ, *_read_file(dotenv, [])}
+    return sorted(name for name in names if name.startswith(prefix))
 
 
 def _read_file(path: Path, problems: list[str]) -> dict[str, str]:

@@ -52,6 +52,12 @@ class Settings(SettingFields):
         front_ends = {name: kind(**values[name]) for name, kind in front_end_settings().items()}
         return cls(**values[_OWN], front_ends=front_ends)
 
+    @classmethod
+    def variables(cls) -> list[str]:
+        """Return the name of every variable that is read."""
+        groups: list[type[DeclaredSettings]] = [cls, *front_end_settings().values()]
+        return [s.variable for group in groups for s in declared_settings(group).values()]
+
     def of(self, kind: type[F]) -> F:
         """Return the settings of the front-end whose class of settings is `kind`."""
         for values in self.front_ends.values():

@@ -104,6 +104,7 @@ def test_every_route_of_the_contract_is_described(call: Call) -> None:
         *(f"GET {project}/{word}" for word in ("stats", "diff")),
         "GET /api/v1/hosts",
         "GET /api/v1/audit",
+        "POST /api/v1/commands/{word}",
         *(f"GET /{word}" for word in ("healthz", "readyz", "metrics")),
     }
 

@@ -12,6 +12,7 @@ from scar.commands.cancel import COMMAND as CANCEL
 from scar.commands.lock import COMMAND as LOCK
 from scar.commands.unlock import COMMAND as UNLOCK
 from scar.errors import ScarError
+from scar.jobs.record import JobState
 from tests.support.acting_worker import ActingWorker
 from tests.support.live_api import Caller
 
@@ -97,13 +98,43 @@ def test_cancel_without_an_id_means_the_only_open_job(
     running = call("ci")("POST", "/api/v1/jobs", json=body).json["id"]
     claim = worker.claim(running)
     _, other = ask(call, "deploy", "blog", who="root")
-    with pytest.raises(ScarError, match="2 jobs are open"):
-        CANCEL.reply(ROOT, [], services.command_context)
-    assert "Stopping" in CANCEL.reply(ROOT, ["shop"], services.command_context).text
+    reply = CANCEL.reply(ROOT, [], services.command_context)
+    assert running in reply.text, "the one that runs, although a question is open"
     assert services.ledger.renew(running, claim.claim.fence)[1]
+    assert services.job_service.get(other).state is JobState.AWAITING_CONFIRMATION
     with pytest.raises(ScarError) as refused:
         CANCEL.reply(PHONE, [other], services.command_context)
     assert refused.value.code == "forbidden"
+
+
+def test_cancel_names_the_jobs_where_several_run_and_the_word_that_is_neither(
+    call: Call, services: Services, worker: ActingWorker
+) -> None:
+    ids = []
+    for project in ("shop", "blog"):
+        body = {"kind": "restart", "project": project, "confirm": "yes"}
+        ids.append(call("root")("POST", "/api/v1/jobs", json=body).json["id"])
+        worker.claim(ids[-1])
+    with pytest.raises(ScarError, match="2 jobs are open") as several:
+        CANCEL.reply(ROOT, [], services.command_context)
+    assert all(f"/docker_cancel {id}" in several.value.hint for id in ids)
+    assert ids[0] in CANCEL.reply(ROOT, ["shop"], services.command_context).text
+    for word in ("shp", "01ARZ3NDEKTSV4RRFFQ69G5FAV"):
+        with pytest.raises(ScarError, match=f"No job or project '{word}'"):
+            CANCEL.reply(ROOT, [word], services.command_context)
+
+
+def test_cancel_stops_ones_own_follow_and_leaves_that_of_somebody_else(
+    call: Call, services: Services, worker: ActingWorker
+) -> None:
+    followed = [
+        call(who)("POST", "/api/v1/jobs", json={"kind": "follow", "project": "shop"}).json["id"]
+        for who in ("phone", "root")
+    ]
+    for id in followed:
+        worker.claim(id)
+    assert followed[0] in CANCEL.reply(PHONE, [], services.command_context).text
+    assert followed[1] in CANCEL.reply(ROOT, ["shop"], services.command_context).text
 
 
 def test_a_job_past_its_point_of_no_return_is_not_cancelled(

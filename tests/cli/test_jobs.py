@@ -58,16 +58,16 @@ def test_an_unreachable_api_is_exit_code_3(running: Installation) -> None:
 def test_a_refusal_is_exit_code_4(running: Installation) -> None:
     viewer = running.scar("restart", "--yes", SCAR_API_TOKEN=VIEWER)
     assert viewer.returncode == 4
-    assert "This needs the role operator" in viewer.stderr
+    assert "You are a viewer here; a restart needs an operator." in viewer.stderr
     stranger = running.scar("status", SCAR_API_TOKEN="nobody-knows-this")
     assert stranger.returncode == 4
 
 
 def test_a_question_that_is_not_answered_with_yes_does_nothing(running: Installation) -> None:
-    for said in ("no\n", "y\n", "yes please\n", ""):
+    for said in ("no\n", "y\n", "yes please\n"):
         done = running.scar("deploy", said=said)
         assert done.returncode == 1, done.stdout
-        if "Type `yes` to deploy" in done.stdout:
+        if "Type `yes` to deploy" in done.stderr:
             assert "Cancelled by" in done.stdout
 
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import cast
 
 from scar.access import Actor
@@ -14,7 +15,8 @@ from scar.bootstrap import Services
 from scar.chat.conversation import Conversation
 from scar.client import ApiClient, service_token
 from scar.document import Document
-from tests.support.acting_worker import ActingWorker
+from scar.jobs.step import Step, StepState
+from tests.support.acting_worker import ActingWorker, status_of
 from tests.support.letterbox import LetterBox, Writer
 from tests.support.waiting import PATIENCE, eventually
 
@@ -95,3 +97,90 @@ def test_a_message_is_taken_up_by_the_next_run(
             assert (await sheet_with(box, "Production is live"))[0] == asked
 
     run(test)
+
+
+def test_a_follow_names_its_container_and_stops_by_its_button_or_by_unfollow(
+    services: Services, api_url: str, worker: ActingWorker, operator: Actor
+) -> None:
+    def begin() -> str:
+        job = worker.next_job("follow", operator.id)
+        claim = worker.claim(job.id)
+        step = dict(Step("following", "Following", StepState.RUNNING, 1, detail="web").to_json())
+        claim.say(("step", step), fields={"steps": [step]})
+        claim.lines("x" * 2990, "whole line", "newest")
+        return job.id
+
+    async def test() -> None:
+        box = LetterBox()
+        async with opened(services, api_url, box, operator) as writer:
+            await writer.says("/docker_follow web")
+            first = await asyncio.to_thread(begin)
+            sheet, shown = await sheet_with(box, "newest")
+            assert shown.text == "📜 web - following\nwhole line\nnewest"
+            assert [button.label for button in shown.buttons] == ["⏹️ Stop"]
+            await writer.taps("stop", box.tags[sheet])
+            await asyncio.to_thread(eventually, lambda: cancelled(services, first))
+            await writer.says("/docker_follow")
+            second = await asyncio.to_thread(begin)
+            await writer.says("/docker_unfollow shop")
+            await sheet_with(box, "⏹️ No longer following web.")
+            assert cancelled(services, second)
+
+    run(test)
+
+
+def test_talk_is_answered_where_nobody_else_can_be_meant(
+    services: Services, api_url: str, operator: Actor
+) -> None:
+    async def test() -> None:
+        box = LetterBox()
+        async with opened(services, api_url, box, operator) as writer:
+            await writer.says("hello")
+            await writer.says("yes")
+            await writer.conversation.settle()
+            assert not box.sheets
+            alone = replace(writer, private=True)
+            await alone.says("hello")
+            await sheet_with(box, "I only know commands")
+            await alone.says("yes")
+            await sheet_with(box, "There is nothing to confirm here.")
+            stranger = replace(alone, actor=Actor("telegram", "77", "Eve"))
+            await stranger.says("hello")
+            await sheet_with(box, "Your id is telegram:77.")
+
+    run(test)
+
+
+def test_a_broken_projects_file_is_told_once_in_a_message_of_its_own(
+    services: Services, api_url: str, worker: ActingWorker, operator: Actor
+) -> None:
+    async def test() -> None:
+        box = LetterBox()
+        async with opened(services, api_url, box, operator) as writer:
+            path = services.projects.path
+            services.projects.names()
+            good = path.read_text()
+            path.write_text(good.replace(",", "", 1))
+            for _ in range(2):
+                await writer.says("/docker_status")
+                job = await asyncio.to_thread(worker.next_job, "status", operator.id)
+                claim = await asyncio.to_thread(worker.claim, job.id)
+                await asyncio.to_thread(claim.succeed, status_of("shop"))
+            await writer.conversation.settle()
+            told = [sheet[-1].text for sheet in box.sheets.values()]
+            assert sum("Projects file not loaded" in text for text in told) == 1
+            assert any("',' missing. Still using the last good version." in t for t in told)
+            path.write_text(good)
+            await writer.says("/help")
+            path.write_text(good.replace(",", "", 1))
+            await writer.says("/help")
+            await writer.conversation.settle()
+            told = [sheet[-1].text for sheet in box.sheets.values()]
+            assert sum("Projects file not loaded" in text for text in told) == 2
+
+    run(test)
+
+
+def cancelled(services: Services, id: str) -> bool:
+    """Return whether the worker that runs the job is asked to stop it."""
+    return bool(services.redis.hget(f"scar:job:{id}", "cancellation"))

@@ -105,6 +105,17 @@ def test_a_question_that_is_asked_again_says_what_changed(scene: DeployScene) ->
     assert scene.site() == "one"
 
 
+def test_an_unchanged_production_asks_nothing(scene: DeployScene) -> None:
+    job = scene.end_of(scene.ask("deploy", confirm=False))
+    assert job.state == "succeeded", job.error
+    assert (job.result or {})["nothing"] is True
+    assert shown(scene, job) == "✅ Production is up to date. Nothing to deploy."
+    scene.write(page="two")
+    second = scene.ask("deploy", confirm=False)
+    assert scene.planned(second)["nothing"] is False
+    scene.answer(second, "no")
+
+
 def test_a_workspace_that_is_as_production_again_asks_nothing_more(scene: DeployScene) -> None:
     scene.write(page="two")
     job = scene.ask("deploy", confirm=False)

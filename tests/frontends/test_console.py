@@ -6,7 +6,6 @@ import asyncio
 import io
 
 import pytest
-from rich.console import Console
 
 from scar.chat.front_end import Place
 from scar.document import Button, Document, Line
@@ -20,7 +19,7 @@ YES = Button("Yes", "yes")
 @pytest.mark.parametrize(("button", "waits"), [(OFFER, False), (YES, True)])
 def test_the_console_waits_for_an_answer_only_to_a_question(button: Button, waits: bool) -> None:
     said = io.StringIO()
-    chat = ConsoleChat(Screen(Console(file=said, width=80)))
+    chat = ConsoleChat(Screen(said))
     document = chat.fit(Document((Line("done"),), (button,)))
     asyncio.run(chat.send(Place("ada"), document, ""))
     assert chat.asking.is_set() is waits

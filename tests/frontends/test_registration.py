@@ -74,7 +74,7 @@ def test_its_people_have_the_roles_of_its_settings_and_of_the_projects_file(
     write(home, "ada", "/docker_status")
     assert "Workspace: " in wait_for_sheet(home, "📊 Shop - Production Status")
     write(home, "bob", "/docker_restart")
-    wait_for_sheet(home, "This needs the role operator, and letterbox:bob is viewer.")
+    wait_for_sheet(home, "You are a viewer here; a restart needs an operator.")
     write(home, "eve", "/help")
     wait_for_sheet(home, "An admin can add eve:viewer to SCAR_LETTERBOX_USERS.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,8 +12,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from scar.chat.menus import menu_document
+from scar.commands.agent import COMMAND as AGENT
+from scar.commands.command import WhichProject
 from scar.document import Attachment, Button, Code, Document, Line
 from scar.frontends.github.render import LONGEST, MARK, first_words, fit, to_markdown
+from scar.projects import ProjectsFile
 
 HOSTILE = [
     *("@octocat", "#12", "octocat/shop#1", "!7", "```", "~~~", "````", "`", "<!--", "-->", "<b>"),
@@ -125,3 +130,23 @@ def test_long_logs_are_folded_and_a_cut_is_announced() -> None:
 def test_every_offered_command_is_shown_to_be_typed() -> None:
     button = Button("Deploy", "deploy", "/docker_deploy shop")
     assert "- Deploy: `/docker_deploy shop`" in to_markdown(Document((Line("Done"),), (button,)))
+
+
+def test_eight_choices_of_a_long_instruction_fit_into_a_comment(tmp_path: Path) -> None:
+    entry = {"production": "/srv/p", "containers": ["web"], "agent": "true"}
+    names = [f"shop-{number}" for number in range(200)]
+    path = tmp_path / "projects.json"
+    entries = {
+        n: {**entry, "workspace": f"/w/{n}", "production": f"/srv/{n}", "compose_project": n}
+        for n in names
+    }
+    path.write_text(json.dumps(entries))
+    with pytest.raises(WhichProject) as which:
+        AGENT.parse(("@" * 8000,), ProjectsFile(path), lambda: None)  # type: ignore[arg-type,return-value]
+    menu = menu_document("❓ Which project?", which.value.short)
+    assert len(menu.buttons) == 90
+    assert "110 more" in menu.text
+    comment = to_markdown(fit(menu))
+    assert len(comment) < LONGEST
+    assert "/agent shop-0: INSTRUCTION" in comment
+    assert which.value.choices["shop-0"].endswith("@")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from scar.access import Actor
@@ -49,11 +49,11 @@ class Writer:
     conversation: Conversation
     actor: Actor
     place: Place = field(default_factory=lambda: Place("box"))
+    private: bool = False
 
     async def says(self, text: str) -> str | None:
         return await self.taps(text, None)
 
     async def taps(self, answer: str, tag: str | None) -> str | None:
-        return await self.conversation.receive(
-            IncomingMessage(self.actor, self.place, answer, time.time(), tag=tag)
-        )
+        incoming = IncomingMessage(self.actor, self.place, answer, time.time(), tag=tag)
+        return await self.conversation.receive(replace(incoming, private=self.private))

@@ -182,6 +182,14 @@ def test_telegram_offers_every_command(scene: TelegramScene) -> None:
     assert known == {command.word for command in all_commands()}
 
 
+def test_talk_in_a_private_chat_gets_a_short_answer(chat: Chat, worker: ActingWorker) -> None:
+    chat.person.says("hello", chat)
+    chat.wait_for_text("I only know commands: /docker_status")
+    chat.person.says("yes", chat)
+    chat.wait_for_text("There is nothing to confirm here.")
+    assert worker.jobs_of(str(chat.person.id)) == []
+
+
 def test_messages_that_no_person_wrote_to_the_bot_are_ignored(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
@@ -191,7 +199,6 @@ def test_messages_that_no_person_wrote_to_the_bot_are_ignored(
     person.says("/docker_status", chat, extra={"via_bot": scene.telegram.world.bot})
     sender = {"id": -100_5, "type": "channel", "title": "somebody"}
     person.says("/docker_status", chat, extra={"sender_chat": sender})
-    person.says("nothing", chat)
     person.says("/docker_status", chat, edited=True)
     person.says("/help", chat)
     chat.wait_for_text("What you may do here")

@@ -89,7 +89,7 @@ def test_a_person_whose_role_is_too_low_is_told_which_one_is_needed() -> None:
     with pytest.raises(ScarError) as caught:
         ACCESS.require(actor("telegram", "2"), Role.ADMIN, SHOP)
     assert caught.value.code == "forbidden"
-    assert caught.value.message == "This needs the role admin, and telegram:2 is operator."
+    assert caught.value.message == "You are an operator here; this needs an admin."
     assert "SCAR_TELEGRAM_USERS" in caught.value.hint
 
 

@@ -64,6 +64,25 @@ def test_what_is_meant(language: CommandParser, text: str, meant: object) -> Non
     assert said(language, text) == meant
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("/status", "/docker_status"),
+        ("/logs shop", "/docker_logs"),
+        ("/Deploy", "/docker_deploy"),
+        ("/stat", "/docker_stats"),
+        ("/unfollow", "/docker_unfollow"),
+        ("/projekts", "/projects"),
+    ],
+)
+def test_a_command_without_its_docker_is_understood_well_enough_to_be_named(
+    language: CommandParser, word: str, meant: str
+) -> None:
+    with pytest.raises(ScarError) as caught:
+        said(language, word)
+    assert caught.value.hint.startswith(f"Did you mean '{meant}'?")
+
+
 def test_a_word_that_is_no_command_is_told_the_nearest(language: CommandParser) -> None:
     with pytest.raises(ScarError, match="There is no command '/docker_statsu'") as caught:
         said(language, "/docker_statsu")

@@ -111,7 +111,7 @@ def test_the_last_good_configuration_stays_in_force(
     assert file.problem is None
     spoil(path)
     assert file.problem is not None
-    assert "last good configuration stays in force" in file.problem.hint
+    assert file.problem.message.endswith("Still using the last good version.")
     assert file.names() == ["project-orchestrator", "health-agent"]
     if path.is_dir():
         path.rmdir()
@@ -120,6 +120,22 @@ def test_the_last_good_configuration_stays_in_force(
     path.write_text(OTHER)
     assert file.names() == ["app-dev", "app-prod"]
     assert file.problem is None
+
+
+def test_a_missing_comma_is_told_in_one_sentence(path: Path) -> None:
+    path.write_text(FIRST)
+    file = ProjectsFile(path)
+    assert file.problem is None
+    lines = json.dumps(json.loads(FIRST), indent=2).splitlines()
+    lines[3] = lines[3].removesuffix(",")
+    path.write_text("\n".join(lines))
+    assert file.problem is not None
+    column = len(lines[4]) - len(lines[4].lstrip()) + 1
+    assert file.problem.message == (
+        f"Projects file not loaded, line 5 column {column}: ',' missing. "
+        "Still using the last good version."
+    )
+    assert str(path) in file.problem.hint
 
 
 def test_without_a_file_there_is_no_project_and_the_hint_names_scar_init(path: Path) -> None:

@@ -10,10 +10,11 @@ from workers.deployment.ending import clear_up, compensate
 from workers.deployment.outcome import deployed, unchanged
 from workers.deployment.plan import Plan, describe
 from workers.deployment.recovery import recover_deployment
-from workers.deployment.requirements import require_room
+from workers.deployment.requirements import require_not_scar, require_room
 from workers.deployment.shown_plan import ShownPlan
 from workers.deployment.transaction import Transaction
 from workers.engine.downtime import DowntimeProbe
+from workers.engine.own_container import own_container_id
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import Execution, WriteJob
 from workers.runtime.outcome import Outcome
@@ -57,6 +58,7 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
 
         Raises what `execute` would fail with for sure: no room, a folder that cannot be written.
         """
+        require_not_scar(context, own_container_id())
         plan = self.compare(context)
         require_room(context, plan)
         return plan, describe(plan, context)

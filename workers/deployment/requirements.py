@@ -9,6 +9,7 @@ from scar.errors import ScarError
 from workers.deployment.plan import Plan
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.container import Container
+from workers.engine.own_container import own_compose_project
 from workers.engine.project_containers import project_containers, unknown_protected
 from workers.files.content_store import ContentStore
 from workers.files.failures import existing_folder, sync_failed
@@ -17,6 +18,19 @@ from workers.files.staging import require_room as require_room_for
 from workers.runtime.context import JobContext
 
 _WRITABLE = os.W_OK | os.X_OK
+
+
+def require_not_scar(context: JobContext, own_id: str | None) -> None:
+    """Raise `conflict` where the project is the one that this worker runs in, as the container
+    `own_id`: restarting it would end the worker in the middle.
+    """
+    own = own_compose_project(context.containers, own_id)
+    if own is not None and own == context.project.compose_project:
+        raise ScarError(
+            "conflict",
+            f"Compose project '{own}' is SCAR itself: its worker would end in the middle of this",
+            f"Do it by hand, on the host, in SCAR's folder: docker compose -p {own} up -d --build",
+        )
 
 
 def require_own(context: JobContext, containers: tuple[Container, ...], production: str) -> None:

@@ -99,6 +99,7 @@ class ContainerDetails:
     state: str
     health: str | None
     started_at: datetime | None
+    finished_at: datetime | None
     exit_code: int
     restart_count: int
     oom_killed: bool
@@ -124,6 +125,7 @@ class ContainerDetails:
             state=state["Status"],
             health=None if health.get("Status") in (None, "", "none") else health["Status"],
             started_at=_moment(state.get("StartedAt") or ""),
+            finished_at=_moment(state.get("FinishedAt") or ""),
             exit_code=int(state.get("ExitCode") or 0),
             restart_count=int(raw.get("RestartCount") or 0),
             oom_killed=bool(state.get("OOMKilled")),

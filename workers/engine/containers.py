@@ -51,12 +51,18 @@ class Containers:
 
         It takes an inspection, about 1 ms: the list call rounds to hours and days.
         """
-        if not container.is_up:
-            return None
+        return self._seconds_since(container, "started_at") if container.is_up else None
+
+    def stopped(self, container: Container) -> int | None:
+        """Return the seconds since a container ended; None where it is up or never ran."""
+        return None if container.is_up else self._seconds_since(container, "finished_at")
+
+    def _seconds_since(self, container: Container, event: str) -> int | None:
         with self._engine.api() as api, suppress(NotFound):
-            started = ContainerDetails.parse(api.inspect_container(container.id)).started_at
-            if started is not None:
-                return max(0, int((datetime.now(UTC) - started).total_seconds()))
+            details = ContainerDetails.parse(api.inspect_container(container.id))
+            moment: datetime | None = getattr(details, event)
+            if moment is not None:
+                return max(0, int((datetime.now(UTC) - moment).total_seconds()))
         return None
 
     def start(self, container_id: str) -> None:

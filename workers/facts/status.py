@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scar.errors import ScarError
+from scar.jobs.results.json_record import ABSENT
 from scar.jobs.results.status import ContainerStatus, LockStatus, StatusResult
 from scar.jobs.timestamp import rfc3339
 from workers.deployment.plan import stat_cache_paths
 from workers.engine.container import Container
-from workers.engine.project_containers import ProjectContainers, unknown_protected
+from workers.engine.containers import Containers
+from workers.engine.project_containers import (
+    ProjectContainers,
+    unknown_protected,
+)
 from workers.files.compare import compare
 from workers.files.manifest import Entry
 from workers.files.scan import scan
@@ -43,7 +48,7 @@ class Status(ReadJob[StatusResult]):
             notices.append(f"{unknown.message}. {unknown.hint}")
         behind = _behind(present, release) if old else set()
         rows = [
-            _row(c, present.primary, context.containers.uptime(c), c.name in behind)
+            _row(c, present.primary, context.containers, c.name in behind)
             for c in present.containers
         ]
         rows += [_missing(name, present.primary) for name in present.missing]
@@ -56,6 +61,7 @@ class Status(ReadJob[StatusResult]):
             old_version=old,
             workspace_dirty=old and workspace_commit(project.workspace).dirty,
             notices=tuple(notices),
+            deployed=release is not None or bool(present.containers),
         )
 
 
@@ -95,15 +101,17 @@ def _behind(present: ProjectContainers, release: Release | None) -> set[str]:
 
 
 def _row(
-    container: Container, primary: str | None, uptime: int | None, old: bool
+    container: Container, primary: str | None, containers: Containers, old: bool
 ) -> ContainerStatus:
+    stopped = containers.stopped(container)
     return ContainerStatus(
         name=container.name,
         service=container.service,
         primary=container.name == primary,
         state=container.state,
         health=container.health,
-        uptime_seconds=uptime,
+        uptime_seconds=containers.uptime(container),
+        stopped_seconds=ABSENT if stopped is None else stopped,
         exit_code=container.exit_code,
         ports=tuple(str(port) for port in container.ports),
         image=container.image,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,10 +71,13 @@ def disk_full(path: str, *, need: int | None = None) -> ScarError:
     while not os.path.ismount(mount):
         mount = os.path.dirname(mount)
     have = room.f_bavail * room.f_frsize
-    wanted = f"needs {need / 1e6:.1f} MB, " if need else ""
+    free = f"{math.floor(have / 1e5) / 10:.1f} MB free"
+    if room.f_files and not room.f_favail:
+        free += ", and no room for another file"
+    needed = f"{math.ceil(need / 1e5) / 10:.1f} MB needed, " if need else ""
     return ScarError(
         "disk_full",
-        f"No room on {mount}: {wanted}{have / 1e6:.1f} MB and {room.f_favail} files are free",
+        f"Not enough room on {mount}: {needed}{free}.",
         f"Free some room on {mount}, then deploy again.",
     )
 

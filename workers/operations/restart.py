@@ -10,10 +10,12 @@ from scar.errors import ScarError, container_not_found
 from scar.jobs.record import JobState
 from scar.jobs.results.restart import RestartPlan, RestartResult
 from workers.deployment.recovery import recover_deployment
+from workers.deployment.requirements import require_not_scar
 from workers.engine.container import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.health import Health
 from workers.engine.logs import ContainerLogs
+from workers.engine.own_container import own_container_id
 from workers.engine.project_containers import unknown_protected
 from workers.engine.restart import restart, restart_order
 from workers.runtime.context import JobContext
@@ -53,6 +55,7 @@ class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
 
     def make_plan(self, context: JobContext, /) -> tuple[list[Container], RestartPlan]:
         """Return the containers in order; protected ones are named and left alone."""
+        require_not_scar(context, own_container_id())
         containers = _to_restart(context)
         identity = json.dumps([(c.name, c.id) for c in containers])
         plan = RestartPlan(

@@ -95,7 +95,9 @@ async def _chat(settings: Settings) -> None:
             if line is None:
                 break
             front_end.asking.clear()
-            await conversation.receive(IncomingMessage(actor, place, line, time.time()))
+            await conversation.receive(
+                IncomingMessage(actor, place, line, time.time(), private=True)
+            )
     finally:
         await conversation.close()
 

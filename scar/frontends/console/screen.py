@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
-
-from rich.console import Console, Group
-from rich.live import Live
-from rich.text import Text
+from typing import TYPE_CHECKING, TextIO
 
 from scar.document import Code, Document
+
+if TYPE_CHECKING:  # slow to import, and of no use on a pipe
+    from rich.live import Live
+    from rich.text import Text
 
 
 class Screen:
@@ -17,8 +19,8 @@ class Screen:
     On a pipe, of a message that changes only the lines that are new are printed.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True)
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
         self._live: Live | None = None
         self._live_messages: dict[str, Document] = {}
         self._printed: dict[str, list[str]] = {}
@@ -26,12 +28,16 @@ class Screen:
     @property
     def in_place(self) -> bool:
         """Whether this is a terminal on which messages can change."""
-        return self._console.is_terminal
+        return self._stream.isatty()
 
     def __enter__(self) -> Screen:
         if self.in_place:
+            from rich.console import Console
+            from rich.live import Live
+
+            console = Console(file=self._stream, highlight=False, soft_wrap=True)
             self._live_messages.clear()
-            self._live = Live(console=self._console, auto_refresh=False)
+            self._live = Live(console=console, auto_refresh=False)
             self._live.start()
         return self
 
@@ -50,6 +56,8 @@ class Screen:
         if self._live is None:
             self._print(name, document)
             return
+        from rich.console import Group
+
         self._live_messages[name] = document
         self._live.update(Group(*map(_text, self._live_messages.values())), refresh=True)
         self._printed[name] = document.text.split("\n")
@@ -64,14 +72,19 @@ class Screen:
             if number >= len(before) or before[number] != line
         ]
         if new:
-            self._console.print(Text("\n".join(new)))
+            self.line("\n".join(new))
 
     def line(self, text: str) -> None:
         """Print a line that never changes."""
-        self._console.print(Text(text))
+        if self._live is not None:
+            self._live.console.print(text, markup=False)
+        else:
+            print(text, file=self._stream, flush=True)
 
 
 def _text(document: Document) -> Text:
+    from rich.text import Text
+
     text = Text()
     for number, block in enumerate(document.blocks):
         text.append("\n" if number else "")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scar.access import UserDirectory
-from scar.registration.spec import FrontendSpec, Readiness
+from scar.registration.spec import Finding, FrontendSpec, Readiness
 from scar.settings import FrontEndSettings, Settings
 
 
@@ -23,6 +24,12 @@ def _serve(settings: Settings) -> None:
     from scar.frontends.github.bot import serve
 
     serve(settings)
+
+
+def _check(settings: Settings) -> Iterator[Finding]:
+    from scar.frontends.github.check import check
+
+    yield from check(settings)
 
 
 def _users(settings: Settings) -> UserDirectory:
@@ -44,4 +51,5 @@ FRONTEND = FrontendSpec(
     users=_users,
     settings=GitHubSettings,
     readiness=_readiness,
+    check=_check,
 )

@@ -69,6 +69,14 @@ class GitHub:
             except (ValueError, jwt.exceptions.PyJWTError) as error:
                 raise SettingsError(["SCAR_GITHUB_APP_KEY: is no private key (PEM)"]) from error
 
+    async def require_known(self) -> None:
+        """Raise `Refused` where GitHub does not know the token or the App."""
+        token = self.settings.github_token
+        if token is None:
+            await self._send("GET", "/app", self._app_token())
+        else:
+            await self._send("GET", "/rate_limit", token)
+
     async def comment(self, repository: str, number: str, body: str) -> Comment:
         """Write a comment on an issue or a pull request."""
         path = f"/repos/{repository}/issues/{number}/comments"

@@ -18,8 +18,12 @@ def _serve(settings: Settings) -> None:
 
 def _check(settings: Settings) -> Iterator[Finding]:
     from scar.frontends.telegram.check import check
+    from scar.projects import ProjectsFile
 
-    yield from check(settings.of(TelegramSettings))
+    projects = ProjectsFile.of(settings).projects.values()
+    people = [person for p in projects for named in p.roles.values() for person in named]
+    named = any(person.startswith("telegram:") for person in people)
+    yield from check(settings.of(TelegramSettings), named_in_projects=named)
 
 
 def _users(settings: Settings) -> UserDirectory:

@@ -28,6 +28,10 @@ from scar.json_object import JsonObject
 _PRIVATE_SECONDS = 1.0
 _GROUP_SECONDS = 3.0
 _AGAIN_SECONDS = 2.0
+_ONE_ROW = 3
+_WIDTH_OF_MANY = 2
+"""Buttons of a row where there are more than fit into one."""
+
 _GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
 
 
@@ -124,8 +128,10 @@ def wait_of(error: TelegramError) -> float:
 def _keyboard(document: Document, tag: str) -> InlineKeyboardMarkup | None:
     if not document.buttons:
         return None
-    row = [
+    buttons = [
         InlineKeyboardButton(button.label, callback_data=f"{button.answer}:{tag}")
         for button in document.buttons
     ]
-    return InlineKeyboardMarkup([row])
+    width = len(buttons) if len(buttons) <= _ONE_ROW else _WIDTH_OF_MANY
+    rows = [buttons[at : at + width] for at in range(0, len(buttons), width)]
+    return InlineKeyboardMarkup(rows)

@@ -12,9 +12,19 @@ from scar.frontends.telegram.settings import TelegramSettings
 from scar.registration.spec import Finding
 
 
-def check(settings: TelegramSettings) -> Iterator[Finding]:
-    """Ask Telegram for the bot's name, and look whether anybody may use the bot."""
+def check(settings: TelegramSettings, *, named_in_projects: bool) -> Iterator[Finding]:
+    """Ask Telegram for the bot's name, and look whether anybody may use the bot.
+
+    `named_in_projects`: whether a project gives somebody in Telegram a role.
+    """
     if settings.token is None:
+        if settings.users:
+            yield Finding(
+                "telegram",
+                "SCAR_TELEGRAM_USERS is set, and there is no bot",
+                "Set SCAR_TELEGRAM_TOKEN to the bot's token, from @BotFather.",
+            )
+            return
         yield Finding("telegram", "not set up (SCAR_TELEGRAM_TOKEN)")
         return
     try:
@@ -27,7 +37,7 @@ def check(settings: TelegramSettings) -> Iterator[Finding]:
         )
     except TelegramError as error:
         yield Finding("telegram", str(error), f"Is {settings.api_url} reachable?")
-    if not settings.users:
+    if not settings.users and not named_in_projects:
         yield Finding(
             "telegram users",
             "nobody may use the bot",

@@ -6,6 +6,7 @@ import time
 
 import telegram
 from telegram import CallbackQuery, Message, Update
+from telegram.constants import ChatType
 
 from scar.access import Actor
 from scar.chat.front_end import IncomingMessage, Place
@@ -33,6 +34,7 @@ def incoming_message(update: Update, *, key: str, stale: bool) -> IncomingMessag
         number=message.message_id,
         key=key,
         stale=stale,
+        private=message.chat.type == ChatType.PRIVATE,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind
-from scar.jobs.results.json_record import JsonRecord
+from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class ContainerStatus(JsonRecord):
     ports: Annotated[tuple[str, ...], "Published ports, such as `8001→8000/tcp`"]
     image: str | None
     old_version: Annotated[bool, "A deploy would bring it up to date"]
+    stopped_seconds: Annotated[int | Absent, "Since when it does not run, where that is known"] = (
+        ABSENT
+    )
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ class StatusResult(JsonRecord):
     old_version: Annotated[bool, "A deploy would bring other files than those in production"]
     workspace_dirty: Annotated[bool, "`old_version`, and there are uncommitted changes"]
     notices: tuple[str, ...]
+    deployed: Annotated[bool, "Left out but before the first deploy: no release, no container"] = (
+        True
+    )
 
 
 KIND = JobKind("status", StatusResult)

@@ -1,0 +1,63 @@
+"""The shell's way to the API, and what it asks there before it makes a job."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from scar.access import Actor
+from scar.errors import ScarError
+from scar.jobs.signing import Signatures
+from scar.projects import Project
+from scar.settings import Settings
+
+if TYPE_CHECKING:
+    from scar.client import ApiClient
+
+
+def connect(settings: Settings) -> ApiClient:
+    """Return a client with `SCAR_API_TOKEN`, else with tokens made with the secret key."""
+    from scar.client import ApiClient  # with httpx, for which no `--help` waits
+
+    if settings.api_token is not None:
+        token = settings.api_token
+        return ApiClient(settings.api_url, lambda: token)
+    user = getpass.getuser()
+    actor = Actor("console", user, user)
+    return ApiClient.for_actor(settings.api_url, Signatures(settings.signing_key()), actor)
+
+
+class ProjectsOfApi:
+    """The projects file as far as a command's words need it: the API checks the names, and is
+    asked for the projects where a command has to know them.
+    """
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    def get(self, name: str) -> Project:
+        """Return a project of which only the name is known; of the default one not even that."""
+        return Project(name, Path("/"), Path("/"), name)
+
+    @cached_property
+    def projects(self) -> Mapping[str, Project]:
+        """The projects that the caller may see."""
+        items = self._client.request("GET", "/projects")["items"]
+        return {item["name"]: Project.from_json(item) for item in items}
+
+
+def complete_project(
+    _context: click.Context, _parameter: click.Parameter, beginning: str
+) -> list[CompletionItem]:
+    """Return the projects whose names begin so; none where the API cannot be asked."""
+    try:
+        names = ProjectsOfApi(connect(Settings.load())).projects
+    except ScarError:
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(beginning)]

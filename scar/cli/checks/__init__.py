@@ -1,0 +1,49 @@
+"""The checks of `scar doctor`: each yields what it saw, and how to mend what is wrong.
+
+No check writes anything. One whose `needs` are not in order is left out, and what two checks see
+alike is told once: one cause is one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scar.cli.checks import engine, projects, services, settings
+from scar.cli.checks.check import Check
+from scar.errors import ScarError
+from scar.registration.registry import front_ends
+from scar.registration.spec import Finding
+from scar.settings import Settings
+
+CHECKS: tuple[Check, ...] = (
+    *settings.CHECKS,
+    *projects.CHECKS,
+    *engine.CHECKS,
+    *services.CHECKS,
+    *(Check(spec.name, spec.check) for spec in front_ends()),
+)
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Yield what the checks find, one after the other."""
+    wrong: set[str] = set()
+    told: set[str] = set()
+    for check in CHECKS:
+        if wrong.intersection(check.needs):
+            wrong.add(check.name)
+            continue
+        for finding in _run(check, settings):
+            if finding.remedy:
+                wrong.add(check.name)
+                if finding.detail in told:
+                    continue
+                told.add(finding.detail)
+            yield finding
+
+
+def _run(check: Check, settings: Settings) -> Iterator[Finding]:
+    """Yield the findings of a check; an error that ends it is a finding too."""
+    try:
+        yield from check.run(settings)
+    except ScarError as error:
+        yield Finding(check.name, error.message, error.hint)

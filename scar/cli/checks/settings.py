@@ -1,0 +1,65 @@
+"""Checks of the settings and of what this machine keeps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from scar.cli.checks.check import Check
+from scar.errors import nearest
+from scar.registration.spec import Finding
+from scar.settings import Settings
+from scar.settings.environment import names_with_prefix
+
+_PREFIX = "SCAR_"
+OF_COMPOSE = ("SCAR_API_PORT", "SCAR_PRODUCTION", "SCAR_USER", "SCAR_WORKSPACE")
+"""Variables that docker-compose.yml alone reads."""
+
+
+def _check_settings(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
+    yield Finding("settings", "read")
+    known = [*Settings.variables(), *OF_COMPOSE]
+    for name in names_with_prefix(_PREFIX):
+        if name not in known:
+            yield Finding(
+                f"setting {name}",
+                "no part of SCAR reads it",
+                f"{nearest(name, known)} README.md lists the settings.".strip(),
+            )
+
+
+def _check_key(settings: Settings) -> Iterator[Finding]:
+    path = settings.state_dir / "secret_key"
+    if settings.secret_key is None and settings.redis_url is None and not path.exists():
+        yield Finding("key", f"the first `scar up` makes it in {path}")
+        return
+    settings.signing_key()
+    yield Finding("key", "the key that signs jobs is there")
+
+
+def _check_state_dir(settings: Settings) -> Iterator[Finding]:
+    folder = settings.state_dir
+    there = _nearest_existing(folder)
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        made = "" if there == folder else "; it is made at the first start"
+        yield Finding("state folder", f"{folder} can be written{made}")
+    else:
+        yield Finding(
+            "state folder",
+            f"{there} cannot be written by this user" if there.is_dir() else f"{there}: no folder",
+            "Give this user the folder, or set SCAR_STATE_DIR to one that can be written.",
+        )
+
+
+def _nearest_existing(folder: Path) -> Path:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+CHECKS = (
+    Check("settings", _check_settings),
+    Check("state folder", _check_state_dir),
+    Check("key", _check_key, needs=("state folder",)),
+)

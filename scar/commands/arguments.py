@@ -1,0 +1,47 @@
+"""The arguments of a kind of job: one schema checks them and describes them in `/openapi.json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+_LONGEST_NAME = 128
+
+
+class NoArguments(Schema):
+    """No argument; what others are derived from: an argument that they do not name is refused."""
+
+    class Meta:
+        unknown = RAISE
+
+
+def pattern(text: str, what: str) -> validate.Regexp:
+    """Return a validator for texts that match as a whole. JSON Schema reads the same pattern."""
+    return validate.Regexp(f"^(?:{text})$(?!\\n)", error=f"is not {what}")
+
+
+class WholeNumber(fields.Integer):
+    """A number of JSON without a fraction; marshmallow's own takes `true` and texts as well."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError("is not a whole number")
+        return super()._deserialize(value, *args, **kwargs)
+
+
+def container_field() -> fields.String:
+    """Return the field of a container's name."""
+    return fields.String(validate=validate.Length(1, _LONGEST_NAME, error="is not a name"))
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first mistake: `'lines' is not a whole number`."""
+    for name, messages in error.messages_dict.items():
+        if messages == ["Unknown field."]:
+            return f"There is no argument '{str(name)[:64]}'"
+        if messages == ["Missing data for required field."]:
+            return f"'{name}' is missing"
+        words = str(messages[0]).rstrip(".") if isinstance(messages, list) else "is wrong"
+        return f"'{str(name)[:64]}' {words[:1].lower()}{words[1:]}"
+    return "The arguments are wrong"
