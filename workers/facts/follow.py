@@ -28,7 +28,7 @@ class Follow(ReadJob[FollowResult]):
         count = 0
         try:
             for line in lines:
-                context.steps.output(f"{stamp(line)} {line.text}", endless=True)
+                context.steps.output(line.text, stamp=f"{stamp(line)} ", endless=True)
                 count += 1
         except TimeoutError:
             pass

@@ -20,7 +20,7 @@ class ReadLogs(ReadJob[LogTail]):
         tail = ContainerLogs(context.engine, context.containers).tail(
             container.id, context.request.args["lines"]
         )
-        lines = tuple(f"{stamp(line)} {context.masker.text(line.text)}" for line in tail.lines)
+        lines = tuple(f"{stamp(line)} {context.masker.line(line.text)}" for line in tail.lines)
         cut = f"{tail.cut} older lines are left out: they are too large to send."
         return LogTail(
             container=container.name,
