@@ -14,7 +14,7 @@ class Diff(ReadJob[DeployPlan]):
 
     kind = "diff"
 
-    def read(self, context: JobContext) -> DeployPlan:
+    def answer(self, context: JobContext) -> DeployPlan:
         """Return what the question of a deploy shows."""
         return describe(plan_deploy(context), context)
 

@@ -19,7 +19,7 @@ class Follow(ReadJob[FollowResult]):
 
     kind = "follow"
 
-    def read(self, context: JobContext) -> FollowResult:
+    def answer(self, context: JobContext) -> FollowResult:
         """Report lines as output until ten minutes are over or the job is cancelled."""
         container = container_to_read(context)
         lines = ContainerLogs(context.engine, context.containers).follow(

@@ -14,7 +14,7 @@ class History(ReadJob[HistoryResult]):
 
     kind = "history"
 
-    def read(self, context: JobContext) -> HistoryResult:
+    def answer(self, context: JobContext) -> HistoryResult:
         """Return one row for each release that is kept."""
         releases = Releases(context.folder)
         rows = tuple(_row(releases.get(id)) for id in reversed(releases.ids()))

@@ -14,7 +14,7 @@ class ReadLogs(ReadJob[LogTail]):
 
     kind = "logs"
 
-    def read(self, context: JobContext) -> LogTail:
+    def answer(self, context: JobContext) -> LogTail:
         """Return the lines with their timestamps, fit to be shown."""
         container = container_to_read(context)
         tail = ContainerLogs(context.engine, context.containers).tail(
