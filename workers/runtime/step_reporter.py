@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from scar.jobs.step import Progress, Step, StepState
+from workers.engine.text import shortened
 from workers.runtime.masker import Masker
 from workers.runtime.reporter import JobReporter
 
@@ -69,7 +70,7 @@ class StepReporter:
         """
         self._output += 1
         if endless or self._output <= _MOST_OUTPUT:
-            self._reporter.emit("output", {"line": stamp + self._masker.line(line)})
+            self._reporter.emit("output", {"line": stamp + shortened(self._masker.line(line))})
         elif self._output == _MOST_OUTPUT + 1:
             self._reporter.emit("output", {"line": f"… more than {_MOST_OUTPUT} lines, not shown"})
 
