@@ -9,13 +9,10 @@ from typing import Any, cast
 
 from flask import current_app
 
+from scar.api.waits import OpenWaits
 from scar.bootstrap import Services
 from scar.jobs.inbox import Inbox
 from scar.jobs.stream import EventStream
-
-MAX_STREAMS = 256
-"""Event streams that may be open at once. Each occupies a connection of the server, which takes
-more than these, and at most one connection to Redis."""
 
 Deadline = Callable[[], AbstractContextManager[Any]]
 
@@ -32,6 +29,7 @@ class ApiContext:
     inbox: Inbox
     body_deadline: Deadline = nullcontext
     open_streams: set[Iterator[bytes]] = field(default_factory=set)
+    waits: OpenWaits = field(default_factory=OpenWaits)
 
 
 def context() -> ApiContext:

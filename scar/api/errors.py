@@ -24,6 +24,7 @@ _CODES = {
     HTTPStatus.REQUEST_TIMEOUT: "timeout",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+    HTTPStatus.TOO_MANY_REQUESTS: "too_many_requests",
     HTTPStatus.SERVICE_UNAVAILABLE: "overloaded",
 }
 _HINTS = {
@@ -33,6 +34,7 @@ _HINTS = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "A request body has at most 1 MiB.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Send JSON with Content-Type: application/json.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "/docs shows what this route takes.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Close some, or wait until they have ended; then ask again.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Ask again in a few seconds.",
 }
 
@@ -58,7 +60,7 @@ def problem(
     answer = Response(json.dumps(body), status, content_type=PROBLEM)
     if status == HTTPStatus.UNAUTHORIZED:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="SCAR"'
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         answer.headers["Retry-After"] = "2"
     return answer
 

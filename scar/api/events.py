@@ -7,10 +7,9 @@ from collections.abc import Callable, Generator
 
 import structlog
 from flask import Response, request
-from werkzeug.exceptions import ServiceUnavailable
 
-from scar.api.auth import visible_job
-from scar.api.context import MAX_STREAMS, ApiContext, context
+from scar.api.auth import actor, visible_job
+from scar.api.context import ApiContext, context
 from scar.api.resource import Resource, answer
 from scar.api.schemas.events import EventsPage, EventsQuery
 from scar.errors import ScarError
@@ -46,6 +45,7 @@ resource = Resource("events", __name__, description="The history of a job, as it
 @resource.alt_response(204, description="The job has ended, and nothing follows that event")
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(404, response="NOT_FOUND")
+@resource.alt_response(429, response="TOO_MANY_REQUESTS")
 @resource.doc(
     parameters=[
         {
@@ -80,17 +80,17 @@ def stream(job: Job, after: int = 0, on_close: Callable[[], None] | None = None)
     """Answer with the job's events after the one numbered `after`, as Server-Sent Events.
 
     `on_close` is called once the stream is closed, be it that the job has ended or that the client
-    has gone. Raises 503 where too many streams are open.
+    has gone. Raises 429 or 503 where too many requests wait.
     """
-    streams = context().open_streams
-    if len(streams) >= MAX_STREAMS:
-        raise ServiceUnavailable("Too many event streams are open")
+    streams, waits, who = context().open_streams, context().waits, actor()
+    waits.begin(who)
     lines = _lines(context(), job.id, after)
     streams.add(lines)
 
     def close() -> None:
         if lines in streams:
             streams.remove(lines)
+            waits.end(who)
             if on_close is not None:
                 on_close()
 
@@ -160,15 +160,22 @@ def _last_seen(query: JsonObject) -> int:
     return int(text)
 
 
+def _first_page(shared: ApiContext, job_id: str, query: JsonObject) -> list[Event]:
+    """Wait for an event, at most as long as the query says."""
+    after = query.get("after", 0)
+    for event in shared.events.follow(job_id, after, seconds=query["wait"]):
+        if event is not None:
+            return shared.services.ledger.events(job_id, after, count=query["limit"])
+    return []
+
+
 def _page(job: Job, query: JsonObject) -> Response:
     shared = context()
     after, limit = query.get("after", 0), query["limit"]
     page = shared.services.ledger.events(job.id, after, count=limit)
     if not page and not job.state.ended and query.get("wait"):
-        for event in shared.events.follow(job.id, after, seconds=query["wait"]):
-            if event is not None:
-                page = shared.services.ledger.events(job.id, after, count=limit)
-                break
+        with shared.waits.during(actor()):
+            page = _first_page(shared, job.id, query)
     has_ended = ends(page[-1]) if page else job.state.ended
     following = None if has_ended else (page[-1].id if page else after)
     return answer({"items": [event.to_json() for event in page], "next": following})

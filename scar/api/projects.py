@@ -91,6 +91,7 @@ def _answers(schema: type[Schema]) -> Callable[[View], View]:
             202, schema=JobSchema, description="The job, not done yet", headers=_LOCATION
         )(view)
         view = resource.alt_response(401, response="UNAUTHORIZED")(view)
+        view = resource.alt_response(429, response="TOO_MANY_REQUESTS")(view)
         return resource.alt_response(404, response="NOT_FOUND")(view)
 
     return document
@@ -154,6 +155,7 @@ def releases(query: JsonObject, name: str) -> Response:
 )
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(404, response="NOT_FOUND")
+@resource.alt_response(429, response="TOO_MANY_REQUESTS")
 def follow(query: JsonObject, name: str) -> Response:
     """Log lines as they are written, until you go away"""
     command, followed = _command("follow"), visible_project(name)
@@ -188,15 +190,16 @@ def _command(kind: str) -> JobCommand:
 
 def _ask(kind: str, name: str, args: JsonObject) -> Job:
     """Submit a job, wait for it at most `SCAR_WAIT_SECONDS`, and return it as it is then."""
-    command = _command(kind)
-    job = submit(command, visible_project(name), args)
-    shared = context()
+    command, shared = _command(kind), context()
     seconds = shared.services.settings.wait_seconds
-    if job.error is not None or seconds <= 0:
-        return job
-    for event in shared.events.follow(job.id, seconds=seconds):
-        if event is not None and ends(event):
-            break
+    project = visible_project(name)
+    with shared.waits.during(actor()):
+        job = submit(command, project, args)
+        if job.error is not None or seconds <= 0:
+            return job
+        for event in shared.events.follow(job.id, seconds=seconds):
+            if event is not None and ends(event):
+                break
     return shared.services.job_service.get(job.id)
 
 

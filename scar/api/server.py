@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from socket import IPPROTO_TCP, TCP_USER_TIMEOUT, socket
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ import gevent  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
+from scar.api.connections import Client, WaitingClients
 from scar.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ _OPTIONS = {
     "worker_connections": 640,
     "timeout": 30,
     "graceful_timeout": 5,
-    # How long a connection may be idle, and how long the head of a request may take to arrive.
-    "keepalive": 15,
+    # How long a connection may be idle, and how long the head of a request may take to arrive. With
+    # the 5 s of the body, no client without a token holds a place for more than 15 s.
+    "keepalive": 10,
     "limit_request_line": 8190,
     "limit_request_fields": 100,
     "limit_request_field_size": 8190,
@@ -51,27 +52,31 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._waiting: dict[Any, gevent.Timeout] = {}
+        self._clients: WaitingClients = self.app.clients
 
     def handle(self, listener: Any, client: socket, addr: Any) -> None:
         """Serve a connection until it is closed; called by gunicorn in a greenlet of its own."""
         # The kernel breaks the connection where the client acknowledges nothing for so long.
         client.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, _STALLED_MS)
-        super().handle(listener, client, addr)
+        address = addr[0] if isinstance(addr, tuple) else ""
+        with self._clients.connection(Client(address, client)):
+            super().handle(listener, client, addr)
 
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:
         """Limit the wait for the head of a connection's next request; called by gunicorn.
 
-        The connection is closed where the limit is reached, and at once after a stop.
+        The connection is closed where the limit is reached, and at once after a stop. One that
+        gives way is told why.
         """
-        greenlet = gevent.getcurrent()
-        with gevent.Timeout(self.cfg.keepalive if self.alive else 0, False) as limit:
-            self._waiting[greenlet] = limit
-            try:
-                yield
-            finally:
-                del self._waiting[greenlet]
+        seconds = self.cfg.keepalive if self.alive else 0
+        with (
+            gevent.Timeout(seconds, False) as limit,
+            self._clients.waiting(limit, ends_at_stop=True) as wait,
+        ):
+            yield
+        if wait.gave_way:
+            _tell_to_come_back(wait.client.socket)
 
     def handle_request(self, listener_name: Any, req: Any, sock: socket, addr: Any) -> None:
         """Answer a request; a client that has stopped reading the answer is no error."""
@@ -92,8 +97,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def _end_waits(self) -> None:
         self.app.stop()
-        for greenlet, limit in list(self._waiting.items()):
-            gevent.kill(greenlet, limit)  # as if the limit was reached
+        self._clients.stop()
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -101,6 +105,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.clients = WaitingClients()
         self._app: Flask | None = None
         super().__init__()
 
@@ -118,19 +123,49 @@ class Server(BaseApplication):  # type: ignore[misc]
         Nothing that opens a connection or starts a thread is imported before.
         """
         from scar.api.app import create_app
-        from scar.api.resource import SlowBodyError
         from scar.bootstrap import bootstrap
         from scar.jobs.sweeper import Sweeper
 
         services = bootstrap(self._settings)
-        self._app = create_app(services, partial(gevent.Timeout, _BODY_SECONDS, SlowBodyError))
+        self._app = create_app(services, self._body_deadline)
         Sweeper(services.ledger, services.queue).start()
         return self._app
+
+    @contextmanager
+    def _body_deadline(self) -> Iterator[None]:
+        """Limit the wait for a request's body."""
+        from werkzeug.exceptions import TooManyRequests
+
+        from scar.api.resource import SlowBodyError
+
+        end = TooManyRequests("Too many requests whose body is awaited")
+        with (
+            gevent.Timeout(_BODY_SECONDS, SlowBodyError),
+            self.clients.waiting(end, ends_at_stop=False),
+        ):
+            yield
 
     def stop(self) -> None:
         """End the open event streams."""
         if self._app is not None:
             self._app.extensions["scar"].events.close()
+
+
+def _tell_to_come_back(client: socket) -> None:
+    """Answer a client whose request has not arrived, before its connection is closed."""
+    from scar.api.connections import MOST_OF_ADDRESS
+    from scar.api.errors import problem
+
+    answer = problem(
+        429,
+        "too_many_requests",
+        f"More than {MOST_OF_ADDRESS} connections of one address wait with an unfinished request",
+        "Send requests as a whole, over fewer connections.",
+    )
+    answer.headers["Connection"] = "close"
+    head = f"HTTP/1.1 {answer.status}\r\n{answer.headers}".encode("latin-1")
+    with gevent.Timeout(1, False), suppress(OSError):
+        client.sendall(head + answer.get_data())
 
 
 def _freeze_objects(_arbiter: Any, _worker: Any) -> None:

@@ -32,8 +32,11 @@ ATTEMPTS = 3
 QUEUE_PREFIX = "scar:mq:"
 _SCRIPTS = ("submit", "restore", "confirm", "claim", "renew", "report", "cancel", "sweep")
 _DAY_MS = 86_400_000
-_RETENTION_MS = {True: 30 * _DAY_MS, False: _DAY_MS}
-"""How long the record of an ended job is kept, by whether the job changes anything."""
+_MINUTE_MS = 60_000
+_RETENTION_MS = {True: 30 * _DAY_MS, False: 15 * _MINUTE_MS}
+"""How long the record of an ended job is kept, by whether the job changes anything. What was only
+read can be asked for again: 15 minutes are for those who look for the answer, and for a front-end
+that was away."""
 
 WORKER_LOST = ErrorRecord(
     "worker_lost",

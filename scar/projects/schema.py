@@ -33,6 +33,9 @@ _BRANCH = re.compile(r"(?![-/.])(?!.*(\.\.|//|@\{))[^\s~^:?*\[\\\x00-\x1f\x7f]{1
 _LONGEST_QUOTE = 64
 _LONGEST_TEXT = 4096
 
+_MOST_STARS = 3
+"""pathspec tries every way to share a path among the stars: with 12 it does not come to an end."""
+
 
 def is_name(text: str) -> bool:
     """Return whether `text` is a valid name of a project."""
@@ -72,6 +75,12 @@ def _require_ignore_pattern(value: str) -> None:
     from pathspec import GitIgnoreSpec  # slow to import, and few entries exclude anything
 
     _require_printable(value)
+    names = value.split("/")
+    if max(name.count("*") for name in names) > _MOST_STARS or names.count("**") > _MOST_STARS:
+        raise ValidationError(
+            f"{quoted(value)} has more than {_MOST_STARS} `*` in one name, or `**` in all: use"
+            " several patterns"
+        )
     try:
         GitIgnoreSpec.from_lines([value])
     except ValueError as error:

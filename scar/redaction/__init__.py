@@ -8,8 +8,8 @@ no pattern can be made to read the same place again and again.
 from __future__ import annotations
 
 from scar.redaction.cleaning import clean
-from scar.redaction.masking import mask
-from scar.redaction.pairs import MASK
+from scar.redaction.masking import LineMasker, mask
 from scar.redaction.secret_names import secret_values
+from scar.redaction.tokens import MASK
 
-__all__ = ["MASK", "clean", "mask", "secret_values"]
+__all__ = ["MASK", "LineMasker", "clean", "mask", "secret_values"]

@@ -26,11 +26,18 @@ def clean(text: str) -> str:
     bidirectional controls. Of a line that a progress bar overwrote with carriage returns, the last
     state is left. A lone surrogate becomes U+FFFD.
     """
+    if text.isprintable():
+        return text
     text = _CONTROLS.sub("", _ESCAPES.sub("", text))
-    text = _SURROGATES.sub("\ufffd", text)
+    text = without_surrogates(text)
     if "\r" not in text:
         return text
     return "\n".join(_last_state(line) for line in text.split("\n"))
+
+
+def without_surrogates(text: str) -> str:
+    """Return the text with U+FFFD for each lone surrogate; of the same length."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def _last_state(line: str) -> str:

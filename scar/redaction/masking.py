@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from urllib.parse import quote
+from collections.abc import Iterable
 
-from scar.redaction.cleaning import clean
-from scar.redaction.pairs import MASK, mask_pairs
-from scar.redaction.secret_names import can_be_masked
+from scar.redaction.blocks import BlockMasker
+from scar.redaction.known_values import mask_known
+from scar.redaction.pairs import mask_pairs
+from scar.redaction.phrases import mask_phrases
+from scar.redaction.tokens import MASK, mask_tokens
 
-_LONG_LINE = 16
-
-_TOKENS = re.compile(
-    r"(?<![0-9])[0-9]{6,12}:[A-Za-z0-9_-]{30,}+"  # Telegram's bots
-    r"|(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9_]{16,}+"
-    r"|(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{20,}+"
-    r"|(?<![A-Za-z0-9])glpat-[A-Za-z0-9_-]{20,}+"
-    r"|(?<![A-Za-z0-9])xox[abeprs]-[A-Za-z0-9-]{10,}+"
-    r"|(?<![A-Za-z0-9_-])sk-[A-Za-z0-9_-]{20,}+"
-    r"|(?<![A-Za-z0-9])[rs]k_(?:live|test)_[A-Za-z0-9]{10,}+"
-    r"|(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{35}"
-    r"|(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"
-    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}+\.eyJ[A-Za-z0-9_-]{4,}+\.[A-Za-z0-9_-]*+"  # JWT
-)
-_BEARER = re.compile(r"(?i)(?<![A-Za-z0-9])(bearer[ \t]{1,4}+)[A-Za-z0-9._~+/=-]{16,}+")
-_USERINFO = re.compile(r"(?<=://)([^\s:@/]*+):[^\s/\"'<>]*@")
 # A truncated key is masked up to the end of the text. The group is not possessive because Python
 # before 3.11.5 matches possessive groups wrongly (gh-106052). It cannot backtrack for long: what
 # follows it is optional.
@@ -40,37 +23,32 @@ _PEM = re.compile(
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
     """Return `text` with `***` for each of `secrets` and for all that looks like a secret.
 
-    A secret is masked as it is, as JSON or a URL encodes it, and each long line of it by itself.
-    One of fewer than 6 characters is not masked: it would hit ordinary words.
+    A secret is masked as it is, as other programs write it (JSON, HTML, URLs, Base64, hexadecimal),
+    and each long line of it by itself. One of fewer than 6 characters is not masked: it would hit
+    ordinary words.
     """
-    pattern = _pattern_of(tuple(secrets))
-    if pattern is not None:
-        text = pattern.sub(MASK, text)
-    text = _PEM.sub(MASK, text)
-    text = _TOKENS.sub(MASK, text)
-    text = _USERINFO.sub(rf"\1:{MASK}@", text)
-    text = _BEARER.sub(rf"\1{MASK}", text)
-    return mask_pairs(text)
+    text = mask_known(text, tuple(secrets))
+    if "-----" in text:
+        text = _PEM.sub(MASK, text)
+    blocks = BlockMasker()
+    if "\n" not in text:
+        return _mask_forms(blocks.line(text))
+    return _mask_forms("\n".join(map(blocks.line, text.split("\n"))))
 
 
-@lru_cache(maxsize=64)
-def _pattern_of(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Return a pattern of all forms of the secrets, the longest first; None where there is none."""
-    forms = {form for secret in secrets for text in _texts(secret) for form in _encodings(text)}
-    masked = sorted(filter(can_be_masked, forms), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, masked))) if masked else None
+class LineMasker:
+    """Masks a text that comes line by line.
+
+    A key or a block of YAML is masked on each of its lines: the lines before are remembered.
+    """
+
+    def __init__(self) -> None:
+        self._blocks = BlockMasker()
+
+    def mask(self, line: str, secrets: Iterable[str] = ()) -> str:
+        """Return the next line as `mask` would."""
+        return _mask_forms(self._blocks.line(mask_known(line, tuple(secrets))))
 
 
-def _texts(secret: str) -> Iterator[str]:
-    """Yield the secret as it is, as `clean` leaves it, and each long line of it."""
-    yield from (secret, secret.strip(), clean(secret))
-    lines = (line.strip() for line in secret.splitlines())
-    yield from (line for line in lines if len(line) >= _LONG_LINE)
-
-
-def _encodings(text: str) -> Iterator[str]:
-    """Yield the text as it is, as JSON encodes it in two ways, and as a URL does."""
-    yield text
-    yield json.dumps(text)[1:-1]
-    yield json.dumps(text, ensure_ascii=False)[1:-1]
-    yield quote(text.encode("utf-8", "surrogatepass"), safe="")
+def _mask_forms(text: str) -> str:
+    return mask_pairs(mask_phrases(mask_tokens(text)))

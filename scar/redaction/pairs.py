@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 
-from scar.redaction.secret_names import looks_secret
-
-MASK = "***"
-"""What is shown in place of a secret."""
+from scar.redaction.secret_names import looks_secret, may_name_a_secret
+from scar.redaction.tokens import MASK
 
 # `NAME=`, `NAME: `, `"name": `, `\"name\":`, `--name ` up to the start of the value.
 _PAIR = re.compile(
@@ -15,21 +13,25 @@ _PAIR = re.compile(
     r"(?:(?P<quote>\\{0,4}[\"'])?[ \t]{0,40}+(?P<sign>=>|:=|==?|:)[ \t]{0,40}+"
     r"|[ \t]{1,4}(?=[^\s-]))"
 )
-_QUOTED = re.compile(r"(?P<open>(?P<slashes>\\{0,4})[\"'])")
+_QUOTED = re.compile(r"(?P<open>(?P<slashes>\\{0,4})[\"'`])")
 _PLAIN = re.compile(r"\S++")
 _JSON_PLAIN = re.compile(r"\[[^\]\n]*+\]?|[^\s,}\]{]++")
-_QUERY_PLAIN = re.compile(r"[^\s&#\"'<>]++")
+_QUERY_PLAIN = re.compile(r"[^\s&#\"'<>\\]++")
 _HEADER = re.compile(
     r"(?i)(?:(?:bearer|basic|token|digest|negotiate|apikey)[ \t]{1,4}+)?[^\s\"'\\]++"
 )
 _CLOSE = {
     '"': re.compile(r"(?:[^\"\\\n]|\\[^\n])*+"),
     "'": re.compile(r"(?:[^'\\\n]|\\[^\n])*+"),
+    "`": re.compile(r"(?:[^`\\\n]|\\[^\n])*+"),
 }
-_CLOSE_ESCAPED = {'"': re.compile(r"[^\"\\\n]*+"), "'": re.compile(r"[^'\\\n]*+")}
-_NO_SECRET = re.compile(r"(?i)(?:null|none|nil|true|false|undefined)?[,;.)\]}]*+")
+_CLOSE_ESCAPED = {quote: re.compile(rf"[^{quote}\\\n]*+") for quote in _CLOSE}
+_NO_SECRET = re.compile(r"(?i)(?:null|none|nil|true|false|undefined|yes|no|[|>][+-]?)?[,;.)\]}]*+")
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]+)?[,;.)\]}]*+")
 _WORD = re.compile(r"[a-z]{1,20}[,;.:]?")
+# In `"mysql:password=hunter2";` the end belongs to the text around it.
+_AFTER_QUOTE = re.compile(r"\\{0,4}[\"'`][,;:)\]}>\\]{0,8}\Z")
+_LONGEST_AFTER_QUOTE = 16
 
 
 def mask_pairs(text: str) -> str:
@@ -37,6 +39,8 @@ def mask_pairs(text: str) -> str:
 
     A value is skipped as a whole before the next name is looked for, so no text is read twice.
     """
+    if not may_name_a_secret(text):
+        return text
     parts: list[str] = []
     done = 0
     for pair in _PAIR.finditer(text):
@@ -59,7 +63,12 @@ def _value_span(text: str, pair: re.Match[str]) -> tuple[int, int]:
         quoted = closing[quote["open"][-1]].match(text, quote.end())
         return quote.end(), quoted.end() if quoted else quote.end()
     plain = _plain_pattern(text, pair).match(text, pair.end())
-    return pair.end(), plain.end() if plain else pair.end()
+    if plain is None or pair["quote"]:
+        return pair.end(), plain.end() if plain else pair.end()
+    around = _AFTER_QUOTE.search(
+        text, max(pair.end() + 1, plain.end() - _LONGEST_AFTER_QUOTE), plain.end()
+    )
+    return pair.end(), around.start() if around else plain.end()
 
 
 def _plain_pattern(text: str, pair: re.Match[str]) -> re.Pattern[str]:

@@ -10,10 +10,12 @@ _SHORTEST = 6
 
 _SECRET_NAME = re.compile(
     r"passw|passphrase|secret|token|credential|authorization"
-    r"|(?:api|access|private|signing|encryption|app|master|session|ssh|license)[_.-]?key"
+    r"|(?:api|access|private|signing|encryption|app|master|session|ssh|license|sentry)[_.-]?key"
     r"|(?:^|[_.-])(?:pass|pwd|dsn|auth)(?:$|[_.-])",
     re.IGNORECASE,
 )
+# Each name that `_SECRET_NAME` knows has one of these in it.
+_PARTS = ("pass", "secret", "token", "credential", "auth", "key", "pwd", "dsn")
 _NOT_A_SECRET_NAME = re.compile(
     r"[_.-](?:file|path|dir|type|ttl|expiry|expires|expires_in|length|limit|count|algorithm|name)$",
     re.IGNORECASE,
@@ -36,6 +38,12 @@ def secret_values(env: Mapping[str, str]) -> tuple[str, ...]:
 def looks_secret(name: str) -> bool:
     """Return whether a variable called `name` is likely to hold a secret."""
     return bool(_SECRET_NAME.search(name)) and not _NOT_A_SECRET_NAME.search(name)
+
+
+def may_name_a_secret(text: str) -> bool:
+    """Return whether `text` may have a name in it that looks secret: a quick first look."""
+    lower = text.lower()
+    return any(part in lower for part in _PARTS)
 
 
 def can_be_masked(value: str) -> bool:

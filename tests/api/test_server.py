@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection, HTTPResponse
 from select import select
 
@@ -17,6 +18,7 @@ import httpx
 import pytest
 from flask.testing import FlaskClient
 
+from scar.api.connections import MOST_OF_ADDRESS
 from scar.errors import ScarError
 from tests.support.acting_worker import ActingWorker
 from tests.support.live_api import TOKENS, ApiProcess, Caller, bearer
@@ -24,6 +26,7 @@ from tests.support.waiting import eventually
 
 Call = Callable[[str | None], Caller]
 MANY = 200
+SLOW = MOST_OF_ADDRESS // 2 - 2
 HEAD = f"Host: x\r\nAuthorization: Bearer {TOKENS['root']}\r\n".encode()
 HALF_A_HEAD = b"GET /api/v1/jobs HTTP/1.1\r\n" + HEAD
 HALF_A_BODY = (
@@ -39,12 +42,20 @@ def _connect(stack: ExitStack, server: ApiProcess, request: bytes) -> socket.soc
     return stack.enter_context(closing(connection))
 
 
+def _seconds_to_answer(server: ApiProcess) -> float:
+    started = time.monotonic()
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection:
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == 200
+    return time.monotonic() - started
+
+
 def test_clients_that_send_slowly_keep_nobody_waiting_and_are_dropped(
     server: ApiProcess, api: httpx.Client
 ) -> None:
     with ExitStack() as stack:
-        heads = [_connect(stack, server, HALF_A_HEAD) for _ in range(MANY)]
-        bodies = [_connect(stack, server, HALF_A_BODY) for _ in range(MANY)]
+        heads = [_connect(stack, server, HALF_A_HEAD) for _ in range(SLOW)]
+        bodies = [_connect(stack, server, HALF_A_BODY) for _ in range(SLOW)]
         api.get("/jobs").raise_for_status()
         assert select(heads, [], [], 0)[0] == [], "answered while all of them were connected"
         for connection in bodies:
@@ -54,6 +65,71 @@ def test_clients_that_send_slowly_keep_nobody_waiting_and_are_dropped(
             assert json.load(response)["code"] == "timeout"
         for connection in heads:
             assert connection.recv(65536) == b""
+
+
+def test_slow_clients_and_long_polls_leave_room_for_everybody_else(
+    server: ApiProcess, api: httpx.Client, worker: ActingWorker
+) -> None:
+    id = str(api.post("/jobs", json={"kind": "status", "project": "shop"}).json()["id"])
+    claim = worker.claim(id)
+    last = api.get(f"/jobs/{id}/events", params={"after": 0}).json()["next"]
+    poll = f"GET /api/v1/jobs/{id}/events?after={last}&wait=30 HTTP/1.1\r\n".encode() + HEAD
+    with ExitStack() as stack, claim.kept_alive():
+        polls = [_connect(stack, server, poll + b"\r\n") for _ in range(165)]
+        slow = [_connect(stack, server, b"G") for _ in range(170)]
+        for connection in slow:
+            connection.setblocking(False)
+        times = []
+        for number in range(100):
+            with suppress(OSError):  # it may have had to give way
+                slow[number].send(b"E")
+            times.append(_seconds_to_answer(server))
+        assert sorted(times)[50] < 0.1
+        assert sorted(times)[98] < 1  # 0.1 s on an idle machine
+        claim.succeed({})
+        for connection in polls:
+            response = HTTPResponse(connection)
+            response.begin()
+            assert response.status == 200
+            assert json.load(response)["items"]
+
+
+def test_of_too_many_slow_clients_the_one_that_waited_longest_gives_way(
+    server: ApiProcess, api: httpx.Client
+) -> None:
+    with ExitStack() as stack:
+        elsewhere = socket.create_connection(
+            ("127.0.0.1", server.port), timeout=60, source_address=("127.0.0.9", 0)
+        )
+        stack.enter_context(closing(elsewhere)).sendall(HALF_A_HEAD)
+        first = [_connect(stack, server, HALF_A_HEAD) for _ in range(MOST_OF_ADDRESS)]
+        time.sleep(0.6)
+        _connect(stack, server, HALF_A_HEAD)
+        api.get("/jobs").raise_for_status()
+        response = HTTPResponse(first[0])
+        response.begin()
+        assert (response.status, response.headers["Retry-After"]) == (429, "2")
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert json.load(response)["code"] == "too_many_requests"
+        assert select([elsewhere], [], [], 0)[0] == [], "another address is not concerned"
+
+
+def test_one_who_waits_for_too_much_is_refused_and_nobody_else(
+    call: Call, worker: ActingWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scar.api.waits.MOST_OF_ACTOR", 1)
+    root, ci = call("root"), call("ci")
+    id = root("POST", "/api/v1/jobs", json={"kind": "status", "project": "shop"}).json["id"]
+    stream = ci("GET", f"/api/v1/jobs/{id}/events")
+    for path in (f"jobs/{id}/events", f"jobs/{id}/events?after=9&wait=1", "projects/shop/status"):
+        refused = ci("GET", f"/api/v1/{path}")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "2")
+        assert refused.json["code"] == "too_many_requests"
+    assert root("GET", f"/api/v1/jobs/{id}/events?after=9&wait=1").status_code == 200
+    assert len(root("GET", "/api/v1/jobs").json["items"]) == 1, "what is refused makes no job"
+    worker.claim(id).succeed({})
+    stream.close()
+    assert ci("GET", f"/api/v1/jobs/{id}/events?after=9&wait=1").status_code == 200
 
 
 def test_two_hundred_open_streams_keep_nobody_waiting(
@@ -78,7 +154,7 @@ def test_a_stream_too_many_is_503(
 ) -> None:
     # Other tests of this process may have left a stream open.
     already_open = len(flask_client.application.extensions["scar"].open_streams)
-    monkeypatch.setattr("scar.api.events.MAX_STREAMS", already_open + 1)
+    monkeypatch.setattr("scar.api.waits.MOST", already_open + 1)
     caller = call("root")
     id = caller("POST", "/api/v1/jobs", json={"kind": "status", "project": "shop"}).json["id"]
     first = caller("GET", f"/api/v1/jobs/{id}/events")

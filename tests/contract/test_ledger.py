@@ -55,6 +55,23 @@ def test_submit_with_the_same_idempotency_key_makes_one_job(ask: Ask, services: 
     assert len([*services.ledger.recent()]) == 1
 
 
+def test_what_was_only_read_is_forgotten_after_minutes(
+    ask: Ask, worker: ActingWorker, services: Services
+) -> None:
+    read, write = ask("status", key="k1"), ask("restart", confirmed=True)
+    for job in (read, write):
+        fence, end = worker.claim(job.id).claim.fence, JobState.SUCCEEDED
+        changes = job.request.changes
+        assert services.ledger.report(job.id, fence, 1, [], {}, final=end, changes=changes)
+    for job, minutes in ((read, 15), (write, 30 * 24 * 60)):
+        for key in (f"scar:job:{job.id}", f"scar:job:{job.id}:events"):
+            left = services.redis.pttl(key)
+            assert (minutes - 1) * 60_000 < left <= minutes * 60_000
+    services.redis.delete(f"scar:job:{read.id}", f"scar:job:{read.id}:events")
+    assert [job.id for job in services.ledger.recent()] == [write.id]
+    assert ask("status", key="k1").id != read.id, "its key asks again: there is no answer any more"
+
+
 def test_a_second_job_is_refused_while_the_first_locks_the_project(
     ask: Ask, worker: ActingWorker
 ) -> None:

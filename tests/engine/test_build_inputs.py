@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,25 @@ def test_dockerignore_patterns_match_as_docker_matches_them(
     text: str, path: str, ignored: bool
 ) -> None:
     assert DockerIgnore(text).ignores(path) is ignored
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["**/a" * 12 + "b", "*a" * 60 + "b", "**a" * 30 + "b", "**/" * 500 + "b", "**/*" * 40 + "/b"],
+)
+def test_no_pattern_takes_more_than_pattern_times_path(text: str) -> None:
+    ignore = DockerIgnore(f"{text}\n{text}c")
+    paths = ["a/" * 100 + f"{number}" for number in range(20)] + ["a" * 255]
+    started = time.process_time()
+    assert not any(ignore.ignores(path) for path in paths)
+    assert time.process_time() - started < 2
+
+
+def test_files_may_be_asked_for_in_any_order() -> None:
+    ignore = DockerIgnore("a/b\n!a/b/keep\n**/x")
+    paths = ["a/b/c", "a/bc", "a/b/keep", "b/x/y", "a/b/c/x", "x", "a/b/keep/z", "y"]
+    verdicts = {path: DockerIgnore("a/b\n!a/b/keep\n**/x").ignores(path) for path in paths}
+    assert {path: ignore.ignores(path) for path in [*paths, *reversed(paths)]} == verdicts
 
 
 @pytest.mark.parametrize("text", ["!", "[", "a[", "a\\", "[]a]"])

@@ -217,6 +217,8 @@ def test_a_project_as_the_api_shows_it_can_be_pasted_into_the_file(path: Path) -
         ("exclude", "*.log", "not a valid list"),
         ("exclude", ["a\nb"], "cannot be seen"),
         ("exclude", ["!"], "gitignore pattern"),
+        ("exclude", ["**/a/**/a/**/a/**/a"], "more than 3"),
+        ("exclude", ["*a*a*a*a"], "more than 3"),
         ("health_timeout", 0, "greater than or equal to 1"),
         ("health_timeout", -5, "greater than or equal to 1"),
         ("health_timeout", 10**30, "less than or equal to"),

@@ -19,7 +19,11 @@ PIECES = st.sampled_from(
         "https://user:", "@host/", "\x1b[31m", "\x1b]0;", "\x07", "\x9b", "\r", "\r\n", "\n", "***",
         "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "AKIAABCDEFGHIJKLMNOP",
         "ghp_0123456789abcdefghij", "eyJhbGciOi.eyJzdWIiOiIx.c2ln", '"', "'", "\\", " ", "[", "&",
-        "\u202e", "\ud800", "null", "word", "token: ", "1",
+        "\u202e", "\ud800", "null", "word", "token: ", "1", "Set-Cookie: a=b; ", "cookie: ", "`",
+        "<password>", "</", "curl -u a:", "mysql -p", "IDENTIFIED BY '", "password: |\n", "sk-",
+        "  ", "- ", "basic bWU6aHVudGVy", "hooks.slack.com/services/", "abcdefghijklmnop1234", ";",
+        "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj", "npm_", "name='pwd'",
+        "secret:\n", "x@h/",
     ]
 )  # fmt: skip
 HOSTILE = st.one_of(st.text(), st.lists(PIECES | st.text(max_size=5), max_size=30).map("".join))

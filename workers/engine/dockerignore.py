@@ -13,12 +13,25 @@ import re
 from dataclasses import dataclass
 
 from scar.errors import ScarError
+from workers.engine.glob import Glob
 
 
 @dataclass(frozen=True)
 class _Pattern:
-    expression: re.Pattern[str]
+    glob: Glob
     exception: bool
+
+
+@dataclass(frozen=True)
+class _PathState:
+    """A file or folder, and what is known there: whether it is excluded, which patterns match it or
+    a folder above it, and the state of each pattern after its path.
+    """
+
+    path: str
+    ignored: bool
+    matches: tuple[bool, ...]
+    states: tuple[int, ...]
 
 
 class DockerIgnore:
@@ -26,29 +39,44 @@ class DockerIgnore:
 
     def __init__(self, text: str) -> None:
         self._patterns = [_compile(line) for line in _lines(text)]
+        nothing = (False,) * len(self._patterns)
+        root = _PathState("", False, nothing, tuple(p.glob.start for p in self._patterns))
+        self._above = [root]
 
     def ignores(self, path: str) -> bool:
-        """Return whether the file at `path` (relative to the context, with `/`) is excluded."""
-        parent_matches = [False] * len(self._patterns)
-        ignored = False
-        for end in [*(at for at, char in enumerate(path) if char == "/"), len(path)]:
-            ignored, parent_matches = self._match(path[:end], parent_matches)
-        return ignored
+        """Return whether the file at `path` (relative to the context, with `/`) is excluded.
 
-    def _match(self, path: str, parent_matches: list[bool]) -> tuple[bool, list[bool]]:
-        """Return whether a path is excluded, and which patterns match it or its parent.
+        Folders are looked at once for all files in them that are asked for in a row.
+        """
+        while not path.startswith(self._above[-1].path):
+            self._above.pop()
+        place = self._above[-1]
+        *folders, name = path[len(place.path) :].split("/")
+        for folder in folders:
+            place = self._enter(place, folder, "/")
+            self._above.append(place)
+        return self._enter(place, name, "").ignored
+
+    def _enter(self, above: _PathState, name: str, slash: str) -> _PathState:
+        """Return the place `name` in `above`.
 
         As in the builder, a pattern that cannot change the verdict is skipped and counts as no
         match, for what lies below the path as well.
         """
         ignored = False
-        matches = list(parent_matches)
-        for number, pattern in enumerate(self._patterns):
-            if not parent_matches[number] and pattern.exception == ignored:
-                matches[number] = pattern.expression.fullmatch(path) is not None
-            if matches[number]:
+        matches: list[bool] = []
+        states: list[int] = []
+        for pattern, before, matched in zip(
+            self._patterns, above.states, above.matches, strict=True
+        ):
+            state = pattern.glob.advance(before, name)
+            if not matched and pattern.exception == ignored:
+                matched = pattern.glob.accepts(state)
+            if matched:
                 ignored = not pattern.exception
-        return ignored, matches
+            matches.append(matched)
+            states.append(pattern.glob.advance(state, slash))
+        return _PathState(above.path + name + slash, ignored, tuple(matches), tuple(states))
 
 
 def _lines(text: str) -> list[str]:
@@ -78,48 +106,9 @@ def _compile(line: str) -> _Pattern:
     if not pattern:
         raise _refused(line)
     try:
-        return _Pattern(re.compile(_expression(pattern), re.DOTALL), exception)
+        return _Pattern(Glob(pattern), exception)
     except re.error as wrong:
         raise _refused(line) from wrong
-
-
-def _expression(pattern: str) -> str:
-    """Translate a pattern to a regular expression; raise `re.error` where it is invalid."""
-    expression, at = "", 0
-    while at < len(pattern):
-        part, length = _translate(pattern, at)
-        expression += part
-        at += length
-    return expression
-
-
-def _translate(pattern: str, at: int) -> tuple[str, int]:
-    """Return the expression for the token at `at`, and the token's length."""
-    char, rest = pattern[at], pattern[at + 1 :]
-    if char == "*" and rest.startswith("*"):
-        length = 3 if rest.startswith("*/") else 2
-        end = at + length
-        anything = end == len(pattern) or (end == 2 and _is_suffix(pattern))
-        return ".*" if anything else "(?:.*/)?", length
-    if char == "*":
-        return "[^/]*", 1
-    if char == "?":
-        return "[^/]", 1
-    if char == "\\":
-        if not rest:
-            raise re.error("nothing to escape")
-        return re.escape(rest[0]), 2
-    if char == "[":
-        members = re.match(r"\^?(?:\\.|[^\]\\])+\]", rest, re.DOTALL)
-        if not members:
-            raise re.error("no closing bracket")
-        return "[" + members[0].replace("[", "\\["), 1 + members.end()
-    return re.escape(char), 1
-
-
-def _is_suffix(pattern: str) -> bool:
-    """Return whether the pattern is `**name` without another wildcard: it matches `my-name`."""
-    return pattern[2:3] != "/" and not re.search(r"[*?\\\[\]]", pattern[2:])
 
 
 def _refused(line: str) -> ScarError:

@@ -11,6 +11,9 @@ import re
 LINE_BYTES = 1024 * 1024
 """A longer line is cut, and says so."""
 
+SHOWN_BYTES = 16 * 1024
+"""What is shown of a line; the Engine itself breaks lines there."""
+
 # ECMA-48: CSI (colours, cursor), then OSC/DCS/APC/PM/SOS strings, then the short escapes.
 _ESCAPE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?"
@@ -30,6 +33,20 @@ def plain(line: str) -> str:
 def decode(raw: bytes) -> str:
     """Return a whole line of bytes as `plain` text."""
     return plain(raw.decode("utf-8", "replace"))
+
+
+def shortened(line: str) -> str:
+    """Return a line as it is shown: a long one is cut, and says so.
+
+    Cut only what was masked before: half a secret is not recognised.
+    """
+    if len(line) * 4 <= SHOWN_BYTES:
+        return line
+    raw = line.encode("utf-8", "replace")
+    if len(raw) <= SHOWN_BYTES:
+        return line
+    start = raw[:SHOWN_BYTES].decode("utf-8", "ignore")
+    return f"{start} [... {len(raw) - len(start.encode())} bytes of this line cut]"
 
 
 class LineSplitter:

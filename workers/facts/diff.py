@@ -26,7 +26,7 @@ class Diff(ReadJob[DiffResult]):
 
     kind = "diff"
 
-    def read(self, context: JobContext) -> DiffResult:
+    def answer(self, context: JobContext) -> DiffResult:
         """Return what the question of a deploy shows, and the changes as text."""
         plan = plan_deploy(context)
         lines, left_out = _lines(context, plan)

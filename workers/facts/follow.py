@@ -23,7 +23,7 @@ class Follow(ReadJob[FollowResult]):
 
     kind = "follow"
 
-    def read(self, context: JobContext) -> FollowResult:
+    def answer(self, context: JobContext) -> FollowResult:
         """Report lines as output until ten minutes are over or the job is cancelled."""
         container = container_to_read(context)
         if container.state not in _ALIVE:
@@ -38,7 +38,7 @@ def _follow(context: JobContext, name: str) -> int:
     count = 0
     with suppress(TimeoutError):
         for line in ContainerLogs(context.engine, context.containers).follow(name, check=check):
-            context.steps.output(f"{stamp(line)} {line.text}", endless=True)
+            context.steps.output(line.text, stamp=f"{stamp(line)} ", endless=True)
             count += 1
     return count
 

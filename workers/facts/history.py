@@ -14,7 +14,7 @@ class History(ReadJob[HistoryResult]):
 
     kind = "history"
 
-    def read(self, context: JobContext) -> HistoryResult:
+    def answer(self, context: JobContext) -> HistoryResult:
         """Return one row for each release that is kept."""
         return HistoryResult(context.project.name, release_rows(Releases(context.folder)))
 

@@ -18,7 +18,7 @@ class Kept(ReadJob[KeptFiles]):
 
     kind = "kept"
 
-    def read(self, context: JobContext) -> KeptFiles:
+    def answer(self, context: JobContext) -> KeptFiles:
         """Return one row for each file, the latest first."""
         contents = ContentStore(context.folder / "objects")
         production = context.project.production

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scar.jobs.results.logs import LogTail
 from workers.engine.logs import ContainerLogs
+from workers.engine.text import shortened
 from workers.facts.container_logs import container_to_read, stamp
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
+
+MOST_BYTES = 1024 * 1024
+"""Size of the lines that one answer has: it is kept in Redis, and sent to a chat as a file."""
 
 
 class ReadLogs(ReadJob[LogTail]):
@@ -14,20 +20,30 @@ class ReadLogs(ReadJob[LogTail]):
 
     kind = "logs"
 
-    def read(self, context: JobContext) -> LogTail:
+    def answer(self, context: JobContext) -> LogTail:
         """Return the lines with their timestamps, fit to be shown."""
         container = container_to_read(context)
         tail = ContainerLogs(context.engine, context.containers).tail(
             container.id, context.request.args["lines"]
         )
-        lines = tuple(f"{stamp(line)} {context.masker.text(line.text)}" for line in tail.lines)
-        cut = f"{tail.cut} older lines are left out: they are too large to send."
-        return LogTail(
-            container=container.name,
-            count=len(lines),
-            lines=lines,
-            notices=(cut,) if tail.cut else (),
-        )
+        lines = [
+            f"{stamp(line)} {shortened(context.masker.line(line.text))}" for line in tail.lines
+        ]
+        return log_tail(container.name, lines, tail.cut)
+
+
+def log_tail(container: str, lines: Sequence[str], left_out: int) -> LogTail:
+    """Return the newest of the lines, as many as fit; `left_out` older ones are missing already."""
+    room = MOST_BYTES
+    first = len(lines)
+    while first and (room := room - len(lines[first - 1].encode("utf-8", "replace")) - 1) >= 0:
+        first -= 1
+    left_out += first
+    notice = (
+        f"{left_out} older {'line is' if left_out == 1 else 'lines are'} left out: an answer has at"
+        f" most 1 MiB. On the host, `docker logs {container}` shows them all."
+    )
+    return LogTail(container, len(lines) - first, tuple(lines[first:]), (notice,) * bool(left_out))
 
 
 HANDLER = ReadLogs()

@@ -16,7 +16,7 @@ class Stats(ReadJob[StatsResult]):
 
     kind = "stats"
 
-    def read(self, context: JobContext) -> StatsResult:
+    def answer(self, context: JobContext) -> StatsResult:
         """Return one row for each container that runs."""
         containers = containers_of(context).containers
         rows = usage(context.engine, list(containers))

@@ -31,7 +31,7 @@ class Status(ReadJob[StatusResult]):
 
     kind = "status"
 
-    def read(self, context: JobContext) -> StatusResult:
+    def answer(self, context: JobContext) -> StatusResult:
         """Return the containers, the folders, and notices where something cannot be told."""
         project = context.project
         present = containers_of(context)

@@ -46,7 +46,7 @@ class AgentChanges:
             diff=diff,
             not_in_diff=first_names(left_out),
             notices=tuple(self._notices()),
-            output=tuple(self.context.masker.text(line) for line in output.last),
+            output=tuple(self.context.masker.line(line) for line in output.last),
             seconds=seconds,
         )
 

@@ -10,6 +10,7 @@ from typing import ClassVar, Generic, TypeVar, final
 
 from scar.jobs.results.job_kind import JobPlan
 from workers.runtime.context import JobContext
+from workers.runtime.interruption import interruptible
 from workers.runtime.outcome import Outcome, ResultT
 
 WorkT = TypeVar("WorkT")
@@ -21,9 +22,14 @@ class ReadJob(ABC, Generic[ResultT]):
 
     kind: ClassVar[str]
 
-    @abstractmethod
+    @final
     def read(self, context: JobContext) -> ResultT:
-        """Return the job's result. Raises `ScarError`."""
+        """Return the job's result. Raises `ScarError`; a cancellation ends it within a second."""
+        return interruptible(context.check, lambda: self.answer(context))
+
+    @abstractmethod
+    def answer(self, context: JobContext, /) -> ResultT:
+        """Read what was asked for. May be interrupted at any place, so it must change nothing."""
 
 
 class PlanChanged(Exception):
@@ -65,7 +71,7 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
         """
         self.refuse_held(context)
         with self.reading(context):
-            work, plan = self.make_plan(context)
+            work, plan = interruptible(context.check, lambda: self.make_plan(context))
         self.remember_shown(context, work)
         return plan
 
@@ -85,7 +91,7 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
             started = time.monotonic()
             with self.checking(context):
                 sources.enter_context(self.reading(context))
-                work, plan = self.make_plan(context)
+                work, plan = interruptible(context.check, lambda: self.make_plan(context))
             if confirmed is not None and plan.hash != confirmed:
                 done = self.already_done(context, plan)
                 if done is not None:
@@ -135,7 +141,8 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
 
     @abstractmethod
     def make_plan(self, context: JobContext, /) -> tuple[WorkT, PlanT]:
-        """Return what has to be done, and how the question shows it. Changes nothing.
+        """Return what has to be done, and how the question shows it. Changes nothing, and may be
+        interrupted at any place.
 
         The plan's `hash` stands for all that matters: a confirmation counts only while planning
         again gives the same one.

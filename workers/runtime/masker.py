@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from scar.errors import ScarError
-from scar.redaction import clean, mask
+from scar.redaction import LineMasker, clean, mask
 
 
 class Masker:
@@ -18,6 +18,7 @@ class Masker:
     ) -> None:
         self._secrets = tuple(secrets)
         self._more_secrets = more_secrets
+        self._lines = LineMasker()
 
     def hide(self, values: Iterable[str]) -> None:
         """Mask further values from here on."""
@@ -27,11 +28,18 @@ class Masker:
         """Return the text without secrets and control characters."""
         return mask(clean(raw), self._secrets)
 
+    def line(self, raw: str) -> str:
+        """Return the next line of a log or of what a program prints, in the same way: a secret that
+        began on a line before is masked to its end.
+        """
+        return self._lines.mask(clean(raw), self._secrets)
+
     def error(self, error: ScarError) -> ScarError:
         """Return the error as it may be shown: it can hold log lines and what other programs
         printed, and a container may print what its environment holds.
         """
         if error.lines:
             self.hide(self._more_secrets())
-        lines = tuple(self.text(line) for line in error.lines)
-        return ScarError(error.code, self.text(error.message), self.text(error.hint), lines=lines)
+        lines = LineMasker()
+        masked = tuple(lines.mask(clean(line), self._secrets) for line in error.lines)
+        return ScarError(error.code, self.text(error.message), self.text(error.hint), lines=masked)

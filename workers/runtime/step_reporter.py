@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from scar.jobs.step import Progress, Step, StepState
+from workers.engine.text import shortened
 from workers.runtime.masker import Masker
 from workers.runtime.reporter import JobReporter
 
@@ -63,13 +64,13 @@ class StepReporter:
         """Report more about a step."""
         self._report(replace(self._named(name), detail=self._masker.text(detail)))
 
-    def output(self, line: str, *, endless: bool = False) -> None:
-        """Report a line of build or log output. Unless `endless`, lines after the 5000th are
-        dropped: an error brings the last ones.
+    def output(self, line: str, *, stamp: str = "", endless: bool = False) -> None:
+        """Report a line of build or log output, after `stamp`. Unless `endless`, lines after
+        the 5000th are dropped: an error brings the last ones.
         """
         self._output += 1
         if endless or self._output <= _MOST_OUTPUT:
-            self._reporter.emit("output", {"line": self._masker.text(line)})
+            self._reporter.emit("output", {"line": stamp + shortened(self._masker.line(line))})
         elif self._output == _MOST_OUTPUT + 1:
             self._reporter.emit("output", {"line": f"… more than {_MOST_OUTPUT} lines, not shown"})
 
