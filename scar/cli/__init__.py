@@ -18,6 +18,8 @@ _MODULES = {
     "worker": "parts",
     "doctor": "doctor",
     "init": "init",
+    "keys": "keys",
+    "audit": "trail",
 }
 _REFUSED = ("unauthorized", "forbidden", "busy", "conflict")
 _MISUSED = ("invalid_request", "project_not_found", "job_not_found", "not_found")

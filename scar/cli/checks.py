@@ -27,9 +27,8 @@ _OLDEST_COMPOSE = (2, 29)
 Check = Callable[[Settings], Iterator[Finding]]
 
 
-def _check_settings(settings: Settings) -> Iterator[Finding]:
-    settings.signing_key()
-    yield Finding("settings", "read; the key that signs jobs is there")
+def _check_settings(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
+    yield Finding("settings", "read")
 
 
 def _check_projects_file(settings: Settings) -> Iterator[Finding]:

@@ -28,16 +28,17 @@ from scar.projects import Project, ProjectsFile
 from scar.settings import Settings
 
 _MOST_LISTED = 20
+_PART = "console"
 
 
 def connect(settings: Settings) -> ApiClient:
-    """Return a client with `SCAR_API_TOKEN`, else with tokens made with the secret key."""
+    """Return a client with `SCAR_API_TOKEN`, else one that signs with the console's key."""
     if settings.api_token is not None:
         token = settings.api_token
-        return ApiClient(settings.api_url, lambda: token)
+        return ApiClient(settings.api_url, lambda *_: token)
     user = getpass.getuser()
-    actor = Actor("console", user, user)
-    return ApiClient.for_actor(settings.api_url, Signatures(settings.signing_key()), actor)
+    signatures = Signatures.of(settings, _PART)
+    return ApiClient.for_actor(settings.api_url, signatures, Actor(_PART, user, user))
 
 
 def _job_command(command: JobCommand) -> click.Command:

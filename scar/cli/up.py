@@ -12,6 +12,7 @@ import click
 from scar.cli import redis_server
 from scar.cli.supervisor import Part, Supervisor
 from scar.errors import ScarError
+from scar.keys.key_store import API, key_pair, worker_part
 from scar.redis_client import connect, redis_errors
 from scar.registration.registry import front_ends
 from scar.settings import Settings
@@ -23,8 +24,15 @@ _REDIS_SECONDS = 15.0
 def up() -> None:
     """Everything: API, worker, every configured front-end, and a Redis where none is set."""
     settings = Settings.load()
-    settings.signing_key()
+    _make_keys(settings)
     asyncio.run(_up(settings))
+
+
+def _make_keys(settings: Settings) -> None:
+    """Make the key of every part before one of them meets what another has signed."""
+    names = [API, worker_part(settings.host), *(spec.name for spec in front_ends())]
+    for part in names:
+        key_pair(settings, part)
 
 
 async def _up(settings: Settings) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scar.access import Role
 from scar.commands.command import WhichProject
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
@@ -34,7 +33,6 @@ class AgentRunCommand(JobCommand):
     kind = "agent"
     usage = "INSTRUCTION"
     summary = "the project's coding agent works in the workspace"
-    role = Role.ADMIN
     changes = True
     takes_text = True
     rank = 60

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scar.access import Role
 from scar.commands.job_command import JobCommand
 from scar.commands.notices import failure, waiting
 from scar.commands.text_format import changed_files, counted, listed
@@ -21,7 +20,6 @@ class AgentDiscardCommand(JobCommand):
     word = "agent_discard"
     kind = "agent_discard"
     summary = "undo what the coding agent did last"
-    role = Role.ADMIN
     asks = True
     changes = True
     rank = 61

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-from scar.access import Role
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
 from scar.document import Button, Code, Document, Line
@@ -24,7 +23,6 @@ class CloneCommand(JobCommand):
     kind = "clone"
     usage = "URL [name]"
     summary = "clone a repository into the workspace folder"
-    role = Role.ADMIN
     changes = True
     for_project = False
     rank = 40

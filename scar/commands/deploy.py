@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from scar.access import Role
 from scar.commands.deployment_view import plan_lines, progress_view, result_details
 from scar.commands.job_command import JobCommand
 from scar.document import Button, Document, Line
@@ -18,7 +17,6 @@ class DeployCommand(JobCommand):
     word = "docker_deploy"
     kind = "deploy"
     summary = "deploy the workspace to production"
-    role = Role.OPERATOR
     asks = True
     changes = True
     rank = 21

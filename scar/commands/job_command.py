@@ -10,6 +10,7 @@ from typing import ClassVar
 from scar.commands.command import Command
 from scar.document import Document
 from scar.jobs.record import Job
+from scar.jobs.results import job_kinds
 from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
@@ -27,14 +28,20 @@ class JobCommand(Command):
 
     `asks`: whether the job waits for a `yes`. `changes`: whether it changes anything.
     `for_project`: whether it is for one project; else SCAR's own host runs it. The plan and the
-    result of a kind have their types in `scar.jobs.results`.
+    result of a kind have their types in `scar.jobs.results`, which also has the role it needs.
     """
 
-    kind: ClassVar[str]
+    kind: ClassVar[str] = ""
     asks: ClassVar[bool] = False
     changes: ClassVar[bool] = False
     for_project: ClassVar[bool] = True
     usage: ClassVar[str] = "[project]"
+
+    def __init_subclass__(cls) -> None:
+        """Take the role from the kind, where the worker looks for it too."""
+        super().__init_subclass__()
+        if cls.kind in job_kinds():
+            cls.role = job_kinds()[cls.kind].role
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
         """Return the resources that the job locks while it is open: by default the project that it

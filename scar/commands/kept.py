@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from scar.access import Role
 from scar.commands.job_command import JobCommand
 from scar.commands.notices import without_result
 from scar.commands.text_format import counted, size, title
@@ -19,7 +18,6 @@ class KeptCommand(JobCommand):
     word = "docker_kept"
     kind = "kept"
     summary = "files changed by hand that were replaced, and how to have them back"
-    role = Role.OPERATOR
     rank = 26
 
     def view(self, job: Job) -> Document:

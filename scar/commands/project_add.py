@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-from scar.access import Role
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
 from scar.document import Button, Code, Document, Line
@@ -23,7 +22,6 @@ class ProjectAddCommand(JobCommand):
     kind = "project_add"
     usage = "NAME [production]"
     summary = "add a cloned folder to the projects file"
-    role = Role.ADMIN
     asks = True
     changes = True
     for_project = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from scar.access import Role
 from scar.commands.job_command import JobCommand
 from scar.commands.notices import failure, waiting
 from scar.document import Button, Code, Document, Line
@@ -20,7 +19,6 @@ class RestartCommand(JobCommand):
     word = "docker_restart"
     kind = "restart"
     summary = "restart the containers, one after the other"
-    role = Role.OPERATOR
     asks = True
     changes = True
     rank = 20

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scar.access import Role
 from scar.commands.deployment_view import plan_lines, progress_view, result_details
 from scar.commands.job_command import Invocation, JobCommand
 from scar.document import Button, Document, Line
@@ -22,7 +21,6 @@ class RollbackCommand(JobCommand):
     kind = "rollback"
     usage = "[project] [release]"
     summary = "go back to the previous release, or to the one named"
-    role = Role.OPERATOR
     asks = True
     changes = True
     rank = 22

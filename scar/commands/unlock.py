@@ -25,7 +25,7 @@ class UnlockCommand(LocalCommand):
         if more:
             context.projects.get(more[0])  # raises `project_not_found` for a name that is unknown
             raise self.misuse(f"/{self.word} takes one project")
-        lock = context.locks.release(project)
+        lock = context.locks.release(project, actor)
         if lock is None:
             other = context.locks.of(project)
             hint = [other.refusal().message, f"💡 {other.refusal().hint}"] if other else []

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import cast
 
 from scar.access import Actor
 from scar.bootstrap import Services
 from scar.chat.conversation import Conversation
-from scar.client import ApiClient, service_token
+from scar.client import ApiClient
 from scar.document import Document
 from tests.support.acting_worker import ActingWorker
+from tests.support.keys import front_end_token
 from tests.support.letterbox import LetterBox, Writer
 from tests.support.waiting import PATIENCE, eventually
 
@@ -28,10 +27,7 @@ async def opened(
     services: Services, api_url: str, box: LetterBox, actor: Actor
 ) -> AsyncIterator[Writer]:
     """Open the box, with somebody at it."""
-
-    def token() -> str:
-        return service_token(services.signatures, actor, time.time())
-
+    token = front_end_token(services.settings, actor)
     conversation = Conversation(box, services, ApiClient(api_url, token))
     await conversation.resume()
     try:
@@ -42,8 +38,7 @@ async def opened(
 
 def question_is_kept(services: Services) -> bool:
     """Return whether the open question is on Redis, where the next run finds it."""
-    kept = services.redis.hvals("scar:watches:letterbox")
-    return any(json.loads(text).get("asked") for text in cast("list[str]", kept))
+    return any(json.loads(s.message).get("asked") for s in services.subscriptions.of("telegram"))
 
 
 async def sheet_with(box: LetterBox, words: str) -> tuple[str, Document]:
@@ -73,7 +68,7 @@ def test_ask_confirm_and_follow_in_one_message(
             assert not document.buttons
             assert [*box.sheets] == [asked]
             await writer.conversation.settle()
-        assert not services.redis.hgetall("scar:watches:letterbox")
+        assert not services.redis.hgetall("scar:watches:telegram")
 
     run(test)
 

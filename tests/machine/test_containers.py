@@ -17,7 +17,6 @@ from scar.settings.table import all_settings
 ROOT = Path(__file__).parents[2]
 REQUIRED = {
     "REDIS_PASSWORD": "a-long-password",
-    "SCAR_SECRET_KEY": "a key that only tests know",
     "SCAR_TELEGRAM_TOKEN": "4242:AA-do-not-tell-anybody",
     "SCAR_WORKSPACE": "/elsewhere/workspace",
     "SCAR_PRODUCTION": "/elsewhere/production",

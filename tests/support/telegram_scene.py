@@ -18,6 +18,7 @@ from tests.support.waiting import eventually
 
 TOKEN = "4242:AA-do-not-tell-anybody"
 KEY = "a key that only tests know"
+ADMIN = "99"
 FIRST_USER, LAST_USER = 1000, 1199
 STRANGER = 66
 
@@ -28,7 +29,8 @@ class TelegramScene:
     def __init__(self, folder: Path, *, bot: bool = True) -> None:
         self.telegram = BotApiServer(TOKEN)
         self.telegram.start()
-        users = ",".join(f"{user}:operator" for user in range(FIRST_USER, LAST_USER))
+        operators = (f"{user}:operator" for user in range(FIRST_USER, LAST_USER))
+        users = ",".join((*operators, f"{ADMIN}:admin"))
         self.installation = Installation(
             folder,
             SCAR_SECRET_KEY=KEY,
@@ -41,7 +43,7 @@ class TelegramScene:
         self.settings = Settings.load(self.installation.env, None)
         (folder / "state" / "redis").mkdir(parents=True)
         self._redis = self._process(*redis_server.command_line(self.settings))
-        self.services: Services = bootstrap(self.settings)
+        self.services: Services = bootstrap(self.settings, "telegram")
         eventually(self._redis_answers, "Redis answers")
         self._api = self.part("api")
         self.worker = ActingWorker(self.services)

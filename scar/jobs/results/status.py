@@ -7,6 +7,7 @@ from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind
 from scar.jobs.results.json_record import JsonRecord
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -52,4 +53,4 @@ class StatusResult(JsonRecord):
     notices: tuple[str, ...]
 
 
-KIND = JobKind("status", StatusResult)
+KIND = JobKind("status", Role.VIEWER, StatusResult)
