@@ -254,7 +254,7 @@ class Ledger(RecordReader):
 
     def _end_overdue(self, id: str, reason: str) -> None:
         end = _OVERDUE[reason]
-        sealed = self._signatures.seal("end", end.of(id))
+        sealed = self._signatures.seal("swept", end.of(id))
         entry = TrailEntry.of(_SCAR, "ended", end.state.value, job=id)
         retention = _RETENTION_MS[True]
         arguments = (id, reason, end.state.value, sealed, retention, ATTEMPTS)

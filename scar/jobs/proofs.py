@@ -14,6 +14,7 @@ from scar.jobs.request import Request
 from scar.jobs.signing import Opened, Signatures, Signer, tampered
 from scar.jobs.voucher import Asked, vouches
 from scar.json_object import JsonObject
+from scar.keys.key_store import API
 
 WORKER_LOST_CODE = "worker_lost"
 
@@ -127,14 +128,16 @@ class Proofs:
         return opened.content
 
     def end(self, sealed: str) -> JobEnd:
-        """Return how the job ended. What nobody took or answered, or was lost, is ended by the
-        sweep of whichever worker sees it first; all else by the worker of the job's host.
-        """
-        opened = self.signatures.open("end", sealed)
+        """Return how the worker has ended the job."""
+        return JobEnd.from_json(self.by_worker("end", sealed))
+
+    def swept(self, sealed: str) -> JobEnd:
+        """Return how a sweep has ended the job: nobody took it or answered, or it was lost."""
+        opened = self.signatures.open("swept", sealed)
         if opened is None or opened.content.get("job") != self.request.id:
             raise self._tampered("end")
         end = JobEnd.from_json(opened.content)
-        if not (opened.signer.works_for(self.request.host) or _swept(end, opened.signer)):
+        if not _may_sweep(end, opened.signer):
             raise self._tampered("end")
         return end
 
@@ -157,6 +160,8 @@ class Proofs:
             return None
         if sealed := fields.get("end"):
             end = self.end(sealed)
+        elif sealed := fields.get("swept"):
+            end = self.swept(sealed)
         elif state is JobState.CANCELLED and (sealed := fields.get("cancellation")):
             end = JobEnd(JobState.CANCELLED, error=cancelled_by(self.cancelled(sealed)))
         else:
@@ -184,7 +189,8 @@ def _may_ask(signatures: Signatures, signer: Signer, request: Request) -> bool:
     return own or vouches(signatures, request.voucher, asked)
 
 
-def _swept(end: JobEnd, signer: Signer) -> bool:
+def _may_sweep(end: JobEnd, signer: Signer) -> bool:
     lost = end.state is JobState.FAILED and end.error and end.error.code == WORKER_LOST_CODE
-    is_worker = signer.is_worker
-    return is_worker and (bool(lost) or end.state is JobState.EXPIRED)
+    return (signer.is_worker or signer.part == API) and (
+        bool(lost) or end.state is JobState.EXPIRED
+    )

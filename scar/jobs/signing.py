@@ -24,7 +24,7 @@ WAKEUP = "bell"
 """What a wake-up is signed as: the name that workers of every version know."""
 
 _BY_WORKERS = frozenset(("plan", "steps", "events", "end"))
-_BY_ANY = frozenset(("audit", WAKEUP))
+_BY_ANY = frozenset(("swept", "audit", WAKEUP))
 _BY_FRONT_ENDS = frozenset(
     (
         *("request", "confirmation", "cancellation", "lock", "subscription"),
@@ -80,8 +80,9 @@ class Signatures:
     The kinds: `request` (a job as it was submitted), `confirmation`, `cancellation`, `lock` and
     `subscription` (by the front-end or the API where a person asked), `service` (a front-end's
     access to the API), `letter` (of an inbox), `push` (that waits for its deploy), `choice` (of a
-    menu); `plan`, `steps`, `events` and `end` (by a worker: what becomes of a job); `audit` (a line
-    of the trail) and `WAKEUP` (a job's id on a host's queue), by any part.
+    menu); `plan`, `steps`, `events` and `end` (by a worker: what becomes of a job); `swept` (the end
+    of a job that nobody does), `audit` (a line of the trail) and `WAKEUP` (a job's id on a host's
+    queue), by any part.
     """
 
     def __init__(self, own: KeyPair, trusted: TrustedKeys) -> None:
@@ -99,8 +100,11 @@ class Signatures:
         return self._own.public.part
 
     def sign(self, kind: str, text: str) -> str:
-        """Return this part's signature of `text` as a `kind`."""
-        _require_known(kind)
+        """Return this part's signature of `text` as a `kind`. Raises `LookupError` for a kind that
+        it is not the part's to sign.
+        """
+        if not _may_sign(kind, self.part):
+            raise LookupError(f"'{kind}' is not signed by {self.part}")
         public = self._own.public
         signature = base64.urlsafe_b64encode(self._own.sign(_message(kind, text))).decode()
         return f"{public.part}/{public.id}/{signature}"

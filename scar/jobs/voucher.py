@@ -124,10 +124,13 @@ class Asked:
         if path == "/jobs":
             confirmed = content.get("confirm") == "yes" and not self.shown
             return self.what == "confirm" and confirmed and self._makes(content)
-        if path != f"/jobs/{self.id}/{self.what}":
-            return False
-        answer = str(content.get("answer", "")).strip().lower()
-        return self.what != "confirm" or (answer == "yes" and content.get("shown") == self.shown)
+        if self.what == "cancel":
+            return path == f"/jobs/{self.id}/cancel" or self._answers(path, content, yes=False)
+        return self._answers(path, content, yes=True) and content.get("shown") == self.shown
+
+    def _answers(self, path: str, content: JsonObject, *, yes: bool) -> bool:
+        answered = str(content.get("answer", "")).strip().lower() == "yes"
+        return path == f"/jobs/{self.id}/confirm" and answered == yes
 
     def _makes(self, content: JsonObject) -> bool:
         """Compare what was given: the API fills in the default project and default arguments."""

@@ -54,7 +54,7 @@ def test_ask_confirm_and_follow_in_one_message(
     services: Services, api_url: str, worker: ActingWorker, operator: Actor
 ) -> None:
     async def test() -> None:
-        box = LetterBox()
+        box = LetterBox("telegram")
         async with opened(services, api_url, box, operator) as writer:
             await writer.says("/docker_restart")
             job = await asyncio.to_thread(worker.next_job, "restart", operator.id)
@@ -77,7 +77,7 @@ def test_a_message_is_taken_up_by_the_next_run(
     services: Services, api_url: str, worker: ActingWorker, operator: Actor
 ) -> None:
     async def test() -> None:
-        box = LetterBox()
+        box = LetterBox("telegram")
         async with opened(services, api_url, box, operator) as writer:
             await writer.says("/docker_restart")
             job = await asyncio.to_thread(worker.next_job, "restart", operator.id)

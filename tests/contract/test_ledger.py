@@ -10,10 +10,9 @@ from redis import Redis
 from scar.bootstrap import Services
 from scar.errors import ScarError
 from scar.jobs.claim import SignedRequest
-from scar.jobs.ledger import ATTEMPTS, Ledger
+from scar.jobs.ledger import ATTEMPTS
 from scar.jobs.record import Job, JobState
-from scar.jobs.signing import Signatures, Signer
-from scar.keys.key_store import worker_part
+from scar.jobs.signing import Signer
 from tests.contract.conftest import RecordedQueue
 from tests.support.acting_worker import ActingWorker
 
@@ -28,8 +27,7 @@ def let_pass(redis: Redis, id: str, field: str) -> None:
 
 def swept(services: Services) -> list[tuple[str, str]]:
     """Sweep as a worker does."""
-    signatures = Signatures.of(services.settings, worker_part("default"))
-    return Ledger(services.redis, signatures).sweep()
+    return ActingWorker(services).sweep()
 
 
 def sweep(services: Services) -> list[tuple[str, str]]:

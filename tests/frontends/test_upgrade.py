@@ -70,17 +70,17 @@ def test_a_subscription_that_cannot_be_read_is_dropped(
 ) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
-        scene.services.redis.hset("scar:watches:telegram", name, text)
+        scene.services.redis.hset("scar:watches:console", name, text)
         async with opened(scene, box, actor):
             job = await asyncio.to_thread(a_restart, scene)
-            subscription = Subscription("telegram", job.id, Place("box").key)
+            subscription = Subscription("console", job.id, Place("box").key)
             scene.services.subscriptions.put(subscription)
             await until(box, "Looking at what would change")
             await asyncio.to_thread(
                 scene.services.job_service.cancel, job.request.requested_by, job.id
             )
             await until(box, "❌")
-        assert name not in scene.services.redis.hkeys("scar:watches:telegram")
+        assert name not in scene.services.redis.hkeys("scar:watches:console")
 
     run(test)
 

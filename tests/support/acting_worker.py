@@ -44,6 +44,11 @@ class ActingWorker:
         about = {"host": host, "pid": "1", "started_at": "1760000000", "engine": '{"version":"28"}'}
         redis.hset(f"scar:worker:{host}-1", mapping=about)  # type: ignore[arg-type]
 
+    def sweep(self) -> list[tuple[str, str]]:
+        """Sweep as a worker does; return the jobs, with their hosts, to be notified of again."""
+        signatures = Signatures.of(self.services.settings, worker_part("default"))
+        return Ledger(self.services.redis, signatures).sweep()
+
     def next_job(self, kind: str, asked_by: str) -> Job:
         """Return the next job that nobody was given before."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import os
 import stat
@@ -61,7 +62,11 @@ def test_a_front_end_cannot_speak_as_a_worker_nor_a_worker_as_a_front_end(
     kind: str, part: str
 ) -> None:
     signatures = signatures_of(part, SECRET)
-    assert signatures.signer(kind, "x", signatures.sign(kind, "x")) is None
+    with pytest.raises(LookupError):
+        signatures.sign(kind, "x")
+    public, message = KeyPair.derive(part, SECRET), f"scar.{kind}\nx".encode()
+    forged = base64.urlsafe_b64encode(public.sign(message)).decode()
+    assert signatures.signer(kind, "x", f"{part}/{public.public.id}/{forged}") is None
 
 
 def test_a_key_does_not_speak_for_another_part(settings: Settings) -> None:

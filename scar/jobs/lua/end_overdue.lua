@@ -15,8 +15,8 @@ if not overdue then return {'goes on'} end
 local moved = trail_moved(tip)
 if moved then return moved end
 redis.call('HINCRBY', key, 'fence', 1)
-redis.call('HSET', key, 'end', sealed)
+redis.call('HSET', key, 'swept', sealed)
 close(id, final, retention)
-emit(id, {state = final}, 'end', sealed)
+emit(id, {state = final}, 'swept', sealed)
 trail(line, next_tip)
 return {'ended'}

@@ -9,7 +9,7 @@ local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
 local function job_key(id) return 'scar:job:' .. id end
 
 -- Appends an event about the job's state to its stream. No script can sign: a state that ends the
--- job needs `proof`, which says by name what was signed ('end' or 'cancellation'), and `sealed`.
+-- job needs `proof`, which says by name what was signed ('swept' or 'cancellation'), and `sealed`.
 local function emit(id, data, proof, sealed)
   local key = job_key(id)
   local entry = {'type', 'job', 'at', now, 'data', cjson.encode(data)}

@@ -14,7 +14,7 @@ if moved then return moved end
 if acquire(id, locks, '[]') then return {'there'} end
 redis.call('PERSIST', key)
 redis.call('PERSIST', key .. ':events')
-redis.call('HDEL', key, 'end', 'cancellation', 'noted', 'settled', 'lease', 'claim', 'finished')
+redis.call('HDEL', key, 'end', 'swept', 'cancellation', 'noted', 'settled', 'lease', 'claim', 'finished')
 redis.call('HSET', key, 'request', request, 'signature', signature, 'state', 'queued',
   'attempt', 1, 'fence', (tonumber(fence) or 0) + 1, 'batch', 0, 'seq', tonumber(seq) or 0, 'rung', now,
   'host', host, 'confirm_ms', 0, 'confirmation', confirmation, 'expires', expires, 'holds', locks,
