@@ -80,9 +80,9 @@ class Signatures:
     The kinds: `request` (a job as it was submitted), `confirmation`, `cancellation`, `lock` and
     `subscription` (by the front-end or the API where a person asked), `service` (a front-end's
     access to the API), `letter` (of an inbox), `push` (that waits for its deploy), `choice` (of a
-    menu); `plan`, `steps`, `events` and `end` (by a worker: what becomes of a job); `swept` (the end
-    of a job that nobody does), `audit` (a line of the trail) and `WAKEUP` (a job's id on a host's
-    queue), by any part.
+    menu); `plan`, `steps`, `events` and `end` (by a worker: what becomes of a job); `swept` (the
+    end of a job that nobody does), `audit` (a line of the trail) and `WAKEUP` (a job's id on a
+    host's queue), by any part.
     """
 
     def __init__(self, own: KeyPair, trusted: TrustedKeys) -> None:
