@@ -20,6 +20,9 @@ WORKDIR /srv
 
 # API and front-ends: no Docker socket, no root.
 FROM scar AS front
+# New volumes take these owners: `scar keys make` writes there.
+RUN install -d -o scar -g scar -m 0755 /keys /keys/api /keys/telegram /keys/github /keys/worker \
+    /keys/trusted
 USER scar
 CMD ["scar", "api"]
 

@@ -80,7 +80,7 @@ class Access:
     """The roles that the settings and the projects file give.
 
     `directories` are those of the front-ends, by name. A schedule does what the projects file says
-    and is an operator.
+    and is an operator. A service, the front-end itself, looks at jobs to show them.
     """
 
     def __init__(
@@ -95,6 +95,7 @@ class Access:
         schedule = UserDirectory(everyone=Role.OPERATOR)
         self._directories = {
             **{"api": clients, "web": clients, "schedule": schedule},
+            "service": UserDirectory(everyone=Role.VIEWER),
             **directories,
         }
 
@@ -140,6 +141,11 @@ class Access:
             if hmac.compare_digest(digest, given):
                 actor = Actor(frontend, token.name, token.name, token.role)
         return actor
+
+    def knows_people_of(self, front_end: str) -> bool:
+        """Whether the settings of this process say who the people of a front-end are."""
+        directory = self._directories.get(front_end, UserDirectory())
+        return bool(directory.roles) or directory.everyone is not None
 
     def _directory(self, actor: Actor) -> UserDirectory:
         return self._directories.get(actor.frontend, UserDirectory())

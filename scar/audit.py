@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -9,12 +11,14 @@ from typing import Any, cast
 from redis import Redis
 
 from scar.access import Actor
+from scar.jobs.signing import Signatures
 from scar.jobs.timestamp import rfc3339
+from scar.jobs.trail import STREAM, TIP, Trail, TrailEntry, broken_at, trail_length
 from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
-_KEY = "scar:audit"
-_MAX_ENTRIES = 100_000
+_REFUSALS = "scar:refusals"
+_MOST_REFUSALS = 10_000
 
 
 @dataclass(frozen=True)
@@ -47,36 +51,89 @@ class AuditEntry:
 class Audit:
     """Writes and reads the trail; the newest 100,000 entries are retained.
 
-    The entries for a job's acceptance and for its end are not written here, but by the Lua scripts
-    that create and end the job, in the same step.
+    The entries for a job's acceptance and for its end are not written here, but by the scripts that
+    create and end the job, in the same step. Refusals have a stream of their own, with the newest
+    10,000, so that whoever is refused cannot push out what was done.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, signatures: Signatures) -> None:
         self._redis = redis
+        self._signatures = signatures
+        self._trail = Trail(redis, signatures)
 
     def write(
         self, actor: Actor, action: str, outcome: str, *, project: str | None = None, job: str = ""
     ) -> None:
-        """Append an entry; `outcome` is `accepted`, `confirmed`, `refused: <code>`, ..."""
-        fields = {
-            "actor": f"{actor.frontend}:{actor.id}",
-            "name": actor.name,
-            "action": action[:200],
-            "project": (project or "")[:64],
-            "job": job,
-            "outcome": outcome,
-        }
+        """Append an entry; `outcome` is `accepted`, `confirmed`, `released`, ..."""
+        self._trail.append(TrailEntry.of(actor, action, outcome, project=project, job=job))
+
+    def write_refusal(
+        self, actor: Actor, action: str, outcome: str, *, project: str | None = None, job: str = ""
+    ) -> None:
+        """Append a refusal; `outcome` is `refused: <code>`, `not confirmed: <code>`."""
+        entry = TrailEntry.of(actor, action, outcome, project=project, job=job)
+        sealed = self._trail.seal(entry)
         with redis_errors():
-            self._redis.xadd(_KEY, cast("Any", fields), maxlen=_MAX_ENTRIES, approximate=True)
+            self._redis.xadd(_REFUSALS, {"line": sealed}, maxlen=_MOST_REFUSALS, approximate=True)
 
     def recent(self, *, before: str | None = None, batch: int = 200) -> Iterator[AuditEntry]:
-        """Yield entries, newest first; with the id `before`, only those older than it."""
+        """Yield entries, newest first, refusals among them; with the id `before`, only those older
+        than it.
+        """
+        streams = (self._newest_first(key, before, batch) for key in (STREAM, _REFUSALS))
+        yield from heapq.merge(*streams, key=lambda entry: _order(entry.id), reverse=True)
+
+    def problem(self, anchor: str = "") -> str | None:
+        """Return what is wrong with the trail, None where nothing is. `anchor` is an end of the
+        trail that this host has seen.
+        """
+        with redis_errors():
+            tip = cast("str | None", self._redis.get(TIP)) or ""
+        return broken_at(self._oldest_first(tip), tip, self._signatures, anchor)
+
+    def _newest_first(self, key: str, before: str | None, batch: int) -> Iterator[AuditEntry]:
         top = f"({before}" if before else "+"
         while True:
             with redis_errors():
-                entries = cast("list[Any]", self._redis.xrevrange(_KEY, top, "-", batch))
+                entries = cast("list[Any]", self._redis.xrevrange(key, top, "-", batch))
             for id, fields in entries:
-                yield AuditEntry(id, int(id.split("-")[0]), **fields)
+                yield self._read(id, fields.get("line", ""))
             if len(entries) < batch:
                 return
             top = f"({entries[-1][0]}"
+
+    def _oldest_first(self, tip: str) -> Iterator[tuple[str, str]]:
+        """Yield the trail as far as its end was when it was read: it may grow meanwhile."""
+        bottom, last = "-", trail_length(tip)
+        while last:
+            with redis_errors():
+                entries = cast("list[Any]", self._redis.xrange(STREAM, bottom, "+", 1000))
+            for id, fields in entries:
+                line = fields.get("line", "")
+                yield id, line
+                if _number(line) == last:
+                    return
+            if len(entries) < 1000:
+                return
+            bottom = f"({entries[-1][0]}"
+
+    def _read(self, id: str, line: str) -> AuditEntry:
+        opened = self._signatures.open("audit", line)
+        if opened is None:
+            outcome = "not signed: tampered with, or of an earlier version"
+            return AuditEntry(id, int(id.split("-")[0]), "?", "?", "?", "", "", outcome)
+        content = dict(opened.content)
+        values = {name: content[name] for name in TrailEntry.__dataclass_fields__}
+        return AuditEntry(id, content["at"], **values)
+
+
+def _order(id: str) -> tuple[int, int]:
+    milliseconds, _, number = id.partition("-")
+    return int(milliseconds), int(number)
+
+
+def _number(line: str) -> int:
+    try:
+        return int(json.loads(line.partition(" ")[2])["n"])
+    except (LookupError, TypeError, ValueError):
+        return 0

@@ -18,7 +18,7 @@ from scar.jobs.signing import Signatures
 from scar.jobs.subscriptions import Subscriptions
 from scar.projects import Project, ProjectsFile
 from scar.redis_client import connect
-from scar.registration.registry import front_ends
+from scar.registration.registry import create_access
 from scar.settings import Settings
 
 
@@ -43,19 +43,15 @@ class Services:
         return self.projects.default(self.settings)
 
 
-def create_access(settings: Settings) -> Access:
-    """Return the roles of the people of every front-end and of the API's clients."""
-    directories = {spec.name: spec.users(settings) for spec in front_ends()}
-    return Access(directories, settings.api_tokens)
-
-
-def bootstrap(settings: Settings) -> Services:
-    """Return the connected services; nothing is sent until one of them is used."""
+def bootstrap(settings: Settings, part: str) -> Services:
+    """Return the connected services of a part (`api`, or the name of a front-end); nothing is sent
+    until one of them is used.
+    """
     redis = connect(settings.effective_redis_url)
     projects = ProjectsFile.of(settings)
     access = create_access(settings)
-    signatures = Signatures(settings.signing_key())
-    ledger, audit = Ledger(redis), Audit(redis)
+    signatures = Signatures.of(settings, part)
+    ledger, audit = Ledger(redis, signatures), Audit(redis, signatures)
     queue = JobQueue(settings.effective_redis_url, signatures)
     job_service = JobService(
         projects=projects,
@@ -78,8 +74,8 @@ def bootstrap(settings: Settings) -> Services:
         queue=queue,
         audit=audit,
         job_service=job_service,
-        subscriptions=Subscriptions(redis),
-        command_context=_command_context(settings, job_service, Locks(redis)),
+        subscriptions=Subscriptions(redis, signatures),
+        command_context=_command_context(settings, job_service, Locks(redis, signatures)),
     )
 
 

@@ -17,26 +17,14 @@ from scar.jobs.event import Event
 from scar.jobs.record import Job, JobState
 from scar.jobs.signing import Signatures
 from scar.jobs.timestamp import milliseconds
+from scar.jobs.voucher import issue
 
-_SERVICE_SECONDS = 300
 _SILENCE = 45.0
 _RECONNECT = 0.3
 
 
-def service_token(signatures: Signatures, actor: Actor, now: float) -> str:
-    """Return a bearer token that speaks for `actor` for five minutes, made with the secret key."""
-    content = {"actor": actor.to_json(), "expires": now + _SERVICE_SECONDS}
-    return "service:" + signatures.seal("service", content)
-
-
-def service_actor(signatures: Signatures, token: str, now: float) -> Actor | None:
-    """Return whom a service token speaks for; None where it is not one, or has expired."""
-    if not token.startswith("service:"):
-        return None
-    content = signatures.unseal("service", token.removeprefix("service:"))
-    if content is None or content["expires"] < now:
-        return None
-    return Actor.from_json(content["actor"])
+TokenSource = Callable[[str, str, Any], str]
+"""Returns the bearer token for a request: method, path and body."""
 
 
 class ApiUnreachable(ScarError):
@@ -53,14 +41,23 @@ class ApiUnreachable(ScarError):
 class ApiClient:
     """A client for one address; `token` is called for each request."""
 
-    def __init__(self, url: str, token: Callable[[], str]) -> None:
+    def __init__(self, url: str, token: TokenSource) -> None:
         self.url = url.rstrip("/")
         self._token = token
 
     @classmethod
     def for_actor(cls, url: str, signatures: Signatures, actor: Actor) -> ApiClient:
-        """Return a client that speaks for `actor`, with tokens made with the secret key."""
-        return cls(url, lambda: service_token(signatures, actor, time.time()))
+        """Return a client that speaks for `actor`, one of the people of the part that signs."""
+        return cls(
+            url,
+            lambda method, path, body: issue(signatures, actor, method, path, body, time.time()),
+        )
+
+    @classmethod
+    def for_service(cls, url: str, signatures: Signatures) -> ApiClient:
+        """Return a client that looks at jobs for a front-end itself."""
+        part = signatures.part
+        return cls.for_actor(url, signatures, Actor("service", part, f"SCAR's {part}"))
 
     def request(
         self,
@@ -75,7 +72,10 @@ class ApiClient:
             answer = httpx.request(
                 method,
                 f"{self.url}/api/v1{path}",
-                headers={**self._headers(), **(extra_headers or {})},
+                headers={
+                    **self._headers(method, path, options.get("json")),
+                    **(extra_headers or {}),
+                },
                 timeout=30.0,
                 **options,
             )
@@ -100,7 +100,10 @@ class ApiClient:
         while True:
             try:
                 with httpx.stream(
-                    "GET", self._events_url(id), headers=self._headers(last), timeout=_SILENCE
+                    "GET",
+                    self._events_url(id),
+                    headers=self._stream_headers(id, last),
+                    timeout=_SILENCE,
                 ) as answer:
                     if answer.is_error:
                         answer.read()
@@ -135,7 +138,7 @@ class ApiClient:
 
     async def _stream(self, http: httpx.AsyncClient, id: str, last: int) -> AsyncIterator[Event]:
         """Yield the events of one connection."""
-        headers = self._headers(last)
+        headers = self._stream_headers(id, last)
         async with http.stream("GET", self._events_url(id), headers=headers) as answer:
             if answer.is_client_error:
                 await answer.aread()
@@ -150,8 +153,11 @@ class ApiClient:
     def _events_url(self, id: str) -> str:
         return f"{self.url}/api/v1/jobs/{id}/events"
 
-    def _headers(self, last_event: int = 0) -> dict[str, str]:
-        headers = {"Authorization": f"Bearer {self._token()}"}
+    def _headers(self, method: str, path: str, body: Any = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token(method, path.partition('?')[0], body)}"}
+
+    def _stream_headers(self, id: str, last_event: int) -> dict[str, str]:
+        headers = self._headers("GET", f"/jobs/{id}/events")
         if last_event:
             headers["Last-Event-ID"] = str(last_event)
         return headers

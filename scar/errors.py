@@ -36,6 +36,7 @@ STATUS = {
     "cancelled": HTTPStatus.CONFLICT,
     "timeout": HTTPStatus.GATEWAY_TIMEOUT,
     "worker_lost": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "tampered": HTTPStatus.INTERNAL_SERVER_ERROR,
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from scar.access import Access, Actor, Role
 from scar.audit import Audit
 from scar.commands.job_command import JobCommand
-from scar.errors import ErrorRecord, ScarError
+from scar.errors import ScarError
 from scar.jobs.job_id import new_job_id
 from scar.jobs.ledger import ConfirmationOutcome, Ledger
+from scar.jobs.proofs import binding
 from scar.jobs.queue import JobQueue
 from scar.jobs.record import Job
 from scar.jobs.request import Request
@@ -54,15 +55,17 @@ class JobService:
         confirmed: bool = False,
         idempotency_key: str | None = None,
         subscriber: Subscriber | None = None,
+        voucher: JsonObject | None = None,
     ) -> Job:
         """Make a job, or return the one that `idempotency_key` made before.
 
-        `subscriber` is the place that is to show a new job until it has ended. Raises
-        `unauthorized` or `forbidden`; `busy`; and `conflict` for a key used for another request.
+        `subscriber` is the place that is to show a new job until it has ended; `voucher` is what
+        another front-end has signed to ask for it over the API. Raises `unauthorized` or
+        `forbidden`; `busy`; and `conflict` for a key used for another request.
         """
         role = self._authorise(actor, command.kind, command.role, project)
         actor = replace(actor, role=role)
-        request = self._request(actor, command, project, args)
+        request = replace(self._request(actor, command, project, args), voucher=voucher)
         text = json.dumps(request.to_json(), separators=(",", ":"))
         with self._audited(actor, command.kind, "refused", request.project):
             submission = self.ledger.submit(
@@ -70,7 +73,7 @@ class JobService:
                 text,
                 self.signatures.sign("request", text),
                 confirm_ms=int(self.confirm_seconds * 1000),
-                confirmation=self._confirmation(actor, request.id, None) if confirmed else "",
+                confirmation=self._confirmation(actor, request, None, voucher) if confirmed else "",
                 idempotency=self._idempotency(actor, request, idempotency_key),
                 subscriber=subscriber,
             )
@@ -82,18 +85,29 @@ class JobService:
             self.queue.notify(request.host, request.id)
         return submission.job
 
-    def confirm(self, actor: Actor, id: str, answer: str, *, shown: str | None = None) -> Job:
+    def confirm(
+        self,
+        actor: Actor,
+        id: str,
+        answer: str,
+        *,
+        shown: str | None = None,
+        voucher: JsonObject | None = None,
+    ) -> Job:
         """Answer the question of a job; an answer other than `yes` cancels it.
 
         `shown` is the hash of the plan that the person saw. Raises `conflict` where the job awaits
         no confirmation, or its plan is no longer the one that was shown.
         """
         job = self.get(id)
-        self._authorise(actor, job.request.kind, self._role_for(job), self._project_of(job))
+        needed, project_of = self._role_for(job), self._project_of(job)
+        role = self._authorise(actor, job.request.kind, needed, project_of)
         if answer.strip().lower() != "yes":
-            return self.cancel(actor, id)
+            return self.cancel(actor, id, voucher=voucher)
         plan_hash = shown or job.plan_hash
-        sealed = self._confirmation(actor, id, plan_hash or None)
+        sealed = self._confirmation(
+            replace(actor, role=role), job.request, plan_hash or None, voucher
+        )
         kind, project = job.request.kind, job.request.project
         with self._audited(actor, kind, "not confirmed", project, id):
             self._require_confirmed(job, self.ledger.confirm(job.request, sealed, plan_hash))
@@ -101,7 +115,7 @@ class JobService:
         self.queue.notify(job.request.host, id)
         return self.get(id)
 
-    def cancel(self, actor: Actor, id: str) -> Job:
+    def cancel(self, actor: Actor, id: str, *, voucher: JsonObject | None = None) -> Job:
         """End a job that has not begun, or ask the one that runs to stop.
 
         The person who asked for the job may cancel it; anybody else has to be an operator. Raises
@@ -111,8 +125,8 @@ class JobService:
         own = actor == job.request.requested_by
         role = self._role_for(job) if own else max(self._role_for(job), Role.OPERATOR)
         self._authorise(actor, job.request.kind, role, self._project_of(job), "a cancel")
-        sealed = self.signatures.seal("cancellation", {"job": id, "by": actor.to_json()})
-        state = self.ledger.cancel(id, sealed, _cancelled_by(actor), changes=job.request.changes)
+        content = {"job": id, "by": actor.to_json(), "at": self._now(), "voucher": voucher}
+        state = self.ledger.cancel(job.request, self.signatures.seal("cancellation", content))
         if state == "settled":
             raise ScarError(
                 "conflict",
@@ -128,6 +142,8 @@ class JobService:
         self.audit.write(
             actor, job.request.kind, "cancel asked", project=job.request.project, job=id
         )
+        if state == "cancelled":
+            self.queue.notify(job.request.host, id)  # the host has to know that it was cancelled
         return self.get(id)
 
     def get(self, id: str) -> Job:
@@ -149,7 +165,7 @@ class JobService:
             return self.access.require(actor, role, project, what=what)
         except ScarError as refusal:
             name = project.name if project else None
-            self.audit.write(actor, kind, f"refused: {refusal.code}", project=name)
+            self.audit.write_refusal(actor, kind, f"refused: {refusal.code}", project=name)
             raise
 
     def _role_for(self, job: Job) -> Role:
@@ -176,14 +192,21 @@ class JobService:
             requires_free=command.requires_free(project, args),
         )
 
-    def _confirmation(self, actor: Actor, id: str, plan_hash: str | None) -> str:
+    def _confirmation(
+        self, actor: Actor, request: Request, plan_hash: str | None, voucher: JsonObject | None
+    ) -> str:
+        """Return the sealed `yes`: it is for this job alone, and for what the person saw of it."""
         content = {
-            "job": id,
+            **binding(request),
             "plan": plan_hash,
             "by": actor.to_json(),
-            "at": int(self.clock() * 1000),
+            "at": self._now(),
+            "voucher": voucher,
         }
         return self.signatures.seal("confirmation", content)
+
+    def _now(self) -> int:
+        return int(self.clock() * 1000)
 
     def _idempotency(self, actor: Actor, request: Request, key: str | None) -> tuple[str, str]:
         """Return the hashes of the key, which is the actor's own, and of what it stands for."""
@@ -201,7 +224,8 @@ class JobService:
             yield
         except ScarError as refusal:
             if refusal.code in ("busy", "conflict"):
-                self.audit.write(actor, kind, f"{what}: {refusal.code}", project=project, job=job)
+                outcome = f"{what}: {refusal.code}"
+                self.audit.write_refusal(actor, kind, outcome, project=project, job=job)
             raise
 
     def _require_confirmed(self, job: Job, outcome: ConfirmationOutcome) -> None:
@@ -226,13 +250,6 @@ class JobService:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _cancelled_by(actor: Actor) -> ErrorRecord:
-    who = f"{actor.name} ({actor.frontend})"
-    return ErrorRecord(
-        "cancelled", f"Cancelled by {who}", "Nothing was done. Ask again if you want it."
-    )
 
 
 def _key_used_before() -> ScarError:

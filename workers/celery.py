@@ -26,6 +26,7 @@ from scar.jobs.ledger import Ledger
 from scar.jobs.queue import TASK, JobQueue, broker_settings, queue_of
 from scar.jobs.signing import Signatures
 from scar.jobs.sweeper import Sweeper
+from scar.keys.key_store import worker_part
 from scar.log import configure
 from scar.redis_client import connect
 from scar.settings import Settings
@@ -34,7 +35,6 @@ from workers.heartbeat import Heartbeat
 from workers.reconciler import Reconciler
 from workers.registry import handlers
 from workers.runner import Runner
-from workers.state.job_log import JobLog
 
 CONCURRENCY = 3
 """How many jobs run at once: a status does not wait for two deploys."""
@@ -112,14 +112,15 @@ def _begin(**_: Any) -> None:
 def _start_background(**_: Any) -> None:
     """Start the threads of the worker's main process."""
     url = settings.effective_redis_url
-    queue = JobQueue(url, Signatures(settings.signing_key()))
-    ledger = Ledger(connect(url))
+    signatures = Signatures.of(settings, worker_part(settings.host))
+    queue, redis = JobQueue(url, signatures), connect(url)
+    ledger = Ledger(redis, signatures)
     _background.extend(
         (
             Heartbeat(settings, os.getpid()),
             OriginReporter(settings),
             Sweeper(ledger, queue),
-            Reconciler(ledger, queue, JobLog(settings.state_dir / "done")),
+            Reconciler(redis, signatures, queue, settings.state_dir),
         )
     )
     for thread in _background:

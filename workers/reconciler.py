@@ -1,17 +1,25 @@
-"""Gives a Redis that has lost its data the jobs of this host back."""
+"""Compares what Redis says with what this host knows of its own jobs and locks, and mends Redis."""
 
 from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
 import structlog
+from redis import Redis
 
 from scar.errors import ScarError
 from scar.jobs.ledger import Ledger
+from scar.jobs.locks import Locks
 from scar.jobs.queue import JobQueue
 from scar.jobs.request import Request
+from scar.jobs.signing import Signatures
+from scar.jobs.trail import AnchorFile
 from workers.state.job_log import JobLog
+from workers.state.journal import abandoned
+from workers.state.known_locks import KnownLocks, sync_quietly
 
 _INTERVAL = 3.0
 _RECENT = 2 * 3600.0
@@ -19,17 +27,23 @@ _log = structlog.get_logger(__name__)
 
 
 class Reconciler:
-    """A thread that puts jobs back on the ledger which a worker of this host had begun.
+    """A thread that puts jobs back on the ledger which a worker of this host had begun: those that
+    Redis has lost, and deployments that are said to have ended while their journal is open.
 
     The worker that claims such a job reads in the job log how far it came: one that ended is
     reported again, one that was cut off is recovered. Only jobs that began or ended within two
     hours are compared: no job may run longer, and the ledger keeps every changing job longer.
     """
 
-    def __init__(self, ledger: Ledger, queue: JobQueue, job_log: JobLog) -> None:
-        self._ledger = ledger
+    def __init__(self, redis: Redis, signatures: Signatures, queue: JobQueue, state: Path) -> None:
+        self._redis = redis
+        self._ledger = Ledger(redis, signatures)
         self._queue = queue
-        self._job_log = job_log
+        self._locks = Locks(redis, signatures)
+        self._known_locks = KnownLocks(state / "locks.json", signatures)
+        self._anchor = AnchorFile(state)
+        self._job_log = JobLog(state / "done")
+        self._projects = state / "projects"
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
 
@@ -43,11 +57,24 @@ class Reconciler:
 
     def _work(self) -> None:
         while not self._stopped.wait(_INTERVAL):
+            sync_quietly(self._known_locks, self._locks)
+            self._follow_trail()
             for id in self._recent():
-                try:
-                    self._reconcile(id)
-                except ScarError as error:
-                    _log.warning("job not compared with the ledger", job=id, reason=error.message)
+                self._try(id, self._reconcile)
+            for id in abandoned(self._projects):
+                self._try(id, self._reopen)
+
+    def _follow_trail(self) -> None:
+        try:
+            self._anchor.follow(self._redis)
+        except (ScarError, OSError) as error:
+            _log.warning("end of the audit trail not kept", reason=str(error))
+
+    def _try(self, id: str, compare: Callable[[str], None]) -> None:
+        try:
+            compare(id)
+        except ScarError as error:
+            _log.warning("job not compared with the ledger", job=id, reason=error.message)
 
     def _recent(self) -> list[str]:
         try:
@@ -58,9 +85,30 @@ class Reconciler:
 
     def _reconcile(self, id: str) -> None:
         """Put the job back if the ledger lacks it."""
-        if self._ledger.get(id) is None:
-            signed = self._job_log.signed(id)
-            request = Request.from_json(json.loads(signed.request))
-            if self._ledger.restore(request, signed):
-                _log.warning("job put back on a Redis that had lost it", job=id)
-                self._queue.notify(request.host, id)
+        if not self._ledger.exists(id):
+            self._restore(id, replace=False)
+
+    def _reopen(self, id: str) -> None:
+        """Put a deployment back whose record says that it has ended, or was tampered with.
+
+        One that has ended as far as this host knows is left to the next job of its project.
+        """
+        if not self._job_log.begun(id) or self._job_log.ended(id) or not self._is_closed(id):
+            return
+        self._restore(id, replace=True)
+
+    def _is_closed(self, id: str) -> bool:
+        try:
+            job = self._ledger.get(id)
+        except ScarError as error:
+            if error.code != "tampered":
+                raise
+            return True
+        return job is None or job.state.ended
+
+    def _restore(self, id: str, *, replace: bool) -> None:
+        signed = self._job_log.signed(id)
+        request = Request.from_json(json.loads(signed.request))
+        if self._ledger.restore(request, signed, replace=replace):
+            _log.warning("job put back on the ledger", job=id)
+            self._queue.notify(request.host, id)

@@ -9,18 +9,22 @@ from uuid import uuid4
 
 import structlog
 
+from scar.access import Actor
 from scar.errors import ScarError
 from scar.jobs.claim import Claim, SignedRequest
+from scar.jobs.job_state import JobState
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
-from scar.jobs.record import JobState
+from scar.jobs.proofs import cancelled_by
 from scar.jobs.request import Request
 from scar.jobs.results import job_kinds
 from scar.jobs.results.json_record import JsonRecord
 from scar.jobs.signing import Signatures
 from scar.jobs.step import Step
+from scar.keys.key_store import worker_part
 from scar.projects import ProjectsFile
 from scar.redis_client import connect
+from scar.registration.registry import create_access
 from scar.settings import Settings
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
@@ -31,6 +35,7 @@ from workers.runtime.outcome import Outcome
 from workers.runtime.reporter import JobLost, JobReporter
 from workers.runtime.verification import Forged, Verification
 from workers.state.job_log import JobLog
+from workers.state.known_locks import KnownLocks
 
 _log = structlog.get_logger(__name__)
 
@@ -54,18 +59,28 @@ class Runner:
         """Return a runner with its own connections."""
         engine = Engine(settings.docker_host)
         redis = connect(settings.effective_redis_url)
-        signatures = Signatures(settings.signing_key())
+        signatures = Signatures.of(settings, worker_part(settings.host))
         job_log = JobLog(settings.state_dir / "done")
+        projects = ProjectsFile.of(settings)
+        known_locks = KnownLocks(settings.state_dir / "locks.json", signatures)
         return cls(
             settings=settings,
-            ledger=Ledger(redis),
+            ledger=Ledger(redis, signatures),
             signatures=signatures,
-            verification=Verification(settings.host, signatures, handlers(), job_log.begun),
-            projects=ProjectsFile.of(settings),
+            verification=Verification(
+                host=settings.host,
+                signatures=signatures,
+                kinds=handlers(),
+                job_log=job_log,
+                access=create_access(settings),
+                projects=projects,
+                lock_of=known_locks.of,
+            ),
+            projects=projects,
             engine=engine,
             containers=Containers(engine),
             job_log=job_log,
-            locks=Locks(redis),
+            locks=Locks(redis, signatures),
         )
 
     def run(self, id: str, signature: str) -> None:
@@ -79,8 +94,21 @@ class Runner:
             # Nothing is lost: the sweeper notifies again once Redis is back.
             _log.warning("job not claimed", job=id, reason=error.message)
             return
-        if claim is not None:
+        if claim is not None and claim.purpose == "cancelled":
+            self._note_cancelled(claim)
+        elif claim is not None:
             self._do(claim)
+
+    def _note_cancelled(self, claim: Claim) -> None:
+        """Keep on this host that a job was cancelled before it began, whatever Redis says later."""
+        try:
+            self.verification.verify(claim)
+            error = cancelled_by(self.verification.cancelled_by(claim))
+            self.job_log.note_cancelled(claim.id, claim.signed, error)
+        except Forged as forged:
+            _log.warning("cancellation refused", job=claim.id, reason=str(forged))
+        except ScarError as error:
+            _log.warning("cancellation not kept", job=claim.id, reason=error.message)
 
     def _do(self, claim: Claim) -> None:
         try:
@@ -88,7 +116,7 @@ class Runner:
         except Forged as forged:
             self._refuse(claim, str(forged))
             return
-        with JobReporter(self.ledger, self.signatures, claim, changes=request.changes) as reporter:
+        with JobReporter(self.ledger, self.signatures, claim, request) as reporter:
             try:
                 context = self._context(claim, request, reporter)
                 self._handle(claim, context, confirmed, reporter)
@@ -194,13 +222,18 @@ class Runner:
             _log.warning("another worker has the job", job=id)
 
     def _refuse(self, claim: Claim, reason: str) -> None:
+        """End a job that must not be done. What it says of itself is not believed: only who reads
+        it may find that its request is genuine.
+        """
         _log.warning("job refused", job=claim.id, reason=reason)
         error = ScarError(
             "forbidden",
             f"The worker on host '{self.settings.host}' refused this job: {reason}",
-            "Ask again. If this comes back, check that every part has the same SCAR_SECRET_KEY.",
+            "Ask again. If this comes back, `scar keys` shows which keys are known there.",
         )
-        with JobReporter(self.ledger, self.signatures, claim, changes=False) as reporter:
+        nobody = Actor("scar", "scar", "SCAR")
+        request = Request(claim.id, "", None, "", {}, nobody, False, False, 0, 0)
+        with JobReporter(self.ledger, self.signatures, claim, request) as reporter:
             self._finish(reporter, claim.id, error)
 
 

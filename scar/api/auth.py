@@ -17,11 +17,13 @@ from flask.typing import ResponseReturnValue
 from scar.access import Actor, Role
 from scar.api.context import context
 from scar.api.errors import problem
-from scar.client import service_actor
 from scar.errors import ScarError, project_not_found
 from scar.jobs.record import Job
+from scar.jobs.voucher import Voucher, read
+from scar.json_object import JsonObject
 from scar.projects import Project
 
+PREFIX = "/api/v1"
 _JOB_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
@@ -38,9 +40,8 @@ def authenticate() -> ResponseReturnValue | None:
     services = context().services
     # WSGI hands headers on as latin-1.
     token = secret.encode("latin-1", "replace").decode("utf-8", "replace")
-    known = services.access.actor_of_token(token) or service_actor(
-        services.signatures, token, time.time()
-    )
+    g.voucher = None
+    known = services.access.actor_of_token(token) or _vouched_actor(token)
     if known is None:
         return problem(
             HTTPStatus.UNAUTHORIZED,
@@ -50,6 +51,23 @@ def authenticate() -> ResponseReturnValue | None:
         )
     g.actor = known
     return None
+
+
+def _vouched_actor(token: str) -> Actor | None:
+    """Return whom a front-end's token for just this request speaks for."""
+    vouched = read(context().services.signatures, token)
+    if vouched is None or vouched.expires < time.time() * 1000:
+        return None
+    path, body = request.path.removeprefix(PREFIX), request.get_json(silent=True)
+    if not vouched.is_for(request.method, path, body):
+        return None
+    g.voucher = Voucher(token, body).to_json()
+    return vouched.actor
+
+
+def voucher() -> JsonObject | None:
+    """Return what a front-end has signed to make this request; None for a client of the API."""
+    return cast("JsonObject | None", g.voucher)
 
 
 def actor() -> Actor:

@@ -30,7 +30,7 @@ def say(body: JsonObject, word: str) -> Response:
     try:
         reply = command.reply(actor(), body["words"], services.command_context)
     except ScarError as error:
-        services.audit.write(actor(), command.word, f"refused: {error.code}")
+        services.audit.write_refusal(actor(), command.word, f"refused: {error.code}")
         raise
     services.audit.write(actor(), command.word, "answered")
     return answer({"text": reply.text})

@@ -8,7 +8,14 @@ from typing import Any
 
 from flask import Response, request
 
-from scar.api.auth import actor, may_see, visible_job, visible_project, visible_projects
+from scar.api.auth import (
+    actor,
+    may_see,
+    visible_job,
+    visible_project,
+    visible_projects,
+    voucher,
+)
 from scar.api.context import context
 from scar.api.resource import Resource, answer
 from scar.api.schemas.jobs import AnswerSchema, JobSchema, JobsPage, JobsQuery, SubmitSchema
@@ -50,7 +57,8 @@ def location(id: str) -> str:
 def submit(command: JobCommand, project: Project | None, args: JsonObject, **options: Any) -> Job:
     """Submit a job for the actor of this request; `args` as the client sent them."""
     job_service = context().services.job_service
-    return job_service.submit(actor(), command, project, command.arguments(args), **options)
+    arguments = command.arguments(args)
+    return job_service.submit(actor(), command, project, arguments, voucher=voucher(), **options)
 
 
 @resource.route("/jobs", methods=["POST"])
@@ -97,7 +105,7 @@ def _project(command: JobCommand, name: str | None) -> Project | None:
         return visible_project(chosen)
     except ScarError as refusal:
         outcome = f"refused: {refusal.code}"
-        services.audit.write(actor(), command.kind, outcome, project=chosen)
+        services.audit.write_refusal(actor(), command.kind, outcome, project=chosen)
         raise
 
 
@@ -173,7 +181,8 @@ def confirm(body: JsonObject, job_id: str) -> Response:
     """
     job = visible_job(job_id)
     job_service = context().services.job_service
-    return accepted(job_service.confirm(actor(), job.id, body["answer"], shown=body.get("shown")))
+    answer, shown = body["answer"], body.get("shown")
+    return accepted(job_service.confirm(actor(), job.id, answer, shown=shown, voucher=voucher()))
 
 
 @resource.route("/jobs/<job_id>/cancel", methods=["POST"], parameters=_ID)
@@ -184,4 +193,5 @@ def confirm(body: JsonObject, job_id: str) -> Response:
 def cancel(job_id: str) -> Response:
     """Stop a job that is queued or runs"""
     job = visible_job(job_id)
-    return accepted(context().services.job_service.cancel(actor(), job.id))
+    job_service = context().services.job_service
+    return accepted(job_service.cancel(actor(), job.id, voucher=voucher()))

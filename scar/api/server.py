@@ -19,6 +19,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped]
 
 from scar.api.connections import Client, WaitingClients
+from scar.keys.key_store import API, key_pair
 from scar.settings import Settings
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         from scar.bootstrap import bootstrap
         from scar.jobs.sweeper import Sweeper
 
-        services = bootstrap(self._settings)
+        services = bootstrap(self._settings, API)
         self._app = create_app(services, self._body_deadline)
         Sweeper(services.ledger, services.queue).start()
         return self._app
@@ -183,5 +184,5 @@ def serve(settings: Settings) -> None:
 
     Missing settings raise `SettingsError` before anything listens.
     """
-    settings.signing_key()
+    key_pair(settings, API)
     Server(settings).run()

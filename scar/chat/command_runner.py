@@ -62,7 +62,7 @@ class CommandRunner:
         try:
             reply = await asyncio.to_thread(command.reply, actor, words, command_context)
         except ScarError as error:
-            await self.context.audit(actor, command.word, f"refused: {error.code}")
+            await self.context.audit_refusal(actor, command.word, error.code)
             raise
         await self.context.audit(actor, command.word, "answered")
         self.sender.send(incoming.place, reply)

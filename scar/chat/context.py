@@ -23,3 +23,8 @@ class ChatContext:
     async def audit(self, actor: Actor, action: str, outcome: str) -> None:
         """Write a line of the trail."""
         await asyncio.to_thread(self.services.audit.write, actor, action, outcome)
+
+    async def audit_refusal(self, actor: Actor, action: str, code: str) -> None:
+        """Write down that something was refused."""
+        outcome = f"refused: {code}"
+        await asyncio.to_thread(self.services.audit.write_refusal, actor, action, outcome)

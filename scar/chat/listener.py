@@ -131,4 +131,4 @@ class Listener:
 
     async def _audit_refusal(self, incoming: IncomingMessage, code: str) -> None:
         first_word = "".join(clean(incoming.text).split()[:1])[:_AUDITED_LENGTH]
-        await self.context.audit(incoming.actor, first_word, f"refused: {code}")
+        await self.context.audit_refusal(incoming.actor, first_word, code)

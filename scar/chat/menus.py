@@ -50,8 +50,11 @@ class Menus:
         token = (incoming.tag or "").partition(":")[0]
         with redis_errors():
             sealed: Any = self._redis.get(_key(token))
-            menu = self._signatures.unseal("choice", sealed)
-            if menu is None or menu["token"] != token or not _is_for(menu, incoming):
+            opened = self._signatures.open("choice", sealed)
+            if opened is None or opened.signer.part != self._signatures.part:
+                return None
+            menu = opened.content
+            if menu["token"] != token or not _is_for(menu, incoming):
                 return None
             if not self._redis.delete(_key(token)):
                 return None  # tapped twice

@@ -27,6 +27,7 @@ _MODULES = {
     "job": "job_list",
     "cancel": "job_list",
     **dict.fromkeys(("lock", "unlock", "audit", "projects", "reload"), "answers"),
+    "keys": "keys",
 }
 _REFUSED = ("unauthorized", "forbidden", "busy", "conflict")
 _MISUSED = ("invalid_request", "project_not_found", "job_not_found", "not_found")

@@ -13,24 +13,26 @@ from click.shell_completion import CompletionItem
 
 from scar.access import Actor
 from scar.errors import ScarError
-from scar.jobs.signing import Signatures
 from scar.projects import Project
 from scar.settings import Settings
 
 if TYPE_CHECKING:
     from scar.client import ApiClient
 
+_PART = "console"
+
 
 def connect(settings: Settings) -> ApiClient:
-    """Return a client with `SCAR_API_TOKEN`, else with tokens made with the secret key."""
+    """Return a client with `SCAR_API_TOKEN`, else one that signs with the console's key."""
     from scar.client import ApiClient  # with httpx, for which no `--help` waits
+    from scar.jobs.signing import Signatures
 
     if settings.api_token is not None:
         token = settings.api_token
-        return ApiClient(settings.api_url, lambda: token)
+        return ApiClient(settings.api_url, lambda *_: token)
     user = getpass.getuser()
-    actor = Actor("console", user, user)
-    return ApiClient.for_actor(settings.api_url, Signatures(settings.signing_key()), actor)
+    signatures = Signatures.of(settings, _PART)
+    return ApiClient.for_actor(settings.api_url, signatures, Actor(_PART, user, user))
 
 
 class ProjectsOfApi:

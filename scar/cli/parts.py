@@ -8,6 +8,7 @@ import sys
 import click
 
 from scar.cli.port import require_free_port
+from scar.keys.key_store import key_pair, worker_part
 from scar.settings import Settings
 
 _PORT_SECONDS = 10.0
@@ -32,7 +33,7 @@ def api() -> None:
 def worker() -> None:
     """What does the jobs of this host: the only part that needs the Docker socket."""
     settings = Settings.load()
-    settings.signing_key()
+    key_pair(settings, worker_part(settings.host))
     # This process becomes Celery's own program. Celery warns where it runs as root: the worker may
     # have to, and who may use the Docker socket is root in any case.
     arguments = [

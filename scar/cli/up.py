@@ -13,6 +13,7 @@ from scar.cli import redis_server
 from scar.cli.port import require_free_port
 from scar.cli.supervisor import Part, Supervisor
 from scar.errors import ScarError
+from scar.keys.key_store import API, key_pair, worker_part
 from scar.registration.registry import front_ends
 from scar.settings import Settings
 
@@ -24,8 +25,15 @@ _LOOK_SECONDS = 0.3
 def up() -> None:
     """Everything: API, worker, every configured front-end, and a Redis where none is set."""
     settings = Settings.load()
-    settings.signing_key()
+    _make_keys(settings)
     asyncio.run(_up(settings))
+
+
+def _make_keys(settings: Settings) -> None:
+    """Make the key of every part before one of them meets what another has signed."""
+    names = [API, worker_part(settings.host), *(spec.name for spec in front_ends())]
+    for part in names:
+        key_pair(settings, part)
 
 
 async def _up(settings: Settings) -> None:

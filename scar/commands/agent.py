@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from marshmallow import fields, validate
 
-from scar.access import Role
 from scar.commands.arguments import NoArguments, pattern
 from scar.commands.command import WhichProject
 from scar.commands.job_command import Invocation, JobCommand
@@ -56,7 +55,6 @@ class AgentRunCommand(JobCommand):
     summary = "the project's coding agent works in the workspace"
     noun = "the coding agent"
     examples = ("shop: show the new prices on the front page",)
-    role = Role.ADMIN
     changes = True
     schema = AgentArguments
     takes_text = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scar.access import Role
 from scar.commands.job_command import JobCommand
 from scar.commands.notices import failure, waiting
 from scar.commands.text_format import changed_files, counted, listed
@@ -22,7 +21,6 @@ class AgentDiscardCommand(JobCommand):
     kind = "agent_discard"
     summary = "undo what the coding agent did last"
     noun = "a discard"
-    role = Role.ADMIN
     asks = True
     changes = True
     rank = 61

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from marshmallow import fields, validate
 
-from scar.access import Role
 from scar.commands.arguments import NoArguments, pattern
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
@@ -36,7 +35,6 @@ class CloneCommand(JobCommand):
     summary = "clone a repository into the workspace folder"
     noun = "a clone"
     examples = ("https://github.com/acme/shop", "https://github.com/acme/shop store")
-    role = Role.ADMIN
     changes = True
     for_project = False
     schema = CloneArguments

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from scar.access import Role
 from scar.commands.deployment_view import (
     UP_TO_DATE,
     changed_lines,
@@ -25,7 +24,6 @@ class DeployCommand(JobCommand):
     kind = "deploy"
     summary = "deploy the workspace to production"
     noun = "a deploy"
-    role = Role.OPERATOR
     asks = True
     changes = True
     rank = 21

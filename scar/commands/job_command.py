@@ -13,6 +13,7 @@ from scar.commands.arguments import NoArguments, first_problem
 from scar.commands.command import Command
 from scar.document import Document
 from scar.jobs.record import Job
+from scar.jobs.results import job_kinds
 from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
@@ -34,17 +35,23 @@ class JobCommand(Command):
 
     `asks`: whether the job waits for a `yes`. `changes`: whether it changes anything.
     `for_project`: whether it is for one project; else SCAR's own host runs it. `schema` checks the
-    arguments of an API request, and describes them there. The plan and the
-    result of a kind have their types in `scar.jobs.results`.
+    arguments of an API request, and describes them there. The plan and the result of a kind have
+    their types in `scar.jobs.results`, which also has the role it needs.
     """
 
-    kind: ClassVar[str]
+    kind: ClassVar[str] = ""
     asks: ClassVar[bool] = False
     changes: ClassVar[bool] = False
     for_project: ClassVar[bool] = True
     schema: ClassVar[type[Schema]] = NoArguments
     usage: ClassVar[str] = "[project]"
     examples: ClassVar[tuple[str, ...]] = ("", "shop")
+
+    def __init_subclass__(cls) -> None:
+        """Take the role from the kind, where the worker looks for it too."""
+        super().__init_subclass__()
+        if cls.kind in job_kinds():
+            cls.role = job_kinds()[cls.kind].role
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
         """Return the resources that the job locks while it is open: by default the project that it

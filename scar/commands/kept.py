@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from scar.access import Role
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.kept_restore import COMMAND as RESTORE
 from scar.commands.notices import without_result
@@ -25,7 +24,6 @@ class KeptCommand(JobCommand):
     word = "docker_kept"
     kind = "kept"
     summary = "files changed by hand that were replaced, and how to have them back"
-    role = Role.OPERATOR
     rank = 26
 
     def parse(

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from marshmallow import validate
 
-from scar.access import Role
 from scar.commands.arguments import NoArguments, WholeNumber
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
@@ -32,7 +31,6 @@ class KeptRestoreCommand(JobCommand):
     kind = "kept_restore"
     usage = "[project] NUMBER"
     summary = "bring a kept file back"
-    role = Role.OPERATOR
     schema = KeptRestoreArguments
     asks = True
     changes = True

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from marshmallow import fields
 
-from scar.access import Role
 from scar.commands.arguments import NoArguments, pattern
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
@@ -37,7 +36,6 @@ class ProjectAddCommand(JobCommand):
     summary = "add a cloned folder to the projects file"
     noun = "a new project"
     examples = ("shop", "shop /srv/production/shop")
-    role = Role.ADMIN
     asks = True
     changes = True
     for_project = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from scar.access import Role
 from scar.commands.job_command import JobCommand
 from scar.commands.notices import failure, waiting
 from scar.document import Button, Code, Document, Line
@@ -21,7 +20,6 @@ class RestartCommand(JobCommand):
     kind = "restart"
     summary = "restart the containers, one after the other"
     noun = "a restart"
-    role = Role.OPERATOR
     asks = True
     changes = True
     rank = 20

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from marshmallow import fields
 
-from scar.access import Role
 from scar.commands.arguments import NoArguments, pattern
 from scar.commands.deployment_view import (
     changed_lines,
@@ -47,7 +46,6 @@ class RollbackCommand(JobCommand):
     summary = "go back to the previous release, or to the one named"
     noun = "a rollback"
     examples = ("", "shop", "shop 01JZ0000000000000000000000")
-    role = Role.OPERATOR
     asks = True
     changes = True
     rank = 22

@@ -26,7 +26,7 @@ class UnlockCommand(LocalCommand):
         if more:
             context.projects.get(more[0])  # raises `project_not_found` for a name that is unknown
             raise self.misuse(f"/{self.word} takes one project")
-        lock = context.locks.release(resource_of(project))
+        lock = context.locks.release(resource_of(project), actor)
         if lock is None:
             other = context.locks.of(resource_of(project))
             hint = [other.refusal().message, f"💡 {other.refusal().hint}"] if other else []

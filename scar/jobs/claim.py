@@ -26,7 +26,7 @@ class Claim:
     """
 
     id: str
-    purpose: Literal["run", "plan"]
+    purpose: Literal["run", "plan", "cancelled"]
     signed: SignedRequest
     fence: int
     attempt: int

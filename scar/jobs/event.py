@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scar.jobs.timestamp import rfc3339
@@ -25,10 +23,3 @@ class Event:
     def to_json(self) -> JsonObject:
         """Return the event as the API shows it."""
         return {"id": self.id, "type": self.type, "at": rfc3339(self.at), "data": dict(self.data)}
-
-
-def event_of(entry: tuple[str, Mapping[str, str]]) -> Event:
-    """Read an entry of a job's stream on Redis."""
-    id, fields = entry
-    number = int(id.split("-")[0])
-    return Event(number, fields["type"], int(fields["at"]), json.loads(fields["data"]))

@@ -10,6 +10,7 @@ from redis import Redis
 
 from scar.jobs.signing import Signatures
 from scar.json_object import JsonObject
+from scar.keys.key_store import API
 from scar.redis_client import redis_errors
 
 _REMEMBERED_MS = 4 * 86_400_000
@@ -40,16 +41,18 @@ class Inbox:
 
     def read(self, after: str, *, wait_ms: int) -> list[tuple[str, JsonObject | None]]:
         """Return up to 20 letters that follow the id `after` ("0" for the first), oldest first,
-        with their ids; None in place of one that SCAR did not seal.
+        with their ids; None in place of one that the API did not seal.
 
         Waits up to `wait_ms` where there is none: the client's socket timeout must be longer.
         """
         with redis_errors():
             streams: Any = self._redis.xread({self._stream: after}, count=20, block=wait_ms)
         entries = cast("list[tuple[str, dict[str, str]]]", streams[0][1] if streams else [])
-        return [
-            (id, self._signatures.unseal("letter", fields.get("letter"))) for id, fields in entries
-        ]
+        return [(id, self._open(fields.get("letter"))) for id, fields in entries]
+
+    def _open(self, sealed: str | None) -> JsonObject | None:
+        opened = self._signatures.open("letter", sealed)
+        return opened.content if opened and opened.signer.part == API else None
 
     def drop(self, id: str) -> None:
         """Delete a letter that was dealt with."""

@@ -11,26 +11,34 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any, cast
+from typing import Any
 
 from redis import Redis
 
+from scar.access import Actor
 from scar.errors import ErrorRecord
 from scar.jobs.claim import Claim, SignedRequest
 from scar.jobs.job_id import oldest_id_at
-from scar.jobs.locks import Lock
+from scar.jobs.locks import lock_refusal
+from scar.jobs.proofs import WORKER_LOST_CODE, JobEnd
 from scar.jobs.record import Job, JobState
-from scar.jobs.record_reader import RecordReader, job_of
+from scar.jobs.record_reader import RecordReader
 from scar.jobs.request import Request
-from scar.jobs.subscriptions import NEW_MESSAGE, Subscriber
+from scar.jobs.scripts import scripts
+from scar.jobs.signing import Signatures
+from scar.jobs.subscriptions import Subscriber, sealed_subscription
+from scar.jobs.trail import Line, Trail, TrailEntry
+from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
 LEASE_MS = 10_000
 """How long a claim is kept without a sign of its worker."""
 ATTEMPTS = 3
 QUEUE_PREFIX = "scar:mq:"
-_SCRIPTS = ("submit", "restore", "confirm", "claim", "renew", "report", "cancel", "sweep")
+_SCRIPTS = (
+    *("submit", "restore", "confirm", "claim", "renew", "report", "cancel", "sweep"),
+    "end_overdue",
+)
 _DAY_MS = 86_400_000
 _MINUTE_MS = 60_000
 _RETENTION_MS = {True: 30 * _DAY_MS, False: 15 * _MINUTE_MS}
@@ -38,23 +46,34 @@ _RETENTION_MS = {True: 30 * _DAY_MS, False: 15 * _MINUTE_MS}
 read can be asked for again: 15 minutes are for those who look for the answer, and for a front-end
 that was away."""
 
-WORKER_LOST = ErrorRecord(
-    "worker_lost",
-    f"The worker was killed {ATTEMPTS} times while it did this",
-    "Look at the worker's log (out of memory?) and at `scar status` before you ask again.",
-)
-UNANSWERED = ErrorRecord(
-    "timeout", "Nobody confirmed in time, nothing was done", "Ask again and answer `yes` in time."
-)
-
-
-def host_unavailable(host: str) -> ErrorRecord:
-    """Return the error of a job that waits for a host without a worker."""
-    return ErrorRecord(
-        "host_unavailable",
-        f"No worker listens for host '{host}'",
-        "Start one there with `scar worker`; the job waits for it and expires if none comes.",
-    )
+_SCAR = Actor("scar", "scar", "SCAR")
+_OVERDUE = {
+    "lost": JobEnd(
+        JobState.FAILED,
+        error=ErrorRecord(
+            WORKER_LOST_CODE,
+            f"The worker was killed {ATTEMPTS} times while it did this",
+            "Look at the worker's log (out of memory?) and at `scar status` before you ask again.",
+        ),
+    ),
+    "unanswered": JobEnd(
+        JobState.EXPIRED,
+        error=ErrorRecord(
+            "timeout",
+            "Nobody confirmed in time, nothing was done",
+            "Ask again and answer `yes` in time.",
+        ),
+    ),
+    "untaken": JobEnd(
+        JobState.EXPIRED,
+        error=ErrorRecord(
+            "host_unavailable",
+            "No worker listens for this job's host",
+            "Start one there with `scar worker`, and ask again.",
+        ),
+    ),
+}
+"""How the sweep ends a job that nobody brings to its end, by the reason."""
 
 
 @dataclass(frozen=True)
@@ -78,20 +97,24 @@ class ConfirmationOutcome:
 
 
 class Ledger(RecordReader):
-    """Every read and write of job records."""
+    """Every write of job records, as the part of SCAR whose `signatures` these are."""
 
-    def __init__(self, redis: Redis) -> None:
-        super().__init__(redis)
-        folder = resources.files("scar.jobs") / "lua"
-        prelude = (folder / "prelude.lua").read_text()
-        self._scripts = {
-            name: redis.register_script(prelude + (folder / f"{name}.lua").read_text())
-            for name in _SCRIPTS
-        }
+    def __init__(self, redis: Redis, signatures: Signatures) -> None:
+        super().__init__(redis, signatures)
+        self._trail = Trail(redis, signatures)
+        self._scripts = scripts(redis, *_SCRIPTS)
 
     def _run(self, script: str, *args: str | int) -> Any:
         with redis_errors():
             return self._scripts[script](args=list(args))
+
+    def _run_on_trail(self, entry: TrailEntry, script: str, *args: str | int) -> Any:
+        """Run a script that may append `entry` to the audit trail."""
+
+        def run(line: Line) -> Any:
+            return self._run(script, *args, *line)
+
+        return self._trail.append_with(entry, run)
 
     def submit(
         self,
@@ -112,7 +135,8 @@ class Ledger(RecordReader):
         """
         asks = request.asks and not confirmation
         state = JobState.AWAITING_CONFIRMATION if asks else JobState.QUEUED
-        what, record = self._run(
+        what, record = self._run_on_trail(
+            self._entry(request, request.kind, "accepted"),
             "submit",
             request.id,
             text,
@@ -122,37 +146,36 @@ class Ledger(RecordReader):
             *map(json.dumps, (request.locks, request.requires_free)),
             request.host,
             confirm_ms,
-            json.dumps(host_unavailable(request.host).to_json()),
             *idempotency,
-            *_subscription_arguments(subscriber),
+            *self._subscription_arguments(request.id, subscriber),
             confirmation,
             request.expires_at,
-            *_requester(request),
-            request.kind,
         )
         if what == "locked":
-            raise Lock.parse(record).refusal()
-        return Submission(what, job_of(dict(zip(record[::2], record[1::2], strict=True))))
+            raise lock_refusal(record, request.project, self._signatures)
+        fields = dict(zip(record[::2], record[1::2], strict=True))
+        return Submission(what, self.read(json.loads(fields["request"])["id"], fields))
 
-    def restore(self, request: Request, signed: SignedRequest) -> bool:
-        """Write a job again that a worker had begun and Redis has lost.
+    def restore(self, request: Request, signed: SignedRequest, *, replace: bool = False) -> bool:
+        """Write a job again that a worker had begun and Redis has lost; with `replace` also where
+        its record says that it has ended.
 
         False where it is there, or where another job locks the same now.
         """
-        return bool(
-            self._run(
-                "restore",
-                request.id,
-                signed.request,
-                signed.signature,
-                request.project or "",
-                request.host,
-                signed.confirmation,
-                request.expires_at,
-                json.dumps(request.locks),
-                *_requester(request),
-            )
+        what, *_ = self._run_on_trail(
+            self._entry(request, "restored", "queued"),
+            "restore",
+            request.id,
+            signed.request,
+            signed.signature,
+            request.project or "",
+            request.host,
+            signed.confirmation,
+            request.expires_at,
+            json.dumps(request.locks),
+            "1" if replace else "",
         )
+        return bool(what == "restored")
 
     def confirm(self, request: Request, confirmation: str, shown: str) -> ConfirmationOutcome:
         """Queue a job that awaits its confirmation. `confirmation` is sealed; `shown` is the hash
@@ -160,22 +183,20 @@ class Ledger(RecordReader):
 
         Raises `busy` where a person has locked the project.
         """
-        unavailable = json.dumps(host_unavailable(request.host).to_json())
-        what, detail = self._run("confirm", request.id, confirmation, shown, unavailable)
+        what, detail = self._run("confirm", request.id, confirmation, shown)
         if what == "locked":
-            raise Lock.parse(detail).refusal()
+            raise lock_refusal(detail, request.project, self._signatures)
         return ConfirmationOutcome(what, detail)
 
-    def cancel(
-        self, id: str, cancellation: str, error: ErrorRecord, *, changes: bool
-    ) -> str | None:
+    def cancel(self, request: Request, cancellation: str) -> str:
         """End a job that waits, or leave the sealed `cancellation` for the worker that runs it.
 
-        Returns the state after, `settled` where a running job can no longer be stopped, or None
-        where there is no such job.
+        Returns the state after, `settled` where a running job can no longer be stopped, or an
+        empty text where there is no such job.
         """
-        text, retention = json.dumps(error.to_json()), _RETENTION_MS[changes]
-        return cast("str | None", self._run("cancel", id, cancellation, retention, text))
+        entry = self._entry(request, "ended", JobState.CANCELLED.value)
+        retention = _RETENTION_MS[request.changes]
+        return str(self._run_on_trail(entry, "cancel", request.id, cancellation, retention)[0])
 
     def claim(self, id: str, worker: str, nonce: str) -> Claim | None:
         """Take the lease on the job for `worker`; None where another has it or nothing is to do.
@@ -198,49 +219,49 @@ class Ledger(RecordReader):
 
     def report(
         self,
-        id: str,
-        fence: int,
+        claim: Claim,
         batch: int,
-        events: Sequence[tuple[str, str]],
+        events: Sequence[tuple[str, JsonObject]],
         fields: Mapping[str, str],
         *,
         final: JobState | None = None,
+        project: str = "",
         changes: bool = True,
     ) -> bool:
-        """Write events (type, JSON) and fields of the record, and end the job where `final` is
+        """Write events (type, content) and fields of the record, and end the job where `final` is
         given; False once another worker has claimed the job.
 
         `batch` counts up by one; one that was written already is not written again.
         """
-        return bool(
-            self._run(
-                "report",
-                id,
-                fence,
-                batch,
-                _RETENTION_MS[changes],
-                final.value if final else "",
-                json.dumps(events),
-                json.dumps(fields) if fields else "{}",
-            )
+        text = json.dumps(events, separators=(",", ":"))
+        seal = self._signatures.sign("events", f"{claim.id} {batch} {text}") if events else ""
+        state = final.value if final else ""
+        arguments = (
+            *(claim.id, claim.fence, batch, _RETENTION_MS[changes], state),
+            *(text, len(events), seal, json.dumps(fields) if fields else "{}"),
         )
+        if final is None or not final.ended:
+            return bool(self._run("report", *arguments, "", "", "")[0] == "written")
+        entry = TrailEntry.of(_SCAR, "ended", state, project=project, job=claim.id)
+        return bool(self._run_on_trail(entry, "report", *arguments)[0] == "written")
 
     def sweep(self) -> list[tuple[str, str]]:
         """Look over the open jobs: expire, requeue or fail those that nobody works on.
 
         Returns the (id, host) pairs that workers have to be notified of again.
         """
-        reply = self._run(
-            "sweep",
-            QUEUE_PREFIX,
-            LEASE_MS,
-            ATTEMPTS,
-            _RETENTION_MS[True],
-            json.dumps(WORKER_LOST.to_json()),
-            json.dumps(host_unavailable("of this job").to_json()),
-            json.dumps(UNANSWERED.to_json()),
-        )
-        return list(zip(reply[::2], reply[1::2], strict=True))
+        notify, overdue = self._run("sweep", QUEUE_PREFIX, LEASE_MS, ATTEMPTS)
+        for id, reason in zip(overdue[::2], overdue[1::2], strict=True):
+            self._end_overdue(id, reason)
+        return list(zip(notify[::2], notify[1::2], strict=True))
+
+    def _end_overdue(self, id: str, reason: str) -> None:
+        end = _OVERDUE[reason]
+        sealed = self._signatures.seal("swept", end.of(id))
+        entry = TrailEntry.of(_SCAR, "ended", end.state.value, job=id)
+        retention = _RETENTION_MS[True]
+        arguments = (id, reason, end.state.value, sealed, retention, ATTEMPTS)
+        self._run_on_trail(entry, "end_overdue", *arguments)
 
     def forget_old(self) -> None:
         """Drop from the indexes the jobs whose records have expired; at most once an hour."""
@@ -251,13 +272,15 @@ class Ledger(RecordReader):
             for index in self._redis.scan_iter("scar:jobs*"):
                 self._redis.zremrangebylex(index, "-", f"({oldest}")
 
+    def _entry(self, request: Request, action: str, outcome: str) -> TrailEntry:
+        actor, project = request.requested_by, request.project
+        return TrailEntry.of(actor, action, outcome, project=project, job=request.id)
 
-def _subscription_arguments(subscriber: Subscriber | None) -> tuple[str, str, str]:
-    """Return the arguments of `submit.lua` that name a subscription; empty for none."""
-    return (subscriber.front_end, subscriber.place, NEW_MESSAGE) if subscriber else ("", "", "")
-
-
-def _requester(request: Request) -> tuple[str, str]:
-    """Return who asked for the job as the audit trail has it: an id and a name."""
-    actor = request.requested_by
-    return f"{actor.frontend}:{actor.id}", actor.name
+    def _subscription_arguments(
+        self, id: str, subscriber: Subscriber | None
+    ) -> tuple[str, str, str]:
+        """Return the arguments of `submit.lua` that name a subscription; empty for none."""
+        if subscriber is None:
+            return "", "", ""
+        front_end, place = subscriber.front_end, subscriber.place
+        return front_end, place, sealed_subscription(self._signatures, front_end, id, place)

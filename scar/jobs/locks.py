@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import cast
 
@@ -12,14 +11,19 @@ from redis import Redis
 
 from scar.access import Actor
 from scar.errors import ScarError
+from scar.jobs.scripts import scripts
+from scar.jobs.signing import Signatures
 from scar.jobs.timestamp import rfc3339
 from scar.json_object import JsonObject
+from scar.keys.key_store import API
 from scar.redis_client import redis_errors
 
 EVERYTHING = "*"
 """Stands for every project."""
 
 _KEY = "scar:locks"
+_LOCKED = "locked"
+_RELEASED = "released"
 
 
 @dataclass(frozen=True)
@@ -50,25 +54,71 @@ class Lock:
         """Return the lock as the status of a project shows it."""
         return {**asdict(self), "since": rfc3339(self.since)}
 
+
+@dataclass(frozen=True)
+class LockRecord:
+    """What the hash on Redis says of a project: the lock that was set or released last, signed by
+    the front-end where somebody did. A release stays, so that a lock that is gone from Redis
+    without one is known to be missing.
+    """
+
+    locked: bool
+    lock: Lock
+    sealed: str
+
+    @property
+    def text(self) -> str:
+        """The value on Redis. The scripts read its first word alone."""
+        return f"{_LOCKED if self.locked else _RELEASED} {self.sealed}"
+
     @classmethod
-    def parse(cls, text: str) -> Lock:
-        """Read a lock of the hash on Redis."""
-        return cls(**json.loads(text))
+    def parse(cls, text: str, project: str, signatures: Signatures) -> LockRecord:
+        """Read a value. One whose signature does not fit is a lock that says so: it stays shut."""
+        word, _, sealed = text.partition(" ")
+        opened = signatures.open("lock", sealed)
+        if opened is not None:
+            content = dict(opened.content)
+            locked, front_end = content.pop("locked"), content.pop("front_end")
+            lock = Lock(**content)
+            fits = lock.project == project and word == (_LOCKED if locked else _RELEASED)
+            if fits and (opened.signer.part == API or opened.signer.speaks_for(front_end)):
+                return cls(locked, lock, sealed)
+        return cls(
+            True, Lock(project, "nobody", "the record of this lock was tampered with", 0), ""
+        )
+
+    @property
+    def genuine(self) -> bool:
+        """Whether a front-end has signed it."""
+        return bool(self.sealed)
+
+
+def lock_refusal(text: str, project: str | None, signatures: Signatures) -> ScarError:
+    """Return the error of a job that the scripts refuse for the lock `text`."""
+    for name in (EVERYTHING, project or EVERYTHING):
+        record = LockRecord.parse(text, name, signatures)
+        if record.genuine:
+            break
+    return record.lock.refusal()
 
 
 class Locks:
     """The hash of locks on Redis, which `submit.lua` and `confirm.lua` read too."""
 
-    def __init__(self, redis: Redis, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, redis: Redis, signatures: Signatures, clock: Callable[[], float] = time.time
+    ) -> None:
         self._redis = redis
+        self._signatures = signatures
         self._clock = clock
+        self._scripts = scripts(redis, "lock")
 
     def acquire(self, project: str, actor: Actor, reason: str) -> Lock:
         """Lock a project, or `EVERYTHING`; raises `conflict` where it is locked already."""
-        lock = Lock(project, f"{actor.name} ({actor.frontend})", reason, int(self._clock() * 1000))
+        record = self._record(project, actor, reason, locked=True)
         with redis_errors():
-            if self._redis.hsetnx(_KEY, project, json.dumps(asdict(lock))):
-                return lock
+            if self._scripts["lock"](args=[project, record.text, _RELEASED]) != "":
+                return record.lock
         other = self.of(project)
         raise ScarError(
             "conflict",
@@ -76,17 +126,34 @@ class Locks:
             "Release it first with /docker_unlock.",
         )
 
-    def release(self, project: str) -> Lock | None:
+    def release(self, project: str, actor: Actor) -> Lock | None:
         """Unlock a project; returns the lock it had, None where it had none."""
+        record = self._record(project, actor, "", locked=False)
         with redis_errors():
-            pipe = self._redis.pipeline()
-            pipe.hget(_KEY, project)
-            pipe.hdel(_KEY, project)
-            text, _ = pipe.execute()
-        return Lock.parse(text) if text else None
+            before = cast("str", self._scripts["lock"](args=[project, record.text, _LOCKED]))
+        return LockRecord.parse(before, project, self._signatures).lock if before else None
 
     def of(self, project: str) -> Lock | None:
         """Return the lock that a project is under: that of everything, or its own."""
+        records = self.records()
+        for name in (EVERYTHING, project):
+            if name in records and records[name].locked:
+                return records[name].lock
+        return None
+
+    def records(self) -> Mapping[str, LockRecord]:
+        """Return what is known of every project that was ever locked."""
         with redis_errors():
-            texts = cast("list[str | None]", self._redis.hmget(_KEY, [EVERYTHING, project]))
-        return next((Lock.parse(text) for text in texts if text), None)
+            rows = cast("dict[str, str]", self._redis.hgetall(_KEY))
+        return {name: LockRecord.parse(text, name, self._signatures) for name, text in rows.items()}
+
+    def put_back(self, project: str, record: LockRecord) -> None:
+        """Write a record that Redis has lost."""
+        with redis_errors():
+            self._redis.hset(_KEY, project, record.text)
+
+    def _record(self, project: str, actor: Actor, reason: str, *, locked: bool) -> LockRecord:
+        since = int(self._clock() * 1000)
+        lock = Lock(project, f"{actor.name} ({actor.frontend})", reason, since)
+        content = {**asdict(lock), "locked": locked, "front_end": actor.frontend}
+        return LockRecord(locked, lock, self._signatures.seal("lock", content))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any, TypeVar
 
 from scar.access import Actor
 from scar.errors import ErrorRecord
 from scar.jobs.event import Event
+from scar.jobs.job_state import JobState
 from scar.jobs.request import Request
 from scar.jobs.results.job_kind import JobPlan
 from scar.jobs.results.json_record import JsonRecord
@@ -16,26 +16,10 @@ from scar.jobs.step import Progress, Step
 from scar.jobs.timestamp import milliseconds, rfc3339
 from scar.json_object import JsonObject
 
+__all__ = ["Job", "JobState"]
+
 _PlanT = TypeVar("_PlanT", bound=JobPlan)
 _ResultT = TypeVar("_ResultT", bound=JsonRecord)
-
-
-class JobState(StrEnum):
-    """Where a job is in its life."""
-
-    AWAITING_CONFIRMATION = "awaiting_confirmation"
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    ROLLED_BACK = "rolled_back"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen to the job."""
-        return self not in (self.AWAITING_CONFIRMATION, self.QUEUED, self.RUNNING)
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,56 @@
-"""Reading the records and events of jobs on Redis."""
+"""Reading the records and events of jobs on Redis: what is not signed as it must be is refused."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+import structlog
 from redis import Redis
 
-from scar.errors import ErrorRecord
-from scar.jobs.event import Event, event_of
-from scar.jobs.record import Job, JobState
+from scar.access import Actor
+from scar.errors import ScarError
+from scar.jobs.event import Event
+from scar.jobs.event_reader import events_of
+from scar.jobs.job_state import JobState
+from scar.jobs.proofs import Proofs, host_unavailable
+from scar.jobs.record import Job
 from scar.jobs.request import Request
+from scar.jobs.signing import Signatures, tampered
 from scar.jobs.step import Step
 from scar.redis_client import redis_errors
+
+_WAITING = (JobState.AWAITING_CONFIRMATION, JobState.QUEUED)
+_log = structlog.get_logger(__name__)
 
 
 class RecordReader:
     """Every read of job records."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, signatures: Signatures) -> None:
         self._redis = redis
+        self._signatures = signatures
 
     def get(self, id: str) -> Job | None:
-        """Return the job, or None where there is none of that id."""
+        """Return the job, or None where there is none of that id. Raises `tampered`."""
+        fields = self._fields(id)
+        return self.read(id, fields) if fields else None
+
+    def exists(self, id: str) -> bool:
+        """Return whether there is a record of that id, whatever it says."""
         with redis_errors():
-            fields = cast("dict[str, str]", self._redis.hgetall(f"scar:job:{id}"))
-        return job_of(fields) if fields else None
+            return bool(self._redis.exists(f"scar:job:{id}"))
+
+    def read(self, id: str, fields: Mapping[str, str]) -> Job:
+        """Return the job of a record on Redis; `__init__` of this package lists its fields.
+
+        Raises `tampered` where something in it is not signed by who may say it.
+        """
+        try:
+            proofs = self._proofs(id, fields)
+            return _job_of(fields, proofs)
+        except (LookupError, TypeError, ValueError) as error:
+            raise tampered(f"the record of job {id[:40]}") from error
 
     def lock_holder(self, resource: str) -> Job | None:
         """Return the open job that has locked a project or a workspace."""
@@ -39,7 +63,7 @@ class RecordReader:
         self, project: str | None = None, *, before: str | None = None, batch: int = 200
     ) -> Iterator[Job]:
         """Yield jobs, newest first, from the one before the id `before` on; `batch` are read at a
-        time.
+        time. One whose record was tampered with has failed, and says so.
         """
         index = f"scar:jobs:{project}" if project else "scar:jobs"
         top = f"({before}" if before else "+"
@@ -50,36 +74,83 @@ class RecordReader:
                 for id in ids:
                     pipe.hgetall(f"scar:job:{id}")
                 records = pipe.execute() if ids else []
-            yield from (job_of(fields) for fields in records if fields)
+            rows = zip(ids, records, strict=True)
+            yield from (self._read_or_say(id, fields) for id, fields in rows if fields)
             if len(ids) < batch:
                 return
             top = f"({ids[-1]}"
 
     def events(self, id: str, after: int = 0, *, count: int = 1000) -> list[Event]:
-        """Return up to `count` events that follow the event `after`, oldest first."""
+        """Return up to `count` events that follow the event `after`, oldest first.
+
+        Raises `tampered` where one is not signed by who may say it.
+        """
+        proofs = self.proofs(id)
+        if proofs is None:
+            return []
         with redis_errors():
             entries = self._redis.xrange(f"scar:job:{id}:events", f"({after}-0", "+", count)
-        return [event_of(entry) for entry in cast("list[Any]", entries)]
+        events: list[Event] = []
+        for entry in cast("list[Any]", entries):
+            events += (event for event in events_of(entry, proofs) if event.id > after)
+            if len(events) >= count:
+                break
+        return events[:count]
+
+    def proofs(self, id: str) -> Proofs | None:
+        """Return what checks the events of a job; None where there is no job. Raises `tampered`."""
+        with redis_errors():
+            record: Any = self._redis.hmget(f"scar:job:{id}", "request", "signature")
+        request, signature = record
+        if request is None:
+            return None
+        return self._proofs(id, {"request": request, "signature": signature or ""})
+
+    def _proofs(self, id: str, fields: Mapping[str, str]) -> Proofs:
+        return Proofs.of(self._signatures, id, fields["request"], fields["signature"])
+
+    def _fields(self, id: str) -> dict[str, str]:
+        with redis_errors():
+            return cast("dict[str, str]", self._redis.hgetall(f"scar:job:{id}"))
+
+    def _read_or_say(self, id: str, fields: Mapping[str, str]) -> Job:
+        try:
+            return self.read(id, fields)
+        except ScarError as error:
+            if error.code != "tampered":
+                raise
+            _log.warning("record refused", job=id, reason=error.message)
+            return _refused(id, error)
 
 
-def job_of(fields: Mapping[str, str]) -> Job:
-    """Read a job's hash; `__init__` of this package lists its fields."""
-    error = fields.get("error")
-    plan = fields.get("plan_shown")
-    result = fields.get("result")
+def _job_of(fields: Mapping[str, str], proofs: Proofs) -> Job:
+    state = JobState(fields["state"])
+    end = proofs.require_state(state, fields)
+    plan, sealed_steps = fields.get("plan"), fields.get("steps")
+    steps = proofs.by_worker("steps", sealed_steps)["steps"] if sealed_steps else ()
+    error = end.error if end else None
+    if fields.get("unavailable") and state in _WAITING:
+        error = host_unavailable(proofs.request.host)
     return Job(
-        request=Request.from_json(json.loads(fields["request"])),
-        state=JobState(fields["state"]),
+        request=proofs.request,
+        state=state,
         attempt=int(fields["attempt"]),
         started_at=_integer(fields.get("started")),
         finished_at=_integer(fields.get("finished")),
-        steps=tuple(Step.from_json(step) for step in json.loads(fields.get("steps", "[]"))),
-        plan=json.loads(plan) if plan else None,
+        steps=tuple(map(Step.from_json, steps)),
+        plan=proofs.by_worker("plan", plan)["plan"] if plan else None,
         confirm_until=_integer(fields.get("confirm_until")),
-        result=json.loads(result) if result else None,
-        error=ErrorRecord.from_json(json.loads(error)) if error else None,
+        result=end.result if end else None,
+        error=error,
         last_event=int(fields["seq"]),
     )
+
+
+def _refused(id: str, error: ScarError) -> Job:
+    """Return what is shown in a list in place of a job whose record was tampered with."""
+    nobody = Actor("scar", "nobody", "nobody")
+    request = Request(id, "tampered", None, "", {}, nobody, False, False, 0, 0)
+    return Job(request=request, state=JobState.FAILED, error=error.record())
 
 
 def _integer(text: str | None) -> int | None:

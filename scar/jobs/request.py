@@ -14,7 +14,8 @@ class Request:
 
     `locks` names the resources (a project, a workspace) that the job locks while it is open;
     `requires_free` those that no other job may have locked when it begins. `created_at` and
-    `expires_at` are milliseconds since the epoch; one that was not begun then expires.
+    `expires_at` are milliseconds since the epoch; one that was not begun then expires. `voucher` is
+    with what another front-end asked the API that signed this.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Request:
     expires_at: int
     locks: tuple[str, ...] = ()
     requires_free: tuple[str, ...] = ()
+    voucher: JsonObject | None = None
 
     def to_json(self) -> JsonObject:
         """Return the form that is signed."""
@@ -46,6 +48,7 @@ class Request:
             # The names that every version reads.
             "holds": list(self.locks),
             "respects": list(self.requires_free),
+            **({"voucher": dict(self.voucher)} if self.voucher else {}),
         }
 
     @classmethod

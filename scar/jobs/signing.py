@@ -1,64 +1,162 @@
-"""Signatures on everything that makes a worker act.
+"""Signatures on everything that makes a part of SCAR act, or that a person is shown.
 
-HMAC-SHA256 by `itsdangerous`, with a salt for each kind of text, so that a signature of one kind
-is not valid for another. Without the key, write access to Redis is enough to spoil records, but
-not to make a worker act.
+Each part signs with its own key (Ed25519), over the kind of the text and the text, so that a
+signature of one kind is not valid for another. Who reads a text asks for its kind, and each kind
+is signed by one side only: what workers say cannot be signed by a front-end, and the other way
+round. A signature reads `<part>/<key id>/<base64>`.
 """
 
 from __future__ import annotations
 
-import hashlib
+import base64
+import binascii
 import json
+from dataclasses import dataclass
 
-from itsdangerous import Signer
-
+from scar.errors import ScarError
 from scar.json_object import JsonObject
+from scar.keys.key_pair import KeyPair
+from scar.keys.key_store import API, WORKER, key_pair, trusted_keys, worker_part
+from scar.keys.trusted_keys import TrustedKey, TrustedKeys
+from scar.settings import Settings
 
 WAKEUP = "bell"
 """What a wake-up is signed as: the name that workers of every version know."""
 
-_SALTS = (
-    *("request", "plan", "confirmation", "cancellation", WAKEUP, "service"),
-    *("letter", "push", "choice"),
+_BY_WORKERS = frozenset(("plan", "steps", "events", "end"))
+_BY_ANY = frozenset(("swept", "audit", WAKEUP))
+_BY_FRONT_ENDS = frozenset(
+    (
+        *("request", "confirmation", "cancellation", "lock", "subscription"),
+        *("service", "letter", "push", "choice"),
+    )
 )
+_ALSO_FROM = {API: ("api", "web"), "github": ("github", "schedule")}
+"""Whose people a part speaks for besides, or instead of, those of the front-end of its name."""
+
+
+@dataclass(frozen=True)
+class Signer:
+    """The part that has signed something, and whether its key was retired since."""
+
+    part: str
+    retired: bool = False
+
+    def speaks_for(self, front_end: str) -> bool:
+        """Return whether the part may say what a person of a front-end asks for."""
+        return front_end in _ALSO_FROM.get(self.part, (self.part,))
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether the part is the worker of some host."""
+        return self.part.startswith(f"{WORKER}:")
+
+    def works_for(self, host: str) -> bool:
+        """Return whether the part is the worker of a host."""
+        return self.part == worker_part(host)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A sealed text whose signature is valid, and who has signed it."""
+
+    content: JsonObject
+    signer: Signer
+
+
+def tampered(what: str) -> ScarError:
+    """Return the error for a record on Redis that its signature does not fit."""
+    return ScarError(
+        "tampered",
+        f"This record was tampered with: {what}",
+        "Somebody else writes to SCAR's Redis, or a key is missing here: see `scar keys` and "
+        "`scar audit verify`.",
+    )
 
 
 class Signatures:
-    """Signs and checks texts with the key that front-ends, API and workers share.
+    """Signs as one part, and checks what the others have signed.
 
-    The kinds: `request` (a job as it was submitted), `plan` (as a worker made it), `confirmation`,
-    `cancellation`, `WAKEUP` (a job's id on a host's queue), `service` (a front-end's access to the
-    API), `letter` (of an inbox), `push` (that waits for its deploy), `choice` (of a menu).
+    The kinds: `request` (a job as it was submitted), `confirmation`, `cancellation`, `lock` and
+    `subscription` (by the front-end or the API where a person asked), `service` (a front-end's
+    access to the API), `letter` (of an inbox), `push` (that waits for its deploy), `choice` (of a
+    menu); `plan`, `steps`, `events` and `end` (by a worker: what becomes of a job); `swept` (the
+    end of a job that nobody does), `audit` (a line of the trail) and `WAKEUP` (a job's id on a
+    host's queue), by any part.
     """
 
-    def __init__(self, secret_key: str) -> None:
-        self._signers = {
-            salt: Signer(
-                secret_key,
-                salt=f"scar.{salt}",
-                key_derivation="hmac",
-                digest_method=hashlib.sha256,
-            )
-            for salt in _SALTS
-        }
+    def __init__(self, own: KeyPair, trusted: TrustedKeys) -> None:
+        self._own = own
+        self._trusted = trusted
+
+    @classmethod
+    def of(cls, settings: Settings, part: str) -> Signatures:
+        """Return the signatures of a part of this installation."""
+        return cls(key_pair(settings, part), trusted_keys(settings))
+
+    @property
+    def part(self) -> str:
+        """The part that signs."""
+        return self._own.public.part
 
     def sign(self, kind: str, text: str) -> str:
-        """Return the signature of `text` as a `kind`."""
-        return self._signers[kind].get_signature(text.encode()).decode()
+        """Return this part's signature of `text` as a `kind`. Raises `LookupError` for a kind that
+        it is not the part's to sign.
+        """
+        if not _may_sign(kind, self.part):
+            raise LookupError(f"'{kind}' is not signed by {self.part}")
+        public = self._own.public
+        signature = base64.urlsafe_b64encode(self._own.sign(_message(kind, text))).decode()
+        return f"{public.part}/{public.id}/{signature}"
 
-    def valid(self, kind: str, text: str, signature: str) -> bool:
-        """Return whether `signature` is that of `text` as a `kind`, compared in constant time."""
-        return self._signers[kind].verify_signature(text.encode(), signature.encode())
+    def signer(self, kind: str, text: str, signature: str) -> Signer | None:
+        """Return who has signed `text` as a `kind`; None where nobody did who may."""
+        part, id, encoded = (*signature.split("/", 2), "", "")[:3]
+        key = self._trusted.get(part, id)
+        if key is None or not _may_sign(kind, part) or not _verifies(key, kind, text, encoded):
+            return None
+        return Signer(part, key.retired)
 
     def seal(self, kind: str, content: JsonObject) -> str:
-        """Return the content as JSON with its signature in front: what `unseal` opens."""
+        """Return the content as JSON with its signature in front: what `open` opens."""
         text = json.dumps(content, separators=(",", ":"), sort_keys=True)
-        return f"{self.sign(kind, text)}.{text}"
+        return f"{self.sign(kind, text)} {text}"
 
-    def unseal(self, kind: str, sealed: str | None) -> JsonObject | None:
-        """Return the content of a sealed text; None where the signature is not valid."""
-        signature, dot, text = (sealed or "").partition(".")
-        if not dot or not self.valid(kind, text, signature):
+    def open(self, kind: str, sealed: str | None) -> Opened | None:
+        """Return the content of a sealed text and who signed it; None where nobody did who may."""
+        signature, space, text = (sealed or "").partition(" ")
+        signer = self.signer(kind, text, signature) if space else None
+        if signer is None:
             return None
         content = json.loads(text)
-        return content if isinstance(content, dict) else None
+        return Opened(content, signer) if isinstance(content, dict) else None
+
+
+def sealed_content(sealed: str) -> JsonObject:
+    """Return what a sealed text says, without looking at its signature: for texts that were checked
+    when they were kept.
+    """
+    content = json.loads(sealed.partition(" ")[2])
+    return content if isinstance(content, dict) else {}
+
+
+def _require_known(kind: str) -> None:
+    if kind not in _BY_WORKERS | _BY_FRONT_ENDS | _BY_ANY:
+        raise LookupError(f"nothing is signed as '{kind}'")
+
+
+def _may_sign(kind: str, part: str) -> bool:
+    _require_known(kind)
+    return kind in _BY_ANY or (kind in _BY_WORKERS) == Signer(part).is_worker
+
+
+def _message(kind: str, text: str) -> bytes:
+    return f"scar.{kind}\n{text}".encode()
+
+
+def _verifies(key: TrustedKey, kind: str, text: str, encoded: str) -> bool:
+    try:
+        signature = base64.urlsafe_b64decode(encoded)
+    except (binascii.Error, ValueError):
+        return False
+    return key.public.verifies(signature, _message(kind, text))

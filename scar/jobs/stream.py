@@ -18,9 +18,12 @@ from uuid import uuid4
 from redis import Redis
 from redis.exceptions import RedisError
 
-from scar.jobs.event import Event, event_of
+from scar.errors import ScarError
+from scar.jobs.event import Event
+from scar.jobs.event_reader import events_of
+from scar.jobs.job_state import JobState
 from scar.jobs.ledger import Ledger
-from scar.jobs.record import JobState
+from scar.jobs.proofs import Proofs
 
 _BLOCK_MS = 1000
 _PAGE = 1000
@@ -46,6 +49,7 @@ class EventStream:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._followers: dict[str, set[Follower]] = {}
+        self._proofs: dict[str, Proofs] = {}
         self._reader: threading.Thread | None = None
         self._wake_key = f"scar:wake:{uuid4().hex}"
         self.closed = threading.Event()
@@ -103,10 +107,13 @@ class EventStream:
 
     def _join(self, job_id: str) -> Follower:
         """Register a follower, which begins with what the ledger has."""
+        proofs = self._ledger.proofs(job_id)
         follower = Follower()
         follower.put(None)
         stream = _stream_of(job_id)
         with self._lock:
+            if proofs is not None:
+                self._proofs[stream] = proofs
             is_new = stream not in self._followers
             self._followers.setdefault(stream, set()).add(follower)
             if self._reader is None or not self._reader.is_alive():
@@ -122,6 +129,7 @@ class EventStream:
             self._followers[stream].discard(follower)
             if not self._followers[stream]:
                 del self._followers[stream]
+                self._proofs.pop(stream, None)
 
     def _wake_reader(self) -> None:
         """Have the reader, which is blocked on the streams it knows, look for new ones."""
@@ -139,7 +147,7 @@ class EventStream:
                 for stream, entries in self._wait_for_entries(cursors):
                     cursors[stream] = entries[-1][0]
                     if stream != self._wake_key:
-                        self._publish(stream, [event_of(entry) for entry in entries])
+                        self._publish(stream, self._events(stream, entries))
             except (RedisError, LookupError, ValueError):
                 # Redis is away and may have lost its newest events, or an entry is no event. Begin
                 # anew: followers look at the ledger, and meet the same error there or go on.
@@ -161,6 +169,19 @@ class EventStream:
         """Return what follows the cursors, by stream; nothing after a second without any."""
         streams: Any = cursors
         return cast("list[Any]", self._redis.xread(streams, count=_PAGE, block=_BLOCK_MS) or [])
+
+    def _events(self, stream: str, entries: Sequence[Any]) -> list[Event | None]:
+        """Return the events of entries. An entry that cannot be trusted is not passed on: the
+        followers look at the ledger, which raises what is wrong with it.
+        """
+        with self._lock:
+            proofs = self._proofs.get(stream)
+        if proofs is None:
+            return [None]
+        try:
+            return [event for entry in entries for event in events_of(entry, proofs)]
+        except ScarError:
+            return [None]
 
     def _publish(self, stream: str, events: Sequence[Event | None]) -> None:
         with self._lock:

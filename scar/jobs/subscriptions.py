@@ -1,22 +1,25 @@
 """Which job is shown in which place of which front-end, kept on Redis until the job has ended.
 
-One hash for each front-end: `scar:watches:<front-end>`, from `<job id> <place>` to the state of the
-message that shows the job there. A subscription made with its job is written by `submit.lua`, in
-the same step as the job.
+One hash for each front-end: `scar:watches:<front-end>`, from `<job id> <place>` to the sealed
+state of the message that shows the job there. A subscription made with its job is written by
+`submit.lua`, in the same step as the job.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import cast
 
+import structlog
 from redis import Redis
 
+from scar.jobs.signing import Opened, Signatures
 from scar.redis_client import redis_errors
 
 NEW_MESSAGE = "{}"
 """The state of a message that was not sent yet."""
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,45 +45,63 @@ class Subscriber:
 
 
 class Subscriptions:
-    """The subscriptions of every front-end."""
+    """The subscriptions of every front-end. Only those that were signed count: nobody else may have
+    a front-end show a job in a place.
+    """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, signatures: Signatures) -> None:
         self._redis = redis
+        self._signatures = signatures
 
     def of(self, front_end: str) -> list[Subscription]:
-        """Return the subscriptions of a front-end, whoever made them."""
+        """Return the subscriptions of a front-end; those that nobody has signed are dropped."""
         with redis_errors():
             rows = cast("dict[str, str]", self._redis.hgetall(_key(front_end)))
-        return [_subscription(front_end, field, message) for field, message in rows.items()]
+        known = []
+        for field, sealed in rows.items():
+            subscription = self._open(front_end, field, sealed)
+            if subscription is not None:
+                known.append(subscription)
+            else:
+                _log.warning("subscription without a valid signature", front_end=front_end)
+                with redis_errors():
+                    self._redis.hdel(_key(front_end), field)
+        return known
 
     def put(self, subscription: Subscription) -> None:
         """Write a subscription; one of the same job and place is replaced."""
-        field = f"{subscription.job_id} {subscription.place}"
+        sealed = self._signatures.seal("subscription", asdict(subscription))
         with redis_errors():
-            self._redis.hset(_key(subscription.front_end), field, subscription.message)
+            self._redis.hset(_key(subscription.front_end), _field(subscription), sealed)
 
     def drop(self, subscription: Subscription) -> None:
-        """Delete a subscription, in the form of an earlier version too."""
-        field = f"{subscription.job_id} {subscription.place}"
+        """Delete a subscription."""
         with redis_errors():
-            self._redis.hdel(_key(subscription.front_end), field, subscription.job_id)
+            self._redis.hdel(_key(subscription.front_end), _field(subscription))
+
+    def _open(self, front_end: str, field: str, sealed: str) -> Subscription | None:
+        opened = self._signatures.open("subscription", sealed)
+        if opened is None:
+            return None
+        subscription = Subscription(**opened.content)
+        fits = (subscription.front_end, _field(subscription)) == (front_end, field)
+        return subscription if fits and _may_subscribe(opened, subscription) else None
+
+
+def sealed_subscription(signatures: Signatures, front_end: str, job_id: str, place: str) -> str:
+    """Return the value on Redis of a subscription whose message was not sent yet."""
+    return signatures.seal("subscription", asdict(Subscription(front_end, job_id, place)))
+
+
+def _may_subscribe(opened: Opened, subscription: Subscription) -> bool:
+    """A front-end keeps the state of its own messages; others may have it show something new."""
+    own = opened.signer.part == subscription.front_end
+    return own or subscription.message == NEW_MESSAGE
 
 
 def _key(front_end: str) -> str:
     return f"scar:watches:{front_end}"
 
 
-def _subscription(front_end: str, field: str, message: str) -> Subscription:
-    job_id, _, place = field.partition(" ")
-    return Subscription(front_end, job_id, place or _place_in(message), message)
-
-
-def _place_in(message: str) -> str:
-    """Return the place in the message of an earlier version, which kept it there and not in the
-    field's name; empty where there is none.
-    """
-    try:
-        content = json.loads(message)
-        return json.dumps([content["chat"], content["thread"]])
-    except (LookupError, TypeError, ValueError):
-        return ""
+def _field(subscription: Subscription) -> str:
+    return f"{subscription.job_id} {subscription.place}"

@@ -7,8 +7,10 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 
+from scar.access import Access
 from scar.errors import ScarError
 from scar.registration.spec import FrontendSpec
+from scar.settings import Settings
 
 _PACKAGE = "scar.frontends"
 _ENTRY_POINTS = "scar.frontends"
@@ -37,3 +39,9 @@ def front_ends() -> tuple[FrontendSpec, ...]:
                 "Uninstall the package of one of them.",
             )
     return tuple(specs)
+
+
+def create_access(settings: Settings) -> Access:
+    """Return the roles of the people of every front-end and of the API's clients."""
+    directories = {spec.name: spec.users(settings) for spec in front_ends()}
+    return Access(directories, settings.api_tokens)

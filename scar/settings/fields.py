@@ -47,9 +47,19 @@ class SettingFields(DeclaredSettings):
     secret_key: str | None = setting(
         "SCAR_SECRET_KEY",
         parsers.secret_key,
-        "signs jobs: at least 16 characters, the same for every part; required with "
-        "`SCAR_REDIS_URL`, otherwise made on first use and kept in `SCAR_STATE_DIR`",
+        "the older way to sign: every part derives its key from this one secret of at least 16 "
+        "characters, and whoever has it can sign as any part; better leave it out",
         secrets=secret.whole_value,
+    )
+    key_file: Path | None = setting(
+        "SCAR_KEY_FILE",
+        parsers.absolute_path,
+        "this part's own private key (Ed25519, PEM); otherwise made in `SCAR_STATE_DIR/keys`",
+    )
+    trusted_keys: Path | None = setting(
+        "SCAR_TRUSTED_KEYS",
+        parsers.absolute_path,
+        "the folder of the public keys of all parts; otherwise `SCAR_STATE_DIR/keys/trusted`",
     )
     default_project: str | None = setting(
         "SCAR_DEFAULT_PROJECT",

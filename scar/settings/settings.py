@@ -11,11 +11,9 @@ from typing import Any, TypeVar
 
 from scar.settings.declared import DeclaredSettings
 from scar.settings.environment import read_values
-from scar.settings.error import SettingsError
 from scar.settings.fields import SettingFields
 from scar.settings.front_end import FrontEndSettings, default_front_ends, front_end_settings
 from scar.settings.setting import declared_settings
-from scar.settings.signing_key import load_or_create_key
 
 F = TypeVar("F", bound=FrontEndSettings)
 _OWN = ""
@@ -97,23 +95,10 @@ class Settings(SettingFields):
         """
         return self.state_dir.with_name(f"{self.state_dir.name}-agents")
 
-    def signing_key(self) -> str:
-        """Return the key that signs jobs: `SCAR_SECRET_KEY`, or one that this machine keeps.
-
-        With the embedded Redis no other machine takes part, so a key that is made on first use
-        and kept in `<state_dir>/secret_key` is enough. With `SCAR_REDIS_URL` the parts have to
-        share the key: `SettingsError` where it is not set.
-        """
-        if self.secret_key is not None:
-            return self.secret_key
-        if self.redis_url is not None:
-            raise SettingsError(
-                [
-                    "SCAR_SECRET_KEY: is not set, and with SCAR_REDIS_URL every part needs "
-                    "the same key; `openssl rand -hex 32` makes one"
-                ]
-            )
-        return load_or_create_key(self.state_dir / "secret_key")
+    @property
+    def trusted_folder(self) -> Path:
+        """The folder of the public keys of all parts."""
+        return self.trusted_keys or self.state_dir / "keys" / "trusted"
 
     def secret_values(self) -> tuple[str, ...]:
         """Return every secret among the settings, to be masked wherever text leaves SCAR."""

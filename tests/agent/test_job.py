@@ -106,7 +106,7 @@ def test_a_run_without_changes_offers_no_buttons(scene: AgentScene) -> None:
 def test_the_agent_reaches_neither_engine_nor_redis_nor_keys(scene: AgentScene) -> None:
     engine = os.environ["DOCKER_HOST"].removeprefix("unix://")
     redis = scene.installation.redis_url.removeprefix("unix://")
-    key = scene.installation.folder / "state" / "secret_key"
+    key = scene.installation.folder / "state" / "keys" / "telegram.pem"
     assert key.exists()
     job = scene.do(f"facts facts.json {engine} /var/run/docker.sock {redis} {key}")
     assert job.state == "succeeded", job.error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from flask.testing import FlaskClient
 from scar.access import Actor
 from scar.api.app import create_app
 from scar.bootstrap import Services, bootstrap
-from scar.client import service_token
 from scar.settings import Settings
 from tests.support.acting_worker import ActingWorker
+from tests.support.keys import front_end_token
 from tests.support.live_api import TOKENS, ApiProcess, Caller, bearer
 from tests.support.redis_process import RedisProcess
 
@@ -58,7 +57,7 @@ def env(redis_process: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def services(env: dict[str, str]) -> Services:
     """The parts of SCAR that the API has, in this process."""
-    return bootstrap(Settings.load(env, dotenv=None))
+    return bootstrap(Settings.load(env, dotenv=None), "api")
 
 
 @pytest.fixture(autouse=True)
@@ -110,12 +109,15 @@ def flask_client(services: Services) -> FlaskClient:
 @pytest.fixture
 def call(flask_client: FlaskClient) -> Callable[[str | None], Caller]:
     """`call("root")("GET", "/api/v1/jobs")`, or `call(None)` without a token."""
-    return lambda name: Caller(flask_client, TOKENS.get(name, name) if name else None)
+
+    def caller(name: str | None) -> Caller:
+        token = TOKENS.get(name, name) if name else None
+        return Caller(flask_client, None if token is None else lambda *_: token)
+
+    return caller
 
 
 @pytest.fixture
 def as_actor(flask_client: FlaskClient, services: Services) -> Callable[[Actor], Caller]:
     """`as_actor(actor)`: calls with the service token that a front-end makes for a person."""
-    return lambda actor: Caller(
-        flask_client, service_token(services.signatures, actor, time.time())
-    )
+    return lambda actor: Caller(flask_client, front_end_token(services.settings, actor))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
 
 from scar.access import Actor
 from scar.bootstrap import Services
-from scar.client import service_token
-from scar.jobs.signing import Signatures
+from scar.client import TokenSource
+from tests.support.keys import front_end_token
 from tests.support.live_api import TOKENS, Caller
 
 Call = Callable[[str | None], Caller]
@@ -60,19 +60,20 @@ def test_a_service_token_authenticates_an_actor_for_five_minutes(
 ) -> None:
     console = Actor("console", "sam", "Sam")
 
-    def ask(token: str) -> int:
-        answer = flask_client.post(
-            "/api/v1/jobs",
-            json={"kind": "restart", "project": "shop"},
-            headers={"Authorization": f"Bearer {token}"},
-        )
-        return answer.status_code
+    def ask(token: TokenSource) -> int:
+        body = {"kind": "restart", "project": "shop"}
+        return int(Caller(flask_client, token)("POST", "/api/v1/jobs", json=body).status_code)
 
-    assert ask(service_token(services.signatures, console, time.time())) == 202
+    good = front_end_token(services.settings, console)
+    assert ask(good) == 202
     (job,) = services.ledger.recent()
     assert job.request.requested_by == console
-    assert ask(service_token(services.signatures, console, time.time() - 301)) == 401
-    assert ask(service_token(Signatures("another key entirely"), console, time.time())) == 401
+    for_another = good("POST", "/jobs", {"kind": "deploy", "project": "shop"})
+    assert ask(lambda *_: for_another) == 401
+    assert ask(front_end_token(services.settings, console, late=301)) == 401
+    assert ask(front_end_token(services.settings, console, part="telegram")) == 401
+    elsewhere = replace(services.settings, secret_key="another key entirely")
+    assert ask(front_end_token(elsewhere, console)) == 401
 
 
 @pytest.mark.usefixtures("worker")

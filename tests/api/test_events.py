@@ -154,7 +154,7 @@ def test_fifty_watchers_see_the_same_events(api: httpx.Client, worker: ActingWor
 def test_a_client_misses_and_repeats_no_event_when_the_api_is_killed(
     own_server: ApiProcess, worker: ActingWorker
 ) -> None:
-    client = ApiClient(own_server.url, lambda: TOKENS["root"])
+    client = ApiClient(own_server.url, lambda *_: TOKENS["root"])
     with httpx.Client(base_url=f"{own_server.url}/api/v1", headers=bearer("root")) as http:
         id = _ask(http)
     claim = worker.claim(id)

@@ -18,15 +18,15 @@ from scar.access import Actor
 from scar.chat.front_end import IncomingMessage, Place
 from scar.chat.menus import Menus
 from scar.jobs.inbox import Inbox
-from scar.jobs.signing import Signatures
 from scar.redis_client import connect
+from tests.support.keys import signatures_of
 from tests.support.live_api import ApiProcess
 from tests.support.redis_process import RedisProcess
 
 KEY = "a key that only tests know"
 SECRET = "a-secret-that-only-tests-know"
 REPOSITORY = {"full_name": "ada/shop", "html_url": "https://github.com/ada/shop"}
-OTHERS = Signatures("another key")
+OTHERS = signatures_of("api", "another key")
 
 
 class Hook:
@@ -45,7 +45,7 @@ class Hook:
             }
         )
         self.client = connect(self.redis.url, timeout=5.0)
-        self.inbox = Inbox(self.client, "github", Signatures(KEY))
+        self.inbox = Inbox(self.client, "github", signatures_of("github", KEY))
 
     def post(self, event: str, payload: dict[str, Any]) -> str:
         body = json.dumps(payload).encode()
@@ -134,30 +134,32 @@ def test_a_forged_delivery_in_the_inbox_is_ignored(hook: Hook) -> None:
     for forged in (
         json.dumps(commented),
         OTHERS.seal("letter", commented),
-        Signatures(KEY).seal("plan", commented),
+        signatures_of("api", KEY).seal("choice", commented),
+        signatures_of("telegram", KEY).seal("letter", commented),
     ):
         hook.client.xadd("scar:github:inbox", {"letter": forged})
     hook.client.xadd("scar:github:inbox", {"else": "1"})
-    assert [letter for _, letter in hook.inbox.read("0", wait_ms=1)] == [None] * 4
+    assert [letter for _, letter in hook.inbox.read("0", wait_ms=1)] == [None] * 5
 
 
 def test_a_forged_or_copied_choice_is_ignored(hook: Hook) -> None:
     ada, place = Actor("telegram", "1", "Ada"), Place("2")
-    choices = Menus(hook.client, Signatures(KEY))
+    choices = Menus(hook.client, signatures_of("telegram", KEY))
 
     def tapped(tag: str) -> str | None:
         return choices.take(IncomingMessage(ada, place, "c0", time.time(), tag=tag))
 
     assert tapped(choices.offer(ada, place, ["/docker_status shop"])) == "/docker_status shop"
-    tag = Menus(hook.client, OTHERS).offer(ada, place, ["/docker_deploy shop"])
-    assert tapped(tag) is None
+    for stranger in (OTHERS, signatures_of("github", KEY)):
+        tag = Menus(hook.client, stranger).offer(ada, place, ["/docker_deploy shop"])
+        assert tapped(tag) is None
     other = choices.offer(ada, place, ["/docker_deploy shop"])
     hook.client.copy(f"scar:choice:{other[:-1]}", "scar:choice:elsewhere")
     assert tapped("elsewhere:") is None
 
 
 def test_unread_deliveries_do_not_fill_redis(hook: Hook) -> None:
-    inbox = Inbox(hook.client, "unread", Signatures(KEY))
+    inbox = Inbox(hook.client, "unread", signatures_of("api", KEY))
     for number in range(10_300):
         assert inbox.put({"number": number}, [f"letter:{number}"])
     assert hook.client.xlen("scar:unread:inbox") < 10_200

@@ -142,7 +142,6 @@ def test_a_job_past_its_point_of_no_return_is_not_cancelled(
 ) -> None:
     body = {"kind": "restart", "project": "shop", "confirm": "yes"}
     id = call("ci")("POST", "/api/v1/jobs", json=body).json["id"]
-    claim = worker.claim(id).claim
-    assert services.ledger.report(id, claim.fence, 1, [], {"settled": "1"})
+    assert worker.claim(id).say(fields={"settled": "1"})
     with pytest.raises(ScarError, match="Too late"):
         CANCEL.reply(CI, [id], services.command_context)

@@ -15,7 +15,7 @@ from scar.bootstrap import Services, bootstrap
 from scar.settings import Settings
 from tests.support.acting_worker import ActingWorker
 from tests.support.job_documents import RELEASE
-from tests.support.live_api import Caller, bearer
+from tests.support.live_api import TOKENS, Caller
 from tests.support.stopwatch import Stopwatch
 from tests.support.waiting import eventually
 
@@ -65,8 +65,8 @@ def test_a_broken_file_leaves_the_last_good_one_in_force(
 ) -> None:
     file = tmp_path / "projects.json"
     file.write_text(Path(env["SCAR_PROJECTS_FILE"]).read_text())
-    own = bootstrap(Settings.load({**env, "SCAR_PROJECTS_FILE": str(file)}, dotenv=None))
-    caller = Caller(create_app(own).test_client(), bearer("root")["Authorization"].split()[1])
+    own = bootstrap(Settings.load({**env, "SCAR_PROJECTS_FILE": str(file)}, dotenv=None), "api")
+    caller = Caller(create_app(own).test_client(), lambda *_: TOKENS["root"])
     assert caller("GET", "/api/v1/projects").json["problem"] is None
     file.write_text('{"shop": {')
     page = caller("GET", "/api/v1/projects").json
@@ -162,7 +162,9 @@ def test_a_follow_job_is_cancelled_when_its_client_disconnects(
     answer.close()
     held, cancellation = services.ledger.renew(job.id, claim.claim.fence)
     assert held
-    assert services.signatures.unseal("cancellation", cancellation)["job"] == job.id  # type: ignore[index]
+    opened = services.signatures.open("cancellation", cancellation)
+    assert opened is not None
+    assert opened.content["job"] == job.id
 
 
 def test_a_follow_job_that_has_ended_is_not_cancelled(

@@ -24,7 +24,7 @@ from tests.support.live_api import ApiProcess, bearer
 def _described() -> Any:
     """What an application says of itself; nothing is connected for that."""
     nowhere = Settings(redis_url="redis://127.0.0.1:1", secret_key="for no signature at all")
-    answer = create_app(bootstrap(nowhere)).test_client().get("/openapi.json")
+    answer = create_app(bootstrap(nowhere, "api")).test_client().get("/openapi.json")
     return schemathesis.openapi.from_dict(cast("dict[str, Any]", answer.json))
 
 
@@ -50,7 +50,7 @@ def ended_job(worker: ActingWorker, services: Services) -> Iterator[str]:
                 claim = services.ledger.claim(id, "test", "nonce")
                 if claim is not None and claim.purpose == "run":
                     kind = json.loads(claim.signed.request)["kind"]
-                    ActingClaim(services, claim).succeed(result_of[kind])
+                    ActingClaim.of(services, claim).succeed(result_of[kind])
             stopped.wait(0.02)
 
     thread = Thread(target=work)

@@ -217,6 +217,6 @@ def test_missing_settings_are_reported_before_anything_listens(env: dict[str, st
     from scar.api.server import serve
     from scar.settings import Settings
 
-    settings = Settings.load({**env, "SCAR_SECRET_KEY": ""}, dotenv=None)
-    with pytest.raises(ScarError, match="SCAR_SECRET_KEY"):
+    settings = Settings.load({**env, "SCAR_KEY_FILE": "/nowhere/key.pem"}, dotenv=None)
+    with pytest.raises(ScarError, match=r"SCAR_KEY_FILE: /nowhere/key\.pem cannot be read"):
         serve(settings)

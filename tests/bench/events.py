@@ -6,11 +6,10 @@ import json
 import subprocess
 import sys
 import time
-from uuid import uuid4
 
-from scar.jobs.record import JobState
 from tests.bench.scene import ELSEWHERE, BenchScene
 from tests.bench.table import Row, percentile, seconds
+from tests.support.acting_worker import ActingWorker
 
 WATCHERS = 50
 _INTERVAL_SECONDS = 0.025
@@ -42,8 +41,8 @@ def _latencies(scene: BenchScene, events: int) -> list[float]:
     http = scene.connection()
     id = scene.ask(http, "status", project=ELSEWHERE)
     http.close()
-    claim = services.ledger.claim(id, "bench", uuid4().hex)
-    assert claim is not None
+    worker = ActingWorker(services)
+    claim = worker.claim(id)
     watchers = subprocess.Popen(
         [
             sys.executable,
@@ -63,12 +62,11 @@ def _latencies(scene: BenchScene, events: int) -> list[float]:
     watchers.stdin.flush()
     assert watchers.stdout.readline() == "all listen\n"
     for number in range(1, events + 1):
-        line = json.dumps({"line": f"at={time.time()!r}"})
-        assert services.ledger.report(id, claim.fence, number, [("output", line)], {})
+        claim.lines(f"at={time.time()!r}")
         if number % _EVENTS_PER_RENEWAL == 0:
-            services.ledger.renew(id, claim.fence)
+            services.ledger.renew(id, claim.claim.fence)
         time.sleep(_INTERVAL_SECONDS)
-    services.ledger.report(id, claim.fence, events + 1, [], {}, final=JobState.SUCCEEDED)
+    claim.succeed({})
     latencies: list[float] = json.loads(watchers.communicate()[0])
     assert len(latencies) == events * WATCHERS, len(latencies)
     return latencies

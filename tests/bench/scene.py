@@ -97,7 +97,7 @@ class BenchScene:
     @property
     def services(self) -> Services:
         """The same parts as the API has, in this process."""
-        return bootstrap(Settings.load(self.installation.env, dotenv=None))
+        return bootstrap(Settings.load(self.installation.env, dotenv=None), "api")
 
     @property
     def headers(self) -> dict[str, str]:

@@ -115,7 +115,7 @@ class Faults:
 
     def _notify_again(self, job: Job) -> None:
         settings = Settings.load(self.scene.installation.env, None)
-        queue = JobQueue(settings.effective_redis_url, Signatures(settings.signing_key()))
+        queue = JobQueue(settings.effective_redis_url, Signatures.of(settings, "api"))
         for _ in range(3):
             queue.notify("default", job.id)
 

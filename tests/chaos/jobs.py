@@ -73,7 +73,7 @@ class Fleet:
         self.installation = Installation(
             folder, SCAR_STABLE_SECONDS="0.1", SCAR_API_TOKENS=f"chaos:operator:{TOKEN}"
         )
-        self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda: TOKEN)
+        self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda *_: TOKEN)
 
     def begin(self) -> None:
         """Starts the containers, then SCAR."""

@@ -75,7 +75,7 @@ def services(
         "SCAR_TELEGRAM_USERS": "1:operator",
         "SCAR_API_TOKENS": "test:admin:a-secret-of-tests-1",
     }
-    return bootstrap(Settings.load(env, dotenv=None))
+    return bootstrap(Settings.load(env, dotenv=None), "telegram")
 
 
 @pytest.fixture

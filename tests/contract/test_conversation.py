@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import cast
 
 from scar.access import Actor
 from scar.bootstrap import Services
 from scar.chat.conversation import Conversation
-from scar.client import ApiClient, service_token
+from scar.client import ApiClient
 from scar.document import Document
 from scar.jobs.step import Step, StepState
 from tests.support.acting_worker import ActingWorker, status_of
+from tests.support.keys import front_end_token
 from tests.support.letterbox import LetterBox, Writer
 from tests.support.waiting import PATIENCE, eventually
 
@@ -30,10 +29,7 @@ async def opened(
     services: Services, api_url: str, box: LetterBox, actor: Actor
 ) -> AsyncIterator[Writer]:
     """Open the box, with somebody at it."""
-
-    def token() -> str:
-        return service_token(services.signatures, actor, time.time())
-
+    token = front_end_token(services.settings, actor)
     conversation = Conversation(box, services, ApiClient(api_url, token))
     await conversation.resume()
     try:
@@ -44,8 +40,7 @@ async def opened(
 
 def question_is_kept(services: Services) -> bool:
     """Return whether the open question is on Redis, where the next run finds it."""
-    kept = services.redis.hvals("scar:watches:letterbox")
-    return any(json.loads(text).get("asked") for text in cast("list[str]", kept))
+    return any(json.loads(s.message).get("asked") for s in services.subscriptions.of("telegram"))
 
 
 async def sheet_with(box: LetterBox, words: str) -> tuple[str, Document]:
@@ -61,7 +56,7 @@ def test_ask_confirm_and_follow_in_one_message(
     services: Services, api_url: str, worker: ActingWorker, operator: Actor
 ) -> None:
     async def test() -> None:
-        box = LetterBox()
+        box = LetterBox("telegram")
         async with opened(services, api_url, box, operator) as writer:
             await writer.says("/docker_restart")
             job = await asyncio.to_thread(worker.next_job, "restart", operator.id)
@@ -75,7 +70,7 @@ def test_ask_confirm_and_follow_in_one_message(
             assert not document.buttons
             assert [*box.sheets] == [asked]
             await writer.conversation.settle()
-        assert not services.redis.hgetall("scar:watches:letterbox")
+        assert not services.redis.hgetall("scar:watches:telegram")
 
     run(test)
 
@@ -84,7 +79,7 @@ def test_a_message_is_taken_up_by_the_next_run(
     services: Services, api_url: str, worker: ActingWorker, operator: Actor
 ) -> None:
     async def test() -> None:
-        box = LetterBox()
+        box = LetterBox("telegram")
         async with opened(services, api_url, box, operator) as writer:
             await writer.says("/docker_restart")
             job = await asyncio.to_thread(worker.next_job, "restart", operator.id)
@@ -105,8 +100,7 @@ def test_a_follow_names_its_container_and_stops_by_its_button_or_by_unfollow(
     def begin() -> str:
         job = worker.next_job("follow", operator.id)
         claim = worker.claim(job.id)
-        step = dict(Step("following", "Following", StepState.RUNNING, 1, detail="web").to_json())
-        claim.say(("step", step), fields={"steps": [step]})
+        claim.step(Step("following", "Following", StepState.RUNNING, 1, detail="web"))
         claim.lines("x" * 2990, "whole line", "newest")
         return job.id
 

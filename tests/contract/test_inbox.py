@@ -7,11 +7,12 @@ from redis import Redis
 
 from scar.bootstrap import Services
 from scar.jobs.inbox import Inbox
+from tests.support.keys import signatures_of
 
 
 @pytest.fixture
 def inbox(services: Services, redis: Redis) -> Inbox:
-    return Inbox(redis, "github", services.signatures)
+    return Inbox(redis, "github", signatures_of("api", services.settings.secret_key or ""))
 
 
 def test_a_letter_that_is_known_by_any_of_its_names_is_taken_in_once(inbox: Inbox) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
@@ -12,8 +11,9 @@ from scar.bootstrap import Services
 from scar.errors import ScarError
 from scar.jobs.claim import SignedRequest
 from scar.jobs.ledger import ATTEMPTS
+from scar.jobs.proofs import JobEnd
 from scar.jobs.record import Job, JobState
-from scar.jobs.signing import Signatures
+from scar.jobs.signing import Signer
 from tests.contract.conftest import RecordedQueue
 from tests.support.acting_worker import ActingWorker
 
@@ -26,11 +26,16 @@ def let_pass(redis: Redis, id: str, field: str) -> None:
     redis.hset(f"scar:job:{id}", field, PAST)
 
 
+def swept(services: Services) -> list[tuple[str, str]]:
+    """Sweep as a worker does."""
+    return ActingWorker(services).sweep()
+
+
 def sweep(services: Services) -> list[tuple[str, str]]:
     """Sweep as one that swept a second ago: no grace for workers that were away."""
-    services.ledger.sweep()
+    swept(services)
     services.redis.delete("scar:sweep:grace")
-    return services.ledger.sweep()
+    return swept(services)
 
 
 def states(services: Services, id: str) -> list[str]:
@@ -60,9 +65,8 @@ def test_what_was_only_read_is_forgotten_after_minutes(
 ) -> None:
     read, write = ask("status", key="k1"), ask("restart", confirmed=True)
     for job in (read, write):
-        fence, end = worker.claim(job.id).claim.fence, JobState.SUCCEEDED
-        changes = job.request.changes
-        assert services.ledger.report(job.id, fence, 1, [], {}, final=end, changes=changes)
+        end = JobEnd(JobState.SUCCEEDED, {})
+        worker.claim(job.id).end(end, changes=job.request.changes)
     for job, minutes in ((read, 15), (write, 30 * 24 * 60)):
         for key in (f"scar:job:{job.id}", f"scar:job:{job.id}:events"):
             left = services.redis.pttl(key)
@@ -100,7 +104,7 @@ def test_a_lost_worker_is_fenced_off(ask: Ask, worker: ActingWorker, services: S
     assert sweep(services) == [(job.id, "default")]
     worker.claim(job.id).succeed({"answer": 42})
     assert services.ledger.renew(job.id, lost.claim.fence) == (False, "")
-    assert not services.ledger.report(job.id, lost.claim.fence, 9, [("output", "{}")], {})
+    assert not lost.say(("output", {}))
     assert (services.job_service.get(job.id).result or {})["answer"] == 42
     assert states(services, job.id) == ["queued", "running", "queued", "running", "succeeded"]
 
@@ -136,16 +140,16 @@ def test_after_everybody_was_away_workers_get_a_lease_to_come_back(
     job = ask("status")
     worker.claim(job.id)
     let_pass(services.redis, job.id, "lease")
-    services.ledger.sweep()
+    swept(services)
     assert worker.state(job.id) is JobState.RUNNING
 
 
 def test_report_writes_each_batch_once(ask: Ask, worker: ActingWorker, services: Services) -> None:
     job = ask("status")
-    claim = worker.claim(job.id).claim
+    claim = worker.claim(job.id)
     for _ in range(2):
-        event = ("output", json.dumps({"line": "once"}))
-        assert services.ledger.report(job.id, claim.fence, 1, [event], {"steps": "[]"})
+        claim.batch = 0
+        claim.lines("once")
     assert [e.type for e in services.ledger.events(job.id)] == ["job", "job", "output"]
     last = services.ledger.events(job.id)[-1].id
     assert services.ledger.events(job.id, last - 1)[0].data == {"line": "once"}
@@ -191,9 +195,9 @@ def test_cancel_ends_a_waiting_job_and_asks_a_running_one(
     services.job_service.cancel(running.request.requested_by, running.id)
     held, cancellation = services.ledger.renew(running.id, claim.claim.fence)
     assert held
-    unsealed = services.signatures.unseal("cancellation", cancellation)
-    assert unsealed is not None
-    assert unsealed["job"] == running.id
+    opened = services.signatures.open("cancellation", cancellation)
+    assert opened is not None
+    assert opened.content["job"] == running.id
     claim.succeed({})
     with pytest.raises(ScarError, match="has ended already"):
         services.job_service.cancel(running.request.requested_by, running.id)
@@ -212,8 +216,8 @@ def test_a_job_that_no_worker_takes_expires(ask: Ask, services: Services) -> Non
 def test_sweep_wakes_again_for_a_job_whose_wakeup_was_lost(ask: Ask, services: Services) -> None:
     job = ask("status")
     let_pass(services.redis, job.id, "rung")
-    assert services.ledger.sweep() == [(job.id, "default")]
-    assert services.ledger.sweep() == []
+    assert swept(services) == [(job.id, "default")]
+    assert swept(services) == []
 
 
 def test_restore_gives_a_begun_job_back_to_a_redis_that_lost_it(
@@ -244,6 +248,7 @@ def test_restore_waits_for_the_job_that_locks_the_project_now(
 
 def test_what_a_worker_believes_was_signed(ask: Ask, worker: ActingWorker) -> None:
     signed = worker.claim(ask("status").id).claim.signed
-    key = Signatures("a key that only tests know")
-    assert key.valid("request", signed.request, signed.signature)
-    assert not key.valid("request", signed.request + " ", signed.signature)
+    checks = worker.services.signatures.signer
+    assert checks("request", signed.request, signed.signature) == Signer("telegram")
+    assert checks("request", signed.request + " ", signed.signature) is None
+    assert checks("confirmation", signed.request, signed.signature) is None

@@ -16,7 +16,7 @@ from scar.errors import ScarError
 from scar.jobs.locks import EVERYTHING, Locks
 from scar.jobs.record import Job
 
-OLGA, VERA = Actor("letterbox", "olga", "Olga"), Actor("letterbox", "vera", "Vera")
+OLGA, VERA = Actor("telegram", "olga", "Olga"), Actor("telegram", "vera", "Vera")
 HERE, ELSEWHERE = Place("box"), Place("other")
 Ask = Callable[..., Job]
 
@@ -25,17 +25,17 @@ Ask = Callable[..., Job]
 def test_a_locked_project_refuses_write_jobs_but_not_read_jobs(
     services: Services, ask: Ask, what: str
 ) -> None:
-    locks = Locks(services.redis)
+    locks = Locks(services.redis, services.signatures)
     locks.acquire(what, OLGA, "moving the database")
     with pytest.raises(ScarError, match=r"locked by Olga .*moving the database"):
         ask("restart", confirmed=True)
     assert ask("status").id
     with pytest.raises(ScarError, match="moving the database"):
         locks.acquire(what, VERA, "me too")
-    released = locks.release(what)
+    released = locks.release(what, OLGA)
     assert released is not None
     assert released.reason == "moving the database"
-    assert locks.release(what) is None
+    assert locks.release(what, OLGA) is None
     assert ask("restart", confirmed=True).id
 
 
@@ -43,7 +43,7 @@ def test_a_question_cannot_be_confirmed_once_the_project_is_locked(
     services: Services, ask: Ask
 ) -> None:
     job = ask("restart")
-    Locks(services.redis).acquire("shop", OLGA, "later")
+    Locks(services.redis, services.signatures).acquire("shop", OLGA, "later")
     with pytest.raises(ScarError, match="locked by Olga"):
         services.job_service.confirm(job.request.requested_by, job.id, "yes")
 
@@ -53,7 +53,7 @@ def test_the_audit_trail_lists_the_newest_first_and_page_by_page(services: Servi
         services.audit.write(OLGA, f"act{number}", "accepted", project="shop")
     entries = [*services.audit.recent(batch=2)]
     assert [entry.action for entry in entries] == ["act4", "act3", "act2", "act1", "act0"]
-    assert entries[0].actor == "letterbox:olga"
+    assert entries[0].actor == "telegram:olga"
     older = [*services.audit.recent(before=entries[2].id)]
     assert [entry.action for entry in older] == ["act1", "act0"]
 

@@ -75,8 +75,7 @@ def test_ctrl_c_leaves_a_deploy_and_says_how_to_see_and_to_stop_it(
     process = begin("restart", "shop", "--yes")
     job = worker.next_job("restart", "test")
     claim = worker.claim(job.id)
-    step = dict(restarting("web", StepState.SUCCEEDED).to_json())
-    claim.say(("step", step), fields={"steps": [step]})
+    claim.step(restarting("web", StepState.SUCCEEDED))
     assert process.stderr
     assert "🔄 Restarting containers..." in process.stderr.readline()
     process.send_signal(signal.SIGINT)

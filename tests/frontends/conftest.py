@@ -11,7 +11,7 @@ from tests.support.telegram_scene import TelegramScene
 
 @pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelegramScene]:
-    made = TelegramScene(tmp_path_factory.mktemp("letters"))
+    made = TelegramScene(tmp_path_factory.mktemp("letters"), part="console")
     yield made
     made.close()
 
@@ -23,4 +23,4 @@ def _no_leftovers(request: pytest.FixtureRequest) -> None:
     """
     if "scene" in request.fixturenames:
         scene: TelegramScene = request.getfixturevalue("scene")
-        scene.services.redis.delete("scar:hold:shop", "scar:watches:letterbox")
+        scene.services.redis.delete("scar:hold:shop", "scar:watches:console")

@@ -56,7 +56,7 @@ async def until(box: LetterBox, words: str) -> tuple[str, Document]:
 
 def operator(scene: TelegramScene) -> Actor:
     """A person who may ask and confirm."""
-    return Actor("telegram", str(scene.user()), "Olga")
+    return Actor("console", str(scene.user()), "Olga")
 
 
 def test_a_front_end_takes_less_than_62_lines() -> None:
@@ -79,7 +79,7 @@ def test_a_job_is_asked_for_confirmed_and_followed_in_one_sheet(scene: TelegramS
             assert not document.buttons
             assert list(box.sheets) == [asked]
             await writer.conversation.settle()
-        assert not scene.services.subscriptions.of("letterbox")
+        assert not scene.services.subscriptions.of("console")
 
     run(test)
 
@@ -130,7 +130,7 @@ def test_another_process_can_have_a_job_shown(scene: TelegramScene) -> None:
         async with opened(scene, box, actor):
             command = services.job_service.commands["status"]
             job = services.job_service.submit(actor, command, services.projects.get("shop"), {})
-            subscription = Subscription("letterbox", job.id, Place("elsewhere").key)
+            subscription = Subscription("console", job.id, Place("elsewhere").key)
             services.subscriptions.put(subscription)
             await until(box, "📊 Shop")
 
@@ -173,7 +173,7 @@ def two_projects_with_agents(scene: TelegramScene) -> Iterator[None]:
 @pytest.mark.usefixtures("two_projects_with_agents")
 def test_which_project_is_asked_and_answered_once_by_the_person_asked(scene: TelegramScene) -> None:
     async def test() -> None:
-        box, admin = LetterBox(), Actor("console", "olga", "Olga")
+        box, admin = LetterBox(), operator(scene)
         async with opened(scene, box, admin) as writer:
             await writer.says("@scar fix it")
             sheet, menu = await until(box, "Which project?")

@@ -9,7 +9,7 @@ import pytest
 
 from scar.chat.front_end import Place
 from scar.errors import ScarError
-from scar.jobs.record import Job, JobState
+from scar.jobs.record import Job
 from scar.jobs.request import Request
 from scar.jobs.subscriptions import Subscription
 from tests.frontends.test_letterbox import opened, operator, run, until
@@ -56,23 +56,6 @@ def test_a_question_of_an_earlier_version_locks_its_project_when_answered(
     assert not scene.services.redis.exists("scar:hold:shop")
 
 
-def test_a_message_of_an_earlier_version_is_kept_current_to_its_end(scene: TelegramScene) -> None:
-    async def test() -> None:
-        box, job = LetterBox(), await asyncio.to_thread(a_restart, scene)
-        await asyncio.to_thread(scene.worker.plan, job.id)
-        kept = {"chat": "box", "thread": None, "reference": "7", "attached": None}
-        scene.services.redis.hset("scar:watches:letterbox", job.id, json.dumps(kept))
-        async with opened(scene, box, job.request.requested_by) as writer:
-            await until(box, "Type `yes` to confirm")
-            await writer.says("no")
-            await asyncio.to_thread(scene.worker.until, job.id, JobState.CANCELLED)
-            await writer.conversation.settle()
-        assert list(box.sheets) == ["7"]
-        assert not scene.services.redis.hlen("scar:watches:letterbox")
-
-    run(test)
-
-
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -87,17 +70,17 @@ def test_a_subscription_that_cannot_be_read_is_dropped(
 ) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
-        scene.services.redis.hset("scar:watches:letterbox", name, text)
+        scene.services.redis.hset("scar:watches:console", name, text)
         async with opened(scene, box, actor):
             job = await asyncio.to_thread(a_restart, scene)
-            subscription = Subscription("letterbox", job.id, Place("box").key)
+            subscription = Subscription("console", job.id, Place("box").key)
             scene.services.subscriptions.put(subscription)
             await until(box, "Looking at what would change")
             await asyncio.to_thread(
                 scene.services.job_service.cancel, job.request.requested_by, job.id
             )
             await until(box, "❌")
-        assert name not in scene.services.redis.hkeys("scar:watches:letterbox")
+        assert name not in scene.services.redis.hkeys("scar:watches:console")
 
     run(test)
 

@@ -21,7 +21,7 @@ SECRET = "clones-and-projects-1"
 class Scar:
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
-        self._api = ApiClient(f"http://127.0.0.1:{installation.port}", lambda: SECRET)
+        self._api = ApiClient(f"http://127.0.0.1:{installation.port}", lambda *_: SECRET)
 
     def ask(self, kind: str, args: dict[str, Any], *, yes: bool = False) -> Job:
         body: dict[str, Any] = {"kind": kind, "args": args}

@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from scar.jobs.inbox import Inbox
-from scar.jobs.signing import Signatures
 from scar.json_object import JsonObject
 from scar.redis_client import connect
 from tests.support.github_server import places
+from tests.support.keys import signatures_of
 from tests.support.live_api import ApiProcess
 from tests.support.redis_process import RedisProcess
 from tests.support.stopwatch import Stopwatch
@@ -68,7 +68,7 @@ class Hook:
 
     def letters(self) -> list[JsonObject]:
         """What was taken in since the last look."""
-        inbox = Inbox(connect(self.redis.url, timeout=5.0), "github", Signatures(KEY))
+        inbox = Inbox(connect(self.redis.url, timeout=5.0), "github", signatures_of("github", KEY))
         found = inbox.read("0", wait_ms=1)
         for id, _ in found:
             inbox.drop(id)

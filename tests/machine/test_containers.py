@@ -17,7 +17,6 @@ from scar.settings.table import all_settings
 ROOT = Path(__file__).parents[2]
 REQUIRED = {
     "REDIS_PASSWORD": "a-long-password",
-    "SCAR_SECRET_KEY": "a key that only tests know",
     "SCAR_TELEGRAM_TOKEN": "4242:AA-do-not-tell-anybody",
     "SCAR_WORKSPACE": "/elsewhere/workspace",
     "SCAR_PRODUCTION": "/elsewhere/production",
@@ -70,21 +69,38 @@ def test_folders_are_where_they_are_on_the_host(services: dict[str, dict[str, An
     for path in ("/elsewhere/workspace", "/elsewhere/production"):
         assert mounts(services["worker"])[path]["source"] == path
     for name in ("api", "telegram"):
-        assert [*mounts(services[name])] == ["/elsewhere/workspace"]
+        others = {"/run/scar/own", "/run/scar/trusted"}
+        assert {*mounts(services[name])} - others == {"/elsewhere/workspace"}
         assert mounts(services[name])["/elsewhere/workspace"]["read_only"] is True
 
 
 def test_no_container_may_more_than_it_needs(services: dict[str, dict[str, Any]]) -> None:
-    assert {*services} == {"redis", "api", "telegram", "worker"}
+    assert {*services} == {"keys", "redis", "api", "telegram", "worker"}
     for name, service in services.items():
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service["read_only"] is True, name
-        assert service["restart"] == "unless-stopped", name
+        assert service["restart"] == ("no" if name == "keys" else "unless-stopped"), name
         assert not service.get("privileged"), name
         assert name == "worker" or "cap_add" not in service, name
         for port in service.get("ports", []):
             assert port["host_ip"] == "127.0.0.1", name
+
+
+def test_a_private_key_is_in_the_container_of_its_part_alone(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    for part in ("api", "telegram", "worker"):
+        volume = f"key-{part}"
+        holders = [
+            name
+            for name, service in services.items()
+            if any(mount["source"] == volume for mount in service.get("volumes", []))
+        ]
+        assert holders == ["keys", part] or holders == [part, "keys"]
+        assert mounts(services[part])["/run/scar/own"]["read_only"] is True
+        assert mounts(services[part])["/run/scar/trusted"]["read_only"] is True
+    assert services["keys"]["network_mode"] == "none"
 
 
 def test_the_bots_token_goes_to_the_bot_alone(services: dict[str, dict[str, Any]]) -> None:
@@ -92,7 +108,7 @@ def test_the_bots_token_goes_to_the_bot_alone(services: dict[str, dict[str, Any]
     assert [name for name in services if token in json.dumps(services[name])] == ["telegram"]
 
 
-@pytest.mark.parametrize("missing", ["REDIS_PASSWORD", "SCAR_SECRET_KEY", "SCAR_TELEGRAM_TOKEN"])
+@pytest.mark.parametrize("missing", ["REDIS_PASSWORD", "SCAR_TELEGRAM_TOKEN"])
 def test_an_example_that_is_not_filled_in_starts_nothing(missing: str) -> None:
     """Compose reads `NAME=   # remark` as the value `# remark`: a secret that everybody knows."""
     filled = {name: REQUIRED[name] for name in REQUIRED if name != missing}

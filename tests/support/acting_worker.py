@@ -7,17 +7,23 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 from scar.bootstrap import Services
-from scar.errors import ScarError
+from scar.errors import ErrorRecord, ScarError
 from scar.jobs.claim import Claim
+from scar.jobs.ledger import Ledger
+from scar.jobs.proofs import JobEnd
 from scar.jobs.record import Job, JobState
+from scar.jobs.request import Request
 from scar.jobs.results import job_kinds
 from scar.jobs.results.job_kind import JobKind, JobPlan
+from scar.jobs.signing import Signatures
 from scar.jobs.step import Progress, Step, StepState
+from scar.json_object import JsonObject
+from scar.keys.key_store import worker_part
 from tests.support.waiting import eventually
 from workers.runtime.reporter import JobReporter
 
@@ -37,6 +43,11 @@ class ActingWorker:
         redis.zadd(f"scar:workers:{host}", {f"{host}-1": until})
         about = {"host": host, "pid": "1", "started_at": "1760000000", "engine": '{"version":"28"}'}
         redis.hset(f"scar:worker:{host}-1", mapping=about)  # type: ignore[arg-type]
+
+    def sweep(self) -> list[tuple[str, str]]:
+        """Sweep as a worker does; return the jobs, with their hosts, to be notified of again."""
+        signatures = Signatures.of(self.services.settings, worker_part("default"))
+        return Ledger(self.services.redis, signatures).sweep()
 
     def next_job(self, kind: str, asked_by: str) -> Job:
         """Return the next job that nobody was given before."""
@@ -72,12 +83,12 @@ class ActingWorker:
             lambda: self.services.ledger.claim(id, "test", uuid4().hex), f"{id} can be claimed"
         )
         assert claim is not None
-        return ActingClaim(self.services, claim)
+        return ActingClaim.of(self.services, claim)
 
     def report(self, claim: ActingClaim) -> JobReporter:
         """Return the reporter that a real worker would run the claimed job with."""
-        services = self.services
-        return JobReporter(services.ledger, services.signatures, claim.claim, changes=False)
+        request = replace(self.services.job_service.get(claim.claim.id).request, changes=False)
+        return JobReporter(claim.ledger, claim.signatures, claim.claim, request)
 
     def plan(self, id: str, hash: str = "a" * 64, **plan: Any) -> None:
         """Claim a job and ask its question."""
@@ -110,11 +121,19 @@ class ActingWorker:
 
 @dataclass
 class ActingClaim:
-    """A claimed job whose batches of events a test writes one by one."""
+    """A claimed job whose batches of events a test writes one by one, with the worker's key."""
 
-    services: Services
+    ledger: Ledger
+    signatures: Signatures
     claim: Claim
     batch: int = 0
+
+    @classmethod
+    def of(cls, services: Services, claim: Claim) -> ActingClaim:
+        """Return the claim in the hands of the worker of the job's host."""
+        host = Request.from_json(json.loads(claim.signed.request)).host
+        signatures = Signatures.of(services.settings, worker_part(host))
+        return cls(Ledger(services.redis, signatures), signatures, claim)
 
     @contextmanager
     def kept_alive(self) -> Iterator[None]:
@@ -123,7 +142,7 @@ class ActingClaim:
 
         def renew() -> None:
             while not done.wait(1.0):
-                self.services.ledger.renew(self.claim.id, self.claim.fence)
+                self.ledger.renew(self.claim.id, self.claim.fence)
 
         thread = threading.Thread(target=renew)
         thread.start()
@@ -135,45 +154,50 @@ class ActingClaim:
 
     def say(
         self,
-        *events: tuple[str, dict[str, Any]],
+        *events: tuple[str, JsonObject],
         final: JobState | None = None,
-        fields: dict[str, Any] | None = None,
-    ) -> None:
-        """Write one batch of events, and how the job ended."""
+        fields: Mapping[str, str] | None = None,
+        changes: bool = True,
+    ) -> bool:
+        """Write one batch of events, and how the job ended; False where it is lost."""
         self.batch += 1
-        texts = [(kind, json.dumps(data)) for kind, data in events]
-        kept = {name: json.dumps(value) for name, value in (fields or {}).items()}
-        assert self.services.ledger.report(
-            self.claim.id, self.claim.fence, self.batch, texts, kept, final=final
+        return self.ledger.report(
+            self.claim, self.batch, events, fields or {}, final=final, changes=changes
         )
 
     def lines(self, *texts: str) -> None:
         """Write output."""
-        self.say(*[("output", {"line": text}) for text in texts])
+        assert self.say(*[("output", {"line": text}) for text in texts])
+
+    def step(self, step: Step) -> None:
+        """Report a step, the only one."""
+        steps = {"job": self.claim.id, "steps": [step.to_json()]}
+        fields = {"steps": self.signatures.seal("steps", steps)}
+        assert self.say(("step", step.to_json()), fields=fields)
+
+    def end(self, end: JobEnd, *, changes: bool = True) -> None:
+        """End as `end` says."""
+        error = end.error.to_json() if end.error else None
+        result = ("result", {"result": end.result, "error": error})
+        state = ("job", {"state": end.state.value, **({"error": error} if error else {})})
+        fields = {"end": self.signatures.seal("end", end.of(self.claim.id))}
+        assert self.say(result, state, final=end.state, fields=fields, changes=changes)
 
     def succeed(self, result: dict[str, Any]) -> None:
         """End well."""
-        event = ("result", {"result": result, "error": None})
-        self.say(event, final=JobState.SUCCEEDED, fields={"result": result})
+        self.end(JobEnd(JobState.SUCCEEDED, result))
 
     def fail(self, code: str, message: str, hint: str) -> None:
         """End with an error."""
-        error = {"code": code, "message": message, "hint": hint}
-        event = ("result", {"result": None, "error": error})
-        self.say(event, final=JobState.FAILED, fields={"error": error})
+        self.end(JobEnd(JobState.FAILED, error=ErrorRecord(code, message, hint)))
 
     def plan(self, plan: dict[str, Any]) -> None:
         """End planning: the question can be asked."""
-        self.batch += 1
-        fields = {"plan_shown": json.dumps(plan), "plan": "sealed", "plan_hash": plan["hash"]}
-        assert self.services.ledger.report(
-            self.claim.id,
-            self.claim.fence,
-            self.batch,
-            [],
-            fields,
-            final=JobState.AWAITING_CONFIRMATION,
-        )
+        state = JobState.AWAITING_CONFIRMATION
+        sealed = self.signatures.seal("plan", {"job": self.claim.id, "plan": plan})
+        fields = {"plan": sealed, "plan_hash": plan["hash"]}
+        event = ("job", {"state": state.value, "plan": plan})
+        assert self.say(event, final=state, fields=fields)
 
 
 def restarting(container: str, state: StepState) -> Step:

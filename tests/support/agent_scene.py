@@ -42,7 +42,7 @@ class AgentScene:
             "containers": ["scartest-none"],
             **({"agent": agent} if agent else {}),
         }
-        self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda: TOKEN)
+        self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda *_: TOKEN)
 
     def begin(self, **files: str) -> None:
         """Puts files into the workspace, gives them to their owner, and starts SCAR."""

@@ -73,7 +73,7 @@ class DeployScene:
             "health_timeout": 30,
             **entry,
         }
-        self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda: TOKEN)
+        self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda *_: TOKEN)
         self.actor = Actor("api", "test", "test")
 
     def write(self, **files: str) -> None:

@@ -41,7 +41,7 @@ class GitHubScene:
         self.settings = Settings.load(self.installation.env, None)
         (folder / "state" / "redis").mkdir(parents=True)
         self._redis = self._process(*redis_server.command_line(self.settings))
-        self.services: Services = bootstrap(self.settings)
+        self.services: Services = bootstrap(self.settings, "github")
         eventually(self._redis_answers, "Redis answers")
         self._api = self._part("api")
         self.worker = ActingWorker(self.services)

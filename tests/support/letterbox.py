@@ -16,7 +16,7 @@ from scar.document import Attachment, Document
 class LetterBox:
     """Keeps every version of every sheet that the conversation sends."""
 
-    name: str = "letterbox"
+    name: str = "console"
     bot_name: str | None = None
     sheets: dict[str, list[Document]] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)

@@ -51,7 +51,7 @@ class FolderBox(LetterBox):
     """A letter box whose sheets are files."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()
+        super().__init__("letterbox")
         self._folder = folder
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
@@ -66,9 +66,8 @@ def _serve(settings: Settings) -> None:
 
 async def _run(settings: Settings) -> None:
     folder = Path(settings.of(LetterBoxSettings).required("folder"))
-    services = bootstrap(settings)
-    itself = Actor("console", "letterbox", "SCAR's letter box")
-    client = ApiClient.for_actor(settings.api_url, services.signatures, itself)
+    services = bootstrap(settings, "letterbox")
+    client = ApiClient.for_service(settings.api_url, services.signatures)
     conversation = Conversation(FolderBox(folder), services, client)
     await conversation.run(_read_letters(folder, conversation))
 

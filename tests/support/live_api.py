@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from flask.testing import FlaskClient
 
+from scar.client import TokenSource
 from tests.support.waiting import eventually, free_port
 
 TOKENS = {
@@ -71,10 +72,14 @@ def bearer(name: str) -> dict[str, str]:
 class Caller:
     """Calls the application in this process, as one of the tokens or not at all."""
 
-    def __init__(self, client: FlaskClient, token: str | None) -> None:
+    def __init__(self, client: FlaskClient, token: TokenSource | None) -> None:
         self._client = client
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._token = token
 
     def __call__(self, method: str, path: str, **options: Any) -> Any:
-        headers = {**self._headers, **options.pop("headers", {})}
+        headers = options.pop("headers", {})
+        if self._token is not None:
+            asked = path.removeprefix("/api/v1").partition("?")[0]
+            token = self._token(method, asked, options.get("json"))
+            headers = {"Authorization": f"Bearer {token}", **headers}
         return self._client.open(path, method=method, headers=headers, **options)

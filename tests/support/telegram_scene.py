@@ -23,9 +23,9 @@ STRANGER = 66
 
 
 class TelegramScene:
-    """Everything but the worker's work."""
+    """Everything but the worker's work. The test itself speaks as `part`."""
 
-    def __init__(self, folder: Path, *, bot: bool = True) -> None:
+    def __init__(self, folder: Path, *, bot: bool = True, part: str = "telegram") -> None:
         self.telegram = BotApiServer(TOKEN)
         self.telegram.start()
         users = ",".join(f"{user}:operator" for user in range(FIRST_USER, LAST_USER))
@@ -41,7 +41,7 @@ class TelegramScene:
         self.settings = Settings.load(self.installation.env, None)
         (folder / "state" / "redis").mkdir(parents=True)
         self._redis = self._process(*redis_server.command_line(self.settings))
-        self.services: Services = bootstrap(self.settings)
+        self.services: Services = bootstrap(self.settings, part)
         eventually(self._redis_answers, "Redis answers")
         self._api = self.part("api")
         self.worker = ActingWorker(self.services)

@@ -172,7 +172,7 @@ def test_a_yes_after_the_time_to_answer_does_nothing(
     scene.services.redis.hset(f"scar:job:{job.id}", "confirm_until", "1")
     chat.person.says("yes", chat)
     chat.wait_for_text("awaits no confirmation")
-    scene.services.ledger.sweep()
+    worker.sweep()
     chat.wait_for_text("Nobody confirmed in time, nothing was done")
     chat.person.says("yes", chat)
     scene.telegram.wait_for(lambda: scene.telegram.pending() == 0)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from scar.access import Actor, Role
-from scar.bootstrap import create_access
 from scar.errors import ScarError
 from scar.projects import Project
+from scar.registration.registry import create_access
 from scar.settings import Settings
 
 SETTINGS = Settings.load(

@@ -42,7 +42,7 @@ CASES: list[tuple[str, dict[str, Any], bool]] = [
 @pytest.fixture(scope="module")
 def described() -> dict[str, Any]:
     nowhere = Settings(redis_url="redis://127.0.0.1:1", secret_key="for no signature at all")
-    answer = create_app(bootstrap(nowhere)).test_client().get("/openapi.json")
+    answer = create_app(bootstrap(nowhere, "api")).test_client().get("/openapi.json")
     schemas: dict[str, Any] = answer.get_json()["components"]["schemas"]
     return schemas
 

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-import errno
 import os
 import re
-import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -110,7 +106,6 @@ def test_every_setting_is_read() -> None:
         },
     )
     assert settings.effective_redis_url == "redis://:pass@redis:6379/0"
-    assert settings.signing_key() == KEY
 
 
 @pytest.mark.parametrize(
@@ -241,17 +236,10 @@ def test_a_required_setting_that_is_missing_is_named() -> None:
     assert settings.of(TelegramSettings).required("token") == "1:a"
 
 
-def test_the_embedded_redis_and_the_signing_key_are_in_the_state_folder(tmp_path: Path) -> None:
+def test_the_embedded_redis_and_the_trusted_keys_are_in_the_state_folder() -> None:
     settings = load(SCAR_STATE_DIR="/srv/scar")
     assert settings.effective_redis_url == "unix:///srv/scar/redis/redis.sock"
-    settings = load(SCAR_STATE_DIR=str(tmp_path / "state"))
-    assert not (tmp_path / "state").exists()
-    key = settings.signing_key()
-    file = tmp_path / "state" / "secret_key"
-    assert len(key) >= 32
-    assert settings.signing_key() == key
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert [path.name for path in file.parent.iterdir()] == ["secret_key"]
+    assert settings.trusted_folder == Path("/srv/scar/keys/trusted")
 
 
 def test_a_user_who_may_not_write_to_var_lib_has_the_state_at_home(tmp_path: Path) -> None:
@@ -267,52 +255,6 @@ def test_a_user_who_may_not_write_to_var_lib_has_the_state_at_home(tmp_path: Pat
     with os.fdopen(reader) as output:
         assert output.read() == f"{tmp_path}/.local/state/scar"
     os.waitpid(child, 0)
-
-
-def test_processes_that_start_at_the_same_time_share_one_signing_key(tmp_path: Path) -> None:
-    code = "from scar.settings import Settings; print(Settings.load(dotenv=None).signing_key())"
-    env = {"PATH": os.environ["PATH"], "SCAR_STATE_DIR": str(tmp_path / "state")}
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
-    assert len({process.communicate(timeout=60)[0] for process in processes}) == 1
-    assert [path.name for path in (tmp_path / "state").iterdir()] == ["secret_key"]
-
-
-def test_a_signing_key_that_another_process_created_meanwhile_is_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _: (tmp_path / "secret_key").write_text(KEY))
-    assert load(SCAR_STATE_DIR=str(tmp_path)).signing_key() == KEY
-    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
-
-
-def test_a_full_disk_leaves_no_partial_signing_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(SettingsError, match="No space left on device"):
-        load(SCAR_STATE_DIR=str(tmp_path)).signing_key()
-    assert not list(tmp_path.iterdir())
-
-
-def test_with_a_shared_redis_the_signing_key_has_to_be_set(tmp_path: Path) -> None:
-    settings = load(SCAR_REDIS_URL="redis://h", SCAR_STATE_DIR=str(tmp_path))
-    with pytest.raises(SettingsError, match="SCAR_SECRET_KEY: is not set"):
-        settings.signing_key()
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_signing_key_file_that_is_empty_or_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "secret_key").write_text("")
-    with pytest.raises(SettingsError, match="holds no key"):
-        load(SCAR_STATE_DIR=str(tmp_path)).signing_key()
-    with pytest.raises(SettingsError, match="cannot be used"):
-        load(SCAR_STATE_DIR=str(tmp_path / "secret_key")).signing_key()
 
 
 def test_the_github_apps_key_can_be_in_a_file_and_is_masked(tmp_path: Path) -> None:

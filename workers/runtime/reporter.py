@@ -7,7 +7,6 @@ the job was cancelled or another worker has it by now.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -17,8 +16,10 @@ import structlog
 
 from scar.errors import ScarError
 from scar.jobs.claim import Claim
+from scar.jobs.job_state import JobState
 from scar.jobs.ledger import LEASE_MS, Ledger
-from scar.jobs.record import JobState
+from scar.jobs.proofs import JobEnd, valid_cancellation
+from scar.jobs.request import Request
 from scar.jobs.results.job_kind import JobPlan
 from scar.jobs.results.json_record import JsonRecord
 from scar.jobs.signing import Signatures
@@ -36,15 +37,18 @@ class JobLost(Exception):
 
 @dataclass
 class _Batch:
-    """What is written together: events (type, JSON), record fields, and the state if it ends."""
+    """What is written together: events (type, content), sealed fields of the record, and the state
+    if it ends.
+    """
 
-    events: list[tuple[str, str]] = field(default_factory=list)
+    events: list[tuple[str, JsonObject]] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
+    steps: tuple[Step, ...] | None = None
     final: JobState | None = None
 
     @property
     def empty(self) -> bool:
-        return not self.events and not self.fields and not self.final
+        return not (self.events or self.fields or self.final)
 
 
 class JobReporter:
@@ -58,14 +62,14 @@ class JobReporter:
         ledger: Ledger,
         signatures: Signatures,
         claim: Claim,
+        request: Request,
         *,
-        changes: bool,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._signatures = signatures
         self._claim = claim
-        self._changes = changes
+        self._request = request
         self._monotonic = monotonic
         self._wake = threading.Condition()
         self._pending = _Batch()
@@ -93,23 +97,23 @@ class JobReporter:
     def emit(self, type: str, data: JsonObject) -> None:
         """Add an event."""
         with self._wake:
-            self._pending.events.append((type, json.dumps(data)))
+            self._pending.events.append((type, data))
             self._wake.notify()
 
     def steps(self, steps: tuple[Step, ...], changed: Step) -> None:
         """Report a step that began, ended or has a new detail."""
         with self._wake:
-            self._pending.fields["steps"] = json.dumps([step.to_json() for step in steps])
-            self._pending.events.append(("step", json.dumps(changed.to_json())))
+            self._pending.steps = steps
+            self._pending.events.append(("step", changed.to_json()))
             self._wake.notify()
 
     def progress(self, step: str, progress: Progress) -> None:
         """Report how far a step is; this replaces what was not sent yet of the same step."""
-        event = ("progress", json.dumps({"step": step, **progress.to_json()}))
+        event = ("progress", {"step": step, **progress.to_json()})
         with self._wake:
             events = self._pending.events
             last = events[-1] if events else None
-            if last and last[0] == "progress" and json.loads(last[1])["step"] == step:
+            if last and last[0] == "progress" and last[1]["step"] == step:
                 events[-1] = event
             else:
                 events.append(event)
@@ -123,26 +127,23 @@ class JobReporter:
         error: ScarError | None = None,
     ) -> None:
         """Report the end of the job; return once the ledger has it. Raises `JobLost`."""
-        document = result.to_json() if result else None
-        record = error.record().to_json() if error else None
-        self._end(
-            state,
-            ("result", json.dumps({"result": document, "error": record})),
-            {
-                **({"result": json.dumps(document)} if document is not None else {}),
-                **({"error": json.dumps(record)} if record else {}),
-            },
-        )
+        end = JobEnd(state, result.to_json() if result else None, error.record() if error else None)
+        record = end.error.to_json() if end.error else None
+        events: list[tuple[str, JsonObject]] = [
+            ("result", {"result": end.result, "error": record}),
+            ("job", {"state": state.value, **({"error": record} if record else {})}),
+        ]
+        self._end(state, events, {"end": self._seal("end", end.of(self._claim.id))})
 
     def planned(self, plan: JobPlan) -> None:
         """Report the plan, which ends the planning: the question can be asked."""
         document = plan.to_json()
-        fields = {
-            "plan": self._signatures.seal("plan", document),
-            "plan_shown": json.dumps(document),
-            "plan_hash": plan.hash,
-        }
-        self._end(JobState.AWAITING_CONFIRMATION, None, fields)
+        state = JobState.AWAITING_CONFIRMATION
+        self._end(
+            state,
+            [("job", {"state": state.value, "plan": document})],
+            {"plan": self._seal("plan", {"plan": document}), "plan_hash": plan.hash},
+        )
 
     def check(self) -> None:
         """Return while the job is this worker's to do; called before each side effect.
@@ -171,10 +172,14 @@ class JobReporter:
         """Whether somebody cancelled the job when it could not be stopped any more."""
         return self._too_late and self._cancelled_by is not None
 
-    def _end(self, state: JobState, event: tuple[str, str] | None, fields: dict[str, str]) -> None:
+    def _seal(self, kind: str, content: JsonObject) -> str:
+        return self._signatures.seal(kind, {**content, "job": self._claim.id})
+
+    def _end(
+        self, state: JobState, events: list[tuple[str, JsonObject]], fields: dict[str, str]
+    ) -> None:
         with self._wake:
-            if event:
-                self._pending.events.append(event)
+            self._pending.events += events
             self._pending.fields.update(fields)
             self._pending.final = state
             self._closed = True
@@ -206,13 +211,13 @@ class JobReporter:
                 return True
             try:
                 kept = self._ledger.report(
-                    self._claim.id,
-                    self._claim.fence,
+                    self._claim,
                     self._number,
                     batch.events,
                     batch.fields,
                     final=batch.final,
-                    changes=self._changes,
+                    project=self._request.project or "",
+                    changes=self._request.changes,
                 )
             except ScarError as error:
                 _log.warning("report delayed", job=self._claim.id, reason=error.message)
@@ -229,6 +234,9 @@ class JobReporter:
                     return None
                 self._number += 1
                 self._unsent, self._pending = self._pending, _Batch()
+            if self._unsent.steps is not None:
+                steps = [step.to_json() for step in self._unsent.steps]
+                self._unsent.fields["steps"] = self._seal("steps", {"steps": steps})
         return self._unsent
 
     def _renew(self) -> None:
@@ -242,7 +250,6 @@ class JobReporter:
         self._note_cancellation(cancellation)
 
     def _note_cancellation(self, sealed: str) -> None:
-        cancellation = self._signatures.unseal("cancellation", sealed) if sealed else None
-        if cancellation and cancellation["job"] == self._claim.id:
-            actor = cancellation["by"]
-            self._cancelled_by = f"{actor['name']} ({actor['frontend']})"
+        actor = valid_cancellation(self._signatures, self._claim.id, sealed) if sealed else None
+        if actor is not None:
+            self._cancelled_by = f"{actor.name} ({actor.frontend})"

@@ -1,4 +1,4 @@
-"""What a worker checks before it acts: that a front-end signed the job, for this host and now."""
+"""What a worker checks before it acts: who signed the job, what they may ask for, and when."""
 
 from __future__ import annotations
 
@@ -6,58 +6,142 @@ import json
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Protocol
 
-from scar.jobs.claim import Claim
+from scar.access import Access, Actor
+from scar.errors import ScarError
+from scar.jobs.claim import Claim, SignedRequest
+from scar.jobs.locks import Lock
+from scar.jobs.proofs import Proofs, binding, may_confirm, valid_cancellation
 from scar.jobs.request import Request
-from scar.jobs.signing import WAKEUP, Signatures
+from scar.jobs.results import job_kinds
+from scar.jobs.signing import WAKEUP, Signatures, sealed_content
 from scar.json_object import JsonObject
+from scar.projects import ProjectsFile
+
+CONFIRMED_MS = 15 * 60_000
+"""How long a `yes` counts: as long as a request that nobody begins."""
+
+_SKEW_MS = 60_000
+"""How far the clocks of two hosts may be apart."""
+
+
+class BegunJobs(Protocol):
+    """What this host remembers of the jobs that began here: `workers.state.job_log`."""
+
+    def begun(self, id: str) -> bool: ...
+
+    def signed(self, id: str) -> SignedRequest: ...
 
 
 class Forged(Exception):
-    """A record that no front-end signed, or that this worker must not do."""
+    """A record that this worker must not act on, and why."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """Checks claims for `host`. `kinds` are those with a handler, `begun` returns whether a job has
-    ever begun here; `clock` gives seconds since the epoch.
+    """Checks claims for `host`. `kinds` are those with a handler; `lock_of` returns the lock of a
+    project that this host knows; `clock` gives seconds since the epoch.
     """
 
     host: str
     signatures: Signatures
     kinds: Collection[str]
-    begun: Callable[[str], bool]
+    job_log: BegunJobs
+    access: Access
+    projects: ProjectsFile
+    lock_of: Callable[[str], Lock | None]
     clock: Callable[[], float] = time.time
 
     def wakeup(self, id: str, signature: str) -> bool:
         """Return whether a wake-up message was signed for this host."""
-        return self.signatures.valid(WAKEUP, f"{self.host}/{id}", signature)
+        return self.signatures.signer(WAKEUP, f"{self.host}/{id}", signature) is not None
 
     def verify(self, claim: Claim) -> tuple[Request, str | None]:
         """Return the request, and the hash of the plan that was confirmed, if any.
 
-        Raises `Forged` unless both are signed.
+        A job that has begun here was checked then: it counts as it is in the job log, whatever
+        became of the keys since. Raises `Forged`.
         """
-        request = self._request(claim)
-        if claim.purpose == "plan" or not request.asks:
+        begun = self.job_log.begun(claim.id)
+        request = self._begun(claim) if begun else self._new(claim)
+        if claim.purpose != "run" or not request.asks:
+            if not begun and request.changes:
+                self._require_unlocked(request, request.created_at)
             return request, None
-        confirmation: JsonObject | None = self.signatures.unseal(
-            "confirmation", claim.signed.confirmation
-        )
-        if confirmation is None or confirmation["job"] != claim.id:
-            raise Forged("its confirmation carries no valid signature")
-        return request, confirmation["plan"]
+        sealed = claim.signed.confirmation
+        confirmation = sealed_content(sealed) if begun else self._confirmation(sealed, request)
+        plan: str | None = confirmation["plan"]
+        return request, plan
 
-    def _request(self, claim: Claim) -> Request:
-        if not self.signatures.valid("request", claim.signed.request, claim.signed.signature):
-            raise Forged("its request carries no valid signature")
-        request = Request.from_json(json.loads(claim.signed.request))
-        if request.id != claim.id:
-            raise Forged("its request was signed for another job")
+    def cancelled_by(self, claim: Claim) -> Actor:
+        """Return who has cancelled a job that has not begun. Raises `Forged`."""
+        actor = valid_cancellation(self.signatures, claim.id, claim.cancellation)
+        if actor is None:
+            raise Forged("its cancellation carries no valid signature")
+        return actor
+
+    def _begun(self, claim: Claim) -> Request:
+        """Return the request of a job that has begun here, if that is what was claimed."""
+        signed = self.job_log.signed(claim.id)
+        if (signed.request, signed.confirmation) != (
+            claim.signed.request,
+            claim.signed.confirmation,
+        ):
+            raise Forged("it is not what was begun here under that id")
+        return Request.from_json(json.loads(signed.request))
+
+    def _new(self, claim: Claim) -> Request:
+        signed = claim.signed
+        try:
+            proofs = Proofs.of(self.signatures, claim.id, signed.request, signed.signature)
+        except (ScarError, LookupError, TypeError, ValueError) as error:
+            raise Forged("its request carries no valid signature") from error
+        request = proofs.request
+        if proofs.retired:
+            raise Forged("the key that its request was signed with was retired")
         if request.host != self.host:
             raise Forged(f"it is addressed to host '{request.host}'")
         if request.kind not in self.kinds:
             raise Forged(f"this worker knows no '{request.kind}'")
-        if request.expires_at < self.clock() * 1000 and not self.begun(claim.id):
+        if request.expires_at < self.clock() * 1000:
             raise Forged("it is too old")
+        self._require_role(request.requested_by, request)
         return request
+
+    def _confirmation(self, sealed: str, request: Request) -> JsonObject:
+        """Return what was confirmed: this job, by who may, not too long ago."""
+        opened = self.signatures.open("confirmation", sealed)
+        if opened is None or opened.signer.retired:
+            raise Forged("its confirmation carries no valid signature")
+        content = opened.content
+        if any(content.get(name) != value for name, value in binding(request).items()):
+            raise Forged("its confirmation was given to something else")
+        if not may_confirm(self.signatures, opened, request):
+            raise Forged("its confirmation was signed by a part that may not speak for them")
+        if not -_SKEW_MS <= self.clock() * 1000 - content["at"] <= CONFIRMED_MS:
+            raise Forged("it was confirmed too long ago")
+        self._require_role(Actor.from_json(content["by"]), request)
+        self._require_unlocked(request, content["at"])
+        return content
+
+    def _require_role(self, actor: Actor, request: Request) -> None:
+        """Check the person's role with this worker's own settings and projects file.
+
+        Where the settings here do not name the people of that front-end, the role counts that the
+        front-end has signed: it alone knows them.
+        """
+        project = self.projects.projects.get(request.project or "")
+        role = self.access.role_of(actor, project)
+        if not self.access.knows_people_of(actor.frontend):
+            role = max((known for known in (role, actor.role) if known is not None), default=None)
+        needed = job_kinds()[request.kind].role
+        if role is None or role < needed:
+            raise Forged(f"{actor.key[:80]} may not {request.kind} here: that needs an {needed}")
+
+    def _require_unlocked(self, request: Request, asked_at: int) -> None:
+        """Check that no person had locked what the job locks when it was asked for."""
+        for resource in request.locks:
+            lock = self.lock_of(resource)
+            if lock is not None and lock.since <= asked_at:
+                raise Forged(lock.refusal().message)

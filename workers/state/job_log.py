@@ -43,6 +43,12 @@ class JobLog:
             self._forget_old()
         return float(self._read(id)["begun_at"])
 
+    def note_cancelled(self, id: str, signed: SignedRequest, error: ErrorRecord) -> None:
+        """Record, synced, that a job was cancelled before it began: it never begins here then."""
+        if not self.begun(id):
+            ending = {"state": JobState.CANCELLED.value, "result": None, "error": error.to_json()}
+            self._write(id, {"signed": asdict(signed), "begun_at": time.time(), **ending})
+
     def end(self, id: str, outcome: Outcome[JsonRecord]) -> None:
         """Record, synced, how a job that began here has ended."""
         result = outcome.result.to_json() if outcome.result else None

@@ -7,12 +7,15 @@ begun. A damaged line before the last may have recorded anything: then a person 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from scar.errors import ScarError
 from scar.json_object import JsonObject
 from workers.files.durable import reserve
 from workers.files.failures import damaged
 from workers.files.records import add_record, read_records
+from workers.state.host_lock import taken_if_free
 
 ENDED = "ended"
 RESTORED = "restored"
@@ -66,3 +69,22 @@ class Journal:
     def find(self, what: str) -> JsonObject | None:
         """Return the last record of that kind, None where there is none."""
         return next((r for r in reversed(self.records) if r["what"] == what), None)
+
+
+def abandoned(projects: Path) -> Iterator[str]:
+    """Yield the ids of deployments that were cut off and that nobody works on: their journal is
+    open, and the lock of their project is free.
+    """
+    for folder in sorted(projects.iterdir()) if projects.is_dir() else ():
+        with taken_if_free(folder / "lock") as free:
+            job = _open_job(folder) if free else None
+        if job is not None:
+            yield job
+
+
+def _open_job(folder: Path) -> str | None:
+    try:
+        journal = Journal(folder)
+    except ScarError:
+        return None  # damaged: the project's next job says so
+    return journal.job if journal.open else None

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from scar.cli.checks.check import Check
 from scar.errors import nearest
+from scar.keys.key_pair import PublicKey
+from scar.keys.key_store import trusted_keys, worker_part
 from scar.registration.spec import Finding
 from scar.settings import Settings
 from scar.settings.environment import names_with_prefix
@@ -30,12 +32,30 @@ def _check_settings(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
 
 
 def _check_key(settings: Settings) -> Iterator[Finding]:
-    path = settings.state_dir / "secret_key"
-    if settings.secret_key is None and settings.redis_url is None and not path.exists():
-        yield Finding("key", f"the first `scar up` makes it in {path}")
-        return
-    settings.signing_key()
-    yield Finding("key", "the key that signs jobs is there")
+    """Look at the keys without making any."""
+    trusted = trusted_keys(settings)
+    accepted = [key.public for key in trusted.all() if not key.retired]
+    if settings.secret_key is not None:
+        yield Finding(
+            "keys",
+            "derived from SCAR_SECRET_KEY: whoever has it can sign as any part",
+            "Better without: each part then makes a key of its own. `scar keys` shows them.",
+        )
+    elif not accepted:
+        yield Finding("keys", f"the first `scar up` makes them in {trusted.folder}")
+    else:
+        yield Finding("keys", f"trusted are {', '.join(sorted({key.part for key in accepted}))}")
+        yield from _check_own_worker(settings, accepted)
+
+
+def _check_own_worker(settings: Settings, accepted: list[PublicKey]) -> Iterator[Finding]:
+    part = worker_part(settings.host)
+    if part not in {key.part for key in accepted}:
+        yield Finding(
+            "keys",
+            f"that of {part} is not known here: what it says would be refused",
+            f"Add it: `scar keys` on its host shows it, `scar keys add {part} KEY` here adds it.",
+        )
 
 
 def _check_state_dir(settings: Settings) -> Iterator[Finding]:

@@ -78,7 +78,7 @@ def serve(settings: Settings) -> None:
 async def _chat(settings: Settings) -> None:
     user = getpass.getuser()
     actor = Actor("console", user, user)
-    services = bootstrap(settings)
+    services = bootstrap(settings, ConsoleChat.name)
     client = ApiClient.for_actor(settings.api_url, services.signatures, actor)
     await asyncio.to_thread(client.request, "GET", "/jobs?limit=1")
     screen = Screen()

@@ -148,10 +148,9 @@ def serve(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    services = bootstrap(settings)
+    services = bootstrap(settings, GitHubChat.name)
     github = GitHub(settings)
-    actor = Actor("console", "github", "SCAR on GitHub")
-    client = ApiClient.for_actor(settings.api_url, services.signatures, actor)
+    client = ApiClient.for_service(settings.api_url, services.signatures)
     conversation = Conversation(GitHubChat(github, services.ledger.get), services, client)
     pushes = PushDeploys(github, services)
     bot = GitHubBot(github, services, conversation, pushes)

@@ -180,8 +180,12 @@ class PushDeploys:
 
     def _unseal(self, sealed: str, project: str | None) -> Push | None:
         """Return a kept push; None for one that SCAR did not keep for `project` (None: any)."""
-        content = self.services.signatures.unseal("push", sealed)
-        return Push.from_json(content) if content and project in (None, content["for"]) else None
+        signatures = self.services.signatures
+        opened = signatures.open("push", sealed)
+        if opened is None or opened.signer.part != signatures.part:
+            return None
+        content = opened.content
+        return Push.from_json(content) if project in (None, content["for"]) else None
 
     def _entries(self, key: str) -> dict[str, str]:
         with redis_errors():

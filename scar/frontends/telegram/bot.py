@@ -15,7 +15,6 @@ from telegram.error import BadRequest, Conflict, InvalidToken, TelegramError
 from telegram.request import HTTPXRequest
 from telegram.warnings import PTBDeprecationWarning
 
-from scar.access import Actor
 from scar.bootstrap import Services, bootstrap
 from scar.chat.conversation import Conversation
 from scar.chat.front_end import IncomingMessage
@@ -123,11 +122,10 @@ def serve(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    services = bootstrap(settings)
+    services = bootstrap(settings, TelegramChat.name)
     bot = make_bot(settings.of(TelegramSettings))
     chat = TelegramChat(bot)
-    actor = Actor("console", "telegram", "SCAR's Telegram bot")
-    client = ApiClient.for_actor(settings.api_url, services.signatures, actor)
+    client = ApiClient.for_service(settings.api_url, services.signatures)
     conversation = Conversation(chat, services, client)
     try:
         await _introduce(bot)

@@ -1,8 +1,8 @@
 -- Queues a job that awaits its confirmation, once. ARGV: id, sealed confirmation, hash of the plan
--- that was shown ('' where none was), error if no worker listens. Returns {'queued', id}, {'busy',
--- id of the job that has locked the same}, {'locked', the person's lock}, {'changed', id} where
--- another plan is shown now, or {'not', state}.
-local id, confirmation, shown, unavailable = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+-- that was shown ('' where none was). Returns {'queued', id}, {'busy', id of the job that has locked
+-- the same}, {'locked', the person's lock}, {'changed', id} where another plan is shown now, or
+-- {'not', state}.
+local id, confirmation, shown = ARGV[1], ARGV[2], ARGV[3]
 local key = job_key(id)
 local job = redis.call('HMGET', key, 'state', 'confirm_until', 'plan_hash', 'confirmation', 'respects')
 local state, confirm_until, plan_hash, confirmed = job[1], job[2], job[3], job[4]
@@ -18,12 +18,7 @@ if lock then return {'locked', lock} end
 local holder = acquire(id, locks, requires_free)
 if holder then return {'busy', holder} end
 redis.call('HSET', key, 'state', 'queued', 'confirmation', confirmation, 'rung', now)
-redis.call('HDEL', key, 'lease', 'claim', 'error')
+redis.call('HDEL', key, 'lease', 'claim')
 redis.call('HINCRBY', key, 'fence', 1)
-local data = {state = 'queued'}
-if without_worker(redis.call('HGET', key, 'host')) then
-  redis.call('HSET', key, 'error', unavailable)
-  data.error = cjson.decode(unavailable)
-end
-emit(id, 'job', cjson.encode(data))
+emit_waiting(id, 'queued')
 return {'queued', id}

@@ -8,20 +8,45 @@ local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
 
 local function job_key(id) return 'scar:job:' .. id end
 
--- Appends an event to the stream of the job.
-local function emit(id, kind, data)
+-- Appends an event about the job's state to its stream. No script can sign: a state that ends the
+-- job needs `proof`, which says by name what was signed ('swept' or 'cancellation'), and `sealed`.
+local function emit(id, data, proof, sealed)
   local key = job_key(id)
+  local entry = {'type', 'job', 'at', now, 'data', cjson.encode(data)}
+  if proof then
+    entry[7], entry[8] = proof, sealed
+  end
   local seq = redis.call('HINCRBY', key, 'seq', 1)
-  redis.call('XADD', key .. ':events', seq .. '-0', 'type', kind, 'at', now, 'data', data)
+  redis.call('XADD', key .. ':events', seq .. '-0', unpack(entry))
+end
+
+-- Appends a batch of `count` events (JSON) that a worker has signed. The entry's id is the number of
+-- the last of them.
+local function emit_batch(id, number, events, count, seal, confirm_until)
+  local key = job_key(id)
+  local entry = {'at', now, 'batch', number, 'events', events, 'seal', seal}
+  if confirm_until then
+    entry[9], entry[10] = 'confirm_until', confirm_until
+  end
+  local seq = redis.call('HINCRBY', key, 'seq', count)
+  redis.call('XADD', key .. ':events', seq .. '-0', unpack(entry))
 end
 
 local function ended(state)
   return state ~= 'awaiting_confirmation' and state ~= 'queued' and state ~= 'running'
 end
 
--- Whether no worker listens for the host.
-local function without_worker(host)
-  return redis.call('ZCOUNT', 'scar:workers:' .. host, now, '+inf') == 0
+-- Emits the job's state as it waits for a worker, and notes whether none listens for its host.
+local function emit_waiting(id, state)
+  local key = job_key(id)
+  local host = redis.call('HGET', key, 'host')
+  local unavailable = redis.call('ZCOUNT', 'scar:workers:' .. host, now, '+inf') == 0
+  if unavailable then
+    redis.call('HSET', key, 'unavailable', '1')
+  else
+    redis.call('HDEL', key, 'unavailable')
+  end
+  emit(id, {state = state, unavailable = unavailable or nil})
 end
 
 -- The open job other than `id` that has locked the resource (a project, a workspace), or nil.
@@ -64,37 +89,40 @@ local function release(id)
   end
 end
 
--- The lock of a person (JSON) that keeps jobs from locking any of `locks` (a JSON list), or nil. No
+-- The lock of a person (sealed) that keeps jobs from locking any of `locks` (a JSON list), or nil. No
 -- person's lock is on a workspace: it is not production.
 local function persons_lock(locks)
   for _, resource in ipairs(cjson.decode(locks)) do
     if not string.find(resource, '^workspace:') then
-      local lock = redis.call('HGET', 'scar:locks', '*') or redis.call('HGET', 'scar:locks', resource)
-      if lock then return lock end
+      for _, project in ipairs({'*', resource}) do
+        local lock = redis.call('HGET', 'scar:locks', project)
+        if lock and string.sub(lock, 1, 7) == 'locked ' then return lock end
+      end
     end
   end
   return nil
 end
 
--- Writes a line of the audit trail.
-local function trail(actor, name, action, project, job, outcome)
-  redis.call('XADD', 'scar:audit', 'MAXLEN', '~', 100000, '*', 'actor', actor, 'name', name,
-    'action', action, 'project', project, 'job', job, 'outcome', outcome)
+-- Where the audit trail has another end than the writer knows, its end: the writer chains its line
+-- to that and tries again. Else nil.
+local function trail_moved(tip)
+  local actual = redis.call('GET', 'scar:audit:tip') or ''
+  if actual == tip then return nil end
+  return {'tip', actual}
 end
 
--- Ends the job: state, event, locks, index of open jobs, audit trail and expiry of its keys.
-local function close(id, state, retention, error)
+-- Appends a line (sealed) to the audit trail, which then ends with `tip`.
+local function trail(line, tip)
+  redis.call('XADD', 'scar:audit', 'MAXLEN', '~', 100000, '*', 'line', line)
+  redis.call('SET', 'scar:audit:tip', tip)
+end
+
+-- Ends the job: state, locks, index of open jobs and expiry of its keys.
+local function close(id, state, retention)
   local key = job_key(id)
   redis.call('HSET', key, 'state', state, 'finished', now)
-  local data = {state = state}
-  if error and error ~= '' then
-    redis.call('HSET', key, 'error', error)
-    data.error = cjson.decode(error)
-  end
-  emit(id, 'job', cjson.encode(data))
   redis.call('ZREM', 'scar:open', id)
   release(id)
-  trail('scar', 'SCAR', 'ended', redis.call('HGET', key, 'project') or '', id, state)
   redis.call('PEXPIRE', key, retention)
   redis.call('PEXPIRE', key .. ':events', retention)
 end

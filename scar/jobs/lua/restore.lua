@@ -1,18 +1,28 @@
--- Writes a job again that a worker had begun and Redis has lost. ARGV: id, request, signature,
--- project ('' for none), host, confirmation, expiry in milliseconds since the epoch, what it locks
--- (JSON list); for the audit trail: who asked, their name. Returns 1, or 0 where the job is there, or
--- another has locked the same now.
+-- Writes a job again that a worker had begun: one that Redis has lost, or that is said to have ended
+-- while its host has it open. ARGV: id, request, signature, project ('' for none), host, confirmation,
+-- expiry in milliseconds since the epoch, what it locks (JSON list), '1' to replace a record that has
+-- ended; the audit trail's end, its next line and its end then. Returns {'tip', end} where the trail
+-- has another end, {'restored'}, or {'there'} where the job is there, or another has locked the same.
 local id, request, signature, project, host = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local confirmation, expires, locks, actor, name = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
+local confirmation, expires, locks, replace = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local tip, line, next_tip = ARGV[10], ARGV[11], ARGV[12]
 local key = job_key(id)
-if redis.call('EXISTS', key) == 1 or acquire(id, locks, '[]') then return 0 end
+local state, fence, seq = unpack(redis.call('HMGET', key, 'state', 'fence', 'seq'))
+if state and not (replace == '1' and ended(state)) then return {'there'} end
+local moved = trail_moved(tip)
+if moved then return moved end
+if acquire(id, locks, '[]') then return {'there'} end
+redis.call('PERSIST', key)
+redis.call('PERSIST', key .. ':events')
+redis.call('HDEL', key, 'end', 'swept', 'cancellation', 'noted', 'settled', 'lease', 'claim', 'finished')
 redis.call('HSET', key, 'request', request, 'signature', signature, 'state', 'queued',
-  'attempt', 1, 'fence', 1, 'batch', 0, 'seq', 0, 'rung', now, 'host', host, 'confirm_ms', 0,
-  'confirmation', confirmation, 'expires', expires, 'holds', locks, 'respects', '[]')
+  'attempt', 1, 'fence', (tonumber(fence) or 0) + 1, 'batch', 0, 'seq', tonumber(seq) or 0, 'rung', now,
+  'host', host, 'confirm_ms', 0, 'confirmation', confirmation, 'expires', expires, 'holds', locks,
+  'respects', '[]')
 if project ~= '' then redis.call('HSET', key, 'project', project) end
-emit(id, 'job', '{"state":"queued"}')
+emit(id, {state = 'queued'})
 redis.call('ZADD', 'scar:open', now, id)
 redis.call('ZADD', 'scar:jobs', 0, id)
 if project ~= '' then redis.call('ZADD', 'scar:jobs:' .. project, 0, id) end
-trail(actor, name, 'restored', project, id, 'queued')
-return 1
+trail(line, next_tip)
+return {'restored'}

@@ -1,13 +1,13 @@
 -- Writes a job, once. ARGV: id, request, signature, state, project ('' for none), what it locks and
--- what it requires free (JSON lists), host, confirm milliseconds, error if no worker listens,
--- idempotency key ('' for none), fingerprint of the request, subscribing front-end ('' for none),
--- place, state of its message, confirmation ('' for none), expiry in milliseconds since the epoch; for the audit trail: who
--- asks, their name, kind. Returns {'made'|'same'|'differs'|'busy', the record of that job}, or
--- {'locked', the person's lock}.
+-- what it requires free (JSON lists), host, confirm milliseconds, idempotency key ('' for none),
+-- fingerprint of the request, subscribing front-end ('' for none), place, sealed subscription,
+-- confirmation ('' for none), expiry in milliseconds since the epoch; the audit trail's end, its next
+-- line and its end then. Returns {'tip', end} where the trail has another end, {'made'|'same'|
+-- 'differs'|'busy', the record of that job}, or {'locked', the person's lock}.
 local id, request, signature, state, project = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local locks, requires_free, host, confirm_ms, unavailable = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
-local idempotency, fingerprint, front_end, place, message = unpack(ARGV, 11, 15)
-local confirmation, expires, actor, name, kind = unpack(ARGV, 16, 20)
+local locks, requires_free, host, confirm_ms = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local idempotency, fingerprint, front_end, place, subscription = unpack(ARGV, 10, 14)
+local confirmation, expires, tip, line, next_tip = unpack(ARGV, 15, 19)
 local key = job_key(id)
 
 local function answer(what, job_id) return {what, redis.call('HGETALL', job_key(job_id))} end
@@ -21,6 +21,8 @@ if idempotency ~= '' then
 end
 local lock = persons_lock(locks)
 if lock then return {'locked', lock} end
+local moved = trail_moved(tip)
+if moved then return moved end
 if state == 'queued' then
   local holder = acquire(id, locks, requires_free)
   if holder then return answer('busy', holder) end
@@ -35,12 +37,7 @@ if state == 'awaiting_confirmation' then
   -- Until a worker has planned; the time to confirm begins then.
   redis.call('HSET', key, 'confirm_until', expires)
 end
-local data = {state = state}
-if without_worker(host) then
-  redis.call('HSET', key, 'error', unavailable)
-  data.error = cjson.decode(unavailable)
-end
-emit(id, 'job', cjson.encode(data))
+emit_waiting(id, state)
 redis.call('ZADD', 'scar:open', now, id)
 redis.call('ZADD', 'scar:jobs', 0, id)
 if project ~= '' then redis.call('ZADD', 'scar:jobs:' .. project, 0, id) end
@@ -48,6 +45,8 @@ if idempotency ~= '' then
   redis.call('HSET', 'scar:idempotency:' .. idempotency, 'id', id, 'fingerprint', fingerprint)
   redis.call('EXPIRE', 'scar:idempotency:' .. idempotency, 86400)
 end
-if front_end ~= '' then redis.call('HSET', 'scar:watches:' .. front_end, id .. ' ' .. place, message) end
-trail(actor, name, kind, project, id, 'accepted')
+if front_end ~= '' then
+  redis.call('HSET', 'scar:watches:' .. front_end, id .. ' ' .. place, subscription)
+end
+trail(line, next_tip)
 return answer('made', id)

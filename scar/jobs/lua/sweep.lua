@@ -1,9 +1,8 @@
--- Looks over the open jobs. ARGV: key prefix of the queues, lease in milliseconds, attempts allowed,
--- retention in milliseconds, error for a lost worker, error for a host without a worker, error for a
--- question without an answer. Returns {id, host, ...} of the jobs that workers have to be notified of
--- again.
-local prefix, lease, attempts, retention = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local lost, unavailable, unanswered = ARGV[5], ARGV[6], ARGV[7]
+-- Looks over the open jobs. ARGV: key prefix of the queues, lease in milliseconds, attempts allowed.
+-- Returns two lists: {id, host, ...} of the jobs that workers have to be notified of again, and {id,
+-- reason, ...} of those that have to be ended, which needs a signature: 'lost', 'unanswered',
+-- 'untaken'.
+local prefix, lease, attempts = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 -- Where nothing swept for a while, Redis or all of SCAR was away: workers get one lease to come back.
 local last = tonumber(redis.call('GET', 'scar:sweep:last') or '0')
@@ -17,7 +16,12 @@ local function queue_length(host)
   return lengths[host]
 end
 
-local notify = {}
+local notify, overdue = {}, {}
+local function is_overdue(id, reason)
+  overdue[#overdue + 1] = id
+  overdue[#overdue + 1] = reason
+end
+
 for _, id in ipairs(redis.call('ZRANGE', 'scar:open', 0, 999)) do
   local key = job_key(id)
   local job = redis.pcall('HMGET', key, 'state', 'lease', 'attempt', 'rung', 'host', 'plan',
@@ -33,27 +37,25 @@ for _, id in ipairs(redis.call('ZRANGE', 'scar:open', 0, 999)) do
   elseif state == 'running' then
     if leased < tonumber(now) and not in_grace then
       if tonumber(job[3]) >= attempts then
-        redis.call('HINCRBY', key, 'fence', 1)
-        emit(id, 'result', '{"result":null,"error":' .. lost .. '}')
-        close(id, 'failed', retention, lost)
+        is_overdue(id, 'lost')
       else
         redis.call('HSET', key, 'state', 'queued', 'rung', now)
         redis.call('HDEL', key, 'lease', 'claim')
         redis.call('HINCRBY', key, 'fence', 1)
-        emit(id, 'job', '{"state":"queued"}')
+        emit(id, {state = 'queued'})
         notify[#notify + 1] = id
         notify[#notify + 1] = host
       end
     end
   elseif state == 'awaiting_confirmation' and tonumber(job[7]) < tonumber(now) then
-    close(id, 'expired', retention, unanswered)
+    is_overdue(id, 'unanswered')
   -- A job that was begun (attempt > 0) never expires: a worker has to bring it to an end.
   elseif state == 'queued' and job[3] == '0' and job[8] and tonumber(job[8]) < tonumber(now) then
-    close(id, 'expired', retention, unavailable)
+    is_overdue(id, 'untaken')
   elseif unnoticed and (state == 'queued' or (not job[6] and leased < tonumber(now))) then
     redis.call('HSET', key, 'rung', now)
     notify[#notify + 1] = id
     notify[#notify + 1] = host
   end
 end
-return notify
+return {notify, overdue}

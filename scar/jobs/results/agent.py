@@ -8,6 +8,7 @@ from typing import Annotated
 from scar.jobs.results.file_changes import FileCounts, FileNames
 from scar.jobs.results.job_kind import JobKind, JobPlan
 from scar.jobs.results.json_record import JsonRecord
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -24,4 +25,4 @@ class AgentReport(JsonRecord):
     seconds: Annotated[float | None, "How long it took; null where its worker was killed"]
 
 
-KIND = JobKind("agent", AgentReport, JobPlan)
+KIND = JobKind("agent", Role.ADMIN, AgentReport, JobPlan)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from scar.jobs.results.file_changes import FileCounts, FileNames
 from scar.jobs.results.job_kind import JobKind, JobPlan
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -21,4 +22,4 @@ class AgentDiscardPlan(JobPlan):
     left: Annotated[tuple[str, ...], "Changed since by somebody else: left as they are"]
 
 
-KIND = JobKind("agent_discard", AgentDiscardPlan, AgentDiscardPlan)
+KIND = JobKind("agent_discard", Role.ADMIN, AgentDiscardPlan, AgentDiscardPlan)

@@ -8,6 +8,7 @@ from typing import Annotated
 from scar.jobs.results.job_kind import JobKind, JobPlan
 from scar.jobs.results.json_record import JsonRecord
 from scar.jobs.results.project_entry import ProjectEntry
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -30,4 +31,4 @@ class CloneResult(JsonRecord):
     notices: tuple[str, ...]
 
 
-KIND = JobKind("clone", CloneResult, ClonePlan)
+KIND = JobKind("clone", Role.ADMIN, CloneResult, ClonePlan)

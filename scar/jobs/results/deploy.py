@@ -10,6 +10,7 @@ from scar.jobs.results.file_changes import FileCounts, FileNames
 from scar.jobs.results.history import ReleaseRow
 from scar.jobs.results.job_kind import JobKind, JobPlan
 from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -82,4 +83,4 @@ class DeployResult(JsonRecord):
     ] = ABSENT
 
 
-KIND = JobKind("deploy", DeployResult, DeployPlan)
+KIND = JobKind("deploy", Role.OPERATOR, DeployResult, DeployPlan)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from scar.jobs.results.deploy import DeployPlan
 from scar.jobs.results.job_kind import JobKind
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -17,4 +18,4 @@ class DiffResult(DeployPlan):
     not_in_lines: Annotated[tuple[str, ...], "Changed files that the diff leaves out"] = ()
 
 
-KIND = JobKind("diff", DiffResult)
+KIND = JobKind("diff", Role.VIEWER, DiffResult)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind
 from scar.jobs.results.json_record import JsonRecord
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -17,4 +18,4 @@ class FollowResult(JsonRecord):
     count: Annotated[int, "Lines"]
 
 
-KIND = JobKind("follow", FollowResult)
+KIND = JobKind("follow", Role.VIEWER, FollowResult)

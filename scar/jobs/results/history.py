@@ -7,6 +7,7 @@ from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind
 from scar.jobs.results.json_record import JsonRecord
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -35,4 +36,4 @@ class HistoryResult(JsonRecord):
     releases: tuple[ReleaseRow, ...]
 
 
-KIND = JobKind("history", HistoryResult)
+KIND = JobKind("history", Role.VIEWER, HistoryResult)

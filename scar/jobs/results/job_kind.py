@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from scar.jobs.results.json_record import JsonRecord
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,11 @@ class JobPlan(JsonRecord):
 
 @dataclass(frozen=True)
 class JobKind:
-    """A kind by its name. `plan` is None for a kind that only reads."""
+    """A kind by its name, and the role that it needs: front-ends and workers ask for the same.
+    `plan` is None for a kind that only reads.
+    """
 
     name: str
+    role: Role
     result: type[JsonRecord]
     plan: type[JobPlan] | None = None

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind
 from scar.jobs.results.json_record import JsonRecord
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -29,4 +30,4 @@ class KeptFiles(JsonRecord):
     files: tuple[KeptFile, ...]
 
 
-KIND = JobKind("kept", KeptFiles)
+KIND = JobKind("kept", Role.OPERATOR, KeptFiles)

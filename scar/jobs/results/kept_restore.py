@@ -7,6 +7,7 @@ from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind, JobPlan
 from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -33,4 +34,4 @@ class KeptRestoreResult(JsonRecord):
     ] = ABSENT
 
 
-KIND = JobKind("kept_restore", KeptRestoreResult, KeptRestorePlan)
+KIND = JobKind("kept_restore", Role.OPERATOR, KeptRestoreResult, KeptRestorePlan)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind
 from scar.jobs.results.json_record import JsonRecord
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -19,4 +20,4 @@ class LogTail(JsonRecord):
     notices: tuple[str, ...]
 
 
-KIND = JobKind("logs", LogTail)
+KIND = JobKind("logs", Role.VIEWER, LogTail)

@@ -8,6 +8,7 @@ from typing import Annotated
 from scar.jobs.results.job_kind import JobKind, JobPlan
 from scar.jobs.results.json_record import JsonRecord
 from scar.jobs.results.project_entry import ProjectEntry
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -27,4 +28,4 @@ class ProjectAddResult(JsonRecord):
     file: Annotated[str, "The projects file, links followed"]
 
 
-KIND = JobKind("project_add", ProjectAddResult, ProjectAddPlan)
+KIND = JobKind("project_add", Role.ADMIN, ProjectAddResult, ProjectAddPlan)

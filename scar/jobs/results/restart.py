@@ -7,6 +7,7 @@ from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind, JobPlan
 from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -34,4 +35,4 @@ class RestartResult(JsonRecord):
     ] = ABSENT
 
 
-KIND = JobKind("restart", RestartResult, RestartPlan)
+KIND = JobKind("restart", Role.OPERATOR, RestartResult, RestartPlan)

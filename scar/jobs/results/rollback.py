@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from scar.jobs.results.deploy import DeployPlan, DeployResult
 from scar.jobs.results.job_kind import JobKind
+from scar.role import Role
 
-KIND = JobKind("rollback", DeployResult, DeployPlan)
+KIND = JobKind("rollback", Role.OPERATOR, DeployResult, DeployPlan)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind
 from scar.jobs.results.json_record import JsonRecord
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -32,4 +33,4 @@ class StatsResult(JsonRecord):
     containers: tuple[ContainerUsage, ...]
 
 
-KIND = JobKind("stats", StatsResult)
+KIND = JobKind("stats", Role.VIEWER, StatsResult)

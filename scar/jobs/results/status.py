@@ -7,6 +7,7 @@ from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind
 from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
+from scar.role import Role
 
 
 @dataclass(frozen=True)
@@ -58,4 +59,4 @@ class StatusResult(JsonRecord):
     )
 
 
-KIND = JobKind("status", StatusResult)
+KIND = JobKind("status", Role.VIEWER, StatusResult)

@@ -1,0 +1,58 @@
+"""Reading the entries of a job's event stream on Redis.
+
+An entry is a batch of events that the worker has signed, or one that a script wrote about the
+state of the job. A state that ends the job carries its proof in the entry.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from scar.errors import ErrorRecord
+from scar.jobs.event import Event
+from scar.jobs.job_state import JobState
+from scar.jobs.proofs import Proofs, host_unavailable
+from scar.jobs.signing import tampered
+from scar.json_object import JsonObject
+
+Entry = tuple[str, Mapping[str, str]]
+
+
+def events_of(entry: Entry, proofs: Proofs) -> list[Event]:
+    """Return the events of an entry. Raises `tampered` where a signature does not fit."""
+    id, fields = entry
+    try:
+        last, at = int(id.split("-")[0]), int(fields["at"])
+        if "batch" in fields:
+            return _batch(fields, last, at, proofs)
+        return [Event(last, "job", at, _state(fields, proofs))]
+    except (LookupError, TypeError, ValueError) as error:
+        raise tampered(f"the events of job {proofs.request.id}") from error
+
+
+def _batch(fields: Mapping[str, str], last: int, at: int, proofs: Proofs) -> list[Event]:
+    proofs.require_batch(fields["batch"], fields["events"], fields["seal"])
+    contents = json.loads(fields["events"])
+    first = last - len(contents) + 1
+    events = [Event(first + n, kind, at, data) for n, (kind, data) in enumerate(contents)]
+    until = fields.get("confirm_until")
+    if until is None:
+        return events
+    asking = {**events[-1].data, "confirm_until_ms": int(until)}
+    return [*events[:-1], Event(last, events[-1].type, at, asking)]
+
+
+def _state(fields: Mapping[str, str], proofs: Proofs) -> JsonObject:
+    written = json.loads(fields["data"])
+    state = JobState(written["state"])
+    end = proofs.require_state(state, fields)
+    error: ErrorRecord | None = end.error if end else None
+    if written.get("unavailable"):
+        error = host_unavailable(proofs.request.host)
+    data: dict[str, object] = {"state": state.value}
+    if state is JobState.RUNNING:
+        data["attempt"] = int(written["attempt"])
+    if error is not None:
+        data["error"] = error.to_json()
+    return data

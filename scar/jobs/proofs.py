@@ -1,0 +1,196 @@
+"""What proves a record on Redis: each part of it was signed by who may say it, for this job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scar.access import Actor
+from scar.errors import ErrorRecord, ScarError
+from scar.jobs.job_state import JobState
+from scar.jobs.request import Request
+from scar.jobs.signing import Opened, Signatures, Signer, tampered
+from scar.jobs.voucher import Asked, vouches
+from scar.json_object import JsonObject
+from scar.keys.key_store import API
+
+WORKER_LOST_CODE = "worker_lost"
+
+
+@dataclass(frozen=True)
+class JobEnd:
+    """How a job ended, as it is signed: by its worker, or by the sweep for one that nobody did."""
+
+    state: JobState
+    result: JsonObject | None = None
+    error: ErrorRecord | None = None
+
+    def of(self, job_id: str) -> JsonObject:
+        """Return what is sealed as the `end` of a job."""
+        error = self.error.to_json() if self.error else None
+        return {"job": job_id, "state": self.state.value, "result": self.result, "error": error}
+
+    @classmethod
+    def from_json(cls, content: JsonObject) -> JobEnd:
+        """Read `of`."""
+        error = ErrorRecord.from_json(content["error"]) if content["error"] else None
+        return cls(JobState(content["state"]), content["result"], error)
+
+
+def host_unavailable(host: str) -> ErrorRecord:
+    """Return the error of a job that waits for a host without a worker."""
+    return ErrorRecord(
+        "host_unavailable",
+        f"No worker listens for host '{host}'",
+        "Start one there with `scar worker`; the job waits for it and expires if none comes.",
+    )
+
+
+def cancelled_by(actor: Actor) -> ErrorRecord:
+    """Return the error of a job that was cancelled before it began."""
+    who = f"{actor.name} ({actor.frontend})"
+    return ErrorRecord(
+        "cancelled", f"Cancelled by {who}", "Nothing was done. Ask again if you want it."
+    )
+
+
+def binding(request: Request) -> JsonObject:
+    """Return what a confirmation is bound to besides the plan: it is for this request alone."""
+    return {
+        "job": request.id,
+        "kind": request.kind,
+        "project": request.project,
+        "host": request.host,
+        "requester": request.requested_by.key,
+    }
+
+
+def may_confirm(signatures: Signatures, opened: Opened, request: Request) -> bool:
+    """Return whether who has signed a confirmation may speak for the person who confirmed."""
+    content = opened.content
+    actor = Actor.from_json(content["by"])
+    asked = Asked(
+        "confirm",
+        actor,
+        content["at"],
+        id=request.id,
+        kind=request.kind,
+        project=request.project,
+        args=request.args,
+        shown=content["plan"],
+    )
+    own = opened.signer.speaks_for(actor.frontend)
+    return own or vouches(signatures, content["voucher"], asked)
+
+
+def valid_cancellation(signatures: Signatures, job_id: str, sealed: str) -> Actor | None:
+    """Return who has cancelled the job; None where nobody did who may speak for them."""
+    opened = signatures.open("cancellation", sealed)
+    if opened is None or opened.content.get("job") != job_id:
+        return None
+    actor = Actor.from_json(opened.content["by"])
+    asked = Asked("cancel", actor, opened.content["at"], id=job_id)
+    own = opened.signer.speaks_for(actor.frontend)
+    return actor if own or vouches(signatures, opened.content["voucher"], asked) else None
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """Checks what is read of one job. Every method raises `tampered` where a signature does not
+    fit; `request` is the proven one, and
+    `retired` whether the key it was signed with was retired since.
+    """
+
+    signatures: Signatures
+    request: Request
+    retired: bool = False
+
+    @classmethod
+    def of(cls, signatures: Signatures, id: str, text: str, signature: str) -> Proofs:
+        """Return the checks of the job `id`, whose request is `text`."""
+        signer = signatures.signer("request", text, signature)
+        if signer is None:
+            raise tampered(f"the request of job {id[:40]}")
+        request = Request.from_json(json.loads(text))
+        if request.id != id or not _may_ask(signatures, signer, request):
+            raise tampered(f"the request of job {id[:40]}")
+        return cls(signatures, request, signer.retired)
+
+    def by_worker(self, kind: str, sealed: str) -> JsonObject:
+        """Return what the worker of the job's host has sealed about it."""
+        opened = self.signatures.open(kind, sealed)
+        if opened is None or opened.content.get("job") != self.request.id:
+            raise self._tampered(kind)
+        if not opened.signer.works_for(self.request.host):
+            raise self._tampered(kind)
+        return opened.content
+
+    def end(self, sealed: str) -> JobEnd:
+        """Return how the worker has ended the job."""
+        return JobEnd.from_json(self.by_worker("end", sealed))
+
+    def swept(self, sealed: str) -> JobEnd:
+        """Return how a sweep has ended the job: nobody took it or answered, or it was lost."""
+        opened = self.signatures.open("swept", sealed)
+        if opened is None or opened.content.get("job") != self.request.id:
+            raise self._tampered("end")
+        end = JobEnd.from_json(opened.content)
+        if not _may_sweep(end, opened.signer):
+            raise self._tampered("end")
+        return end
+
+    def cancelled(self, sealed: str) -> Actor:
+        """Return who has cancelled the job."""
+        actor = valid_cancellation(self.signatures, self.request.id, sealed)
+        if actor is None:
+            raise self._tampered("cancellation")
+        return actor
+
+    def require_batch(self, number: str, text: str, seal: str) -> None:
+        """Check that the worker of the job's host has signed a batch of its events."""
+        signer = self.signatures.signer("events", f"{self.request.id} {number} {text}", seal)
+        if signer is None or not signer.works_for(self.request.host):
+            raise self._tampered("events")
+
+    def require_state(self, state: JobState, fields: Mapping[str, Any]) -> JobEnd | None:
+        """Return the proof that the job has ended in `state`; None where it goes on."""
+        if not state.ended:
+            return None
+        if sealed := fields.get("end"):
+            end = self.end(sealed)
+        elif sealed := fields.get("swept"):
+            end = self.swept(sealed)
+        elif state is JobState.CANCELLED and (sealed := fields.get("cancellation")):
+            end = JobEnd(JobState.CANCELLED, error=cancelled_by(self.cancelled(sealed)))
+        else:
+            raise self._tampered("state")
+        if end.state is not state:
+            raise self._tampered("state")
+        return end
+
+    def _tampered(self, what: str) -> ScarError:
+        return tampered(f"the {what} of job {self.request.id}")
+
+
+def _may_ask(signatures: Signatures, signer: Signer, request: Request) -> bool:
+    actor = request.requested_by
+    asked = Asked(
+        "make",
+        actor,
+        request.created_at,
+        kind=request.kind,
+        project=request.project,
+        args=request.args,
+        changes=request.changes,
+    )
+    own = signer.speaks_for(actor.frontend)
+    return own or vouches(signatures, request.voucher, asked)
+
+
+def _may_sweep(end: JobEnd, signer: Signer) -> bool:
+    lost = end.state is JobState.FAILED and end.error and end.error.code == WORKER_LOST_CODE
+    return (signer.is_worker or signer.part == API) and (
+        bool(lost) or end.state is JobState.EXPIRED
+    )

@@ -1,0 +1,19 @@
+"""The Lua scripts of `lua/`: each runs as one step on Redis, and may run twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+
+from redis import Redis
+from redis.commands.core import Script
+
+
+def scripts(redis: Redis, *names: str) -> Mapping[str, Script]:
+    """Return the scripts of these names, each behind what all of them share."""
+    folder = resources.files("scar.jobs") / "lua"
+    prelude = (folder / "prelude.lua").read_text()
+    return {
+        name: redis.register_script(prelude + (folder / f"{name}.lua").read_text())
+        for name in names
+    }

@@ -1,0 +1,172 @@
+"""The audit trail's chain on Redis: each line is signed, and names the hash of the line before.
+
+A line that is edited, removed or moved breaks the chain, and nobody without a key can mend it
+(Schneier and Kelsey, "Secure Audit Logs to Support Computer Forensics", 1999). The trail's end,
+`<number> <SHA-256 of the last line>`, is compared and set in the script that appends: a writer
+that was overtaken signs its line again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from redis import Redis
+
+from scar.access import Actor
+from scar.errors import ScarError
+from scar.jobs.scripts import scripts
+from scar.jobs.signing import Signatures
+from scar.json_object import JsonObject
+from scar.keys.trusted_keys import write_whole
+from scar.redis_client import redis_errors
+
+STREAM = "scar:audit"
+TIP = "scar:audit:tip"
+MOST_LINES = 100_000
+_TRIES = 200
+
+
+@dataclass(frozen=True)
+class TrailEntry:
+    """What a line says: who did what, to which project, as which job, and the outcome."""
+
+    actor: str
+    name: str
+    action: str
+    project: str = ""
+    job: str = ""
+    outcome: str = ""
+
+    @classmethod
+    def of(
+        cls, actor: Actor, action: str, outcome: str, *, project: str | None = None, job: str = ""
+    ) -> TrailEntry:
+        """Return the entry of an actor; `outcome` is `accepted`, `refused: <code>`, ..."""
+        name, shown = actor.name[:200], (project or "")[:64]
+        return cls(actor.key[:200], name, action[:200], shown, job, outcome[:200])
+
+
+Line = tuple[str, str, str]
+"""The trail's end as the writer knows it, the sealed line, and the trail's end after it."""
+
+
+class Trail:
+    """Appends to the chain, and checks it. `clock` gives seconds since the epoch."""
+
+    def __init__(
+        self, redis: Redis, signatures: Signatures, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._redis = redis
+        self._signatures = signatures
+        self._clock = clock
+        self._tip = ""
+        self._append = scripts(redis, "append")["append"]
+
+    def append(self, entry: TrailEntry) -> None:
+        """Append a line."""
+
+        def run(line: Line) -> Sequence[Any]:
+            with redis_errors():
+                return cast("Sequence[Any]", self._append(args=list(line)))
+
+        self.append_with(entry, run)
+
+    def append_with(self, entry: TrailEntry, run: Callable[[Line], Sequence[Any]]) -> Sequence[Any]:
+        """Run a script that appends the line in the same step as what it says, and return its
+        reply. The script answers `tip` where another writer came first; it is then run again.
+        """
+        for _ in range(_TRIES):
+            reply = run(self._line(entry))
+            if reply[0] != "tip":
+                return reply
+            self._tip = str(reply[1])
+        raise ScarError(
+            "conflict", "The audit trail changes too fast to be written", "Try again in a moment."
+        )
+
+    def seal(self, entry: TrailEntry) -> str:
+        """Return the sealed line of an entry that is in no chain."""
+        return self._signatures.seal("audit", {"at": int(self._clock() * 1000), **asdict(entry)})
+
+    def _line(self, entry: TrailEntry) -> Line:
+        tip = self._tip
+        number = trail_length(tip) + 1
+        content = {"n": number, "prev": tip, "at": int(self._clock() * 1000), **asdict(entry)}
+        sealed = self._signatures.seal("audit", content)
+        return tip, sealed, tip_after(number, sealed)
+
+
+class AnchorFile:
+    """The trail's end as this host has seen it last, in the state folder: who removes the trail's
+    newest lines from Redis does not reach it.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / "audit-tip"
+
+    def read(self) -> str:
+        """Return the end that was seen; empty where none was."""
+        try:
+            return self._path.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return ""
+
+    def follow(self, redis: Redis) -> None:
+        """Keep the trail's end as Redis has it, unless that has gone back."""
+        with redis_errors():
+            tip = cast("str | None", redis.get(TIP)) or ""
+        if trail_length(tip) > trail_length(self.read()):
+            write_whole(self._path, tip.encode(), mode=0o600)
+
+
+def trail_length(tip: str) -> int:
+    """Return how many lines were ever written, by the trail's end."""
+    number = tip.partition(" ")[0]
+    return int(number) if number.isdecimal() else 0
+
+
+def tip_after(number: int, sealed: str) -> str:
+    """Return the trail's end after the line of that number."""
+    return f"{number} {hashlib.sha256(sealed.encode()).hexdigest()}"
+
+
+def broken_at(
+    lines: Iterator[tuple[str, str]], tip: str, signatures: Signatures, anchor: str = ""
+) -> str | None:
+    """Return what is wrong with a trail, None where nothing is.
+
+    `lines` are the ids and sealed lines, oldest first; `tip` is the trail's end on Redis; `anchor`
+    an end that this host has seen, which the trail must contain unless it was trimmed.
+    """
+    last, first, anchored = "", 0, not anchor
+    for id, sealed in lines:
+        content = _content(signatures, sealed)
+        if content is None or "prev" not in content:
+            return f"line {id} is not signed by a part of SCAR: it was edited or added"
+        if first and content["prev"] != last:
+            return f"lines before {id} were removed, moved or added"
+        first = first or content["n"]
+        last = tip_after(content["n"], sealed)
+        anchored = anchored or last == anchor
+    if last != tip:
+        return "its last lines were removed"
+    newest = trail_length(last)
+    if first > 1 and newest - first + 1 < MOST_LINES:
+        return f"lines before number {first} were removed"
+    if not anchored and trail_length(anchor) >= first:
+        return f"line {trail_length(anchor)}, which this host has seen, is not there any more"
+    return None
+
+
+def _content(signatures: Signatures, sealed: str) -> JsonObject | None:
+    try:
+        opened = signatures.open("audit", sealed)
+    except json.JSONDecodeError:
+        return None
+    return opened.content if opened else None

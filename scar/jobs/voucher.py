@@ -1,0 +1,148 @@
+"""Vouchers: a front-end that asks over the API signs each of its requests for one person.
+
+The API passes the voucher on with the job, so that nobody who has the API alone can ask in the
+name of another front-end's people. A voucher is for one request: its method, path and body.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from scar.access import Actor
+from scar.jobs.signing import Signatures
+from scar.json_object import JsonObject
+
+PREFIX = "service:"
+_SECONDS = 300
+_SKEW_MS = 60_000
+"""How far the clocks of two hosts may be apart."""
+
+
+@dataclass(frozen=True)
+class Voucher:
+    """The token of one API request, and the request's body as it was sent."""
+
+    token: str
+    body: Any = None
+
+    def to_json(self) -> JsonObject:
+        """Return what a signed request has of it."""
+        return {"token": self.token, "body": self.body}
+
+
+@dataclass(frozen=True)
+class VouchedRequest:
+    """What a front-end has signed: a request to the API in the name of `actor`. `expires` is
+    milliseconds since the epoch.
+    """
+
+    actor: Actor
+    method: str
+    path: str
+    digest: str
+    expires: int
+
+    def is_for(self, method: str, path: str, body: Any) -> bool:
+        """Return whether it is for this request. `body` is None, or what the JSON says."""
+        return (self.method, self.path, self.digest) == (method, path, _digest(body))
+
+
+def issue(
+    signatures: Signatures, actor: Actor, method: str, path: str, body: Any, now: float
+) -> str:
+    """Return a bearer token for one request to the API, good for five minutes."""
+    content = {
+        "actor": actor.to_json(),
+        "method": method,
+        "path": path,
+        "digest": _digest(body),
+        "expires": int((now + _SECONDS) * 1000),
+    }
+    return PREFIX + signatures.seal("service", content)
+
+
+def read(signatures: Signatures, token: str) -> VouchedRequest | None:
+    """Return what a token vouches for; None where no front-end has signed it for its own people.
+
+    The actor `service:<part>` is the front-end itself, which may look at jobs.
+    """
+    opened = signatures.open("service", token.removeprefix(PREFIX))
+    if not token.startswith(PREFIX) or opened is None or opened.signer.retired:
+        return None
+    content = dict(opened.content)
+    actor = Actor.from_json(content.pop("actor"))
+    itself = (actor.frontend, actor.id) == ("service", opened.signer.part)
+    if not itself and not opened.signer.speaks_for(actor.frontend):
+        return None
+    return VouchedRequest(actor, **content)
+
+
+def vouches(signatures: Signatures, voucher: JsonObject | None, asked: Asked) -> bool:
+    """Return whether a voucher is for what is done in its name."""
+    if voucher is None:
+        return False
+    vouched = read(signatures, voucher["token"])
+    if (
+        vouched is None
+        or vouched.actor != asked.actor
+        or vouched.digest != _digest(voucher["body"])
+    ):
+        return False
+    issued = vouched.expires - _SECONDS * 1000
+    if not issued - _SKEW_MS <= asked.at <= vouched.expires + _SKEW_MS:
+        return False
+    return asked.fits(vouched.method, vouched.path, voucher["body"])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is done in the name of `actor`: a job is made (`kind`, `project`, `args`), or the job
+    `id` is answered with the plan that was `shown`, or cancelled. `at` is milliseconds since the
+    epoch.
+    """
+
+    what: str
+    actor: Actor
+    at: int
+    id: str = ""
+    kind: str = ""
+    project: str | None = None
+    args: JsonObject | None = None
+    changes: bool = False
+    shown: str | None = None
+
+    def fits(self, method: str, path: str, body: Any) -> bool:
+        """Return whether a request to the API asks for just that."""
+        if method == "GET":
+            return self.what == "make" and not self.changes
+        content = body if isinstance(body, dict) else {}
+        if self.what == "make":
+            return path == "/jobs" and self._makes(content)
+        if path == "/jobs":
+            confirmed = content.get("confirm") == "yes" and not self.shown
+            return self.what == "confirm" and confirmed and self._makes(content)
+        if self.what == "cancel":
+            return path == f"/jobs/{self.id}/cancel" or self._answers(path, content, yes=False)
+        return self._answers(path, content, yes=True) and content.get("shown") == self.shown
+
+    def _answers(self, path: str, content: JsonObject, *, yes: bool) -> bool:
+        answered = str(content.get("answer", "")).strip().lower() == "yes"
+        return path == f"/jobs/{self.id}/confirm" and answered == yes
+
+    def _makes(self, content: JsonObject) -> bool:
+        """Compare what was given: the API fills in the default project and default arguments."""
+        given = content.get("args") or {}
+        args = self.args or {}
+        return (
+            content.get("kind") == self.kind
+            and content.get("project", self.project) == self.project
+            and all(args.get(name, value) == value for name, value in given.items())
+        )
+
+
+def _digest(body: Any) -> str:
+    text = json.dumps(body, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,68 @@
+"""The locks of persons that this host knows: who can write to Redis cannot take one away here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+
+from scar.errors import ScarError
+from scar.jobs.locks import EVERYTHING, Lock, LockRecord, Locks
+from scar.jobs.signing import Signatures
+from workers.files.durable import read_json, write_synced
+
+_HINT = "Remove the file: the locks that Redis has are kept again."
+_log = structlog.get_logger(__name__)
+
+
+class KnownLocks:
+    """The newest record of each lock, in the file `path`: set or released, as it was signed."""
+
+    def __init__(self, path: Path, signatures: Signatures) -> None:
+        self._path = path
+        self._signatures = signatures
+
+    def of(self, project: str) -> Lock | None:
+        """Return the lock that a project is under, as far as this host knows."""
+        records = self._records()
+        for name in (EVERYTHING, project):
+            if name in records and records[name].locked:
+                return records[name].lock
+        return None
+
+    def sync(self, locks: Locks) -> None:
+        """Keep what Redis has that is newer, and give it back what it has lost."""
+        known, on_redis = dict(self._records()), locks.records()
+        kept = dict(known)
+        for project, record in on_redis.items():
+            if record.genuine and _is_newer(record, known.get(project)):
+                kept[project] = record
+        for project, record in kept.items():
+            if project not in on_redis or _is_newer(record, on_redis[project]):
+                _log.warning("lock put back on a Redis that had lost it", project=project)
+                locks.put_back(project, record)
+        if kept != known:
+            texts = {project: record.text for project, record in kept.items()}
+            write_synced(self._path, json.dumps(texts))
+
+    def _records(self) -> Mapping[str, LockRecord]:
+        if not self._path.exists():
+            return {}
+        texts = read_json(self._path, dict, _HINT)
+        return {
+            name: LockRecord.parse(text, name, self._signatures) for name, text in texts.items()
+        }
+
+
+def _is_newer(record: LockRecord, other: LockRecord | None) -> bool:
+    return other is None or not other.genuine or record.lock.since > other.lock.since
+
+
+def sync_quietly(known: KnownLocks, locks: Locks) -> None:
+    """Sync, and log what keeps it from being done."""
+    try:
+        known.sync(locks)
+    except (ScarError, OSError) as error:
+        _log.warning("locks not compared with Redis", reason=str(error))
