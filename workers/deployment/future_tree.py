@@ -20,7 +20,7 @@ from workers.engine.compose_inputs import inputs_digest
 from workers.engine.process import RunControl
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry
-from workers.files.undo import above
+from workers.files.tree import above
 from workers.runtime.context import JobContext
 
 _REMEMBERED = 32
