@@ -13,6 +13,7 @@ from scar.settings import Settings
 def _command(spec: FrontendSpec) -> click.Command:
     def run() -> None:
         settings = Settings.load()
+        settings.keep_private()
         configure(settings)
         spec.serve(settings)
 

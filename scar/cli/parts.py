@@ -9,6 +9,7 @@ import click
 
 from scar.log import configure
 from scar.settings import Settings
+from scar.settings.state_folder import keep_private
 
 _ROOT_WARNING = "You're running the worker with superuser privileges"
 
@@ -19,6 +20,7 @@ def api() -> None:
     from scar.api.server import serve
 
     settings = Settings.load()
+    settings.keep_private()
     configure(settings)
     serve(settings)
 
@@ -27,6 +29,7 @@ def api() -> None:
 def worker() -> None:
     """What does the jobs of this host: the only part that needs the Docker socket."""
     settings = Settings.load()
+    keep_private(settings.state_dir)
     settings.signing_key()
     # This process becomes Celery's own program. Celery warns where it runs as root: the worker may
     # have to, and who may use the Docker socket is root in any case.

@@ -15,6 +15,7 @@ from scar.errors import ScarError
 from scar.redis_client import connect, redis_errors
 from scar.registration.registry import front_ends
 from scar.settings import Settings
+from scar.settings.state_folder import keep_private
 
 _REDIS_SECONDS = 15.0
 
@@ -23,6 +24,7 @@ _REDIS_SECONDS = 15.0
 def up() -> None:
     """Everything: API, worker, every configured front-end, and a Redis where none is set."""
     settings = Settings.load()
+    keep_private(settings.state_dir)
     settings.signing_key()
     asyncio.run(_up(settings))
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import structlog
 
 from scar.errors import ScarError
-from workers.files.durable import sync_filesystem
+from workers.files.durable import make_folders, sync_filesystem
 from workers.files.failures import changed_meanwhile, damaged, file_errors, sync_failed
 from workers.files.manifest import PERMISSIONS, Entry, Manifest, entries
 from workers.files.records import add_record, read_records
 
 _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _HINT = "Mend or remove the line that is not JSON: what it names is then swept."
 _log = structlog.get_logger(__name__)
 
@@ -155,7 +155,7 @@ class ContentStore:
             folder = os.path.dirname(place)
             with file_errors(place):
                 if folder not in made:
-                    os.makedirs(folder, exist_ok=True)
+                    make_folders(Path(folder))
                     made.add(folder)
                 if entry.kind == "link":
                     os.symlink(entry.digest, place)

@@ -23,6 +23,7 @@ from workers.files.failures import file_errors
 from workers.git.command import (
     FROM_FOLDER,
     SAFE_OPTIONS,
+    UMASK,
     Credential,
     environment,
     query,
@@ -148,6 +149,7 @@ class ShadowRepository:
                 input=stdin,
                 capture_output=True,
                 timeout=self._seconds,
+                umask=UMASK,
                 check=False,
             )
         except subprocess.TimeoutExpired as late:
