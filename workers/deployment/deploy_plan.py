@@ -18,7 +18,7 @@ from workers.engine.container import Container
 from workers.engine.images import Images
 from workers.files.compare import Changes, compare, existing
 from workers.files.manifest import Entry
-from workers.files.scan import excluded, scan
+from workers.files.scan import WorkspaceScan, excluded, scan
 from workers.files.stat_cache import StatCache
 from workers.git.commit import workspace_commit
 from workers.runtime.context import JobContext
@@ -49,6 +49,8 @@ def plan_deploy(context: JobContext) -> Plan:
         dirty=git.dirty,
         workspace_index=comparison.workspace,
         production_index=comparison.production,
+        outward=tuple(path for path in comparison.scan.outward if path in comparison.files),
+        special=comparison.scan.special,
     )
     if plan.last and plan.changes.none and _as_released(containers, plan.last, relied_on):
         return plan
@@ -60,6 +62,7 @@ class _Comparison:
     """Workspace and production compared three ways; `files` are those that a release has."""
 
     files: Mapping[str, Entry]
+    scan: WorkspaceScan
     changes: Changes
     last: Release | None
     workspace: StatCache
@@ -77,7 +80,8 @@ def _compare_files(context: JobContext) -> _Comparison:
         )
     paths = stat_cache_paths(context)
     caches = StatCache.load(paths[0]), StatCache.load(paths[1])
-    tree = scan(workspace, project.exclude, caches[0])
+    seen = scan(workspace, project.exclude, caches[0])
+    tree = seen.entries
     last = Releases(context.folder).latest()
     base = last.files if last else {}
     # A file that a release brought and that is excluded since belongs to production alone.
@@ -85,7 +89,7 @@ def _compare_files(context: JobContext) -> _Comparison:
     changes = compare(tree, production, {path: base[path] for path in ours}, caches[1])
     left = set(changes.left_alone)
     files = {path: entry for path, entry in tree.items() if path not in left}
-    return _Comparison(files, changes, last, *caches)
+    return _Comparison(files, seen, changes, last, *caches)
 
 
 def _with_services(context: JobContext, plan: Plan) -> Plan:

@@ -33,7 +33,8 @@ class Plan:
     build inputs, `build` are services whose image has to be built, `pull` those whose image has to
     be fetched, `tags` the images (name, id) that come back without a build, `mounted` the services
     that have a changed file mounted, `restart` all that will be restarted or recreated as far as
-    can be told. `restores` is the release that is gone back to.
+    can be told. `restores` is the release that is gone back to. `outward` are the links among
+    `files` that lead out of the workspace, `special` its sockets, pipes and devices, left out.
     """
 
     files: Mapping[str, Entry] = field(repr=False)
@@ -53,6 +54,8 @@ class Plan:
     mounted: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
     restores: str | None = None
+    outward: tuple[str, ...] = ()
+    special: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -93,6 +96,8 @@ def describe(plan: Plan, context: JobContext) -> DeployPlan:
         drift=_named(changes.drift),
         kept=_named(changes.kept),
         left_alone=_named(changes.left_alone),
+        outward=_named(f"{path} -> {plan.files[path].digest}" for path in plan.outward),
+        special=_named(plan.special),
         build=plan.build,
         restart=plan.restart,
         release=plan.restores,
