@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from scar.errors import ScarError
 from workers.deployment.future_tree import FutureTree
 from workers.deployment.plan import NO_CONFIG, Plan, stat_cache_paths
+from workers.deployment.reading import read_entry
 from workers.deployment.requirements import require_own, require_possible
 from workers.deployment.services import mounted_services, services_to_pull, services_to_restart
 from workers.engine.build_inputs import build_inputs
@@ -96,7 +96,14 @@ def _with_services(context: JobContext, plan: Plan) -> Plan:
     """Return the plan with the services to build, fetch and restart."""
     project = context.project
     removed = {path for path, entry in plan.changes.after.items() if entry is None}
-    future = FutureTree(project.production, plan.files, removed, project.workspace.joinpath)
+    workspace = str(project.workspace)
+    future = FutureTree(
+        project.production,
+        plan.files,
+        removed,
+        lambda path, entry: read_entry(workspace, path, entry),
+        project.workspace,
+    )
     config = future.config_for(context)
     require_possible(context, config)
     images = Images(context.engine)
@@ -155,7 +162,7 @@ def _builds(
     for name, service in config.active.items():
         if service.build is None:
             continue
-        inputs = build_inputs(service.build, production, modes, _reader(context.project.workspace))
+        inputs = build_inputs(service.build, production, modes, future.read)
         digests[name] = inputs.digest
         known = plan.last.services.get(name) if plan.last else None
         if known is not None and known.build is not None:
@@ -166,10 +173,3 @@ def _builds(
         if differs or inputs.outside or present[name] is None:
             build.append(name)
     return digests, tuple(sorted(build))
-
-
-def _reader(workspace: Path) -> Callable[[str], bytes]:
-    def read(path: str) -> bytes:
-        return (workspace / path).read_bytes()
-
-    return read
