@@ -9,6 +9,8 @@ from scar.document import Document
 from scar.jobs.record import Job
 from scar.jobs.results.history import HistoryResult, ReleaseRow
 
+_CHANGES = {True: " + changes", False: "", None: ", changes unknown"}
+
 
 class HistoryCommand(JobCommand):
     """Commit, who, when and how long of each release, one paragraph each."""
@@ -34,7 +36,7 @@ def _releases(history: HistoryResult) -> Document:
 
 
 def _release_lines(release: ReleaseRow) -> list[str]:
-    commit = (release.commit or "no commit")[:12] + (" + changes" if release.dirty else "")
+    commit = (release.commit or "no commit")[:12] + _CHANGES[release.dirty]
     restored = f", back to {release.restored}" if release.restored else ""
     downtime = f", {release.downtime:.1f}s downtime" if release.downtime is not None else ""
     return [

@@ -44,7 +44,7 @@ class Plan:
     config: ComposeConfig
     containers: tuple[Container, ...]
     commit: str | None
-    dirty: bool
+    dirty: bool | None
     workspace_index: StatCache = field(repr=False)
     production_index: StatCache = field(repr=False)
     builds: Mapping[str, str] = field(default_factory=dict)
@@ -117,6 +117,8 @@ def _notices(plan: Plan, context: JobContext) -> tuple[str, ...]:
             "replaced; a copy of each is kept."
         )
     protected = [c.name for c in plan.containers if c.name in context.project.protected]
+    if plan.dirty is None:
+        notices.append("Whether the workspace has uncommitted changes is unknown: Git failed.")
     if protected:
         notices.append(f"Protected, left as they are: {', '.join(protected)}")
     return tuple(notices)

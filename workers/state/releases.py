@@ -29,14 +29,14 @@ class Release:
     """One release. `id` is the job's, so releases sort by time; times are milliseconds since the
     epoch, `seconds` and `downtime` are seconds. `files` are what was brought, `relied_on` what
     production had of its own that the containers were made with (its `.env`). `restored` is the
-    release that this one went back to.
+    release that this one went back to. `dirty` is None where Git could not tell.
     """
 
     id: str
     at: int
     by: str
     commit: str | None
-    dirty: bool
+    dirty: bool | None
     seconds: float
     downtime: float | None
     restored: str | None

@@ -40,7 +40,7 @@ class DeployPlan(JobPlan):
     restart: Annotated[tuple[str, ...], "Services that are restarted or recreated"]
     release: Annotated[str | None, "The release that is gone back to; null for a deploy"]
     commit: str | None
-    dirty: Annotated[bool, "There are uncommitted changes"]
+    dirty: Annotated[bool | None, "There are uncommitted changes; null where unknown"]
     downtime: Annotated[str | None, "An estimate, such as `0-2 seconds`; null without a restart"]
     notices: tuple[str, ...]
 
