@@ -119,12 +119,14 @@ class Server(BaseApplication):  # type: ignore[misc]
         """
         from scar.api.app import create_app
         from scar.api.resource import SlowBodyError
+        from scar.api.role_changes import RoleChanges
         from scar.bootstrap import bootstrap
         from scar.jobs.sweeper import Sweeper
 
         services = bootstrap(self._settings)
         self._app = create_app(services, partial(gevent.Timeout, _BODY_SECONDS, SlowBodyError))
         Sweeper(services.ledger, services.queue).start()
+        RoleChanges(services.redis, services.projects, services.audit).start()
         return self._app
 
     def stop(self) -> None:

@@ -15,7 +15,7 @@ import httpx
 from scar.api.hosts import live_workers
 from scar.cli.docker import docker, inspect_containers, permission_hint, socket_path
 from scar.errors import ScarError, container_not_found
-from scar.projects import ProjectsFile
+from scar.projects import ProjectsFile, agent_rights
 from scar.redis_client import connect, redis_errors
 from scar.registration.registry import front_ends
 from scar.registration.spec import Finding
@@ -39,9 +39,10 @@ def _check_projects_file(settings: Settings) -> Iterator[Finding]:
         return
     names = projects.names()
     yield Finding("projects file", f"{projects.path}: {', '.join(names) or 'no project yet'}")
-    for project in projects.projects.values():
-        if project.host != settings.host:
-            continue
+    ours = [p for p in projects.projects.values() if p.host == settings.host]
+    for problem in agent_rights.problems(projects.path, [p.workspace for p in ours if p.agent]):
+        yield Finding("projects file", problem, agent_rights.REMEDY)
+    for project in ours:
         for field, folder in (("workspace", project.workspace), ("production", project.production)):
             if not folder.is_dir():
                 yield Finding(
