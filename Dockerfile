@@ -39,8 +39,8 @@ RUN mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By:
     && apt-get install -y --no-install-recommends git openssh-client \
         docker-cli/forky docker-compose/forky docker-buildx/forky \
     && apt-get clean && rm -rf /var/lib/apt/lists/*
-# A new volume takes this mode: whoever the worker runs as can keep its state there.
-RUN install -d -m 1777 /var/lib/scar
+# A new volume takes this mode and owner: nobody else may enter the state.
+RUN install -d -m 0700 /var/lib/scar
 CMD ["scar", "worker"]
 
 FROM ${BASE} AS redis

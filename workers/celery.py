@@ -15,6 +15,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import (
     worker_before_create_process,
+    worker_init,
     worker_process_init,
     worker_ready,
     worker_shutting_down,
@@ -29,7 +30,8 @@ from scar.jobs.sweeper import Sweeper
 from scar.keys.key_store import worker_part
 from scar.log import configure
 from scar.redis_client import connect
-from scar.settings import Settings
+from scar.settings import Settings, SettingsError
+from scar.settings.state_folder import keep_private
 from workers.git.origin_reporter import OriginReporter
 from workers.heartbeat import Heartbeat
 from workers.reconciler import Reconciler
@@ -89,6 +91,16 @@ def run(id: str, signature: str) -> None:
     if _runner is None:
         _runner = Runner.of(settings)
     _runner.run(id, signature)
+
+
+@worker_init.connect(weak=False)
+def _keep_state_private(**_: Any) -> None:
+    """Make this worker's files its user's own, before it starts anything."""
+    try:
+        keep_private(settings.state_dir)
+    except SettingsError as error:
+        print(f"scar worker: {error.message}", file=sys.stderr)
+        sys.exit(os.EX_CONFIG)
 
 
 @worker_before_create_process.connect(weak=False)

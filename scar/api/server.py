@@ -124,12 +124,14 @@ class Server(BaseApplication):  # type: ignore[misc]
         Nothing that opens a connection or starts a thread is imported before.
         """
         from scar.api.app import create_app
+        from scar.api.role_changes import RoleChanges
         from scar.bootstrap import bootstrap
         from scar.jobs.sweeper import Sweeper
 
         services = bootstrap(self._settings, API)
         self._app = create_app(services, self._body_deadline)
         Sweeper(services.ledger, services.queue).start()
+        RoleChanges(services.redis, services.projects, services.audit).start()
         return self._app
 
     @contextmanager

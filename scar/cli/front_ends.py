@@ -14,6 +14,7 @@ def _command(spec: FrontendSpec) -> click.Command:
         from scar.log import configure
 
         settings = Settings.load()
+        settings.keep_private()
         configure(settings)
         spec.serve(settings)
 

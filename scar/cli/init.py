@@ -15,6 +15,7 @@ import click
 from scar.cli.docker import DockerCommand, compose_label
 from scar.errors import ScarError
 from scar.json_object import JsonObject
+from scar.projects import agent_rights
 from scar.projects.parser import parse_projects
 from scar.settings import Settings
 
@@ -42,6 +43,9 @@ def init() -> None:
     for reason in left_out:
         click.echo(f"⚠️ Left out: {reason}")
     click.echo("💡 Check each `workspace`: that is where the code is edited. `scar doctor` looks.")
+    workspaces = [path.parent / name for name in valid]
+    for problem in agent_rights.problems(path, workspaces):
+        click.echo(f"⚠️ {problem}. {agent_rights.REMEDY}")
 
 
 def _entries(settings: Settings) -> dict[str, JsonObject]:

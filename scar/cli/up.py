@@ -16,6 +16,7 @@ from scar.errors import ScarError
 from scar.keys.key_store import API, key_pair, worker_part
 from scar.registration.registry import front_ends
 from scar.settings import Settings
+from scar.settings.state_folder import keep_private
 
 _REDIS_SECONDS = 15.0
 _LOOK_SECONDS = 0.3
@@ -25,6 +26,7 @@ _LOOK_SECONDS = 0.3
 def up() -> None:
     """Everything: API, worker, every configured front-end, and a Redis where none is set."""
     settings = Settings.load()
+    keep_private(settings.state_dir)
     _make_keys(settings)
     asyncio.run(_up(settings))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from scar.commands.notices import failure, waiting
 from scar.commands.text_format import capitalized, changed_files, counted, listed, uptime
@@ -43,6 +43,11 @@ def plan_lines(plan: DeployPlan) -> list[str]:
         lines += listed(plan.drift, most=_MOST_NAMES)
     if plan.left_alone:
         lines.append(f"💡 Left as it is in production: {', '.join(plan.left_alone)}")
+    if plan.outward:
+        lines.append(f"🔗 Lead out of the workspace, copied as links ({len(plan.outward)}):")
+        lines += listed(plan.outward, most=_MOST_NAMES)
+    if plan.special:
+        lines.append(f"💡 Left out, sockets, pipes or devices: {_first_names(plan.special)}")
     lines += [f"⚠️ {notice}" for notice in plan.notices]
     if plan.downtime:
         lines.append(f"⏱️ Estimated downtime: {plan.downtime}")
@@ -154,7 +159,11 @@ def result_details(result: DeployResult) -> list[str]:
     lines += _downtime_lines(result)
     lines.append("Check status: /docker_status")
     if result.kept:
-        more = ", …" if len(result.kept) > _MOST_NAMES else ""
-        kept = ", ".join(result.kept[:_MOST_NAMES]) + more
+        kept = _first_names(result.kept)
         lines.append(f"💾 Made by hand and replaced, a copy is kept (/docker_kept): {kept}")
     return lines + [f"⚠️ {notice}" for notice in result.notices or ()]
+
+
+def _first_names(names: Sequence[str]) -> str:
+    more = ", …" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more

@@ -9,6 +9,7 @@ _NAMED = 10
 """Characters of an id that are shown: the time in it, which no two releases share."""
 
 _LONGEST = 60
+_CHANGES = {True: " + uncommitted changes", False: "", None: ", changes unknown"}
 
 
 def short_id(id: str) -> str:
@@ -32,8 +33,7 @@ def commit_line(release: ReleaseRow) -> str:
     if len(subject) > _LONGEST:
         subject = f"{subject[:_LONGEST]}…"
     words = (release.commit or "no commit")[:12], subject
-    dirty = " + uncommitted changes" if release.dirty else ""
-    return " ".join(word for word in words if word) + dirty
+    return " ".join(word for word in words if word) + _CHANGES[release.dirty]
 
 
 def button_label(release: ReleaseRow) -> str:

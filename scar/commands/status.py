@@ -38,6 +38,8 @@ def _status(status: StatusResult) -> Document:
     lines += ["", f"💡 Production: {status.production}", f"📁 Workspace: {status.workspace}"]
     if status.workspace_dirty:
         lines.append("💡 Workspace has uncommitted changes")
+    elif status.workspace_dirty is None:
+        lines.append("💡 Whether the workspace has uncommitted changes is unknown: Git failed")
     if status.lock:
         lines.append(_lock_line(status.lock))
     lines += [f"⚠️ {notice}" for notice in status.notices]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat
 from pathlib import Path
 
 _SYSTEM_TREES = (
@@ -40,6 +41,28 @@ def resolved(folder: Path) -> Path:
 def inside(folder: Path, other: Path) -> bool:
     """Return whether `folder` is `other` or below it, as written or with links followed."""
     return folder.is_relative_to(other) or resolved(folder).is_relative_to(resolved(other))
+
+
+def writable_place(path: Path, uid: int, gid: int) -> Path | None:
+    """Return the file `path`, or the first folder above it, that a user owns or may write to.
+
+    Judged by modes, with `gid` for the only group. In a sticky folder (/tmp) nobody can replace
+    what belongs to somebody else.
+    """
+    replaceable = True
+    for place in (path, *path.parents):
+        try:
+            status = place.lstat()
+        except OSError:
+            replaceable = True
+            continue
+        bits = stat.S_IWGRP if status.st_gid == gid else stat.S_IWOTH
+        sticky = bool(status.st_mode & stat.S_ISVTX) and not replaceable
+        link = stat.S_ISLNK(status.st_mode)
+        if status.st_uid == uid or (not link and not sticky and status.st_mode & bits):
+            return place
+        replaceable = False
+    return None
 
 
 def not_for_production(folder: Path) -> str | None:

@@ -21,7 +21,8 @@ class Project:
 
     `containers` is in restart order; with `auto_detect` it may be empty, and `primary_container`
     None. `roles` lists the people (`telegram:12345`) who have at least that role on this project.
-    `health_timeout` is in seconds.
+    `health_timeout` is in seconds. `remote_includes`: its Compose file may include files of other
+    hosts.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Project:
     roles: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
     protected: tuple[str, ...] = ()
     agent: str | None = None
+    remote_includes: bool = False
 
     def to_json(self) -> JsonObject:
         """Return the entry of the projects file with its defaults filled in and its `name`."""
@@ -61,6 +63,7 @@ class Project:
             "roles": {str(role): list(people) for role, people in self.roles.items()},
             "protected": list(self.protected),
             "agent": self.agent,
+            "remote_includes": self.remote_includes,
         }
 
     @classmethod
@@ -85,4 +88,5 @@ class Project:
             roles={Role.parse(word): tuple(people) for word, people in roles.items()},
             protected=tuple(entry.get("protected", ())),
             agent=entry.get("agent"),
+            remote_includes=entry.get("remote_includes", False),
         )

@@ -144,6 +144,7 @@ class _FoldersAndContainers(Schema):
     health_timeout = fields.Integer(strict=True, validate=validate.Range(1, 86_400))
     keep_releases = fields.Integer(strict=True, validate=validate.Range(1, 1000))
     auto_deploy = fields.Nested(_AutoDeploySchema, allow_none=True)
+    remote_includes = _FlagField()
 
     @validates_schema(skip_on_field_errors=False)
     def _require_containers(self, data: JsonObject, **_: Any) -> None:

@@ -14,6 +14,7 @@ from scar.settings.environment import read_values
 from scar.settings.fields import SettingFields
 from scar.settings.front_end import FrontEndSettings, default_front_ends, front_end_settings
 from scar.settings.setting import declared_settings
+from scar.settings.state_folder import keep_private
 
 F = TypeVar("F", bound=FrontEndSettings)
 _OWN = ""
@@ -99,6 +100,14 @@ class Settings(SettingFields):
     def trusted_folder(self) -> Path:
         """The folder of the public keys of all parts."""
         return self.trusted_keys or self.state_dir / "keys" / "trusted"
+
+    def keep_private(self) -> None:
+        """Make new files of this process private to its user, and the state folder likewise.
+
+        For every part but the worker, which has a state folder whatever is set: they have none with
+        `SCAR_REDIS_URL`. Raises `SettingsError` where the folder cannot be made private.
+        """
+        keep_private(self.state_dir if self.redis_url is None else None)
 
     def secret_values(self) -> tuple[str, ...]:
         """Return every secret among the settings, to be masked wherever text leaves SCAR."""

@@ -226,6 +226,43 @@ def test_an_agent_that_could_open_the_engines_socket_is_refused(agent: Agent) ->
     assert caught.value.code == "forbidden"
 
 
+@pytest.mark.parametrize(
+    ("place", "uid", "mode", "refused"),
+    [
+        ("config", 0, 0o755, False),
+        ("config", OWNER, 0o755, True),
+        ("config", 0, 0o777, True),
+        ("config", 0, 0o1777, False),
+        ("config/projects.json", OWNER, 0o644, True),
+        ("config/projects.json", 0, 0o666, True),
+    ],
+)
+def test_an_agent_that_could_replace_the_projects_file_is_refused(
+    agent: Agent, place: str, uid: int, mode: int, refused: bool
+) -> None:
+    file = agent.public / "config" / "projects.json"
+    file.parent.mkdir()
+    file.write_text("{}")
+    os.chown(agent.public / place, uid, uid)
+    (agent.public / place).chmod(mode)
+    run = agent.prepare("say hello")
+    if not refused:
+        run.require_possible([], [str(file)])
+        return
+    with pytest.raises(ScarError, match=str(agent.public / place)) as caught:
+        run.require_possible([], [str(file)])
+    assert caught.value.code == "forbidden"
+    assert "make anybody an admin" in caught.value.message
+
+
+def test_an_agent_that_could_make_a_missing_projects_file_is_refused(agent: Agent) -> None:
+    (agent.public / "config").mkdir()
+    (agent.public / "config").chmod(0o1777)
+    with pytest.raises(ScarError, match="config") as caught:
+        agent.prepare("say hello").require_possible([], [str(agent.public / "config/none.json")])
+    assert caught.value.code == "forbidden"
+
+
 def test_a_workspace_of_root_is_not_worked_in_as_root(agent: Agent) -> None:
     own(agent.workspace, 0)
     identity = identity_for(agent.workspace, agent.public / "homes")

@@ -119,7 +119,7 @@ class _Scar:
     def plan(self) -> tuple[dict[str, Entry], Changes, StatCache, StatCache]:
         here, there = self._load()
         production = str(self.production)
-        tree = scan(str(self.workspace), (), here)
+        tree = scan(str(self.workspace), (), here).entries
         return tree, compare(tree, production, self._last, there), here, there
 
     def deploy(self) -> None:

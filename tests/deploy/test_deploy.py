@@ -290,3 +290,16 @@ def test_a_cancelled_deploy_leaves_production_as_it_was(scene: DeployScene) -> N
     assert (scene.images(), scene.tree()) == before
     scene.write(Dockerfile=DOCKERFILE)
     assert scene.do("deploy").state == "succeeded"
+
+
+def test_a_link_out_of_the_workspace_and_a_socket_stop_no_deploy(scene: DeployScene) -> None:
+    (scene.workspace / ".venv/bin").mkdir(parents=True)
+    (scene.workspace / ".venv/bin/python3").symlink_to("/usr/bin/python3")
+    os.mkfifo(scene.workspace / "pipe")
+    plan = scene.do("diff").result
+    assert plan is not None
+    assert plan["outward"] == [".venv/bin/python3 -> /usr/bin/python3"]
+    assert plan["special"] == ["pipe"]
+    assert scene.do("deploy").state == "succeeded"
+    assert os.readlink(scene.production / ".venv/bin/python3") == "/usr/bin/python3"
+    assert not (scene.production / "pipe").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -56,3 +57,20 @@ def test_a_pipe_in_place_of_an_env_file_is_refused(scene: DeployScene, name: str
     assert job.error is not None
     assert job.error.code in ("project_invalid", "sync_failed")
     assert str(scene.production / name) in job.error.message
+
+
+def test_a_file_of_the_workers_host_reaches_no_container(scene: DeployScene) -> None:
+    scene.write(**{"compose.yaml": COMPOSE + "    env_file: /etc/hostname\n"})
+    assert "`env_file` names '/etc/hostname'" in refused(scene)
+
+
+def test_a_diff_fetches_nothing_from_another_host(scene: DeployScene) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.5)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/x.git"
+        scene.write(**{"compose.yaml": f"include: ['{address}']\n{COMPOSE}"})
+        job = scene.do("diff")
+        assert job.error is not None
+        assert "on another host" in job.error.message
+        with pytest.raises(TimeoutError):
+            server.accept()

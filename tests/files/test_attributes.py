@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from scar.errors import ScarError
 from tests.support.files_scene import FilesScene, seen, write
 from tests.support.filesystems import fill as fill
 from tests.support.filesystems import mount as mount
-from workers.files.undo import Undo, set_attributes
+from workers.files.attributes import set_attributes
+from workers.files.compare import compare
+from workers.files.stat_cache import StatCache
+from workers.files.undo import Undo
 
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 PERSON = 1234
@@ -105,7 +109,7 @@ def test_a_filesystem_without_attributes_stops_nothing(mount: Callable[..., Path
     assert Undo.of("job", str(scene.production), scene.plan()[1]).attributes == {}
     handle = os.open(file, os.O_RDONLY)
     try:
-        set_attributes(handle, {"user.note": "bWluZQ=="}, security=True)
+        set_attributes(handle, {"user.note": "bWluZQ=="})
         with pytest.raises(OSError, match="not supported"):
             os.setxattr(handle, "user.note", b"mine")
     finally:
@@ -122,3 +126,85 @@ def test_an_undo_record_without_attributes_is_read(scene: FilesScene) -> None:
     undo = Undo.load(scene.undo_path)
     assert undo is not None
     assert undo.attributes == {}
+
+
+CAPABILITY = "security.capability"
+ALL_CAPABILITIES = struct.pack("<IIIII", 0x02000001, 0xFFFFFFFF, 0, 0, 0)
+
+
+def test_a_folder_swapped_for_a_link_lends_its_attributes_to_no_file(
+    scene: FilesScene, tmp_path: Path
+) -> None:
+    write(scene.production, {"d/file": "old"})
+    write(scene.workspace, {"d/file": "new"})
+    write(tmp_path / "roots", {"file": "old"})
+    os.setxattr(tmp_path / "roots/file", CAPABILITY, ALL_CAPABILITIES)
+    os.setxattr(tmp_path / "roots/file", "user.note", b"of root")
+    changes = scene.plan()[1]
+    (scene.production / "d").rename(scene.production / "away")
+    (scene.production / "d").symlink_to(tmp_path / "roots")
+    with pytest.raises(ScarError, match="d"):
+        Undo.of("job", str(scene.production), changes)
+
+
+def test_a_file_swapped_for_another_lends_its_attributes_to_no_file(scene: FilesScene) -> None:
+    write(scene.production, {"file": "old"})
+    write(scene.workspace, {"file": "new"})
+    changes = scene.plan()[1]
+    write(scene.production, {"other": "odd"})
+    os.setxattr(scene.production / "other", "user.note", b"mine")
+    (scene.production / "other").rename(scene.production / "file")
+    with pytest.raises(ScarError, match="changed while it was being deployed"):
+        Undo.of("job", str(scene.production), changes)
+
+
+def test_a_capability_is_never_given_back(scene: FilesScene) -> None:
+    write(scene.production, {"file": "old"})
+    write(scene.workspace, {"file": "new"})
+    os.setxattr(scene.production / "file", CAPABILITY, ALL_CAPABILITIES)
+    os.setxattr(scene.production / "file", "user.note", b"mine")
+    undo = scene.prepare()[2]
+    scene.apply(undo)
+    scene.revert(undo)
+    assert attributes(scene.production) == {"file": {"user.note": b"mine"}}
+
+
+@pytest.mark.parametrize(("owner", "mode"), [(0, 0o755), (PERSON, 0o6755)])
+def test_setuid_is_given_back_only_to_the_owner_of_production(
+    scene: FilesScene, owner: int, mode: int
+) -> None:
+    os.chown(scene.production, PERSON, PERSON)
+    write(scene.production, {"file": "old"})
+    os.chown(scene.production / "file", owner, owner)
+    (scene.production / "file").chmod(0o6755)
+    write(scene.workspace, {"file": "new"})
+    undo = scene.prepare()[2]
+    scene.apply(undo)
+    scene.revert(undo)
+    status = (scene.production / "file").stat()
+    assert (status.st_uid, status.st_mode & 0o7777) == (owner, mode)
+
+
+class Swapping(StatCache):
+    """Swaps a folder for a link while production is compared."""
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        super().__init__()
+        self._folder, self._target = folder, target
+
+    def digest_of(self, path: str, status: os.stat_result) -> str | None:
+        if not self._folder.is_symlink():
+            self._folder.rename(self._folder.with_name("away"))
+            self._folder.symlink_to(self._target)
+        return super().digest_of(path, status)
+
+
+def test_a_folder_swapped_while_production_is_compared_is_not_followed(
+    scene: FilesScene, tmp_path: Path
+) -> None:
+    write(scene.production, {"d/b": "-> a"})
+    write(scene.workspace, {"d/b": "new"})
+    write(tmp_path / "roots", {"b": "-> secret"})
+    cache = Swapping(scene.production / "d", tmp_path / "roots")
+    changes = compare(scene.scan(), str(scene.production), None, cache)
+    assert [entry and entry.digest for entry in changes.before.values()] == ["a"]

@@ -64,7 +64,7 @@ def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:
     write(scene.workspace, {"file": "new"})
     old = seen(scene.production)
     objects = scene.objects
-    held = scan(str(scene.production), (), StatCache())["file"]
+    held = scan(str(scene.production), (), StatCache()).entries["file"]
     objects.put(str(scene.production / "file"), held)
     Path(objects.path_of(held)).write_text("BY HAND")  # the same length
     _, _, undo = scene.prepare()

@@ -220,3 +220,18 @@ def test_many_folders_need_few_descriptors(scene: FilesScene) -> None:
     assert len(scene.deploy().removed) == 700
     assert seen(scene.production) == {}
     assert undo.after == {}
+
+
+def test_what_production_and_a_build_get_does_not_depend_on_the_umask(scene: FilesScene) -> None:
+    write(scene.workspace, {"d/e/file": "x"})
+    scene.production.rmdir()
+    before = os.umask(0o077)
+    try:
+        tree, _, undo = scene.prepare()
+        scene.apply(undo)
+        scene.objects.link_tree(tree, scene.state / "build/made")
+    finally:
+        os.umask(before)
+    for root in (scene.production, scene.state / "build/made"):
+        modes = [(root / path).stat().st_mode & 0o777 for path in (".", "d", "d/e", "d/e/file")]
+        assert modes == [0o755, 0o755, 0o755, 0o644]

@@ -1,4 +1,4 @@
-"""What of a workspace is deployed, and what is refused by name."""
+"""What of a workspace is deployed, and what is left out by name."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def test_git_and_bytecode_are_never_deployed(scene: FilesScene) -> None:
             "kept": "", "empty": None,
         },
     )  # fmt: skip
-    entries = scan(str(scene.workspace), ("*.log", "!keep.log"), StatCache())
+    entries = scan(str(scene.workspace), ("*.log", "!keep.log"), StatCache()).entries
     assert set(entries) == {"foo.pyc/kept", "q/__pycache__", "log/keep.log", "kept"}
 
 
 @pytest.mark.parametrize(
-    ("links", "fine"),
+    ("links", "inside"),
     [
         ({"l": "-> a"}, True),
         ({"d/l": "-> ../a"}, True),
@@ -47,19 +47,28 @@ def test_git_and_bytecode_are_never_deployed(scene: FilesScene) -> None:
         ({"m": "-> d", "l": "-> m/../../outside"}, False),
     ],
 )
-def test_a_link_out_of_the_workspace_is_refused(
-    scene: FilesScene, links: dict[str, str | bytes | None], fine: bool
+def test_links_are_carried_as_links_and_those_that_lead_out_are_named(
+    scene: FilesScene, links: dict[str, str | bytes | None], inside: bool
 ) -> None:
     write(scene.workspace, {"a": "x", "d/e/f": "x", **links})
-    if fine:
-        assert set(links) <= set(scene.scan())
-    else:
-        with pytest.raises(ScarError, match="symbolic link out of the workspace"):
-            scene.scan()
+    seen = scan(str(scene.workspace), (), StatCache())
+    assert {seen.entries[path].kind for path in links} == {"link"}
+    assert seen.outward == (() if inside else ("l",))
+
+
+def test_a_link_to_the_interpreter_is_deployed_as_a_link(scene: FilesScene) -> None:
+    write(scene.workspace, {".venv/bin/python3": "-> /usr/bin/python3", "app.py": "1"})
+    scene.deploy()
+    assert os.readlink(scene.production / ".venv/bin/python3") == "/usr/bin/python3"
+    assert scene.plan()[1].none
+    (scene.workspace / ".venv/bin/python3").unlink()
+    scene.deploy()
+    assert not os.path.lexists(scene.production / ".venv/bin/python3")
+    assert Path("/usr/bin/python3").exists()
 
 
 @pytest.mark.parametrize("kind", ["named pipe", "socket", "device"])
-def test_special_files_are_refused(
+def test_special_files_are_left_out_and_named(
     scene: FilesScene, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(scene.workspace)
@@ -69,9 +78,9 @@ def test_special_files_are_refused(
         socket.socket(socket.AF_UNIX).bind("x\ny")
     else:
         os.mknod("x\ny", 0o20666, os.makedev(1, 3))
-    with pytest.raises(ScarError) as caught:
-        scene.scan()
-    assert caught.value.message == rf"'x\ny' is a {kind}, which is never deployed"
+    write(scene.workspace, {"a": "x"})
+    seen = scan(str(scene.workspace), (), StatCache())
+    assert (set(seen.entries), seen.special) == ({"a"}, ("x\ny",))
 
 
 def test_folders_nested_too_deep_are_refused(scene: FilesScene) -> None:
@@ -83,14 +92,14 @@ def test_folders_nested_too_deep_are_refused(scene: FilesScene) -> None:
 def test_an_edit_that_keeps_size_and_time_is_seen(scene: FilesScene) -> None:
     cache = StatCache()
     write(scene.workspace, {"a": "one", "b": "b"})
-    before = scan(str(scene.workspace), (), cache)
+    before = scan(str(scene.workspace), (), cache).entries
     (scene.workspace / "a").write_text("two")
     os.utime(scene.workspace / "a", ns=(before["a"].mtime, before["a"].mtime))
-    after = scan(str(scene.workspace), (), cache)
+    after = scan(str(scene.workspace), (), cache).entries
     assert before["a"].digest != after["a"].digest
     assert before["b"] == after["b"]
     (scene.workspace / "b").unlink()
-    assert set(scan(str(scene.workspace), (), cache)) == {"a"}
+    assert set(scan(str(scene.workspace), (), cache).entries) == {"a"}
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -81,10 +82,10 @@ def test_an_index_that_is_a_device_or_a_pipe_is_not_read(workspace: Path) -> Non
     index = workspace / ".git" / "index"
     index.unlink()
     index.symlink_to("/dev/zero")
-    assert commit_of(workspace) == WorkspaceCommit(git(workspace, "rev-parse", "HEAD"), False)
+    assert commit_of(workspace) == WorkspaceCommit(git(workspace, "rev-parse", "HEAD"), None)
     index.unlink()
     os.mkfifo(index)
-    assert not commit_of(workspace).dirty
+    assert commit_of(workspace).dirty is None
 
 
 def test_the_subject_is_the_first_line_of_the_message(workspace: Path) -> None:
@@ -102,3 +103,20 @@ def test_the_subject_runs_nothing_of_the_workspaces_configuration(workspace: Pat
     git(workspace, "config", "log.showSignature", "true")
     assert commit_subject(workspace, git(workspace, "rev-parse", "HEAD")) == "one"
     assert not ran.exists()
+
+
+def test_a_status_that_takes_too_long_is_unknown_and_not_clean(workspace: Path) -> None:
+    assert workspace_commit(workspace, seconds=0.0).dirty is None
+
+
+def test_a_change_in_the_second_of_the_index_is_seen(workspace: Path) -> None:
+    """Git then looks at the content; it compares times in whole seconds."""
+    index, file = workspace / ".git" / "index", workspace / "a"
+    while True:
+        file.write_text("one\n")
+        git(workspace, "add", ".")
+        file.write_text("two\n")
+        if int(index.stat().st_mtime) == int(file.stat().st_mtime) == int(time.time()):
+            break
+    time.sleep(1.1)
+    assert commit_of(workspace).dirty

@@ -92,7 +92,7 @@ class FilesScene:
         self._jobs = 0
 
     def scan(self) -> dict[str, Entry]:
-        return scan(str(self.workspace), (), self._workspace_index)
+        return scan(str(self.workspace), (), self._workspace_index).entries
 
     def plan(self) -> tuple[dict[str, Entry], Changes]:
         tree = self.scan()

@@ -24,6 +24,8 @@ PLANNED = {
     "drift": ["page"],
     "kept": [],
     "left_alone": [".env"],
+    "outward": [".venv/bin/python3 -> /usr/bin/python3"],
+    "special": ["run/app.sock"],
     "build": ["web"],
     "restart": ["web"],
     "release": None,

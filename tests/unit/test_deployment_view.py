@@ -9,9 +9,11 @@ import pytest
 from scar.access import Actor
 from scar.chat.job_view import view_job
 from scar.commands import job_commands
+from scar.commands.deployment_view import plan_lines
 from scar.errors import ErrorRecord
 from scar.jobs.record import Job, JobState
 from scar.jobs.request import Request
+from scar.jobs.results.deploy import DeployPlan
 from scar.jobs.step import Step, StepState
 from tests.support.job_documents import DEPLOYED, PLANNED
 
@@ -105,3 +107,14 @@ def test_a_second_question_says_what_changed() -> None:
     sentence = "The workspace changed while you were reading: page"
     plan = {**PLANNED, "changed": True, "since_shown": [sentence]}
     assert text_of(JobState.AWAITING_CONFIRMATION, plan=plan).startswith(f"⚠️ {sentence}\n\n🚀")
+
+
+def test_links_out_of_the_workspace_and_what_is_left_out_are_named() -> None:
+    sockets = [f"run/{number}.sock" for number in range(7)]
+    lines = plan_lines(DeployPlan.from_json({**PLANNED, "special": sockets}))
+    at = lines.index("🔗 Lead out of the workspace, copied as links (1):")
+    assert lines[at + 1] == "- .venv/bin/python3 -> /usr/bin/python3"
+    assert (
+        "💡 Left out, sockets, pipes or devices: run/0.sock, run/1.sock, run/2.sock, "
+        "run/3.sock, run/4.sock, …"
+    ) in lines

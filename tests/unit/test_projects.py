@@ -73,6 +73,7 @@ EVERYTHING: dict[str, Any] = {
     "roles": {"operator": ["telegram:67890", "github:octocat"], "admin": ["api:ci"]},
     "protected": ["db"],
     "agent": "claude -p 'do it'",
+    "remote_includes": True,
 }
 MINIMAL = {"workspace": "/w/shop", "production": "/srv/shop", "containers": ["web"]}
 
@@ -142,6 +143,7 @@ def test_fields_that_are_absent_have_their_defaults(path: Path) -> None:
         roles={},
         protected=(),
         agent=None,
+        remote_includes=False,
     )
 
 

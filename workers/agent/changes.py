@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from workers.agent.snapshot import Contents
 from workers.files.manifest import Entry
-from workers.files.undo import Undo, above
+from workers.files.tree import above
+from workers.files.undo import Undo
 
 
 @dataclass(frozen=True)

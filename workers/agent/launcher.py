@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import signal
+import stat
 import sys
 from contextlib import suppress
 from typing import Literal, NamedTuple
@@ -29,11 +30,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Probe(NamedTuple):
-    """What to check: the workspace `cwd`, whether to write in it, sockets to be out of reach."""
+    """What to check: the workspace `cwd`, whether to write in it, sockets to be out of reach, and
+    files that must not be the user's to write or replace.
+    """
 
     cwd: str
     write: bool
     sockets: tuple[str, ...]
+    kept: tuple[str, ...]
 
 
 class LaunchSpec(NamedTuple):
@@ -64,11 +68,12 @@ class LaunchSpec(NamedTuple):
 class Flaw(NamedTuple):
     """Why the agent cannot run.
 
-    `socket`: it could open the socket. `folder`: it cannot pass through the folder. `write`: it
-    cannot write in the workspace. `program`: it finds no such program.
+    `socket`: it could open the socket. `kept`: it could write there, and so replace a file that it
+    must not. `folder`: it cannot pass through the folder. `write`: it cannot write in the
+    workspace. `program`: it finds no such program.
     """
 
-    kind: Literal["socket", "folder", "write", "program"]
+    kind: Literal["socket", "kept", "folder", "write", "program"]
     path: str
 
 
@@ -161,6 +166,10 @@ def _flaw(probe: Probe, program: str) -> Flaw | None:
     for socket in probe.sockets:
         if os.access(socket, os.W_OK):
             return Flaw("socket", socket)
+    for path in probe.kept:
+        writable = _writable_place(path)
+        if writable:
+            return Flaw("kept", writable)
     for folder in (probe.cwd, os.environ["HOME"]):
         closed = _closed_folder(folder)
         if closed:
@@ -168,6 +177,30 @@ def _flaw(probe: Probe, program: str) -> Flaw | None:
     if probe.write and not os.access(probe.cwd, os.R_OK | os.W_OK | os.X_OK):
         return Flaw("write", probe.cwd)
     return _program_flaw(os.path.join(probe.cwd, program) if "/" in program else program)
+
+
+def _writable_place(path: str) -> str | None:
+    """Return the file, or the first folder above it, that this user owns or can write to.
+
+    In a sticky folder (/tmp) nobody can replace what belongs to somebody else.
+    """
+    replaceable = True
+    while True:
+        try:
+            status = os.lstat(path)
+        except OSError:
+            replaceable = True
+        else:
+            sticky = bool(status.st_mode & stat.S_ISVTX) and not replaceable
+            link = stat.S_ISLNK(status.st_mode)
+            if status.st_uid == os.geteuid():
+                return path
+            if not link and not sticky and os.access(path, os.W_OK):
+                return path
+            replaceable = False
+        if path == "/":
+            return None
+        path = os.path.dirname(path)
 
 
 def _closed_folder(path: str) -> str | None:

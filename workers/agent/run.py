@@ -33,13 +33,15 @@ class AgentRun:
     identity: Identity
     workspace: Path
 
-    def require_possible(self, sockets: Sequence[str]) -> None:
+    def require_possible(self, sockets: Sequence[str], kept: Sequence[str] = ()) -> None:
         """Check the workspace, the home and the program with the rights of the agent's user.
 
         Raises `project_invalid` if a right is lacking or there is no such program, `forbidden` if
-        the user could open one of `sockets` or privileges cannot be dropped.
+        the user could open one of `sockets`, could write or replace one of the files `kept`, or if
+        privileges cannot be dropped.
         """
-        probe = Probe(str(self.workspace), not self.identity.needs_handover, tuple(sockets))
+        write = not self.identity.needs_handover
+        probe = Probe(str(self.workspace), write, tuple(sockets), tuple(kept))
         process = subprocess.run(
             self._argv(None, probe),
             cwd=self.workspace,
@@ -105,6 +107,14 @@ class AgentRun:
                 "forbidden",
                 f"{user} could reach {path}, and with it the Docker Engine or SCAR's Redis",
                 "Let another user own the workspace, or close that socket to this one.",
+            )
+        if flaw.kind == "kept":
+            return ScarError(
+                "forbidden",
+                f"{user} could write {path}, and so replace the projects file: the agent could "
+                "make anybody an admin",
+                f"`chown root {path}` and `chmod go-w {path}`, or set SCAR_PROJECTS_FILE to a "
+                "place that is not that user's.",
             )
         if flaw.kind == "program":
             return ScarError(

@@ -15,6 +15,7 @@ from workers.engine.compose_config import map_paths
 from workers.engine.compose_progress import BuildOutput, BuildStep, ComposeEvent
 from workers.engine.process import RunControl
 from workers.files.content_store import ContentStore
+from workers.files.durable import make_folders
 from workers.runtime.context import JobContext
 from workers.runtime.step_reporter import RunningStep
 
@@ -59,7 +60,7 @@ class ImageBuild:
         """Lay the files of the plan out as links into the store: what the build reads."""
         tree = self._tree
         shutil.rmtree(tree, ignore_errors=True)
-        tree.mkdir(parents=True)
+        make_folders(tree)
         self.contents.link_tree(plan.files, tree)
         return tree
 

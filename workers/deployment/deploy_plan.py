@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from scar.errors import ScarError
 from workers.deployment.compose_changes import compose_changes
 from workers.deployment.future_tree import FutureTree
 from workers.deployment.plan import NO_CONFIG, Plan, stat_cache_paths
+from workers.deployment.reading import read_entry
 from workers.deployment.requirements import require_own, require_possible, require_protected
 from workers.deployment.services import mounted_services, services_to_pull, services_to_restart
 from workers.engine.build_inputs import build_inputs
@@ -19,7 +19,7 @@ from workers.engine.container import Container
 from workers.engine.images import Images
 from workers.files.compare import Changes, compare, existing
 from workers.files.manifest import Entry
-from workers.files.scan import excluded, scan
+from workers.files.scan import WorkspaceScan, excluded, scan
 from workers.files.stat_cache import StatCache
 from workers.git.commit import workspace_commit
 from workers.runtime.context import JobContext
@@ -50,6 +50,8 @@ def plan_deploy(context: JobContext) -> Plan:
         dirty=git.dirty,
         workspace_index=comparison.workspace,
         production_index=comparison.production,
+        outward=tuple(path for path in comparison.scan.outward if path in comparison.files),
+        special=comparison.scan.special,
     )
     if plan.last and plan.changes.none and _as_released(containers, plan.last, relied_on):
         require_protected(context, NO_CONFIG)
@@ -62,6 +64,7 @@ class _Comparison:
     """Workspace and production compared three ways; `files` are those that a release has."""
 
     files: Mapping[str, Entry]
+    scan: WorkspaceScan
     changes: Changes
     last: Release | None
     workspace: StatCache
@@ -79,7 +82,8 @@ def _compare_files(context: JobContext) -> _Comparison:
         )
     paths = stat_cache_paths(context)
     caches = StatCache.load(paths[0]), StatCache.load(paths[1])
-    tree = scan(workspace, project.exclude, caches[0])
+    seen = scan(workspace, project.exclude, caches[0])
+    tree = seen.entries
     last = Releases(context.folder).latest()
     base = last.files if last else {}
     # A file that a release brought and that is excluded since belongs to production alone.
@@ -87,14 +91,21 @@ def _compare_files(context: JobContext) -> _Comparison:
     changes = compare(tree, production, {path: base[path] for path in ours}, caches[1])
     left = set(changes.left_alone)
     files = {path: entry for path, entry in tree.items() if path not in left}
-    return _Comparison(files, changes, last, *caches)
+    return _Comparison(files, seen, changes, last, *caches)
 
 
 def _with_services(context: JobContext, plan: Plan) -> Plan:
     """Return the plan with the services to build, fetch and restart."""
     project = context.project
     removed = {path for path, entry in plan.changes.after.items() if entry is None}
-    future = FutureTree(project.production, plan.files, removed, project.workspace.joinpath)
+    workspace = str(project.workspace)
+    future = FutureTree(
+        project.production,
+        plan.files,
+        removed,
+        lambda path, entry: read_entry(workspace, path, entry),
+        project.workspace,
+    )
     config = future.config_for(context)
     require_possible(context, config)
     images = Images(context.engine)
@@ -154,7 +165,7 @@ def _builds(
     for name, service in config.active.items():
         if service.build is None:
             continue
-        inputs = build_inputs(service.build, production, modes, _reader(context.project.workspace))
+        inputs = build_inputs(service.build, production, modes, future.read)
         digests[name] = inputs.digest
         known = plan.last.services.get(name) if plan.last else None
         if known is not None and known.build is not None:
@@ -165,10 +176,3 @@ def _builds(
         if differs or inputs.outside or present[name] is None:
             build.append(name)
     return digests, tuple(sorted(build))
-
-
-def _reader(workspace: Path) -> Callable[[str], bytes]:
-    def read(path: str) -> bytes:
-        return (workspace / path).read_bytes()
-
-    return read

@@ -2,6 +2,7 @@
 
 Compose reads files by paths relative to the project's folder. The deploy brings some of them, some
 only production has, some are about to be removed: what Compose will find is all of these together.
+It is given copies of the files that it may read, and nothing else.
 """
 
 from __future__ import annotations
@@ -9,21 +10,28 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Set
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workers.deployment.reading import read_from
 from workers.engine.compose import Compose
-from workers.engine.compose_command import ComposeProject
+from workers.engine.compose_command import RESERVED, ComposeProject
 from workers.engine.compose_config import ComposeConfig, compose_files
-from workers.engine.compose_inputs import inputs_digest
+from workers.engine.compose_sources import (
+    ComposeSources,
+    ProjectRules,
+    compose_sources,
+    leads_outside,
+)
 from workers.engine.process import RunControl
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry
-from workers.files.undo import above
+from workers.files.tree import Tree
 from workers.runtime.context import JobContext
 
 _REMEMBERED = 32
+_LINKS = 40
 _configs: dict[str, ComposeConfig] = {}
 """What Compose returned, by the digest of what it read. In memory only: it holds secrets."""
 
@@ -39,44 +47,103 @@ def drop_stale_trees(scratch: Path) -> None:
 class FutureTree:
     """Production with the files that a deployment brings, without those it removes.
 
-    `source` returns where the content of a file that is brought is now.
+    `contents` returns the content of a file that is brought. `workspace` is where links with an
+    absolute target may lead besides production.
     """
 
     production: Path
     brought: Mapping[str, Entry] = field(repr=False)
     removed: Set[str] = field(repr=False)
-    source: Callable[[str], Path]
+    contents: Callable[[str, Entry], bytes]
+    workspace: Path | None = None
 
-    def place(self, path: str) -> Path:
-        """Return where the content that will be at `path` is now."""
-        return self.source(path) if path in self.brought else self.production / path
+    @property
+    def _roots(self) -> tuple[str, ...]:
+        return tuple(str(root) for root in (self.production, self.workspace) if root is not None)
+
+    def locate(self, path: str) -> str:
+        """Return the path without links; `project_invalid` where one leaves the two folders."""
+        at: list[str] = []
+        names = path.split("/")[::-1]
+        followed = 0
+        while names:
+            name = names.pop()
+            if name == ".." and at:
+                at.pop()
+            elif name == "..":
+                raise leads_outside(path, path)
+            elif name not in ("", "."):
+                at.append(name)
+                target = self._link_at("/".join(at))
+                if target is not None:
+                    followed += 1
+                    if followed > _LINKS:
+                        raise leads_outside(path, target)
+                    at = [] if target.startswith("/") else at[:-1]
+                    names += self._relative(path, target).split("/")[::-1]
+        return "/".join(at)
+
+    def _relative(self, path: str, target: str) -> str:
+        """Return a link's target, an absolute one relative to the tree."""
+        if not target.startswith("/"):
+            return target
+        for root in self._roots:
+            if target == root or target.startswith(f"{root}/"):
+                return target.removeprefix(root)
+        raise leads_outside(path, target)
+
+    def _link_at(self, path: str) -> str | None:
+        """Return the target of the link at a path, None where there is none."""
+        entry = self.brought.get(path)
+        if entry is not None or path in self.removed:
+            return entry.digest if entry is not None and entry.kind == "link" else None
+        try:
+            with Tree(str(self.production)) as tree:
+                folder, name = tree.split(path)
+                return os.readlink(name, dir_fd=folder)
+        except OSError:
+            return None  # no link, or nothing at all
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content that will be at a path, links in the two folders followed; None for
+        nothing. Raises `project_invalid` where one leaves them.
+        """
+        place = self.locate(path)
+        entry = self.brought.get(place)
+        if entry is not None:
+            return self.contents(place, entry)
+        if place in self.removed or not self.production.is_dir():
+            return None
+        return read_from(str(self.production), place)
 
     def compose_files(self) -> tuple[str, ...]:
         """Return the Compose files that production will have, relative to it."""
-        return compose_files(self.production, self.place)
+        return compose_files(self.production, self.read)
 
     def config_for(self, context: JobContext) -> ComposeConfig:
         """Return the project of a context as Compose will understand it."""
         context.folder.mkdir(parents=True, exist_ok=True)
-        compose = Compose(context.settings.docker_host)
+        remote = context.project.remote_includes
+        compose = Compose(context.settings.docker_host, remote=remote)
         control = RunControl(context.check, deadline=60.0)
-        return self.config(compose, context.project.compose_project, context.folder, control)
+        name = context.project.compose_project
+        return self.config(compose, name, context.folder, control, remote=remote)
 
     def config(
-        self, compose: Compose, name: str, scratch: Path, control: RunControl
+        self, compose: Compose, name: str, scratch: Path, control: RunControl, *, remote: bool
     ) -> ComposeConfig:
-        """Return the project `name` as Compose will understand it. `scratch` is a folder in which
-        a tree of links is made.
+        """Return the project `name` as Compose will understand it. In `scratch` a folder is made.
 
-        The answer is remembered by the content of all that Compose reads: asking takes a quarter of
-        a second, and a deploy of code rarely changes any of that.
+        Raises `project_invalid` where it names files outside of the two folders, or without
+        `remote` some of another host. The answer is remembered by the content of all that Compose
+        reads: asking takes a quarter of a second, and a deploy of code rarely changes any of that.
         """
         files = self.compose_files()
-        known = (name, str(self.production), compose.version())
-        key = inputs_digest(files, self.place, known)
+        sources = compose_sources(files, self, ProjectRules(self._roots, remote, RESERVED))
+        key = sources.digest((files, name, str(self.production), compose.version()))
         if key is not None and key in _configs:
             return _configs[key]
-        with self._laid_out(scratch) as folder:
+        with _laid_out(scratch, sources) as folder:
             project = ComposeProject(name, folder, tuple(folder / file for file in files))
             config = compose.config(project, control, self.production)
         if key is not None:
@@ -85,28 +152,23 @@ class FutureTree:
             _configs[key] = config
         return config
 
-    @contextmanager
-    def _laid_out(self, scratch: Path) -> Iterator[Path]:
-        """Make a folder of links to what will be in production, until the block ends."""
-        folder = scratch / f"preview-{os.getpid()}"
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            with file_errors(str(folder)):
-                self._link(folder)
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
-    def _link(self, folder: Path) -> None:
-        made = {inner for path in (*self.brought, *self.removed) for inner in above(path)} | {""}
-        for inner in made:
-            os.makedirs(folder / inner, exist_ok=True)
-        for path, entry in self.brought.items():
-            target = entry.digest if entry.kind == "link" else self.source(path)
-            os.symlink(target, folder / path)
-        for inner in made:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                for name in os.listdir(self.production / inner):
-                    path = f"{inner}/{name}" if inner else name
-                    if path not in self.brought and path not in self.removed and path not in made:
-                        os.symlink(self.production / path, folder / path)
+@contextmanager
+def _laid_out(scratch: Path, sources: ComposeSources) -> Iterator[Path]:
+    """Make a folder of exactly the files that were checked, until the block ends.
+
+    They are copies: a file of the workspace could be swapped for a link before Compose opens it.
+    """
+    folder = scratch / f"preview-{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with file_errors(str(folder)):
+            folder.mkdir(mode=0o700)
+            for path, content in sources.contents.items():
+                if content is not None:
+                    place = folder / path
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    place.write_bytes(content)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -37,7 +37,8 @@ class Plan:
     be fetched, `tags` the images (name, id) that come back without a build, `mounted` the services
     that have a changed file mounted, `restart` all that will be restarted or recreated as far as
     can be told, `compose` what else happens on the Engine. `restores` is the release that is gone
-    back to.
+    back to. `outward` are the links among `files` that lead out of the workspace, `special` its
+    sockets, pipes and devices, left out.
     """
 
     files: Mapping[str, Entry] = field(repr=False)
@@ -47,7 +48,7 @@ class Plan:
     config: ComposeConfig
     containers: tuple[Container, ...]
     commit: str | None
-    dirty: bool
+    dirty: bool | None
     workspace_index: StatCache = field(repr=False)
     production_index: StatCache = field(repr=False)
     builds: Mapping[str, str] = field(default_factory=dict)
@@ -58,6 +59,8 @@ class Plan:
     restart: tuple[str, ...] = ()
     restores: ReleaseRow | None = None
     compose: ComposeChanges = NO_CHANGES
+    outward: tuple[str, ...] = ()
+    special: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -103,6 +106,8 @@ def describe(plan: Plan, context: JobContext) -> DeployPlan:
         drift=_named(changes.drift),
         kept=_named(changes.kept),
         left_alone=_named(changes.left_alone),
+        outward=_named(f"{path} -> {plan.files[path].digest}" for path in plan.outward),
+        special=_named(plan.special),
         build=plan.build,
         restart=plan.restart,
         release=plan.restores.id if plan.restores else None,
@@ -129,6 +134,8 @@ def _notices(plan: Plan, context: JobContext) -> tuple[str, ...]:
             "replaced; a copy of each is kept."
         )
     protected = [c.name for c in plan.containers if c.name in context.project.protected]
+    if plan.dirty is None:
+        notices.append("Whether the workspace has uncommitted changes is unknown: Git failed.")
     if protected:
         notices.append(f"Protected, left as they are: {', '.join(protected)}")
     return tuple(notices)

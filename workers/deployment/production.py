@@ -117,4 +117,6 @@ class Production:
 
     @property
     def _compose(self) -> Compose:
-        return Compose(self.context.settings.docker_host)
+        return Compose(
+            self.context.settings.docker_host, remote=self.context.project.remote_includes
+        )

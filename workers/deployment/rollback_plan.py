@@ -13,8 +13,10 @@ from workers.deployment.plan import NO_CONFIG, Plan, stat_cache_paths
 from workers.deployment.requirements import require_own, require_possible
 from workers.deployment.services import mounted_services, services_to_pull, services_to_restart
 from workers.engine.images import Images
+from workers.engine.regular_file import read_regular_file
 from workers.files.compare import compare
 from workers.files.content_store import ContentStore
+from workers.files.manifest import Entry
 from workers.files.stat_cache import StatCache
 from workers.runtime.context import JobContext
 from workers.state.release_rows import release_rows
@@ -66,10 +68,14 @@ def _with_services(
     project, files = context.project, target.contents
     removed = {path for path, entry in plan.changes.after.items() if entry is None}
 
-    def source(path: str) -> Path:
-        return Path(contents.path_of(files[path]))
+    def content(path: str, entry: Entry) -> bytes:
+        stored = read_regular_file(Path(contents.path_of(entry)))
+        if stored is None:
+            raise _lost(target, path)
+        return stored
 
-    config = FutureTree(project.production, files, removed, source).config_for(context)
+    future = FutureTree(project.production, files, removed, content, project.workspace)
+    config = future.config_for(context)
     require_possible(context, config)
     images, tags = Images(context.engine), plan.tags
     # Images that the release kept get their names back, and need not be there by name now.
@@ -136,8 +142,12 @@ def _images(context: JobContext, target: Release) -> dict[str, tuple[str, str]]:
 def _require_contents(target: Release, contents: ContentStore) -> None:
     for path, entry in target.contents.items():
         if entry.kind == "file" and not contents.holds(entry):
-            raise ScarError(
-                "conflict",
-                f"Release {target.id} cannot be restored: the store has lost {path}",
-                "Choose another release of /docker_history, or check its commit out and deploy it.",
-            )
+            raise _lost(target, path)
+
+
+def _lost(target: Release, path: str) -> ScarError:
+    return ScarError(
+        "conflict",
+        f"Release {target.id} cannot be restored: the store has lost {path}",
+        "Choose another release of /docker_history, or check its commit out and deploy it.",
+    )

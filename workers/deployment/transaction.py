@@ -116,10 +116,8 @@ class Transaction:
         project = self.context.project
         folders = (project.workspace, plan.files), (project.production, plan.relied_on)
         for folder, manifest in folders:
-            for path, entry in manifest.items():
-                if not entry.same_content(known.get(path)):
-                    self.context.check()
-                    self.contents.put(f"{folder}/{path}", entry)
+            new = {p: e for p, e in manifest.items() if not e.same_content(known.get(p))}
+            self.contents.take_in(str(folder), new, self.context.check)
 
     def put_in_place(self, plan: Plan, undo: Undo) -> None:
         """Bring the files, then the containers, to the new release."""

@@ -19,8 +19,8 @@ FileDigests = Mapping[str, tuple[int, str]]
 """A folder's files: relative path with `/` → mode bits, and digest of the content (of the target
 for a symbolic link)."""
 
-ReadFile = Callable[[str], bytes]
-"""Returns the content of one of those files."""
+ReadFile = Callable[[str], bytes | None]
+"""Returns the content of one of those files, links followed; None where it leads to nothing."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def _context_files(context: str, dockerfile: str, tree: FileDigests, read: ReadF
     # BuildKit prefers an ignore file beside the Dockerfile that is named after it.
     own = posixpath.normpath(prefix + dockerfile + ".dockerignore") if dockerfile else ""
     ignore_file = next((name for name in (own, prefix + ".dockerignore") if name in tree), None)
-    ignore = DockerIgnore(read(ignore_file).decode("utf-8", "replace") if ignore_file else "")
+    text = read(ignore_file) if ignore_file else None
+    ignore = DockerIgnore((text or b"").decode("utf-8", "replace"))
     return {
         path
         for path in tree

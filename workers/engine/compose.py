@@ -36,12 +36,19 @@ def ignore_event(_event: ComposeEvent) -> None:
 
 
 class Compose:
-    """Compose against the Engine at `docker_host`, or at the one that `environ` names."""
+    """Compose against the Engine at `docker_host`, or at the one that `environ` names.
+
+    `remote`: it may fetch Compose files of other hosts.
+    """
 
     def __init__(
-        self, docker_host: str | None = None, environ: Mapping[str, str] = os.environ
+        self,
+        docker_host: str | None = None,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        remote: bool = False,
     ) -> None:
-        self._env = compose_environment(docker_host, environ)
+        self._env = compose_environment(docker_host, environ, remote=remote)
 
     def version(self) -> tuple[int, ...]:
         """Return Compose's version, such as (2, 40, 3)."""

@@ -24,6 +24,10 @@ _PASSED_ON = (
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
     "SSL_CERT_FILE", "SSL_CERT_DIR",
 )  # fmt: skip
+REMOTE = ("COMPOSE_EXPERIMENTAL_GIT_REMOTE", "COMPOSE_EXPERIMENTAL_OCI_REMOTE")
+"""Whether `include` and `extends` may name files of other hosts; a project's `.env` cannot set what
+is set already."""
+
 _FIXED = {
     "LANG": "C.UTF-8",
     "COMPOSE_MENU": "0",
@@ -32,7 +36,10 @@ _FIXED = {
     "COMPOSE_REMOVE_ORPHANS": "0",
     # Bake takes up to half a second longer for each build, and its steps do not name the service.
     "COMPOSE_BAKE": "false",
+    **dict.fromkeys(REMOTE, "false"),
 }
+RESERVED = frozenset({*_PASSED_ON, *_FIXED})
+"""The variables that Compose has from SCAR and not from a project's `.env`."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,16 @@ class ComposeProject:
     env_file: Path | None = None
 
 
-def compose_environment(docker_host: str | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return Compose's environment, for the Engine at `docker_host` or the one `environ` names."""
+def compose_environment(
+    docker_host: str | None, environ: Mapping[str, str], *, remote: bool = False
+) -> dict[str, str]:
+    """Return Compose's environment, for the Engine at `docker_host` or the one `environ` names.
+
+    `remote`: Compose files of other hosts may be fetched.
+    """
     env = {key: environ[key] for key in _PASSED_ON if key in environ} | _FIXED
+    if remote:
+        env |= dict.fromkeys(REMOTE, "true")
     if docker_host:
         env["DOCKER_HOST"] = docker_host
         env.pop("DOCKER_CONTEXT", None)

@@ -9,7 +9,7 @@ from typing import Any
 
 from scar.errors import ScarError
 from scar.json_object import JsonObject
-from workers.engine.compose_inputs import LocateFile, read_regular_file
+from workers.engine.regular_file import read_regular_file
 
 # Compose's order of preference: compose-go, DefaultFileNames and DefaultOverrideFileNames.
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -103,19 +103,24 @@ def map_paths(value: Any, locate: Callable[[str], str]) -> Any:
     return value
 
 
-def compose_files(folder: Path, locate: LocateFile | None = None) -> tuple[str, ...]:
+def compose_files(
+    folder: Path, read: Callable[[str], bytes | None] | None = None
+) -> tuple[str, ...]:
     """Return the files, relative to `folder`, that Compose would use there.
 
     They are those that `COMPOSE_FILE` names in `.env`, else the first of Compose's default names
-    with its override. `locate` gives the place of files that are not in `folder` yet. Raises
+    with its override. `read` returns the content of files that are not in `folder` yet. Raises
     `project_invalid` where there is none.
     """
-    where = locate or folder.joinpath
-    if named := _named_in_env(read_regular_file(where(".env")) or b""):
+
+    def content(name: str) -> bytes | None:
+        return read(name) if read is not None else read_regular_file(folder / name)
+
+    if named := _named_in_env(content(".env") or b""):
         return named
     for name in _NAMES:
-        if where(name).is_file():
-            overrides = [other for other in _OVERRIDES if where(other).is_file()]
+        if content(name) is not None:
+            overrides = [other for other in _OVERRIDES if content(other) is not None]
             return (name, *overrides[:1])
     raise ScarError(
         "project_invalid",

@@ -82,6 +82,7 @@ class Process:
                 cwd=cwd,
                 env=dict(env),
                 pass_fds=control.pass_fds,
+                umask=0o022,  # what it makes is the project's, not SCAR's
                 start_new_session=True,
             )
         except BaseException:

@@ -75,7 +75,8 @@ def _lock(context: JobContext) -> LockStatus | None:
 def _older_than_workspace(context: JobContext, release: Release | None) -> bool:
     """Return whether a deploy would bring other files than those in production."""
     workspace, production = stat_cache_paths(context)
-    tree = scan(str(context.project.workspace), context.project.exclude, StatCache.load(workspace))
+    cache = StatCache.load(workspace)
+    tree = scan(str(context.project.workspace), context.project.exclude, cache).entries
     if release is None:
         index = StatCache.load(production)
         return not compare(tree, str(context.project.production), None, index).none

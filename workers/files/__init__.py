@@ -2,7 +2,7 @@
 
 A deploy of files is these calls, in this order:
 
-    tree = scan(workspace, exclude, workspace_cache)        # reads only what changed
+    tree = scan(workspace, exclude, cache).entries          # reads only what changed
     changes = compare(tree, production, last, cache)        # three-way: last release is the base
     undo = Undo.of(job, production, changes)                # a write-ahead record of the change
     stage(workspace, production, undo, store, check)        # old and new contents into the store

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from scar.errors import ScarError
 from workers.files.content_store import ContentStore
+from workers.files.durable import make_folders
 from workers.files.failures import changed_meanwhile, file_errors
 from workers.files.staging import stage
 from workers.files.stat_cache import StatCache
@@ -60,7 +62,7 @@ def apply(
 
 def _open_root(undo: Undo) -> Tree:
     with file_errors(undo.root):
-        os.makedirs(undo.root, exist_ok=True)
+        make_folders(Path(undo.root))
         return Tree(undo.root)
 
 

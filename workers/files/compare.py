@@ -17,7 +17,7 @@ from workers.files.failures import file_error, file_errors, shown, sync_failed
 from workers.files.manifest import ALL_BITS, Entry, Manifest, entry_of
 from workers.files.scan import hashed
 from workers.files.stat_cache import StatCache
-from workers.files.tree import Tree
+from workers.files.tree import Tree, above
 
 
 @dataclass(frozen=True)
@@ -52,30 +52,31 @@ def compare(
 
     `last` is what the last release brought, `cache` production's own.
     """
-    look = _Production(production, cache)
     base: Manifest = last or {}
     left: list[str] = []
     before: dict[str, Entry | None] = {}
     after: dict[str, Entry | None] = {}
-    for path, wanted in workspace.items():
-        if path in base and look.has(path, wanted):
-            continue
-        there = look.find(path)
-        if there is not None and _is_own_environment(path, base):
-            left.append(path)
-        elif not wanted.same_content(there):
-            before[path], after[path] = there, wanted
-    for path in base.keys() - workspace.keys():
-        there = look.find(path)
-        if there is not None:
-            before[path], after[path] = there, None
-    look.refuse_what_is_in_the_way(after)
+    with _Production(production, cache) as look:
+        for path, wanted in workspace.items():
+            if path in base and look.has(path, wanted):
+                continue
+            there = look.find(path)
+            if there is not None and _is_own_environment(path, base):
+                left.append(path)
+            elif not wanted.same_content(there):
+                before[path], after[path] = there, wanted
+        for path in base.keys() - workspace.keys():
+            there = look.find(path)
+            if there is not None:
+                before[path], after[path] = there, None
+        look.refuse_what_is_in_the_way(after)
     return _sorted_out(base, before, after, left)
 
 
 def existing(production: str, path: str, cache: StatCache) -> dict[str, Entry]:
     """Return what stands at a path of production, as a manifest of one entry or none."""
-    entry = _Production(production, cache).find(path)
+    with _Production(production, cache) as look:
+        entry = look.find(path)
     return {path: entry} if entry else {}
 
 
@@ -117,14 +118,24 @@ def _sorted_out(
 
 
 class _Production:
-    """Reads single paths of the production folder, never through a symbolic link."""
+    """Reads single paths of the production folder through one open tree, never through a link."""
 
     def __init__(self, root: str, cache: StatCache) -> None:
         self._root = root
         self._cache = cache
-        self._folders: dict[str, bool] = {"": os.path.isdir(root)}
+        with file_errors(root):
+            self._tree = Tree(root) if os.path.isdir(root) else None
         self._not_folders: dict[str, str] = {}
         self._in_the_way: list[str] = []
+        self._folder_at = ""
+        self._handle = self._open_folder("")
+
+    def __enter__(self) -> _Production:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._tree is not None:
+            self._tree.close()
 
     def find(self, path: str) -> Entry | None:
         """Return the file or link at a path; None for nothing, or for a folder."""
@@ -148,34 +159,39 @@ class _Production:
         )
 
     def _lstat(self, path: str) -> os.stat_result | None:
-        if not self._is_folder(path.rpartition("/")[0]):
+        folder, _, name = path.rpartition("/")
+        if folder != self._folder_at:  # paths come folder by folder
+            self._folder_at, self._handle = folder, self._open_folder(folder)
+        if self._handle is None:
             return None
-        place = f"{self._root}/{path}"
         try:
-            return os.lstat(place)
+            return os.stat(name, dir_fd=self._handle, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise file_error(place, error) from error
+            raise file_error(f"{self._root}/{path}", error) from error
 
-    def _is_folder(self, folder: str) -> bool:
-        """Return whether the path is a real folder; note what stands there instead."""
-        known = self._folders.get(folder)
-        if known is None:
-            known = self._is_folder(folder.rpartition("/")[0]) and self._look_at_folder(folder)
-            self._folders[folder] = known
-        return known
+    def _open_folder(self, folder: str) -> int | None:
+        """Open a real folder, valid for the paths that come next; note what stands there instead.
 
-    def _look_at_folder(self, folder: str) -> bool:
-        place = f"{self._root}/{folder}"
-        with file_errors(place):
-            try:
-                mode = os.lstat(place).st_mode
-            except (FileNotFoundError, NotADirectoryError):
-                return False
-        if not stat.S_ISDIR(mode):
-            self._not_folders[folder] = "symbolic link" if stat.S_ISLNK(mode) else "file"
-        return stat.S_ISDIR(mode)
+        The tree keeps the descriptor open until hundreds of others were opened.
+        """
+        if self._tree is None:
+            return None
+        with file_errors(f"{self._root}/{folder}"):
+            handle = self._tree.find_folder(folder)
+            if handle is None:
+                self._note_instead(self._tree, folder)
+            return handle
+
+    def _note_instead(self, tree: Tree, folder: str) -> None:
+        for place in (folder, *above(folder)):
+            status = tree.lstat(place) if place else None
+            if status is not None:
+                if not stat.S_ISDIR(status.st_mode):
+                    kind = "symbolic link" if stat.S_ISLNK(status.st_mode) else "file"
+                    self._not_folders[place] = kind
+                return
 
     def _read(self, path: str, status: os.stat_result) -> Entry | None:
         place = f"{self._root}/{path}"
@@ -183,12 +199,13 @@ class _Production:
         if stat.S_ISDIR(status.st_mode):
             self._in_the_way.append(path)
             return None
+        assert self._handle is not None
+        name = path.rpartition("/")[2]
         with file_errors(place):
             if stat.S_ISLNK(status.st_mode):
-                digest = os.readlink(place)
+                digest = os.readlink(name, dir_fd=self._handle)
             elif stat.S_ISREG(status.st_mode):
-                with Tree(self._root) as tree:
-                    status, digest, read_at = hashed(*tree.split(path), place)
+                status, digest, read_at = hashed(self._handle, name, place)
             else:
                 raise sync_failed(
                     place,
@@ -219,8 +236,7 @@ class _Production:
                 )
 
     def _refuse_below(self, path: str, after: dict[str, Entry | None]) -> None:
-        folder = path.rpartition("/")[0]
-        while folder:
+        for folder in filter(None, above(path)):
             kind = self._not_folders.get(folder)
             if kind is not None and folder not in after:
                 raise sync_failed(
@@ -229,11 +245,13 @@ class _Production:
                     "SCAR never writes through a link, nor removes what it did not bring: move "
                     "it away or `exclude` it.",
                 )
-            folder = folder.rpartition("/")[0]
 
     def _below(self, path: str) -> Iterator[str]:
         """Yield everything below a folder that is not itself a folder."""
-        with file_errors(f"{self._root}/{path}"), os.scandir(f"{self._root}/{path}") as listing:
+        handle = self._open_folder(path)
+        if handle is None:
+            return
+        with file_errors(f"{self._root}/{path}"), os.scandir(handle) as listing:
             items = list(listing)
         for item in items:
             inner = f"{path}/{item.name}"

@@ -8,20 +8,21 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import structlog
 
 from scar.errors import ScarError
-from workers.files.durable import sync_filesystem
+from workers.files.durable import make_folders, sync_filesystem
 from workers.files.failures import changed_meanwhile, damaged, file_errors, sync_failed
 from workers.files.manifest import PERMISSIONS, Entry, Manifest, entries
 from workers.files.records import add_record, read_records
+from workers.files.tree import Tree
 
 _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _HINT = "Mend or remove the line that is not JSON: what it names is then swept."
 _log = structlog.get_logger(__name__)
 
@@ -67,6 +68,31 @@ class ContentStore:
                     return
             _log.warning("stored copy was damaged, and is taken in again", file=path)
             os.unlink(path)
+
+    def take_in(
+        self,
+        root: str,
+        files: Mapping[str, Entry],
+        check: Callable[[], None],
+        taken: list[Entry] | None = None,
+    ) -> None:
+        """Put what it lacks of `files` into the store, from the tree at `root`, through no link.
+
+        A release that is gone back to is in the store alone: what is held is not looked for.
+        `taken` receives each entry that was put.
+        """
+        lacking = {p: e for p, e in files.items() if e.kind == "file" and not self.holds(e)}
+        if not lacking:
+            return
+        with file_errors(root):
+            tree = Tree(root)
+        with tree:
+            for path, entry in lacking.items():
+                check()
+                with file_errors(tree.absolute(path)):
+                    folder, _ = tree.split(path)
+                if self.put(tree.absolute(path), entry, folder) and taken is not None:
+                    taken.append(entry)
 
     def put(self, source: str, entry: Entry, folder: int | None = None) -> bool:
         """Copy the file at `source` into the store; return False if it is held already.
@@ -155,7 +181,7 @@ class ContentStore:
             folder = os.path.dirname(place)
             with file_errors(place):
                 if folder not in made:
-                    os.makedirs(folder, exist_ok=True)
+                    make_folders(Path(folder))
                     made.add(folder)
                 if entry.kind == "link":
                     os.symlink(entry.digest, place)

@@ -11,6 +11,7 @@ import ctypes
 import errno
 import json
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 from workers.files.failures import damaged, file_errors
 
 _KEEP_SIZE = 1  # linux/falloc.h: FALLOC_FL_KEEP_SIZE
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _libc = ctypes.CDLL(None, use_errno=True)
 T = TypeVar("T")
 
@@ -28,7 +30,7 @@ def write_synced(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.new")
         try:
-            with beside.open("w") as file:
+            with os.fdopen(open_own(beside, _NEW), "w") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
@@ -37,6 +39,37 @@ def write_synced(path: Path, text: str) -> None:
             beside.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def open_own(path: Path, flags: int) -> int:
+    """Open a file of SCAR's own, made with mode 0600 where `flags` has O_CREAT; raises `OSError`.
+
+    Refused are links, hard ones too, and what is no regular file: by one that somebody put there,
+    SCAR would write to, or empty, a file of theirs. With O_TRUNC the file is emptied afterwards.
+    """
+    safe = flags & ~os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(path, safe, 0o600)
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise OSError(errno.EINVAL, "it is a link, or no file", str(path))
+        if flags & os.O_TRUNC:
+            os.ftruncate(handle, 0)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def make_folders(path: Path) -> None:
+    """Make a folder of a project's own, and those above it, open to all to read; raises `OSError`.
+
+    The process's umask would keep everybody else out of them.
+    """
+    if not path.exists():
+        make_folders(path.parent)
+        path.mkdir(exist_ok=True)
+        path.chmod(0o755)
 
 
 def read_json(path: Path, make: Callable[[Any], T], hint: str) -> T:
@@ -59,7 +92,7 @@ def reserve(path: Path, size: int) -> None:
     """
     with file_errors(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        handle = open_own(path, _NEW)
         try:
             _allocate(handle, size)
         finally:

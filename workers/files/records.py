@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workers.files.durable import sync_folder
+from workers.files.durable import open_own, sync_folder
 from workers.files.failures import file_errors
 
 
@@ -35,7 +35,7 @@ def add_record(path: Path, record: Mapping[str, Any], *, over_damaged: bool = Fa
     line = (json.dumps(record) + "\n").encode()
     with file_errors(str(path)):
         new = not path.exists()
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = open_own(path, os.O_RDWR | os.O_CREAT)
         try:
             whole = _whole(path.read_bytes(), over_damaged)
             if os.fstat(handle).st_size != whole:

@@ -6,12 +6,12 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
 
-from scar.errors import ScarError
-from workers.files.failures import changed_meanwhile, file_errors, shown, unfit
+from workers.files.failures import changed_meanwhile, file_errors, unfit
 from workers.files.manifest import Entry, entry_of
 from workers.files.stat_cache import StatCache, stamp_of
 from workers.files.tree import Tree
@@ -21,30 +21,32 @@ _DEEPEST = 200
 _LINKS = 40
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CHUNK = 1 << 20
-_SPECIAL = {
-    stat.S_IFIFO: "named pipe",
-    stat.S_IFSOCK: "socket",
-    stat.S_IFCHR: "device",
-    stat.S_IFBLK: "device",
-}
 
 
-def scan(root: str, exclude: Sequence[str], cache: StatCache) -> dict[str, Entry]:
-    """Return the manifest of the tree at `root`; only files that changed are read.
+@dataclass(frozen=True)
+class WorkspaceScan:
+    """What a workspace holds: `entries` are deployed, `special` paths (sockets, pipes, devices)
+    never are. `outward` are the links among the entries that lead out of the workspace: they are
+    copied as links, and nothing is read through them.
+    """
+
+    entries: dict[str, Entry]
+    outward: tuple[str, ...]
+    special: tuple[str, ...]
+
+
+def scan(root: str, exclude: Sequence[str], cache: StatCache) -> WorkspaceScan:
+    """Return what is in the tree at `root`; only files that changed are read.
 
     Never in it: `.git`, `__pycache__`, `*.pyc`, and what `exclude` (gitignore patterns) names.
-    Raises `sync_failed` for what cannot be deployed: special files, links that leave the tree,
-    files that cannot be read or do not hold still.
+    Raises `sync_failed` for files that cannot be read or do not hold still.
     """
     with file_errors(root):
         tree = Tree(root)
     with tree:
-        entries = _Scan(tree, exclude, cache).run()
-    for path, entry in entries.items():
-        if entry.kind == "link":
-            _require_inside(entries, path, entry.digest)
-    cache.keep_only(entries)
-    return entries
+        result = _Scan(tree, exclude, cache).run()
+    cache.keep_only(result.entries)
+    return result
 
 
 class _Scan:
@@ -53,10 +55,14 @@ class _Scan:
         self._exclude = GitIgnoreSpec.from_lines(exclude) if exclude else None
         self._cache = cache
         self._entries: dict[str, Entry] = {}
+        self._special: list[str] = []
 
-    def run(self) -> dict[str, Entry]:
+    def run(self) -> WorkspaceScan:
         self._add_folder("")
-        return self._entries
+        entries = self._entries
+        links = [path for path, entry in entries.items() if entry.kind == "link"]
+        outward = sorted(path for path in links if leads_out(entries, path))
+        return WorkspaceScan(entries, tuple(outward), tuple(sorted(self._special)))
 
     def _add_folder(self, folder: str) -> None:
         if folder.count("/") >= _DEEPEST:
@@ -71,7 +77,7 @@ class _Scan:
                     if not self._skips_folder(path, item.name):
                         folders.append(path)
                 elif not self._skips_file(path, item.name):
-                    self._entries[path] = self._entry(path, item)
+                    self._add_file(path, item)
         for path in folders:
             self._add_folder(path)
 
@@ -84,15 +90,20 @@ class _Scan:
     def _is_excluded(self, path: str) -> bool:
         return self._exclude is not None and self._exclude.match_file(path)
 
-    def _entry(self, path: str, item: os.DirEntry[str]) -> Entry:
+    def _add_file(self, path: str, item: os.DirEntry[str]) -> None:
         try:
             status = item.stat(follow_symlinks=False)
+            digest = self._cache.digest_of(path, status)
         except OSError:
-            return self._read(path)  # which says what is wrong
-        digest = self._cache.digest_of(path, status)
-        return self._read(path) if digest is None else entry_of(status, digest)
+            digest = None  # reading says what is wrong
+        entry = self._read(path) if digest is None else entry_of(status, digest)
+        if entry is None:
+            self._special.append(path)
+        else:
+            self._entries[path] = entry
 
-    def _read(self, path: str) -> Entry:
+    def _read(self, path: str) -> Entry | None:
+        """Return the entry of a file or link, None for what is neither."""
         read_at = time.time_ns()
         with file_errors(self._tree.absolute(path)):
             folder, name = self._tree.split(path)
@@ -103,8 +114,7 @@ class _Scan:
             elif kind == stat.S_IFREG:
                 status, digest, read_at = hashed(folder, name, path)
             else:
-                kind_name = _SPECIAL.get(kind, "special file")
-                raise unfit(path, f"is a {kind_name}, which is never deployed")
+                return None
         self._cache.remember(path, status, digest, read_at)
         return entry_of(status, digest)
 
@@ -139,16 +149,19 @@ def hashed(handle: int, name: str, path: str) -> tuple[os.stat_result, str, int]
     raise changed_meanwhile(path)
 
 
-def _require_inside(entries: dict[str, Entry], path: str, target: str) -> None:
-    """Walk to a link's target name by name, following the links of the tree on the way."""
+def leads_out(entries: Mapping[str, Entry], path: str) -> bool:
+    """Return whether the link at `path` leads out of the tree.
+
+    The way to its target is walked name by name, through the links of the tree.
+    """
     at: list[str] = path.split("/")[:-1]
-    names = _names(path, target)
+    names = _names(entries[path].digest)
     followed = 0
     while names:
         name = names.pop()
+        if name == "/" or (name == ".." and not at):
+            return True
         if name == "..":
-            if not at:
-                raise _outward(path, target)
             at.pop()
             continue
         at.append(name)
@@ -156,17 +169,13 @@ def _require_inside(entries: dict[str, Entry], path: str, target: str) -> None:
         if entry is not None and entry.kind == "link":
             followed += 1
             if followed > _LINKS:
-                return  # a loop leads nowhere, as for the kernel
+                return False  # a loop leads nowhere, as for the kernel
             at.pop()
-            names += _names(path, entry.digest)
+            names += _names(entry.digest)
+    return False
 
 
-def _names(path: str, target: str) -> list[str]:
-    """Return the names of a link's target, the first one last."""
-    if target.startswith("/"):
-        raise _outward(path, target)
-    return [name for name in reversed(target.split("/")) if name not in ("", ".")]
-
-
-def _outward(path: str, target: str) -> ScarError:
-    return unfit(path, f"is a symbolic link out of the workspace, to '{shown(target)[:100]}'")
+def _names(target: str) -> list[str]:
+    """Return the names of a link's target, the first one last; `/` stands for the root."""
+    names = [name for name in reversed(target.split("/")) if name not in ("", ".")]
+    return [*names, "/"] if target.startswith("/") else names

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from workers.files.content_store import ContentStore
 from workers.files.failures import disk_full, existing_folder, file_errors
 from workers.files.manifest import Entry
-from workers.files.tree import Tree
 from workers.files.undo import Undo
 
 _SPARE_BYTES = 1 << 20
@@ -31,9 +30,8 @@ def stage(
     require_room(store.folder, root, lacking, coming.values())
     taken: list[Entry] = []
     try:
-        _take(workspace, coming, store, taken, check)
-        if replaced:
-            _take(root, replaced, store, taken, check)
+        store.take_in(workspace, coming, check, taken)
+        store.take_in(root, replaced, check, taken)
         store.keep(undo.job, {p: e for p in undo.handmade if (e := undo.before[p])})
     except BaseException:
         store.discard(taken)
@@ -43,28 +41,6 @@ def stage(
 
 def _files(side: Mapping[str, Entry | None]) -> dict[str, Entry]:
     return {path: entry for path, entry in side.items() if entry and entry.kind == "file"}
-
-
-def _take(
-    root: str,
-    files: Mapping[str, Entry],
-    store: ContentStore,
-    taken: list[Entry],
-    check: Callable[[], None],
-) -> None:
-    # A release that is rolled back to is in the store alone: what is held is not looked for.
-    lacking = {path: entry for path, entry in files.items() if not store.holds(entry)}
-    if not lacking:
-        return
-    with file_errors(root):
-        tree = Tree(root)
-    with tree:
-        for path, entry in lacking.items():
-            check()
-            with file_errors(tree.absolute(path)):
-                folder, _ = tree.split(path)
-            if store.put(tree.absolute(path), entry, folder):
-                taken.append(entry)
 
 
 def require_room(folder: str, root: str, lacking: Iterable[Entry], coming: Iterable[Entry]) -> None:

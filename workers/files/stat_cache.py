@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Collection
 from pathlib import Path
 
+from workers.files.durable import open_own
 from workers.files.failures import file_errors
 
 TICK_NS = 50_000_000
@@ -96,7 +97,8 @@ class StatCache:
         with file_errors(str(path)):
             path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_suffix(".new")
-            beside.write_bytes(_packed(self._rows))
+            with os.fdopen(open_own(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+                file.write(_packed(self._rows))
             os.replace(beside, path)
             _loaded[path] = stamp_of(path.stat()), self
         self._changed = False

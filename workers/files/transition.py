@@ -7,14 +7,15 @@ import stat
 from typing import NamedTuple
 
 from scar.errors import ScarError
+from workers.files.attributes import set_attributes
 from workers.files.content_store import ContentStore
 from workers.files.durable import sync_device
 from workers.files.failures import changed_meanwhile, existing_folder, file_errors
-from workers.files.manifest import ALL_BITS, Entry, entry_of
+from workers.files.manifest import ALL_BITS, PERMISSIONS, Entry, entry_of
 from workers.files.scan import hashed
 from workers.files.stat_cache import StatCache, stamp_of
-from workers.files.tree import Tree, set_folder
-from workers.files.undo import Undo, above, set_attributes
+from workers.files.tree import Tree, above, set_folder
+from workers.files.undo import Undo
 
 
 class PathState(NamedTuple):
@@ -115,9 +116,8 @@ class Transition:
                 os.fchown(file, *self._owner(path))
             had = self._undo.before[path]
             if had is not None and had.kind == "file":
-                attributes = self._undo.attributes.get(path, {})
-                set_attributes(file, attributes, security=not self._forward)
-            os.fchmod(file, entry.mode)
+                set_attributes(file, self._undo.attributes.get(path, {}))
+            os.fchmod(file, self._mode(entry, file))
             os.utime(file, ns=(entry.mtime, entry.mtime))
         finally:
             os.close(file)
@@ -185,7 +185,7 @@ class Transition:
         """Make a folder of `before` again, with its attributes, mode and owner."""
         with file_errors(self._tree.absolute(path)):
             folder = self._tree.make(path)
-            set_attributes(folder, self._undo.attributes.get(path, {}), security=True)
+            set_attributes(folder, self._undo.attributes.get(path, {}))
             set_folder(folder, *self._undo.folders[path])
 
     def _temporary_of(self, path: str, name: str) -> str:
@@ -250,6 +250,18 @@ class Transition:
             return had.uid, had.gid
         root = os.fstat(self._tree.folder(""))
         return root.st_uid, root.st_gid
+
+    def _mode(self, entry: Entry, file: int) -> int:
+        """Return the mode for the written `file`.
+
+        It has setuid and setgid only if the file has its old owner again, and the owner of the root
+        could set them: they would else lend the content the rights of somebody else.
+        """
+        status, root = os.fstat(file), os.fstat(self._tree.folder(""))
+        had = (entry.uid, entry.gid)
+        mine = root.st_uid == 0 or had == (root.st_uid, root.st_gid)
+        same = had == (status.st_uid, status.st_gid)
+        return entry.mode if mine and same else entry.mode & PERMISSIONS
 
     def _cache_placed(self, path: str, entry: Entry) -> None:
         """Cache the digest of a placed file, unless its time or size shows a write since."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from types import TracebackType
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -31,6 +32,10 @@ class Tree:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every folder."""
         while self._handles:
             os.close(self._handles.popitem()[1])
 
@@ -50,6 +55,15 @@ class Tree:
             del self._handles[path]  # least recently used first: reinserted at the end
         self._handles[path] = handle
         return handle
+
+    def find_folder(self, path: str) -> int | None:
+        """Return a descriptor of the folder, as `folder` does; None if there is no such folder."""
+        try:
+            return self.folder(path)
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return None
+            raise
 
     def split(self, path: str) -> tuple[int, str]:
         """Return the open folder of `path`, and its name in it."""
@@ -113,6 +127,13 @@ class Tree:
     def _forget(self, path: str) -> None:
         for known in [k for k in self._handles if k == path or k.startswith(path + "/")]:
             os.close(self._handles.pop(known))
+
+
+def above(path: str) -> Iterator[str]:
+    """Yield the folders that a path is in, innermost first, the root (`""`) last."""
+    while path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def set_folder(handle: int, mode: int, uid: int, gid: int) -> None:

@@ -7,22 +7,19 @@ the two, whatever it is now.
 
 from __future__ import annotations
 
-import base64
-import errno
 import json
 import os
-import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workers.files.attributes import attributes_of_file, read_attributes
 from workers.files.compare import Changes
 from workers.files.durable import read_json, write_synced
 from workers.files.failures import file_errors
 from workers.files.manifest import ALL_BITS, Entry, entries
-
-_ACLS = frozenset({"system.posix_acl_access", "system.posix_acl_default"})
+from workers.files.tree import Tree, above
 
 _HINT = (
     "It told what the last deploy changed. See to it that production is as it should be, remove "
@@ -58,19 +55,18 @@ class Undo:
         coming = [path for path, entry in changes.after.items() if entry is not None]
         going = [path for path, entry in changes.after.items() if entry is None]
         filled = _all_above(coming)
-        with file_errors(root):
-            made = sorted(folder for folder in filled if _folder(root, folder) is None)
-            leaving = sorted(_all_above(going) - filled - {""})
-            folders = {path: folder for path in leaving if (folder := _folder(root, path))}
-            for path in coming:
-                if changes.before[path] is None:
-                    folders.update(_folders_below(root, path))
-            held = [path for path, e in changes.before.items() if e and e.kind == "file"]
-            attributes = {
-                path: values
-                for path in (*held, *folders)
-                if (values := _attributes(f"{root}/{path}"))
-            }
+        made = sorted(filled)
+        folders: dict[str, Folder] = {}
+        attributes: dict[str, dict[str, str]] = {}
+        if os.path.isdir(root):
+            with file_errors(root), Tree(root) as tree:
+                made = [folder for folder in made if tree.find_folder(folder) is None]
+                for path in sorted(_all_above(going) - filled - {""}):
+                    folders.update(_folder(tree, path))
+                for path in coming:
+                    if changes.before[path] is None:
+                        folders.update(_folders_below(tree, path))
+                attributes = _attributes(tree, changes.before, folders)
         handmade = tuple(sorted({*changes.drift, *changes.kept}))
         return cls(
             job, root, changes.before, changes.after, tuple(made), folders, handmade, attributes
@@ -99,13 +95,6 @@ class Undo:
         )
 
 
-def above(path: str) -> Iterator[str]:
-    """Yield the folders that a path is in, innermost first, the root (`""`) last."""
-    while path:
-        path = path.rpartition("/")[0]
-        yield path
-
-
 def _all_above(paths: list[str]) -> set[str]:
     folders: set[str] = set()
     for path in paths:
@@ -116,59 +105,32 @@ def _all_above(paths: list[str]) -> set[str]:
     return folders
 
 
-def _folder(root: str, path: str) -> Folder | None:
-    if any(os.path.islink(f"{root}/{folder}") for folder in above(path)):
-        return None  # what stands behind a link is not in this place
-    try:
-        status = os.lstat(f"{root}/{path}")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    if not stat.S_ISDIR(status.st_mode):
-        return None
-    return status.st_mode & ALL_BITS, status.st_uid, status.st_gid
-
-
-def _attributes(path: str) -> dict[str, str]:
-    try:
-        names = os.listxattr(path, follow_symlinks=False)
-    except OSError as error:
-        if error.errno in (errno.ENOTSUP, errno.ENOENT):
-            return {}
-        raise
-    values = {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
-    return {name: base64.b64encode(value).decode() for name, value in values.items()}
-
-
-def set_attributes(file: int, attributes: Mapping[str, str], *, security: bool) -> None:
-    """Give an open file or folder the extended attributes of the one that it replaces.
-
-    Those of `security.` (labels, capabilities) are set only if `security`. An ACL inherited from
-    the folder is removed. Set the mode afterwards, since an ACL changes it. Attributes that the
-    process may not set or the filesystem does not have are skipped.
-    """
-    try:
-        inherited = _ACLS.intersection(os.listxattr(file)) - attributes.keys()
-        for name in inherited:
-            os.removexattr(file, name)
-    except OSError as error:
-        if error.errno != errno.ENOTSUP:
-            raise
-    for name, value in attributes.items():
-        if security or not name.startswith("security."):
-            try:
-                os.setxattr(file, name, base64.b64decode(value))
-            except OSError as error:
-                if error.errno not in (errno.ENOTSUP, errno.EPERM):
-                    raise
-
-
-def _folders_below(root: str, path: str) -> dict[str, Folder]:
-    """Return the folder at `path`, where a file will be, and all folders in it."""
-    here = _folder(root, path)
-    if here is None:
+def _folder(tree: Tree, path: str) -> dict[str, Folder]:
+    """Return the folder at `path`, or nothing; what stands behind a link is not in this place."""
+    handle = tree.find_folder(path)
+    if handle is None:
         return {}
-    folders = {path: here}
-    with os.scandir(f"{root}/{path}") as listing:
-        for item in listing:
-            folders.update(_folders_below(root, f"{path}/{item.name}"))
+    status = os.fstat(handle)
+    return {path: (status.st_mode & ALL_BITS, status.st_uid, status.st_gid)}
+
+
+def _folders_below(tree: Tree, path: str) -> dict[str, Folder]:
+    """Return the folder at `path`, where a file will be, and all folders in it."""
+    folders = _folder(tree, path)
+    if folders:
+        for name in os.listdir(tree.folder(path)):
+            folders.update(_folders_below(tree, f"{path}/{name}"))
     return folders
+
+
+def _attributes(
+    tree: Tree, before: Mapping[str, Entry | None], folders: Iterable[str]
+) -> dict[str, dict[str, str]]:
+    """Return the extended attributes of the files of `before` and of `folders` that have any."""
+    attributes = {
+        path: attributes_of_file(tree, path, entry)
+        for path, entry in before.items()
+        if entry and entry.kind == "file"
+    }
+    attributes |= {path: read_attributes(tree.folder(path)) for path in folders}
+    return {path: values for path, values in attributes.items() if values}

@@ -55,6 +55,9 @@ _CREDENTIAL_HELPER = (
     '!give() { [ "$1" != get ] || printf "username=%s\\npassword=%s\\n" '
     '"$SCAR_GIT_USERNAME" "$SCAR_GIT_PASSWORD"; }; give'
 )
+UMASK = 0o022
+"""Git's own: what it makes belongs to a workspace, and SCAR's would keep its owner's group out."""
+
 _QUERY_SECONDS = 10
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded")
 _NOT_FOUND = re.compile(
@@ -104,6 +107,7 @@ def query(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> st
             env=environment(None, env),
             capture_output=True,
             timeout=_QUERY_SECONDS,
+            umask=UMASK,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

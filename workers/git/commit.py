@@ -21,33 +21,38 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class WorkspaceCommit:
-    """The checked-out commit, None outside a repository; `dirty`: there are uncommitted changes."""
+    """The checked-out commit, None outside a repository; `dirty`: there are uncommitted changes,
+    None where Git could not tell.
+    """
 
     commit: str | None
-    dirty: bool
+    dirty: bool | None
 
 
-def workspace_commit(folder: Path) -> WorkspaceCommit:
-    """Return a workspace's commit; a folder without Git, or where Git fails, has none."""
+def workspace_commit(folder: Path, *, seconds: float = _STATUS_SECONDS) -> WorkspaceCommit:
+    """Return a workspace's commit; a folder without Git, or where Git fails, has none.
+
+    A status that takes longer than `seconds` is given up.
+    """
     if not (folder / ".git").exists():
         return WorkspaceCommit(None, False)
     commit = query(folder, "rev-parse", "--verify", "-q", "HEAD")
-    return WorkspaceCommit(commit or None, _is_dirty(folder, commit))
+    return WorkspaceCommit(commit or None, _is_dirty(folder, commit, seconds))
 
 
-def _is_dirty(folder: Path, commit: str | None) -> bool:
-    """Return whether there are uncommitted changes.
+def _is_dirty(folder: Path, commit: str | None, seconds: float) -> bool | None:
+    """Return whether there are uncommitted changes, None where Git fails.
 
     `git status` in the workspace would run filters of its configuration; the shadow knows none.
     """
     with tempfile.TemporaryDirectory(prefix="scar-status-") as scratch:
         try:
-            shadow = ShadowRepository(Path(scratch) / "git", folder, seconds=_STATUS_SECONDS)
+            shadow = ShadowRepository(Path(scratch) / "git", folder, seconds=seconds)
             shadow.set_head(commit)
             return bool(shadow.fields(*STATUS))
         except ScarError as error:
             _log.warning("no status of a workspace", folder=str(folder), reason=error.message)
-            return False
+            return None
 
 
 def origin_of(folder: Path) -> str | None:

@@ -14,7 +14,7 @@ from workers.files.compare import Changes, existing
 from workers.files.failures import file_errors
 from workers.files.manifest import Entry
 from workers.files.stat_cache import StatCache
-from workers.files.undo import above
+from workers.files.tree import above
 from workers.git.shadow import ShadowRepository
 
 _SUBMODULE = "160000"

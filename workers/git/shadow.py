@@ -23,6 +23,7 @@ from workers.files.failures import file_errors
 from workers.git.command import (
     FROM_FOLDER,
     SAFE_OPTIONS,
+    UMASK,
     Credential,
     environment,
     query,
@@ -148,6 +149,7 @@ class ShadowRepository:
                 input=stdin,
                 capture_output=True,
                 timeout=self._seconds,
+                umask=UMASK,
                 check=False,
             )
         except subprocess.TimeoutExpired as late:
@@ -183,13 +185,17 @@ def _file_settings(workspace: Path) -> list[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a regular file, if there is one; refuse a device or pipe, which might never end."""
+    """Copy a regular file with its time, if there is one; refuse a device or pipe, which might
+    never end."""
     try:
         handle = os.open(source, _READ)
     except (FileNotFoundError, NotADirectoryError):
         return
     with os.fdopen(handle, "rb") as reader:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a file", str(source))
         with target.open("wb") as writer:
             shutil.copyfileobj(reader, writer)
+        # Git reads files again that are as young as its index ("racily clean").
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -12,6 +12,7 @@ from scar.errors import ScarError
 from scar.jobs.record import JobState
 from scar.jobs.results.agent import AgentReport
 from scar.jobs.results.job_kind import JobPlan
+from scar.projects import folders
 from workers.agent.changes import undo_since
 from workers.agent.command import agent_command
 from workers.agent.handover import hand_over, take_back
@@ -108,8 +109,24 @@ def _prepared_run(context: JobContext, instruction: str) -> AgentRun:
     command = agent_command(project.name, project.agent, instruction)
     identity = identity_for(project.workspace, context.settings.agent_homes)
     run = AgentRun(context.request.id, command, identity, project.workspace)
-    run.require_possible(_sockets(context))
+    run.require_possible(_sockets(context), _kept(context))
     return run
+
+
+def _kept(context: JobContext) -> tuple[str, str]:
+    """Return the projects file, as it is named and where it is: no agent may write it.
+
+    Raises `forbidden` where it is in the workspace, all of which the agent can be given.
+    """
+    path, workspace = context.settings.projects_file, context.project.workspace
+    if folders.inside(path, workspace):
+        raise ScarError(
+            "forbidden",
+            f"The projects file {path} is in the workspace {workspace}: the agent could make "
+            "anybody an admin",
+            "Move it out of the workspace, and set SCAR_PROJECTS_FILE.",
+        )
+    return str(path), str(folders.resolved(path))
 
 
 def _sockets(context: JobContext) -> list[str]:

@@ -22,6 +22,7 @@ from pathlib import Path
 import structlog
 
 from scar.errors import ScarError
+from workers.files.durable import open_own
 from workers.files.failures import file_errors
 
 POLL_SECONDS = 0.1
@@ -79,8 +80,9 @@ class HostLock:
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with file_errors(str(self.path)):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = open_own(self.path, os.O_RDWR | os.O_CREAT)
         try:
             yield handle
         finally:
@@ -113,10 +115,12 @@ class HostLock:
 
 @contextmanager
 def taken_if_free(path: Path) -> Iterator[bool]:
-    """Take a lock without waiting; yield whether that succeeded. False where there is no file."""
+    """Take a lock without waiting; yield whether that succeeded. False where there is no file
+    that could be locked.
+    """
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+        handle = open_own(path, os.O_RDWR)
+    except OSError:
         yield False
         return
     try:

@@ -31,13 +31,14 @@ class Release:
     production had of its own that the containers were made with (its `.env`). `restored` is the
     release that this one went back to, `primary` the container that was the project's primary one,
     `subject` the first line of the commit's message; None also where an earlier version wrote it.
+    `dirty` is None where Git could not tell.
     """
 
     id: str
     at: int
     by: str
     commit: str | None
-    dirty: bool
+    dirty: bool | None
     seconds: float
     downtime: float | None
     restored: str | None

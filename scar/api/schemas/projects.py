@@ -50,6 +50,7 @@ class ProjectSchema(Schema):
     roles = fields.Dict(required=True)
     protected = fields.List(fields.String(), required=True)
     agent = text(none=True)
+    remote_includes = fields.Boolean(required=True)
 
 
 class ProjectAnswerSchema(ProjectSchema):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scar.cli.checks.check import Check
 from scar.errors import nearest
-from scar.projects import Project, ProjectsFile
+from scar.projects import Project, ProjectsFile, agent_rights
 from scar.registration.spec import Finding
 from scar.settings import Settings
 
@@ -37,6 +37,9 @@ def _check_projects_file(settings: Settings) -> Iterator[Finding]:
             f"there is no project '{default}' in the projects file",
             f"{nearest(default, names)} It is one of: {', '.join(names) or '(none yet)'}.".strip(),
         )
+    workspaces = [project.workspace for project in of_this_host(settings) if project.agent]
+    for problem in agent_rights.problems(projects.path, workspaces):
+        yield Finding("projects file", problem, agent_rights.REMEDY)
 
 
 def _check_folders(settings: Settings) -> Iterator[Finding]:

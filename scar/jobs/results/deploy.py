@@ -35,11 +35,15 @@ class DeployPlan(JobPlan):
     left_alone: Annotated[
         tuple[str, ...], "Files of the workspace that production keeps its own of"
     ]
+    outward: Annotated[
+        tuple[str, ...], "Links out of the workspace, as `PATH -> TARGET`, copied as links"
+    ]
+    special: Annotated[tuple[str, ...], "Sockets, pipes and devices, which are left out"]
     build: Annotated[tuple[str, ...], "Services whose image is built"]
     restart: Annotated[tuple[str, ...], "Services that are restarted or recreated"]
     release: Annotated[str | None, "The release that is gone back to; null for a deploy"]
     commit: str | None
-    dirty: Annotated[bool, "There are uncommitted changes"]
+    dirty: Annotated[bool | None, "There are uncommitted changes; null where unknown"]
     downtime: Annotated[str | None, "An estimate, such as `0-2 seconds`; null without a restart"]
     notices: tuple[str, ...]
     compose: ComposeChanges = NO_CHANGES

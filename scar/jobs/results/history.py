@@ -18,7 +18,7 @@ class ReleaseRow(JsonRecord):
     at: Annotated[str, "RFC 3339, UTC"]
     by: str
     commit: Annotated[str | None, "Null where the workspace is no Git repository"]
-    dirty: Annotated[bool, "There were uncommitted changes"]
+    dirty: Annotated[bool | None, "There were uncommitted changes; null where unknown"]
     seconds: Annotated[float, "How long the job took"]
     downtime: Annotated[float | None, "Seconds; null where nothing could be measured"]
     restored: Annotated[str | None, "The release that a rollback went back to"]

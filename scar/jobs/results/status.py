@@ -52,7 +52,9 @@ class StatusResult(JsonRecord):
     production: str
     workspace: str
     old_version: Annotated[bool, "A deploy would bring other files than those in production"]
-    workspace_dirty: Annotated[bool, "`old_version`, and there are uncommitted changes"]
+    workspace_dirty: Annotated[
+        bool | None, "`old_version`, and there are uncommitted changes; null where unknown"
+    ]
     notices: tuple[str, ...]
     deployed: Annotated[bool, "Left out but before the first deploy: no release, no container"] = (
         True
