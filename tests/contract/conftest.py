@@ -110,7 +110,8 @@ def ask(services: Services, operator: Actor) -> Callable[..., Job]:
 @pytest.fixture
 def api_url(services: Services) -> Iterator[str]:
     """Serve the API from this process."""
-    server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
+    application = create_app(bootstrap(services.settings, "api"))
+    server = make_server("127.0.0.1", 0, application, threaded=True)
     serving = threading.Thread(target=server.serve_forever, daemon=True)
     serving.start()
     yield f"http://127.0.0.1:{server.server_port}"
