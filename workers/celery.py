@@ -37,6 +37,7 @@ from workers.heartbeat import Heartbeat
 from workers.reconciler import Reconciler
 from workers.registry import handlers
 from workers.runner import Runner
+from workers.transport import use_in_this_process
 
 CONCURRENCY = 3
 """How many jobs run at once: a status does not wait for two deploys."""
@@ -53,6 +54,7 @@ def _settings() -> Settings:
 
 settings = _settings()
 configure(settings)
+use_in_this_process()
 app = Celery("workers", set_as_current=False)
 app.conf.update(
     broker_settings(settings.effective_redis_url, socket_timeout=30),

@@ -25,8 +25,8 @@ def api() -> None:
     from scar.log import configure
 
     settings = Settings.load()
-    require_free_port(settings, patience=_PORT_SECONDS)
     settings.keep_private()
+    require_free_port(settings, patience=_PORT_SECONDS)
     configure(settings)
     serve(settings)
 

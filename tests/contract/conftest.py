@@ -110,7 +110,9 @@ def ask(services: Services, operator: Actor) -> Callable[..., Job]:
 @pytest.fixture
 def api_url(services: Services) -> Iterator[str]:
     """Serve the API from this process."""
-    application = create_app(bootstrap(services.settings, "api"))
+    own = bootstrap(services.settings, "api")
+    assert own.projects.problem is None
+    application = create_app(own)
     server = make_server("127.0.0.1", 0, application, threaded=True)
     serving = threading.Thread(target=server.serve_forever, daemon=True)
     serving.start()

@@ -28,7 +28,7 @@ def test_a_full_disk_is_reported_before_anything_is_written(mount: Callable[[str
         scene.prepare()
     assert caught.value.code == "disk_full"
     assert str(folder) in caught.value.message
-    assert "needs" in caught.value.message
+    assert "needed" in caught.value.message
     assert seen(folder) == before
 
 

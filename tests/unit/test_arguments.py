@@ -34,7 +34,7 @@ CASES: list[tuple[str, dict[str, Any], bool]] = [
     ("logs", {"lines": True}, False),
     ("logs", {"container": ""}, False),
     ("rollback", {"release": "01JAAAAAAAAAAAAAAAAAAAAAAA"}, True),
-    ("rollback", {"release": "1"}, False),
+    ("rollback", {"release": "no id"}, False),
     ("status", {"deep": 1}, False),
 ]
 

@@ -63,7 +63,7 @@ def test_one_cause_is_one_line_and_nothing_is_written(doctor: Doctor, tmp_path: 
     assert set(wrong(found)) <= {"docker command", "docker socket", "redis"}
     told = {f.subject: f.detail for f in found}
     assert "the first deploy makes it" in told["shop: production"]
-    assert "the first `scar up` makes it" in told["key"]
+    assert "the first `scar up` makes them" in told["keys"]
     assert not (tmp_path / "state").exists()
     assert not (tmp_path / "production/shop").exists()
 

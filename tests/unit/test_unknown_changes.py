@@ -13,11 +13,12 @@ from scar.jobs.results.status import StatusResult
 
 
 @pytest.mark.parametrize(
-    ("dirty", "shown"), [(None, "abc, changes unknown"), (True, "abc + changes"), (False, "abc)")]
+    ("dirty", "shown"),
+    [(None, "abc, changes unknown"), (True, "abc + uncommitted changes"), (False, "abc")],
 )
 def test_a_release_says_so(dirty: bool | None, shown: str) -> None:
     row = {"id": "r1", "at": "2026-01-01T00:00:00Z", "by": "me", "commit": "abc", "dirty": dirty}
-    assert shown in _release_lines(ReleaseRow.from_json(row))[0]
+    assert _release_lines(ReleaseRow.from_json(row))[1] == shown
 
 
 @pytest.mark.parametrize(("dirty", "shown"), [(None, "is unknown"), (True, "has"), (False, "")])

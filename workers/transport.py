@@ -1,0 +1,91 @@
+"""The queue as a worker reads it: whatever lies there, only wake-ups reach Celery.
+
+Celery 5.7 ends where a message is not JSON, has another content type, or a time limit that is no
+number, and finds the same message again at its next start. Who can write to Redis must not be able
+to stop workers, so this transport takes the two texts of a wake-up out of a message and hands on a
+message of its own; everything else is dropped, and logged.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import redis as kombu_redis
+from kombu.transport.redis import Empty
+
+from scar.jobs.queue import TASK
+
+_LONGEST = 4096
+_log = structlog.get_logger(__name__)
+
+
+class WakeupChannel(kombu_redis.Channel):
+    """A channel that survives what is no JSON."""
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)  # type: ignore[misc]
+        except ValueError:
+            _log.warning("message dropped: it is not JSON")
+            raise Empty from None
+
+
+class WakeupTransport(kombu_redis.Transport):
+    """Delivers wake-ups and nothing else."""
+
+    Channel = WakeupChannel
+
+    def _deliver(self, message: Any, queue: str | None) -> None:
+        wakeup = _wakeup_in(message)
+        if wakeup is None:
+            _log.warning("message dropped: it is no wake-up", queue=queue)
+            return
+        super()._deliver(_message(wakeup, queue or ""), queue)
+
+
+def use_in_this_process() -> None:
+    """Have every connection of this process to a Redis broker read this way."""
+    name = f"{__name__}:{WakeupTransport.__name__}"
+    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss", "redis+socket"), name))
+
+
+def _wakeup_in(message: Any) -> list[str] | None:
+    """Return the arguments of a wake-up: a job's id and the signature."""
+    try:
+        body = message["body"]
+        if message["headers"]["task"] != TASK or len(body) > _LONGEST:
+            return None
+        arguments = json.loads(base64.b64decode(body, validate=True))[0]
+    except (LookupError, TypeError, ValueError):
+        return None
+    if not isinstance(arguments, list) or len(arguments) != 2:
+        return None
+    return arguments if all(isinstance(argument, str) for argument in arguments) else None
+
+
+def _message(wakeup: list[str], queue: str) -> dict[str, Any]:
+    """Return a message of Celery's protocol (version 2) for a wake-up."""
+    id = str(uuid4())
+    return {
+        "body": base64.b64encode(json.dumps([wakeup, {}, {}]).encode()).decode(),
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {
+            **{"lang": "py", "task": TASK, "id": id, "root_id": id, "parent_id": None},
+            **{"group": None, "retries": 0, "eta": None, "expires": None},
+            **{"timelimit": [None, None], "argsrepr": "", "kwargsrepr": "", "origin": ""},
+        },
+        "properties": {
+            "correlation_id": id,
+            "delivery_mode": 2,
+            "delivery_info": {"exchange": "", "routing_key": queue},
+            "delivery_tag": str(uuid4()),
+            "body_encoding": "base64",
+            "priority": 0,
+        },
+    }
