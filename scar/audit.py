@@ -19,7 +19,7 @@ _MAX_ENTRIES = 100_000
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One entry of the trail. `at` is milliseconds since the epoch."""
+    """One entry of the audit trail. `at` is in milliseconds since the epoch."""
 
     id: str
     at: int
@@ -45,10 +45,10 @@ class AuditEntry:
 
 
 class Audit:
-    """Writes and reads the trail; the newest 100,000 entries are retained.
+    """Writes and reads the audit trail, a Redis stream capped at the newest 100,000 entries.
 
-    The entries for a job's acceptance and for its end are not written here, but by the Lua scripts
-    that create and end the job, in the same step.
+    Entries for a job's submission and for its end are written by the Lua scripts that create and
+    end the job, so that job and entry are written atomically.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -70,7 +70,9 @@ class Audit:
             self._redis.xadd(_KEY, cast("Any", fields), maxlen=_MAX_ENTRIES, approximate=True)
 
     def recent(self, *, before: str | None = None, batch: int = 200) -> Iterator[AuditEntry]:
-        """Yield entries, newest first; with the id `before`, only those older than it."""
+        """Yield entries, newest first; with `before` (the id of an entry), only older ones.
+        Reads `batch` entries at a time.
+        """
         top = f"({before}" if before else "+"
         while True:
             with redis_errors():

@@ -1,4 +1,4 @@
-"""Connects the services of a front-end or the API, once in each process."""
+"""Creates the services that a front-end or the API uses, once in each process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from scar.settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """What a process that takes requests needs."""
+    """The services of a process that accepts requests: a front-end or the API."""
 
     settings: Settings
     redis: Redis
@@ -39,18 +39,20 @@ class Services:
     command_context: CommandContext
 
     def default_project(self) -> Project:
-        """Return the project that a command without one means; raise `project_not_found`."""
+        """Return the project of a command that names none; raise `project_not_found` if no
+        project is configured.
+        """
         return self.projects.default(self.settings)
 
 
 def create_access(settings: Settings) -> Access:
-    """Return the roles of the people of every front-end and of the API's clients."""
+    """Return the access rules, with the users of every front-end and the API's clients."""
     directories = {spec.name: spec.users(settings) for spec in front_ends()}
     return Access(directories, settings.api_tokens)
 
 
 def bootstrap(settings: Settings) -> Services:
-    """Return the connected services; nothing is sent until one of them is used."""
+    """Create the services from the settings; they connect to nothing before they are used."""
     redis = connect(settings.effective_redis_url)
     projects = ProjectsFile.of(settings)
     access = create_access(settings)

@@ -24,13 +24,15 @@ _RECONNECT = 0.3
 
 
 def service_token(signatures: Signatures, actor: Actor, now: float) -> str:
-    """Return a bearer token that speaks for `actor` for five minutes, made with the secret key."""
+    """Return a bearer token for `actor`, valid for five minutes, signed with `SCAR_SECRET_KEY`."""
     content = {"actor": actor.to_json(), "expires": now + _SERVICE_SECONDS}
     return "service:" + signatures.seal("service", content)
 
 
 def service_actor(signatures: Signatures, token: str, now: float) -> Actor | None:
-    """Return whom a service token speaks for; None where it is not one, or has expired."""
+    """Return the actor of a token that `service_token` made; None if it is invalid or has
+    expired.
+    """
     if not token.startswith("service:"):
         return None
     content = signatures.unseal("service", token.removeprefix("service:"))
@@ -40,7 +42,7 @@ def service_actor(signatures: Signatures, token: str, now: float) -> Actor | Non
 
 
 class ApiUnreachable(ScarError):
-    """Nothing answers at the API's address."""
+    """The API's address does not answer."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(
@@ -51,7 +53,7 @@ class ApiUnreachable(ScarError):
 
 
 class ApiClient:
-    """A client for one address; `token` is called for each request."""
+    """A client of the API at one address; `token` is called before each request."""
 
     def __init__(self, url: str, token: Callable[[], str]) -> None:
         self.url = url.rstrip("/")
@@ -59,7 +61,7 @@ class ApiClient:
 
     @classmethod
     def for_actor(cls, url: str, signatures: Signatures, actor: Actor) -> ApiClient:
-        """Return a client that speaks for `actor`, with tokens made with the secret key."""
+        """Return a client that acts as `actor`, with tokens signed by this process."""
         return cls(url, lambda: service_token(signatures, actor, time.time()))
 
     def request(
@@ -70,7 +72,9 @@ class ApiClient:
         extra_headers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Any:
-        """Return the JSON answer of a request; raise the API's own error, or `ApiUnreachable`."""
+        """Send a request and return its JSON response; raise the API's error as `ScarError`, or
+        `ApiUnreachable`.
+        """
         try:
             answer = httpx.request(
                 method,
@@ -86,14 +90,14 @@ class ApiClient:
         return answer.json()
 
     def job(self, id: str) -> Job:
-        """Return the job as it stands."""
+        """Return the job in its present state."""
         return Job.from_json(self.request("GET", f"/jobs/{id}"))
 
     def events(self, id: str, after: int = 0, *, patience: float = 60.0) -> Iterator[Event]:
-        """Yield the events that follow `after` until the job has ended, over as many connections as
-        that takes.
+        """Yield the job's events that follow the event `after` until the job ends; reconnects as
+        often as necessary.
 
-        Raises `ApiUnreachable` once the API has been away for `patience` seconds.
+        Raises `ApiUnreachable` once the API has not answered for `patience` seconds.
         """
         last = after
         lost_at: float | None = None
@@ -118,9 +122,9 @@ class ApiClient:
                 time.sleep(_RECONNECT)
 
     async def follow(self, id: str, after: int = 0) -> AsyncIterator[Event]:
-        """Yield events like `events`, but wait for an API that is away for as long as it takes.
+        """Yield events as `events` does, but wait without limit while the API is unreachable.
 
-        Raises what the API refuses: an unknown job, no right to see it.
+        Raises the API's error if it refuses the request, such as for an unknown job.
         """
         last = after
         async with httpx.AsyncClient(timeout=_SILENCE) as http:
@@ -134,7 +138,7 @@ class ApiClient:
                 await asyncio.sleep(_RECONNECT)
 
     async def _stream(self, http: httpx.AsyncClient, id: str, last: int) -> AsyncIterator[Event]:
-        """Yield the events of one connection."""
+        """Yield the events that arrive over one connection."""
         headers = self._headers(last)
         async with http.stream("GET", self._events_url(id), headers=headers) as answer:
             if answer.is_client_error:
@@ -158,13 +162,13 @@ class ApiClient:
 
 
 class EventReader:
-    """Parses the lines of an event stream (WHATWG HTML, section 9.2)."""
+    """Parses the lines of an SSE stream (WHATWG HTML, section 9.2)."""
 
     def __init__(self) -> None:
         self._data = ""
 
     def feed(self, line: str) -> Event | None:
-        """Return the event that `line` completes; None where it completes none."""
+        """Parse one line; return an event if the line completes one, else None."""
         if line.startswith("data:"):
             self._data += line[5:].strip()
         elif not line and self._data:
@@ -188,7 +192,7 @@ def _ends(event: Event) -> bool:
 
 
 def problem(answer: httpx.Response) -> ScarError:
-    """Return the error in an `application/problem+json` answer."""
+    """Return the `ScarError` in an `application/problem+json` response."""
     try:
         content = answer.json()
         return ScarError(content["code"], content["detail"], content.get("hint", ""))

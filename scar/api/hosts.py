@@ -1,4 +1,4 @@
-"""`/hosts`: where workers run, according to their heartbeats on Redis."""
+"""`/hosts`: the hosts whose workers send heartbeats to Redis."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def hosts() -> Response:
 
 
 def live_workers(redis: Redis, names: Iterable[str]) -> dict[str, list[str]]:
-    """Return, by host, the ids of the workers whose heartbeat has not expired."""
+    """Return the ids of the workers whose heartbeat has not expired, by host."""
     hosts = list(names)
     with redis_errors():
         seconds, microseconds = redis.time()
@@ -51,7 +51,7 @@ def live_workers(redis: Redis, names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def queue_lengths(redis: Redis, names: Iterable[str]) -> dict[str, int]:
-    """Return how many messages wait in each host's queue."""
+    """Return how many messages wait in each host's Celery queue."""
     hosts = list(names)
     with redis_errors():
         pipe = redis.pipeline(transaction=False)

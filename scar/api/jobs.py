@@ -1,4 +1,4 @@
-"""`/jobs`: ask for one, answer its question, cancel it, look at it."""
+"""`/jobs`: submit a job, confirm or cancel it, and read it."""
 
 from __future__ import annotations
 
@@ -38,17 +38,19 @@ _KEY = {
 
 
 def accepted(job: Job) -> Response:
-    """Answer 202 with the job and its location."""
+    """Return a 202 response with the job, and its URL in `Location`."""
     return answer(job.to_json(), HTTPStatus.ACCEPTED, Location=location(job.id))
 
 
 def location(id: str) -> str:
-    """Return the path of a job."""
+    """Return the URL path of a job."""
     return f"/api/v1/jobs/{id}"
 
 
 def submit(command: JobCommand, project: Project | None, args: JsonObject, **options: Any) -> Job:
-    """Submit a job for the actor of this request; `args` as the client sent them."""
+    """Submit a job for the actor of the current request; `args` are the arguments in the
+    request, unchecked.
+    """
     job_service = context().services.job_service
     return job_service.submit(actor(), command, project, command.arguments(args), **options)
 
