@@ -43,7 +43,7 @@ def healthz() -> Response:
 @resource.alt_response(503, response="SERVICE_UNAVAILABLE")
 @resource.doc(security=_OPEN)
 def readyz() -> Response:
-    """Redis takes writes, and a worker for every host of the projects file can be reached"""
+    """Whether Redis accepts writes and every host of the projects file has a worker"""
     services = context().services
     with redis_errors():
         services.redis.set("scar:ready", "1", ex=60)
@@ -62,7 +62,7 @@ def readyz() -> Response:
 @resource.response(200, content_type="text/plain")
 @resource.doc(security=_OPEN)
 def metrics() -> Response:
-    """Prometheus"""
+    """Metrics in Prometheus' text format"""
     registry = cast(CollectorRegistry, current_app.extensions["scar-metrics"])
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 

@@ -26,7 +26,7 @@ resource = Resource("hosts", __name__, description="Machines with an Engine and 
 @resource.response(200, HostsPage)
 @resource.alt_response(401, response="UNAUTHORIZED")
 def hosts() -> Response:
-    """Hosts with live workers, their Engine and the length of their queue"""
+    """Hosts with live workers, their Engine's version and the length of their queue"""
     redis = context().services.redis
     names = {project.host for project in visible_projects().values()}
     if known_everywhere():

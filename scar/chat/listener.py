@@ -1,4 +1,4 @@
-"""What a person writes or taps: what it means, whether to believe it, and who does it."""
+"""Interprets what people write or tap, checks their permission, and passes it on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_OFFER = "That is no longer on offer here."
 
 @dataclass(frozen=True)
 class Listener:
-    """Passes commands on to the runner and answers to the confirmations; refuses strangers."""
+    """Passes commands to the `CommandRunner` and answers to `Confirmations`; refuses strangers."""
 
     context: ChatContext
     parser: CommandParser
@@ -34,7 +34,9 @@ class Listener:
     runner: CommandRunner
 
     async def receive(self, incoming: IncomingMessage) -> str | None:
-        """Do what a message asks for; return a few words for whoever tapped a button."""
+        """Handle a message or a tapped button; return a short reply for the person who tapped a
+        button.
+        """
         try:
             return await self._interpret(incoming)
         except ScarError as error:
@@ -43,7 +45,7 @@ class Listener:
             return error.message
 
     async def refuse(self, incoming: IncomingMessage, error: ScarError) -> None:
-        """Say why a message is not acted on, for a reason that only the front-end can know."""
+        """Reply that a message is refused, for a reason that only the front-end can check."""
         await self._audit_refusal(incoming, error.code)
         self.sender.send(incoming.place, refusal(error.record()))
 
@@ -75,7 +77,12 @@ class Listener:
         return None
 
     async def _take_offer(self, incoming: IncomingMessage) -> str | None:
-        """Run the command of a tapped button, as if whoever tapped it had written that."""
+        """Run the command that a tapped button stands for, as if the person who tapped had typed
+        it.
+
+        The command is from an open menu or from a button of an ended job. Without either, the
+        return value says so.
+        """
         if incoming.stale:
             return ARRIVED_LATE
         text = await asyncio.to_thread(self.menus.take, incoming)
@@ -87,7 +94,9 @@ class Listener:
         return None
 
     def _offer_of_job(self, incoming: IncomingMessage) -> str | None:
-        """Return the command that a button under an ended job offers."""
+        """Return the command of a tapped button under an ended job; None if there is no such
+        button.
+        """
         services = self.context.services
         job = services.ledger.get((incoming.tag or "").partition(":")[0])
         command = services.job_service.commands.get(job.request.kind) if job else None
@@ -97,7 +106,7 @@ class Listener:
         return next((b.command for b in buttons if b.answer == incoming.text), None)
 
     async def _refuse_stranger(self, incoming: IncomingMessage) -> None:
-        """Raise `unauthorized`, after a line in the trail."""
+        """Write the refusal into the audit trail, then raise `unauthorized`."""
         await self._audit_refusal(incoming, "unauthorized")
         self.context.services.access.require(incoming.actor, Role.VIEWER, None)
 

@@ -24,22 +24,26 @@ _MISUSED = ("invalid_request", "project_not_found", "job_not_found", "not_found"
 
 
 class Shell(click.Group):
-    """Imports only the module of the command that was called: the modules are slow to import."""
+    """The click group of `scar`. It imports only the module of the command that is called,
+    because importing all of them is slow.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return every command; those that make a job come from the command language."""
+        """Return the names of all commands; those that create a job are taken from
+        `scar.commands`.
+        """
         jobs = [str(command.name) for command in import_module("scar.cli.jobs").COMMANDS]
         return sorted({*_modules(), *jobs})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Return the command of that name, or None where there is none."""
+        """Return the command with this name, or None."""
         module = import_module(f"scar.cli.{_modules().get(cmd_name, 'jobs')}")
         commands: tuple[click.Command, ...] = module.COMMANDS
         return next((command for command in commands if command.name == cmd_name), None)
 
 
 def _modules() -> dict[str, str]:
-    """Return the module of each command that makes no job."""
+    """Return the module of each command that creates no job, by the command's name."""
     registry = import_module("scar.registration.registry")
     return {**{spec.shell_command: "front_ends" for spec in registry.front_ends()}, **_MODULES}
 
@@ -51,7 +55,7 @@ def scar() -> None:
 
 
 def main() -> None:
-    """Run the shell command; print a `ScarError` as two sentences, without a traceback."""
+    """Run the shell command; print a `ScarError` as message and hint, without a traceback."""
     try:
         scar()
     except ScarError as error:

@@ -1,4 +1,4 @@
-"""The checks of `scar doctor`: each yields what it saw, and how to mend what is wrong."""
+"""The checks of `scar doctor`: each yields findings, with a remedy for what is wrong."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 
 
 def run_check(name: str, check: Check, settings: Settings) -> Iterator[Finding]:
-    """Yield the findings of a check; an error that ends it is a finding too."""
+    """Yield the findings of one check; an error that the check raises becomes a finding too."""
     try:
         yield from check(settings)
     except ScarError as error:

@@ -1,4 +1,4 @@
-"""The `docker` command, with which `scar doctor` and `scar init` read from the Engine."""
+"""Runs the `docker` command for `scar doctor` and `scar init`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _TIMEOUT_SECONDS = 15
 
 
 def docker(*arguments: str) -> str:
-    """Run `docker ARGUMENTS` and return what it prints.
+    """Run `docker ARGUMENTS` and return its output.
 
-    Raises `docker_unavailable` where the command or the Engine is missing, fails or does not answer
-    within 15 seconds, and `docker_permission_denied` where this user may not use the socket.
+    Raises `docker_unavailable` if the command or the Engine is missing, fails or takes longer than
+    15 seconds, and `docker_permission_denied` if this user has no access to the socket.
     """
     if shutil.which("docker") is None:
         raise ScarError(
@@ -48,28 +48,30 @@ def docker(*arguments: str) -> str:
 
 
 def inspect_containers(*filters: str) -> list[JsonObject]:
-    """Return all containers, running or not, that match every filter, as `docker inspect` does."""
+    """Return all containers that match every filter, running or not, in the format of `docker
+    inspect`.
+    """
     options = [word for condition in filters for word in ("--filter", condition)]
     for attempts_left in reversed(range(_ATTEMPTS)):
         ids = docker("ps", "-aq", "--no-trunc", *options).split()
         try:
             return list(json.loads(docker("inspect", *ids))) if ids else []
         except ScarError as error:
-            # A container was removed between the two commands.
+            # A container was removed between `docker ps` and `docker inspect`.
             if "No such object" not in error.message or not attempts_left:
                 raise
     return []
 
 
 def socket_path(docker_host: str | None) -> str | None:
-    """Return the path of the Engine's socket; None where DOCKER_HOST is no unix socket."""
+    """Return the path of the Engine's socket; None if DOCKER_HOST is not a unix socket."""
     if docker_host is None:
         return "/var/run/docker.sock"
     return docker_host.removeprefix("unix://") if docker_host.startswith("unix://") else None
 
 
 def permission_hint(path: str) -> str:
-    """Return which group may use the socket, and how SCAR joins that group."""
+    """Return a hint that names the group with access to the socket, and how SCAR joins it."""
     group = os.stat(path).st_gid
     return (
         f"The socket {path} belongs to group {group}: put `group_add: ['{group}']` into "

@@ -1,4 +1,6 @@
-"""`scar status`, `logs`, `restart`, `deploy`, ...: one job over the API, with live progress."""
+"""`scar status`, `logs`, `restart`, `deploy`, ...: submit a job over the API and show its
+progress.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ _MOST_LISTED = 20
 
 
 def connect(settings: Settings) -> ApiClient:
-    """Return a client with `SCAR_API_TOKEN`, else with tokens made with the secret key."""
+    """Return an API client that uses `SCAR_API_TOKEN`, or without it tokens signed with
+    `SCAR_SECRET_KEY`.
+    """
     if settings.api_token is not None:
         token = settings.api_token
         return ApiClient(settings.api_url, lambda: token)
@@ -61,7 +65,9 @@ def _job_command(command: JobCommand) -> click.Command:
 
 
 class _JobFollower:
-    """Shows a job until it has ended; where it asks, it reads an answer from the input."""
+    """Shows a job until it has ended; if it asks a question, reads the answer from standard
+    input.
+    """
 
     def __init__(self, client: ApiClient, command: JobCommand, *, as_json: bool) -> None:
         self._client = client
@@ -70,7 +76,7 @@ class _JobFollower:
         self._screen = Screen()
 
     def follow(self, submitted: Job) -> int:
-        """Return the exit code: 0 where the job succeeded, 1 where it did not."""
+        """Follow the job to its end; return the exit code 0 if it succeeded, else 1."""
         job = Job(request=submitted.request, state=JobState.QUEUED)
         while not job.state.ended:
             job = self._show_events(job)
@@ -82,7 +88,7 @@ class _JobFollower:
         return 0 if job.state is JobState.SUCCEEDED else 1
 
     def _show_events(self, job: Job) -> Job:
-        """Show the job until it has ended or asks."""
+        """Show the job's events until it has ended or asks a question."""
         with self._screen:
             for event in self._client.events(job.id, job.last_event):
                 job = job.after(event)
@@ -94,7 +100,7 @@ class _JobFollower:
 
     def _show(self, job: Job) -> None:
         document = view_job(self._command, job)
-        if document.attachment:  # a terminal holds all of it
+        if document.attachment:  # a terminal has room for the full text
             document = Document.of(document.blocks[0].text, document.attachment.text.rstrip("\n"))
         self._screen.show(job.id, document.with_commands())
 
@@ -108,7 +114,7 @@ class _JobFollower:
         except ScarError as error:
             if error.code != "conflict":
                 raise
-            click.echo(error.message, err=True)  # what became of the question is shown next
+            click.echo(error.message, err=True)  # the following events show what became of the job
 
 
 def _submit(client: ApiClient, command: JobCommand, words: tuple[str, ...], *, yes: bool) -> Job:
@@ -122,20 +128,23 @@ def _submit(client: ApiClient, command: JobCommand, words: tuple[str, ...], *, y
 
 
 class _ProjectsOfApi:
-    """The projects file as far as a command's words need it: the API checks the names, and is
-    asked for the projects where a command has to know them.
+    """Stands in for the projects file on a machine that has none, so that a command can parse its
+    words.
+
+    The API validates project names later. Only a command that needs the list of projects requests
+    it.
     """
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
     def get(self, name: str) -> Project:
-        """Return a project of which only the name is known."""
+        """Return a placeholder project with this name."""
         return Project(name, Path("/"), Path("/"), name)
 
     @cached_property
     def projects(self) -> Mapping[str, Project]:
-        """The projects that the caller may see."""
+        """The projects that the API's caller may see, by name."""
         items = self._client.request("GET", "/projects")["items"]
         return {item["name"]: Project.from_json(item) for item in items}
 
@@ -198,7 +207,7 @@ def cancel(context: click.Context, job_or_project: str) -> None:
 
 
 def _open_job(client: ApiClient, project: str) -> str:
-    """Return the id of the open job that changes a project."""
+    """Return the id of the project's latest job that may change something and has not ended."""
     items = client.request("GET", "/jobs", params={"project": project, "limit": 200})["items"]
     for job in map(Job.from_json, items):
         command = job_commands().get(job.request.kind)

@@ -1,4 +1,4 @@
-"""`scar api`, `scar worker`: one part of SCAR in this process."""
+"""`scar api`, `scar worker`: run one part of SCAR in this process."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def worker() -> None:
     """What does the jobs of this host: the only part that needs the Docker socket."""
     settings = Settings.load()
     settings.signing_key()
-    # This process becomes Celery's own program. Celery warns where it runs as root: the worker may
-    # have to, and who may use the Docker socket is root in any case.
+    # Replaces this process by `celery`. Celery warns against running as root, but the worker may
+    # need to, and access to the Docker socket is equivalent to root in any case.
     arguments = [
         *(sys.executable, "-W", f"ignore:{_ROOT_WARNING}", "-m", "celery", "--quiet"),
         *("-A", "workers", "worker", "-Q", f"host.{settings.host}", "--loglevel", "INFO"),

@@ -1,4 +1,4 @@
-"""`@scar INSTRUCTION`: the project's coding agent works in the workspace."""
+"""`@scar INSTRUCTION`: has the project's coding agent work in the workspace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scar.projects import Project, ProjectsFile, workspace_resource
 from scar.redaction import clean
 
 LONGEST = 8000
-"""Characters of an instruction."""
+"""Maximum number of characters of an instruction."""
 
 _LAST_LINES = 12
 _LONGEST_LINE = 200
@@ -28,7 +28,9 @@ _PUNCTUATION = ".,;:!?\"'`()[]{}<>*_“”‘’«»"
 
 
 class AgentRunCommand(JobCommand):
-    """Locks the workspace alone: containers can be restarted meanwhile, but not deployed."""
+    """Runs the coding agent. The job locks only the workspace: until it ends, containers can be
+    restarted, but nothing can be deployed.
+    """
 
     word = "agent"
     kind = "agent"
@@ -41,20 +43,20 @@ class AgentRunCommand(JobCommand):
 
     @property
     def spelled(self) -> str:
-        """How it is mostly typed: SCAR is called by its name."""
+        """The command as it is usually typed: a mention of SCAR's name, then the instruction."""
         return f"@scar {self.usage}"
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the workspace alone."""
+        """Return the resource of the workspace."""
         return (workspace_resource(project),) if project else ()
 
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """Read the instruction. It is for the project that it names, else for the only one with an
-        agent. A project's name and a colon in front are no part of the instruction.
+        """Parse the instruction. It is for the project it names, else for the only project with an
+        agent. A project's name and colon at the beginning are removed.
 
-        Raises `WhichProject` where several projects may be meant.
+        Raises `WhichProject` if several projects could be meant.
         """
         text = " ".join(words)
         project, instruction = _addressed(text, projects)
@@ -62,7 +64,7 @@ class AgentRunCommand(JobCommand):
         return Invocation(project or _project_meant(args["instruction"], projects, default), args)
 
     def arguments(self, raw: JsonObject) -> JsonObject:
-        """Return `instruction`, a text of 1 to 8000 characters."""
+        """Return the checked argument `instruction`, a text of 1 to 8000 characters."""
         self.require_only(raw, "instruction")
         text = raw.get("instruction")
         if not isinstance(text, str) or not (text := clean(text.replace("\r\n", "\n")).strip()):
@@ -72,7 +74,9 @@ class AgentRunCommand(JobCommand):
         return {"instruction": text}
 
     def view(self, job: Job) -> Document:
-        """Return the last lines of output while it works, then what it changed."""
+        """Return the last lines of the agent's output while it works, then what the agent has
+        changed.
+        """
         if not job.state.ended:
             return waiting(job) or _working(job)
         if job.state is not JobState.SUCCEEDED:
@@ -83,7 +87,9 @@ class AgentRunCommand(JobCommand):
 
 
 def _addressed(text: str, projects: ProjectsFile) -> tuple[Project | None, str]:
-    """Split `shop: fix it` into the project in front of the colon and the instruction."""
+    """Split `shop: fix it` into the project before the colon and the instruction; the project is
+    None if there is none.
+    """
     name, colon, rest = text.partition(":")
     project = projects.projects.get(name.strip()) if colon else None
     return (project, rest.strip()) if project and rest.strip() else (None, text)
@@ -96,7 +102,7 @@ def _project_meant(text: str, projects: ProjectsFile, default: Callable[[], Proj
     if len(with_agent) == 1:
         return with_agent[0]
     if not with_agent:
-        # The job of a project without an agent fails with how to configure one.
+        # Without an agent, the job fails with an error that says how to configure one.
         return named[0] if named else default()
     raise WhichProject({p.name: f"/{AgentRunCommand.word} {p.name}: {text}" for p in with_agent})
 
@@ -116,8 +122,8 @@ def _output_block(lines: Sequence[str]) -> tuple[Line | Code, ...]:
 
 
 def _with_changes(blocks: tuple[Line | Code, ...], job: Job) -> Document:
-    """Append what was changed, with the buttons for what can be done about it; nothing where the
-    agent never began to work.
+    """Append the agent's changes, with buttons to deploy or discard them; append nothing if the
+    agent was never started.
     """
     if not job.result:
         return Document(blocks)
@@ -138,7 +144,7 @@ def _with_changes(blocks: tuple[Line | Code, ...], job: Job) -> Document:
 
 
 def _beginning(diff: str) -> str:
-    """Return as much of a diff as a message takes, in whole lines."""
+    """Return the first lines of a diff, as many as fit into a message."""
     lines = diff.splitlines()[:_DIFF_LINES]
     while lines and sum(len(line) + 1 for line in lines) > _DIFF_CHARACTERS:
         lines.pop()

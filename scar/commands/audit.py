@@ -1,4 +1,4 @@
-"""`/audit`: who asked for what, and how it ended."""
+"""`/audit`: who asked for what, and with which outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST = 20
 
 
 class AuditCommand(LocalCommand):
-    """The latest lines of the audit trail."""
+    """Shows the latest entries of the audit trail."""
 
     word = "audit"
     summary = "who did what, and how it ended"

@@ -1,4 +1,4 @@
-"""`/docker_cancel`: stop a job that waits or runs."""
+"""`/docker_cancel`: cancel a job that is waiting or running."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from scar.jobs.job_id import is_job_id
 from scar.jobs.record import Job, JobState
 
 _MOST_READ = 200
-"""How many of the latest jobs are searched."""
+"""How many of the latest jobs are searched for one that can be cancelled."""
 
 
 class CancelCommand(LocalCommand):
-    """The job's processes end within seconds, and what a deploy had done is put back."""
+    """Cancels a job: its processes end within seconds, and a deploy's changes to production are
+    undone.
+    """
 
     word = "docker_cancel"
     usage = "[project|job]"
@@ -26,7 +28,7 @@ class CancelCommand(LocalCommand):
     rank = 23
 
     def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
-        """Cancel the job; raises `conflict` where it is too late."""
+        """Cancel the job; raise `conflict` if it can no longer be cancelled."""
         if len(words) > 1:
             raise self.misuse(f"/{self.word} takes one job")
         job = context.cancel(actor, self._job_meant(actor, words, context))
@@ -38,7 +40,7 @@ class CancelCommand(LocalCommand):
         )
 
     def _job_meant(self, actor: Actor, words: Sequence[str], context: CommandContext) -> str:
-        """Return the id of the job that is named, or of the only one that is open."""
+        """Return the id of the job that the words name, or of the only one that has not ended."""
         if words and is_job_id(words[0]):
             return words[0].upper()
         name = context.projects.get(words[0]).name if words else None

@@ -1,7 +1,7 @@
-"""What every command has: its word, who may use it, how it is listed.
+"""The base class of every command: its word, its role, and its line in `/help`.
 
-A command is a `JobCommand`, a `LocalCommand` or a `WindowCommand`. None of them knows which
-front-end shows it.
+A command is a `JobCommand`, a `LocalCommand` or a `WindowCommand`. None of them depends on the
+front-end in which it is typed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from scar.errors import ScarError
 
 
 class Command(ABC):
-    """A word that a person types behind a slash, with `usage` for its arguments.
+    """A word that a person types after a slash. `usage` describes its arguments.
 
-    `rank` orders `/help` among the commands of the same role. A command that `takes_text` is given
-    everything behind its word as one word, line breaks and all.
+    `rank` orders the commands of one role in `/help`. With `takes_text`, everything after the word
+    is passed as one argument, including line breaks.
     """
 
     word: ClassVar[str]
@@ -30,16 +30,18 @@ class Command(ABC):
 
     @property
     def spelled(self) -> str:
-        """How the command is typed, with its arguments."""
+        """The command as it is typed, with its arguments."""
         return f"/{self.word} {self.usage}".strip()
 
     def misuse(self, what: str) -> ScarError:
-        """Return the error for arguments that the command does not take."""
+        """Return the error for invalid arguments; `what` says what is wrong with them."""
         return ScarError("invalid_request", what, f"Usage: {self.spelled}")
 
 
 class WhichProject(ScarError):
-    """Raised where a command may be for several projects; `choices` has its text for each."""
+    """Raised if a command could be for several projects; `choices` has the full command text for
+    each.
+    """
 
     def __init__(self, choices: Mapping[str, str]) -> None:
         super().__init__("invalid_request", "Which project?", f"Name one of: {', '.join(choices)}.")

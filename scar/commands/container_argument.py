@@ -1,4 +1,4 @@
-"""The argument `container` of commands that read one container."""
+"""Parses the argument `container` of commands that read one container."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _LONGEST = 128
 
 
 def container_argument(command: Command, raw: JsonObject) -> dict[str, str]:
-    """Return `container`, an exact name cut to 128 characters, where `raw` has it.
+    """Return `container`, cut to 128 characters, if `raw` has it, else an empty dictionary.
 
-    Raises `invalid_request` where it is no name.
+    Raises `invalid_request` if the value is not a container's name.
     """
     container = raw.get("container")
     if container is None:

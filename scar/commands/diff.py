@@ -12,7 +12,9 @@ from scar.jobs.results.deploy import DeployPlan
 
 
 class DiffCommand(JobCommand):
-    """Files, drift, images to build, services to restart: the plan of a deploy, as a result."""
+    """Shows the plan of a deploy, without deploying: changed files, images to build, services to
+    restart.
+    """
 
     word = "docker_diff"
     kind = "diff"

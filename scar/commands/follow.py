@@ -1,4 +1,4 @@
-"""`/docker_follow`: live log lines."""
+"""`/docker_follow`: show new log lines as they are written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_CHARACTERS = 3000
 
 
 class FollowCommand(JobCommand):
-    """The newest lines in one message, for ten minutes or until the job is cancelled."""
+    """Shows the newest log lines in one message, for ten minutes or until the job is cancelled."""
 
     word = "docker_follow"
     kind = "follow"
@@ -21,12 +21,12 @@ class FollowCommand(JobCommand):
     rank = 15
 
     def arguments(self, raw: JsonObject) -> JsonObject:
-        """Return `container`, where it is given."""
+        """Return the checked argument `container`, if it is given."""
         self.require_only(raw, "container")
         return {**container_argument(self, raw)}
 
     def view(self, job: Job) -> Document:
-        """Return as many of the newest lines as a message takes."""
+        """Return as many of the newest log lines as fit into a message."""
         if job.state.ended and job.state not in (JobState.SUCCEEDED, JobState.CANCELLED):
             return failure(job, "Following failed")
         if not job.output:

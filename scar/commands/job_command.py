@@ -1,4 +1,4 @@
-"""Commands that make a job."""
+"""The base class of commands that create a job."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from scar.projects import Project, ProjectsFile
 
 @dataclass(frozen=True)
 class Invocation:
-    """What a typed command asks for: of which project (None: of none), with which arguments."""
+    """The project and the arguments of a typed command; `project` is None if the kind needs
+    none.
+    """
 
     project: Project | None
     args: JsonObject
 
 
 class JobCommand(Command):
-    """A command that makes a job of a `kind`, which a worker runs.
+    """A command that creates a job of the given `kind`, which a worker runs.
 
-    `asks`: whether the job waits for a `yes`. `changes`: whether it changes anything.
-    `for_project`: whether it is for one project; else SCAR's own host runs it. The plan and the
-    result of a kind have their types in `scar.jobs.results`.
+    `asks` is True if the job waits for a `yes`, `changes` if it may change something. A job with
+    `for_project` runs on its project's host, any other on SCAR's own host. The types of a kind's
+    plan and result are in `scar.jobs.results`.
     """
 
     kind: ClassVar[str]
@@ -37,20 +39,20 @@ class JobCommand(Command):
     usage: ClassVar[str] = "[project]"
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the resources that the job locks while it is open: by default the project that it
-        changes.
+        """Return the resources that the job locks until it ends; by default its project, if the
+        job changes something.
         """
         return (project.name,) if project and self.changes else ()
 
     def requires_free(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the resources that no other job may have locked when the job begins."""
+        """Return the resources that no other job may hold locked when this job begins."""
         return ()
 
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """Read the words typed behind the command's. `default` gives the project that is meant
-        where none is named.
+        """Parse the words after the command. `default` returns the project to use if the words name
+        none.
 
         Raises `project_not_found` or `invalid_request`.
         """
@@ -59,20 +61,24 @@ class JobCommand(Command):
         return Invocation(projects.get(words[0]) if words else default(), {})
 
     def arguments(self, raw: JsonObject) -> JsonObject:
-        """Return the checked arguments of an API request; raises `invalid_request`."""
+        """Check and return the arguments of an API request; raise `invalid_request` if they are
+        not valid.
+        """
         self.require_only(raw)
         return {}
 
     def require_only(self, raw: JsonObject, *known: str) -> None:
-        """Raise `invalid_request` where there are arguments other than the `known`."""
+        """Raise `invalid_request` if there are arguments other than `known`."""
         for name in raw:
             if name not in known:
                 raise self.misuse(f"'{self.kind}' takes no argument '{str(name)[:64]}'")
 
     def question(self, job: Job) -> Document:
-        """Return what a person has to confirm, as the job's plan says it."""
+        """Return the question: what the person has to confirm, according to the job's plan."""
         raise NotImplementedError(f"{self.kind} asks nothing")
 
     @abstractmethod
     def view(self, job: Job) -> Document:
-        """Return how the job reads once it is confirmed: while it runs, and at its end."""
+        """Return the message for a job that needs no confirmation any more: its progress, then
+        its result.
+        """

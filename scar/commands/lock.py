@@ -1,4 +1,4 @@
-"""`/docker_lock`: lock a project, or all of them, against changing jobs."""
+"""`/docker_lock`: prevent jobs from changing a project, or all projects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALL = "all"
 
 
 class LockCommand(LocalCommand):
-    """Deploy, restart and rollback are refused until the project is unlocked."""
+    """Locks a project: deploy, restart and rollback are refused until somebody unlocks it."""
 
     word = "docker_lock"
     usage = "[project|all] reason"
@@ -23,7 +23,7 @@ class LockCommand(LocalCommand):
     rank = 24
 
     def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
-        """Lock a project as its operator, or all projects as an admin."""
+        """Lock one project (which takes an operator), or all projects (which takes an admin)."""
         project, reason = lock_target(self, actor, words, context)
         if not reason:
             raise self.misuse("A lock needs a reason")
@@ -40,9 +40,9 @@ class LockCommand(LocalCommand):
 def lock_target(
     command: Command, actor: Actor, words: Sequence[str], context: CommandContext
 ) -> tuple[str, list[str]]:
-    """Return the project that is meant, or `EVERYTHING`, and the words that follow.
+    """Return the project to lock or unlock (`EVERYTHING` for `all`), and the words after it.
 
-    Raises `forbidden` where the actor may not lock it.
+    Raises `forbidden` if the actor may not lock it.
     """
     first = words[0] if words else ""
     if first.lower() == ALL and ALL not in context.projects.projects:

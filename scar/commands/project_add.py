@@ -1,4 +1,4 @@
-"""`/project_add`: makes a folder of the workspace folder a project."""
+"""`/project_add`: adds a cloned folder to the projects file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scar.projects.schema import is_name
 
 
 class ProjectAddCommand(JobCommand):
-    """Adds an entry to the projects file, and changes nothing else in it."""
+    """Adds an entry to the projects file and leaves the rest of the file unchanged."""
 
     word = "project_add"
     kind = "project_add"
@@ -30,7 +30,7 @@ class ProjectAddCommand(JobCommand):
     rank = 41
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the projects file."""
+        """Return the resource of the projects file."""
         return ("projects file",)
 
     def parse(
@@ -39,7 +39,7 @@ class ProjectAddCommand(JobCommand):
         projects: ProjectsFile,  # noqa: ARG002
         default: Callable[[], Project],  # noqa: ARG002
     ) -> Invocation:
-        """Read the name and the production folder, in either order."""
+        """Parse the project's name and its production folder, in either order."""
         folders = [word for word in words if word.startswith("/")]
         names = [word for word in words if not word.startswith("/")]
         if len(names) != 1 or len(folders) > 1:
@@ -47,7 +47,7 @@ class ProjectAddCommand(JobCommand):
         return Invocation(None, self._checked(names[0], *folders))
 
     def arguments(self, raw: JsonObject) -> JsonObject:
-        """Return `name` and, where it is given, `production`."""
+        """Return the checked arguments `name` and, if given, `production`."""
         self.require_only(raw, "name", "production")
         name, production = raw.get("name"), raw.get("production")
         if not isinstance(name, str) or not isinstance(production, str | None):
@@ -60,7 +60,7 @@ class ProjectAddCommand(JobCommand):
         return {"name": name, **({"production": folders[0]} if folders else {})}
 
     def question(self, job: Job) -> Document:
-        """Return the entry, and the file to which it is added."""
+        """Return the question: the new entry, and the path of the projects file."""
         plan = job.read_plan(ProjectAddPlan)
         code = Code(json.dumps({plan.name: plan.entry.to_json()}, indent=2))
         buttons = (Button("➕ Yes, add", "yes"), Button("✖️ No", "no"))
@@ -68,7 +68,7 @@ class ProjectAddCommand(JobCommand):
         return Document((heading, code, Line("Type `yes` to confirm")), buttons)
 
     def view(self, job: Job) -> Document:
-        """Return where it was added, and what to do next."""
+        """Return where the entry was added, and what to do next."""
         if job.state is JobState.SUCCEEDED:
             added = job.read_result(ProjectAddResult)
             next_command = f"/docker_deploy {added.name}"

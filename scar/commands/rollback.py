@@ -1,4 +1,4 @@
-"""`/docker_rollback`: production back to an earlier release, without a build."""
+"""`/docker_rollback`: bring an earlier release back into production, without a build."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scar.projects import Project, ProjectsFile
 
 
 class RollbackCommand(JobCommand):
-    """Files, environment and images as they were; puts everything back where that fails."""
+    """Restores the files, environment and images of a release; undoes all of it if a step fails."""
 
     word = "docker_rollback"
     kind = "rollback"
@@ -30,7 +30,7 @@ class RollbackCommand(JobCommand):
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """Read a project and a release, in either order."""
+        """Parse the project and the release's id, in either order."""
         releases = [word for word in words if is_job_id(word)]
         names = [word for word in words if word not in releases]
         if len(releases) > 1 or len(names) > 1:
@@ -39,7 +39,7 @@ class RollbackCommand(JobCommand):
         return Invocation(project, {"release": releases[0].upper()} if releases else {})
 
     def arguments(self, raw: JsonObject) -> JsonObject:
-        """Return `release`, the id of one, where it is given."""
+        """Return the checked argument `release`, the id of a release, if given."""
         self.require_only(raw, "release")
         release = raw.get("release")
         if release is None:

@@ -1,4 +1,4 @@
-"""How numbers, names and lists of files read in a message."""
+"""Formats numbers, names and lists of files for a message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scar.jobs.results.file_changes import FileCounts, FileNames
 
 
 def uptime(seconds: float) -> str:
-    """`3s`, `4m`, `2h 15m`, `3d 4h`."""
+    """Return a duration such as `3s`, `4m`, `2h 15m` or `3d 4h`."""
     whole = int(seconds)
     if whole < 60:
         return f"{whole}s"
@@ -20,17 +20,17 @@ def uptime(seconds: float) -> str:
 
 
 def title(name: str) -> str:
-    """`project-orchestrator` as `Project-Orchestrator`."""
+    """Return a name for a heading: `project-orchestrator` becomes `Project-Orchestrator`."""
     return "-".join(part[:1].upper() + part[1:] for part in name.split("-"))
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
+    """Return a number with its noun, such as `1 file` or `2 files`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def listed(names: Sequence[str], *, most: int = 10) -> list[str]:
-    """Return one line a name, and how many more there are."""
+    """Return one line for each name up to `most`, then a line with the number of further names."""
     lines = [f"- {name}" for name in names[:most]]
     if len(names) > most:
         lines.append(f"- … and {len(names) - most} more")
@@ -40,8 +40,8 @@ def listed(names: Sequence[str], *, most: int = 10) -> list[str]:
 def changed_files(
     counts: FileCounts, files: FileNames, *, most: int, indent: str = ""
 ) -> list[str]:
-    """Return one line a file with its sign (`+`, `~`, `-`), at most `most` of each sort, and how
-    many more there are.
+    """Return one line for each file with its sign (`+`, `~`, `-`), at most `most` of each sign,
+    then the number of further files.
     """
     lines: list[str] = []
     for sign, count, names in (
@@ -56,7 +56,7 @@ def changed_files(
 
 
 def size(count: int) -> str:
-    """`3.4 MiB`."""
+    """Return a size such as `3.4 MiB`."""
     amount = float(count)
     if count < 1024:
         return f"{count} B"

@@ -1,4 +1,4 @@
-"""`/docker_unlock`: release what `/docker_lock` has locked."""
+"""`/docker_unlock`: release a lock that `/docker_lock` has set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scar.jobs.locks import EVERYTHING
 
 
 class UnlockCommand(LocalCommand):
-    """Everybody who may lock a project may release it, also where somebody else has locked it."""
+    """Releases a lock. Everybody who may lock a project may also release another person's lock."""
 
     word = "docker_unlock"
     usage = "[project|all]"
@@ -23,7 +23,7 @@ class UnlockCommand(LocalCommand):
     def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
         project, more = lock_target(self, actor, words, context)
         if more:
-            context.projects.get(more[0])  # raises `project_not_found` for a name that is unknown
+            context.projects.get(more[0])  # raises `project_not_found` for an unknown name
             raise self.misuse(f"/{self.word} takes one project")
         lock = context.locks.release(project)
         if lock is None:
