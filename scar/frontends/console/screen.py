@@ -1,4 +1,4 @@
-"""Documents on a terminal: in place where it is one, as plain lines where it is a pipe."""
+"""Displays documents on a terminal, updated in place, or prints them as plain lines to a pipe."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from scar.document import Code, Document
 
 
 class Screen:
-    """Shows messages that change; inside of `with screen:` they change in place on a terminal.
+    """Displays messages that change. Within `with screen:`, a terminal updates them in place.
 
-    On a pipe, of a message that changes only the lines that are new are printed.
+    If the output is a pipe, each update prints only the lines that are new or changed.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -25,7 +25,7 @@ class Screen:
 
     @property
     def in_place(self) -> bool:
-        """Whether this is a terminal on which messages can change."""
+        """Whether the output is a terminal, on which messages can be updated in place."""
         return self._console.is_terminal
 
     def __enter__(self) -> Screen:
@@ -46,7 +46,7 @@ class Screen:
             self._live = None
 
     def show(self, name: str, document: Document) -> None:
-        """Show the message `name`, new or changed."""
+        """Display the message `name`, which may have been displayed before."""
         if self._live is None:
             self._print(name, document)
             return
@@ -67,7 +67,7 @@ class Screen:
             self._console.print(Text("\n".join(new)))
 
     def line(self, text: str) -> None:
-        """Print a line that never changes."""
+        """Print a line of text."""
         self._console.print(Text(text))
 
 

@@ -1,4 +1,4 @@
-"""What `scar doctor` finds out about the Telegram bot."""
+"""The check of the Telegram bot in `scar doctor`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scar.registration.spec import Finding
 
 
 def check(settings: TelegramSettings) -> Iterator[Finding]:
-    """Ask Telegram for the bot's name, and look whether anybody may use the bot."""
+    """Ask Telegram for the bot's name, and check that the settings give somebody a role."""
     if settings.token is None:
         yield Finding("telegram", "not set up (SCAR_TELEGRAM_TOKEN)")
         return
