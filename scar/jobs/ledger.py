@@ -1,8 +1,8 @@
-"""Writing the records of jobs on Redis: each change is one Lua script that may run twice.
+"""Writes the records of jobs on Redis. Each change is one Lua script that is safe to run twice.
 
-Times are Redis' own, in milliseconds since the epoch. A worker's writes carry the fencing number
-of its claim and are refused once another worker has claimed the job (Kleppmann, "How to do
-distributed locking", 2016).
+Times are those of Redis' clock, in milliseconds since the epoch. A worker's writes carry the
+fencing token of its claim and are refused once another worker has claimed the job (Kleppmann, "How
+to do distributed locking", 2016).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from scar.jobs.subscriptions import NEW_MESSAGE, Subscriber
 from scar.redis_client import redis_errors
 
 LEASE_MS = 10_000
-"""How long a claim is kept without a sign of its worker."""
+"""Time after which a lease that its worker does not renew expires."""
 ATTEMPTS = 3
 QUEUE_PREFIX = "scar:mq:"
 _SCRIPTS = ("submit", "restore", "confirm", "claim", "renew", "report", "cancel", "sweep")
 _DAY_MS = 86_400_000
 _RETENTION_MS = {True: 30 * _DAY_MS, False: _DAY_MS}
-"""How long the record of an ended job is kept, by whether the job changes anything."""
+"""How long the record of an ended job is kept, by whether the job may change something."""
 
 WORKER_LOST = ErrorRecord(
     "worker_lost",
@@ -46,7 +46,7 @@ UNANSWERED = ErrorRecord(
 
 
 def host_unavailable(host: str) -> ErrorRecord:
-    """Return the error of a job that waits for a host without a worker."""
+    """Return the error shown for a job whose host has no worker."""
     return ErrorRecord(
         "host_unavailable",
         f"No worker listens for host '{host}'",
@@ -56,8 +56,11 @@ def host_unavailable(host: str) -> ErrorRecord:
 
 @dataclass(frozen=True)
 class Submission:
-    """What became of a request: `made`; `same` or `differs`, where its idempotency key is known;
-    or `busy`. `job` is the one that was made, now or before, or the one that locks the same.
+    """The outcome of submitting a request: `made`, `busy`, or for an idempotency key used before
+    `same` or `differs`.
+
+    `job` is the new job, the job created before with the same key, or for `busy` the job that has
+    locked a resource.
     """
 
     what: str
@@ -66,8 +69,9 @@ class Submission:
 
 @dataclass(frozen=True)
 class ConfirmationOutcome:
-    """What became of a confirmation: `queued`; `busy`, with the id of the job that locks the same
-    as `detail`; `changed`, where another plan is shown now; or `not`, with the job's state.
+    """The outcome of a confirmation: `queued`; `busy`, with the id of the job that has locked a
+    resource as `detail`; `changed`, if the plan is no longer the one confirmed; or `not`, with
+    the job's state as `detail`.
     """
 
     what: str
@@ -75,7 +79,7 @@ class ConfirmationOutcome:
 
 
 class Ledger(RecordReader):
-    """Every read and write of job records."""
+    """Reads and writes the records of jobs; nothing else writes them."""
 
     def __init__(self, redis: Redis) -> None:
         super().__init__(redis)
@@ -101,11 +105,11 @@ class Ledger(RecordReader):
         idempotency: tuple[str, str] = ("", ""),
         subscriber: Subscriber | None = None,
     ) -> Submission:
-        """Write the job, and a line of the audit trail.
+        """Create the job, and write an entry of the audit trail.
 
-        `text` is the signed form of `request`; `idempotency` a key and a fingerprint of what was
-        asked; `subscriber` a place that is to show the job, written in the same step.
-        Raises `busy` where a person has locked the project.
+        `text` is the signed form of `request`; `idempotency` a key and a fingerprint of the
+        request; `subscriber` a chat that is to show the job, stored atomically with it. Raises
+        `busy` if a person has locked the project.
         """
         asks = request.asks and not confirmation
         state = JobState.AWAITING_CONFIRMATION if asks else JobState.QUEUED
@@ -132,9 +136,10 @@ class Ledger(RecordReader):
         return Submission(what, job_of(dict(zip(record[::2], record[1::2], strict=True))))
 
     def restore(self, request: Request, signed: SignedRequest) -> bool:
-        """Write a job again that a worker had begun and Redis has lost.
+        """Write a job again that a worker has begun and Redis has lost.
 
-        False where it is there, or where another job locks the same now.
+        Returns False if Redis has the job, or if another job has meanwhile locked one of its
+        resources.
         """
         return bool(
             self._run(
@@ -155,7 +160,7 @@ class Ledger(RecordReader):
         """Queue a job that awaits its confirmation. `confirmation` is sealed; `shown` is the hash
         of the plan that the person saw.
 
-        Raises `busy` where a person has locked the project.
+        Raises `busy` if a person has locked the project.
         """
         unavailable = json.dumps(host_unavailable(request.host).to_json())
         what, detail = self._run("confirm", request.id, confirmation, shown, unavailable)
@@ -166,18 +171,20 @@ class Ledger(RecordReader):
     def cancel(
         self, id: str, cancellation: str, error: ErrorRecord, *, changes: bool
     ) -> str | None:
-        """End a job that waits, or leave the sealed `cancellation` for the worker that runs it.
+        """End a job that no worker has begun, or store the sealed `cancellation` for the worker
+        that runs it.
 
-        Returns the state after, `settled` where a running job can no longer be stopped, or None
-        where there is no such job.
+        Returns the job's state afterwards, `settled` if a running job can no longer be cancelled,
+        or None if the job does not exist.
         """
         text, retention = json.dumps(error.to_json()), _RETENTION_MS[changes]
         return cast("str | None", self._run("cancel", id, cancellation, retention, text))
 
     def claim(self, id: str, worker: str, nonce: str) -> Claim | None:
-        """Take the lease on the job for `worker`; None where another has it or nothing is to do.
+        """Claim the job for `worker`; return None if another worker has it, or if there is nothing
+        to do.
 
-        Asking again with the same `nonce` gives the same claim.
+        Repeating the call with the same `nonce` returns the same claim.
         """
         reply = self._run("claim", id, worker, nonce, LEASE_MS)
         if not reply:
@@ -187,8 +194,8 @@ class Ledger(RecordReader):
         return Claim(id, purpose, signed, int(fence), int(attempt), cancellation)
 
     def renew(self, id: str, fence: int) -> tuple[bool, str]:
-        """Renew the lease. Returns whether the worker still has it, and the sealed cancellation
-        (empty where there is none).
+        """Renew the lease. Return whether the worker still has it, and the sealed cancellation
+        (empty if there is none).
         """
         held, cancellation = self._run("renew", id, fence, LEASE_MS)
         return held == "held", cancellation
@@ -204,10 +211,10 @@ class Ledger(RecordReader):
         final: JobState | None = None,
         changes: bool = True,
     ) -> bool:
-        """Write events (type, JSON) and fields of the record, and end the job where `final` is
-        given; False once another worker has claimed the job.
+        """Write events (type, JSON) and fields of the record, and end the job if `final` is given;
+        return False if another worker has claimed the job.
 
-        `batch` counts up by one; one that was written already is not written again.
+        `batch` counts up by one; a batch that was already written is not written again.
         """
         return bool(
             self._run(
@@ -223,9 +230,9 @@ class Ledger(RecordReader):
         )
 
     def sweep(self) -> list[tuple[str, str]]:
-        """Look over the open jobs: expire, requeue or fail those that nobody works on.
+        """Expire, requeue or fail the unfinished jobs that no worker is working on.
 
-        Returns the (id, host) pairs that workers have to be notified of again.
+        Returns the (id, host) pairs of jobs for which the host's workers have to be notified again.
         """
         reply = self._run(
             "sweep",
@@ -240,7 +247,9 @@ class Ledger(RecordReader):
         return list(zip(reply[::2], reply[1::2], strict=True))
 
     def forget_old(self) -> None:
-        """Drop from the indexes the jobs whose records have expired; at most once an hour."""
+        """Remove the ids of jobs whose records have expired from the indexes; at most once an
+        hour.
+        """
         with redis_errors():
             if not self._redis.set("scar:forget:last", "1", nx=True, ex=3600):
                 return
@@ -250,11 +259,13 @@ class Ledger(RecordReader):
 
 
 def _subscription_arguments(subscriber: Subscriber | None) -> tuple[str, str, str]:
-    """Return the arguments of `submit.lua` that name a subscription; empty for none."""
+    """Return the arguments of `submit.lua` that describe a subscription; empty texts without
+    one.
+    """
     return (subscriber.front_end, subscriber.place, NEW_MESSAGE) if subscriber else ("", "", "")
 
 
 def _requester(request: Request) -> tuple[str, str]:
-    """Return who asked for the job as the audit trail has it: an id and a name."""
+    """Return the id and the name of the actor who requested the job, for the audit trail."""
     actor = request.requested_by
     return f"{actor.frontend}:{actor.id}", actor.name

@@ -1,4 +1,4 @@
-"""Projects that a person has locked against changing jobs, until somebody unlocks them."""
+"""Locks that a person sets on a project, so that no job changes it until somebody unlocks it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _KEY = "scar:locks"
 
 @dataclass(frozen=True)
 class Lock:
-    """A person's lock on a project, or on `EVERYTHING`. `since` is milliseconds since the epoch."""
+    """A person's lock on a project, or on `EVERYTHING`. `since` is in milliseconds since the
+    epoch.
+    """
 
     project: str
     by: str
@@ -32,7 +34,7 @@ class Lock:
     since: int
 
     def refusal(self) -> ScarError:
-        """Return the error of a changing job that is refused because of the lock."""
+        """Return the error for a job that is refused because of this lock."""
         what = "Every project" if self.project == EVERYTHING else f"Project '{self.project}'"
         word = "all" if self.project == EVERYTHING else self.project
         return ScarError(
@@ -43,28 +45,28 @@ class Lock:
 
     @property
     def at(self) -> str:
-        """`since` as a person reads it."""
+        """The time `since`, formatted for a person."""
         return (rfc3339(self.since) or "")[:16].replace("T", " ") + " UTC"
 
     def to_json(self) -> JsonObject:
-        """Return the lock as the status of a project shows it."""
+        """Return the lock in the form in which a project's status contains it."""
         return {**asdict(self), "since": rfc3339(self.since)}
 
     @classmethod
     def parse(cls, text: str) -> Lock:
-        """Read a lock of the hash on Redis."""
+        """Parse a lock as stored in the Redis hash."""
         return cls(**json.loads(text))
 
 
 class Locks:
-    """The hash of locks on Redis, which `submit.lua` and `confirm.lua` read too."""
+    """The Redis hash of locks, which `submit.lua` and `confirm.lua` read too."""
 
     def __init__(self, redis: Redis, clock: Callable[[], float] = time.time) -> None:
         self._redis = redis
         self._clock = clock
 
     def acquire(self, project: str, actor: Actor, reason: str) -> Lock:
-        """Lock a project, or `EVERYTHING`; raises `conflict` where it is locked already."""
+        """Lock a project, or `EVERYTHING`; raise `conflict` if it is already locked."""
         lock = Lock(project, f"{actor.name} ({actor.frontend})", reason, int(self._clock() * 1000))
         with redis_errors():
             if self._redis.hsetnx(_KEY, project, json.dumps(asdict(lock))):
@@ -77,7 +79,7 @@ class Locks:
         )
 
     def release(self, project: str) -> Lock | None:
-        """Unlock a project; returns the lock it had, None where it had none."""
+        """Unlock a project; return the lock it had, or None."""
         with redis_errors():
             pipe = self._redis.pipeline()
             pipe.hget(_KEY, project)
@@ -86,7 +88,9 @@ class Locks:
         return Lock.parse(text) if text else None
 
     def of(self, project: str) -> Lock | None:
-        """Return the lock that a project is under: that of everything, or its own."""
+        """Return the lock that applies to a project: the lock on everything, or the project's
+        own.
+        """
         with redis_errors():
             texts = cast("list[str | None]", self._redis.hmget(_KEY, [EVERYTHING, project]))
         return next((Lock.parse(text) for text in texts if text), None)

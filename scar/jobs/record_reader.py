@@ -1,4 +1,4 @@
-"""Reading the records and events of jobs on Redis."""
+"""Reads the records and events of jobs on Redis."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from scar.redis_client import redis_errors
 
 
 class RecordReader:
-    """Every read of job records."""
+    """The read half of the ledger."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     def get(self, id: str) -> Job | None:
-        """Return the job, or None where there is none of that id."""
+        """Return the job with this id, or None."""
         with redis_errors():
             fields = cast("dict[str, str]", self._redis.hgetall(f"scar:job:{id}"))
         return job_of(fields) if fields else None
 
     def lock_holder(self, resource: str) -> Job | None:
-        """Return the open job that has locked a project or a workspace."""
+        """Return the unfinished job that has locked the resource (a project or a workspace), or
+        None.
+        """
         with redis_errors():
             id = cast("str | None", self._redis.get(f"scar:hold:{resource}"))
         job = self.get(id) if id else None
@@ -38,8 +40,8 @@ class RecordReader:
     def recent(
         self, project: str | None = None, *, before: str | None = None, batch: int = 200
     ) -> Iterator[Job]:
-        """Yield jobs, newest first, from the one before the id `before` on; `batch` are read at a
-        time.
+        """Yield jobs, newest first; with `before` (a job's id), only older ones. Reads `batch`
+        jobs at a time.
         """
         index = f"scar:jobs:{project}" if project else "scar:jobs"
         top = f"({before}" if before else "+"
@@ -56,14 +58,14 @@ class RecordReader:
             top = f"({ids[-1]}"
 
     def events(self, id: str, after: int = 0, *, count: int = 1000) -> list[Event]:
-        """Return up to `count` events that follow the event `after`, oldest first."""
+        """Return up to `count` events after the event `after`, oldest first."""
         with redis_errors():
             entries = self._redis.xrange(f"scar:job:{id}:events", f"({after}-0", "+", count)
         return [event_of(entry) for entry in cast("list[Any]", entries)]
 
 
 def job_of(fields: Mapping[str, str]) -> Job:
-    """Read a job's hash; `__init__` of this package lists its fields."""
+    """Parse a job's Redis hash; the docstring of `scar.jobs` describes its fields."""
     error = fields.get("error")
     plan = fields.get("plan_shown")
     result = fields.get("result")

@@ -1,8 +1,7 @@
-"""Signatures on everything that makes a worker act.
+"""Signs everything that makes a worker act, with HMAC-SHA256 by `itsdangerous`.
 
-HMAC-SHA256 by `itsdangerous`, with a salt for each kind of text, so that a signature of one kind
-is not valid for another. Without the key, write access to Redis is enough to spoil records, but
-not to make a worker act.
+Each kind of text has its own salt, so that a signature of one kind is not valid for another.
+Without the key, whoever can write to Redis can corrupt records, but cannot make a worker act.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from itsdangerous import Signer
 from scar.json_object import JsonObject
 
 WAKEUP = "bell"
-"""What a wake-up is signed as: the name that workers of every version know."""
+"""The kind under which wake-up messages are signed. Workers of every version use this name."""
 
 _SALTS = (
     *("request", "plan", "confirmation", "cancellation", WAKEUP, "service"),
@@ -24,11 +23,12 @@ _SALTS = (
 
 
 class Signatures:
-    """Signs and checks texts with the key that front-ends, API and workers share.
+    """Signs texts, and checks signatures, with the key that front-ends, API and workers share.
 
-    The kinds: `request` (a job as it was submitted), `plan` (as a worker made it), `confirmation`,
-    `cancellation`, `WAKEUP` (a job's id on a host's queue), `service` (a front-end's access to the
-    API), `letter` (of an inbox), `push` (that waits for its deploy), `choice` (of a menu).
+    The kinds: `request` (a job's request), `plan` (made by a worker), `confirmation`,
+    `cancellation`, `WAKEUP` (a job's id on a host's queue), `service` (a front-end's token for the
+    API), `letter` (an entry of an inbox), `push` (a Git push that waits for its deploy), `choice`
+    (the choices of a menu).
     """
 
     def __init__(self, secret_key: str) -> None:
@@ -43,20 +43,22 @@ class Signatures:
         }
 
     def sign(self, kind: str, text: str) -> str:
-        """Return the signature of `text` as a `kind`."""
+        """Return the signature of `text` for the given kind."""
         return self._signers[kind].get_signature(text.encode()).decode()
 
     def valid(self, kind: str, text: str, signature: str) -> bool:
-        """Return whether `signature` is that of `text` as a `kind`, compared in constant time."""
+        """Return whether `signature` is valid for `text` and this kind; compares in constant
+        time.
+        """
         return self._signers[kind].verify_signature(text.encode(), signature.encode())
 
     def seal(self, kind: str, content: JsonObject) -> str:
-        """Return the content as JSON with its signature in front: what `unseal` opens."""
+        """Return the content as JSON with its signature in front, which `unseal` checks."""
         text = json.dumps(content, separators=(",", ":"), sort_keys=True)
         return f"{self.sign(kind, text)}.{text}"
 
     def unseal(self, kind: str, sealed: str | None) -> JsonObject | None:
-        """Return the content of a sealed text; None where the signature is not valid."""
+        """Return the content of a sealed text; None if the signature is invalid."""
         signature, dot, text = (sealed or "").partition(".")
         if not dot or not self.valid(kind, text, signature):
             return None

@@ -1,8 +1,9 @@
-"""Which job is shown in which place of which front-end, kept on Redis until the job has ended.
+"""Subscriptions: which chats show a job, stored on Redis until the message there shows the job's
+end.
 
-One hash for each front-end: `scar:watches:<front-end>`, from `<job id> <place>` to the state of the
-message that shows the job there. A subscription made with its job is written by `submit.lua`, in
-the same step as the job.
+Each front-end has one hash, `scar:watches:<front-end>`, from `<job id> <place>` to the state of the
+message that shows the job there. The subscription of the chat that requested a job is written by
+`submit.lua`, atomically with the job.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from redis import Redis
 from scar.redis_client import redis_errors
 
 NEW_MESSAGE = "{}"
-"""The state of a message that was not sent yet."""
+"""The state of a message that has not been sent yet."""
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """A job that a front-end has to show in a place until it has ended.
+    """A job that a front-end has to show in a place until the job has ended.
 
-    `place` and `message` are the front-end's own texts: `message` (JSON) holds what it needs to
-    take the message up again after a restart.
+    `place` and `message` are texts that only the front-end can parse; `message` (JSON) is the state
+    with which a restarted front-end continues the message.
     """
 
     front_end: str
@@ -35,32 +36,32 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A place of a front-end, in the front-end's own form, that is to show a new job."""
+    """A front-end, and a place in the front-end's own format, in which a new job is to be shown."""
 
     front_end: str
     place: str
 
 
 class Subscriptions:
-    """The subscriptions of every front-end."""
+    """Reads, writes and deletes subscriptions on Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     def of(self, front_end: str) -> list[Subscription]:
-        """Return the subscriptions of a front-end, whoever made them."""
+        """Return all subscriptions of a front-end, including those that other processes wrote."""
         with redis_errors():
             rows = cast("dict[str, str]", self._redis.hgetall(_key(front_end)))
         return [_subscription(front_end, field, message) for field, message in rows.items()]
 
     def put(self, subscription: Subscription) -> None:
-        """Write a subscription; one of the same job and place is replaced."""
+        """Write a subscription; it replaces an earlier one of the same job and place."""
         field = f"{subscription.job_id} {subscription.place}"
         with redis_errors():
             self._redis.hset(_key(subscription.front_end), field, subscription.message)
 
     def drop(self, subscription: Subscription) -> None:
-        """Delete a subscription, in the form of an earlier version too."""
+        """Delete a subscription, also if an earlier version wrote it."""
         field = f"{subscription.job_id} {subscription.place}"
         with redis_errors():
             self._redis.hdel(_key(subscription.front_end), field, subscription.job_id)
@@ -76,8 +77,8 @@ def _subscription(front_end: str, field: str, message: str) -> Subscription:
 
 
 def _place_in(message: str) -> str:
-    """Return the place in the message of an earlier version, which kept it there and not in the
-    field's name; empty where there is none.
+    """Return the place in a message state that an earlier version wrote. Its hash field was the
+    job's id alone, with the place in the value. Empty if there is none.
     """
     try:
         content = json.loads(message)

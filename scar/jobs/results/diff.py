@@ -1,4 +1,4 @@
-"""What a deploy would change: its plan, as a result."""
+"""The result of `diff`: the plan of a deploy that is not executed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each kind of job has to say: the type of its plan and the type of its result."""
+"""The base type of plans, and the description of a kind of job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scar.jobs.results.json_record import JsonRecord
 
 @dataclass(frozen=True)
 class JobPlan(JsonRecord):
-    """What a changing job would do, as its question shows it."""
+    """Base of the plans that a write job shows for confirmation."""
 
     hash: Annotated[str, "Stands for all that matters: a confirmation is bound to it"] = field(
         kw_only=True
@@ -22,7 +22,9 @@ class JobPlan(JsonRecord):
 
 @dataclass(frozen=True)
 class JobKind:
-    """A kind by its name. `plan` is None for a kind that only reads."""
+    """A kind of job: its name, and the types of its result and plan. `plan` is None for a kind
+    that only reads.
+    """
 
     name: str
     result: type[JsonRecord]

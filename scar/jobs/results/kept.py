@@ -1,4 +1,4 @@
-"""Files of production that were made by hand and replaced."""
+"""The result of `kept`: copies of hand-made files that deploys replaced in production."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scar.jobs.results.json_record import JsonRecord
 
 @dataclass(frozen=True)
 class KeptFile(JsonRecord):
-    """A content that a release replaced."""
+    """A copy of a file that a deploy replaced although no release had brought it."""
 
     path: Annotated[str, "Below the production folder"]
     job: Annotated[str, "The job that replaced it"]
@@ -22,7 +22,7 @@ class KeptFile(JsonRecord):
 
 @dataclass(frozen=True)
 class KeptFiles(JsonRecord):
-    """The latest first."""
+    """The copies, newest first."""
 
     project: str
     files: tuple[KeptFile, ...]

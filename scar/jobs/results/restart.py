@@ -1,4 +1,4 @@
-"""Which containers a restart takes down, and which came back."""
+"""The plan and the result of restarting a project's containers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
 
 @dataclass(frozen=True)
 class RestartPlan(JobPlan):
-    """The containers in the order in which they are restarted."""
+    """The containers that would be restarted, in order."""
 
     containers: tuple[str, ...]
     protected: Annotated[tuple[str, ...], "Containers that are left alone"]
@@ -20,8 +20,10 @@ class RestartPlan(JobPlan):
 
 @dataclass(frozen=True)
 class RestartResult(JsonRecord):
-    """Containers by name. Where an interrupted deploy could not be undone, nothing is restarted,
-    and `production_state` stands alone.
+    """The names of the containers that were restarted, and of those that failed.
+
+    If an interrupted deploy could not be undone first, nothing is restarted and only
+    `production_state` is set.
     """
 
     restarted: tuple[str, ...] | Absent = ABSENT
