@@ -1,4 +1,4 @@
-"""One entry of the projects file."""
+"""A project: one entry of the projects file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from scar.role import Role
 
 
 def workspace_resource(project: Project) -> str:
-    """Return the resource of the project's workspace, which several projects may share."""
+    """Return the name under which jobs lock the project's workspace; projects with the same
+    workspace share it.
+    """
     return f"workspace:{project.host}:{project.workspace}"
 
 
@@ -19,9 +21,9 @@ def workspace_resource(project: Project) -> str:
 class Project:
     """A workspace, a production folder and a Compose project, on one host.
 
-    `containers` is in restart order; with `auto_detect` it may be empty, and `primary_container`
-    None. `roles` lists the people (`telegram:12345`) who have at least that role on this project.
-    `health_timeout` is in seconds.
+    `containers` is in restart order. With `auto_detect`, containers are found by Compose's labels,
+    `containers` may be empty and `primary_container` None. `roles` lists the people
+    (`telegram:12345`) who have at least that role on this project. `health_timeout` is in seconds.
     """
 
     name: str
@@ -42,7 +44,9 @@ class Project:
     agent: str | None = None
 
     def to_json(self) -> JsonObject:
-        """Return the entry of the projects file with its defaults filled in and its `name`."""
+        """Return the entry of the projects file with defaults filled in, and with the project's
+        `name`.
+        """
         branch = self.auto_deploy_branch
         return {
             "name": self.name,
@@ -65,7 +69,7 @@ class Project:
 
     @classmethod
     def from_json(cls, entry: JsonObject) -> Project:
-        """Return the project of an entry, which the schema has validated before."""
+        """Return the project of an entry that the schema has already validated."""
         containers = tuple(entry.get("containers", ()))
         roles = entry.get("roles") or {}
         return cls(

@@ -1,4 +1,4 @@
-"""Masks secrets, both known ones and what has the form of one."""
+"""Masks known secrets, and text that looks like one, such as API tokens and private keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scar.redaction.secret_names import can_be_masked
 _LONG_LINE = 16
 
 _TOKENS = re.compile(
-    r"(?<![0-9])[0-9]{6,12}:[A-Za-z0-9_-]{30,}+"  # Telegram's bots
+    r"(?<![0-9])[0-9]{6,12}:[A-Za-z0-9_-]{30,}+"  # Telegram bot tokens
     r"|(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9_]{16,}+"
     r"|(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{20,}+"
     r"|(?<![A-Za-z0-9])glpat-[A-Za-z0-9_-]{20,}+"
@@ -28,9 +28,9 @@ _TOKENS = re.compile(
 )
 _BEARER = re.compile(r"(?i)(?<![A-Za-z0-9])(bearer[ \t]{1,4}+)[A-Za-z0-9._~+/=-]{16,}+")
 _USERINFO = re.compile(r"(?<=://)([^\s:@/]*+):[^\s/\"'<>]*@")
-# A truncated key is masked up to the end of the text. The group is not possessive because Python
-# before 3.11.5 matches possessive groups wrongly (gh-106052). It cannot backtrack for long: what
-# follows it is optional.
+# A truncated key is masked up to the end of the text. The group is not possessive, because Python
+# before 3.11.5 matches possessive groups wrongly (gh-106052). It cannot backtrack far, because the
+# pattern after it is optional.
 _PEM = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]+|-(?!----))*"
     r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?"
@@ -38,10 +38,12 @@ _PEM = re.compile(
 
 
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return `text` with `***` for each of `secrets` and for all that looks like a secret.
+    """Return `text` with `***` in place of each of `secrets` and of anything that looks like a
+    secret.
 
-    A secret is masked as it is, as JSON or a URL encodes it, and each long line of it by itself.
-    One of fewer than 6 characters is not masked: it would hit ordinary words.
+    A secret is masked in its plain form, in the forms in which JSON and URLs encode it, and in each
+    of its long lines. Secrets of fewer than 6 characters are not masked, because ordinary words
+    would match.
     """
     pattern = _pattern_of(tuple(secrets))
     if pattern is not None:
@@ -55,21 +57,23 @@ def mask(text: str, secrets: Iterable[str] = ()) -> str:
 
 @lru_cache(maxsize=64)
 def _pattern_of(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Return a pattern of all forms of the secrets, the longest first; None where there is none."""
+    """Return a pattern of all forms of the secrets, the longest first; None without any."""
     forms = {form for secret in secrets for text in _texts(secret) for form in _encodings(text)}
     masked = sorted(filter(can_be_masked, forms), key=len, reverse=True)
     return re.compile("|".join(map(re.escape, masked))) if masked else None
 
 
 def _texts(secret: str) -> Iterator[str]:
-    """Yield the secret as it is, as `clean` leaves it, and each long line of it."""
+    """Yield the secret itself, the form in which `clean` leaves it, and each of its long lines."""
     yield from (secret, secret.strip(), clean(secret))
     lines = (line.strip() for line in secret.splitlines())
     yield from (line for line in lines if len(line) >= _LONG_LINE)
 
 
 def _encodings(text: str) -> Iterator[str]:
-    """Yield the text as it is, as JSON encodes it in two ways, and as a URL does."""
+    """Yield the text itself, its two JSON encodings (with and without ASCII escapes), and its
+    URL encoding.
+    """
     yield text
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]

@@ -1,4 +1,4 @@
-"""The signing key that a machine makes and keeps for itself."""
+"""The signing key that SCAR generates and stores on this machine."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from scar.settings.parsers import SECRET_KEY_LENGTH
 def load_or_create_key(path: Path) -> str:
     """Return the key in the file `path`, which is created on first use with mode 0600.
 
-    Processes that call this at once get the same key. Raises `SettingsError` where the file cannot
-    be read or written, or holds no key.
+    Processes that call this at the same time get the same key. Raises `SettingsError` if the file
+    cannot be read or written, or contains no key.
     """
     try:
         if not path.exists():
@@ -32,10 +32,10 @@ def load_or_create_key(path: Path) -> str:
 
 
 def _create(path: Path) -> None:
-    """Write a new key to `path` whole or not at all; a file that another process made stays.
+    """Write a new key to `path` atomically; if another process has created the file, keep that one.
 
-    The key is written and synced beside `path`, then linked into place: link(2) fails where the
-    name exists.
+    The key is written and synced to a temporary file in the same folder, then linked to `path`:
+    link(2) fails if the name exists.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=".secret_key.", dir=path.parent)
