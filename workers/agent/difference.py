@@ -1,4 +1,6 @@
-"""The changes of an agent as text: `git diff --no-index` of the stored and the present files."""
+"""Shows an agent's changes as a diff, with `git diff --no-index` of the stored and the present
+files.
+"""
 
 from __future__ import annotations
 
@@ -57,20 +59,26 @@ def _is_small_file(side: Entry | None) -> bool:
 
 
 def _contents(undo: Undo, store: ContentStore, path: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the content before as side `a` and the present one as side `b`, where there is one."""
+    """Yield the file's earlier content for side `a` and its present content for side `b` of the
+    diff, as far as each exists.
+    """
     before, after = undo.before[path], undo.after[path]
     if before is not None:
         yield "a", Path(store.path_of(before)).read_bytes()
     if after is not None:
         with Tree(undo.root) as tree:
             folder, name = tree.split(path)
-            hashed(folder, name, path)  # raises unless it is a regular file at rest
+            # Raises an error unless the path is a regular file that does not change while it is
+            # read.
+            hashed(folder, name, path)
             with os.fdopen(os.open(name, _READ, dir_fd=folder), "rb") as file:
                 yield "b", file.read(_MOST_BYTES)
 
 
 def _write(root: Path, path: str, content: bytes, entry: Entry | None) -> None:
-    """Write one side of a file; of its mode, Git's diff shows the executable bits alone."""
+    """Write a file for one side of the diff. Of its mode, only the executable bits matter to
+    Git.
+    """
     target = root / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
@@ -78,7 +86,9 @@ def _write(root: Path, path: str, content: bytes, entry: Entry | None) -> None:
 
 
 def _diff(folder: str) -> str:
-    """Compare `a` and `b` in the folder, with no configuration or attributes but Git's defaults."""
+    """Run Git's diff of `a` and `b` in the folder, without the user's Git configuration and
+    attributes.
+    """
     env = {
         "PATH": os.environ.get("PATH", os.defpath),
         "GIT_CONFIG_NOSYSTEM": "1",
