@@ -1,4 +1,6 @@
-"""How a transaction ends: cleared up after its release, or compensated."""
+"""Ends a transaction: deletes what is not needed once its release is recorded, or compensates
+it.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ _log = structlog.get_logger(__name__)
 
 
 def clear_up(context: JobContext, transaction: Transaction) -> None:
-    """End a transaction whose release is recorded. Where that fails the release counts all the
-    same, and the next job clears up.
+    """Clean up after the release is recorded. If that fails, the deployment still counts as
+    succeeded, and the next job cleans up.
     """
     if transaction.journal.open:
         try:
@@ -35,7 +37,7 @@ def clear_up(context: JobContext, transaction: Transaction) -> None:
 def compensate(
     context: JobContext, transaction: Transaction, error: ScarError
 ) -> Outcome[DeployResult]:
-    """Bring production back after `error`, and return the outcome of the job."""
+    """Undo the deployment because of `error`, and return the job's outcome."""
     state_after = _production_state(transaction.journal)
     try:
         if transaction.journal.open:
@@ -52,8 +54,10 @@ def compensate(
 
 
 def _wait_for_engine(context: JobContext) -> None:
-    """Wait up to 45 seconds for an Engine that is being restarted: that is what makes many a step
-    fail, and without the Engine nothing can be brought back.
+    """Wait up to 45 seconds for an Engine that is restarting.
+
+    A restart of the Engine is a frequent reason for a failed step, and without the Engine
+    compensation would fail too.
     """
     deadline = time.monotonic() + _ENGINE_SECONDS
     while True:
@@ -68,7 +72,7 @@ def _wait_for_engine(context: JobContext) -> None:
 
 
 def _production_state(journal: Journal) -> str:
-    """Say how production will be once what was begun is undone."""
+    """Return a sentence about the state of production after compensation succeeds."""
     if not journal.find("applying"):
         return _UNTOUCHED
     starting = journal.find("starting")
@@ -76,7 +80,9 @@ def _production_state(journal: Journal) -> str:
 
 
 def _in_between(error: ScarError, failure: ScarError) -> Outcome[DeployResult]:
-    """Return the outcome where compensation failed too: a person has to look."""
+    """Return the outcome if compensation failed too, which leaves production between the old and
+    the new state.
+    """
     state = (
         f"Putting production back failed too: {failure.message} It is between old and new. "
         f"{failure.hint} The next deploy or rollback tries to put it back first."

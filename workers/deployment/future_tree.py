@@ -1,7 +1,8 @@
-"""Production as a deploy will leave it, before anything of it is touched.
+"""The files of production as a deploy will leave them, computed before production is changed.
 
-Compose reads files by paths relative to the project's folder. The deploy brings some of them, some
-only production has, some are about to be removed: what Compose will find is all of these together.
+Compose reads files by paths relative to the project's folder. Some will be brought by the deploy,
+some exist only in production, and some will be removed by the deploy; this module presents the
+resulting set of files to Compose.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from workers.runtime.context import JobContext
 
 _REMEMBERED = 32
 _configs: dict[str, ComposeConfig] = {}
-"""What Compose returned, by the digest of what it read. In memory only: it holds secrets."""
+"""The results of `docker compose config`, by the digest of its inputs. Only in memory, since
+they contain secrets.
+"""
 
 
 def drop_stale_trees(scratch: Path) -> None:
-    """Remove the trees of workers that were killed."""
+    """Delete the temporary folders that killed workers left behind."""
     for left in scratch.glob("preview-*"):
         if not Path("/proc", left.name.removeprefix("preview-")).exists():
             shutil.rmtree(left, ignore_errors=True)
@@ -37,9 +40,10 @@ def drop_stale_trees(scratch: Path) -> None:
 
 @dataclass(frozen=True)
 class FutureTree:
-    """Production with the files that a deployment brings, without those it removes.
+    """The files of production after a deployment: without those in `removed`, and with those in
+    `brought`.
 
-    `source` returns where the content of a file that is brought is now.
+    `source` returns the path where the new content of a brought file is at present.
     """
 
     production: Path
@@ -48,15 +52,17 @@ class FutureTree:
     source: Callable[[str], Path]
 
     def place(self, path: str) -> Path:
-        """Return where the content that will be at `path` is now."""
+        """Return the path at which the future content of `path` is at present."""
         return self.source(path) if path in self.brought else self.production / path
 
     def compose_files(self) -> tuple[str, ...]:
-        """Return the Compose files that production will have, relative to it."""
+        """Return the Compose files that production will have, as paths relative to it."""
         return compose_files(self.production, self.place)
 
     def config_for(self, context: JobContext) -> ComposeConfig:
-        """Return the project of a context as Compose will understand it."""
+        """Return the Compose configuration that the job's project will have after the
+        deployment.
+        """
         context.folder.mkdir(parents=True, exist_ok=True)
         compose = Compose(context.settings.docker_host)
         control = RunControl(context.check, deadline=60.0)
@@ -65,11 +71,11 @@ class FutureTree:
     def config(
         self, compose: Compose, name: str, scratch: Path, control: RunControl
     ) -> ComposeConfig:
-        """Return the project `name` as Compose will understand it. `scratch` is a folder in which
-        a tree of links is made.
+        """Return the Compose configuration that the project `name` will have; a temporary folder of
+        links is created in `scratch`.
 
-        The answer is remembered by the content of all that Compose reads: asking takes a quarter of
-        a second, and a deploy of code rarely changes any of that.
+        The result is cached by a digest of all inputs of Compose, because asking Compose takes 0.25
+        seconds, and a deploy of code rarely changes these inputs.
         """
         files = self.compose_files()
         known = (name, str(self.production), compose.version())
@@ -87,7 +93,7 @@ class FutureTree:
 
     @contextmanager
     def _laid_out(self, scratch: Path) -> Iterator[Path]:
-        """Make a folder of links to what will be in production, until the block ends."""
+        """Provide a temporary folder of links to the files that production will have."""
         folder = scratch / f"preview-{os.getpid()}"
         shutil.rmtree(folder, ignore_errors=True)
         try:

@@ -1,4 +1,4 @@
-"""A plan brought into production, or production left as it was: deploy and rollback."""
+"""The common part of deploy and rollback: execute a plan, and compensate if a step fails."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ _STEPS = (_COPYING, _BUILDING, _RESTARTING, _VERIFYING)
 
 
 class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
-    """Checking, copying, building, restarting, verifying; compensation where one of them fails."""
+    """A write job that copies, builds, restarts and verifies. If a step fails, its effects are
+    undone.
+    """
 
     @abstractmethod
     def compare(self, context: JobContext) -> Plan:
-        """Return what has to be done. Changes nothing."""
+        """Return the plan. Changes nothing."""
 
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
         """Hold the project."""

@@ -1,4 +1,4 @@
-"""What a deploy or a rollback would do: shown, confirmed, and then executed."""
+"""The plan of a deploy or a rollback, which is shown, confirmed and then executed."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from workers.state.releases import Release
 
 _SHOWN = 200
 NO_CONFIG = ComposeConfig("", {}, {})
-"""Stands for the Compose file where there is nothing to do and Compose was not asked."""
+"""The Compose configuration of a plan with nothing to do, for which Compose was not run."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that has to be known before anything in production is touched.
+    """Everything that is determined before production is changed.
 
-    `files` are the files that production will have from the release, `relied_on` those of its own
-    that the containers are made with (its `.env`). `builds` maps services to the digest of their
-    build inputs, `build` are services whose image has to be built, `pull` those whose image has to
-    be fetched, `tags` the images (name, id) that come back without a build, `mounted` the services
-    that have a changed file mounted, `restart` all that will be restarted or recreated as far as
-    can be told. `restores` is the release that is gone back to.
+    `files` are the files that the release brings, `relied_on` other files of production that its
+    containers depend on (such as `.env`). `builds` maps services to the digest of their build
+    inputs. `build` are the services whose image is built, `pull` those whose image is pulled,
+    `tags` the images (name, id) that a rollback tags again instead of building. `mounted` are the
+    services that have a changed file mounted, `restart` all services expected to be restarted or
+    recreated. `restores` is the id of the release that a rollback brings back, None for a deploy.
     """
 
     files: Mapping[str, Entry] = field(repr=False)
@@ -61,7 +61,9 @@ class Plan:
 
     @property
     def hash(self) -> str:
-        """The digest of everything the person who confirms relies on."""
+        """The hash of everything that a person confirms; the confirmation is valid for this hash
+        only.
+        """
         hashed = {
             "before": {path: e and (e.digest, e.mode) for path, e in self.changes.before.items()},
             "after": {path: e and (e.digest, e.mode) for path, e in self.changes.after.items()},
@@ -76,7 +78,7 @@ class Plan:
 
 
 def describe(plan: Plan, context: JobContext) -> DeployPlan:
-    """Return the plan as the question and the API show it."""
+    """Return the plan in the form that the question and the API show."""
     changes = plan.changes
     return DeployPlan(
         workspace=str(context.project.workspace),
@@ -123,5 +125,5 @@ def _named(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def stat_cache_paths(context: JobContext) -> tuple[Path, Path]:
-    """Return where the stat caches of workspace and production are kept."""
+    """Return the paths of the stat caches of workspace and production."""
     return context.folder / "workspace.index", context.folder / "production.index"

@@ -1,4 +1,4 @@
-"""What is refused before a deployment begins."""
+"""Checks that refuse a deployment before it begins."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from workers.runtime.context import JobContext
 
 
 def require_own(containers: tuple[Container, ...], production: str) -> None:
-    """Raise `project_invalid` where a container of the Compose project was made from another
-    folder: it must not be replaced.
+    """Raise `project_invalid` if a container of the Compose project was created from another
+    folder, since it must not be replaced.
     """
     here = os.path.realpath(production)
     for container in containers:
@@ -27,8 +27,8 @@ def require_own(containers: tuple[Container, ...], production: str) -> None:
 
 
 def require_possible(context: JobContext, config: ComposeConfig) -> None:
-    """Raise `project_invalid` where the Engine would refuse the Compose file in the middle of a
-    deployment.
+    """Raise `project_invalid` if the Engine would refuse the Compose configuration in the middle
+    of a deployment.
     """
     if not config.active:
         raise ScarError(
