@@ -1,4 +1,4 @@
-"""A project's configuration as `docker compose config` resolves it."""
+"""A project's configuration, as `docker compose config` prints it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scar.errors import ScarError
 from scar.json_object import JsonObject
 from workers.engine.compose_inputs import LocateFile, read_regular_file
 
-# Compose's order of preference: compose-go, DefaultFileNames and DefaultOverrideFileNames.
+# In Compose's order of preference: compose-go, DefaultFileNames and DefaultOverrideFileNames.
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _OVERRIDES = (
     "compose.override.yml",
@@ -23,10 +23,10 @@ _OVERRIDES = (
 
 @dataclass(frozen=True)
 class Build:
-    """How a service's image is built.
+    """The build section of a service.
 
-    `context` is an absolute path or a URL; `dockerfile` is absolute or relative to it. `raw` is
-    the whole section.
+    `context` is an absolute path or a URL; `dockerfile` is absolute or relative to it. `raw` is the
+    whole section.
     """
 
     context: str
@@ -40,11 +40,11 @@ class Build:
 class Service:
     """A service of a Compose file.
 
-    `image` is the name its containers run, Compose's default where the file gives none. `binds`
-    are the absolute host paths of its mounts, secrets and configs. `active` is whether `up` creates
-    it: a service with profiles only where one of them is enabled. `config_hash` is what its
-    containers carry as `com.docker.compose.config-hash`: `up` recreates a container with another
-    one. It covers the content of env files.
+    `image` is the name of the image that its containers run (Compose's default name if the file has
+    none). `binds` are the absolute host paths of its mounts, secrets and configs. `active` is
+    whether `up` creates the service: one with profiles is active only if a profile is enabled.
+    `config_hash` is the value of its containers' label `com.docker.compose.config-hash`, which
+    covers the content of env files; `up` recreates a container with another value.
     """
 
     name: str
@@ -58,10 +58,10 @@ class Service:
 
 @dataclass(frozen=True)
 class ComposeConfig:
-    """Every service of a project.
+    """All services of a project.
 
-    `resolved` is the whole configuration in Compose's format. It holds secrets and must never be
-    written to a disk.
+    `resolved` is the whole configuration in Compose's format. It contains secrets and must never be
+    written to disk.
     """
 
     name: str
@@ -72,7 +72,7 @@ class ComposeConfig:
     def parse(
         cls, resolved: JsonObject, hashes: Mapping[str, str], active: Set[str]
     ) -> ComposeConfig:
-        """Read the JSON of `docker compose config --format json`."""
+        """Parse the JSON of `docker compose config --format json`."""
         services: JsonObject = resolved.get("services") or {}
         return cls(
             str(resolved.get("name", "")),
@@ -85,12 +85,14 @@ class ComposeConfig:
 
     @property
     def active(self) -> dict[str, Service]:
-        """The services that `up` creates."""
+        """The services that `up` creates, by name."""
         return {name: service for name, service in self.services.items() if service.active}
 
 
 def map_paths(value: Any, locate: Callable[[str], str]) -> Any:
-    """Return a resolved configuration with `locate(path)` in place of each absolute path."""
+    """Return a copy of a resolved configuration with each absolute path replaced by
+    `locate(path)`.
+    """
     if isinstance(value, str):
         return locate(value) if value.startswith("/") else value
     if isinstance(value, Mapping):
@@ -101,11 +103,11 @@ def map_paths(value: Any, locate: Callable[[str], str]) -> Any:
 
 
 def compose_files(folder: Path, locate: LocateFile | None = None) -> tuple[str, ...]:
-    """Return the files, relative to `folder`, that Compose would use there.
+    """Return the Compose files that Compose would use in `folder`, as relative paths.
 
-    They are those that `COMPOSE_FILE` names in `.env`, else the first of Compose's default names
-    with its override. `locate` gives the place of files that are not in `folder` yet. Raises
-    `project_invalid` where there is none.
+    These are the files that `COMPOSE_FILE` names in `.env`, or else the first of Compose's default
+    names with its override file. `locate` returns the present path of files that are not in
+    `folder` yet. Raises `project_invalid` if there is no Compose file.
     """
     where = locate or folder.joinpath
     if named := _named_in_env(read_regular_file(where(".env")) or b""):
@@ -147,7 +149,7 @@ def _service(resolved: JsonObject, name: str, config_hash: str, *, active: bool)
 
 
 def _mounted_files(resolved: JsonObject, service: JsonObject) -> Iterator[str]:
-    """Yield the files of a service's secrets and configs."""
+    """Yield the host paths of a service's secrets and configs."""
     for kind in ("secrets", "configs"):
         for use in service.get(kind) or []:
             definition = (resolved.get(kind) or {}).get(use.get("source")) or {}
@@ -168,5 +170,5 @@ def _build(raw: JsonObject) -> Build:
 
 
 def _text(value: object) -> str:
-    """Return a value as text; Compose writes a dollar sign as `$$`."""
+    """Return a value as text, with Compose's escaped `$$` as a single dollar sign."""
     return "" if value is None else str(value).replace("$$", "$")

@@ -1,4 +1,4 @@
-"""A digest of everything that the meaning of a Compose project depends on."""
+"""Computes a digest of everything that `docker compose config` reads."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from scar.json_object import JsonObject
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 LocateFile = Callable[[str], Path]
-"""Returns where a project's file is, by its path relative to the project's folder."""
+"""A function that returns the present path of a project's file, given its path relative to the
+project's folder.
+"""
 
 
 def inputs_digest(
     files: Sequence[str], locate: LocateFile, context: Sequence[object]
 ) -> str | None:
-    """Return a digest that changes whenever `docker compose config` could answer differently.
+    """Return a digest that changes whenever the output of `docker compose config` could change.
 
-    It covers the content of the Compose `files`, of `.env` and of the env files they name, and the
-    JSON of `context`. None where the files read others (`include`, `extends`, `label_file`, a path
-    with variables) or are not YAML to PyYAML: then Compose itself must be asked. Raises
-    `project_invalid` where one of them is no regular file: Compose would read a pipe for ever.
+    It covers the content of the Compose `files`, of `.env` and of the env files, and the JSON of
+    `context`. Returns None if the files refer to further files (`include`, `extends`, `label_file`,
+    a path with variables) or if PyYAML cannot parse them; Compose must then be run. Raises
+    `project_invalid` if one of them is no regular file, because reading a pipe could block forever.
     """
     texts = [read_regular_file(locate(name)) for name in files]
     if None in texts:
@@ -46,9 +48,11 @@ def inputs_digest(
 
 
 def read_regular_file(path: Path) -> bytes | None:
-    """Return a regular file's content, None where it is absent; raise `project_invalid`."""
+    """Return the content of a regular file, None if it does not exist; raise `project_invalid`
+    for anything else.
+    """
     try:
-        # O_NONBLOCK: opening a pipe would otherwise wait for its writer.
+        # O_NONBLOCK, since opening a pipe would otherwise block until it has a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in _ABSENT:
@@ -69,11 +73,11 @@ def _unreadable(path: Path, why: str) -> ScarError:
 
 
 class _ReadsMore(Exception):
-    """The Compose file depends on files that the digest does not cover."""
+    """Raised if the Compose file refers to files that the digest does not cover."""
 
 
 def _env_files(document: object) -> Iterator[str]:
-    """Yield the paths in `env_file` of every service."""
+    """Yield the paths in each service's `env_file`."""
     root = _mapping(document)
     if "include" in root:
         raise _ReadsMore
@@ -89,7 +93,7 @@ def _env_files(document: object) -> Iterator[str]:
 
 
 def _mapping(value: object) -> JsonObject:
-    if isinstance(value, str):  # `extends: name` refers to the same file
+    if isinstance(value, str):  # `extends: NAME` refers to a service in the same file
         return {}
     if not isinstance(value, Mapping):
         raise _ReadsMore

@@ -1,9 +1,9 @@
-"""Which files of a build context `.dockerignore` keeps from the builder.
+"""Decides which files of a build context `.dockerignore` excludes.
 
 The rules are those of moby/patternmatcher (`ignorefile.ReadAll`, `Pattern.compile`,
-`MatchesUsingParentResults`). They differ from .gitignore's: a pattern is anchored at the root of
-the context, `**` crosses folders, and a file is excluded with a folder above it, unless a later `!`
-line matches the file or a folder above it.
+`MatchesUsingParentResults`). They differ from those of .gitignore: a pattern is anchored at the
+root of the context, `**` matches across folders, and a file is excluded together with its folder
+unless a later `!` pattern matches the file or a folder above it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ class _Pattern:
 
 
 class DockerIgnore:
-    """The patterns of one `.dockerignore`; raises `project_invalid` where Docker refuses one."""
+    """The patterns of a `.dockerignore` file. The constructor raises `project_invalid` for a
+    pattern that Docker refuses.
+    """
 
     def __init__(self, text: str) -> None:
         self._patterns = [_compile(line) for line in _lines(text)]
@@ -36,10 +38,10 @@ class DockerIgnore:
         return ignored
 
     def _match(self, path: str, parent_matches: list[bool]) -> tuple[bool, list[bool]]:
-        """Return whether a path is excluded, and which patterns match it or its parent.
+        """Return whether a path is excluded, and which patterns match the path or its parent.
 
-        As in the builder, a pattern that cannot change the verdict is skipped and counts as no
-        match, for what lies below the path as well.
+        As in Docker, a pattern that cannot change the result is skipped and counts as not matching,
+        for paths below this one too.
         """
         ignored = False
         matches = list(parent_matches)
@@ -52,7 +54,7 @@ class DockerIgnore:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the patterns, cleaned, an exception with its `!`."""
+    """Return the patterns of the text in normal form; exceptions keep their `!`."""
     lines = []
     for line in text.removeprefix("\ufeff").split("\n"):
         if line.startswith("#") or not (pattern := line.strip()):
@@ -67,7 +69,9 @@ def _lines(text: str) -> list[str]:
 
 
 def _clean(path: str) -> str:
-    """Do the same as Go's filepath.Clean; Python keeps a leading double slash."""
+    """Normalise a path like Go's filepath.Clean; Python's function would keep a leading double
+    slash.
+    """
     cleaned = posixpath.normpath(path)
     return cleaned[1:] if cleaned.startswith("//") else cleaned
 
@@ -84,7 +88,7 @@ def _compile(line: str) -> _Pattern:
 
 
 def _expression(pattern: str) -> str:
-    """Translate a pattern to a regular expression; raise `re.error` where it is invalid."""
+    """Translate a pattern to a regular expression; raise `re.error` if it is invalid."""
     expression, at = "", 0
     while at < len(pattern):
         part, length = _translate(pattern, at)
@@ -94,7 +98,7 @@ def _expression(pattern: str) -> str:
 
 
 def _translate(pattern: str, at: int) -> tuple[str, int]:
-    """Return the expression for the token at `at`, and the token's length."""
+    """Return the regular expression for the pattern's token at `at`, and the token's length."""
     char, rest = pattern[at], pattern[at + 1 :]
     if char == "*" and rest.startswith("*"):
         length = 3 if rest.startswith("*/") else 2
@@ -118,7 +122,9 @@ def _translate(pattern: str, at: int) -> tuple[str, int]:
 
 
 def _is_suffix(pattern: str) -> bool:
-    """Return whether the pattern is `**name` without another wildcard: it matches `my-name`."""
+    """Return whether the pattern is `**name` without another wildcard, which also matches
+    `my-name`.
+    """
     return pattern[2:3] != "/" and not re.search(r"[*?\\\[\]]", pattern[2:])
 
 

@@ -1,4 +1,4 @@
-"""Which containers belong to a project, and in which order they are shown."""
+"""Determines which containers belong to a project, and their order."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from workers.engine.containers import Containers
 
 @dataclass(frozen=True)
 class ProjectContainers:
-    """A project's containers on the Engine, the primary one first.
+    """A project's containers, the primary one first.
 
-    `missing` has the names of the projects file that the Engine does not know.
+    `missing` are the names in the projects file for which the Engine has no container.
     """
 
     containers: tuple[Container, ...]
@@ -22,7 +22,9 @@ class ProjectContainers:
     primary: str | None
 
     def named(self, name: str) -> Container:
-        """Return the container with exactly this name, else one of the service with this name."""
+        """Return the container with exactly this name, or else a container of the service with
+        this name.
+        """
         for container in self.containers:
             if container.name == name:
                 return container
@@ -43,9 +45,8 @@ class ProjectContainers:
 
 
 def project_containers(containers: Containers, project: Project) -> ProjectContainers:
-    """Return the containers in the order of the projects file, then those found by Compose's label.
-
-    The latter only with `auto_detect`.
+    """Return the containers in the order of the projects file, then, with `auto_detect`, those
+    that carry the Compose project's label.
     """
     names = project.containers
     by_name = {c.name: c for c in containers.of_project(project.compose_project, names)}
