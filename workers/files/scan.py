@@ -1,4 +1,4 @@
-"""The manifest of a workspace."""
+"""Scans a workspace into a manifest."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ _SPECIAL = {
 
 
 def scan(root: str, exclude: Sequence[str], cache: StatCache) -> dict[str, Entry]:
-    """Return the manifest of the tree at `root`; only files that changed are read.
+    """Return the manifest of the tree at `root`; reads only files that changed since the cache was
+    written.
 
-    Never in it: `.git`, `__pycache__`, `*.pyc`, and what `exclude` (gitignore patterns) names.
-    Raises `sync_failed` for what cannot be deployed: special files, links that leave the tree,
-    files that cannot be read or do not hold still.
+    Excludes `.git`, `__pycache__`, `*.pyc`, and the gitignore patterns in `exclude`. Raises
+    `sync_failed` for files that cannot be deployed: special files, links that leave the tree, files
+    that cannot be read, and files that change while they are read.
     """
     with file_errors(root):
         tree = Tree(root)
@@ -88,7 +89,7 @@ class _Scan:
         try:
             status = item.stat(follow_symlinks=False)
         except OSError:
-            return self._read(path)  # which says what is wrong
+            return self._read(path)  # raises the error for what is at the path
         digest = self._cache.digest_of(path, status)
         return self._read(path) if digest is None else entry_of(status, digest)
 
@@ -110,15 +111,16 @@ class _Scan:
 
 
 def excluded(paths: Iterable[str], exclude: Sequence[str]) -> set[str]:
-    """Return those of `paths` that `exclude` names."""
+    """Return those of `paths` that match the patterns in `exclude`."""
     spec = GitIgnoreSpec.from_lines(exclude)
     return set(spec.match_files(paths)) if exclude else set()
 
 
 def hashed(handle: int, name: str, path: str) -> tuple[os.stat_result, str, int]:
-    """Read the file `name` of the open folder `handle` while it holds still.
+    """Hash the file `name` in the open folder `handle`; try again if the file changes meanwhile.
 
-    Returns its status, its SHA-256 and when the reading began, in nanoseconds since the epoch.
+    Returns its status, its SHA-256, and when reading began, in nanoseconds since the epoch. Raises
+    `sync_failed` if the file changes during every attempt.
     """
     for _ in range(_TRIES):
         read_at = time.time_ns()
@@ -140,7 +142,9 @@ def hashed(handle: int, name: str, path: str) -> tuple[os.stat_result, str, int]
 
 
 def _require_inside(entries: dict[str, Entry], path: str, target: str) -> None:
-    """Walk to a link's target name by name, following the links of the tree on the way."""
+    """Raise `sync_failed` if a link's target is outside the tree, following links on the way to
+    it.
+    """
     at: list[str] = path.split("/")[:-1]
     names = _names(path, target)
     followed = 0
@@ -156,13 +160,13 @@ def _require_inside(entries: dict[str, Entry], path: str, target: str) -> None:
         if entry is not None and entry.kind == "link":
             followed += 1
             if followed > _LINKS:
-                return  # a loop leads nowhere, as for the kernel
+                return  # a cycle of links leads nowhere, as for the kernel
             at.pop()
             names += _names(path, entry.digest)
 
 
 def _names(path: str, target: str) -> list[str]:
-    """Return the names of a link's target, the first one last."""
+    """Return the components of a link's target in reverse order, the first one last."""
     if target.startswith("/"):
         raise _outward(path, target)
     return [name for name in reversed(target.split("/")) if name not in ("", ".")]

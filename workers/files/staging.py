@@ -1,4 +1,4 @@
-"""Copying old and new contents into the store, before production is touched."""
+"""Copies old and new contents into the store, before production is changed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ _SPARE_FILES = 16
 def stage(
     workspace: str, root: str, undo: Undo, store: ContentStore, check: Callable[[], None]
 ) -> None:
-    """Put every content of `undo` into the store, from the workspace and production at `root`.
+    """Copy every content named in `undo` into the store, from the workspace and from production at
+    `root`.
 
-    Raises `disk_full` before anything is written if the room cannot suffice, `sync_failed` if a
-    file is no longer what it was. After any error, what was taken in is discarded again.
+    Raises `disk_full` before anything is written if there is not enough space, `sync_failed` if a
+    file has changed since the plan. After any error, the contents that were copied are deleted
+    again.
     """
     coming, replaced = _files(undo.after), _files(undo.before)
     for entry in replaced.values():
-        # Soon the only copy there is: its length alone proves nothing.
+        # This will be the only copy, so its digest is checked and not only its length.
         store.drop_if_damaged(entry)
     lacking = [e for e in (*coming.values(), *replaced.values()) if not store.holds(e)]
     _require_room(store.folder, root, lacking, coming.values())
@@ -52,7 +54,8 @@ def _take(
     taken: list[Entry],
     check: Callable[[], None],
 ) -> None:
-    # A release that is rolled back to is in the store alone: what is held is not looked for.
+    # The files of a release to roll back to are in the store alone, so contents in the store are
+    # not looked for elsewhere.
     lacking = {path: entry for path, entry in files.items() if not store.holds(entry)}
     if not lacking:
         return
@@ -70,8 +73,9 @@ def _take(
 def _require_room(
     folder: str, root: str, lacking: Iterable[Entry], coming: Iterable[Entry]
 ) -> None:
-    """Raise `disk_full` unless the store has room for what it lacks, and production for all new
-    files beside the old ones."""
+    """Raise `disk_full` unless the store has space for the contents it lacks, and production for
+    all new files in addition to the old ones.
+    """
     need: dict[int, tuple[str, int, int]] = {}
     for place, entries in ((folder, lacking), (root, coming)):
         with file_errors(place):
