@@ -1,4 +1,4 @@
-"""Gives a Redis that has lost its data the jobs of this host back."""
+"""Restores the jobs of this host on a Redis that has lost its data."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _log = structlog.get_logger(__name__)
 
 
 class Reconciler:
-    """A thread that puts jobs back on the ledger which a worker of this host had begun.
+    """A thread that writes jobs again which a worker of this host has begun and Redis has lost.
 
-    The worker that claims such a job reads in the job log how far it came: one that ended is
-    reported again, one that was cut off is recovered. Only jobs that began or ended within two
-    hours are compared: no job may run longer, and the ledger keeps every changing job longer.
+    The worker that claims such a job reads in the job log how far it was: a job that ended is
+    reported again, an interrupted one is recovered. Only jobs that began or ended within the last
+    two hours are checked: no job may run longer, and Redis keeps every changing job longer.
     """
 
     def __init__(self, ledger: Ledger, queue: JobQueue, job_log: JobLog) -> None:
@@ -34,11 +34,11 @@ class Reconciler:
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
 
     def start(self) -> None:
-        """Begin to compare, every 3 seconds."""
+        """Start the thread, which checks every 3 seconds."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the comparison that is under way."""
+        """End the thread after the check in progress."""
         self._stopped.set()
 
     def _work(self) -> None:
@@ -57,7 +57,7 @@ class Reconciler:
             return []
 
     def _reconcile(self, id: str) -> None:
-        """Put the job back if the ledger lacks it."""
+        """Write the job again if Redis lacks it."""
         if self._ledger.get(id) is None:
             signed = self._job_log.signed(id)
             request = Request.from_json(json.loads(signed.request))

@@ -36,26 +36,26 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
         """Return the plan. Changes nothing."""
 
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
-        """Hold the project."""
+        """Hold the project's lock."""
         return project_lock(context.folder, context.check)
 
     def recover(self, context: JobContext, lock: int, /) -> Outcome[DeployResult] | None:
-        """Finish or undo a deployment that was cut off."""
+        """Finish or undo a deployment that was interrupted."""
         return recover_deployment(context, lock)
 
     def checking(self, context: JobContext, /) -> AbstractContextManager[object]:
-        """Report planning as a step."""
+        """Report the planning as the step `checking`."""
         return context.steps.step("checking", "Checking")
 
     def make_plan(self, context: JobContext, /) -> tuple[Plan, DeployPlan]:
-        """Return what would be copied, built and restarted."""
+        """Return the plan, and its description for the question."""
         plan = self.compare(context)
         return plan, describe(plan, context)
 
     def execute(
         self, context: JobContext, work: Plan, execution: Execution[DeployPlan], /
     ) -> Outcome[DeployResult]:
-        """Bring the plan into production; where a step fails, bring production back."""
+        """Bring the plan into production; if a step fails, restore production."""
         context.steps.announce(*_STEPS)
         if work.nothing:
             for name, _ in _STEPS:

@@ -1,4 +1,4 @@
-"""What a deploy would change."""
+"""The handler of `diff`, which plans a deploy and returns the plan as its result."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from workers.runtime.handlers import ReadJob
 
 
 class Diff(ReadJob[DeployPlan]):
-    """The plan of a deploy, without the deploy."""
+    """Plans a deploy without executing it."""
 
     kind = "diff"
 
     def read(self, context: JobContext) -> DeployPlan:
-        """Return what the question of a deploy shows."""
+        """Return the plan of a deploy, in the form that its question would show."""
         return describe(plan_deploy(context), context)
 
 

@@ -1,4 +1,4 @@
-"""Live log lines."""
+"""The handler of `follow`, which reports new log lines as they are written."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SECONDS = 600.0
 
 
 class Follow(ReadJob[FollowResult]):
-    """The lines of the primary container, or of the one that is named, as they are written."""
+    """Follows the log of the primary container, or of the container that the request names."""
 
     kind = "follow"
 
     def read(self, context: JobContext) -> FollowResult:
-        """Report lines as output until ten minutes are over or the job is cancelled."""
+        """Report each line as output, for ten minutes or until the job is cancelled."""
         container = container_to_read(context)
         lines = ContainerLogs(context.engine, context.containers).follow(
             container.name, check=_until(context, time.monotonic() + _SECONDS)

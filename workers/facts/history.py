@@ -1,4 +1,4 @@
-"""The releases of a project."""
+"""The handler of `history`, which lists a project's releases."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from workers.state.releases import Release, Releases
 
 
 class History(ReadJob[HistoryResult]):
-    """What was deployed, newest first."""
+    """Lists the releases of a project, newest first."""
 
     kind = "history"
 
     def read(self, context: JobContext) -> HistoryResult:
-        """Return one row for each release that is kept."""
+        """Return one row for each stored release."""
         releases = Releases(context.folder)
         rows = tuple(_row(releases.get(id)) for id in reversed(releases.ids()))
         return HistoryResult(context.project.name, rows)

@@ -1,4 +1,4 @@
-"""The last lines of a container's log."""
+"""The handler of `logs`, which reads the last lines of a container's log."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from workers.runtime.handlers import ReadJob
 
 
 class ReadLogs(ReadJob[LogTail]):
-    """Both streams, merged by time."""
+    """Reads stdout and stderr of a container, merged by time."""
 
     kind = "logs"
 
     def read(self, context: JobContext) -> LogTail:
-        """Return the lines with their timestamps, fit to be shown."""
+        """Return the lines with timestamps, without control characters and with secrets masked."""
         container = container_to_read(context)
         tail = ContainerLogs(context.engine, context.containers).tail(
             container.id, context.request.args["lines"]

@@ -1,4 +1,4 @@
-"""What the containers use of the host."""
+"""The handler of `stats`, which measures the containers' resource usage."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from workers.runtime.handlers import ReadJob
 
 
 class Stats(ReadJob[StatsResult]):
-    """CPU, memory, network and disk of each running container."""
+    """Measures CPU, memory, network and disk usage of each running container."""
 
     kind = "stats"
 
     def read(self, context: JobContext) -> StatsResult:
-        """Return one row for each container that runs."""
+        """Return one row for each running container."""
         containers = project_containers(context.containers, context.project).containers
         rows = usage(context.engine, list(containers))
         return StatsResult(

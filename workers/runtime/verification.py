@@ -1,4 +1,4 @@
-"""What a worker checks before it acts: that a front-end signed the job, for this host and now."""
+"""Checks that a job was signed by a front-end, is for this host, and has not expired."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from scar.json_object import JsonObject
 
 
 class Forged(Exception):
-    """A record that no front-end signed, or that this worker must not do."""
+    """Raised for a job that no front-end signed, or that is not for this worker."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """Checks claims for `host`. `kinds` are those with a handler, `begun` returns whether a job has
-    ever begun here; `clock` gives seconds since the epoch.
+    """Verifies claims for `host`. `kinds` are the kinds with a handler, `begun` returns whether
+    a job was ever begun on this host; `clock` returns seconds since the epoch.
     """
 
     host: str
@@ -34,9 +34,9 @@ class Verification:
         return self.signatures.valid(WAKEUP, f"{self.host}/{id}", signature)
 
     def verify(self, claim: Claim) -> tuple[Request, str | None]:
-        """Return the request, and the hash of the plan that was confirmed, if any.
+        """Return the request, and the hash of the confirmed plan, if there is a confirmation.
 
-        Raises `Forged` unless both are signed.
+        Raises `Forged` if a signature is invalid.
         """
         request = self._request(claim)
         if claim.purpose == "plan" or not request.asks:
