@@ -193,7 +193,7 @@ def test_processes_are_killed_later_if_worker_and_supervisor_were_killed(agent: 
     eventually(lambda: not agent.remaining(), "no process remains")
 
 
-def test_a_missing_program_is_named(agent: Agent) -> None:
+def test_the_error_names_an_agent_program_that_is_missing(agent: Agent) -> None:
     agent.line = "no-such-agent-anywhere --yes"
     with pytest.raises(ScarError, match="no-such-agent-anywhere") as caught:
         agent.run("say hello")
@@ -201,7 +201,9 @@ def test_a_missing_program_is_named(agent: Agent) -> None:
 
 
 @pytest.mark.parametrize("what", ["workspace", "program"])
-def test_a_folder_that_the_agents_user_cannot_enter_is_named(agent: Agent, what: str) -> None:
+def test_the_error_names_a_folder_that_the_agents_user_cannot_enter(
+    agent: Agent, what: str
+) -> None:
     closed = agent.public / "closed"
     closed.mkdir(mode=0o700)
     if what == "workspace":
@@ -226,7 +228,7 @@ def test_an_agent_that_could_open_the_engines_socket_is_refused(agent: Agent) ->
     assert caught.value.code == "forbidden"
 
 
-def test_a_workspace_of_root_is_not_worked_in_as_root(agent: Agent) -> None:
+def test_the_agent_does_not_run_as_root_in_a_workspace_that_root_owns(agent: Agent) -> None:
     own(agent.workspace, 0)
     identity = identity_for(agent.workspace, agent.public / "homes")
     assert (identity.uid, identity.needs_handover) == (NOBODY, True)

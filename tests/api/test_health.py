@@ -84,7 +84,7 @@ def test_the_docs_page_loads_nothing_from_elsewhere(call: Call) -> None:
     assert "'sha256-" in answer.headers["Content-Security-Policy"]
 
 
-def test_every_route_of_the_contract_is_described(call: Call) -> None:
+def test_every_promised_route_is_in_the_openapi_document(call: Call) -> None:
     paths = call(None)("GET", "/openapi.json").json["paths"]
     described = {
         f"{method.upper()} {path}"

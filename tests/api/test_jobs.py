@@ -24,7 +24,7 @@ def _ask(caller: Caller, kind: str = "status", **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("worker")
-def test_location_leads_to_the_job_that_was_made(call: Call) -> None:
+def test_the_location_header_is_the_url_of_the_new_job(call: Call) -> None:
     answer = call("ci")("POST", JOBS, json={"kind": "logs", "args": {"lines": 20}})
     assert answer.status_code == 202
     job = answer.json
@@ -60,7 +60,7 @@ def test_the_same_idempotency_key_gives_the_same_job(call: Call) -> None:
     assert (differs.status_code, differs.json["code"]) == (409, "conflict")
 
 
-def test_a_kind_that_asks_awaits_its_confirmation(call: Call, worker: ActingWorker) -> None:
+def test_a_deploy_awaits_its_confirmation(call: Call, worker: ActingWorker) -> None:
     job = _ask(call("ci"), "restart")
     assert job["state"] == "awaiting_confirmation"
     worker.claim(job["id"]).plan({"hash": "abc"})

@@ -70,7 +70,7 @@ def test_init_without_an_engine_fails_and_writes_nothing(installation: Installat
     assert not installation.projects_file.exists()
 
 
-def test_doctor_names_the_missing_container_of_a_running_scar(running: Installation) -> None:
+def test_doctor_names_a_configured_container_that_does_not_exist(running: Installation) -> None:
     completed = running.scar("doctor")
     assert completed.returncode == 1
     assert "✅ docker compose: version" in completed.stdout

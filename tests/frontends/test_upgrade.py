@@ -56,7 +56,9 @@ def test_a_question_of_an_earlier_version_locks_its_project_when_answered(
     assert not scene.services.redis.exists("scar:hold:shop")
 
 
-def test_a_message_of_an_earlier_version_is_kept_current_to_its_end(scene: TelegramScene) -> None:
+def test_a_message_sent_by_an_earlier_version_is_edited_until_its_job_ends(
+    scene: TelegramScene,
+) -> None:
     async def test() -> None:
         box, job = LetterBox(), await asyncio.to_thread(a_restart, scene)
         await asyncio.to_thread(scene.worker.plan, job.id)
@@ -102,7 +104,7 @@ def test_a_subscription_that_cannot_be_read_is_dropped(
     run(test)
 
 
-def test_a_request_signed_by_an_earlier_version_keeps_the_resources_it_named() -> None:
+def test_a_request_signed_by_an_earlier_version_locks_the_resources_it_names() -> None:
     written = {
         **{"id": "01J", "kind": "deploy", "project": "shop", "host": "default", "args": {}},
         **{"asks": True, "changes": True, "created_at": 1, "expires_at": 2},

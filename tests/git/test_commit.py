@@ -29,7 +29,9 @@ def commit_of(folder: Path) -> WorkspaceCommit:
     return commit
 
 
-def test_uncommitted_changes_make_it_dirty_and_ignored_files_do_not(workspace: Path) -> None:
+def test_a_workspace_is_dirty_with_uncommitted_changes_but_not_with_ignored_files(
+    workspace: Path,
+) -> None:
     assert not commit_of(workspace).dirty
     (workspace / "ignored").touch()
     (workspace / ".git" / "info" / "exclude").write_text("mine\n")

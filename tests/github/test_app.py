@@ -78,7 +78,9 @@ def test_a_revoked_token_is_replaced(server: GitHubServer) -> None:
     asyncio.run(test())
 
 
-def test_a_repository_without_the_app_is_not_tried_again(server: GitHubServer) -> None:
+def test_a_repository_in_which_the_github_app_is_not_installed_is_not_retried(
+    server: GitHubServer,
+) -> None:
     async def test() -> None:
         github = GitHub(settings(server))
         with pytest.raises(Refused) as caught:

@@ -42,7 +42,7 @@ def leaves(tokens: list[Token]) -> list[Token]:
 
 @settings(max_examples=60, deadline=None)
 @given(documents)
-def test_nothing_in_a_document_becomes_markup(document: Document) -> None:
+def test_all_text_of_a_document_is_escaped(document: Document) -> None:
     found = leaves(MARKDOWN.parse(to_markdown(document, OUTCOME)))
     kinds = {token.type for token in found}
     ours = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak", "text_special"}
@@ -88,7 +88,7 @@ def test_code_is_shown_as_it_is(document: Document) -> None:
         *("a\n-", "a\n=", "a\n- ", "-     a", "- \ta", "- a\n   - ```\n", "1. a\n\n     - ```"),
     ],
 )
-def test_nothing_behind_a_list_mark_becomes_markup(text: str) -> None:
+def test_text_after_a_list_marker_is_escaped(text: str) -> None:
     kinds = {token.type for token in leaves(MARKDOWN.parse(to_markdown(Document((Line(text),)))))}
     assert not kinds & {"fence", "code_block", "heading_open", "hr"}
 
@@ -122,6 +122,6 @@ def test_long_logs_are_folded_and_a_cut_is_announced() -> None:
     assert f"web.log: its last lines; {first} before them do not fit" in body
 
 
-def test_every_offered_command_is_shown_to_be_typed() -> None:
+def test_the_command_of_every_button_is_shown_as_text() -> None:
     button = Button("Deploy", "deploy", "/docker_deploy shop")
     assert "- Deploy: `/docker_deploy shop`" in to_markdown(Document((Line("Done"),), (button,)))

@@ -148,7 +148,7 @@ def test_a_delivery_without_a_valid_signature_is_refused(hook: Hook) -> None:
     assert hook.letters() == []
 
 
-def test_a_delivery_that_is_sent_twice_counts_once(hook: Hook) -> None:
+def test_a_delivery_that_is_sent_twice_is_handled_once(hook: Hook) -> None:
     body = comment()
     delivery = str(uuid.uuid4())
     assert hook.post(body, x_github_delivery=delivery).json() == {"status": "taken"}
@@ -184,7 +184,7 @@ def test_a_body_that_is_no_delivery_is_refused(hook: Hook, body: bytes, status: 
     assert hook.letters() == []
 
 
-def test_the_wrong_content_type_is_answered_with_the_one_to_set(hook: Hook) -> None:
+def test_the_error_for_a_wrong_content_type_names_the_right_one(hook: Hook) -> None:
     answer = hook.post(b"payload=%7B%7D", content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 415
     assert "application/json" in answer.json()["detail"]
@@ -220,7 +220,9 @@ def test_events_other_than_new_comments_are_ignored(hook: Hook, changes: dict[st
 
 @pytest.mark.parametrize("field", ["id", "body", "created_at", "user"])
 @pytest.mark.parametrize("value", [None, [], {}, "\ud800", 1e300, "x" * 30_000])
-def test_fields_of_an_unexpected_type_cause_no_failure(hook: Hook, field: str, value: Any) -> None:
+def test_a_delivery_with_fields_of_unexpected_types_puts_nothing_malformed_into_the_inbox(
+    hook: Hook, field: str, value: Any
+) -> None:
     found = json.loads(comment())
     found["comment"][field] = value
     assert hook.post(json.dumps(found).encode()).status_code in (202, 400)

@@ -54,7 +54,9 @@ def mounts(service: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {mount["target"]: mount for mount in service.get("volumes", [])}
 
 
-def test_only_the_worker_has_the_socket(services: dict[str, dict[str, Any]]) -> None:
+def test_only_the_worker_container_has_the_docker_socket(
+    services: dict[str, dict[str, Any]],
+) -> None:
     holders = [
         name
         for name, service in services.items()
@@ -66,7 +68,9 @@ def test_only_the_worker_has_the_socket(services: dict[str, dict[str, Any]]) -> 
     assert held["source"] == "/elsewhere/docker.sock"
 
 
-def test_folders_are_where_they_are_on_the_host(services: dict[str, dict[str, Any]]) -> None:
+def test_folders_have_the_same_paths_in_the_container_as_on_the_host(
+    services: dict[str, dict[str, Any]],
+) -> None:
     for path in ("/elsewhere/workspace", "/elsewhere/production"):
         assert mounts(services["worker"])[path]["source"] == path
     for name in ("api", "telegram"):
@@ -74,7 +78,9 @@ def test_folders_are_where_they_are_on_the_host(services: dict[str, dict[str, An
         assert mounts(services[name])["/elsewhere/workspace"]["read_only"] is True
 
 
-def test_no_container_may_more_than_it_needs(services: dict[str, dict[str, Any]]) -> None:
+def test_no_container_has_privileges_that_it_does_not_need(
+    services: dict[str, dict[str, Any]],
+) -> None:
     assert {*services} == {"redis", "api", "telegram", "worker"}
     for name, service in services.items():
         assert service["cap_drop"] == ["ALL"], name
@@ -87,13 +93,13 @@ def test_no_container_may_more_than_it_needs(services: dict[str, dict[str, Any]]
             assert port["host_ip"] == "127.0.0.1", name
 
 
-def test_the_bots_token_goes_to_the_bot_alone(services: dict[str, dict[str, Any]]) -> None:
+def test_only_the_bots_container_gets_its_token(services: dict[str, dict[str, Any]]) -> None:
     token = REQUIRED["SCAR_TELEGRAM_TOKEN"]
     assert [name for name in services if token in json.dumps(services[name])] == ["telegram"]
 
 
 @pytest.mark.parametrize("missing", ["REDIS_PASSWORD", "SCAR_SECRET_KEY", "SCAR_TELEGRAM_TOKEN"])
-def test_an_example_that_is_not_filled_in_starts_nothing(missing: str) -> None:
+def test_compose_refuses_to_start_while_a_required_setting_is_missing(missing: str) -> None:
     """Compose reads `NAME=   # remark` as the value `# remark`: a secret that everybody knows."""
     filled = {name: REQUIRED[name] for name in REQUIRED if name != missing}
     done = config(ROOT / ".env.example", **filled)

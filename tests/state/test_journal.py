@@ -30,7 +30,7 @@ def test_a_torn_last_line_is_ignored_and_overwritten(tmp_path: Path, torn: bytes
     assert not Journal(tmp_path).open
 
 
-def test_compensation_can_be_noted_on_a_full_disk(mount: Callable[[str], Path]) -> None:
+def test_compensation_can_be_journalled_on_a_full_disk(mount: Callable[[str], Path]) -> None:
     folder = mount("size=1m")
     journal = Journal(folder)
     journal.begin("one")

@@ -60,11 +60,13 @@ def said(language: CommandParser, text: str, bot: str | None = "my_bot") -> Any:
         ("", None),
     ],
 )
-def test_what_is_meant(language: CommandParser, text: str, meant: object) -> None:
+def test_a_text_is_parsed_as_the_expected_command_or_answer(
+    language: CommandParser, text: str, meant: object
+) -> None:
     assert said(language, text) == meant
 
 
-def test_a_word_that_is_no_command_is_told_the_nearest(language: CommandParser) -> None:
+def test_the_error_for_an_unknown_command_suggests_the_nearest_one(language: CommandParser) -> None:
     with pytest.raises(ScarError, match="There is no command '/docker_statsu'") as caught:
         said(language, "/docker_statsu")
     assert "/docker_stat" in caught.value.hint
