@@ -43,7 +43,7 @@ def test_submit_queues_a_job_and_wakes_its_host(
     job = ask("status")
     assert worker.state(job.id) is JobState.QUEUED
     assert queue.wakeups == [("default", job.id)]
-    assert [found.id for found in services.ledger.recent("shop")] == [job.id]
+    assert [one.id for one in services.ledger.recent("shop")] == [job.id]
 
 
 @pytest.mark.usefixtures("worker")

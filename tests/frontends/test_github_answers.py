@@ -68,9 +68,9 @@ async def opened(url: str) -> AsyncIterator[GitHub]:
 def test_a_response_that_is_not_githubs_fails_and_is_not_retried(status: int, body: bytes) -> None:
     async def test(url: str) -> None:
         async with opened(url) as github:
-            with pytest.raises(Refused) as found:
+            with pytest.raises(Refused) as caught:
                 await github.comment("ada/shop", "1", "hello")
-        assert (found.value.status // 100, found.value.retry_after) == (status // 100, None)
+        assert (caught.value.status // 100, caught.value.retry_after) == (status // 100, None)
 
     with answering(status, body) as url:
         asyncio.run(test(url))

@@ -21,9 +21,9 @@ EDIT_SECONDS = 3.0
 
 def outcome(comment: dict[str, Any]) -> dict[str, Any]:
     """What programs read in a comment."""
-    found = re.findall(r"<!-- scar: (.*?) -->", comment["body"])
-    assert len(found) == 1
-    said: dict[str, Any] = json.loads(found[0])
+    outcomes = re.findall(r"<!-- scar: (.*?) -->", comment["body"])
+    assert len(outcomes) == 1
+    said: dict[str, Any] = json.loads(outcomes[0])
     return said
 
 

@@ -43,14 +43,14 @@ def leaves(tokens: list[Token]) -> list[Token]:
 @settings(max_examples=60, deadline=None)
 @given(documents)
 def test_all_text_of_a_document_is_escaped(document: Document) -> None:
-    found = leaves(MARKDOWN.parse(to_markdown(document, OUTCOME)))
-    kinds = {token.type for token in found}
+    tokens = leaves(MARKDOWN.parse(to_markdown(document, OUTCOME)))
+    kinds = {token.type for token in tokens}
     ours = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak", "text_special"}
     ours |= {"fence", "html_block", "hardbreak", "code_inline"}
     lists = {"bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close"}
     lists |= {"ordered_list_open", "ordered_list_close", "blockquote_open", "blockquote_close"}
     assert kinds - ours - lists == set()
-    for token in found:
+    for token in tokens:
         if token.type == "html_block":
             for line in filter(None, map(str.strip, token.content.split("\n"))):
                 assert re.match(r"<details><summary>[^<>]*</summary>$|</details>$|<!-- scar", line)
@@ -62,9 +62,9 @@ def test_all_text_of_a_document_is_escaped(document: Document) -> None:
 @given(documents)
 def test_a_comment_has_one_hidden_block_that_nothing_can_forge(document: Document) -> None:
     body = to_markdown(document, OUTCOME)
-    found = re.findall(r"<!-- scar(?:: (.*?))? -->", body)
-    assert len(found) == body.count("<!--") == 1
-    assert json.loads(found[0]) == OUTCOME
+    hidden = re.findall(r"<!-- scar(?:: (.*?))? -->", body)
+    assert len(hidden) == body.count("<!--") == 1
+    assert json.loads(hidden[0]) == OUTCOME
     assert body.endswith("-->")
     assert first_words(body) is None
 

@@ -69,10 +69,10 @@ class Hook:
     def letters(self) -> list[JsonObject]:
         """What was taken in since the last look."""
         inbox = Inbox(connect(self.redis.url, timeout=5.0), "github", Signatures(KEY))
-        found = inbox.read("0", wait_ms=1)
-        for id, _ in found:
+        entries = inbox.read("0", wait_ms=1)
+        for id, _ in entries:
             inbox.drop(id)
-        return [letter for _, letter in found if letter is not None]
+        return [letter for _, letter in entries if letter is not None]
 
 
 def sign(body: bytes) -> str:
@@ -81,7 +81,7 @@ def sign(body: bytes) -> str:
 
 def comment(text: str = "/docker_status", **changes: Any) -> bytes:
     """A comment nobody has delivered before."""
-    found = {
+    delivery = {
         "action": "created",
         "issue": {"number": 7},
         "comment": {
@@ -93,7 +93,7 @@ def comment(text: str = "/docker_status", **changes: Any) -> bytes:
         "repository": {"full_name": "octocat/shop", "html_url": "https://github.com/octocat/shop"},
         **changes,
     }
-    return json.dumps(found).encode()
+    return json.dumps(delivery).encode()
 
 
 @pytest.fixture(scope="module")
@@ -223,9 +223,9 @@ def test_events_other_than_new_comments_are_ignored(hook: Hook, changes: dict[st
 def test_a_delivery_with_fields_of_unexpected_types_puts_nothing_malformed_into_the_inbox(
     hook: Hook, field: str, value: Any
 ) -> None:
-    found = json.loads(comment())
-    found["comment"][field] = value
-    assert hook.post(json.dumps(found).encode()).status_code in (202, 400)
+    delivery = json.loads(comment())
+    delivery["comment"][field] = value
+    assert hook.post(json.dumps(delivery).encode()).status_code in (202, 400)
     for letter in hook.letters():
         assert isinstance(letter["body"], str)
         assert isinstance(letter["id"], int)
@@ -233,9 +233,9 @@ def test_a_delivery_with_fields_of_unexpected_types_puts_nothing_malformed_into_
 
 
 def test_comments_of_bots_are_ignored(hook: Hook) -> None:
-    found = json.loads(comment())
-    found["comment"]["user"] = {"login": "scar[bot]", "type": "Bot"}
-    assert hook.post(json.dumps(found).encode()).json() == {"status": "ignored"}
+    delivery = json.loads(comment())
+    delivery["comment"]["user"] = {"login": "scar[bot]", "type": "Bot"}
+    assert hook.post(json.dumps(delivery).encode()).json() == {"status": "ignored"}
 
 
 def test_every_example_delivery_of_github_is_accepted(hook: Hook) -> None:

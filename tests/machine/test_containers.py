@@ -46,8 +46,8 @@ def config(env_file: Path, **given: str) -> subprocess.CompletedProcess[str]:
 def services() -> dict[str, dict[str, Any]]:
     done = config(Path(os.devnull), **REQUIRED)
     assert done.returncode == 0, done.stderr
-    found: dict[str, dict[str, Any]] = json.loads(done.stdout)["services"]
-    return found
+    by_name: dict[str, dict[str, Any]] = json.loads(done.stdout)["services"]
+    return by_name
 
 
 def mounts(service: dict[str, Any]) -> dict[str, dict[str, Any]]:

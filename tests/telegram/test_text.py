@@ -64,7 +64,7 @@ def test_every_document_can_be_sent(document: Document) -> None:
     assert text.strip()
     assert units(text) <= LONGEST
     assert units(to_plain(fitted)) <= LONGEST
-    assert not [found for found in entities if found["type"] not in ("pre", "bot_command")]
+    assert not [entity for entity in entities if entity["type"] not in ("pre", "bot_command")]
     assert fitted.buttons == document.buttons
 
 

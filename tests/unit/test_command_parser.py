@@ -33,8 +33,8 @@ def language() -> CommandParser:
 
 
 def said(language: CommandParser, text: str, bot: str | None = "my_bot") -> Any:
-    found = language.parse(text, bot_name=bot)
-    return (found.command.word, found.words) if isinstance(found, ParsedCommand) else found
+    meaning = language.parse(text, bot_name=bot)
+    return (meaning.command.word, meaning.words) if isinstance(meaning, ParsedCommand) else meaning
 
 
 @pytest.mark.parametrize(
