@@ -47,7 +47,7 @@ class Actor:
 
     @classmethod
     def from_json(cls, content: JsonObject) -> Actor:
-        """Read what `to_json` returned."""
+        """Parse the JSON that `to_json` returned."""
         role = None if content.get("role") is None else Role.parse(content["role"])
         return cls(content["frontend"], content["id"], content["name"], role)
 

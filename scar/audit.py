@@ -31,7 +31,7 @@ class AuditEntry:
     outcome: str
 
     def to_json(self) -> JsonObject:
-        """Return the entry as the API shows it."""
+        """Return the entry in the format of the API."""
         return {
             "id": self.id,
             "at": rfc3339(self.at),

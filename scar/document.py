@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Line:
-    """One line of text, or several that belong together."""
+    """One line of text, or several lines that are displayed as one block."""
 
     text: str
 

@@ -41,7 +41,7 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread that sends heartbeats."""
         self._thread.start()
 
     def stop(self) -> None:

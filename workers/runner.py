@@ -51,7 +51,7 @@ class Runner:
 
     @classmethod
     def of(cls, settings: Settings) -> Runner:
-        """Return a runner with its own connections."""
+        """Create a runner, with its own connections to Redis and the Engine."""
         engine = Engine(settings.docker_host)
         redis = connect(settings.effective_redis_url)
         signatures = Signatures(settings.signing_key())

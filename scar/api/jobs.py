@@ -158,7 +158,7 @@ def _matches(job: Job, query: JsonObject) -> bool:
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(404, response="NOT_FOUND")
 def one(job_id: str) -> Response:
-    """A job"""
+    """A job, with its state, plan, steps and result"""
     return answer(visible_job(job_id).to_json())
 
 
@@ -184,6 +184,6 @@ def confirm(body: JsonObject, job_id: str) -> Response:
 @resource.alt_response(404, response="NOT_FOUND")
 @resource.alt_response(409, response="CONFLICT")
 def cancel(job_id: str) -> Response:
-    """Stop a job that is queued or runs"""
+    """Cancel a job that is queued or runs"""
     job = visible_job(job_id)
     return accepted(context().services.job_service.cancel(actor(), job.id))

@@ -159,7 +159,7 @@ def releases(query: JsonObject, name: str) -> Response:
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(404, response="NOT_FOUND")
 def follow(query: JsonObject, name: str) -> Response:
-    """Log lines as they are written, until you go away"""
+    """Log lines as they are written, until the client disconnects"""
     command, followed = _command("follow"), visible_project(name)
     if request.method == "HEAD":
         return Response(content_type=f"{STREAM}; charset=utf-8")

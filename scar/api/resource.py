@@ -127,7 +127,7 @@ class Resource(Blueprint):  # type: ignore[misc]
         return cast("Callable[[View], View]", super().alt_response(status_code, **options))
 
     def doc(self, **options: Any) -> Callable[[View], View]:
-        """Add to a view's entry in OpenAPI."""
+        """Add an attribute, such as `deprecated`, to a view's entry in OpenAPI."""
         return cast("Callable[[View], View]", super().doc(**options))
 
 

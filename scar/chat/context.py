@@ -1,4 +1,4 @@
-"""The objects that every part of the chat uses."""
+"""`ChatContext`: the front-end, services and clock that every part of the chat uses."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Place:
 
     @property
     def key(self) -> str:
-        """The place as one text; `of_key` is the reverse."""
+        """The place as one text, the JSON of chat and thread; `of_key` parses it."""
         return json.dumps([self.chat, self.thread])
 
     @classmethod

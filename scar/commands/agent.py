@@ -47,7 +47,7 @@ class AgentRunCommand(JobCommand):
         return f"@scar {self.usage}"
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the resource of the workspace."""
+        """Return the workspace as the only resource that the job locks."""
         return (workspace_resource(project),) if project else ()
 
     def parse(

@@ -49,4 +49,4 @@ class WindowCommand(Command):
 
     @abstractmethod
     def find(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Job:
-        """Return the job that the words name."""
+        """Return the job that the command's words name."""

@@ -30,7 +30,7 @@ class ProjectAddCommand(JobCommand):
     rank = 41
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the resource of the projects file."""
+        """Return the projects file as the resource that the job locks."""
         return ("projects file",)
 
     def parse(

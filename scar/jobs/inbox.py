@@ -56,7 +56,7 @@ class Inbox:
         ]
 
     def drop(self, id: str) -> None:
-        """Delete a letter that was handled."""
+        """Delete a letter (a stored delivery) that was handled."""
         with redis_errors():
             self._redis.xdel(self._stream, id)
 

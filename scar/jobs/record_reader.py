@@ -17,7 +17,7 @@ from scar.redis_client import redis_errors
 
 
 class RecordReader:
-    """The read half of the ledger."""
+    """Reads job records; `Ledger` adds the writing methods."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

@@ -104,7 +104,7 @@ class EventStream:
                 return
 
     def _join(self, job_id: str) -> Follower:
-        """Register a follower, which first reads the ledger."""
+        """Register a follower of a job's events; it first reads those already in the ledger."""
         follower = Follower()
         follower.put(None)
         stream = _stream_of(job_id)

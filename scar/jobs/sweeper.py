@@ -30,7 +30,7 @@ class Sweeper:
         self._thread = threading.Thread(target=self._work, name="sweeper", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread that sweeps."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -137,7 +137,7 @@ def github_users(text: str) -> dict[str, Role]:
 
 
 def clone_hosts(text: str) -> tuple[str, ...]:
-    """Parse `HOST,HOST:PORT,...`."""
+    """Parse `HOST,HOST:PORT,...`, the hosts from which `/clone` may clone."""
     hosts = tuple(entry.lower() for _, entry in _entries(text))
     for number, host in enumerate(hosts, 1):
         if not _CLONE_HOST.fullmatch(host):

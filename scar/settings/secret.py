@@ -9,7 +9,7 @@ from scar.settings.parsers import ApiToken
 
 
 def whole_value(value: str) -> Iterable[str]:
-    """Return the whole value."""
+    """Return the whole value, for a setting that is secret as a whole."""
     return (value,)
 
 

@@ -41,7 +41,7 @@ class HandoverNote:
     theirs: tuple[str, ...]
 
     def to_json(self) -> str:
-        """Return the note as JSON."""
+        """Return the note, which says whose files were handed over, as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod

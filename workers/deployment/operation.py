@@ -33,7 +33,7 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
 
     @abstractmethod
     def compare(self, context: JobContext) -> Plan:
-        """Return the plan. Changes nothing."""
+        """Return the plan of the deploy or rollback. Changes nothing."""
 
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
         """Hold the project's lock."""

@@ -226,4 +226,4 @@ def _released_services(plan: Plan, containers: list[Container]) -> dict[str, Rel
 
 
 def _no_progress(_done: int, _total: int) -> None:
-    """Ignore progress; the step shows none."""
+    """Ignore progress, because the step that applies files shows none."""

@@ -70,7 +70,7 @@ class TerminalLog:
         self._assembler = _LineAssembler("stdout")
 
     def lines(self, chunks: Iterator[bytes]) -> Iterator[LogLine]:
-        """Yield the lines as they end."""
+        """Yield each line of the log once it is complete."""
         buffer = b""
         for chunk in chunks:
             buffer += chunk
@@ -99,7 +99,7 @@ class _LineAssembler:
         self._cut = 0
 
     def feed(self, message: bytes) -> Iterator[LogLine]:
-        """Yield the lines that a message completes."""
+        """Yield the log lines that a message of the Engine completes."""
         timestamp, _, text = message.partition(b" ")
         if self._timestamp and timestamp != self._timestamp:
             yield self._take()
@@ -111,7 +111,7 @@ class _LineAssembler:
             yield self._take()
 
     def end(self) -> Iterator[LogLine]:
-        """Yield the last line if it has no line break."""
+        """Yield the log's last line if it has no line break."""
         if self._timestamp:
             yield self._take()
 

@@ -172,7 +172,7 @@ class Process:
 
 
 class _OutputTail:
-    """The last lines of output, up to `KEPT_BYTES`."""
+    """Collects a command's last lines of output, up to `KEPT_BYTES`."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque()

@@ -45,7 +45,7 @@ class LineSplitter:
         self._cut = 0
 
     def feed(self, chunk: bytes) -> list[str]:
-        """Return the lines that `chunk` completes."""
+        """Return the lines that `chunk`, the next bytes of the stream, completes."""
         lines = []
         if self._rewrites:
             chunk = chunk.replace(b"\r", b"\n")
@@ -57,7 +57,7 @@ class LineSplitter:
         return lines
 
     def end(self) -> list[str]:
-        """Return the last line if it has no line break."""
+        """Return the stream's last line if it has no line break."""
         return [self._take()] if self._line or self._cut else []
 
     def _append(self, part: bytes) -> None:

@@ -74,12 +74,12 @@ def dump(manifest: Mapping[str, Entry | None]) -> str:
 
 
 def load(text: str) -> dict[str, Entry | None]:
-    """Parse the JSON of `dump`."""
+    """Parse a manifest from the JSON that `dump` returned."""
     return entries(json.loads(text))
 
 
 def entries(values: Mapping[str, list[Any] | None]) -> dict[str, Entry | None]:
-    """Return entries from their parsed JSON."""
+    """Convert a manifest's parsed JSON to entries by path."""
     return {path: Entry(*entry) if entry else None for path, entry in values.items()}
 
 

@@ -56,7 +56,7 @@ def add_record(path: Path, record: Mapping[str, Any], *, over_damaged: bool = Fa
 
 
 def _whole(content: bytes, over_damaged: bool) -> int:
-    """Return the length in bytes of the complete lines."""
+    """Return the length in bytes of the file's complete lines."""
     end = content.rfind(b"\n") + 1
     last = content.rfind(b"\n", 0, max(0, end - 1)) + 1
     return last if over_damaged and end and _parsed(content[last:end]) is None else end

@@ -70,7 +70,7 @@ class StatCache:
             self._changed = True
 
     def keep_only(self, paths: Collection[str]) -> None:
-        """Remove all files that are not among `paths`."""
+        """Remove from the cache all files that are not among `paths`."""
         for path in [path for path in self._rows if path not in paths]:
             self.forget(path)
 

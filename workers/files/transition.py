@@ -169,7 +169,9 @@ class Transition:
         self._cache.forget(path)
 
     def write_and_place(self, path: str) -> None:
-        """Write, sync and rename one file."""
+        """Write a file of the wanted state to a temporary file, sync it, and rename it to its
+        target.
+        """
         try:
             self.write(path)
             self.sync()

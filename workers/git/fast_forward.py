@@ -167,4 +167,4 @@ def _never_cancel() -> None:
 
 
 def _ignore_progress(_done: int, _total: int) -> None:
-    """Ignore progress; the step shows none."""
+    """Ignore progress, because the step that updates the workspace shows none."""

@@ -31,7 +31,7 @@ class OriginReporter:
         self._thread = threading.Thread(target=self._work, name="origins", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread that reports."""
         self._thread.start()
 
     def stop(self) -> None:

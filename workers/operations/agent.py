@@ -99,7 +99,7 @@ def agent_folder(context: JobContext) -> Path:
 
 
 def _prepared_run(context: JobContext, instruction: str) -> AgentRun:
-    """Return the run after checking everything it needs."""
+    """Return the agent's run after checking that everything it needs is available."""
     project = context.project
     require_privileges()
     if not project.workspace.is_dir():

@@ -39,7 +39,7 @@ class Deploy(DeploymentOperation):
         return workspace_lock(folder, context.project.workspace, context.check, shared=True)
 
     def compare(self, context: JobContext) -> Plan:
-        """Return the plan of deploying the workspace."""
+        """Return the plan of deploying the workspace. Changes nothing."""
         return plan_deploy(context)
 
 

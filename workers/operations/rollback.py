@@ -18,7 +18,7 @@ class Rollback(DeploymentOperation):
     kind = "rollback"
 
     def compare(self, context: JobContext) -> Plan:
-        """Return the plan of the rollback."""
+        """Return the plan of the rollback. Changes nothing."""
         return plan_rollback(context)
 
 

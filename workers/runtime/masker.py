@@ -22,7 +22,7 @@ class Masker:
         self._more_secrets = more_secrets
 
     def hide(self, values: Iterable[str]) -> None:
-        """Add values to be masked from now on."""
+        """Add secret values that `text` and `error` mask from now on."""
         self._secrets = (*self._secrets, *values)
 
     def text(self, raw: str) -> str:

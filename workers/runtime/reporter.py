@@ -94,7 +94,7 @@ class JobReporter:
         self._thread.join()
 
     def emit(self, type: str, data: JsonObject) -> None:
-        """Queue an event."""
+        """Queue an event of the job, to be written to Redis by the thread."""
         with self._wake:
             self._pending.events.append((type, json.dumps(data)))
             self._wake.notify()

@@ -50,7 +50,7 @@ class ConsoleChat:
         return _INTERVAL
 
     async def send(self, place: Place, document: Document, tag: str) -> SentMessage:  # noqa: ARG002
-        """Print a new message."""
+        """Print a new message to the terminal."""
         reference = f"{os.getpid()}-{next(self._numbers)}"
         return SentMessage(reference, self._show(reference, document))
 

@@ -22,7 +22,7 @@ class KeptFile(JsonRecord):
 
 @dataclass(frozen=True)
 class KeptFiles(JsonRecord):
-    """The copies, newest first."""
+    """The copies that are kept of replaced hand-made files, newest first."""
 
     project: str
     files: tuple[KeptFile, ...]

@@ -11,7 +11,7 @@ from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
 
 @dataclass(frozen=True)
 class RestartPlan(JobPlan):
-    """The containers that would be restarted, in order."""
+    """The containers that would be restarted, in the order of the restarts."""
 
     containers: tuple[str, ...]
     protected: Annotated[tuple[str, ...], "Containers that are left alone"]
