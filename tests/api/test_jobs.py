@@ -180,7 +180,7 @@ def test_a_viewer_may_not_change_confirm_or_cancel(call: Call, services: Service
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_role_on_one_project_shows_no_other(
+def test_a_role_on_one_project_does_not_show_other_projects(
     call: Call, as_actor: Callable[[Actor], Caller], services: Services
 ) -> None:
     guest = as_actor(Actor("telegram", "77", "Guest"))
@@ -210,7 +210,7 @@ def test_a_role_on_one_project_shows_no_other(
 
 
 @pytest.mark.usefixtures("worker")
-def test_an_actor_without_a_role_makes_no_job(
+def test_a_person_without_a_role_cannot_create_a_job(
     as_actor: Callable[[Actor], Caller], services: Services
 ) -> None:
     stranger = as_actor(Actor("telegram", "999", "Nobody"))

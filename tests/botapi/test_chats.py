@@ -23,7 +23,7 @@ def _heard(server: BotApiServer) -> list[str | None]:
     return [update.message.text for update in updates if update.message]
 
 
-def test_messages_go_into_topics_that_exist(server: BotApiServer) -> None:
+def test_messages_can_only_be_sent_to_topics_that_exist(server: BotApiServer) -> None:
     forum = server.group("Ops", forum=True)
     deploys = forum.topic("Deploys")
     ann = server.person(7)

@@ -11,7 +11,7 @@ from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("step", ["building", "restarting", "verifying"])
-def test_a_deploy_whose_worker_is_killed_leaves_production_as_it_was(
+def test_production_stays_as_it_was_if_the_worker_is_killed_during_a_deploy(
     scene: DeployScene, step: str
 ) -> None:
     before = scene.images(), scene.tree()

@@ -73,7 +73,7 @@ def test_a_deploy_replaces_a_damaged_stored_copy_of_the_file_it_overwrites(tmp_p
     assert seen(scene.production) == old
 
 
-def test_records_are_read_as_they_were_added(tmp_path: Path) -> None:
+def test_records_are_read_in_the_order_and_form_in_which_they_were_added(tmp_path: Path) -> None:
     path = tmp_path / "records"
     assert read_records(path) == []
     for number in range(3):

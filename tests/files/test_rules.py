@@ -57,7 +57,7 @@ def test_deployed_files_have_the_right_times_modes_and_owners(scene: FilesScene)
     assert (now["old"][5], now["new/file"][5]) == (was["old"][5], was["new/file"][5])
 
 
-def test_a_changed_exec_bit_is_a_change(scene: FilesScene) -> None:
+def test_a_changed_executable_bit_is_deployed(scene: FilesScene) -> None:
     write(scene.workspace, {"run": "x"})
     scene.deploy()
     (scene.workspace / "run").chmod(0o755)
@@ -161,7 +161,7 @@ def test_a_file_that_becomes_a_folder_or_link_can_be_reverted(
     assert seen(scene.production) == before
 
 
-def test_hard_links_are_not_written_through(scene: FilesScene) -> None:
+def test_a_deploy_does_not_write_through_hard_links(scene: FilesScene) -> None:
     write(scene.production, {"a": "old"})
     os.link(scene.production / "a", scene.production / "twin")
     write(scene.workspace, {"a": "new"})

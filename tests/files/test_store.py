@@ -127,7 +127,7 @@ def test_a_damaged_stored_copy_is_dropped_and_stored_again(scene: FilesScene) ->
 
 
 @pytest.mark.parametrize("damage", ["changed", "removed"])
-def test_damage_to_the_only_copy_is_reported_and_the_copy_kept(
+def test_the_only_copy_of_a_file_is_not_deleted_when_its_damage_is_reported(
     scene: FilesScene, damage: str
 ) -> None:
     write(scene.workspace, {"a": "old a", "b": "old b"})

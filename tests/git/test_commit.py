@@ -78,7 +78,7 @@ def test_no_filter_of_the_repository_is_run(
     assert not trap.exists()
 
 
-def test_an_index_that_is_a_device_or_a_pipe_is_not_read(workspace: Path) -> None:
+def test_a_git_index_that_is_a_device_or_a_pipe_is_not_read(workspace: Path) -> None:
     index = workspace / ".git" / "index"
     index.unlink()
     index.symlink_to("/dev/zero")

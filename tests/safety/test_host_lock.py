@@ -52,7 +52,7 @@ def go_on() -> None:
     """Nothing was cancelled."""
 
 
-def test_a_paused_worker_that_holds_the_lock_is_killed(tmp_path: Path) -> None:
+def test_a_paused_worker_that_holds_a_lock_is_killed_by_the_next(tmp_path: Path) -> None:
     with holder(tmp_path) as other:
         other.send_signal(signal.SIGSTOP)
         with lock_in(tmp_path).exclusive(go_on):

@@ -75,7 +75,7 @@ def test_scar_never_imports_workers() -> None:
     assert guilty == []
 
 
-def test_no_import_goes_round_in_a_circle() -> None:
+def test_no_modules_import_each_other_in_a_circle() -> None:
     """Imports inside a function count: they only hide a circle."""
     graph = defaultdict(set)
     for name, target in _arrows():

@@ -73,7 +73,7 @@ def context(tmp_path: Path) -> JobContext:
 
 
 @pytest.mark.parametrize("confirmed", ["b", None])
-def test_a_changing_job_recovers_plans_and_then_acts(
+def test_a_write_job_recovers_then_plans_then_executes(
     context: JobContext, confirmed: str | None
 ) -> None:
     job = Recorded()

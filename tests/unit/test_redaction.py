@@ -84,7 +84,7 @@ def test_clean_leaves_no_control_character(text: str) -> None:
         ("-----BEGIN PRIVATE KEY-----\nMIIE", MASK),
     ],
 )
-def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
+def test_text_that_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
     assert mask(text) == expected
 
 
