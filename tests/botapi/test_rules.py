@@ -63,7 +63,7 @@ def test_an_invalid_message_is_refused_with_telegrams_error(
     assert chat.messages == []
 
 
-def test_button_data_above_64_bytes_is_refused(server: BotApiServer) -> None:
+def test_button_data_of_64_bytes_is_accepted(server: BotApiServer) -> None:
     server.private_chat(7, "Ann")
     markup = json.dumps(_markup(callback_data="ü" * 32))
     assert _call(server, "sendMessage", chat_id="7", text="x", reply_markup=markup)[0] == 200
