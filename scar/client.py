@@ -90,7 +90,7 @@ class ApiClient:
         return answer.json()
 
     def job(self, id: str) -> Job:
-        """Request a job from the API and return it."""
+        """Return the job with this id, as the API has it now."""
         return Job.from_json(self.request("GET", f"/jobs/{id}"))
 
     def events(self, id: str, after: int = 0, *, patience: float = 60.0) -> Iterator[Event]:

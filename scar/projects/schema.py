@@ -109,7 +109,9 @@ class _AutoDeploySchema(Schema):
 
 
 class _FoldersAndContainers(Schema):
-    """The fields of an entry whose validation does not depend on the installed front-ends."""
+    """The fields of a projects-file entry whose validation does not depend on the installed
+    front-ends.
+    """
 
     workspace = _FolderField(required=True)
     production = _FolderField(required=True)

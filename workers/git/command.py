@@ -167,4 +167,4 @@ def transfer_failed(
 
 
 def _ignore_line(_line: str) -> None:
-    """Ignore a line; the last ones are in `ProcessResult.tail`."""
+    """Ignore a line of Git's output; the last ones are in `ProcessResult.tail`."""
