@@ -1,4 +1,4 @@
-"""Actors, and authorisation by role."""
+"""Who asks for a job (`Actor`), and which role allows what (`Access`)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ _TOKENS = "SCAR_API_TOKENS"
 
 @dataclass(frozen=True)
 class Actor:
-    """The person, client or schedule that asks. Two actors are the same person if `frontend` and
-    `id` are equal.
+    """The person, API client or schedule that makes a request. Two actors are the same person if
+    `frontend` and `id` are equal.
 
-    `frontend` is where the id is from: the name of a front-end, `api`, `web` or `schedule`. `name`
-    is for people to read and proves nothing; `role` is the one they had when they asked.
+    `frontend` says what issued the id: the name of a front-end, `api`, `web` or `schedule`. `name`
+    is only displayed and proves nothing. `role` is the role the actor had when the request was
+    made.
     """
 
     frontend: str
@@ -34,27 +35,30 @@ class Actor:
 
     @property
     def key(self) -> str:
-        """`telegram:12345`, as the projects file names people."""
+        """The actor in the form that the projects file uses for people, such as
+        `telegram:12345`.
+        """
         return f"{self.frontend}:{self.id}"
 
     def to_json(self) -> JsonObject:
-        """Return the `requested_by` of a job."""
+        """Return the actor as a job's `requested_by` in the API."""
         role = None if self.role is None else str(self.role)
         return {"frontend": self.frontend, "id": self.id, "name": self.name, "role": role}
 
     @classmethod
     def from_json(cls, content: JsonObject) -> Actor:
-        """Read `to_json`."""
+        """Parse the JSON that `to_json` returned."""
         role = None if content.get("role") is None else Role.parse(content["role"])
         return cls(content["frontend"], content["id"], content["name"], role)
 
 
 @dataclass(frozen=True)
 class UserDirectory:
-    """The people of one front-end: `roles` by id, and the role of everyone else (None: strangers).
+    """The people of one front-end: `roles` maps user ids to roles, `everyone` is the role of all
+    others (None refuses them).
 
-    `setting` is the variable to which an admin adds a person, as `entry`. Where ids `ignore_case`,
-    those in `roles` are in small letters.
+    `setting` is the environment variable to which an admin adds a person, in the form `entry`. With
+    `ignore_case`, the ids in `roles` are in small letters.
     """
 
     roles: Mapping[str, Role] = field(default_factory=dict)
@@ -64,20 +68,20 @@ class UserDirectory:
     ignore_case: bool = False
 
     def key_of(self, actor: Actor) -> str:
-        """Return the actor's key in the case that counts here."""
+        """Return the actor's key, in small letters if this front-end's ids ignore case."""
         return self.normalised(actor.key)
 
     def normalised(self, key: str) -> str:
-        """Return a person's key in the case that counts here."""
+        """Return a person's key, in small letters if this front-end's ids ignore case."""
         return key.lower() if self.ignore_case else key
 
     def role_of(self, actor: Actor) -> Role | None:
-        """Return the role that the settings give."""
+        """Return the actor's role by the front-end's settings, without any project's roles."""
         return self.roles.get(self.normalised(actor.id), self.everyone)
 
 
 class Access:
-    """The roles that the settings and the projects file give.
+    """Decides what an actor may do, by the roles in the settings and in the projects file.
 
     `directories` are those of the front-ends, by name. A schedule does what the projects file says
     and is an operator. A service, the front-end itself, looks at jobs to show them.
@@ -100,7 +104,9 @@ class Access:
         }
 
     def role_of(self, actor: Actor, project: Project | None) -> Role | None:
-        """Return the highest role of `actor`, with what `project` adds; None for a stranger."""
+        """Return the actor's highest role, including the roles that `project` grants; None for a
+        stranger.
+        """
         directory = self._directory(actor)
         roles = [directory.role_of(actor)]
         for added, people in project.roles.items() if project else ():
@@ -114,7 +120,8 @@ class Access:
         """Return the actor's role where it is `role` or higher. `what` is what they ask for, as a
         sentence begins with it: `a restart`.
 
-        Raises `unauthorized` for strangers, `forbidden` for everybody else.
+        Raises `unauthorized` for a stranger (an actor without any role), `forbidden` for anybody
+        else.
         """
         actual = self.role_of(actor, project)
         if actual is None:
@@ -124,17 +131,17 @@ class Access:
         return actual
 
     def allows(self, actor: Actor, role: Role, project: Project | None) -> bool:
-        """Return whether `require` would let them pass."""
+        """Return whether the actor has `role` or a higher one."""
         actual = self.role_of(actor, project)
         return actual is not None and actual >= role
 
     def highest_role(self, actor: Actor, projects: Iterable[Project]) -> Role | None:
-        """Return the highest role they have on any project; None for a stranger."""
+        """Return the actor's highest role on any of the projects; None for a stranger."""
         roles = [self.role_of(actor, project) for project in (None, *projects)]
         return max((role for role in roles if role is not None), default=None)
 
     def actor_of_token(self, secret: str, frontend: str = "api") -> Actor | None:
-        """Return whose token `secret` is; the time that takes does not depend on the secrets."""
+        """Return the actor to whom an API token belongs, or None; compares in constant time."""
         given = sha256(secret.encode("utf-8", "surrogatepass")).digest()
         actor = None
         for digest, token in self._tokens:
@@ -151,7 +158,9 @@ class Access:
         return self._directories.get(actor.frontend, UserDirectory())
 
     def _shown(self, actor: Actor) -> str:
-        """Return the actor's key on one short line, whatever characters the id holds."""
+        """Return the actor's key as one short printable line, safe to log whatever the id
+        contains.
+        """
         return "".join(c for c in self._directory(actor).key_of(actor) if c.isprintable())[:64]
 
     def _stranger(self, actor: Actor) -> ScarError:

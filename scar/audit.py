@@ -23,7 +23,7 @@ _MOST_REFUSALS = 10_000
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One entry of the trail. `at` is milliseconds since the epoch."""
+    """One entry of the audit trail. `at` is in milliseconds since the epoch."""
 
     id: str
     at: int
@@ -35,7 +35,7 @@ class AuditEntry:
     outcome: str
 
     def to_json(self) -> JsonObject:
-        """Return the entry as the API shows it."""
+        """Return the entry in the format of the API."""
         return {
             "id": self.id,
             "at": rfc3339(self.at),
@@ -49,7 +49,7 @@ class AuditEntry:
 
 
 class Audit:
-    """Writes and reads the trail; the newest 100,000 entries are retained.
+    """Writes and reads the audit trail, a Redis stream capped at the newest 100,000 entries.
 
     The entries for a job's acceptance and for its end are not written here, but by the scripts that
     create and end the job, in the same step. Refusals have a stream of their own, with the newest

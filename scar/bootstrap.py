@@ -1,4 +1,4 @@
-"""Connects the services of a front-end or the API, once in each process."""
+"""Creates the services that a front-end or the API uses, once in each process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from scar.settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """What a process that takes requests needs."""
+    """The services of a process that accepts requests: a front-end or the API."""
 
     settings: Settings
     redis: Redis
@@ -39,7 +39,9 @@ class Services:
     command_context: CommandContext
 
     def default_project(self) -> Project:
-        """Return the project that a command without one means; raise `project_not_found`."""
+        """Return the project of a command that names none; raise `project_not_found` if no
+        project is configured.
+        """
         return self.projects.default(self.settings)
 
 

@@ -28,7 +28,7 @@ TokenSource = Callable[[str, str, Any], str]
 
 
 class ApiUnreachable(ScarError):
-    """Nothing answers at the API's address."""
+    """The API's address does not answer."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(
@@ -39,7 +39,7 @@ class ApiUnreachable(ScarError):
 
 
 class ApiClient:
-    """A client for one address; `token` is called for each request."""
+    """A client of the API at one address; `token` is called before each request."""
 
     def __init__(self, url: str, token: TokenSource) -> None:
         self.url = url.rstrip("/")
@@ -67,7 +67,9 @@ class ApiClient:
         extra_headers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Any:
-        """Return the JSON answer of a request; raise the API's own error, or `ApiUnreachable`."""
+        """Send a request and return its JSON response; raise the API's error as `ScarError`, or
+        `ApiUnreachable`.
+        """
         try:
             answer = httpx.request(
                 method,
@@ -86,14 +88,14 @@ class ApiClient:
         return answer.json()
 
     def job(self, id: str) -> Job:
-        """Return the job as it stands."""
+        """Return the job with this id, as the API has it now."""
         return Job.from_json(self.request("GET", f"/jobs/{id}"))
 
     def events(self, id: str, after: int = 0, *, patience: float = 60.0) -> Iterator[Event]:
-        """Yield the events that follow `after` until the job has ended, over as many connections as
-        that takes.
+        """Yield the job's events that follow the event `after` until the job ends; reconnects as
+        often as necessary.
 
-        Raises `ApiUnreachable` once the API has been away for `patience` seconds.
+        Raises `ApiUnreachable` once the API has not answered for `patience` seconds.
         """
         last = after
         lost_at: float | None = None
@@ -121,9 +123,9 @@ class ApiClient:
                 time.sleep(_RECONNECT)
 
     async def follow(self, id: str, after: int = 0) -> AsyncIterator[Event]:
-        """Yield events like `events`, but wait for an API that is away for as long as it takes.
+        """Yield events as `events` does, but wait without limit while the API is unreachable.
 
-        Raises what the API refuses: an unknown job, no right to see it.
+        Raises the API's error if it refuses the request, such as for an unknown job.
         """
         last = after
         async with httpx.AsyncClient(timeout=_SILENCE) as http:
@@ -164,13 +166,13 @@ class ApiClient:
 
 
 class EventReader:
-    """Parses the lines of an event stream (WHATWG HTML, section 9.2)."""
+    """Parses the lines of an SSE stream (WHATWG HTML, section 9.2)."""
 
     def __init__(self) -> None:
         self._data = ""
 
     def feed(self, line: str) -> Event | None:
-        """Return the event that `line` completes; None where it completes none."""
+        """Parse one line; return an event if the line completes one, else None."""
         if line.startswith("data:"):
             self._data += line[5:].strip()
         elif not line and self._data:
@@ -194,7 +196,7 @@ def _ends(event: Event) -> bool:
 
 
 def problem(answer: httpx.Response) -> ScarError:
-    """Return the error in an `application/problem+json` answer."""
+    """Return the `ScarError` in an `application/problem+json` response."""
     try:
         content = answer.json()
         return ScarError(content["code"], content["detail"], content.get("hint", ""))

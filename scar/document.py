@@ -1,7 +1,7 @@
-"""The content of a message, free of any front-end's markup.
+"""The content of a chat message, independent of any front-end's markup.
 
-A command renders a job as a `Document`; a front-end renders the document in its own markup. Text
-in a document is always plain text: it is shown, never interpreted, whatever it contains.
+A command renders a job as a `Document`, and a front-end renders the document in its own markup.
+Text in a document is always plain text: whatever it contains is displayed and never interpreted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Line:
-    """One line of text, or several that belong together."""
+    """One line of text, or several lines that are displayed as one block."""
 
     text: str
 
@@ -25,10 +25,11 @@ class Code:
 
 @dataclass(frozen=True)
 class Button:
-    """A button that sends `answer`, or runs `command` where it has one, as the person who taps it.
+    """A button. A tap sends `answer`; with a `command`, it runs the command as the person who
+    tapped.
 
     With a `command`, `answer` is a short word that is unique among the buttons of the message. A
-    front-end without buttons shows the command.
+    front-end without buttons shows the command as text.
     """
 
     label: str
@@ -38,7 +39,7 @@ class Button:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A text file sent with the document: the full text of what is too long for a message."""
+    """A text file sent with the document: the full text of what a message is too short for."""
 
     name: str
     text: str
@@ -54,7 +55,7 @@ class Document:
 
     @classmethod
     def of(cls, *lines: str) -> Document:
-        """Return a document of plain lines."""
+        """Return a document of plain text lines."""
         return cls(tuple(Line(line) for line in lines))
 
     def with_line(self, text: str) -> Document:
@@ -62,17 +63,18 @@ class Document:
         return replace(self, blocks=(*self.blocks, Line(text)))
 
     def with_commands(self) -> Document:
-        """Return the document with its buttons' commands as a last line, for front-ends without
-        buttons."""
+        """Return the document with the commands of its buttons as a last line, for front-ends
+        without buttons.
+        """
         lines = [f"{button.label}: {button.command}" for button in self.buttons if button.command]
         return self.with_line("\n".join(lines)) if lines else self
 
     @property
     def asks(self) -> bool:
-        """Whether the document asks a question, which a button or a typed word answers."""
+        """Whether the document asks a question that a button or a typed word can answer."""
         return any(button.command is None for button in self.buttons)
 
     @property
     def text(self) -> str:
-        """The document as plain text, one line or more for each block."""
+        """The document as plain text, one or more lines for each block."""
         return "\n".join(block.text for block in self.blocks)

@@ -1,8 +1,8 @@
-"""The errors of SCAR, in the words a person reads.
+"""The errors of SCAR: every known failure is a `ScarError`.
 
-Every known failure is a `ScarError`: a stable `code` for programs, a `message` that says what
-happened to what, and a `hint` that says what to do. The front-ends print message and hint, the API
-returns them as RFC 9457 problem documents, a job stores them as its error.
+A `ScarError` has a stable `code` for programs, a `message` that says what happened to what, and a
+`hint` that says what to do. Front-ends print message and hint, the API returns them as RFC 9457
+problem documents, and a failed job stores them.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ STATUS = {
 
 
 class ScarError(Exception):
-    """A failure with a code for programs and two sentences for a person.
+    """A known failure: an error code for programs, and two sentences (message and hint) for a
+    person.
 
-    `lines` are the last lines of the log or build that explain the failure, oldest first.
+    `lines` are the last lines of the log or build output that explain the failure, oldest first.
     """
 
     def __init__(self, code: str, message: str, hint: str, *, lines: tuple[str, ...] = ()) -> None:
@@ -60,13 +61,13 @@ class ScarError(Exception):
         return STATUS.get(self.code, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def record(self) -> ErrorRecord:
-        """Return the error as a job stores it."""
+        """Return the error in the form in which a job stores it."""
         return ErrorRecord(self.code, self.message, self.hint, self.lines)
 
 
 @dataclass(frozen=True)
 class ErrorRecord:
-    """A `ScarError` as a job stores it."""
+    """A `ScarError` in the form in which a job stores it."""
 
     code: str
     message: str
@@ -74,7 +75,9 @@ class ErrorRecord:
     lines: tuple[str, ...] = ()
 
     def to_json(self) -> JsonObject:
-        """Return the `error` of a job in the API; `lines` is left out where there are none."""
+        """Return the error as the field `error` of a job in the API; `lines` is omitted if
+        empty.
+        """
         lines = {"lines": list(self.lines)} if self.lines else {}
         return {"code": self.code, "message": self.message, "hint": self.hint, **lines}
 
@@ -85,7 +88,9 @@ class ErrorRecord:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """Return ` Did you mean 'shop'?` for the known name nearest to `name`, or an empty text."""
+    """Return ` Did you mean 'shop'?` with the most similar known name, or an empty text if none
+    is similar.
+    """
     matches = get_close_matches(name, known, n=1, cutoff=0.5)
     return f" Did you mean '{matches[0]}'?" if matches else ""
 
@@ -102,7 +107,7 @@ def project_not_found(name: str, known: list[str]) -> ScarError:
 
 
 def container_not_found(name: str, known: list[str]) -> ScarError:
-    """Return the error for a container that the Engine or the project does not have."""
+    """Return the error for a container name that the Engine or the project does not have."""
     names = ", ".join(known) or "(none)"
     hint = (
         f"{nearest(name, known)} Its containers are: {names}. Use the exact name `docker ps` shows."

@@ -1,4 +1,4 @@
-"""The address of a Git repository: https or ssh, the two that SCAR clones, or a local folder."""
+"""Parses the address of a Git repository: https or ssh, which SCAR clones, or a local folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST = 199
 _HOST = r"(?P<host>[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)"
 _PORT = r"(?::(?P<port>[1-9][0-9]{0,4}))?"
 _USER = r"(?P<user>[A-Za-z_][A-Za-z0-9_.-]{0,31})"
-# A name never begins with '-', which a program could take for an option, and is not `.` or `..`.
+# A name must not begin with '-', which a program could parse as an option, nor be `.` or `..`.
 _NAME = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 _PATH = rf"(?P<path>{_NAME}(?:/{_NAME}){{0,9}})/?"
 _FORMS = {
@@ -30,10 +30,10 @@ _FORM = "Use https://HOST/OWNER/NAME or git@HOST:OWNER/NAME, of fewer than 200 c
 
 @dataclass(frozen=True)
 class GitUrl:
-    """The parts of a repository's address.
+    """The parts of a Git repository's address.
 
-    `url` is what Git is given; it contains no credential. `path` is the part after the host,
-    without `.git`. `port` is None where it is the scheme's standard port. A local folder has the
+    `url` is the address passed to Git, without any credential. `path` is the part after the host,
+    without `.git`. `port` is None if it is the scheme's standard port. A local folder has the
     scheme `file` and an empty host.
     """
 
@@ -47,7 +47,8 @@ class GitUrl:
     def parse(cls, text: str) -> GitUrl:
         """Parse an https or ssh address.
 
-        Raises `invalid_request`; its words never contain the text, which may hold a password.
+        Raises `invalid_request`, whose message never repeats the text, since that may contain a
+        password.
         """
         if _CREDENTIALS.match(text):
             raise ScarError(
@@ -65,7 +66,7 @@ class GitUrl:
 
     @classmethod
     def folder(cls, path: str) -> GitUrl:
-        """Return the address of the repository in a folder of this host."""
+        """Return the address of a repository in a local folder."""
         return cls("file", "", None, path.removesuffix("/").removesuffix(".git"), path)
 
     @classmethod
@@ -85,19 +86,20 @@ class GitUrl:
 
     @property
     def name(self) -> str:
-        """`host/owner/name`, the same for https and ssh.
+        """The repository as `host/owner/name`, the same for https and ssh.
 
-        Only an https port is part of it: the port of ssh says nothing about the web server's.
+        A non-standard port is included for https only: the port of ssh says nothing about the web
+        server's.
         """
         return f"{self.place if self.scheme == 'https' else self.host}/{self.path}"
 
     @property
     def folder_name(self) -> str:
-        """The last part of the path in small letters: the default name of the cloned folder."""
+        """The last part of the path in small letters: the default folder name of a clone."""
         return self.path.rpartition("/")[2].lower()
 
     def require_allowed(self, hosts: tuple[str, ...]) -> None:
-        """Raise `forbidden` unless the host (with its port) is one of `hosts`."""
+        """Raise `forbidden` unless the host, with its port, is one of `hosts`."""
         if self.place not in hosts:
             raise ScarError(
                 "forbidden",
@@ -107,15 +109,20 @@ class GitUrl:
 
 
 def _canonical_url(scheme: str, parts: Mapping[str, str | None], port: int | None) -> str:
-    """Return the address as Git is given it: without a standard port or a slash at its end."""
+    """Return the address in the form passed to Git: without a standard port and without a slash
+    at its end.
+    """
     user = f"{parts['user']}@" if scheme == "ssh" else ""
-    if "root" in parts:  # USER@HOST:PATH, where a path without '/' is relative to the user's home
+    # `USER@HOST:PATH`: a path without a leading '/' is relative to the user's home folder.
+    if "root" in parts:
         return f"{user}{parts['host']}:{parts['root'] or ''}{parts['path']}"
     return f"{scheme}://{user}{parts['host']}{'' if port is None else f':{port}'}/{parts['path']}"
 
 
 def _lower_host(text: str) -> str:
-    """Return the address with its host in small letters; paths and users are case-sensitive."""
+    """Return the address with its host in small letters; paths and user names are
+    case-sensitive.
+    """
     if text.lower().startswith(("https://", "ssh://")):
         scheme, _, rest = text.partition("://")
         place, slash, path = rest.partition("/")
@@ -127,7 +134,9 @@ def _lower_host(text: str) -> str:
 
 
 def github_place(api_url: str) -> str:
-    """Return the host (and port) of the repositories of the GitHub with this REST address."""
+    """Return the host (and port) of the repositories on the GitHub server whose REST API is at
+    `api_url`.
+    """
     parts = urlsplit(api_url)
     host = "github.com" if parts.hostname == "api.github.com" else parts.hostname
     standard = {"https": 443, "http": 80}[parts.scheme]

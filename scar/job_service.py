@@ -1,4 +1,4 @@
-"""The service layer of jobs: authorise, sign, persist, enqueue."""
+"""The service layer of jobs: authorises, signs, stores and enqueues them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _EXPIRES_MS = 15 * 60_000
 
 @dataclass(frozen=True)
 class JobService:
-    """What every front-end and the API do with jobs.
+    """The operations on jobs that front-ends and the API use: submit, confirm, cancel and read.
 
-    `host` runs the jobs that belong to no project. `clock` gives seconds since the epoch.
+    Jobs without a project run on `host`. `clock` returns seconds since the epoch.
     """
 
     projects: ProjectsFile
@@ -57,7 +57,7 @@ class JobService:
         subscriber: Subscriber | None = None,
         voucher: JsonObject | None = None,
     ) -> Job:
-        """Make a job, or return the one that `idempotency_key` made before.
+        """Create a job, or return the one created before with the same `idempotency_key`.
 
         `subscriber` is the place that is to show a new job until it has ended; `voucher` is what
         another front-end has signed to ask for it over the API. Raises `unauthorized` or
@@ -96,8 +96,8 @@ class JobService:
     ) -> Job:
         """Answer the question of a job; an answer other than `yes` cancels it.
 
-        `shown` is the hash of the plan that the person saw. Raises `conflict` where the job awaits
-        no confirmation, or its plan is no longer the one that was shown.
+        `shown` is the hash of the plan that the person saw. Raises `conflict` if the job awaits no
+        confirmation, or if its plan has changed since.
         """
         job = self.get(id)
         needed, project_of = self._role_for(job), self._project_of(job)
@@ -118,8 +118,8 @@ class JobService:
     def cancel(self, actor: Actor, id: str, *, voucher: JsonObject | None = None) -> Job:
         """End a job that has not begun, or ask the one that runs to stop.
 
-        The person who asked for the job may cancel it; anybody else has to be an operator. Raises
-        `conflict` where the job has ended already.
+        The person who asked for the job may cancel it; anybody else needs the role of operator.
+        Raises `conflict` if the job has already ended.
         """
         job = self.get(id)
         own = actor == job.request.requested_by
@@ -147,7 +147,7 @@ class JobService:
         return self.get(id)
 
     def get(self, id: str) -> Job:
-        """Return the job; raise `job_not_found` where there is none."""
+        """Return the job; raise `job_not_found` if it does not exist."""
         job = self.ledger.get(id)
         if job is None:
             raise ScarError(
@@ -169,7 +169,9 @@ class JobService:
             raise
 
     def _role_for(self, job: Job) -> Role:
-        """Return the role that a job's kind needs; the highest for a kind of another version."""
+        """Return the role that the job's kind requires; the highest role if this version does
+        not know the kind.
+        """
         command = self.commands.get(job.request.kind)
         return command.role if command else Role.ADMIN
 
@@ -209,7 +211,9 @@ class JobService:
         return int(self.clock() * 1000)
 
     def _idempotency(self, actor: Actor, request: Request, key: str | None) -> tuple[str, str]:
-        """Return the hashes of the key, which is the actor's own, and of what it stands for."""
+        """Return two hashes: of the idempotency key together with its actor, and of the
+        request's content.
+        """
         if key is None:
             return "", ""
         content = json.dumps([request.kind, request.project, dict(request.args)], sort_keys=True)
@@ -219,7 +223,7 @@ class JobService:
     def _audited(
         self, actor: Actor, kind: str, what: str, project: str | None, job: str = ""
     ) -> Iterator[None]:
-        """Write a refusal (`busy`, `conflict`) into the trail; other errors are none."""
+        """Write `busy` and `conflict` errors of the block into the audit trail as refusals."""
         try:
             yield
         except ScarError as refusal:
@@ -244,7 +248,7 @@ class JobService:
         )
 
     def _project_of(self, job: Job) -> Project | None:
-        """Return the project of a job; None once it has left the projects file."""
+        """Return the job's project; None if it is no longer in the projects file."""
         return self.projects.projects.get(job.request.project or "")
 
 

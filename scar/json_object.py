@@ -1,4 +1,6 @@
-"""The type of a JSON object, for where JSON is read or written and nowhere else."""
+"""`JsonObject`, the type of JSON objects where they are parsed or written; other code uses
+dataclasses.
+"""
 
 from __future__ import annotations
 

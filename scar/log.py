@@ -1,4 +1,4 @@
-"""The log of a SCAR process: one line for each event, on stderr, with secrets masked."""
+"""The log of a SCAR process: one line for each event, written to stderr, with secrets masked."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _WARNINGS_ONLY = ("httpx", "httpcore", "telegram", "celery.worker.strategy", "ce
 
 
 def configure(settings: Settings) -> None:
-    """Set up structlog and logging for this process.
+    """Set up structlog and the standard library's logging for this process.
 
-    Tracebacks never show local variables. Some libraries log warnings and errors alone: httpx,
-    because it logs each address it requests and a bot's address contains the bot's token; Celery's
-    tracing, because the audit trail records every job already.
+    Tracebacks never show local variables. Some libraries log only warnings and errors: httpx,
+    because it logs each URL it requests and Telegram's URLs contain the bot's token; Celery's
+    tracing, because the audit trail already records every job.
     """
     secrets = settings.secret_values()
 

@@ -1,4 +1,4 @@
-"""The origin repository of each project's workspace, as the workers report it."""
+"""The Git origin of each project's workspace; workers report it to Redis, front-ends read it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ _KEY = "scar:repositories"
 
 
 class ProjectOrigins:
-    """`host/owner/name` by project, on Redis.
+    """A Redis hash from project name to the origin of its workspace, as `host/owner/name`.
 
-    A project whose workspace has no origin, or was cloned from a folder of its host, has none.
+    A project is missing from the hash if its workspace has no origin or was cloned from a local
+    folder.
     """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     def report(self, origins: Mapping[str, str | None]) -> None:
-        """Record the origins that a worker read from its host's workspaces, by project; None
-        removes a project's record."""
+        """Write the origins that a worker read from its host's workspaces, by project; None
+        deletes a project's entry.
+        """
         with redis_errors():
             pipe = self._redis.pipeline()
             for project, origin in origins.items():
@@ -34,11 +36,13 @@ class ProjectOrigins:
             pipe.execute()
 
     def known(self) -> dict[str, str]:
-        """Return the known origins by project."""
+        """Return the reported origins as `host/owner/name`, by project name."""
         with redis_errors():
             return cast("dict[str, str]", self._redis.hgetall(_KEY))
 
 
 def same_repository(origin: str, full_name: str) -> bool:
-    """Return whether the origin `host/owner/name` is the repository `full_name` (`owner/name`)."""
+    """Return whether `origin` (`host/owner/name`) is the GitHub repository `full_name`
+    (`owner/name`), whatever its host.
+    """
     return origin.partition("/")[2].lower() == full_name.lower()

@@ -1,4 +1,4 @@
-"""The Redis client, and its errors in words a person reads."""
+"""Connects to Redis, and translates the errors of redis-py into `ScarError`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ _CONNECTIONS = 64
 
 
 def connect(url: str, *, timeout: float = 2.0, retries: int = 1) -> Redis:
-    """Make a client whose calls end within some four times `timeout` seconds, whatever Redis does.
+    """Return a client whose calls end within about four times `timeout` seconds, even if Redis
+    hangs.
 
-    Every write of SCAR is a script that may run twice, so calls are retried: once, since redis-py
-    tries each connection as often again (with two retries a Redis that hangs held a call for ten
-    times its timeout). Without retries they end within `timeout`. Where all 64 connections of the
-    client are in use, a call first waits up to `timeout` for one.
+    Calls are retried, because every write of SCAR is a script that may run twice. One retry is
+    enough, since redis-py also retries each connection: with two, a Redis that hangs blocked a call
+    for ten times its timeout. With no retries, calls end within `timeout`. If all 64 connections of
+    the client are in use, a call first waits up to `timeout` for one.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -39,7 +40,7 @@ def connect(url: str, *, timeout: float = 2.0, retries: int = 1) -> Redis:
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Translate the exceptions of redis-py into `ScarError`."""
+    """Raise exceptions of redis-py in the block as `ScarError`."""
     try:
         yield
     except OutOfMemoryError as error:

@@ -1,4 +1,4 @@
-"""The roles that a person may have."""
+"""The roles: viewer, operator and admin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from enum import IntEnum
 
 
 class Role(IntEnum):
-    """The roles, weakest first; each may do what the ones before it may."""
+    """The roles, from the weakest to the strongest. Each role includes the permissions of those
+    before it.
+    """
 
     VIEWER = 1
     OPERATOR = 2
@@ -22,7 +24,9 @@ class Role(IntEnum):
 
     @classmethod
     def parse(cls, word: str) -> Role:
-        """Return the role named `viewer`, `operator` or `admin`; raise ValueError otherwise."""
+        """Return the role named `viewer`, `operator` or `admin`; raise `ValueError` for another
+        word.
+        """
         for role in cls:
             if str(role) == word:
                 return role

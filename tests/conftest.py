@@ -25,7 +25,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "agent/test_run.py": ("slow",),
     "api": ("redis",),
     "api/test_health.py": ("redis", "slow"),
-    "api/test_letters.py::test_letters_that_nobody_reads_do_not_fill_redis": ("redis", "slow"),
+    "api/test_letters.py::test_unread_deliveries_do_not_fill_redis": ("redis", "slow"),
     "api/test_schema.py": ("redis", "slow"),
     "bench": ("engine", "redis", "slow"),
     "chaos": ("engine", "redis", "slow"),
@@ -36,7 +36,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "deploy": ("engine", "redis"),
     "engine": ("engine",),
     "engine/test_build_inputs.py": (),
-    "engine/test_build_inputs.py::test_docker_build_sends_exactly_the_files_we_expect": ("engine",),
+    "engine/test_build_inputs.py::test_the_build_context_equals_what_docker_sends": ("engine",),
     "engine/test_process.py": (),
     "engine/test_progress.py": (),
     "files/test_crash.py": ("slow",),
@@ -57,7 +57,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "safety": ("engine", "redis"),
     "telegram": ("redis", "slow"),
     "telegram/test_text.py": (),
-    "state/test_job_log.py::test_jobs_that_begin_at_once_do_not_hinder_each_other": ("slow",),
+    "state/test_job_log.py::test_jobs_that_begin_at_the_same_time_are_all_logged": ("slow",),
 }
 _NO_ENGINE = (
     "No Docker Engine that is set up for tests can be reached: "

@@ -1,1 +1,1 @@
-"""What runs jobs: the only part of SCAR that reaches the Docker socket."""
+"""The worker, which runs jobs: the only part of SCAR with access to the Docker socket."""

@@ -1,9 +1,9 @@
 """The Celery application of a worker: `celery -A workers worker -Q host.default`.
 
-A message is only a wake-up for a job on the ledger, so messages are acknowledged early and never
-prefetched: where one is lost, the sweeper notifies again. With late acknowledgement, Celery 5.7's
-worker ends when Redis goes away while a task runs. Remote control is off, because it would let
-everybody who can write to Redis stop workers.
+A message is only a wake-up for a job on Redis. Messages are therefore acknowledged early and never
+prefetched; if one is lost, the sweeper notifies again. (With late acknowledgement, the worker of
+Celery 5.7 ends if Redis becomes unavailable while a task runs.) Remote control is off, because it
+would let anyone who can write to Redis stop workers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from workers.runner import Runner
 from workers.transport import use_in_this_process
 
 CONCURRENCY = 3
-"""How many jobs run at once: a status does not wait for two deploys."""
+"""How many jobs run at once. With three, a status query need not wait for two deploys."""
 
 _HARD_LIMIT = 2 * 3600
 
@@ -88,7 +88,7 @@ _background: list[Heartbeat | OriginReporter | Sweeper | Reconciler] = []
 
 @app.task(name=TASK)
 def run(id: str, signature: str) -> None:
-    """Do the job with this id."""
+    """Run the job with this id."""
     global _runner
     if _runner is None:
         _runner = Runner.of(settings)
@@ -107,24 +107,26 @@ def _keep_state_private(**_: Any) -> None:
 
 @worker_before_create_process.connect(weak=False)
 def _load_handlers(**_: Any) -> None:
-    """Import before the fork what every pool process needs, so that the pool shares it.
+    """Import modules before the fork, so that all pool processes share their memory.
 
-    With that alone an idle SCAR takes 274 MB (PSS; the worker 150); gc.freeze would save 29 more,
-    which the limit of 300 MB does not need.
+    An idle SCAR then takes 274 MB (PSS), of which the worker takes 150. gc.freeze would save
+    another 29 MB, but the limit of 300 MB is met without it.
     """
     handlers()
 
 
 @worker_process_init.connect(weak=False)
 def _begin(**_: Any) -> None:
-    """Make the connections of one pool process: none may cross a fork."""
+    """Create the connections of one pool process, since connections must not be shared across a
+    fork.
+    """
     global _runner
     _runner = Runner.of(settings)
 
 
 @worker_ready.connect(weak=False)
 def _start_background(**_: Any) -> None:
-    """Start the threads of the worker's main process."""
+    """Start the background threads of the worker's main process."""
     url = settings.effective_redis_url
     signatures = Signatures.of(settings, worker_part(settings.host))
     queue, redis = JobQueue(url, signatures), connect(url)

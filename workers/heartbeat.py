@@ -1,4 +1,4 @@
-"""Tells Redis that a worker listens for its host."""
+"""Reports to Redis that this worker is alive and takes jobs of its host."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """A thread that reports every 3 seconds that the worker of process `pid` is alive.
+    """A thread that every 3 seconds reports that the worker in process `pid` is alive.
 
-    A worker is a member of the sorted set `scar:workers:<host>`, whose score is the moment (in
-    milliseconds) until which it counts as alive, and has a hash `scar:worker:<id>` about it.
+    The sorted set `scar:workers:<host>` contains the worker's id, with the time (in milliseconds)
+    until which it counts as alive as the score. The hash `scar:worker:<id>` describes the worker.
     """
 
     def __init__(self, settings: Settings, pid: int) -> None:
@@ -41,16 +41,16 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin to report."""
+        """Start the thread that sends heartbeats."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Report that the worker is gone, and end."""
+        """Report that the worker has ended, and end the thread."""
         self._stopped.set()
 
     def _work(self) -> None:
         redis = connect(self._settings.effective_redis_url)
-        # An Engine that hangs must not delay the next heartbeat.
+        # In a separate thread, since an Engine that hangs must not delay the next heartbeat.
         engine = Engine(self._settings.docker_host, timeout=_ENGINE_SECONDS)
         while True:
             stopped = self._stopped.is_set()
@@ -72,7 +72,7 @@ class Heartbeat:
 
     def _beat(self, redis: Redis, about: dict[Any, Any]) -> None:
         seconds, _ = redis.time()
-        now = seconds * 1000  # Redis' clock: the scripts compare with it
+        now = seconds * 1000  # Redis' clock, with which the Lua scripts compare
         pipe = redis.pipeline()
         pipe.sadd("scar:hosts", self._settings.host)
         pipe.zremrangebyscore(self._workers, "-inf", now - _KEPT_MS)

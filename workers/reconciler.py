@@ -30,9 +30,9 @@ class Reconciler:
     """A thread that puts jobs back on the ledger which a worker of this host had begun: those that
     Redis has lost, and deployments that are said to have ended while their journal is open.
 
-    The worker that claims such a job reads in the job log how far it came: one that ended is
-    reported again, one that was cut off is recovered. Only jobs that began or ended within two
-    hours are compared: no job may run longer, and the ledger keeps every changing job longer.
+    The worker that claims such a job reads in the job log how far it was: a job that ended is
+    reported again, an interrupted one is recovered. Only jobs that began or ended within the last
+    two hours are checked: no job may run longer, and Redis keeps every changing job longer.
     """
 
     def __init__(self, redis: Redis, signatures: Signatures, queue: JobQueue, state: Path) -> None:
@@ -48,11 +48,11 @@ class Reconciler:
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
 
     def start(self) -> None:
-        """Begin to compare, every 3 seconds."""
+        """Start the thread, which checks every 3 seconds."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the comparison that is under way."""
+        """End the thread after the check in progress."""
         self._stopped.set()
 
     def _work(self) -> None:

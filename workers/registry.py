@@ -1,4 +1,4 @@
-"""The handlers of this worker: one file for each kind of job, in `facts` and `operations`."""
+"""Finds the handlers of this worker: one file for each kind of job, in `facts` and `operations`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Handler = ReadJob[Any] | WriteJob[Any, Any, Any]
 
 @cache
 def handlers() -> dict[str, Handler]:
-    """Return the `HANDLER` of every file of the two folders, by its kind."""
+    """Return the `HANDLER` of every file in these two folders, by its kind."""
     by_kind: dict[str, Handler] = {}
     for package in (facts, operations):
         for module in pkgutil.iter_modules(package.__path__):

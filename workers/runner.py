@@ -1,4 +1,4 @@
-"""From the wake-up message to the end of the job: claim, verify, run, report."""
+"""Runs one job, from the wake-up message to its end: claim, verify, run, report."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs jobs in one pool process."""
+    """Runs jobs, one at a time, in one process of the worker's pool."""
 
     settings: Settings
     ledger: Ledger
@@ -56,7 +56,7 @@ class Runner:
 
     @classmethod
     def of(cls, settings: Settings) -> Runner:
-        """Return a runner with its own connections."""
+        """Create a runner, with its own connections to Redis and the Engine."""
         engine = Engine(settings.docker_host)
         redis = connect(settings.effective_redis_url)
         signatures = Signatures.of(settings, worker_part(settings.host))
@@ -84,14 +84,16 @@ class Runner:
         )
 
     def run(self, id: str, signature: str) -> None:
-        """Do the job if it can be claimed; ignore a wake-up without a valid signature."""
+        """Claim and run the job, if there is anything to do; ignore a wake-up without a valid
+        signature.
+        """
         if not self.verification.wakeup(id, signature):
             _log.warning("wake-up refused: it was not signed for this host", job=id[:40])
             return
         try:
             claim = self.ledger.claim(id, f"{self.settings.host}-{os.getpid()}", uuid4().hex)
         except ScarError as error:
-            # Nothing is lost: the sweeper notifies again once Redis is back.
+            # The job is not lost: the sweeper notifies again once Redis is available.
             _log.warning("job not claimed", job=id, reason=error.message)
             return
         if claim is not None and claim.purpose == "cancelled":
@@ -123,7 +125,7 @@ class Runner:
             except JobLost:
                 _log.warning("another worker has the job", job=claim.id)
             except ScarError as error:
-                # Raised while the context was made: errors of later are masked already.
+                # Raised while the context was created, so its text was not masked yet.
                 self._finish(reporter, claim.id, error)
 
     def _context(self, claim: Claim, request: Request, reporter: JobReporter) -> JobContext:
@@ -170,7 +172,9 @@ class Runner:
             reporter.finish(outcome.state, result=outcome.result)
 
     def _steps_before(self, id: str) -> tuple[Step, ...]:
-        """Return the steps that an attempt that was cut off has reported; only to be shown."""
+        """Return the steps that an earlier, interrupted attempt has reported; they are only
+        displayed.
+        """
         try:
             before = self.ledger.get(id)
         except ScarError as error:
@@ -186,7 +190,9 @@ class Runner:
         signed: SignedRequest,
         reporter: JobReporter,
     ) -> None:
-        """Run a changing job, or report again how it ended where it has ended here before."""
+        """Run a changing job; if the job log says that it has already ended on this host, report
+        that outcome again.
+        """
         id = context.request.id
         outcome = self.job_log.outcome(id, job_kinds()[context.request.kind].result)
         if outcome is None:
@@ -197,7 +203,8 @@ class Runner:
             except JobLost:
                 raise
             except PlanChanged as changed:
-                self.job_log.forget(id)  # nothing was done, and that confirmation is used up
+                # Nothing was changed, and the confirmation cannot be used again.
+                self.job_log.forget(id)
                 reporter.planned(replace(changed.plan, changed=True))
                 return
             except Exception as error:  # noqa: BLE001 (a job always ends, whatever happened)
@@ -209,7 +216,9 @@ class Runner:
         reporter.finish(outcome.state, result=outcome.result, error=outcome.error)
 
     def _record_end(self, id: str, outcome: Outcome[JsonRecord]) -> None:
-        """Record the end in the job log. Where that fails, the job has ended all the same."""
+        """Record the outcome in the job log. If that fails, it is logged, and the job counts as
+        ended.
+        """
         try:
             self.job_log.end(id, outcome)
         except ScarError as error:

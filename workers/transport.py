@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import base64
 import json
+from queue import Empty
 from typing import Any
 from uuid import uuid4
 
 import structlog
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
-from kombu.transport.redis import Empty
 
 from scar.jobs.queue import TASK
 

@@ -1,4 +1,4 @@
-"""The Flask application: every resource, and what all answers have in common."""
+"""The Flask application: registers every resource, and sets what all responses have in common."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _DESCRIPTION = (
 
 
 def create_app(services: Services, body_deadline: Deadline = nullcontext) -> Flask:
-    """Make the API over `services`; nothing is sent anywhere until the first request.
+    """Create the API's Flask application. It connects to nothing before the first request.
 
-    A request's body is read within `body_deadline`.
+    `body_deadline` is a context manager that limits how long reading a request's body may take.
     """
     app = Flask("scar.api", static_folder=None)
     app.config.update(
@@ -51,7 +51,7 @@ def create_app(services: Services, body_deadline: Deadline = nullcontext) -> Fla
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     stream = EventStream(services.redis, services.ledger)
-    # GitHub waits ten seconds and does not retry: it has to learn at once that Redis is away.
+    # GitHub waits ten seconds and does not retry, so this Redis client has to fail fast.
     redis = connect(services.settings.effective_redis_url, timeout=0.4, retries=0)
     inbox = Inbox(redis, "github", services.signatures)
     shared = ApiContext(services, stream, inbox, body_deadline)
@@ -65,7 +65,8 @@ def create_app(services: Services, body_deadline: Deadline = nullcontext) -> Fla
 def _add_routes(app: Flask) -> None:
     api = ScarApi(app)
     api.ma_plugin.converter.add_attribute_function(any_record)
-    errors.register(app)  # after flask-smorest's own handler, which this replaces
+    # After flask-smorest registered its own error handler, which this one replaces.
+    errors.register(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     for module in (jobs, events, projects, hosts, audit, commands):
         # Blueprints are made at import and serve any number of applications.

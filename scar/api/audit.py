@@ -22,7 +22,7 @@ resource = Resource("audit", __name__, description="Who asked for what, and how 
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(403, response="FORBIDDEN")
 def audit(query: JsonObject) -> Response:
-    """The trail, newest first"""
+    """The audit trail, newest entry first"""
     require(Role.ADMIN)
     limit = query["limit"]
     trail = context().services.audit.recent(before=query.get("cursor"), batch=limit + 1)

@@ -1,7 +1,7 @@
-"""Authentication, and what the actor of a request may see.
+"""Authenticates API requests, and says which projects and jobs their actor may see.
 
-Every route of `/api/v1` needs `Authorization: Bearer` and takes no cookie: a page of another site
-can do nothing in a person's name, so every `Host` and `Origin` is answered.
+Every route of `/api/v1` requires `Authorization: Bearer` and ignores cookies, so another site's
+page cannot act in a person's name. `Host` and `Origin` are therefore not checked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _JOB_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 def authenticate() -> ResponseReturnValue | None:
-    """Identify the actor, before each request of `/api/v1`; answers 401 where there is none."""
+    """Set the actor of each request to `/api/v1`; respond 401 without a valid token."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         return problem(
@@ -38,7 +38,7 @@ def authenticate() -> ResponseReturnValue | None:
             "Send `Authorization: Bearer SECRET` with a secret of SCAR_API_TOKENS.",
         )
     services = context().services
-    # WSGI hands headers on as latin-1.
+    # WSGI decodes headers as latin-1.
     token = secret.encode("latin-1", "replace").decode("utf-8", "replace")
     g.voucher = None
     known = services.access.actor_of_token(token) or _vouched_actor(token)
@@ -71,22 +71,26 @@ def voucher() -> JsonObject | None:
 
 
 def actor() -> Actor:
-    """Return who makes this request."""
+    """Return the actor of the current request."""
     return cast(Actor, g.actor)
 
 
 def require(role: Role) -> None:
-    """Raise a refusal where the actor has less than `role` on all projects."""
+    """Raise `unauthorized` or `forbidden` unless the actor has `role` by the settings, on all
+    projects.
+    """
     context().services.access.require(actor(), role, None)
 
 
 def known_everywhere() -> bool:
-    """Whether the actor has a role on all projects."""
+    """Return whether the settings give the actor a role, which then holds for all projects."""
     return context().services.access.role_of(actor(), None) is not None
 
 
 def visible_projects() -> dict[str, Project]:
-    """Return the projects on which the actor has a role; raises a refusal where there is none."""
+    """Return the projects on which the actor has a role; raise `unauthorized` or `forbidden` if
+    there are none.
+    """
     services = context().services
     access, who = services.access, actor()
     visible = {n: p for n, p in services.projects.projects.items() if access.role_of(who, p)}
@@ -96,18 +100,21 @@ def visible_projects() -> dict[str, Project]:
 
 
 def visible_project(name: str) -> Project:
-    """Return the project `name`; one that is hidden raises the same error as one that is absent."""
+    """Return the project `name`. A project that the actor may not see raises the same error as a
+    name that does not exist.
+    """
     visible = visible_projects()
     if name in visible:
         return visible[name]
     projects = context().services.projects
     if not projects.projects:
-        return projects.get(name)  # raises what is wrong with the file
+        # Raises `project_not_found`, or what is wrong with the projects file.
+        return projects.get(name)
     raise project_not_found(name, list(visible))
 
 
 def may_see(job: Job) -> bool:
-    """Whether the job is the actor's own, or one of a project on which they have a role."""
+    """Return whether the actor asked for the job, or has a role on its project."""
     services, who = context().services, actor()
     if job.request.requested_by == who:
         return True
@@ -116,7 +123,9 @@ def may_see(job: Job) -> bool:
 
 
 def visible_job(id: str) -> Job:
-    """Return the job `id`; one that is hidden raises the same error as one that is absent."""
+    """Return the job `id`. A job that the actor may not see raises the same error as an id that
+    does not exist.
+    """
     job = context().services.ledger.get(id) if _JOB_ID.fullmatch(id) else None
     if job is None or not may_see(job):
         raise ScarError(

@@ -1,4 +1,4 @@
-"""What the views of the API work with."""
+"""The objects that every view function of the API uses."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Deadline = Callable[[], AbstractContextManager[Any]]
 
 @dataclass(frozen=True)
 class ApiContext:
-    """The parts of SCAR behind the API, and what all requests of a process share.
+    """The services behind the API, and the state that all requests of this process share.
 
-    A request's body is read within `body_deadline`.
+    `body_deadline` is a context manager that limits how long reading a request's body may take.
     """
 
     services: Services
@@ -33,5 +33,5 @@ class ApiContext:
 
 
 def context() -> ApiContext:
-    """Return the context of the application that handles this request."""
+    """Return the context of the application that handles the current request."""
     return cast(ApiContext, current_app.extensions["scar"])

@@ -1,4 +1,6 @@
-"""`/openapi.json`, and `/docs`, which shows the same as a page that loads nothing else."""
+"""Serves the OpenAPI document at `/openapi.json`, and at `/docs` an HTML page of it without
+external assets.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ _CSP = (
 
 
 def register(app: Flask, spec: JsonObject) -> None:
-    """Serve `spec`, a whole OpenAPI document."""
+    """Register the routes `/openapi.json` and `/docs` for the OpenAPI document `spec`."""
     text = json.dumps(spec, separators=(",", ":")).encode()
     page = "".join(_page(spec)).encode()
 

@@ -1,4 +1,6 @@
-"""Errors as RFC 9457 problem documents, with SCAR's code and hint."""
+"""Turns every error of the API into an RFC 9457 problem document with SCAR's error code and
+hint.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +42,16 @@ _HINTS = {
 
 
 def codes() -> dict[str, int]:
-    """Return every code that an answer may carry, with its status."""
+    """Return every error code that a response may carry, with its HTTP status."""
     return {**STATUS, **{code: status for status, code in _CODES.items() if code not in STATUS}}
 
 
 def problem(
     status: int, code: str, detail: str, hint: str, more: JsonObject | None = None
 ) -> Response:
-    """Make a problem document; its `type` is an anchor of `/docs`."""
+    """Return an error response with a problem document; its `type` links to the code's entry in
+    `/docs`.
+    """
     body = {
         "type": f"/docs#{code}",
         "title": code.replace("_", " ").capitalize(),
@@ -66,7 +70,9 @@ def problem(
 
 
 def job_problem(error: ErrorRecord, job: JsonObject) -> Response:
-    """Make a problem document of the error that a job ended with, and add the job."""
+    """Return a failed job's error as a problem document, with the job itself in the member
+    `job`.
+    """
     status = ScarError(error.code, error.message, error.hint).status
     more: dict[str, Any] = {"job": job}
     if error.lines:
@@ -75,7 +81,7 @@ def job_problem(error: ErrorRecord, job: JsonObject) -> Response:
 
 
 def register(app: Flask) -> None:
-    """Answer every error of `app` with a problem document."""
+    """Register error handlers, so that every error of `app` is a problem document."""
     app.register_error_handler(ScarError, _known)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
@@ -110,10 +116,10 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _sentence(messages: Any, above: str = "") -> str:
-    """Write marshmallow's nested messages as `limit: Not a valid integer.`"""
+    """Write marshmallow's nested messages as one text, such as `limit: Not a valid integer.`"""
     if isinstance(messages, dict):
         parts = (
-            # The first level only says where in the request: `json`, `query`.
+            # The first level only names the part of the request, such as `json` or `query`.
             _sentence(inner, f"{above}.{str(name)[:64]}".lstrip("."))
             for name, inner in messages.items()
         )

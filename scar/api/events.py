@@ -66,10 +66,10 @@ def events(query: JsonObject, job_id: str) -> Response:
     job = visible_job(job_id)
     if _wants_list(query):
         return _page(job, query)
-    # A number beyond the last event (Redis lost its last second) must not make anyone wait.
+    # After Redis has lost its last second, the client may know events that no longer exist.
     after = min(_last_seen(query), job.last_event)
     if job.state.ended and after >= job.last_event:
-        # By 204 an EventSource knows not to come back (WHATWG HTML, section 9.2.3).
+        # The status 204 tells an EventSource not to reconnect (WHATWG HTML, section 9.2.3).
         return Response(status=204)
     if request.method == "HEAD":
         return _streamed(b"")
@@ -77,7 +77,8 @@ def events(query: JsonObject, job_id: str) -> Response:
 
 
 def stream(job: Job, after: int = 0, on_close: Callable[[], None] | None = None) -> Response:
-    """Answer with the job's events after the one numbered `after`, as Server-Sent Events.
+    """Return the job's events that follow the event `after` as an open stream of Server-Sent
+    Events.
 
     `on_close` is called once the stream is closed, be it that the job has ended or that the client
     has gone. Raises 429 or 503 where too many requests wait.
@@ -107,11 +108,11 @@ def _streamed(body: bytes | Generator[bytes, None, None]) -> Response:
 
 
 def _lines(shared: ApiContext, job_id: str, last: int) -> Generator[bytes, None, None]:
-    """Yield the job's events after the one numbered `last`, and comments while nothing happens.
+    """Yield the job's events that follow the event `last`, and SSE comments while nothing happens.
 
-    Where Redis cannot be read the stream waits, and goes on where it was.
+    While Redis cannot be read, the stream stays open; afterwards it continues without a gap.
     """
-    yield b"retry: 1000\n\n"  # sent at once, so that the client has its headers
+    yield b"retry: 1000\n\n"  # sent at once, so that the client receives the response headers
     while not shared.events.closed.is_set():
         try:
             for event in shared.events.follow(job_id, last, idle=_QUIET_SECONDS):
@@ -130,7 +131,7 @@ def _lines(shared: ApiContext, job_id: str, last: int) -> Generator[bytes, None,
 
 
 def _server_sent(event: Event) -> bytes:
-    """Write an event as a Server-Sent Event (WHATWG HTML, section 9.2)."""
+    """Encode an event as a Server-Sent Event (WHATWG HTML, section 9.2)."""
     data = json.dumps(event.to_json(), separators=(",", ":"))
     return f"id: {event.id}\nevent: {event.type}\ndata: {data}\n\n".encode()
 

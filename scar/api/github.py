@@ -1,4 +1,6 @@
-"""`POST /github/webhook`: puts comments and pushes into the inbox, once, and does nothing else."""
+"""`POST /github/webhook`: puts each GitHub comment and push into the Redis inbox once; the
+front-end `scar github` acts on them.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,8 @@ def webhook() -> Response:
     delivery = request.headers.get("X-GitHub-Delivery", "")
     if not _DELIVERY.fullmatch(delivery):
         raise BadRequest("X-GitHub-Delivery is not the id of a delivery")
-    # The signature covers the body alone: a replay under another id is the same body.
+    # The signature covers the body alone, so a replayed body is recognised even under another
+    # delivery id.
     known_by = [f"delivery:{delivery}", f"body:{hashlib.sha256(body).hexdigest()}"]
     if letter["event"] == "comment":
         known_by.append(f"comment:{event}:{letter['repository']}:{letter['id']}")
@@ -74,7 +77,7 @@ def webhook() -> Response:
 
 
 def _unsigned(body: bytes) -> Response | None:
-    """Return the answer to a delivery without a valid signature; None where it is valid."""
+    """Return an error response if the delivery's HMAC signature is missing or wrong, else None."""
     secret = context().services.settings.github_webhook_secret
     if secret is None:
         return problem(
@@ -96,9 +99,10 @@ def _unsigned(body: bytes) -> Response | None:
 
 
 def _letter(event: str, payload: JsonObject) -> JsonObject | None:
-    """Return what SCAR needs of a delivery; None where it needs nothing of it.
+    """Return the fields of a delivery that SCAR uses, to be put into the inbox; None to ignore the
+    delivery.
 
-    A payload that lacks what GitHub's have, or has something else there, is ignored as well.
+    A payload with missing fields, or with values of unexpected types, is ignored as well.
     """
     try:
         if event in _COMMENTS and payload["action"] == "created":
@@ -132,7 +136,7 @@ def _comment(event: str, payload: JsonObject) -> JsonObject | None:
 
 def _push(payload: JsonObject) -> JsonObject | None:
     if not str(payload["after"]).strip("0"):
-        return None  # the branch was deleted
+        return None  # the push deleted the branch
     return {
         "event": "push",
         **_where(payload["repository"]),
@@ -152,7 +156,7 @@ def _where(repository: JsonObject) -> dict[str, str]:
 
 
 def _text(form: re.Pattern[str], text: str) -> re.Match[str]:
-    """Match a text that becomes part of addresses later; `ValueError` where it has another form."""
+    """Match a text that later becomes part of a URL; raise `ValueError` if it does not match."""
     match = form.fullmatch(text)
     if match is None:
         raise ValueError(text)
@@ -160,7 +164,7 @@ def _text(form: re.Pattern[str], text: str) -> re.Match[str]:
 
 
 def _moment(at: int | str | None) -> float:
-    """Return a time in seconds since the epoch; 0 where there is none."""
+    """Return a timestamp of GitHub's in seconds since the epoch; 0 if there is none."""
     return datetime.fromisoformat(at).timestamp() if isinstance(at, str) else float(at or 0)
 
 

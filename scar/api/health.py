@@ -1,6 +1,6 @@
 """`/healthz`, `/readyz` and `/metrics`, for monitoring.
 
-They are open to all: they count, and name no project, host or person.
+They need no token, because they only contain counts: no name of a project, host or person.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def healthz() -> Response:
 @resource.alt_response(503, response="SERVICE_UNAVAILABLE")
 @resource.doc(security=_OPEN)
 def readyz() -> Response:
-    """Redis takes writes, and a worker for every host of the projects file can be reached"""
+    """Whether Redis accepts writes and every host of the projects file has a worker"""
     services = context().services
     with redis_errors():
         services.redis.set("scar:ready", "1", ex=60)
@@ -62,13 +62,15 @@ def readyz() -> Response:
 @resource.response(200, content_type="text/plain")
 @resource.doc(security=_OPEN)
 def metrics() -> Response:
-    """Prometheus"""
+    """Metrics in Prometheus' text format"""
     registry = cast(CollectorRegistry, current_app.extensions["scar-metrics"])
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def measure(app: Flask, shared: ApiContext) -> None:
-    """Count the requests of `app`; what is on Redis is counted when metrics are asked for."""
+    """Count the requests of `app`. Numbers from Redis are read each time `/metrics` is
+    requested.
+    """
     registry = CollectorRegistry()
     registry.register(_OnRedis(shared))
     app.extensions["scar-metrics"] = registry
@@ -97,13 +99,15 @@ def measure(app: Flask, shared: ApiContext) -> None:
 
 
 class _OnRedis(Collector):
-    """Event streams of this process, and what is on Redis: open jobs, queues and workers."""
+    """Collects for `/metrics` this process's open event streams and the jobs, queues and workers
+    on Redis.
+    """
 
     def __init__(self, shared: ApiContext) -> None:
         self._shared = shared
 
     def describe(self) -> list[Metric]:
-        return []  # registering must not ask Redis
+        return []  # prometheus_client calls this at registration, which must not query Redis
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("scar_redis_up", "Whether Redis answers")

@@ -1,4 +1,4 @@
-"""`/hosts`: where workers run, according to their heartbeats on Redis."""
+"""`/hosts`: the hosts whose workers send heartbeats to Redis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ resource = Resource("hosts", __name__, description="Machines with an Engine and 
 @resource.response(200, HostsPage)
 @resource.alt_response(401, response="UNAUTHORIZED")
 def hosts() -> Response:
-    """Hosts with live workers, their Engine and the length of their queue"""
+    """Hosts with live workers, their Engine's version and the length of their queue"""
     redis = context().services.redis
     names = {project.host for project in visible_projects().values()}
     if known_everywhere():
@@ -38,7 +38,7 @@ def hosts() -> Response:
 
 
 def live_workers(redis: Redis, names: Iterable[str]) -> dict[str, list[str]]:
-    """Return, by host, the ids of the workers whose heartbeat has not expired."""
+    """Return the ids of the workers whose heartbeat has not expired, by host."""
     hosts = list(names)
     with redis_errors():
         seconds, microseconds = redis.time()
@@ -51,7 +51,7 @@ def live_workers(redis: Redis, names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def queue_lengths(redis: Redis, names: Iterable[str]) -> dict[str, int]:
-    """Return how many messages wait in each host's queue."""
+    """Return how many messages wait in each host's Celery queue."""
     hosts = list(names)
     with redis_errors():
         pipe = redis.pipeline(transaction=False)

@@ -1,4 +1,4 @@
-"""`/jobs`: ask for one, answer its question, cancel it, look at it."""
+"""`/jobs`: submit a job, confirm or cancel it, and read it."""
 
 from __future__ import annotations
 
@@ -45,17 +45,19 @@ _KEY = {
 
 
 def accepted(job: Job) -> Response:
-    """Answer 202 with the job and its location."""
+    """Return a 202 response with the job, and its URL in `Location`."""
     return answer(job.to_json(), HTTPStatus.ACCEPTED, Location=location(job.id))
 
 
 def location(id: str) -> str:
-    """Return the path of a job."""
+    """Return the URL path of a job."""
     return f"/api/v1/jobs/{id}"
 
 
 def submit(command: JobCommand, project: Project | None, args: JsonObject, **options: Any) -> Job:
-    """Submit a job for the actor of this request; `args` as the client sent them."""
+    """Submit a job for the actor of the current request; `args` are the arguments in the
+    request, unchecked.
+    """
     job_service = context().services.job_service
     arguments = command.arguments(args)
     return job_service.submit(actor(), command, project, arguments, voucher=voucher(), **options)
@@ -164,7 +166,7 @@ def _matches(job: Job, query: JsonObject) -> bool:
 @resource.alt_response(401, response="UNAUTHORIZED")
 @resource.alt_response(404, response="NOT_FOUND")
 def one(job_id: str) -> Response:
-    """A job"""
+    """A job, with its state, plan, steps and result"""
     return answer(visible_job(job_id).to_json())
 
 
@@ -191,7 +193,7 @@ def confirm(body: JsonObject, job_id: str) -> Response:
 @resource.alt_response(404, response="NOT_FOUND")
 @resource.alt_response(409, response="CONFLICT")
 def cancel(job_id: str) -> Response:
-    """Stop a job that is queued or runs"""
+    """Cancel a job that is queued or runs"""
     job = visible_job(job_id)
     job_service = context().services.job_service
     return accepted(job_service.cancel(actor(), job.id, voucher=voucher()))

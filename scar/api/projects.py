@@ -1,8 +1,8 @@
-"""`/projects`: the configuration in force, and what each project's commands answer.
+"""`/projects`: the projects as configured, and the results of jobs that read their state.
 
-`status`, `logs`, `stats`, `diff` and `releases` make a job of that kind and wait for it: 200 with
-the job's result, the job's error as a problem document, or 202 with the job where it takes longer
-than `SCAR_WAIT_SECONDS` or no worker listens. `Location` names the job in each case.
+`status`, `logs`, `stats`, `diff` and `releases` submit a job of that kind and wait for it: 200 with
+the job's result, the job's error as a problem document, or 202 with the job if it takes longer than
+`SCAR_WAIT_SECONDS` or the host has no worker. `Location` names the job in each case.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def _shown(project: Project) -> JsonObject:
 
 
 def _problem() -> JsonObject | None:
-    """Return what is wrong with the projects file, to an actor who may see every project."""
+    """Return the error in the projects file, if there is one and the actor may see every
+    project.
+    """
     problem = context().services.projects.problem
     return problem.to_json() if problem and known_everywhere() else None
 
@@ -83,7 +85,9 @@ def project(name: str) -> Response:
 
 
 def _answers(schema: type[Schema]) -> Callable[[View], View]:
-    """Document what the routes that make a job and wait for it have in common."""
+    """Add to a view's OpenAPI entry the responses of every route that submits a job and waits
+    for it.
+    """
 
     def document(view: View) -> View:
         view = resource.response(200, schema, headers=_LOCATION)(view)
@@ -157,7 +161,7 @@ def releases(query: JsonObject, name: str) -> Response:
 @resource.alt_response(404, response="NOT_FOUND")
 @resource.alt_response(429, response="TOO_MANY_REQUESTS")
 def follow(query: JsonObject, name: str) -> Response:
-    """Log lines as they are written, until you go away"""
+    """Log lines as they are written, until the client disconnects"""
     command, followed = _command("follow"), visible_project(name)
     if request.method == "HEAD":
         return Response(content_type=f"{STREAM}; charset=utf-8")
@@ -170,7 +174,7 @@ def follow(query: JsonObject, name: str) -> Response:
 
 
 def _stop(shared: ApiContext, who: Actor, id: str) -> None:
-    """Cancel the job of a client that has gone."""
+    """Cancel a job because the client that followed its output has disconnected."""
     try:
         job = shared.services.ledger.get(id)
         if job is not None and not job.state.ended:

@@ -1,4 +1,4 @@
-"""flask-smorest with types, a strict JSON parser and problem documents."""
+"""flask-smorest with type annotations, a strict JSON parser, and RFC 9457 error responses."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class SlowBodyError(RequestTimeout):
-    """The body of a request took too long: 408."""
+    """Reading a request's body exceeded its deadline: HTTP status 408."""
 
     description = "The body of the request did not arrive in time"
 
 
 class StrictParser(FlaskParser):
-    """Takes JSON as RFC 8259 has it, in UTF-8, and refuses what no schema names."""
+    """Parses request bodies as UTF-8 JSON by RFC 8259, and refuses fields that the schema does
+    not name.
+    """
 
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {  # noqa: RUF012
         **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
@@ -39,21 +41,23 @@ class StrictParser(FlaskParser):
     }
 
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002
-        """Return the body's content, before it is checked by a schema."""
+        """Return the parsed body, which the schema validates afterwards."""
         if not is_json_request(req):
             raise UnsupportedMediaType("The body is not said to be JSON")
         return strict_json(read_body())
 
 
 def read_body() -> bytes:
-    """Return the body of this request; 408 where it does not arrive in time, 413 if it is large."""
+    """Return the raw body of the current request; respond 408 if it is not received in time, 413
+    if it is too large.
+    """
     with context().body_deadline():
         return request.get_data(cache=True)
 
 
 def strict_json(body: bytes) -> Any:
-    """Parse a JSON text; 400 for any other, and for NaN, infinity, lone surrogates and a name that
-    occurs twice in an object.
+    """Parse JSON. Responds 400 to anything else, and to NaN, infinity, lone surrogates and
+    duplicate names in an object.
     """
     if not body:
         return core.missing
@@ -90,16 +94,16 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> JsonObject:
 
 
 class Resource(Blueprint):  # type: ignore[misc]
-    """The routes of one resource: flask-smorest's Blueprint with types."""
+    """The routes of one resource: flask-smorest's `Blueprint` with type annotations."""
 
     ARGUMENTS_PARSER = StrictParser()
 
     def route(self, rule: str, **options: Any) -> Callable[[View], View]:
-        """Register a view."""
+        """Register a view function for the URL `rule`."""
         return cast("Callable[[View], View]", super().route(rule, **options))
 
     def arguments(self, schema: type[Schema], **options: Any) -> Callable[[View], View]:
-        """Hand a part of the request, checked by `schema`, to the view."""
+        """Validate a part of the request with `schema`, and pass it to the view as an argument."""
         return cast("Callable[[View], View]", super().arguments(schema, **options))
 
     def response(
@@ -109,26 +113,28 @@ class Resource(Blueprint):  # type: ignore[misc]
         content_type: str = JSON,
         **options: Any,
     ) -> Callable[[View], View]:
-        """Document an answer; views return a `Response` of their own."""
+        """Document a response in OpenAPI; the view itself returns a finished `Response`."""
         options["content_type"] = content_type
         return cast("Callable[[View], View]", super().response(status_code, schema, **options))
 
     def alt_response(
         self, status_code: int, content_type: str = JSON, **options: Any
     ) -> Callable[[View], View]:
-        """Document another answer; `response` names one that all routes share."""
+        """Document a further response in OpenAPI; `response` names one that several routes
+        share.
+        """
         options["content_type"] = content_type
         return cast("Callable[[View], View]", super().alt_response(status_code, **options))
 
     def doc(self, **options: Any) -> Callable[[View], View]:
-        """Add to the documentation of a view."""
+        """Add an attribute, such as `deprecated`, to a view's entry in OpenAPI."""
         return cast("Callable[[View], View]", super().doc(**options))
 
 
 class ScarApi(Api):  # type: ignore[misc]
-    """flask-smorest's Api, which describes errors as problem documents.
+    """flask-smorest's `Api`, changed to describe error responses as problem documents.
 
-    The content type is that of errors alone: `Resource` gives one to every other answer.
+    Its content type is used for errors alone, since `Resource` sets that of every other response.
     """
 
     ERROR_SCHEMA = ProblemSchema
@@ -136,7 +142,7 @@ class ScarApi(Api):  # type: ignore[misc]
 
 
 def answer(body: Any, status: int = 200, **headers: str) -> Response:
-    """Make a JSON answer; `headers` with underscores for hyphens."""
+    """Return a JSON response. In the names of `headers`, underscores stand for hyphens."""
     text = json.dumps(body, separators=(",", ":"))
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(text, status, named, mimetype=JSON)

@@ -1,9 +1,9 @@
-"""The server: gunicorn in this process, with one gevent worker.
+"""The API server: gunicorn, run in this process, with one gevent worker process.
 
 In the worker each connection is a greenlet, so that an open event stream, a long poll or a slow
-client costs a few kilobytes and no thread. gunicorn patches the standard library there, after the
-fork and before it loads the application. The arbiter, which holds the listening socket and little
-else, is not patched, nor is any other process of SCAR.
+client costs a few kilobytes instead of a thread. gunicorn monkey-patches the standard library in
+the worker only, after the fork and before the application is loaded. Its arbiter process, which
+does little but hold the listening socket, is not patched.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _OPTIONS = {
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
-    """gunicorn's gevent worker, which drops stalled clients and stops at once.
+    """gunicorn's gevent worker, changed to disconnect stalled clients and to stop at once.
 
-    gunicorn alone would wait the whole graceful timeout for one open event stream or one idle
-    connection. An orphan needs nothing here: gunicorn's worker ends when its arbiter has died.
+    Unchanged, gunicorn would wait its whole graceful timeout for one open event stream or one idle
+    connection. The worker ends by itself when its arbiter has died, as gunicorn implements it.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -56,8 +56,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
         self._clients: WaitingClients = self.app.clients
 
     def handle(self, listener: Any, client: socket, addr: Any) -> None:
-        """Serve a connection until it is closed; called by gunicorn in a greenlet of its own."""
-        # The kernel breaks the connection where the client acknowledges nothing for so long.
+        """Serve a connection until it is closed; gunicorn calls this in a greenlet of its own."""
+        # The kernel closes the connection if the client acknowledges no data for this long.
         client.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, _STALLED_MS)
         address = addr[0] if isinstance(addr, tuple) else ""
         with self._clients.connection(Client(address, client)):
@@ -65,7 +65,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:
-        """Limit the wait for the head of a connection's next request; called by gunicorn.
+        """Limit how long to wait for the headers of a connection's next request; gunicorn calls
+        this.
 
         The connection is closed where the limit is reached, and at once after a stop. One that
         gives way is told why.
@@ -80,20 +81,27 @@ class Worker(GeventWorker):  # type: ignore[misc]
             _tell_to_come_back(wait.client.socket)
 
     def handle_request(self, listener_name: Any, req: Any, sock: socket, addr: Any) -> None:
-        """Answer a request; a client that has stopped reading the answer is no error."""
+        """Serve one request. A client that disconnects during the response is not logged as an
+        error.
+        """
         try:
             super().handle_request(listener_name, req, sock, addr)
         except TimeoutError:
             self.log.info("Closed the connection of a client that stopped reading")
-            raise StopIteration from None  # how gunicorn is told to close the connection
+            raise StopIteration from None  # gunicorn closes the connection on this exception
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM: end event streams and idle connections, and others after the current answer."""
+        """On SIGTERM: close event streams and idle connections at once, others after their
+        response.
+        """
         super().handle_exit(sig, frame)
-        gevent.spawn(self._end_waits)  # a signal handler must not wait for a lock
+        # In a greenlet, because a signal handler must not wait for a lock.
+        gevent.spawn(self._end_waits)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """SIGINT and SIGQUIT: the same; gunicorn's own handler writes a traceback to stderr."""
+        """On SIGINT and SIGQUIT: stop as on SIGTERM. gunicorn's own handler would print a
+        traceback.
+        """
         self.handle_exit(sig, frame)
 
     def _end_waits(self) -> None:
@@ -102,7 +110,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn with the settings of SCAR instead of a command line."""
+    """gunicorn's application class, configured by SCAR's settings instead of a command line."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -111,7 +119,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        """Called by gunicorn."""
+        """Set gunicorn's options; gunicorn calls this at its start."""
         for name, value in _OPTIONS.items():
             self.cfg.set(name, value)
         self.cfg.set("bind", [self._settings.api_bind])
@@ -119,9 +127,10 @@ class Server(BaseApplication):  # type: ignore[misc]
         self.cfg.set("pre_fork", _freeze_objects)
 
     def load(self) -> Flask:
-        """Called by gunicorn in the worker, once it is patched.
+        """Create the Flask application; gunicorn calls this in the worker, after monkey-patching.
 
-        Nothing that opens a connection or starts a thread is imported before.
+        Modules that open connections or start threads are imported here, because they must not be
+        imported before the patching.
         """
         from scar.api.app import create_app
         from scar.api.role_changes import RoleChanges
@@ -149,7 +158,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             yield
 
     def stop(self) -> None:
-        """End the open event streams."""
+        """Close all open event streams."""
         if self._app is not None:
             self._app.extensions["scar"].events.close()
 
@@ -172,10 +181,10 @@ def _tell_to_come_back(client: socket) -> None:
 
 
 def _freeze_objects(_arbiter: Any, _worker: Any) -> None:
-    """Keep the worker's garbage collector off the objects that it shares with the arbiter.
+    """Exclude objects that exist before the fork from the worker's garbage collection.
 
-    The collector would write to them, and the kernel copy their pages (see `gc.freeze`): saves 7 MB
-    of 89.
+    The collector writes to every object it tracks, which makes the kernel copy memory pages shared
+    with the arbiter (see `gc.freeze`). Saves 7 of 89 MB.
     """
     gc.collect()
     gc.freeze()

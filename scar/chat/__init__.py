@@ -1,1 +1,3 @@
-"""The chat, the same for every front-end: ask, confirm, follow, one message for each job."""
+"""The chat, the same for every front-end: commands, confirmations, and one message for each job,
+edited as the job goes on.
+"""

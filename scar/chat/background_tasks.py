@@ -1,4 +1,4 @@
-"""Tasks that nobody waits for one by one."""
+"""Keeps asyncio tasks that run in the background, and logs their failures."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _log = structlog.get_logger(__name__)
 
 
 class BackgroundTasks:
-    """Keeps the tasks it started until they end, and logs how one of them failed."""
+    """A set of running asyncio tasks; a task that raises is logged and removed."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` in a task."""
+        """Run `work` in a new task."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._end)
 
     async def wait(self) -> None:
-        """Wait until no task runs. Cancelling the caller cancels no task."""
+        """Wait until no task is running. Cancelling this call cancels none of the tasks."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def cancel(self) -> None:
-        """Cancel every task and wait for their ends."""
+        """Cancel every task and wait until all have ended."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Runs a command for a person in a place of a front-end."""
+"""Runs the command that a person typed in a chat."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from scar.projects import Project
 
 @dataclass(frozen=True)
 class CommandRunner:
-    """Answers a local command, and shows the job of every other."""
+    """Sends the reply of a local command, and opens a message for the job of any other command."""
 
     context: ChatContext
     book: MessageBook
@@ -34,7 +34,9 @@ class CommandRunner:
     confirmations: Confirmations
 
     async def run(self, incoming: IncomingMessage, parsed: ParsedCommand) -> None:
-        """Run a command; whatever comes of it, it withdraws the person's open question."""
+        """Run a command. Whether it succeeds or not, the person's unconfirmed jobs in this place
+        are cancelled, except the new one.
+        """
         command, words = parsed.command, parsed.words
         job: Job | None = None
         state = MessageState()
@@ -102,7 +104,9 @@ class CommandRunner:
         self.sender.send(incoming.place, menu, tag)
 
     async def _is_to_be_shown(self, incoming: IncomingMessage, job: Job) -> bool:
-        """Return False where the same message arrived before and its job was shown to its end."""
+        """Return False for a message received twice whose job has already been shown until its
+        end.
+        """
         return incoming.key is None or await self.book.is_subscribed(job, incoming.place)
 
     def _command_context(self, incoming: IncomingMessage) -> CommandContext:
@@ -110,7 +114,9 @@ class CommandRunner:
         return replace(self.context.services.command_context, default=default)
 
     def _default_project(self, incoming: IncomingMessage) -> Project:
-        """Return the project that the place is about, else the default of the settings."""
+        """Return the project that the place belongs to (such as a GitHub repository's), else the
+        default project of the settings.
+        """
         services = self.context.services
         of_place = services.projects.projects.get(incoming.project or "")
         return of_place or services.default_project()

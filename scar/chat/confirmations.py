@@ -1,6 +1,7 @@
-"""Matches a `yes` or `no` to a job's open question.
+"""Matches a `yes` or `no` to the job whose question it answers.
 
-It checks who answers, which plan was shown, and that the answer is not older than the question.
+An answer counts only if it is from the person who may give it, for the plan that was shown, and no
+older than the question.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _NOTHING_TO_CONFIRM = Document.of(f"🤷 {_NO_QUESTION}", "💡 Questions wait a
 
 
 class Confirmations:
-    """Confirms or cancels jobs for the people who answer their questions in one front-end."""
+    """Confirms or cancels jobs by the `yes` and `no` of people in one front-end."""
 
     def __init__(self, context: ChatContext, book: MessageBook, sender: Sender) -> None:
         self._job_service = context.services.job_service
@@ -35,7 +36,9 @@ class Confirmations:
         self._sender = sender
 
     async def answer(self, incoming: IncomingMessage, answer: Answer) -> str | None:
-        """Give an answer to the question it is for; return a few words for whoever tapped."""
+        """Apply an answer to the question it belongs to; return a short reply for a tapped
+        button.
+        """
         tapped = incoming.tag is not None
         message, question = await self._question_of(incoming)
         if message is None or question is None:
@@ -54,21 +57,26 @@ class Confirmations:
         return "Confirmed." if answer is Answer.YES else "Dropped."
 
     async def withdraw(self, actor: Actor, place: Place, *, except_of: str | None) -> None:
-        """Cancel what `actor` asked for in a place and has not confirmed, except the job
-        `except_of`; jobs of others that they opened a window on go on.
+        """Cancel the actor's own jobs in a place that still await confirmation, except the job
+        `except_of`.
+
+        Jobs of other people that the actor displays there with `/job` are not cancelled.
         """
         for message in self._book.opened_by(actor, place):
             job = message.job
             own = job.request.requested_by == actor
             if message.unanswered and own and job.id != except_of:
                 message.question = None
-                with contextlib.suppress(ScarError):  # it expired or began in the same moment
+                # The job expired or was started at the same moment.
+                with contextlib.suppress(ScarError):
                     await asyncio.to_thread(self._job_service.cancel, actor, job.id)
 
     async def _confirm(
         self, actor: Actor, answer: Answer, message: JobMessage, question: OpenQuestion
     ) -> None:
-        """Answer with the plan that was shown; where that fails the question stays open."""
+        """Confirm or cancel the job for the plan that was shown; if that fails, the question
+        stays open.
+        """
         message.question, message.answered_plan = None, question.plan
         confirm = partial(
             self._job_service.confirm, actor, message.job.id, answer.name, shown=question.plan
@@ -89,7 +97,9 @@ class Confirmations:
     async def _question_of(
         self, incoming: IncomingMessage
     ) -> tuple[JobMessage | None, OpenQuestion | None]:
-        """Return the question that was tapped, or the latest that the person may answer there."""
+        """Return the question whose button was tapped, or for a typed answer the latest question
+        that the person may answer in this place.
+        """
         if incoming.tag is None:
             messages = list(self._book.opened_by(incoming.actor, incoming.place))
         else:
@@ -100,15 +110,16 @@ class Confirmations:
 
 
 def _parts(tag: str) -> tuple[str, str]:
-    """Return the id of the job, and the beginning of its plan's hash."""
+    """Return the job's id and the first characters of its plan's hash, which form the tag."""
     job_id, _, plan = tag.partition(":")
     return job_id, plan
 
 
 def _written_before(incoming: IncomingMessage, message: JobMessage, question: OpenQuestion) -> bool:
-    """Return whether an answer was on its way before its question was shown.
+    """Return whether an answer was sent before its question was shown.
 
-    Platforms date in whole seconds, so within one second the numbers of the messages decide.
+    Platforms give times in whole seconds, so within the same second the numbers of the messages are
+    compared.
     """
     if int(incoming.sent_at) < int(question.at):
         return True

@@ -1,4 +1,4 @@
-"""What all parts of the chat work with."""
+"""`ChatContext`: the front-end, services and clock that every part of the chat uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scar.chat.front_end import EventSource, FrontEnd
 
 @dataclass(frozen=True)
 class ChatContext:
-    """One front-end and the services behind it. `clock` gives seconds since the epoch."""
+    """One front-end, the services behind it, and a `clock` that returns seconds since the epoch."""
 
     front_end: FrontEnd
     services: Services
@@ -21,7 +21,7 @@ class ChatContext:
     clock: Callable[[], float]
 
     async def audit(self, actor: Actor, action: str, outcome: str) -> None:
-        """Write a line of the trail."""
+        """Write an entry into the audit trail."""
         await asyncio.to_thread(self.services.audit.write, actor, action, outcome)
 
     async def audit_refusal(self, actor: Actor, action: str, code: str) -> None:

@@ -1,7 +1,7 @@
-"""The chat of one front-end: ask, confirm, follow, one message for each job.
+"""The chat of one front-end: commands, confirmations, and one message for each job.
 
-A front-end hands in what people write (`Conversation.receive`) and can send and edit messages
-(`FrontEnd`). Everything else is in this package, the same for every front-end.
+A front-end passes in what people write (`Conversation.receive`), and implements sending and editing
+messages (`FrontEnd`). Everything else is in this package, the same for every front-end.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from scar.errors import ScarError
 
 
 class Conversation:
-    """All that a front-end calls."""
+    """The interface of the chat for a front-end: every call that a front-end makes."""
 
     def __init__(
         self,
@@ -50,26 +50,33 @@ class Conversation:
         self._listener = Listener(context, parser, sender, menus, confirmations, runner, notice)
 
     async def receive(self, incoming: IncomingMessage) -> str | None:
-        """Do what a person asks for; return the toast text for who tapped a button a button."""
+        """Handle a message or a tapped button; return a short reply for the person who tapped a
+        button.
+        """
         return await self._listener.receive(incoming)
 
     async def refuse(self, incoming: IncomingMessage, error: ScarError) -> None:
-        """Say why a message is not acted on, for a reason that only the front-end can know."""
+        """Reply that a message is refused, for a reason that only the front-end can check."""
         await self._listener.refuse(incoming, error)
 
     async def resume(self) -> None:
-        """Take up the messages that an earlier run of this front-end left open."""
+        """Resume editing the messages that an earlier process of this front-end had not
+        finished.
+        """
         await self._book.resume()
 
     async def follow_subscriptions(self) -> None:
-        """Show what other processes subscribe this front-end to, until cancelled."""
+        """Poll the subscriptions on Redis, and show the jobs that other processes subscribed
+        this front-end to. Runs until cancelled.
+        """
         await self._book.follow_subscriptions()
 
     async def run(self, *works: Coroutine[Any, Any, None]) -> None:
-        """Take up the open messages, then run `works` and follow the subscriptions beside them.
+        """Resume the unfinished messages, then run the coroutines `works` while polling the
+        subscriptions.
 
-        Ends with the first of these that fails, or cancelled; the others are cancelled then, and
-        the conversation is closed.
+        Returns or raises with the first of these to end, or when cancelled; the others are then
+        cancelled, and the conversation is closed.
         """
         await self.resume()
         tasks = [asyncio.create_task(work) for work in (self.follow_subscriptions(), *works)]
@@ -81,12 +88,12 @@ class Conversation:
             await self.close()
 
     async def settle(self) -> None:
-        """Wait until every message is sent and shows the end of its job.
+        """Wait until every message is sent and shows that its job has ended.
 
-        Cancelling the caller cancels no message.
+        Cancelling this call cancels no message.
         """
         await self._tasks.wait()
 
     async def close(self) -> None:
-        """Stop following jobs; the next run takes the open messages up with `resume`."""
+        """Stop following jobs. A later process continues the unfinished messages with `resume`."""
         await self._tasks.cancel()

@@ -1,4 +1,4 @@
-"""How often a place is written to."""
+"""Limits how often messages in one chat are edited."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 
 
 class EditThrottle:
-    """Spaces the edits in one place, and sends nothing while the platform has asked for a pause.
+    """Spaces the edits in one place, and holds all messages back while the platform demands a
+    pause.
 
-    The interval between two edits is measured from the end of the first, so that a slow request
-    cannot make the platform see two in a row. Edits that wait are served in order.
+    The interval between two edits begins when the first one has ended: otherwise a slow request
+    could make the platform receive two in a row. Waiting edits are made in the order of their
+    calls.
     """
 
     def __init__(self) -> None:
@@ -21,7 +23,9 @@ class EditThrottle:
 
     @asynccontextmanager
     async def edit(self, interval: float) -> AsyncIterator[None]:
-        """Wait until `interval` seconds after the message before, then let one edit be made."""
+        """Wait until `interval` seconds after the previous message or edit, then let the block
+        make one edit.
+        """
         async with self._queue:
             while (wait := self._next_edit - _now()) > 0:
                 await asyncio.sleep(wait)
@@ -33,7 +37,7 @@ class EditThrottle:
 
     @asynccontextmanager
     async def send(self, interval: float) -> AsyncIterator[None]:
-        """Let a new message be sent at once, unless the platform has asked for a pause."""
+        """Let the block send a new message at once, unless the platform has demanded a pause."""
         await self._pause_ends()
         try:
             yield
@@ -41,7 +45,7 @@ class EditThrottle:
             self._next_edit = _now() + interval
 
     def pause(self, seconds: float) -> None:
-        """Send nothing to the place for so long."""
+        """Hold back all messages and edits in this place for this many seconds."""
         self._paused_until = max(self._paused_until, _now() + seconds)
 
     async def _pause_ends(self) -> None:

@@ -1,4 +1,4 @@
-"""The interface between the conversation and a front-end, as docs/front-ends.md describes it."""
+"""The interface between the chat and a front-end, described in docs/front-ends.md."""
 
 from __future__ import annotations
 
@@ -14,25 +14,28 @@ from scar.jobs.event import Event
 
 @dataclass(frozen=True)
 class Place:
-    """Where a message stands: a chat, and a thread in it where the chat has threads."""
+    """The position of a message: a chat, and a thread in it if the platform has threads."""
 
     chat: str
     thread: str | None = None
 
     @property
     def key(self) -> str:
-        """The place as one text, which `of_key` reads."""
+        """The place as one text, the JSON of chat and thread; `of_key` parses it."""
         return json.dumps([self.chat, self.thread])
 
     @classmethod
     def of_key(cls, key: str) -> Place:
-        """Read a `key`; raises `ValueError` or `TypeError` where it is none."""
+        """Return the place with this `key`; raise `ValueError` or `TypeError` if the text is not
+        a key.
+        """
         return cls(*json.loads(key))
 
 
 @dataclass(frozen=True)
 class IncomingMessage:
-    """Something that a person wrote or tapped. `sent_at` is seconds since the epoch.
+    """A message that a person wrote, or a button that was tapped. `sent_at` is in seconds since the
+    epoch.
 
     Of a tapped button, `text` is the button's answer and `tag` the tag of the message it stands
     under. `number` is the position of a written message in its chat, where the chat counts its
@@ -56,17 +59,19 @@ class IncomingMessage:
 
 @dataclass(frozen=True)
 class SentMessage:
-    """A message that was sent: its reference, and when, in seconds, by the place's own clock."""
+    """A message that was sent: the platform's reference to it, and the time in seconds by the
+    platform's clock.
+    """
 
     reference: str
     at: float
 
 
 class Undelivered(Exception):
-    """A message could not be sent or edited.
+    """Sending or editing a message failed.
 
-    `retry_after` is the seconds after which to try again; None where that would be of no use.
-    `gone` says that the message to edit no longer exists, so that a new one may replace it.
+    `retry_after` is the number of seconds after which to retry; None if a retry cannot succeed.
+    `gone` is True if the message to edit no longer exists, so that a new one may be sent instead.
     """
 
     def __init__(self, reason: str, retry_after: float | None, *, gone: bool = False) -> None:
@@ -76,32 +81,35 @@ class Undelivered(Exception):
 
 
 class FrontEnd(Protocol):
-    """What the conversation needs of a front-end. A failure is raised as `Undelivered`."""
+    """The calls that a front-end implements for the chat. A failure is raised as `Undelivered`."""
 
     name: str
     bot_name: str | None
 
     def fit(self, document: Document) -> Document:
-        """Return what one message can show of the document; the rest goes into its attachment."""
+        """Return the document shortened to what fits into one message, with the full text as its
+        attachment.
+        """
 
     async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
-        """Send a message, without its attachment. Its buttons have to give back `tag`."""
+        """Send a message, without its attachment. A tap on one of its buttons must return `tag`."""
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
-        """Show `document` in a message sent before; the same content again is no error.
+        """Replace the content of a message by `document`; repeating the present content is not an
+        error.
 
-        Returns when, in seconds, by the place's own clock.
+        Returns the time in seconds by the platform's clock.
         """
 
     async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:
-        """Send a file that belongs to a message sent before."""
+        """Send a file that belongs to an earlier message."""
 
     def interval(self, place: Place) -> float:
-        """Return the least number of seconds between two edits in that place."""
+        """Return the minimum number of seconds between two edits in this place."""
 
 
 class EventSource(Protocol):
-    """Where the events of jobs are read from."""
+    """A source of jobs' events; the API client is one."""
 
     def follow(self, id: str, after: int = 0) -> AsyncIterator[Event]:
-        """Yield the events that follow the event `after`, until the job has ended."""
+        """Yield the job's events that follow the event `after`, until the job has ended."""

@@ -1,4 +1,4 @@
-"""The message that shows a job in one place, kept current until the job has ended."""
+"""The message that shows a job in one place, edited until the job has ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scar.jobs.record import Job, JobState
 from scar.jobs.subscriptions import Subscription
 
 TAG_LENGTH = 16
-"""Characters of the plan's hash in the tag of a message: platforms limit a button's data."""
+"""Number of characters of the plan's hash in a message's tag; platforms limit a button's data."""
 
 _FIRST_SECONDS = 0.4
 _FIRST_SECONDS_OF_QUESTION = 2.0
@@ -29,12 +29,12 @@ _log = structlog.get_logger(__name__)
 
 
 class JobMessage:
-    """A job as one place sees it.
+    """The message of one job in one place of a front-end.
 
-    `opener` is the person who may answer the job's question here: who asked for the job, or opened
-    this window on it. `question` is the one that can be answered now, `answered_plan` the hash of
-    the plan that was answered last. What a later run needs to take the message up again is kept as
-    a subscription.
+    `opener` is the person who may answer the job's question in this place: who asked for the job,
+    or who displayed it here with `/job`. `question` is the question that can be answered now,
+    `answered_plan` the hash of the plan that was last confirmed or refused. The message's state is
+    stored as a subscription, so that a later process can continue the message.
     """
 
     def __init__(
@@ -62,19 +62,22 @@ class JobMessage:
 
     @property
     def unanswered(self) -> bool:
-        """Whether the job waits for an answer; its question may not be shown yet."""
+        """Whether the job awaits an answer to its question, even if the question is not shown
+        yet.
+        """
         waits = self.job.state is JobState.AWAITING_CONFIRMATION
         return waits and (self.job.plan is None or self.answered_plan != self.job.plan_hash)
 
     async def sent_question(self) -> OpenQuestion | None:
-        """Return the question, once the platform has taken it where it is being sent just now."""
+        """Return the open question; if it is being sent right now, wait until it was sent."""
         async with self._asking:
             return self.question
 
     async def show(self) -> None:
-        """Show the job until it has ended.
+        """Send the message and edit it until the job has ended.
 
-        Raises what the API refuses its events for, and `internal` where they end early.
+        Raises the API's error if it refuses to return the events, and `internal` if they stop
+        before the job has ended.
         """
         reader = asyncio.create_task(self._read_events())
         try:
@@ -90,7 +93,9 @@ class JobMessage:
             await asyncio.gather(reader, return_exceptions=True)
 
     async def _read_events(self) -> None:
-        """Follow the job. Nothing is shown before the events that were known at the beginning."""
+        """Read the job's events. No edit is made before all events are read that existed at the
+        beginning.
+        """
         try:
             async for event in self._context.events.follow(self.job.id):
                 self.job = self.job.after(event)
@@ -100,7 +105,9 @@ class JobMessage:
             self._changed.set()
 
     async def _wait_for_content(self, reader: asyncio.Task[None]) -> None:
-        """Wait a moment for a quick job to end: one message then shows all, without an edit."""
+        """Wait a moment for a quick job to end, so that one message shows its result without any
+        edit.
+        """
         if self.reference is not None:
             await self._changed.wait()
         asks = self.job.request.asks
@@ -112,7 +119,9 @@ class JobMessage:
         self._changed.clear()
 
     async def _deliver(self) -> bool:
-        """Show the job as it stands; return False where the place will never take it."""
+        """Send or edit the message until it shows the job's present state; return False if it
+        can never be delivered.
+        """
         while not self._shows(self._view(self.job)):
             interval = self._context.front_end.interval(self.place)
             is_new = self.reference is None
@@ -137,7 +146,7 @@ class JobMessage:
         return document == self._shown and attached
 
     async def _put(self, job: Job) -> None:
-        """Write what is new of the message, then of its file; keep the state after each."""
+        """Send what has changed of the message, then its attachment; store the state after each."""
         document, plan = self._view(job), job.plan_hash
         asks = job.awaits_answer
         if not asks or (self.question and self.question.plan != plan):
@@ -165,7 +174,7 @@ class JobMessage:
         return sent.at
 
     async def _save(self) -> None:
-        """Keep the state where it has changed; where Redis is away, the next edit tries again."""
+        """Store the state if it has changed. If Redis is unavailable, the next edit stores it."""
         state = replace(
             self._saved,
             reference=self.reference,
@@ -189,26 +198,30 @@ class JobMessage:
 
 
 def _if_current(question: OpenQuestion | None, job: Job) -> OpenQuestion | None:
-    """Return the question that an earlier run asked, if the job still waits for its answer."""
+    """Return the question that an earlier process showed, if the job still awaits an answer to
+    it.
+    """
     current = question and job.awaits_answer and question.plan == job.plan_hash
     return question if current else None
 
 
 def _before_first_event(job: Job) -> Job:
-    """Return the job without what its events, which are read from the first, will add."""
+    """Return the job as it was before its events, which are then applied one by one."""
     if job.state.ended:
         return Job(request=job.request, state=JobState.QUEUED)
     return Job(request=job.request, state=job.state, error=job.error)
 
 
 def _attachment_version(job: Job) -> str | None:
-    """Return what a file is sent once for: each plan, and the end; None between them."""
+    """Return the plan's hash, or "end": an attachment is sent once for each of them. None while
+    the job runs.
+    """
     if job.state.ended:
         return _ENDED
     return job.plan_hash if job.awaits_answer else None
 
 
 def _has_content(job: Job) -> bool:
-    """Return whether the job has more to say than that it works."""
+    """Return whether there is more to show than that the job was received."""
     waits = job.state is JobState.AWAITING_CONFIRMATION and job.error is not None
     return job.state.ended or job.awaits_answer or waits or waiting(job) is not None

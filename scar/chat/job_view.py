@@ -10,8 +10,8 @@ from scar.jobs.record import Job, JobState
 
 
 def view_job(command: JobCommand, job: Job) -> Document:
-    """Return what the job says as it stands: its question while that can be answered, why it was
-    not begun, else the view of its command.
+    """Return the document for the job's present state: the question while it awaits an answer,
+    the error if no worker can plan it, else the view of its command.
     """
     if job.awaits_answer:
         return command.question(job)

@@ -1,4 +1,4 @@
-"""What a person writes or taps: what it means, whether to believe it, and who does it."""
+"""Interprets what people write or tap, checks their permission, and passes it on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NO_OFFER = "That is no longer on offer here."
 
 @dataclass(frozen=True)
 class Listener:
-    """Passes commands on to the runner and answers to the confirmations; refuses strangers."""
+    """Passes commands to the `CommandRunner` and answers to `Confirmations`; refuses strangers."""
 
     context: ChatContext
     parser: CommandParser
@@ -41,7 +41,9 @@ class Listener:
     notice: ProjectsFileNotice
 
     async def receive(self, incoming: IncomingMessage) -> str | None:
-        """Do what a message asks for; return a few words for whoever tapped a button."""
+        """Handle a message or a tapped button; return a short reply for the person who tapped a
+        button.
+        """
         try:
             return await self._interpret(incoming)
         except ScarError as error:
@@ -50,7 +52,7 @@ class Listener:
             return error.message
 
     async def refuse(self, incoming: IncomingMessage, error: ScarError) -> None:
-        """Say why a message is not acted on, for a reason that only the front-end can know."""
+        """Reply that a message is refused, for a reason that only the front-end can check."""
         await self._audit_refusal(incoming, error.code)
         self.sender.send(incoming.place, refusal(error.record()))
 
@@ -103,7 +105,12 @@ class Listener:
         self.sender.send(incoming.place, _ONLY_COMMANDS)
 
     async def _take_offer(self, incoming: IncomingMessage) -> str | None:
-        """Run the command of a tapped button, as if whoever tapped it had written that."""
+        """Run the command that a tapped button stands for, as if the person who tapped had typed
+        it.
+
+        The command is from an open menu or from a button of an ended job. Without either, the
+        return value says so.
+        """
         if incoming.stale:
             return ARRIVED_LATE
         text = await asyncio.to_thread(self.menus.take, incoming)
@@ -125,7 +132,7 @@ class Listener:
         return next((b.command for b in buttons if b.answer == incoming.text), None)
 
     async def _refuse_stranger(self, incoming: IncomingMessage) -> None:
-        """Raise `unauthorized`, after a line in the trail."""
+        """Write the refusal into the audit trail, then raise `unauthorized`."""
         await self._audit_refusal(incoming, "unauthorized")
         self.context.services.access.require(incoming.actor, Role.VIEWER, None)
 

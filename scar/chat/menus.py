@@ -1,4 +1,4 @@
-"""Menus of choices that a person makes before there is a job, kept until they have chosen."""
+"""Menus: choices that a person makes before a job is created, stored on Redis until answered."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _SECONDS = 600
 
 
 class Menus:
-    """Open menus on Redis. Each is answered once, within ten minutes, by the person it was shown
-    to, in the same place.
+    """Open menus on Redis. A menu is answered once, within ten minutes, by the person to whom it
+    was shown, in the same place.
     """
 
     def __init__(self, redis: Redis, signatures: Signatures) -> None:
@@ -31,7 +31,9 @@ class Menus:
         self._signatures = signatures
 
     def offer(self, actor: Actor, place: Place, texts: Sequence[str]) -> str:
-        """Keep the text that each answer (`c0`, `c1`, ...) stands for; return the message's tag."""
+        """Store the command text behind each answer (`c0`, `c1`, ...); return the tag for the
+        menu's message.
+        """
         token = new_job_id()
         content = {
             "token": token,
@@ -39,14 +41,17 @@ class Menus:
             "place": [place.chat, place.thread],
             "texts": list(texts),
         }
-        # Sealed: a text that somebody else put there would be done in the name of whoever taps it.
+        # Signed, because the text is run as a command in the name of the person who taps the
+        # button.
         sealed = self._signatures.seal("choice", content)
         with redis_errors():
             self._redis.set(_key(token), sealed, ex=_SECONDS)
         return f"{token}:"
 
     def take(self, incoming: IncomingMessage) -> str | None:
-        """Return the text that a tapped answer stands for; None where it answers no open menu."""
+        """Return the command text behind a tapped answer; None if the tap belongs to no open
+        menu.
+        """
         token = (incoming.tag or "").partition(":")[0]
         with redis_errors():
             sealed: Any = self._redis.get(_key(token))
@@ -57,7 +62,7 @@ class Menus:
             if menu["token"] != token or not _is_for(menu, incoming):
                 return None
             if not self._redis.delete(_key(token)):
-                return None  # tapped twice
+                return None  # the button was tapped twice
         texts, number = menu["texts"], incoming.text[1:]
         if not number.isdecimal() or int(number) >= len(texts):
             return None
@@ -65,7 +70,7 @@ class Menus:
 
 
 def menu_document(heading: str, choices: Mapping[str, str]) -> Document:
-    """Return the message of a menu: each label is a button, or is shown with its text."""
+    """Return the message of a menu, with one button for each choice (label to command text)."""
     buttons = tuple(
         Button(label, f"c{number}", command=text)
         for number, (label, text) in enumerate(choices.items())

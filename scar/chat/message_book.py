@@ -1,4 +1,4 @@
-"""The open messages of jobs, by job and place."""
+"""The messages that are still edited because their job has not ended, by job and place."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _log = structlog.get_logger(__name__)
 
 
 class MessageBook:
-    """Keeps one message for each job in each place of a front-end, until the job has ended and the
-    message says so; then its subscription is dropped.
+    """Keeps one message for each job and place of a front-end, until the message shows the job's
+    end; then deletes the message's subscription.
     """
 
     def __init__(self, context: ChatContext, sender: Sender, tasks: BackgroundTasks) -> None:
@@ -40,17 +40,17 @@ class MessageBook:
         self._completed: deque[tuple[str, Place]] = deque(maxlen=_REMEMBERED)
 
     def get(self, job_id: str, place: Place) -> JobMessage | None:
-        """Return the open message of a job in a place."""
+        """Return the unfinished message of a job in a place, or None."""
         return self._open.get((job_id, place))
 
     def opened_by(self, actor: Actor, place: Place) -> Iterator[JobMessage]:
-        """Yield the open messages in a place whose questions `actor` may answer."""
+        """Yield the unfinished messages in a place whose questions `actor` may answer."""
         for message in list(self._open.values()):
             if message.place == place and message.opener == actor:
                 yield message
 
     def open(self, job: Job, place: Place, state: MessageState) -> None:
-        """Show a job in a place from now on, unless it is shown there already."""
+        """Begin to show a job in a place, unless a message there already shows it."""
         if (job.id, place) not in self._open:
             throttle = self._sender.throttle(place)
             message = JobMessage(self._context, job, place, throttle, state)
@@ -58,20 +58,23 @@ class MessageBook:
             self._tasks.start(self._show(message))
 
     async def subscribe(self, job: Job, place: Place, state: MessageState) -> None:
-        """Keep that a job is to be shown in a place, unless it is shown there already."""
+        """Store on Redis that a job is to be shown in a place, unless a message there already
+        shows it.
+        """
         if (job.id, place) not in self._open:
             subscription = Subscription(self._name, job.id, place.key, state.to_text())
             await asyncio.to_thread(self._subscriptions.put, subscription)
 
     async def is_subscribed(self, job: Job, place: Place) -> bool:
-        """Return whether the job still has to be shown in the place."""
+        """Return whether Redis still has a subscription for the job in the place."""
         subscriptions = await asyncio.to_thread(self._subscriptions.of, self._name)
         return any(s.job_id == job.id and s.place == place.key for s in subscriptions)
 
     async def resume(self) -> None:
-        """Show every job that this front-end has a subscription for and does not show yet.
+        """Show each job that this front-end is subscribed to and that has no message in this
+        process.
 
-        A subscription that cannot be read is logged and dropped: it would keep failing.
+        A subscription that cannot be parsed is logged and deleted, since it would fail every time.
         """
         for subscription in await asyncio.to_thread(self._subscriptions.of, self._name):
             try:
@@ -81,7 +84,9 @@ class MessageBook:
                 await asyncio.to_thread(self._subscriptions.drop, subscription)
 
     async def follow_subscriptions(self) -> None:
-        """Show what other processes subscribe this front-end to, within a second."""
+        """Poll the subscriptions every second, and show the jobs that other processes subscribed
+        this front-end to.
+        """
         while True:
             try:
                 await self.resume()
@@ -113,7 +118,9 @@ class MessageBook:
         await self._unsubscribe(*key)
 
     async def _unsubscribe(self, job_id: str, place: Place) -> None:
-        """Drop a subscription; where Redis is away it stays, and the next run drops it."""
+        """Delete a subscription. If Redis is unavailable it stays, and the next process deletes
+        it.
+        """
         subscription = Subscription(self._name, job_id, place.key)
         try:
             await asyncio.to_thread(self._subscriptions.drop, subscription)

@@ -1,4 +1,4 @@
-"""What a front-end keeps of a job's message, to take it up again after a restart."""
+"""The state of a job's message, stored on Redis so that a restarted front-end can continue it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scar.access import Actor
 
 @dataclass(frozen=True)
 class OpenQuestion:
-    """A question that a message shows: the hash of its plan, and since when, in seconds, by the
-    place's own clock.
+    """A question that a message shows: the hash of its plan, and the time it was shown, in
+    seconds by the platform's clock.
     """
 
     plan: str
@@ -21,10 +21,12 @@ class OpenQuestion:
 
 @dataclass(frozen=True)
 class MessageState:
-    """The message as the place has it; the state without values is that of a message not sent yet.
+    """The state of a message on its platform; without any values, the message has not been sent
+    yet.
 
-    `reference` is the front-end's own. `attached` names the version of the job whose file was sent
-    last. `opener` is who opened this window on the job; None where the job was asked for here.
+    `reference` is the platform's reference to the message. `attached` says for which version of the
+    job a file was last sent. `opener` is the person who displayed the job here with `/job`; None if
+    the job was requested here.
     """
 
     reference: str | None = None
@@ -33,7 +35,7 @@ class MessageState:
     opener: Actor | None = None
 
     def to_text(self) -> str:
-        """Return the state as `Subscriptions` keep it."""
+        """Return the state as the text that `Subscriptions` stores."""
         content: dict[str, Any] = {
             "reference": self.reference,
             "attached": self.attached,
@@ -45,9 +47,9 @@ class MessageState:
 
     @classmethod
     def from_text(cls, text: str) -> MessageState:
-        """Read `to_text`, of an earlier version too.
+        """Parse the text of `to_text`, including that of earlier versions.
 
-        Raises `LookupError`, `TypeError` or `ValueError` for another text.
+        Raises `LookupError`, `TypeError` or `ValueError` for any other text.
         """
         content = json.loads(text)
         if not isinstance(content, dict):

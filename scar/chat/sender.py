@@ -1,4 +1,4 @@
-"""Sends documents that belong to no job, such as answers and refusals."""
+"""Sends messages that belong to no job, such as replies and refusals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Sender:
-    """Sends to the places of one front-end; has the throttle of each, for job messages too."""
+    """Sends messages to the places of one front-end, and holds the throttle of each place."""
 
     def __init__(self, context: ChatContext, tasks: BackgroundTasks) -> None:
         self._front_end = context.front_end
@@ -24,11 +24,11 @@ class Sender:
         self._throttles: dict[Place, EditThrottle] = {}
 
     def throttle(self, place: Place) -> EditThrottle:
-        """Return the throttle of a place."""
+        """Return the throttle of a place, which all messages there share."""
         return self._throttles.setdefault(place, EditThrottle())
 
     def send(self, place: Place, document: Document, tag: str = "") -> None:
-        """Send a document in the background; after a minute of failures it is given up."""
+        """Send a document in the background; give up after a minute of failed attempts."""
         self._tasks.start(self._deliver(place, self._front_end.fit(document), tag))
 
     async def _deliver(self, place: Place, document: Document, tag: str) -> None:

@@ -34,7 +34,9 @@ _MISUSED = ("invalid_request", "project_not_found", "job_not_found", "not_found"
 
 
 class Shell(click.Group):
-    """Imports only the module of the command that was called: the modules are slow to import."""
+    """The click group of `scar`. It imports only the module of the command that is called,
+    because importing all of them is slow.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return every command; those that make a job come from the command language."""

@@ -1,4 +1,4 @@
-"""The `docker` command, with which `scar doctor` and `scar init` read from the Engine."""
+"""Runs the `docker` command for `scar doctor` and `scar init`."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def compose_label(container: JsonObject, name: str) -> str:
 
 
 def socket_path(docker_host: str | None) -> str | None:
-    """Return the path of the Engine's socket; None where DOCKER_HOST is no unix socket."""
+    """Return the path of the Engine's socket; None if DOCKER_HOST is not a unix socket."""
     if docker_host is None:
         return "/var/run/docker.sock"
     return docker_host.removeprefix("unix://") if docker_host.startswith("unix://") else None
 
 
 def permission_hint(path: str) -> str:
-    """Return which group may use the socket, and how SCAR joins that group."""
+    """Return a hint that names the group with access to the socket, and how SCAR joins it."""
     group = os.stat(path).st_gid
     return (
         f"The socket {path} belongs to group {group}: put `group_add: ['{group}']` into "

@@ -1,4 +1,4 @@
-"""`scar telegram`, `scar github`, `scar chat`, ...: one front-end in this process."""
+"""`scar telegram`, `scar github`, `scar chat`, ...: run one front-end in this process."""
 
 from __future__ import annotations
 

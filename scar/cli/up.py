@@ -1,4 +1,4 @@
-"""`scar up`: every part of SCAR in a process of its own, which is restarted when it ends."""
+"""`scar up`: runs every part of SCAR as a child process, and restarts those that end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _make_keys(settings: Settings) -> None:
 
 
 async def _up(settings: Settings) -> None:
-    """Run every part until SIGTERM or SIGINT, or until a failure at the start."""
+    """Run every part until SIGTERM or SIGINT arrives, or until one cannot be started."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -58,7 +58,9 @@ async def _up(settings: Settings) -> None:
 
 
 async def _run_parts(settings: Settings, supervisor: Supervisor) -> None:
-    """Start Redis first where SCAR brings its own, then the other parts; then wait forever."""
+    """Start the embedded Redis first, if it is used, then the other parts; then wait until a
+    signal.
+    """
     if settings.redis_url is None:
         supervisor.start(_redis(settings))
         await _wait_for_redis(settings)
@@ -79,8 +81,8 @@ def _parts(settings: Settings) -> list[Part]:
     url = settings.api_url
     parts = [
         Part("api", f"{url}, documentation at {url}/docs", scar("api")),
-        # After a SIGTERM the worker could outlive its Redis and wait for it. Jobs that are cut off
-        # by a SIGKILL are recovered by the next worker.
+        # SIGKILL instead of SIGTERM, after which a worker could go on waiting for a Redis that has
+        # ended. The next worker recovers jobs that were interrupted.
         Part("worker", f"for host '{settings.host}'", scar("worker"), death_signal=signal.SIGKILL),
     ]
     for spec in front_ends():

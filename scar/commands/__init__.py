@@ -1,4 +1,4 @@
-"""The commands, one file each: a file of this folder with a `COMMAND` is one."""
+"""The commands: each Python file of this folder that defines `COMMAND` is one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ AnyCommand = JobCommand | LocalCommand | WindowCommand
 
 @cache
 def all_commands() -> tuple[AnyCommand, ...]:
-    """Return the `COMMAND` of every file of this folder, in the order of `/help`."""
+    """Return the `COMMAND` of every file of this folder, in the order in which `/help` lists
+    them.
+    """
     modules = (import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
     commands: list[AnyCommand] = [m.COMMAND for m in modules if hasattr(m, "COMMAND")]
     return tuple(sorted(commands, key=lambda command: (command.role, command.rank, command.word)))
 
 
 def job_commands() -> dict[str, JobCommand]:
-    """Return the commands that make a job, by kind."""
+    """Return the commands that create a job, by the job's kind."""
     return {c.kind: c for c in all_commands() if isinstance(c, JobCommand)}

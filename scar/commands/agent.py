@@ -1,4 +1,4 @@
-"""`@scar INSTRUCTION`: the project's coding agent works in the workspace."""
+"""`@scar INSTRUCTION`: has the project's coding agent work in the workspace."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VISIBLE = (
 """Something that is left once invisible characters and escape sequences are removed."""
 
 LONGEST = 8000
-"""Characters of an instruction."""
+"""Maximum number of characters of an instruction."""
 
 _LONGEST_REPEATED = 200
 _MOST_REPEATED = 7
@@ -47,7 +47,9 @@ class AgentArguments(NoArguments):
 
 
 class AgentRunCommand(JobCommand):
-    """Locks the workspace alone: containers can be restarted meanwhile, but not deployed."""
+    """Runs the coding agent. The job locks only the workspace: until it ends, containers can be
+    restarted, but nothing can be deployed.
+    """
 
     word = "agent"
     kind = "agent"
@@ -62,20 +64,20 @@ class AgentRunCommand(JobCommand):
 
     @property
     def spelled(self) -> str:
-        """How it is mostly typed: SCAR is called by its name."""
+        """The command as it is usually typed: a mention of SCAR's name, then the instruction."""
         return f"@scar {self.usage}"
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the workspace alone."""
+        """Return the workspace as the only resource that the job locks."""
         return (workspace_resource(project),) if project else ()
 
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """Read the instruction. It is for the project that it names, else for the only one with an
-        agent. A project's name and a colon in front are no part of the instruction.
+        """Parse the instruction. It is for the project it names, else for the only project with an
+        agent. A project's name and colon at the beginning are removed.
 
-        Raises `WhichProject` where several projects may be meant.
+        Raises `WhichProject` if several projects could be meant.
         """
         text = " ".join(words)
         project, instruction = _addressed(text, projects)
@@ -90,7 +92,9 @@ class AgentRunCommand(JobCommand):
         return super().arguments(raw)
 
     def view(self, job: Job) -> Document:
-        """Return the last lines of output while it works, then what it changed."""
+        """Return the last lines of the agent's output while it works, then what the agent has
+        changed.
+        """
         if not job.state.ended:
             return waiting(job) or _working(job)
         if job.state is not JobState.SUCCEEDED:
@@ -101,7 +105,9 @@ class AgentRunCommand(JobCommand):
 
 
 def _addressed(text: str, projects: ProjectsFile) -> tuple[Project | None, str]:
-    """Split `shop: fix it` into the project in front of the colon and the instruction."""
+    """Split `shop: fix it` into the project before the colon and the instruction; the project is
+    None if there is none.
+    """
     name, colon, rest = text.partition(":")
     project = projects.projects.get(name.strip()) if colon else None
     return (project, rest.strip()) if project and rest.strip() else (None, text)
@@ -114,7 +120,7 @@ def _project_meant(text: str, projects: ProjectsFile, default: Callable[[], Proj
     if len(with_agent) == 1:
         return with_agent[0]
     if not with_agent:
-        # The job of a project without an agent fails with how to configure one.
+        # Without an agent, the job fails with an error that says how to configure one.
         return named[0] if named else default()
     word = AgentRunCommand.word
     choices = {p.name: f"/{word} {p.name}: {text}" for p in with_agent}
@@ -138,8 +144,8 @@ def _output_block(lines: Sequence[str]) -> tuple[Line | Code, ...]:
 
 
 def _with_changes(blocks: tuple[Line | Code, ...], job: Job) -> Document:
-    """Append what was changed, with the buttons for what can be done about it; nothing where the
-    agent never began to work.
+    """Append the agent's changes, with buttons to deploy or discard them; append nothing if the
+    agent was never started.
     """
     if not job.result:
         return Document(blocks)

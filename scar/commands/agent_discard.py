@@ -1,4 +1,4 @@
-"""`/agent_discard`: the workspace as it was before the agent's last run."""
+"""`/agent_discard`: restores the workspace to its state before the agent's last run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scar.projects import Project, workspace_resource
 
 
 class AgentDiscardCommand(JobCommand):
-    """Undoes what the agent did, and leaves what somebody else has changed since."""
+    """Undoes the agent's changes, except in files that somebody else has changed since."""
 
     word = "agent_discard"
     kind = "agent_discard"
@@ -26,11 +26,13 @@ class AgentDiscardCommand(JobCommand):
     rank = 61
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the workspace alone: containers can be restarted meanwhile."""
+        """Return the resource of the workspace, so that containers can still be restarted."""
         return (workspace_resource(project),) if project else ()
 
     def question(self, job: Job) -> Document:
-        """Return which of the agent's changes would be undone, and what is left."""
+        """Return the question: which of the agent's changes would be undone, and which files are
+        skipped.
+        """
         plan = job.read_plan(AgentDiscardPlan)
         if not plan.counts.total:
             lines = [
@@ -51,7 +53,7 @@ class AgentDiscardCommand(JobCommand):
         return Document((Line("\n".join(lines)),), buttons)
 
     def view(self, job: Job) -> Document:
-        """Return how many files are as they were, and what is left."""
+        """Return the number of files restored, and the files that were skipped."""
         if not job.state.ended:
             return waiting(job) or Document.of("🗑️ Discarding...")
         if job.state is not JobState.SUCCEEDED:

@@ -1,4 +1,4 @@
-"""`/audit`: who asked for what, and how it ended."""
+"""`/audit`: who asked for what, and with which outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/docker_cancel`: stop a job that waits or runs."""
+"""`/docker_cancel`: cancel a job that is waiting or running."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ MOST_READ = 200
 
 
 class CancelCommand(LocalCommand):
-    """The job's processes end within seconds, and what a deploy had done is put back."""
+    """Cancels a job: its processes end within seconds, and a deploy's changes to production are
+    undone.
+    """
 
     word = "docker_cancel"
     usage = "[project|job]"
@@ -28,7 +30,7 @@ class CancelCommand(LocalCommand):
     rank = 23
 
     def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
-        """Cancel the job; raises `conflict` where it is too late."""
+        """Cancel the job; raise `conflict` if it can no longer be cancelled."""
         if len(words) > 1:
             raise self.misuse(f"/{self.word} takes one job")
 

@@ -1,4 +1,6 @@
-"""`/clone`: a repository into the workspace folder, and the projects-file entry for it."""
+"""`/clone`: clones a Git repository into the folder of workspaces, and suggests an entry for the
+projects file.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ class CloneArguments(NoArguments):
 
 
 class CloneCommand(JobCommand):
-    """Makes a new folder; its end has a button that makes the folder a project."""
+    """Clones into a new folder; the result has a button that makes the folder a project."""
 
     word = "clone"
     kind = "clone"
@@ -41,7 +43,7 @@ class CloneCommand(JobCommand):
     rank = 40
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the folder that it makes."""
+        """Return the resource of the folder that the clone creates."""
         return (f"clone:{args['name']}",)
 
     def parse(
@@ -50,7 +52,7 @@ class CloneCommand(JobCommand):
         projects: ProjectsFile,  # noqa: ARG002
         default: Callable[[], Project],  # noqa: ARG002
     ) -> Invocation:
-        """Read the address and the name, in either order."""
+        """Parse the repository's address and the folder's name, in either order."""
         if len(words) not in (1, 2):
             raise self.misuse("/clone takes an address, and a name if you like")
         url = next((word for word in words if ":" in word), words[0])
@@ -74,7 +76,7 @@ class CloneCommand(JobCommand):
         return {"url": repository.url, "name": name}
 
     def view(self, job: Job) -> Document:
-        """Return how far Git is; at the end the entry, and the button that adds it."""
+        """Return Git's progress, and at the end the suggested entry with a button that adds it."""
         if job.state is JobState.SUCCEEDED:
             return _cloned(job.read_result(CloneResult))
         if job.state.ended:

@@ -1,7 +1,7 @@
-"""What every command has: its word, who may use it, how it is listed.
+"""The base class of every command: its word, its role, and its line in `/help`.
 
-A command is a `JobCommand`, a `LocalCommand` or a `WindowCommand`. None of them knows which
-front-end shows it.
+A command is a `JobCommand`, a `LocalCommand` or a `WindowCommand`. None of them depends on the
+front-end in which it is typed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scar.errors import ScarError
 
 
 class Command(ABC):
-    """A word that a person types behind a slash, with `usage` for its arguments.
+    """A word that a person types after a slash. `usage` describes its arguments.
 
     `noun` is how a refusal names it, `a restart`. `examples` are arguments that may be typed behind
     it. `rank` orders `/help` among the commands of the same role. A command that `takes_text` is
@@ -33,11 +33,11 @@ class Command(ABC):
 
     @property
     def spelled(self) -> str:
-        """How the command is typed, with its arguments."""
+        """The command as it is typed, with its arguments."""
         return f"/{self.word} {self.usage}".strip()
 
     def misuse(self, what: str) -> ScarError:
-        """Return the error for arguments that the command does not take."""
+        """Return the error for invalid arguments; `what` says what is wrong with them."""
         return ScarError("invalid_request", what, f"Usage: {self.spelled}")
 
 

@@ -1,4 +1,4 @@
-"""Which command or answer a typed text is."""
+"""Parses a typed text as a command or as an answer to a question."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from scar.commands import AnyCommand
 from scar.errors import ScarError
 
 NAME = "scar"
-"""The name by which SCAR is mentioned, besides that of its account."""
+"""The name by which people mention SCAR, besides the name of its account on the platform."""
 
 AGENT = "agent"
-"""The word of the command that a mention without a command stands for."""
+"""The command to which `@scar INSTRUCTION` is parsed."""
 
 _MENTION = re.compile(r"@([A-Za-z0-9_-]+)[,:]?(?:\s+(.*)|$)", re.DOTALL)
 _PREFIX = "docker_"
 _JOB_LINK = "job_"
-"""`/job_<id>` is one word, of which a phone makes a link, unlike `/job <id>`."""
+"""`/job_<id>`, unlike `/job <id>`, is displayed as a link by Telegram, since it is one word."""
 
 
 class Answer(Enum):
-    """What a person answers to a question."""
+    """The answer to a question: yes or no."""
 
     YES = auto()
     NO = auto()
@@ -32,25 +32,25 @@ class Answer(Enum):
 
 @dataclass(frozen=True)
 class ParsedCommand:
-    """A command and the words that followed it."""
+    """A command and the words after it."""
 
     command: AnyCommand
     words: tuple[str, ...]
 
 
 class CommandParser:
-    """Parses texts as one of the commands, or as an answer."""
+    """Parses a text as one of the commands, or as an answer."""
 
     def __init__(self, commands: tuple[AnyCommand, ...]) -> None:
         self._by_word: Mapping[str, AnyCommand] = {c.word: c for c in commands}
 
     def parse(self, text: str, *, bot_name: str | None = None) -> ParsedCommand | Answer | None:
-        """Return a command, an answer, or None for a text that is not for SCAR.
+        """Return a command or an answer; None if the text is not addressed to SCAR.
 
-        `/word@name` is for the bot of that name alone; `@scar words`, or `@name words`, is an
-        instruction for the coding agent.
+        `/word@name` is addressed to the bot with that name only. `@scar words` and `@name words`
+        are instructions for the coding agent.
 
-        Raises `invalid_request`, with the nearest word as the hint, where there is no such command.
+        Raises `invalid_request` for an unknown command, with the most similar one in the hint.
         """
         stripped = text.strip()
         if stripped.lower() in ("yes", "no"):

@@ -1,4 +1,4 @@
-"""`/docker_deploy`: the workspace's files, images and containers into production."""
+"""`/docker_deploy`: brings the workspace's files, images and containers into production."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from scar.projects import Project, workspace_resource
 
 
 class DeployCommand(JobCommand):
-    """Copies, builds, restarts and verifies; puts everything back where that fails."""
+    """Copies files, builds images, restarts containers and checks their health; undoes all of it
+    if a step fails.
+    """
 
     word = "docker_deploy"
     kind = "deploy"
@@ -29,12 +31,16 @@ class DeployCommand(JobCommand):
     rank = 21
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:
-        """Return the project; for a push, which updates the workspace first, that too."""
+        """Return the project's resource, and the workspace's if the deploy is for a push, which
+        first updates the workspace.
+        """
         locks = super().locks(project, args)
         return (*locks, workspace_resource(project)) if project and "push" in args else locks
 
     def requires_free(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the workspace: no agent may be changing what is deployed."""
+        """Return the workspace's resource: no coding agent may be changing the files that are
+        deployed.
+        """
         return (workspace_resource(project),) if project else ()
 
     def question(self, job: Job) -> Document:

@@ -1,4 +1,4 @@
-"""How the plan, the course and the end of a deploy or a rollback read."""
+"""Renders the plan, the progress and the result of a deploy or a rollback."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ _MOST_NAMES = 5
 
 
 def plan_lines(plan: DeployPlan) -> list[str]:
-    """Return what would be copied, built and restarted, one line each."""
+    """Return the plan's lines: the files to copy, the images to build and the services to
+    restart.
+    """
     if plan.nothing:
         return [UP_TO_DATE]
     counts = plan.counts
@@ -96,9 +98,9 @@ def _compose_lines(plan: DeployPlan) -> list[str]:
 def progress_view(
     job: Job, begun: str, what: str, result_lines: Callable[[DeployResult], list[str]]
 ) -> Document:
-    """Return the steps that apply, then `result_lines` of the result, or why the job failed.
+    """Return the steps so far, then `result_lines` of the result, or why the job failed.
 
-    `begun` stands for the steps before the first one; `what` names the job where it failed.
+    `begun` is shown before the first step begins; `what` names the job in the message of a failure.
     """
     lines = [_step_line(step) for step in job.steps if _is_shown(step, job)]
     if not lines and not job.state.ended:
@@ -150,7 +152,9 @@ def _downtime_lines(result: DeployResult) -> list[str]:
 
 
 def result_details(result: DeployResult) -> list[str]:
-    """Return how the primary container does, the downtime, the copies kept, and the notices."""
+    """Return lines for the primary container's state, the downtime, the backup copies and the
+    notices.
+    """
     lines = []
     if result.primary:
         primary = result.primary

@@ -14,7 +14,9 @@ _MOST_NAMES = 5
 
 
 class DiffCommand(JobCommand):
-    """Files, drift, images to build, services to restart: the plan of a deploy, as a result."""
+    """Shows the plan of a deploy, without deploying: changed files, images to build, services to
+    restart.
+    """
 
     word = "docker_diff"
     kind = "diff"

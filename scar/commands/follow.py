@@ -1,4 +1,4 @@
-"""`/docker_follow`: live log lines."""
+"""`/docker_follow`: show new log lines as they are written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FollowArguments(NoArguments):
 
 
 class FollowCommand(JobCommand):
-    """The newest lines in one message, for ten minutes or until the job is cancelled."""
+    """Shows the newest log lines in one message, for ten minutes or until the job is cancelled."""
 
     word = "docker_follow"
     kind = KIND
@@ -43,7 +43,7 @@ class FollowCommand(JobCommand):
         return Invocation(project, self.arguments({"container": container} if container else {}))
 
     def view(self, job: Job) -> Document:
-        """Return as many of the newest lines as a message takes."""
+        """Return as many of the newest log lines as fit into a message."""
         if job.state.ended and job.state not in (JobState.SUCCEEDED, JobState.CANCELLED):
             return failure(job, "Following failed")
         step = job.step("following")

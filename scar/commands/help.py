@@ -1,4 +1,4 @@
-"""`/help`: what this person may do here."""
+"""`/help`: the commands that the person may use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scar.document import Document
 
 
 class HelpCommand(LocalCommand):
-    """The commands that the person's role allows."""
+    """Lists the commands that the person's role permits."""
 
     word = "help"
     summary = "what you may do here"

@@ -1,4 +1,4 @@
-"""`/docker_history`: the releases, newest first."""
+"""`/docker_history`: the project's releases, newest first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scar.jobs.results.history import HistoryResult, ReleaseRow
 
 
 class HistoryCommand(JobCommand):
-    """Commit, who, when and how long of each release, one paragraph each."""
+    """Shows each release's commit, author, date and duration, one paragraph each."""
 
     word = "docker_history"
     kind = "history"

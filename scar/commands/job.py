@@ -1,4 +1,4 @@
-"""`/job`: show a job here, wherever it was asked for, until it has ended."""
+"""`/job`: show a job in this chat, wherever it was requested, until it has ended."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from scar.jobs.job_id import is_job_id
 from scar.jobs.record import Job
 
 _MOST_READ = 200
-"""How many of the latest jobs are searched."""
+"""How many of the latest jobs are searched for one that has not ended."""
 
 
 class ShowJobCommand(WindowCommand):
-    """Shows the same message as where the job was asked for, with the same question."""
+    """Shows the job's message, including its question, in the chat where the command is typed."""
 
     word = "job"
     usage = "[job|project]"
@@ -24,8 +24,8 @@ class ShowJobCommand(WindowCommand):
     rank = 32
 
     def find(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Job:
-        """Return the job named; else the latest open job, or where none is open the latest one, of
-        the project or of all.
+        """Return the job with the given id. Without an id, return the latest job that has not
+        ended, or else the latest job, of the given project or of all.
         """
         if len(words) > 1:
             raise self.misuse(f"/{self.word} takes one job or project")

@@ -1,4 +1,4 @@
-"""Commands that make a job."""
+"""The base class of commands that create a job."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Invocation:
 
 
 class JobCommand(Command):
-    """A command that makes a job of a `kind`, which a worker runs.
+    """A command that creates a job of the given `kind`, which a worker runs.
 
     `asks`: whether the job waits for a `yes`. `changes`: whether it changes anything.
     `for_project`: whether it is for one project; else SCAR's own host runs it. `schema` checks the
@@ -54,20 +54,20 @@ class JobCommand(Command):
             cls.role = job_kinds()[cls.kind].role
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the resources that the job locks while it is open: by default the project that it
-        changes.
+        """Return the resources that the job locks until it ends; by default its project, if the
+        job changes something.
         """
         return (project.name,) if project and self.changes else ()
 
     def requires_free(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the resources that no other job may have locked when the job begins."""
+        """Return the resources that no other job may hold locked when this job begins."""
         return ()
 
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """Read the words typed behind the command's. `default` gives the project that is meant
-        where none is named.
+        """Parse the words after the command. `default` returns the project to use if the words name
+        none.
 
         Raises `project_not_found` or `invalid_request`.
         """
@@ -87,9 +87,11 @@ class JobCommand(Command):
         return values
 
     def question(self, job: Job) -> Document:
-        """Return what a person has to confirm, as the job's plan says it."""
+        """Return the question: what the person has to confirm, according to the job's plan."""
         raise NotImplementedError(f"{self.kind} asks nothing")
 
     @abstractmethod
     def view(self, job: Job) -> Document:
-        """Return how the job reads once it is confirmed: while it runs, and at its end."""
+        """Return the message for a job that needs no confirmation any more: its progress, then
+        its result.
+        """

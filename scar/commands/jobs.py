@@ -1,4 +1,4 @@
-"""`/jobs`: the latest jobs and how far they are."""
+"""`/jobs`: the latest jobs and their states."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ICON = {
 
 
 class JobsCommand(LocalCommand):
-    """The ten latest jobs of the projects that the person may see."""
+    """Lists the ten latest jobs of the projects that the person may see."""
 
     word = "jobs"
     usage = "[project]"

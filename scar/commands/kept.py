@@ -1,4 +1,6 @@
-"""`/docker_kept`: what was changed by hand in production, was replaced, and can be had back."""
+"""`/docker_kept`: files of production that somebody had changed by hand, and of which a deploy
+kept a copy when it replaced them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that are answered without a worker."""
+"""The base classes of commands that are answered without a worker."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:  # they import redis, for which the shell does not wait
 
 @dataclass(frozen=True)
 class CommandContext:
-    """What such a command works with. `default` gives the project that is meant where none is
-    named; `cancel` cancels a job in the name of an actor.
+    """The services that a `LocalCommand` or `WindowCommand` uses.
+
+    `default` returns the project to use if the command names none; `cancel` cancels a job on behalf
+    of an actor.
     """
 
     projects: ProjectsFile
@@ -36,16 +38,18 @@ class CommandContext:
 
 
 class LocalCommand(Command):
-    """A command that is answered at once, where it was typed."""
+    """A command whose reply is sent at once, in the chat where it was typed."""
 
     @abstractmethod
     def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
-        """Carry the command out and return the answer."""
+        """Run the command and return its reply."""
 
 
 class WindowCommand(Command):
-    """A command that shows an existing job where it is typed, wherever the job was asked for."""
+    """A command that shows an existing job where the command is typed, wherever the job was
+    requested.
+    """
 
     @abstractmethod
     def find(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Job:
-        """Return the job that is meant."""
+        """Return the job that the command's words name."""

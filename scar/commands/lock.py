@@ -1,4 +1,4 @@
-"""`/docker_lock`: lock a project, or all of them, against changing jobs."""
+"""`/docker_lock`: prevent jobs from changing a project, or all projects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALL = "all"
 
 
 class LockCommand(LocalCommand):
-    """Deploy, restart and rollback are refused until the project is unlocked."""
+    """Locks a project: deploy, restart and rollback are refused until somebody unlocks it."""
 
     word = "docker_lock"
     usage = "[project|all] reason"
@@ -24,7 +24,7 @@ class LockCommand(LocalCommand):
     rank = 24
 
     def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
-        """Lock a project as its operator, or all projects as an admin."""
+        """Lock one project (which takes an operator), or all projects (which takes an admin)."""
         project, reason = lock_target(self, actor, words, context)
         if not reason:
             raise self.misuse("A lock needs a reason")
@@ -41,7 +41,7 @@ def lock_target(
 ) -> tuple[str | None, list[str]]:
     """Return the project that is meant, None for all of them, and the words that follow.
 
-    Raises `forbidden` where the actor may not lock it.
+    Raises `forbidden` if the actor may not lock it.
     """
     first = words[0] if words else ""
     if first.lower() == ALL and ALL not in context.projects.projects:

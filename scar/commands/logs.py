@@ -1,4 +1,4 @@
-"""`/docker_logs`: the last lines of a container, both streams, with timestamps."""
+"""`/docker_logs`: the last log lines of a container, stdout and stderr, with timestamps."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LogsArguments(NoArguments):
 
 
 class LogsCommand(JobCommand):
-    """Lines of the primary container, or of the one named behind the project."""
+    """Shows log lines of the primary container, or of the container named after the project."""
 
     word = "docker_logs"
     kind = "logs"
@@ -46,7 +46,7 @@ class LogsCommand(JobCommand):
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """Read `shop/web 100`, `100 shop`, `20` or nothing."""
+        """Parse the words, such as `shop/web 100`, `100 shop`, `20` or none."""
         if len(words) > 2:
             raise self.misuse(f"/{self.word} takes a project and a number, not {len(words)} words")
         numbers = [word for word in words if _looks_like_number(word)]
@@ -58,7 +58,7 @@ class LogsCommand(JobCommand):
         return Invocation(project, self.arguments(args))
 
     def view(self, job: Job) -> Document:
-        """Return the lines; more than a message takes are attached as a file."""
+        """Return the lines; if there are too many for a message, attach them as a file."""
         if pending := without_result(job, "📜 Reading logs...", "Logs failed"):
             return pending
         tail = job.read_result(LogTail)
@@ -87,7 +87,9 @@ def _looks_like_number(word: str) -> bool:
 
 
 def _last(lines: Sequence[str]) -> str:
-    """Return as many of the last lines as fit beside the file, at least one, long ones cut."""
+    """Return the last lines to show above the attached file: as many as fit, at least one, long
+    lines cut.
+    """
     room = _MOST_CHARACTERS_BESIDE_FILE
     newest_first: list[str] = []
     for line in reversed(lines):

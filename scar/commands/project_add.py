@@ -1,4 +1,4 @@
-"""`/project_add`: makes a folder of the workspace folder a project."""
+"""`/project_add`: adds a cloned folder to the projects file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ProjectAddArguments(NoArguments):
 
 
 class ProjectAddCommand(JobCommand):
-    """Adds an entry to the projects file, and changes nothing else in it."""
+    """Adds an entry to the projects file and leaves the rest of the file unchanged."""
 
     word = "project_add"
     kind = "project_add"
@@ -43,7 +43,7 @@ class ProjectAddCommand(JobCommand):
     rank = 41
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the projects file."""
+        """Return the projects file as the resource that the job locks."""
         return ("projects file",)
 
     def parse(
@@ -52,7 +52,7 @@ class ProjectAddCommand(JobCommand):
         projects: ProjectsFile,  # noqa: ARG002
         default: Callable[[], Project],  # noqa: ARG002
     ) -> Invocation:
-        """Read the name and the production folder, in either order."""
+        """Parse the project's name and its production folder, in either order."""
         folders = [word for word in words if word.startswith("/")]
         names = [word for word in words if not word.startswith("/")]
         if len(names) != 1 or len(folders) > 1:
@@ -66,7 +66,7 @@ class ProjectAddCommand(JobCommand):
         return {name: value for name, value in values.items() if value is not None}
 
     def question(self, job: Job) -> Document:
-        """Return the entry, and the file to which it is added."""
+        """Return the question: the new entry, and the path of the projects file."""
         plan = job.read_plan(ProjectAddPlan)
         code = Code(json.dumps({plan.name: plan.entry.to_json()}, indent=2))
         buttons = (Button("➕ Yes, add", "yes"), Button("✖️ No", "no"))
@@ -74,7 +74,7 @@ class ProjectAddCommand(JobCommand):
         return Document((heading, code, Line("Type `yes` to confirm")), buttons)
 
     def view(self, job: Job) -> Document:
-        """Return where it was added, and what to do next."""
+        """Return where the entry was added, and what to do next."""
         if job.state is JobState.SUCCEEDED:
             added = job.read_result(ProjectAddResult)
             next_command = f"/docker_deploy {added.name}"

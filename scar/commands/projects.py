@@ -1,4 +1,4 @@
-"""`/projects`: what the projects file has."""
+"""`/projects`: the projects in the projects file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from scar.document import Document
 
 
 class ProjectsCommand(LocalCommand):
-    """Each project with its folders, the default one marked, and what is wrong with the file."""
+    """Lists each project with its folders, marks the default project, and shows the file's error
+    if it has one.
+    """
 
     word = "projects"
     summary = "the projects and their folders"

@@ -1,4 +1,4 @@
-"""`/reload`: read the projects file again, and say whether it is valid."""
+"""`/reload`: read the projects file again and report whether it is valid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from scar.document import Document
 
 
 class ReloadCommand(LocalCommand):
-    """A change takes effect by itself; this says whether it did."""
+    """Reloads the projects file. Changes also take effect without it; the reply says whether the
+    file is valid.
+    """
 
     word = "reload"
     summary = "read the projects file again"

@@ -1,4 +1,4 @@
-"""`/docker_restart`: the containers, one after the other, each waited for."""
+"""`/docker_restart`: restart the containers one after the other, waiting for each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BEGUN = "🔄 Restarting containers..."
 
 
 class RestartCommand(JobCommand):
-    """Restarts in dependency order and waits until each is healthy."""
+    """Restarts the containers in dependency order and waits until each is healthy."""
 
     word = "docker_restart"
     kind = "restart"
@@ -43,7 +43,7 @@ class RestartCommand(JobCommand):
         return Document((Line("\n".join(lines)),), buttons)
 
     def view(self, job: Job) -> Document:
-        """Return one line for each container that is back or failed, then how it ended."""
+        """Return one line for each container that was restarted or failed, then the outcome."""
         if job.state.ended and not job.steps:
             return failure(job, "Restart did not begin")
         if not job.steps:

@@ -1,4 +1,4 @@
-"""`/docker_rollback`: production back to an earlier release, without a build."""
+"""`/docker_rollback`: bring an earlier release back into production, without a build."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RollbackArguments(NoArguments):
 
 
 class RollbackCommand(JobCommand):
-    """Files, environment and images as they were; puts everything back where that fails."""
+    """Restores the files, environment and images of a release; undoes all of it if a step fails."""
 
     word = "docker_rollback"
     kind = "rollback"

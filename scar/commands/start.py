@@ -1,4 +1,4 @@
-"""`/start`: the first words of a chat."""
+"""`/start`: the greeting that Telegram requests when somebody opens a chat with the bot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scar.document import Document
 
 
 class StartCommand(LocalCommand):
-    """Says what SCAR is, and where to begin."""
+    """Says what SCAR is and which commands to begin with."""
 
     word = "start"
     summary = "begin"

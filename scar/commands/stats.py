@@ -1,4 +1,4 @@
-"""`/docker_stats`: what the containers use of the host."""
+"""`/docker_stats`: resource usage of the containers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scar.jobs.results.stats import ContainerUsage, StatsResult
 
 
 class StatsCommand(JobCommand):
-    """CPU, memory, network and disk of each container, one paragraph each."""
+    """Shows CPU, memory, network and disk usage of each container, one paragraph each."""
 
     word = "docker_stats"
     kind = "stats"

@@ -1,4 +1,6 @@
-"""`/docker_status`: what runs, how it does, and whether it is what the workspace has."""
+"""`/docker_status`: the state of the containers, and whether production differs from the
+workspace.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ _HEALTH_SIGNS = {"healthy": "💚", "starting": "💛", "unhealthy": "❤️"}
 
 
 class StatusCommand(JobCommand):
-    """Each container, the two folders, and whether production is older than the workspace."""
+    """Shows each container, both folders, and whether production is older than the workspace."""
 
     word = "docker_status"
     kind = "status"

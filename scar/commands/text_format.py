@@ -1,4 +1,4 @@
-"""How numbers, names and lists of files read in a message."""
+"""Formats numbers, names and lists of files for a message."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WIDTH = 48
 
 
 def uptime(seconds: float) -> str:
-    """`3s`, `4m`, `2h 15m`, `3d 4h`."""
+    """Return a duration such as `3s`, `4m`, `2h 15m` or `3d 4h`."""
     whole = int(seconds)
     if whole < 60:
         return f"{whole}s"
@@ -52,7 +52,7 @@ def local_zone() -> str:
 
 
 def title(name: str) -> str:
-    """`project-orchestrator` as `Project-Orchestrator`."""
+    """Return a name for a heading: `project-orchestrator` becomes `Project-Orchestrator`."""
     return "-".join(part[:1].upper() + part[1:] for part in name.split("-"))
 
 
@@ -62,7 +62,7 @@ def capitalized(name: str) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
+    """Return a number with its noun, such as `1 file` or `2 files`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -102,7 +102,7 @@ def _end_of(path: str) -> str:
 
 
 def size(count: int) -> str:
-    """`3.4 MiB`."""
+    """Return a size such as `3.4 MiB`."""
     amount = float(count)
     if count < 1024:
         return f"{count} B"

@@ -1,4 +1,4 @@
-"""`/docker_unlock`: release what `/docker_lock` has locked."""
+"""`/docker_unlock`: release a lock that `/docker_lock` has set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scar.document import Document
 
 
 class UnlockCommand(LocalCommand):
-    """Everybody who may lock a project may release it, also where somebody else has locked it."""
+    """Releases a lock. Everybody who may lock a project may also release another person's lock."""
 
     word = "docker_unlock"
     usage = "[project|all]"
@@ -24,7 +24,7 @@ class UnlockCommand(LocalCommand):
     def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
         project, more = lock_target(self, actor, words, context)
         if more:
-            context.projects.get(more[0])  # raises `project_not_found` for a name that is unknown
+            context.projects.get(more[0])  # raises `project_not_found` for an unknown name
             raise self.misuse(f"/{self.word} takes one project")
         lock = context.locks.release(resource_of(project), actor)
         if lock is None:

@@ -1,1 +1,1 @@
-"""The front-ends: each receives, sends and edits messages, in a package of its own."""
+"""The front-ends, one package each: they receive, send and edit messages on one platform."""

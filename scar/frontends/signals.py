@@ -1,4 +1,4 @@
-"""Runs the process of a front-end until a signal ends it."""
+"""Runs a front-end's coroutine until a signal ends the process."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def run_until_signal(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` in an event loop until it ends, or SIGTERM or SIGINT cancels it.
+    """Run `work` in an event loop until it returns, or until SIGTERM or SIGINT cancels it.
 
-    Raises what `work` raises.
+    Exceptions of `work` are raised.
     """
     asyncio.run(_until_signal(work))
 

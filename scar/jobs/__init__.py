@@ -1,32 +1,34 @@
-"""Jobs: a signed request with a record and an event stream on Redis, which a worker claims.
+"""Jobs: signed requests, each with a record and an event stream on Redis, which workers claim.
 
-What this package keeps on Redis, and until when. A sealed value carries its signature (`signing`)
-in front. Unsigned values can be corrupted by who can write to Redis, but no worker acts on them.
+The keys of this package on Redis, and their lifetimes. A sealed value begins with its signature
+(`signing`). Whoever can write to Redis can corrupt unsigned values, but no worker acts on those.
 
-- `scar:job:<id>`, hash: a job's record, fields below. 30 days after its end; 1 day where the job
-  only reads.
-- `scar:job:<id>:events`, stream: its events as `type`, `at` and `data`; the ids count up from
-  `1-0`. As long as the record.
-- `scar:open`, sorted set: the ids of the jobs that have not ended, by when they were made.
-- `scar:jobs` and `scar:jobs:<project>`, sorted sets: all ids, which sort by time. 30
+- `scar:job:<id>`, hash: the record of a job, with the fields below. 30 days after the job's end; 1
+  day if the job only reads.
+- `scar:job:<id>:events`, stream: the job's events as `type`, `at` and `data`; the ids count up from
+  `1-0`. Same lifetime as the record.
+- `scar:open`, sorted set: the ids of the jobs that have not ended, by time of creation.
+- `scar:jobs` and `scar:jobs:<project>`, sorted sets: the ids of all jobs, which sort by time. 30
   days.
-- `scar:hold:<resource>`, string: the id of the open job that has locked a project or a workspace.
+- `scar:hold:<resource>`, string: the id of the unfinished job that has locked a project or a
+  workspace.
 - `scar:locks`, hash: a person's lock (JSON) by project, or `*` for all. Until it is released.
-- `scar:idempotency:<hash>`, hash: the job that an idempotency key made, and the fingerprint of the
+- `scar:idempotency:<hash>`, hash: the job created with an idempotency key, and a fingerprint of the
   request. 1 day.
-- `scar:watches:<front-end>`, hash: the message that shows a job, by job and place. Until it shows
-  the job's end.
-- `scar:mq:host.<host>`, list (Kombu's): ids of jobs for the workers of a host, signed (`bell`).
-- `scar:sweep:last`, `scar:sweep:grace`, `scar:forget:last`, strings: when the last sweep was, until
-  when no lease counts as expired, and that the indexes were cleaned up within the hour.
-- `scar:<name>:inbox`, stream: letters, sealed (`letter`). Until they are dealt with; at most
-  10,000. `scar:<name>:seen:<key>`, string: that one was received. 4 days.
+- `scar:watches:<front-end>`, hash: the state of the message that shows a job, by job and place.
+  Until the message shows the job's end.
+- `scar:mq:host.<host>`, list (Kombu's): ids of jobs for the workers of a host, signed as `bell`.
+- `scar:sweep:last`, `scar:sweep:grace`, `scar:forget:last`, strings: the time of the last sweep;
+  the time until which no lease expires; a marker that exists for an hour after the indexes were
+  cleaned up.
+- `scar:<name>:inbox`, stream: deliveries from outside, sealed as `letter`. Until they are handled;
+  at most 10,000. `scar:<name>:seen:<key>`, string: a marker that a delivery was received. 4 days.
 
-Fields of a record: `request` (JSON) with its `signature` (`request`); `confirmation`,
-`cancellation` and `plan`, all sealed; `plan_shown` and `plan_hash`, the plan as JSON and its hash;
-`state`, `project`, `host`, `steps`, `result`, `error`, `started`, `finished`, `confirm_ms`,
-`confirm_until`, `expires`; `holds` and `respects`, what the job locks and what it requires free;
-`claim`, `worker`, `lease`, `attempt` and `fence` (the fencing number) of its worker; `batch`, the
-last report that was written; `settled`, where it can no longer be cancelled; `seq`, the id of the
-last event; `rung`, when its host was last notified.
+Fields of a record: `request` (JSON) with its `signature`; `confirmation`, `cancellation` and
+`plan`, all sealed; `plan_shown` and `plan_hash`, the plan as JSON and its hash; `state`, `project`,
+`host`, `steps`, `result`, `error`, `started`, `finished`, `confirm_ms`, `confirm_until`, `expires`;
+`holds` and `respects`, the resources that the job locks and those it requires free; `claim`,
+`worker`, `lease`, `attempt` and `fence` (the fencing token) of its worker; `batch`, the number of
+the last batch of events that the worker wrote; `settled`, set once the job can no longer be
+cancelled; `seq`, the id of the last event; `rung`, the time of the last notification of its host.
 """

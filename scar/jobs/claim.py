@@ -1,4 +1,4 @@
-"""A job in the hands of a worker."""
+"""A worker's claim on a job."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """What a worker believes of a job once it has checked the signatures: the request (JSON) with
-    its signature, and the sealed confirmation (empty where there is none).
+    """The parts of a job that a worker trusts after checking their signatures: the request
+    (JSON) with its signature, and the sealed confirmation (empty if there is none).
     """
 
     request: str
@@ -19,10 +19,11 @@ class SignedRequest:
 
 @dataclass(frozen=True)
 class Claim:
-    """The lease of one worker on a job. `purpose` is what it was claimed for.
+    """One worker's lease on a job. `purpose` says whether the worker is to run the job or to plan
+    it.
 
-    `fence` is the fencing number that every write of the worker carries. `cancellation` is sealed,
-    and empty where nobody has cancelled.
+    `fence` is the fencing token that accompanies every write of the worker. `cancellation` is
+    sealed, and empty if nobody has cancelled the job.
     """
 
     id: str

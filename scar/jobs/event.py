@@ -1,4 +1,4 @@
-"""The events of a job: one entry each of its stream on Redis."""
+"""The events of a job, each an entry of the job's stream on Redis."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scar.json_object import JsonObject
 
 @dataclass(frozen=True)
 class Event:
-    """One line of a job's history. `id` grows by one; `at` is milliseconds since the epoch.
+    """One event of a job. `id` counts up by one; `at` is in milliseconds since the epoch.
 
     `type` is `job`, `step`, `progress`, `output` or `result`.
     """
@@ -21,5 +21,5 @@ class Event:
     data: JsonObject
 
     def to_json(self) -> JsonObject:
-        """Return the event as the API shows it."""
+        """Return the event in the format of the API."""
         return {"id": self.id, "type": self.type, "at": rfc3339(self.at), "data": dict(self.data)}

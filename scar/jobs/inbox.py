@@ -1,4 +1,6 @@
-"""Letters from outside: the API receives them, a front-end reads them."""
+"""An inbox on Redis for deliveries from outside, such as GitHub's webhooks: the API writes, a
+front-end reads.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,15 @@ from scar.keys.key_store import API
 from scar.redis_client import redis_errors
 
 _REMEMBERED_MS = 4 * 86_400_000
-"""How long a letter's keys are remembered: GitHub redelivers within three days."""
+"""How long a delivery's keys are remembered; GitHub redelivers within three days."""
 
 
 class Inbox:
-    """A Redis stream of letters (JSON objects), each put once and dropped once it is dealt with.
+    """A Redis stream of letters: deliveries as JSON objects, each appended once and deleted when it
+    is handled.
 
-    A letter that was read and not dropped, because the reader was killed, is read again. Letters
-    are sealed: SCAR acts on them in somebody's name, and write access to Redis must not be enough
-    for that.
+    A letter whose reader was killed before deleting it is read again. Letters are sealed, because
+    SCAR acts on them in somebody's name, which write access to Redis must not be enough for.
     """
 
     def __init__(self, redis: Redis, name: str, signatures: Signatures) -> None:
@@ -33,7 +35,9 @@ class Inbox:
         self._receive = redis.register_script(script)
 
     def put(self, letter: JsonObject, known_by: Sequence[str]) -> bool:
-        """Append a letter; False where one with any of the same keys was put before."""
+        """Append a letter; return False if a letter with one of the same keys was appended
+        before.
+        """
         keys = [f"scar:{self._name}:seen:{key}" for key in known_by]
         text = self._signatures.seal("letter", letter)
         with redis_errors():
@@ -43,7 +47,7 @@ class Inbox:
         """Return up to 20 letters that follow the id `after` ("0" for the first), oldest first,
         with their ids; None in place of one that the API did not seal.
 
-        Waits up to `wait_ms` where there is none: the client's socket timeout must be longer.
+        Waits up to `wait_ms` for a letter; the client's socket timeout must be longer than that.
         """
         with redis_errors():
             streams: Any = self._redis.xread({self._stream: after}, count=20, block=wait_ms)
@@ -55,7 +59,7 @@ class Inbox:
         return opened.content if opened and opened.signer.part == API else None
 
     def drop(self, id: str) -> None:
-        """Delete a letter that was dealt with."""
+        """Delete a letter (a stored delivery) that was handled."""
         with redis_errors():
             self._redis.xdel(self._stream, id)
 

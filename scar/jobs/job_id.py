@@ -1,4 +1,4 @@
-"""The ids of jobs: ULIDs (github.com/ulid/spec), which sort by the time they were made at."""
+"""The ids of jobs: ULIDs (github.com/ulid/spec), which sort by their time of creation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def new_job_id(now: float | None = None) -> str:
 
 
 def time_of_id(id: str) -> int:
-    """Return when a job of that id was made, in milliseconds since the epoch."""
+    """Return when the job with this id was created, in milliseconds since the epoch."""
     number = 0
     for letter in id:
         number = number << 5 | _CROCKFORD.index(letter)
@@ -30,12 +30,14 @@ def time_of_id(id: str) -> int:
 
 
 def is_job_id(text: str) -> bool:
-    """Return whether this has the form of a job's id, which is a release's too."""
+    """Return whether the text has the format of a job's id, which is also that of a release's
+    id.
+    """
     return _FORM.fullmatch(text) is not None
 
 
 def oldest_id_at(seconds: float) -> str:
-    """Return the smallest id that a job made at `seconds` since the epoch can have."""
+    """Return the smallest id that a job created at `seconds` since the epoch can have."""
     return _encode(int(seconds * 1000) << _RANDOM_BITS)
 
 

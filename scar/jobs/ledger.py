@@ -1,8 +1,8 @@
-"""Writing the records of jobs on Redis: each change is one Lua script that may run twice.
+"""Writes the records of jobs on Redis. Each change is one Lua script that is safe to run twice.
 
-Times are Redis' own, in milliseconds since the epoch. A worker's writes carry the fencing number
-of its claim and are refused once another worker has claimed the job (Kleppmann, "How to do
-distributed locking", 2016).
+Times are those of Redis' clock, in milliseconds since the epoch. A worker's writes carry the
+fencing token of its claim and are refused once another worker has claimed the job (Kleppmann, "How
+to do distributed locking", 2016).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
 LEASE_MS = 10_000
-"""How long a claim is kept without a sign of its worker."""
+"""Time after which a lease that its worker does not renew expires."""
 ATTEMPTS = 3
 QUEUE_PREFIX = "scar:mq:"
 _SCRIPTS = (
@@ -78,8 +78,11 @@ _OVERDUE = {
 
 @dataclass(frozen=True)
 class Submission:
-    """What became of a request: `made`; `same` or `differs`, where its idempotency key is known;
-    or `busy`. `job` is the one that was made, now or before, or the one that locks the same.
+    """The outcome of submitting a request: `made`, `busy`, or for an idempotency key used before
+    `same` or `differs`.
+
+    `job` is the new job, the job created before with the same key, or for `busy` the job that has
+    locked a resource.
     """
 
     what: str
@@ -88,8 +91,9 @@ class Submission:
 
 @dataclass(frozen=True)
 class ConfirmationOutcome:
-    """What became of a confirmation: `queued`; `busy`, with the id of the job that locks the same
-    as `detail`; `changed`, where another plan is shown now; or `not`, with the job's state.
+    """The outcome of a confirmation: `queued`; `busy`, with the id of the job that has locked a
+    resource as `detail`; `changed`, if the plan is no longer the one confirmed; or `not`, with
+    the job's state as `detail`.
     """
 
     what: str
@@ -127,11 +131,11 @@ class Ledger(RecordReader):
         idempotency: tuple[str, str] = ("", ""),
         subscriber: Subscriber | None = None,
     ) -> Submission:
-        """Write the job, and a line of the audit trail.
+        """Create the job, and write an entry of the audit trail.
 
-        `text` is the signed form of `request`; `idempotency` a key and a fingerprint of what was
-        asked; `subscriber` a place that is to show the job, written in the same step.
-        Raises `busy` where a person has locked the project.
+        `text` is the signed form of `request`; `idempotency` a key and a fingerprint of the
+        request; `subscriber` a chat that is to show the job, stored atomically with it. Raises
+        `busy` if a person has locked the project.
         """
         asks = request.asks and not confirmation
         state = JobState.AWAITING_CONFIRMATION if asks else JobState.QUEUED
@@ -160,7 +164,8 @@ class Ledger(RecordReader):
         """Write a job again that a worker had begun and Redis has lost; with `replace` also where
         its record says that it has ended.
 
-        False where it is there, or where another job locks the same now.
+        Returns False if Redis has the job, or if another job has meanwhile locked one of its
+        resources.
         """
         what, *_ = self._run_on_trail(
             self._entry(request, "restored", "queued"),
@@ -181,7 +186,7 @@ class Ledger(RecordReader):
         """Queue a job that awaits its confirmation. `confirmation` is sealed; `shown` is the hash
         of the plan that the person saw.
 
-        Raises `busy` where a person has locked the project.
+        Raises `busy` if a person has locked the project.
         """
         what, detail = self._run("confirm", request.id, confirmation, shown)
         if what == "locked":
@@ -199,9 +204,10 @@ class Ledger(RecordReader):
         return str(self._run_on_trail(entry, "cancel", request.id, cancellation, retention)[0])
 
     def claim(self, id: str, worker: str, nonce: str) -> Claim | None:
-        """Take the lease on the job for `worker`; None where another has it or nothing is to do.
+        """Claim the job for `worker`; return None if another worker has it, or if there is nothing
+        to do.
 
-        Asking again with the same `nonce` gives the same claim.
+        Repeating the call with the same `nonce` returns the same claim.
         """
         reply = self._run("claim", id, worker, nonce, LEASE_MS)
         if not reply:
@@ -211,8 +217,8 @@ class Ledger(RecordReader):
         return Claim(id, purpose, signed, int(fence), int(attempt), cancellation)
 
     def renew(self, id: str, fence: int) -> tuple[bool, str]:
-        """Renew the lease. Returns whether the worker still has it, and the sealed cancellation
-        (empty where there is none).
+        """Renew the lease. Return whether the worker still has it, and the sealed cancellation
+        (empty if there is none).
         """
         held, cancellation = self._run("renew", id, fence, LEASE_MS)
         return held == "held", cancellation
@@ -231,7 +237,7 @@ class Ledger(RecordReader):
         """Write events (type, content) and fields of the record, and end the job where `final` is
         given; False once another worker has claimed the job.
 
-        `batch` counts up by one; one that was written already is not written again.
+        `batch` counts up by one; a batch that was already written is not written again.
         """
         text = json.dumps(events, separators=(",", ":"))
         seal = self._signatures.sign("events", f"{claim.id} {batch} {text}") if events else ""
@@ -246,9 +252,9 @@ class Ledger(RecordReader):
         return bool(self._run_on_trail(entry, "report", *arguments)[0] == "written")
 
     def sweep(self) -> list[tuple[str, str]]:
-        """Look over the open jobs: expire, requeue or fail those that nobody works on.
+        """Expire, requeue or fail the unfinished jobs that no worker is working on.
 
-        Returns the (id, host) pairs that workers have to be notified of again.
+        Returns the (id, host) pairs of jobs for which the host's workers have to be notified again.
         """
         notify, overdue = self._run("sweep", QUEUE_PREFIX, LEASE_MS, ATTEMPTS)
         for id, reason in zip(overdue[::2], overdue[1::2], strict=True):
@@ -264,7 +270,9 @@ class Ledger(RecordReader):
         self._run_on_trail(entry, "end_overdue", *arguments)
 
     def forget_old(self) -> None:
-        """Drop from the indexes the jobs whose records have expired; at most once an hour."""
+        """Remove the ids of jobs whose records have expired from the indexes; at most once an
+        hour.
+        """
         with redis_errors():
             if not self._redis.set("scar:forget:last", "1", nx=True, ex=3600):
                 return

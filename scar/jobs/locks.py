@@ -1,4 +1,4 @@
-"""Projects that a person has locked against changing jobs, until somebody unlocks them."""
+"""Locks that a person sets on a project, so that no job changes it until somebody unlocks it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ _RELEASED = "released"
 
 @dataclass(frozen=True)
 class Lock:
-    """A person's lock on a project, or on `EVERYTHING`. `since` is milliseconds since the epoch."""
+    """A person's lock on a project, or on `EVERYTHING`. `since` is in milliseconds since the
+    epoch.
+    """
 
     project: str
     by: str
@@ -36,7 +38,7 @@ class Lock:
     since: int
 
     def refusal(self) -> ScarError:
-        """Return the error of a changing job that is refused because of the lock."""
+        """Return the error for a job that is refused because of this lock."""
         what = "Every project" if self.project == EVERYTHING else f"Project '{self.project}'"
         word = "all" if self.project == EVERYTHING else self.project
         return ScarError(
@@ -47,11 +49,11 @@ class Lock:
 
     @property
     def at(self) -> str:
-        """`since` as a person reads it."""
+        """The time `since`, formatted for a person."""
         return (rfc3339(self.since) or "")[:16].replace("T", " ") + " UTC"
 
     def to_json(self) -> JsonObject:
-        """Return the lock as the status of a project shows it."""
+        """Return the lock in the form in which a project's status contains it."""
         return {**asdict(self), "since": rfc3339(self.since)}
 
 
@@ -103,7 +105,7 @@ def lock_refusal(text: str, project: str | None, signatures: Signatures) -> Scar
 
 
 class Locks:
-    """The hash of locks on Redis, which `submit.lua` and `confirm.lua` read too."""
+    """The Redis hash of locks, which `submit.lua` and `confirm.lua` read too."""
 
     def __init__(
         self, redis: Redis, signatures: Signatures, clock: Callable[[], float] = time.time

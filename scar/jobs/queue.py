@@ -1,7 +1,7 @@
-"""The task producer: notifies the workers of a host of a job that is on Redis already.
+"""The Celery producer: notifies the workers of a host that a job on Redis can be claimed.
 
-The Celery message is only a wake-up and carries nothing of the job but its id: it may be lost (the
-sweeper notifies again) or arrive twice (the job is claimed once).
+The Celery message is only a wake-up that contains the job's id. It may be lost, since the sweeper
+notifies again, and may arrive twice, since a job is claimed only once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def queue_of(host: str) -> str:
 
 
 def broker_settings(url: str, *, socket_timeout: float) -> JsonObject:
-    """Return the settings that producer and worker share: JSON only, and a bounded wait."""
+    """Return the Celery settings that producer and worker share: JSON messages, and timeouts for
+    Redis.
+    """
     return {
         "broker_url": url if not url.startswith("unix://") else f"redis+socket://{url[7:]}",
         "task_serializer": "json",
@@ -48,7 +50,7 @@ def broker_settings(url: str, *, socket_timeout: float) -> JsonObject:
 
 
 class JobQueue:
-    """The Celery queues of the hosts, to write to."""
+    """Sends messages to the hosts' Celery queues."""
 
     def __init__(self, redis_url: str, signatures: Signatures) -> None:
         self._signatures = signatures
@@ -61,9 +63,9 @@ class JobQueue:
         )
 
     def notify(self, host: str, id: str) -> bool:
-        """Put the job's id on the host's queue; False where Redis did not take it.
+        """Put the job's id on the host's queue; return False if Redis is unavailable.
 
-        Nothing is lost then: the sweeper notifies again.
+        The job is not lost then, since the sweeper notifies again.
         """
         signature = self._signatures.sign(WAKEUP, f"{host}/{id}")
         try:

@@ -1,4 +1,4 @@
-"""The record of a job: its request, how far it is, and what its events make of it."""
+"""The record of a job: its request and its state, and how events change them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _ResultT = TypeVar("_ResultT", bound=JsonRecord)
 
 @dataclass(frozen=True)
 class Job:
-    """A request and everything that came of it. Times are milliseconds since the epoch.
+    """A job: its request, state, steps, plan and result. Times are in milliseconds since the epoch.
 
-    `plan` and `result` are the JSON that Redis and the API have; `read_plan` and `read_result`
-    give them their types. `output` holds the lines of the `output` events, of which the record on
-    Redis has none.
+    `plan` and `result` are JSON as on Redis and in the API; `read_plan` and `read_result` parse
+    them. `output` contains the lines of the `output` events, which the record on Redis does not
+    have.
     """
 
     request: Request
@@ -46,44 +46,44 @@ class Job:
 
     @property
     def id(self) -> str:
-        """The request's id."""
+        """The job's id, which is its request's."""
         return self.request.id
 
     @property
     def about(self) -> str:
-        """`deploy shop`: what it does, to what."""
+        """The job's kind and project, such as `deploy shop`."""
         return f"{self.request.kind} {self.request.project or ''}".rstrip()
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether the job has a plan that a person has to confirm."""
+        """Whether the job has a plan that a person still has to confirm."""
         return self.state is JobState.AWAITING_CONFIRMATION and self.plan is not None
 
     @property
     def plan_hash(self) -> str:
-        """The hash of the job's plan, to which a confirmation is bound; empty without a plan."""
+        """The hash of the job's plan, which a confirmation must contain; empty without a plan."""
         return self.read_plan(JobPlan).hash
 
     def read_plan(self, plan: type[_PlanT]) -> _PlanT:
-        """Return the plan as a record; an empty one where the job has none yet.
+        """Return the plan as the dataclass `plan`, which is empty if the job has no plan yet.
 
-        Raises `internal` where the record cannot be read.
+        Raises `internal` if the JSON does not match.
         """
         return plan.from_json(self.plan or {})
 
     def read_result(self, result: type[_ResultT]) -> _ResultT:
-        """Return the result as a record; an empty one where the job has none.
+        """Return the result as the dataclass `result`, which is empty if the job has no result.
 
-        Raises `internal` where the record cannot be read.
+        Raises `internal` if the JSON does not match.
         """
         return result.from_json(self.result or {})
 
     def step(self, name: str) -> Step | None:
-        """Return the step of that name, if the job has one."""
+        """Return the step with this name, or None."""
         return next((step for step in self.steps if step.name == name), None)
 
     def to_json(self) -> JsonObject:
-        """Return the job as the API shows it."""
+        """Return the job in the format of the API."""
         request = self.request
         return {
             "id": request.id,
@@ -109,7 +109,7 @@ class Job:
 
     @classmethod
     def from_json(cls, document: JsonObject) -> Job:
-        """Read a job of the API, which does not say when it expires or what it locks."""
+        """Parse a job in the format of the API, which omits its expiry and its locks."""
         request = Request(
             id=document["id"],
             kind=document["kind"],
@@ -137,9 +137,10 @@ class Job:
         )
 
     def after(self, event: Event, *, keep_output: int = 200) -> Job:
-        """Return the job as `event` leaves it. Of the output, the last `keep_output` lines stay.
+        """Return the job after `event` is applied. Only the last `keep_output` lines of output are
+        kept.
 
-        An event that the job has had already changes nothing.
+        An event that was already applied changes nothing.
         """
         if event.id <= self.last_event:
             return self

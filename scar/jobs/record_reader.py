@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 class RecordReader:
-    """Every read of job records."""
+    """Reads job records; `Ledger` adds the writing methods."""
 
     def __init__(self, redis: Redis, signatures: Signatures) -> None:
         self._redis = redis
@@ -53,7 +53,9 @@ class RecordReader:
             raise tampered(f"the record of job {id[:40]}") from error
 
     def lock_holder(self, resource: str) -> Job | None:
-        """Return the open job that has locked a project or a workspace."""
+        """Return the unfinished job that has locked the resource (a project or a workspace), or
+        None.
+        """
         with redis_errors():
             id = cast("str | None", self._redis.get(f"scar:hold:{resource}"))
         job = self.get(id) if id else None

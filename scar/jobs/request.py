@@ -1,4 +1,4 @@
-"""The request of a job: the part that is signed."""
+"""The request of a job, which is signed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scar.json_object import JsonObject
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked, by whom: it is signed and never changes.
+    """What a job is to do, and who asked for it. A request is signed and never changes.
 
     `locks` names the resources (a project, a workspace) that the job locks while it is open;
     `requires_free` those that no other job may have locked when it begins. `created_at` and
@@ -33,7 +33,7 @@ class Request:
     voucher: JsonObject | None = None
 
     def to_json(self) -> JsonObject:
-        """Return the form that is signed."""
+        """Return the request as the JSON that is signed."""
         return {
             "id": self.id,
             "kind": self.kind,
@@ -45,7 +45,7 @@ class Request:
             "changes": self.changes,
             "created_at": self.created_at,
             "expires_at": self.expires_at,
-            # The names that every version reads.
+            # Under these names, every version can read the fields.
             "holds": list(self.locks),
             "respects": list(self.requires_free),
             **({"voucher": dict(self.voucher)} if self.voucher else {}),
@@ -53,8 +53,8 @@ class Request:
 
     @classmethod
     def from_json(cls, document: JsonObject) -> Request:
-        """Read a request. One of an earlier version names no resources: it locks the project that
-        it changes.
+        """Parse a request. One of an earlier version names no resources; its job locks its
+        project if it may change something.
         """
         values = dict(document)
         values["requested_by"] = Actor.from_json(values["requested_by"])

@@ -21,7 +21,7 @@ from scar.keys.trusted_keys import TrustedKey, TrustedKeys
 from scar.settings import Settings
 
 WAKEUP = "bell"
-"""What a wake-up is signed as: the name that workers of every version know."""
+"""The kind under which wake-up messages are signed. Workers of every version use this name."""
 
 _BY_WORKERS = frozenset(("plan", "steps", "events", "end"))
 _BY_ANY = frozenset(("swept", "audit", WAKEUP))

@@ -1,4 +1,4 @@
-"""The steps of a job: what a person sees of its course."""
+"""The steps of a job, which show a person its progress."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scar.json_object import JsonObject
 
 
 class StepState(StrEnum):
-    """Where a step is in its life."""
+    """The states of a step."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -21,7 +21,7 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How much of a step is done, in `unit`s (files, build steps, containers)."""
+    """How much of a step is done. `unit` is what is counted: files, build steps or containers."""
 
     done: int
     total: int
@@ -33,7 +33,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Step:
-    """A named part of a job. Times are milliseconds since the epoch."""
+    """A named part of a job. Times are in milliseconds since the epoch."""
 
     name: str
     title: str
@@ -44,7 +44,7 @@ class Step:
     detail: str | None = None
 
     def to_json(self) -> JsonObject:
-        """Return the step as the API and the `step` event show it."""
+        """Return the step in the format of the API and of the `step` event."""
         return {
             "name": self.name,
             "title": self.title,

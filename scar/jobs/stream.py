@@ -1,8 +1,8 @@
-"""Following jobs' events while they are written.
+"""Follows the events of jobs while they are being written.
 
-One thread per process, the reader, reads the streams of all jobs that are followed with one
-blocking XREAD, and puts every event into the queues of the job's followers: fifty followers cost
-one read. In the API the reader and the followers are greenlets.
+One thread per process, the reader, reads the streams of all followed jobs with one blocking XREAD
+and puts each event into the queues of the job's followers, so that fifty followers cost one read.
+In the API, reader and followers are greenlets.
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ _WAKE_KEPT_SECONDS = 60
 
 
 class Follower(queue.SimpleQueue["Event | None"]):
-    """The events that were read for one follower and that it has not taken yet.
+    """A queue of events that one follower has not processed yet.
 
-    None says that some may be missing: the follower has to look at the ledger.
+    None in the queue means that events may be missing; the follower then reads them from the
+    ledger.
     """
 
 
 class EventStream:
     """Lets any number of threads follow jobs.
 
-    `redis` must have a socket timeout above the second for which the reader blocks.
+    The socket timeout of `redis` must be longer than one second, for which the reader's XREAD
+    blocks.
     """
 
     def __init__(self, redis: Redis, ledger: Ledger) -> None:
@@ -55,7 +57,7 @@ class EventStream:
         self.closed = threading.Event()
 
     def close(self) -> None:
-        """End every `follow` at once, whether its job has ended or not."""
+        """Make every `follow` return at once, whether its job has ended or not."""
         self.closed.set()
         with self._lock:
             streams = list(self._followers)
@@ -65,11 +67,11 @@ class EventStream:
     def follow(
         self, job_id: str, after: int = 0, *, idle: float = 15.0, seconds: float | None = None
     ) -> Iterator[Event | None]:
-        """Yield the events of a job that follow the event `after`, until the job has ended.
+        """Yield the job's events after the event `after`, until the job has ended.
 
-        Yields None when nothing happened for `idle` seconds. Ends early after `seconds`, where
-        they are given, and when the stream is closed. Raises `ScarError` where Redis cannot be
-        read; following again after the last event that was yielded loses and repeats nothing.
+        Yields None after `idle` seconds without an event. Returns early after `seconds`, if given,
+        and when the stream is closed. Raises `ScarError` if Redis cannot be read; a new call that
+        begins after the last yielded event then misses and repeats nothing.
         """
         deadline = float("inf") if seconds is None else time.monotonic() + seconds
         last = after
@@ -94,7 +96,7 @@ class EventStream:
             self._leave(job_id, follower)
 
     def _events_after(self, last: int, job_id: str, received: Event | None) -> Iterator[Event]:
-        """Yield the events that follow `last`, at least up to `received`."""
+        """Yield the events after `last`, at least up to the event `received`."""
         if received is not None and received.id <= last + 1:
             if received.id == last + 1:
                 yield received
@@ -132,14 +134,14 @@ class EventStream:
                 self._proofs.pop(stream, None)
 
     def _wake_reader(self) -> None:
-        """Have the reader, which is blocked on the streams it knows, look for new ones."""
-        # Where Redis refuses writes, the reader looks again within a second.
+        """Wake the reader from its XREAD, so that it adds the streams of newly followed jobs."""
+        # If Redis refuses the write, the reader's XREAD still returns within a second.
         with contextlib.suppress(RedisError):
             self._redis.xadd(self._wake_key, {"wake": ""}, maxlen=1)
             self._redis.expire(self._wake_key, _WAKE_KEPT_SECONDS)
 
     def _read(self) -> None:
-        """Publish the events of followed jobs as they are written; the reader's thread."""
+        """Put new events into the followers' queues; runs in the reader's thread."""
         cursors = {self._wake_key: "0-0"}
         while True:
             try:
@@ -149,13 +151,14 @@ class EventStream:
                     if stream != self._wake_key:
                         self._publish(stream, self._events(stream, entries))
             except (RedisError, LookupError, ValueError):
-                # Redis is away and may have lost its newest events, or an entry is no event. Begin
-                # anew: followers look at the ledger, and meet the same error there or go on.
+                # Redis is unavailable and may have lost its newest events, or an entry is
+                # malformed. Start over: followers read from the ledger, where they get the same
+                # error or continue.
                 cursors = {self._wake_key: "0-0"}
                 time.sleep(_RETRY_SECONDS)
 
     def _update(self, cursors: dict[str, str]) -> None:
-        """Make `cursors` those of the jobs that are followed now."""
+        """Update `cursors` (stream to last entry read) to the jobs that are followed now."""
         with self._lock:
             followed = {self._wake_key, *self._followers}
         for stream in cursors.keys() - followed:
@@ -163,10 +166,14 @@ class EventStream:
         for stream in followed - cursors.keys():
             newest = cast("list[Any]", self._redis.xrevrange(stream, count=1))
             cursors[stream] = newest[0][0] if newest else "0-0"
-            self._publish(stream, [None])  # what came before the cursor is not published
+            # Entries before the cursor are not put into the queues, so followers read them from the
+            # ledger.
+            self._publish(stream, [None])
 
     def _wait_for_entries(self, cursors: dict[str, str]) -> list[Any]:
-        """Return what follows the cursors, by stream; nothing after a second without any."""
+        """Return the entries after the cursors, by stream; nothing if none arrives within a
+        second.
+        """
         streams: Any = cursors
         return cast("list[Any]", self._redis.xread(streams, count=_PAGE, block=_BLOCK_MS) or [])
 
@@ -196,5 +203,5 @@ def _stream_of(job_id: str) -> str:
 
 
 def ends(event: Event) -> bool:
-    """Whether `event` is the last of its job."""
+    """Return whether `event` is the last one of its job."""
     return event.type == "job" and JobState(event.data["state"]).ended

@@ -1,4 +1,5 @@
-"""Which job is shown in which place of which front-end, kept on Redis until the job has ended.
+"""Subscriptions: which chats show a job, stored on Redis until the message there shows the job's
+end.
 
 One hash for each front-end: `scar:watches:<front-end>`, from `<job id> <place>` to the sealed
 state of the message that shows the job there. A subscription made with its job is written by
@@ -17,17 +18,17 @@ from scar.jobs.signing import Opened, Signatures
 from scar.redis_client import redis_errors
 
 NEW_MESSAGE = "{}"
-"""The state of a message that was not sent yet."""
+"""The state of a message that has not been sent yet."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """A job that a front-end has to show in a place until it has ended.
+    """A job that a front-end has to show in a place until the job has ended.
 
-    `place` and `message` are the front-end's own texts: `message` (JSON) holds what it needs to
-    take the message up again after a restart.
+    `place` and `message` are texts that only the front-end can parse; `message` (JSON) is the state
+    with which a restarted front-end continues the message.
     """
 
     front_end: str
@@ -38,7 +39,7 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Subscriber:
-    """A place of a front-end, in the front-end's own form, that is to show a new job."""
+    """A front-end, and a place in the front-end's own format, in which a new job is to be shown."""
 
     front_end: str
     place: str

@@ -1,4 +1,6 @@
-"""Sweeping the open jobs: notifying again, requeuing what a dead worker had, expiring."""
+"""A thread that notifies workers again, requeues the jobs of lost workers, and expires old
+requests.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """A thread that sweeps the open jobs every `interval` seconds.
+    """Sweeps the unfinished jobs every `interval` seconds in a thread.
 
-    Any number may run, in any process: a sweep is one script on Redis, and a second notification
-    of a job does no harm.
+    Several sweepers may run at once, since a sweep is one atomic Redis script and a repeated
+    notification does no harm.
     """
 
     def __init__(self, ledger: Ledger, queue: JobQueue, *, interval: float = 1.0) -> None:
@@ -28,11 +30,11 @@ class Sweeper:
         self._thread = threading.Thread(target=self._work, name="sweeper", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread that sweeps."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Have the thread end after the sweep that is under way."""
+        """Make the thread end after the current sweep."""
         self._stopped.set()
 
     def _work(self) -> None:

@@ -1,4 +1,4 @@
-"""Points in time: milliseconds since the epoch inside SCAR, RFC 3339 outside."""
+"""Converts times: milliseconds since the epoch inside SCAR, RFC 3339 outside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def rfc3339(at: int | None) -> str | None: ...
 
 
 def rfc3339(at: int | None) -> str | None:
-    """Return milliseconds since the epoch as `2026-01-31T12:00:00.123Z`; None for None."""
+    """Format milliseconds since the epoch as `2026-01-31T12:00:00.123Z`; return None for None."""
     if at is None:
         return None
     moment = datetime.fromtimestamp(at / 1000, UTC)
@@ -23,7 +23,7 @@ def rfc3339(at: int | None) -> str | None:
 
 
 def milliseconds(text: str | None) -> int | None:
-    """Return the milliseconds since the epoch of an RFC 3339 text; None for None."""
+    """Parse an RFC 3339 time to milliseconds since the epoch; return None for None."""
     if text is None:
         return None
     return round(datetime.fromisoformat(text).timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""The projects file, and the projects in it."""
+"""The projects file, its rules, and the projects defined in it."""
 
 from __future__ import annotations
 

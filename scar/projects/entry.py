@@ -1,4 +1,4 @@
-"""A new entry of the projects file, for a folder in the workspace folder."""
+"""Suggests and adds entries of the projects file."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _INDENT = re.compile(r'\n([ \t]+)"')
 
 
 def entry_for(settings: Settings, name: str, production: str | None = None) -> ProjectEntry:
-    """Return a suggested entry for the workspace `name`.
+    """Return a suggested entry for a cloned workspace `name`.
 
-    Without `production`, production is put beside that of the host's other projects.
+    Without `production`, the production folder is placed beside those of the host's other projects.
     """
     return ProjectEntry(
         workspace=str(settings.projects_file.parent / name),
@@ -45,10 +45,11 @@ def _suggested_production(settings: Settings, name: str) -> Path:
 
 
 def with_entry(text: str, name: str, entry: ProjectEntry) -> str:
-    """Return the projects file's text with an entry added at its end; all else stays the same.
+    """Return the text of a projects file with an entry added at its end, and everything else
+    unchanged.
 
-    Raises `project_invalid` where the text is not a valid projects file, before or after, and
-    `conflict` where it has an entry of that name already.
+    Raises `project_invalid` if the text is not a valid projects file before or after the change,
+    and `conflict` if it already has an entry with that name.
     """
     _require_valid(text, "The projects file has to be mended first")
     known = json.loads(text.removeprefix("\ufeff"))

@@ -1,4 +1,4 @@
-"""The projects file, which is read again when it changes."""
+"""The projects file, which is read again whenever it changes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _Signature = tuple[int, int, int, int]
 
 
 class ProjectsFile:
-    """The configuration in force: the projects file as it last was without a mistake.
+    """The last valid configuration that was read from the projects file.
 
-    Every access checks the file with one `stat` and reads it again when it has changed. A file that
-    is missing, half written or breaks a rule changes nothing: the last good configuration stays in
-    force for as long as this process lives, and `problem` says what is wrong. A process that starts
-    while the file is broken has no projects until the file is mended.
+    Every access calls `stat` on the file, and reads it again if it has changed. A file that is
+    missing, incomplete or invalid changes nothing: this process keeps using the last valid
+    configuration, and `problem` says what is wrong. A process that starts while the file is invalid
+    has no projects until the file is corrected.
 
     An instance may be shared by threads. `state_dir` is SCAR's own folder, which no project may
     use.
@@ -49,38 +49,38 @@ class ProjectsFile:
 
     @classmethod
     def of(cls, settings: Settings) -> ProjectsFile:
-        """Return the projects file that the settings name."""
+        """Return the projects file whose path is in the settings."""
         return cls(settings.projects_file, settings.state_dir)
 
     @property
     def projects(self) -> Mapping[str, Project]:
-        """The projects in force by name, in the file's order."""
+        """The projects of the last valid configuration by name, in the file's order."""
         with self._lock:
             self._refresh()
             return self._projects
 
     @property
     def problem(self) -> ErrorRecord | None:
-        """What is wrong with the file now, or None where the file is in force."""
+        """The error in the file as it is now; None if it is valid."""
         with self._lock:
             self._refresh()
             return self._problem
 
     def reload(self) -> None:
-        """Read the file again, even where `stat` shows no change."""
+        """Read the file again, even if `stat` shows no change."""
         with self._lock:
             self._seen = self._content = None
             self._refresh()
 
     def names(self) -> list[str]:
-        """Return the names of the projects in force, in the file's order."""
+        """Return the names of all projects, in the file's order."""
         return list(self.projects)
 
     def get(self, name: str) -> Project:
         """Return the project `name`.
 
-        Raises `project_not_found`, or `project_invalid` where the file is broken and no
-        configuration is in force.
+        Raises `project_not_found`, or `project_invalid` if the file is invalid and never was valid
+        in this process.
         """
         projects = self.projects
         if name in projects:
@@ -88,7 +88,9 @@ class ProjectsFile:
         raise self._fatal_problem() or project_not_found(name, list(projects))
 
     def default(self, settings: Settings) -> Project:
-        """Return the project of `SCAR_DEFAULT_PROJECT`, else the first; raises as `get` does."""
+        """Return the project of `SCAR_DEFAULT_PROJECT`, or else the first one; raise the errors
+        of `get`.
+        """
         if settings.default_project is not None:
             return self.get(settings.default_project)
         for project in self.projects.values():
@@ -100,7 +102,7 @@ class ProjectsFile:
         )
 
     def _fatal_problem(self) -> ScarError | None:
-        """Return the file's problem as an error, where no configuration is in force."""
+        """Return the file's error if it has never been valid in this process, else None."""
         problem = self.problem
         if problem is None or self._projects:
             return None
@@ -115,8 +117,8 @@ class ProjectsFile:
             self._seen = self._content = None
             self._report_unreadable(error)
             return
-        # A second change within one tick of the clock leaves the same signature: a file that
-        # changed less than two seconds ago is read at every access.
+        # Two changes within one tick of the filesystem's clock have the same times. A file that
+        # changed less than two seconds ago is therefore read at every access.
         settled = abs(self._clock() - status.st_ctime) > _SETTLED_SECONDS
         self._seen = _signature(status) if settled else None
         if content != self._content:
@@ -132,9 +134,9 @@ class ProjectsFile:
             self._report([str(error)])
 
     def _read(self) -> tuple[bytes, os.stat_result]:
-        """Return the file's content and its status from before it was read.
+        """Return the file's content, and its `stat` from before reading.
 
-        Raises OSError, or ValueError with the reason where the file is of a wrong type or size.
+        Raises `OSError`, or `ValueError` with the reason if it is not a regular file or too large.
         """
         handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
@@ -161,7 +163,7 @@ class ProjectsFile:
         self._problem = None
 
     def _uses_of_state_dir(self, projects: Mapping[str, Project]) -> list[str]:
-        """Return a problem for each project folder that overlaps SCAR's own folder."""
+        """Return a problem for each project whose folders overlap SCAR's own state folder."""
         own = self._state_dir
         if own is None:
             return []

@@ -1,4 +1,4 @@
-"""Which folders a project may use."""
+"""Rules for the folders that a project may use."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SHARED_FOLDERS = (
 
 
 def absolute(value: str) -> Path:
-    """Return the folder that `value` names, without slashes at its end.
+    """Return the absolute path in `value`, without slashes at its end.
 
-    Raises ValueError where the path is relative or contains `..`.
+    Raises `ValueError` if the path is relative or contains `..`.
     """
     if not value.startswith("/"):
         raise ValueError("is not an absolute path")
@@ -34,12 +34,12 @@ def absolute(value: str) -> Path:
 
 
 def resolved(folder: Path) -> Path:
-    """Return `folder` with symbolic links followed as far as it exists."""
+    """Return `folder` with symbolic links resolved, as far as it exists."""
     return Path(os.path.realpath(folder))
 
 
 def inside(folder: Path, other: Path) -> bool:
-    """Return whether `folder` is `other` or below it, as written or with links followed."""
+    """Return whether `folder` is `other` or below it, with links resolved or unresolved."""
     return folder.is_relative_to(other) or resolved(folder).is_relative_to(resolved(other))
 
 
@@ -66,7 +66,9 @@ def writable_place(path: Path, uid: int, gid: int) -> Path | None:
 
 
 def not_for_production(folder: Path) -> str | None:
-    """Return why `folder` must not be a production folder, or None where it may be one."""
+    """Return why `folder` must not be a production folder, such as a system folder; None if it
+    may be one.
+    """
     for place in (folder, resolved(folder)):
         seen = f"is {place}, which is" if place != folder else "is"
         if place == Path("/"):

@@ -1,4 +1,4 @@
-"""Parses the text of a projects file into projects, and words every mistake in it."""
+"""Parses the text of a projects file, and describes every error in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MISSING = "Missing data for required field."
 
 
 def parse_projects(text: str) -> tuple[dict[str, Project], list[str]]:
-    """Return the valid projects of a projects file's text in their order, and every problem.
+    """Return the valid projects in the file's order, and the problems of the others.
 
     A problem begins with the project and the field, or with line and column.
     """
@@ -48,7 +48,7 @@ def parse_projects(text: str) -> tuple[dict[str, Project], list[str]]:
 
 
 class _JsonObject(dict[str, Any]):
-    """A JSON object that keeps the names it had more than once."""
+    """A parsed JSON object that remembers which names occurred more than once."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -74,7 +74,7 @@ def _json_mistake(words: str) -> str:
 
 
 def _refuse_constant(word: str) -> Any:
-    """Refuse NaN and Infinity, which are no JSON."""
+    """Refuse `NaN` and `Infinity`, which Python accepts but JSON does not allow."""
     raise ValueError(word)
 
 
@@ -107,7 +107,9 @@ def _duplicate_fields(entry: _JsonObject) -> Iterator[str]:
 
 
 def _missing_fields(name: str, entry: JsonObject) -> Iterator[str]:
-    """Yield the fields that are missing because of what another field or the name is."""
+    """Yield the fields that are missing, where another field or the project's name makes them
+    required.
+    """
     if "containers" not in entry and entry.get("auto_detect") is not True:
         yield "containers: is missing; or set auto_detect"
     if "compose_project" not in entry and "." in name and NAME.fullmatch(name):
@@ -118,7 +120,7 @@ def _missing_fields(name: str, entry: JsonObject) -> Iterator[str]:
 
 
 def _flatten(messages: Mapping[Any, Any], parent: str = "") -> Iterator[str]:
-    """Yield marshmallow's nested messages as `containers[0]: what is wrong`."""
+    """Yield marshmallow's nested messages as flat texts, such as `containers[0]: what is wrong`."""
     for name, content in messages.items():
         if isinstance(name, int):
             path = f"{parent}[{name}]"
@@ -138,7 +140,7 @@ def _field_path(name: object) -> str:
 
 
 def _reword(message: str, name: str, parent: str) -> str:
-    """Return a message of marshmallow in the words of this file's errors."""
+    """Replace one of marshmallow's messages by the wording of this file's errors."""
     if message == _UNKNOWN:
         nested = {"auto_deploy": ["branch"], "roles": [str(role) for role in Role]}
         fields = [field.data_key or name for name, field in entry_schema().fields.items()]
@@ -150,7 +152,9 @@ def _reword(message: str, name: str, parent: str) -> str:
 
 
 def _conflicts(projects: Mapping[str, Project]) -> Iterator[str]:
-    """Yield the projects of one host that share a production folder or a Compose project."""
+    """Yield a problem for projects of one host that share a production folder or a Compose
+    project.
+    """
     productions: dict[tuple[str, Path], str] = {}
     compose_projects: dict[tuple[str, str], str] = {}
     for name, project in projects.items():

@@ -1,4 +1,4 @@
-"""One entry of the projects file."""
+"""A project: one entry of the projects file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from scar.role import Role
 
 
 def workspace_resource(project: Project) -> str:
-    """Return the resource of the project's workspace, which several projects may share."""
+    """Return the name under which jobs lock the project's workspace; projects with the same
+    workspace share it.
+    """
     return f"workspace:{project.host}:{project.workspace}"
 
 
@@ -44,7 +46,9 @@ class Project:
     remote_includes: bool = False
 
     def to_json(self) -> JsonObject:
-        """Return the entry of the projects file with its defaults filled in and its `name`."""
+        """Return the entry of the projects file with defaults filled in, and with the project's
+        `name`.
+        """
         branch = self.auto_deploy_branch
         return {
             "name": self.name,
@@ -68,7 +72,7 @@ class Project:
 
     @classmethod
     def from_json(cls, entry: JsonObject) -> Project:
-        """Return the project of an entry, which the schema has validated before."""
+        """Return the project of an entry that the schema has already validated."""
         containers = tuple(entry.get("containers", ()))
         roles = entry.get("roles") or {}
         return cls(

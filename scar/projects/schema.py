@@ -1,4 +1,4 @@
-"""The rules of one entry of the projects file."""
+"""The marshmallow schema of one entry of the projects file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FOLDER_PATTERN = r"/(?!(?:.*/)?\.\.(?:/|$))[^\u0000-\u001f\u007f-\u009f]{1,4094}
 _COMPOSE_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 _CLIENT = r"(?:api|web):[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-# A subset of what git-check-ref-format(1) allows.
+# A subset of the names that git-check-ref-format(1) allows.
 _BRANCH = re.compile(r"(?![-/.])(?!.*(\.\.|//|@\{))[^\s~^:?*\[\\\x00-\x1f\x7f]{1,200}(?<![./])")
 _LONGEST_QUOTE = 64
 _LONGEST_TEXT = 4096
@@ -43,7 +43,7 @@ def is_name(text: str) -> bool:
 
 
 def name_problems(name: str) -> Iterator[str]:
-    """Yield why `name` is not a valid name of a project."""
+    """Yield the reasons why `name` is not a valid project name."""
     if not NAME.fullmatch(name):
         yield f"{quoted(name)}: is not a project's name: [a-z0-9][a-z0-9._-]*, at most 64 long"
     elif name.isdecimal():
@@ -51,7 +51,7 @@ def name_problems(name: str) -> Iterator[str]:
 
 
 def quoted(value: object) -> str:
-    """Return a value as an error shows it: one printable line of at most 64 characters."""
+    """Return a value for an error message: one printable line of at most 64 characters."""
     text = repr(value) if str(value).isprintable() else ascii(value)
     return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
 
@@ -94,7 +94,7 @@ def _require_distinct(values: list[str]) -> None:
 
 
 class _FolderField(fields.String):
-    """An absolute path, as a `Path`."""
+    """An absolute path; loads as a `Path`."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, *args, **kwargs)
@@ -106,7 +106,7 @@ class _FolderField(fields.String):
 
 
 class _FlagField(fields.Field[bool]):
-    """true or false; marshmallow's own Boolean takes "yes" and 1 as well."""
+    """A JSON boolean; marshmallow's own field also accepts texts such as "yes" and numbers."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if not isinstance(value, bool):
@@ -126,7 +126,9 @@ class _AutoDeploySchema(Schema):
 
 
 class _FoldersAndContainers(Schema):
-    """The fields of an entry whose rules no front-end changes."""
+    """The fields of a projects-file entry whose validation does not depend on the installed
+    front-ends.
+    """
 
     workspace = _FolderField(required=True)
     production = _FolderField(required=True)
@@ -137,7 +139,7 @@ class _FoldersAndContainers(Schema):
     primary_container = fields.String(validate=_require_container, allow_none=True)
     auto_detect = _FlagField()
     host = fields.String(validate=_matches(NAME, "a host's name: [a-z0-9][a-z0-9._-]*"))
-    # The attribute `exclude` of a Schema is marshmallow's own.
+    # `exclude` is an attribute of marshmallow's `Schema`, so the field has another name.
     excluded = fields.List(
         fields.String(validate=_require_ignore_pattern), data_key="exclude", attribute="exclude"
     )
@@ -148,7 +150,9 @@ class _FoldersAndContainers(Schema):
 
     @validates_schema(skip_on_field_errors=False)
     def _require_containers(self, data: JsonObject, **_: Any) -> None:
-        """Require a container without `auto_detect`, and the primary one among them."""
+        """Require at least one container unless `auto_detect` is set, and the primary container
+        to be listed.
+        """
         containers = data.get("containers")
         primary = data.get("primary_container")
         if data.get("auto_detect"):
@@ -163,7 +167,7 @@ class _FoldersAndContainers(Schema):
 
     @validates_schema(skip_on_field_errors=False)
     def _require_fit_folders(self, data: JsonObject, **_: Any) -> None:
-        """Require a production folder that may be one, apart from the workspace."""
+        """Refuse a production folder that is a system folder or overlaps the workspace."""
         production, workspace = data.get("production"), data.get("workspace")
         if production is None:
             return
@@ -184,9 +188,10 @@ def _require_apart(workspace: Path, production: Path) -> None:
 
 @cache
 def entry_schema() -> Schema:
-    """Return the schema of an entry: which people and chats it may name, the front-ends say.
+    """Return the schema of an entry, with the formats of people and chats that the front-ends
+    accept.
 
-    Fields that are absent stay absent: `Project.from_json` has the defaults.
+    Missing fields stay missing, since `Project.from_json` has the defaults.
     """
     kinds = front_end_settings().items()
     people = [rf"{name}:(?:{kind.person_id.pattern})" for name, kind in kinds if kind.person_id]

@@ -1,8 +1,8 @@
-"""Makes text from outside fit to be shown: without control characters and secrets.
+"""Removes control characters and masks secrets in text from outside, before it is displayed.
 
-`clean` has to run before `mask`: an escape sequence in the middle of a password would hide the
-password from `mask`. Both take time in proportion to the length of the text, whatever it contains:
-no pattern can be made to read the same place again and again.
+`clean` must run before `mask`: an escape sequence in the middle of a password would hide the
+password from `mask`. Both take time linear in the text's length, since no pattern can backtrack
+over the same text repeatedly.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Masks secrets, both known ones and what has the form of one."""
+"""Masks known secrets, and text that looks like one, such as API tokens and private keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _PEM = re.compile(
 
 
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return `text` with `***` for each of `secrets` and for all that looks like a secret.
+    """Return `text` with `***` in place of each of `secrets` and of anything that looks like a
+    secret.
 
     A secret is masked as it is, as other programs write it (JSON, HTML, URLs, Base64, hexadecimal),
     and each long line of it by itself. One of fewer than 6 characters is not masked: it would hit

@@ -1,4 +1,4 @@
-"""Masks the values of names that look secret: `password=...`, `"token": "..."`."""
+"""Masks values whose name looks secret, as in `password=...` or `"token": "..."`."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _LONGEST_AFTER_QUOTE = 16
 
 
 def mask_pairs(text: str) -> str:
-    """Return `text` with `NAME=***` for each value of a NAME that looks secret.
+    """Return `text` with `NAME=***` for each value whose name looks secret.
 
-    A value is skipped as a whole before the next name is looked for, so no text is read twice.
+    The search for the next name continues after the whole value, so that no text is scanned twice.
     """
     if not may_name_a_secret(text):
         return text
@@ -72,7 +72,9 @@ def _value_span(text: str, pair: re.Match[str]) -> tuple[int, int]:
 
 
 def _plain_pattern(text: str, pair: re.Match[str]) -> re.Pattern[str]:
-    """Return the pattern of a value without quotes in the place where `pair` is."""
+    """Return the pattern of an unquoted value, which depends on where `pair` stands: a header,
+    JSON, a URL query or plain text.
+    """
     if pair["name"].lower().endswith("authorization"):
         return _HEADER
     if pair["quote"]:
@@ -83,7 +85,9 @@ def _plain_pattern(text: str, pair: re.Match[str]) -> re.Pattern[str]:
 
 
 def _is_harmless(pair: re.Match[str], value: str) -> bool:
-    """Return whether a value is no secret: null, a number of tokens, a word after `token: `."""
+    """Return whether a value is not a secret: null, a count of tokens, or an ordinary word after
+    `token: `.
+    """
     if value == MASK or _NO_SECRET.fullmatch(value):
         return True
     if "token" not in pair["name"].lower():

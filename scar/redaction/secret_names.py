@@ -1,4 +1,4 @@
-"""Tells by its name whether a variable holds a secret."""
+"""Recognises environment variables that hold secrets by their names, and passwords in URLs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _NOT_A_SECRET_NAME = re.compile(
 
 
 def secret_values(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values in `env` that must not be shown, the longest first.
+    """Return the secret values in `env`, the longest first.
 
-    These are the values of variables whose names look secret, and the password in any address.
+    These are the values of variables whose names look secret, and the passwords in any URL.
     """
     values: set[str] = set()
     for name, value in env.items():
@@ -47,12 +47,14 @@ def may_name_a_secret(text: str) -> bool:
 
 
 def can_be_masked(value: str) -> bool:
-    """Return whether `value` can be searched for: a very short one would hit ordinary words."""
+    """Return whether `value` is long enough to be masked; short values would match ordinary
+    words.
+    """
     return len(value) >= _SHORTEST and bool(value.strip("*"))
 
 
 def _passwords(value: str) -> Iterator[str]:
-    """Yield the password in an address, as written and percent-decoded."""
+    """Yield the password in a URL, both as written and percent-decoded."""
     if "://" not in value:
         return
     try:

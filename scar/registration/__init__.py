@@ -1,1 +1,1 @@
-"""How a front-end is registered: nothing else in SCAR names one."""
+"""The registration of front-ends; no other module of SCAR names a particular front-end."""

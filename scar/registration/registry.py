@@ -1,4 +1,4 @@
-"""Finds every front-end: those of `scar/frontends/`, and those of other installed packages."""
+"""Finds every front-end: those in `scar/frontends/`, and those of other installed packages."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _ENTRY_POINTS = "scar.frontends"
 def front_ends() -> tuple[FrontendSpec, ...]:
     """Return the registration of every front-end.
 
-    A package of `scar/frontends/` has it as `FRONTEND`. Another installed package names it in its
-    metadata, as an entry point of the group `scar.frontends`. Raises `conflict` where two have the
-    same name or command.
+    A package in `scar/frontends/` defines it as `FRONTEND`; another installed package declares it
+    as an entry point of the group `scar.frontends`. Raises `conflict` if two have the same name or
+    command.
     """
     folder = import_module(_PACKAGE).__path__
     specs: list[FrontendSpec] = [

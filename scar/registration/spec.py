@@ -1,4 +1,4 @@
-"""The registration of a front-end: all that the rest of SCAR knows of it."""
+"""The registration of a front-end: everything the rest of SCAR knows about it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scar.settings import FrontEndSettings, Settings
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of a check of `scar doctor`. `remedy` is empty where all is in order."""
+    """The result of one check of `scar doctor`. `remedy` is empty if nothing is wrong."""
 
     subject: str
     detail: str
@@ -20,10 +20,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Readiness:
-    """Whether `scar up` runs a front-end: it does where there is an `about`.
+    """Whether `scar up` starts a front-end: yes if `about` is set.
 
-    `about` says what the front-end does, for the line with which it is started. `problem` says why
-    it is not started; without one, it is not used and nothing is said.
+    `about` says what the front-end does, for the line that announces its start. `problem` says why
+    it cannot be started. With neither, the front-end is not configured and is skipped silently.
     """
 
     about: str = ""
@@ -42,14 +42,14 @@ def _no_findings(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
 class FrontendSpec:
     """A front-end.
 
-    `name` is part of every actor, of the trail, and of the keys of subscriptions. `serve` runs the
-    front-end until it is stopped; `scar COMMAND` calls it, with `command` (by default the name) as
-    its command and `summary` as its help. `settings` is the class of its own settings. `users`
-    returns its people and their roles. `readiness` says whether `scar up` runs it, `check` yields
-    what `scar doctor` finds.
+    `name` is part of every actor, of audit entries, and of the Redis keys of subscriptions. `serve`
+    runs the front-end until it is stopped; `scar COMMAND` calls it, where `command` is by default
+    the name, with `summary` as its help text. `settings` is the class of the front-end's own
+    settings. `users` returns its people and their roles. `readiness` says whether `scar up` starts
+    it, `check` yields findings for `scar doctor`.
 
-    Every process of SCAR reads the registration. What `serve` and `check` need should therefore be
-    imported when they are called.
+    Every process of SCAR loads the registration. Modules that only `serve` and `check` use should
+    therefore be imported inside these functions.
     """
 
     name: str
@@ -63,5 +63,5 @@ class FrontendSpec:
 
     @property
     def shell_command(self) -> str:
-        """The name of its command of the shell."""
+        """The name of the front-end's shell command."""
         return self.command or self.name

@@ -1,7 +1,7 @@
-"""The settings: read once from the environment and `.env`, with every error reported at once.
+"""The settings, read once from the environment and `.env`, with all errors reported together.
 
-No other module reads SCAR's variables. A further setting is one more field of `SettingFields`,
-or of the settings of the front-end that alone needs it.
+No other module reads SCAR's environment variables. A new setting is a new field of `SettingFields`,
+or of a front-end's own settings if only that front-end uses it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can be asked of every group of declared settings."""
+"""The base class of dataclasses whose fields are settings."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class DeclaredSettings:
     """Base of a dataclass whose fields are declared with `setting`."""
 
     def required(self, name: str) -> str:
-        """Return the text setting `name`, as its field is called.
+        """Return the text setting with the field name `name`.
 
-        Raises `SettingsError` that names its variable where it is not set.
+        Raises `SettingsError`, which names the environment variable, if it is not set.
         """
         value = getattr(self, name)
         if value is None:
@@ -24,7 +24,7 @@ class DeclaredSettings:
         return str(value)
 
     def own_secrets(self) -> Iterator[str]:
-        """Yield every secret among the values."""
+        """Yield every secret among this object's values."""
         for name, declaration in declared_settings(type(self)).items():
             if declaration.secrets is not None and (value := getattr(self, name)) is not None:
                 yield from declaration.secrets(value)

@@ -19,11 +19,11 @@ K = TypeVar("K")
 def read_values(
     declared: Mapping[K, Setting], env: Mapping[str, str], dotenv: Path | None
 ) -> dict[K, Any]:
-    """Return the values that are set, by the keys of `declared`.
+    """Return the values of the settings that are set, by the keys of `declared`.
 
-    The environment takes precedence over the file `dotenv`, which need not exist. A variable that
-    is empty counts as not set, because Compose passes `${NAME:-}` on as an empty one. Raises
-    `SettingsError` with every problem at once.
+    The environment takes precedence over the file `dotenv`, which need not exist. An empty variable
+    counts as not set, because Compose passes `${NAME:-}` as an empty variable. Raises
+    `SettingsError` with all problems together.
     """
     problems: list[str] = []
     from_file = {} if dotenv is None else _read_file(dotenv, problems)
@@ -48,7 +48,7 @@ def names_with_prefix(prefix: str, dotenv: Path = Path(".env")) -> list[str]:
 
 
 def _read_file(path: Path, problems: list[str]) -> dict[str, str]:
-    """Return the variables that the file sets; a file that cannot be read is a problem."""
+    """Return the variables in the file; add to `problems` if it cannot be read."""
     try:
         if path.exists() and not path.is_file():
             problems.append(f"{path}: cannot be read as a file")

@@ -1,4 +1,4 @@
-"""The error of settings that are missing or wrong."""
+"""The error for missing or invalid settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scar.errors import ScarError
 
 
 class SettingsError(ScarError):
-    """Settings that are missing or wrong, one line each; no line contains a value."""
+    """Missing or invalid settings, one line each; no line contains a setting's value."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__(

@@ -1,7 +1,7 @@
-"""The declaration of every setting that is not of one front-end alone.
+"""The declaration of every setting that does not belong to one front-end alone.
 
-A further setting is one more field here. Its variable is then read, its errors are reported, its
-secrets are masked; README.md and .env.example have to name it.
+A new setting is one more field here. Reading its variable, reporting its errors and masking its
+secrets then need no further code; README.md and .env.example have to name it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SYSTEM_STATE = Path("/var/lib/scar")
 
 
 def _find_state_dir() -> Path:
-    """Return `/var/lib/scar` where this user can write there, else a folder in their home."""
+    """Return `/var/lib/scar` if this user can write to it, else a folder in the user's home."""
     nearest = _SYSTEM_STATE if _SYSTEM_STATE.exists() else _SYSTEM_STATE.parent
     if os.access(nearest, os.W_OK | os.X_OK):
         return _SYSTEM_STATE
@@ -30,7 +30,9 @@ def _find_state_dir() -> Path:
 
 @dataclass(frozen=True)
 class SettingFields(DeclaredSettings):
-    """One field for each setting. Durations are seconds; what is not set is None or empty."""
+    """One field for each setting. Durations are in seconds; a setting without a value is None or
+    empty.
+    """
 
     redis_url: str | None = setting(
         "SCAR_REDIS_URL",

@@ -1,4 +1,4 @@
-"""The settings that only one front-end has, and how they are found."""
+"""The settings that belong to one front-end, and the lookup of each front-end's settings class."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _REGISTRY = "scar.registration.registry"
 
 @dataclass(frozen=True)
 class FrontEndSettings(DeclaredSettings):
-    """Base of the settings of one front-end: a field for each, declared with `setting`.
+    """Base of the settings of one front-end; each field is declared with `setting`.
 
-    `person_id` and `chat_id` are the forms of its ids in the projects file (`roles`, `alerts`);
-    None where the projects file cannot name its people or chats.
+    `person_id` and `chat_id` are the patterns of the front-end's ids in the projects file (`roles`,
+    `alerts`); None if the projects file cannot name its people or chats.
     """
 
     person_id: ClassVar[re.Pattern[str] | None] = None
@@ -28,14 +28,15 @@ class FrontEndSettings(DeclaredSettings):
 
 @cache
 def front_end_settings() -> Mapping[str, type[FrontEndSettings]]:
-    """Return the class of each front-end's settings, by the front-end's name.
+    """Return the settings class of each front-end, by the front-end's name.
 
-    Front-ends are above this package, so their registry is imported by name, when it is needed.
+    The registry of front-ends belongs to a higher layer, so it is imported by name when this is
+    called.
     """
     specs = import_module(_REGISTRY).front_ends()
     return {spec.name: spec.settings for spec in specs}
 
 
 def default_front_ends() -> Mapping[str, FrontEndSettings]:
-    """Return the settings of each front-end where nothing is set."""
+    """Return each front-end's settings with nothing set."""
     return {name: kind() for name, kind in front_end_settings().items()}

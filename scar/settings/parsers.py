@@ -1,7 +1,7 @@
-"""One parser for each form that a setting's value may have.
+"""The parsers of settings' values, one for each format.
 
-A parser returns the value or raises `InvalidValue`. Its words never contain the text, which may be
-a secret.
+A parser returns the value or raises `InvalidValue`, whose message never contains the text, since
+that may be a secret.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class InvalidValue(Exception):
-    """A text that is no value of its setting; says why, as in `SCAR_HOST: is not a name`."""
+    """A text that is not valid for its setting; the message says why, as in `SCAR_HOST: is not a
+    name`.
+    """
 
 
 @dataclass(frozen=True)
 class ApiToken:
-    """A client of the HTTP API: `name:role:secret` in `SCAR_API_TOKENS`."""
+    """A client of the API, from an entry `name:role:secret` of `SCAR_API_TOKENS`."""
 
     name: str
     role: Role
@@ -49,7 +51,7 @@ def secret_key(text: str) -> str:
 
 
 def name(text: str) -> str:
-    """Parse the name of a host or a project."""
+    """Parse the name of a host or of a project."""
     if not _NAME.fullmatch(text):
         raise InvalidValue("is not a name: small letters, digits, '.', '_', '-', at most 64")
     return text
@@ -75,7 +77,7 @@ def private_key(text: str) -> str:
 
 
 def server_url(text: str) -> str:
-    """Return the address of an HTTP server without a slash at its end."""
+    """Parse the address of an HTTP server, and remove a slash at its end."""
     try:
         parts = urlsplit(text)
         valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -112,7 +114,7 @@ def host_port(text: str) -> str:
 
 
 def seconds(text: str) -> float:
-    """Parse a duration from 0 seconds to a day."""
+    """Parse a duration of 0 seconds to one day."""
     try:
         duration = float(text)
     except ValueError:
@@ -130,12 +132,12 @@ def positive_seconds(text: str) -> float:
 
 
 def github_users(text: str) -> dict[str, Role]:
-    """Parse `LOGIN:ROLE,...`; logins are lower-cased, as GitHub does not tell the cases apart."""
+    """Parse `LOGIN:ROLE,...`; logins become lower-case, because GitHub ignores their case."""
     return users(text, _GITHUB_LOGIN, "LOGIN:ROLE, such as octocat:operator")
 
 
 def clone_hosts(text: str) -> tuple[str, ...]:
-    """Parse `HOST,HOST:PORT,...`."""
+    """Parse `HOST,HOST:PORT,...`, the hosts from which `/clone` may clone."""
     hosts = tuple(entry.lower() for _, entry in _entries(text))
     for number, host in enumerate(hosts, 1):
         if not _CLONE_HOST.fullmatch(host):
@@ -144,7 +146,7 @@ def clone_hosts(text: str) -> tuple[str, ...]:
 
 
 def api_tokens(text: str) -> tuple[ApiToken, ...]:
-    """Parse `NAME:ROLE:SECRET,...`; names and secrets are different from each other."""
+    """Parse `NAME:ROLE:SECRET,...`; no name and no secret may occur twice."""
     tokens: list[ApiToken] = []
     for number, entry in _entries(text):
         token = _api_token(number, entry)
@@ -165,7 +167,9 @@ def _api_token(number: int, entry: str) -> ApiToken:
 
 
 def users(text: str, id_pattern: re.Pattern[str], form: str) -> dict[str, Role]:
-    """Parse `ID:ROLE,...`, with small letters for the ids; `form` is what an entry should be."""
+    """Parse `ID:ROLE,...` and convert the ids to small letters; `form` describes an entry in
+    errors.
+    """
     roles: dict[str, Role] = {}
     for number, entry in _entries(text):
         id, colon, role = entry.rpartition(":")
@@ -179,8 +183,9 @@ def users(text: str, id_pattern: re.Pattern[str], form: str) -> dict[str, Role]:
 
 
 def _entries(text: str) -> list[tuple[int, str]]:
-    """Return the entries between commas, each with its number: errors name an entry by number,
-    since the entry itself may be a secret."""
+    """Split at commas and number the entries. Errors name an entry by its number, because its
+    text may be a secret.
+    """
     entries = [(number, entry.strip()) for number, entry in enumerate(text.split(","), 1)]
     return [(number, entry) for number, entry in entries if entry]
 

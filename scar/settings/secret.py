@@ -1,4 +1,4 @@
-"""Which part of a setting's value is secret."""
+"""Functions that extract the secret part of a setting's value."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from scar.settings.parsers import ApiToken
 
 
 def whole_value(value: str) -> Iterable[str]:
-    """The value itself."""
+    """Return the whole value, for a setting that is secret as a whole."""
     return (value,)
 
 
 def password_in_url(url: str) -> Iterable[str]:
-    """The password in an address, as written and percent-decoded."""
+    """Return the password in a URL, both as written and percent-decoded."""
     password = urlsplit(url).password
     return {password, unquote(password)} if password else ()
 
 
 def token_secrets(tokens: tuple[ApiToken, ...]) -> Iterable[str]:
-    """The secret of each token."""
+    """Return the secret of each API token."""
     return (token.secret for token in tokens)

@@ -1,4 +1,4 @@
-"""The declaration of one setting: all that is needed to read, mask and document it."""
+"""The declaration of one setting: how it is read, masked and documented."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _KEY = "setting"
 
 @dataclass(frozen=True)
 class Setting:
-    """What is known of one setting.
+    """The properties of one setting.
 
-    `variable` is the environment variable it is read from. `parse` turns the variable's text into
-    the value or raises `InvalidValue`. `about` is its line of the documentation. `default` is
-    written as in the environment; None where there is no value unless one is set. `secrets`
-    returns the secrets in a value; None where a value holds none.
+    `variable` is the environment variable it is read from. `parse` converts the variable's text to
+    the value or raises `InvalidValue`. `about` is its description in the documentation. `default`
+    is written as in the environment; None if there is no default. `secrets` returns the secrets in
+    a value; None if values contain no secrets.
     """
 
     variable: str
@@ -63,8 +63,8 @@ def setting(
 ) -> Any:
     """Declare a field of a dataclass as a setting; see `Setting` for the arguments.
 
-    `find_default` computes the value that is used where none is set; `default` then only documents
-    it. A field that holds secrets is left out of the dataclass's `repr`.
+    `find_default` computes the value to use if none is set; `default` then is only documentation. A
+    field that contains secrets is excluded from the dataclass's `repr`.
     """
     declaration = Setting(variable, parse, about, default, secrets)
 
@@ -79,5 +79,5 @@ def setting(
 
 
 def declared_settings(cls: type[DataclassInstance]) -> Mapping[str, Setting]:
-    """Return the settings that the dataclass `cls` declares, by field name, in their order."""
+    """Return the settings of the dataclass `cls` by field name, in the order of declaration."""
     return {item.name: item.metadata[_KEY] for item in fields(cls) if _KEY in item.metadata}

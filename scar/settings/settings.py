@@ -1,4 +1,4 @@
-"""The settings in force, and what follows from their values."""
+"""The loaded settings, and values derived from them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _SHARED = Path("/tmp")
 
 @dataclass(frozen=True)
 class Settings(SettingFields):
-    """The settings in force: `SettingFields` has one field for each that several parts of SCAR
-    need, `front_ends` holds those that only one front-end needs, by its name.
+    """The loaded settings: `SettingFields` has those that several parts of SCAR use,
+    `front_ends` the settings of each front-end by its name.
     """
 
     front_ends: Mapping[str, FrontEndSettings] = field(default_factory=default_front_ends)
@@ -34,9 +34,10 @@ class Settings(SettingFields):
     def load(
         cls, env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")
     ) -> Settings:
-        """Read `env` (by default the process's own) and the file `dotenv` where there is one.
+        """Load the settings from `env` (by default this process's environment) and, if it exists,
+        the file `dotenv`.
 
-        Raises `SettingsError` that names every setting that is wrong.
+        Raises `SettingsError` with every invalid setting.
         """
         env = os.environ if env is None else env
         groups: dict[str, type[DeclaredSettings]] = {_OWN: cls, **front_end_settings()}
@@ -58,7 +59,7 @@ class Settings(SettingFields):
         return [s.variable for group in groups for s in declared_settings(group).values()]
 
     def of(self, kind: type[F]) -> F:
-        """Return the settings of the front-end whose class of settings is `kind`."""
+        """Return the settings of the front-end whose settings class is `kind`."""
         for values in self.front_ends.values():
             if isinstance(values, kind):
                 return values
@@ -66,11 +67,11 @@ class Settings(SettingFields):
 
     @property
     def redis_socket(self) -> Path:
-        """The socket of the embedded Redis.
+        """The path of the embedded Redis' socket.
 
-        It is in the state folder, unless its path is then too long for a socket (108 bytes on
-        Linux). In that case it is in a folder of this user's below /tmp, not below TMPDIR, which
-        the parts of SCAR may not share.
+        It is in the state folder, unless its path would then exceed the limit for sockets (108
+        bytes on Linux). In that case it is in a folder of this user below /tmp; not below TMPDIR,
+        which may differ between the parts of SCAR.
         """
         socket = self.state_dir / "redis" / "redis.sock"
         if len(os.fsencode(socket)) <= _LONGEST_SOCKET:
@@ -80,19 +81,19 @@ class Settings(SettingFields):
 
     @property
     def effective_redis_url(self) -> str:
-        """The Redis to use: the one that is set, else the embedded one."""
+        """The URL of the Redis to use: the configured one, else the embedded one's."""
         return self.redis_url or f"unix://{self.redis_socket}"
 
     @property
     def has_github_credentials(self) -> bool:
-        """Whether SCAR can write to GitHub, with a token or as an App."""
+        """Whether SCAR has credentials to write to GitHub: a token, or those of a GitHub App."""
         return self.github_token is not None or self.github_app_key is not None
 
     @property
     def agent_homes(self) -> Path:
-        """The folder of home folders for users of coding agents who have none.
+        """The folder that holds home folders for coding agents whose user has none.
 
-        It is beside the state folder, which those users may not enter.
+        It is outside the state folder, which those users may not enter.
         """
         return self.state_dir.with_name(f"{self.state_dir.name}-agents")
 
@@ -110,6 +111,6 @@ class Settings(SettingFields):
         keep_private(self.state_dir if self.redis_url is None else None)
 
     def secret_values(self) -> tuple[str, ...]:
-        """Return every secret among the settings, to be masked wherever text leaves SCAR."""
+        """Return every secret among the settings; they are masked in all text that leaves SCAR."""
         groups = (self, *self.front_ends.values())
         return tuple(secret for group in groups for secret in group.own_secrets())

@@ -1,4 +1,4 @@
-"""The table of all settings, as README.md has it."""
+"""The table of all settings for README.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scar.settings.setting import Setting, declared_settings
 
 
 def markdown_table() -> str:
-    """Return the table in Markdown, one row for each setting in the order of declaration."""
+    """Return the table as Markdown, one row for each setting in the order of declaration."""
     return "\n".join(_rows())
 
 
@@ -22,7 +22,7 @@ def _rows() -> Iterator[str]:
 
 
 def all_settings() -> Iterator[Setting]:
-    """Yield every setting in the order of declaration; those of front-ends come last."""
+    """Yield every setting in the order of declaration, those of front-ends last."""
     yield from declared_settings(SettingFields).values()
     for kind in front_end_settings().values():
         yield from declared_settings(kind).values()

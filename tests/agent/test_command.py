@@ -55,7 +55,7 @@ def test_an_instruction_is_for_the_project_it_names(tmp_path: Path, text: str) -
     assert parse(file, text) == ("project-orchestrator", text)
 
 
-def test_a_project_in_front_of_a_colon_decides_and_is_cut_off(tmp_path: Path) -> None:
+def test_a_project_before_a_colon_is_used_and_removed_from_the_instruction(tmp_path: Path) -> None:
     file = projects(tmp_path, "shop", "project-orchestrator")
     text = "shop: as in project-orchestrator\n  - one\n  - two"
     assert parse(file, text) == ("shop", "as in project-orchestrator\n  - one\n  - two")
@@ -70,7 +70,7 @@ def test_the_only_project_with_an_agent_needs_no_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["fix it", "workshop", "shop/app.py", "shop, project-orchestrator"]
 )
-def test_an_unclear_project_is_asked_for_and_each_answer_is_understood(
+def test_if_several_projects_are_possible_a_menu_of_them_is_offered(
     tmp_path: Path, text: str
 ) -> None:
     file = projects(tmp_path, "shop", "project-orchestrator")
@@ -91,7 +91,7 @@ def test_an_empty_unprintable_or_too_long_instruction_is_refused(tmp_path: Path,
     assert caught.value.code == "invalid_request"
 
 
-def test_an_agent_locks_the_workspace_and_asks_nothing(tmp_path: Path) -> None:
+def test_an_agent_job_locks_the_workspace_and_needs_no_confirmation(tmp_path: Path) -> None:
     shop = projects(tmp_path).get("shop")
     assert COMMAND.locks(shop, {}) == (workspace_resource(shop),)
     assert COMMAND.changes

@@ -156,7 +156,7 @@ def test_a_discard_leaves_files_that_somebody_changed_since(scene: DiscardScene)
     assert "made" not in files
 
 
-def test_a_discard_that_was_cut_off_can_be_finished(scene: DiscardScene) -> None:
+def test_an_interrupted_discard_can_be_finished(scene: DiscardScene) -> None:
     before = seen(scene.root)
     scene.start_run()
     change_everything(scene.root)
@@ -173,7 +173,7 @@ def test_a_discard_that_was_cut_off_can_be_finished(scene: DiscardScene) -> None
     assert after == {name: about[:5] for name, about in before.items()}
 
 
-def test_pipes_and_very_deep_folders_are_left_as_they_are(scene: DiscardScene) -> None:
+def test_a_discard_leaves_pipes_and_very_deep_folders_as_they_are(scene: DiscardScene) -> None:
     os.mkfifo(scene.root / "was-there")
     scene.start_run()
     os.mkfifo(scene.root / "came")

@@ -18,7 +18,9 @@ from workers.files.tree import Tree
 from .conftest import own
 
 
-def test_plain_files_of_root_are_handed_over_and_all_is_roots_again_after(public: Path) -> None:
+def test_the_agents_user_owns_roots_plain_files_during_a_run_and_root_again_after_it(
+    public: Path,
+) -> None:
     root, note = public / "workspace", public / "note"
     write(root, {"a": "a", "sub/b": "b", "sub/link": "-> ../a", "mine": "m", "nobodys": "n"})
     write(public, {"outside": "o"})
@@ -50,7 +52,7 @@ def test_plain_files_of_root_are_handed_over_and_all_is_roots_again_after(public
     assert not note.exists()
 
 
-def test_a_handover_that_was_cut_off_is_taken_back(public: Path) -> None:
+def test_root_owns_its_files_again_after_an_interrupted_run(public: Path) -> None:
     root, note = public / "workspace", public / "note"
     write(root, {"a": "a", "sub/b": "b"})
     before = seen(root)
@@ -61,7 +63,7 @@ def test_a_handover_that_was_cut_off_is_taken_back(public: Path) -> None:
     take_back(note)
 
 
-def test_nothing_is_taken_back_through_a_link_in_the_workspaces_place(public: Path) -> None:
+def test_no_owner_is_changed_behind_a_link_that_replaced_the_workspace(public: Path) -> None:
     root, note = public / "workspace", public / "note"
     write(root, {"a": "a"})
     write(public / "else", {"theirs": "t"})

@@ -119,7 +119,9 @@ def test_the_agent_reaches_neither_engine_nor_redis_nor_keys(scene: AgentScene) 
     assert key.read_text() not in json.dumps(facts)
 
 
-def test_in_a_workspace_of_root_the_agent_is_nobody_and_all_is_roots_after(make: Make) -> None:
+def test_in_a_workspace_of_root_the_agent_runs_as_nobody_and_root_owns_all_files_after(
+    make: Make,
+) -> None:
     scene = make(owner=0)
     job = scene.do("facts facts.json", "write app.py two", "folder made", "write made/file x")
     assert job.state == "succeeded", job.error
@@ -185,7 +187,9 @@ def test_a_cancelled_agent_ends_within_5_seconds_and_can_be_discarded(scene: Age
     assert scene.view(ended).buttons[-1].command == "/agent_discard shop"
 
 
-def test_a_workspace_that_the_agent_emptied_is_restored_but_for_git(scene: AgentScene) -> None:
+def test_a_workspace_that_the_agent_emptied_is_restored_except_for_git_metadata(
+    scene: AgentScene,
+) -> None:
     (scene.workspace / ".git").mkdir()
     (scene.workspace / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     os.chown(scene.workspace / ".git", OWNER, OWNER)
@@ -281,7 +285,7 @@ def test_a_discard_leaves_later_changes_and_asks_again_if_there_are_new_ones(
     assert (scene.workspace / "other").read_text() == "mine as well\n"
 
 
-def test_a_huge_sparse_file_is_left_out_and_takes_no_time(scene: AgentScene) -> None:
+def test_a_huge_sparse_file_is_not_read_and_not_in_the_snapshot(scene: AgentScene) -> None:
     job = scene.do("hollow big 4000", "write app.py timeout = 30")
     assert job.state == "succeeded", job.error
     assert (job.finished_at or 0) - (job.started_at or 0) < 20_000

@@ -193,7 +193,7 @@ def test_processes_are_killed_later_if_worker_and_supervisor_were_killed(agent: 
     eventually(lambda: not agent.remaining(), "no process remains")
 
 
-def test_a_missing_program_is_named(agent: Agent) -> None:
+def test_the_error_names_an_agent_program_that_is_missing(agent: Agent) -> None:
     agent.line = "no-such-agent-anywhere --yes"
     with pytest.raises(ScarError, match="no-such-agent-anywhere") as caught:
         agent.run("say hello")
@@ -201,7 +201,9 @@ def test_a_missing_program_is_named(agent: Agent) -> None:
 
 
 @pytest.mark.parametrize("what", ["workspace", "program"])
-def test_a_folder_that_the_agents_user_cannot_enter_is_named(agent: Agent, what: str) -> None:
+def test_the_error_names_a_folder_that_the_agents_user_cannot_enter(
+    agent: Agent, what: str
+) -> None:
     closed = agent.public / "closed"
     closed.mkdir(mode=0o700)
     if what == "workspace":

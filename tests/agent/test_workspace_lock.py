@@ -69,7 +69,9 @@ def _go_on() -> None:
     pass
 
 
-def test_a_reader_is_told_which_job_has_the_workspace(tmp_path: Path) -> None:
+def test_a_deploy_refused_for_a_locked_workspace_names_the_job_that_holds_the_lock(
+    tmp_path: Path,
+) -> None:
     with holder(tmp_path, "alone"):
         with pytest.raises(ScarError, match=r"agent 01X of anna \(console\)") as caught:
             take(tmp_path, shared=True)
@@ -77,7 +79,7 @@ def test_a_reader_is_told_which_job_has_the_workspace(tmp_path: Path) -> None:
     take(tmp_path, shared=True)
 
 
-def test_readers_share_the_workspace_and_are_waited_for(tmp_path: Path) -> None:
+def test_shared_holders_of_the_workspace_lock_exclude_only_exclusive_ones(tmp_path: Path) -> None:
     with holder(tmp_path, "shared") as other:
         take(tmp_path, shared=True)
         with pytest.raises(ScarError) as caught:
@@ -93,7 +95,7 @@ def test_a_stopped_process_that_holds_the_workspace_is_killed(tmp_path: Path) ->
             assert other.wait(5) == -signal.SIGKILL
 
 
-def test_a_process_that_gave_the_workspace_back_is_not_killed(tmp_path: Path) -> None:
+def test_a_process_that_released_the_workspace_lock_is_not_killed(tmp_path: Path) -> None:
     """Its signature is gone; and were it not, the kernel knows better."""
     with holder(tmp_path, "alone") as once:
         path = lock_path(tmp_path, WORKSPACE)
@@ -111,7 +113,7 @@ def test_a_process_that_gave_the_workspace_back_is_not_killed(tmp_path: Path) ->
             assert once.poll() is None
 
 
-def test_the_workspace_is_free_when_its_holder_dies(tmp_path: Path) -> None:
+def test_the_workspace_lock_is_released_when_its_holder_is_killed(tmp_path: Path) -> None:
     with holder(tmp_path, "alone") as other:
         os.kill(other.pid, signal.SIGKILL)
         eventually(lambda: other.poll() is not None)

@@ -151,7 +151,7 @@ def test_a_bad_query_of_a_list_is_422(query: dict[str, str], caller: Caller) -> 
     "id",
     ["x", "..", "0", "1" * 25, "1" * 27, "8" + "0" * 25, "01KA%0A", "*", "01KA:events", "é" * 26],
 )
-def test_an_id_of_no_job_is_404(id: str, caller: Caller) -> None:
+def test_an_unknown_job_id_is_404(id: str, caller: Caller) -> None:
     for method, path in (
         ("GET", ""),
         ("GET", "/events"),

@@ -113,7 +113,7 @@ def test_last_event_id_resumes_with_the_next_event(api: httpx.Client, worker: Ac
         assert (answer.status_code, answer.content) == (204, b"")
 
 
-def test_an_event_id_from_the_future_is_not_waited_for(
+def test_a_client_with_an_event_id_that_does_not_exist_yet_receives_the_next_event(
     api: httpx.Client, worker: ActingWorker
 ) -> None:
     id = _ask(api)
@@ -183,7 +183,7 @@ def test_a_client_misses_and_repeats_no_event_when_the_api_is_killed(
     assert lines == [f"{when} {n}" for n in range(3) for when in ("before", "away", "after")]
 
 
-def test_a_stream_goes_on_after_a_restart_of_redis(
+def test_an_event_stream_continues_after_a_restart_of_redis(
     own_server: ApiProcess, worker: ActingWorker, redis_process: RedisProcess
 ) -> None:
     base = f"{own_server.url}/api/v1"

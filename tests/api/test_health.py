@@ -37,7 +37,7 @@ def test_readyz_is_503_until_every_host_has_a_worker(call: Call, services: Servi
 
 
 @pytest.mark.usefixtures("worker")
-def test_metrics_count_and_name_no_project_host_or_person(call: Call) -> None:
+def test_metrics_contain_counts_but_no_name_of_a_project_host_or_person(call: Call) -> None:
     for kind in ("status", "status", "logs"):
         call("ci")("POST", "/api/v1/jobs", json={"kind": kind, "project": "shop"})
     call("ci")("GET", "/api/v1/projects/shop")
@@ -84,7 +84,7 @@ def test_the_docs_page_loads_nothing_from_elsewhere(call: Call) -> None:
     assert "'sha256-" in answer.headers["Content-Security-Policy"]
 
 
-def test_every_route_of_the_contract_is_described(call: Call) -> None:
+def test_every_promised_route_is_in_the_openapi_document(call: Call) -> None:
     paths = call(None)("GET", "/openapi.json").json["paths"]
     described = {
         f"{method.upper()} {path}"
@@ -110,7 +110,7 @@ def test_every_route_of_the_contract_is_described(call: Call) -> None:
 
 
 @pytest.mark.parametrize("how", ["gone", "hanging"])
-def test_without_redis_the_answer_is_503_within_seconds(
+def test_without_redis_requests_are_answered_with_503_within_seconds(
     how: str, server: ApiProcess, redis_process: RedisProcess
 ) -> None:
     with httpx.Client(base_url=server.url, headers=bearer("root"), timeout=60) as client:
@@ -138,7 +138,9 @@ def test_without_redis_the_answer_is_503_within_seconds(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_full_redis_is_507_and_no_job_is_made(call: Call, services: Services) -> None:
+def test_a_request_to_a_full_redis_is_507_and_creates_no_job(
+    call: Call, services: Services
+) -> None:
     assert call(None)("GET", "/readyz").status_code == 200
     services.redis.config_set("maxmemory", "1")
     try:

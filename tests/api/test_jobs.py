@@ -24,7 +24,7 @@ def _ask(caller: Caller, kind: str = "status", **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("worker")
-def test_location_leads_to_the_job_that_was_made(call: Call) -> None:
+def test_the_location_header_is_the_url_of_the_new_job(call: Call) -> None:
     answer = call("ci")("POST", JOBS, json={"kind": "logs", "args": {"lines": 20}})
     assert answer.status_code == 202
     job = answer.json
@@ -60,7 +60,7 @@ def test_the_same_idempotency_key_gives_the_same_job(call: Call) -> None:
     assert (differs.status_code, differs.json["code"]) == (409, "conflict")
 
 
-def test_a_kind_that_asks_awaits_its_confirmation(call: Call, worker: ActingWorker) -> None:
+def test_a_deploy_awaits_its_confirmation(call: Call, worker: ActingWorker) -> None:
     job = _ask(call("ci"), "restart")
     assert job["state"] == "awaiting_confirmation"
     worker.claim(job["id"]).plan({"hash": "abc"})
@@ -180,7 +180,7 @@ def test_a_viewer_may_not_change_confirm_or_cancel(call: Call, services: Service
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_role_on_one_project_shows_no_other(
+def test_a_role_on_one_project_does_not_show_other_projects(
     call: Call, as_actor: Callable[[Actor], Caller], services: Services
 ) -> None:
     guest = as_actor(Actor("telegram", "77", "Guest"))
@@ -210,7 +210,7 @@ def test_a_role_on_one_project_shows_no_other(
 
 
 @pytest.mark.usefixtures("worker")
-def test_an_actor_without_a_role_makes_no_job(
+def test_a_person_without_a_role_cannot_create_a_job(
     as_actor: Callable[[Actor], Caller], services: Services
 ) -> None:
     stranger = as_actor(Actor("telegram", "999", "Nobody"))

@@ -142,7 +142,7 @@ def test_a_forged_delivery_in_the_inbox_is_ignored(hook: Hook) -> None:
     assert [letter for _, letter in hook.inbox.read("0", wait_ms=1)] == [None] * 5
 
 
-def test_a_forged_or_copied_choice_is_ignored(hook: Hook) -> None:
+def test_a_forged_or_copied_menu_on_redis_is_ignored(hook: Hook) -> None:
     ada, place = Actor("telegram", "1", "Ada"), Place("2")
     choices = Menus(hook.client, signatures_of("telegram", KEY))
 

@@ -85,7 +85,7 @@ def test_a_viewer_may_not_lock(services: Services) -> None:
         LOCK.reply(CI, ["shop"], services.command_context)
 
 
-def test_cancel_without_an_id_means_the_only_open_job(
+def test_cancel_without_an_id_cancels_the_only_unfinished_job(
     call: Call, services: Services, worker: ActingWorker
 ) -> None:
     with pytest.raises(ScarError, match="no job to cancel"):

@@ -60,7 +60,7 @@ def test_projects_are_shown_with_their_defaults(call: Call) -> None:
     assert shop["primary_container"] == "shop-web"
 
 
-def test_a_broken_file_leaves_the_last_good_one_in_force(
+def test_an_invalid_projects_file_leaves_the_last_valid_configuration_in_use(
     env: dict[str, str], tmp_path: Path
 ) -> None:
     file = tmp_path / "projects.json"
@@ -132,7 +132,7 @@ def test_a_host_without_a_worker_is_answered_at_once(call: Call) -> None:
     assert (answer.status_code, answer.json["error"]["code"]) == (202, "host_unavailable")
 
 
-def test_releases_have_the_shape_of_a_list(
+def test_releases_are_returned_as_a_page_with_items_and_next(
     call: Call, worker: ActingWorker, at_work: Callable[[Any], None]
 ) -> None:
     rows = [{**RELEASE, "id": f"01ARZ3NDEKTSV4RRFFQ69G5FA{n}"} for n in (3, 2, 1)]
@@ -178,7 +178,7 @@ def test_a_follow_job_that_has_ended_is_not_cancelled(
     assert "cancel asked" not in {entry.outcome for entry in services.audit.recent()}
 
 
-def test_hosts_with_live_workers(call: Call, services: Services) -> None:
+def test_only_hosts_with_live_workers_are_listed(call: Call, services: Services) -> None:
     assert call("phone")("GET", "/api/v1/hosts").json == {"items": [], "next": None}
     ActingWorker(services).alive("default")
     services.redis.zadd("scar:workers:far", {"far-1": int(time.time() * 1000) - 1})

@@ -149,7 +149,7 @@ def test_two_hundred_open_streams_keep_nobody_waiting(
                 received += connection.recv(65536)
 
 
-def test_a_stream_too_many_is_503(
+def test_one_event_stream_above_the_limit_is_503(
     call: Call, worker: ActingWorker, flask_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Other tests of this process may have left a stream open.
@@ -182,7 +182,7 @@ def test_a_stop_does_not_wait_for_an_idle_connection(
     assert "Traceback" not in log
 
 
-def test_a_killed_arbiter_takes_its_worker_with_it(own_server: ApiProcess) -> None:
+def test_the_gunicorn_worker_ends_when_its_arbiter_is_killed(own_server: ApiProcess) -> None:
     group = own_server.process.pid
     os.kill(group, signal.SIGKILL)
     own_server.process.wait()
@@ -198,14 +198,16 @@ def _exists(group: int) -> bool:
     return True
 
 
-def test_gevent_patches_the_server_before_its_modules_are_loaded(own_server: ApiProcess) -> None:
+def test_gevent_patches_the_standard_library_before_the_api_is_imported(
+    own_server: ApiProcess,
+) -> None:
     with httpx.Client(base_url=f"{own_server.url}/api/v1", headers=bearer("root")) as client:
         client.get("/jobs").raise_for_status()
     assert own_server.log is not None
     assert "MonkeyPatchWarning" not in own_server.log.read_text()
 
 
-def test_no_other_process_is_patched() -> None:
+def test_no_process_but_the_api_is_patched_by_gevent() -> None:
     code = (
         "import workers.celery, scar.cli.up, scar.cli.parts, sys; "
         "assert 'gevent' not in sys.modules"

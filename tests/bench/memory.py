@@ -22,9 +22,9 @@ def rows(scene: BenchScene, *, short: bool) -> list[Row]:  # noqa: ARG001
     for pid, command in scene.installation.processes().items():
         for part, words in _PARTS.items():
             if words in command:
-                found = _memory(pid)
-                parts[part] += found["Pss"]
-                used = {name: used[name] + found[name] for name in used}
+                sizes = _memory(pid)
+                parts[part] += sizes["Pss"]
+                used = {name: used[name] + sizes[name] for name in used}
     beside = ", ".join(f"{part} {value:.0f}" for part, value in parts.items())
     row = f"{used['Pss']:.0f} MB"
     return [

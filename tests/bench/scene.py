@@ -113,9 +113,9 @@ class BenchScene:
         body = json.dumps({"kind": kind, "project": project, **more})
         http.request("POST", "/api/v1/jobs", body, self.headers)
         answer = http.getresponse()
-        found: dict[str, Any] = json.loads(answer.read())
-        assert answer.status == 202, found
-        return str(found["id"])
+        job: dict[str, Any] = json.loads(answer.read())
+        assert answer.status == 202, job
+        return str(job["id"])
 
     def follow(self, http: HTTPConnection, id: str) -> dict[str, Any]:
         """The result event of a job, once its stream has ended."""

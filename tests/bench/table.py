@@ -1,4 +1,4 @@
-"""What a benchmark found, and how it is shown."""
+"""The numbers that a benchmark measured, and how they are shown."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Row:
-    """One number beside the one it is measured against. `found` and `limit` say the same thing,
-    such as a ratio, in the words of the issue; `ok` is whether the first keeps to the second."""
+    """One number beside the one it is measured against. `measured` and `limit` say the same thing,
+    such as a ratio, in the same form; `ok` is whether the first keeps to the second."""
 
     name: str
     scar: str
     other: str
-    found: str
+    measured: str
     limit: str
     ok: bool
 
 
-def seconds(found: float) -> str:
+def seconds(measured: float) -> str:
     """Seconds as a person reads them."""
-    return f"{found * 1000:.1f} ms" if found < 1 else f"{found:.2f} s"
+    return f"{measured * 1000:.1f} ms" if measured < 1 else f"{measured:.2f} s"
 
 
 def at_most(name: str, scar: float, other: float, limit: float, *, against: str) -> Row:
@@ -41,25 +41,25 @@ def at_most(name: str, scar: float, other: float, limit: float, *, against: str)
     )
 
 
-def percentile(found: Sequence[float], part: float) -> float:
+def percentile(measured: Sequence[float], part: float) -> float:
     """The smallest value that `part` of all do not exceed."""
-    ordered = sorted(found)
+    ordered = sorted(measured)
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
-def middle(found: Sequence[float]) -> float:
+def middle(measured: Sequence[float]) -> float:
     """The median."""
-    return median(found)
+    return median(measured)
 
 
 def show(rows: Sequence[Row], console: Console) -> None:
     """Prints the table."""
     table = Table(title="SCAR, measured in turns with what it is compared with")
     table.add_column("")
-    for name in ("SCAR", "beside", "found", "wanted"):
+    for name in ("SCAR", "beside", "measured", "wanted"):
         table.add_column(name, justify="right", no_wrap=name != "beside")
     table.add_column("", no_wrap=True)
     for row in rows:
         verdict = "[green]ok[/green]" if row.ok else "[red]missed[/red]"
-        table.add_row(row.name, row.scar, row.other, row.found, row.limit, verdict)
+        table.add_row(row.name, row.scar, row.other, row.measured, row.limit, verdict)
     console.print(table)

@@ -21,7 +21,7 @@ NAMES = (
 
 
 @pytest.mark.timeout(400)
-def test_every_number_has_its_row() -> None:
+def test_a_short_benchmark_reports_every_required_number() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench", "--short"],
         capture_output=True,

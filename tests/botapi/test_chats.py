@@ -23,7 +23,7 @@ def _heard(server: BotApiServer) -> list[str | None]:
     return [update.message.text for update in updates if update.message]
 
 
-def test_messages_go_into_topics_that_exist(server: BotApiServer) -> None:
+def test_messages_can_only_be_sent_to_topics_that_exist(server: BotApiServer) -> None:
     forum = server.group("Ops", forum=True)
     deploys = forum.topic("Deploys")
     ann = server.person(7)
@@ -72,7 +72,9 @@ def test_a_reply_in_a_supergroup_has_a_thread_that_is_no_topic(server: BotApiSer
     asyncio.run(with_bot(server, use))
 
 
-def test_in_a_group_privacy_hides_what_is_not_for_the_bot(server: BotApiServer) -> None:
+def test_in_a_group_a_bot_with_privacy_mode_receives_only_messages_for_it(
+    server: BotApiServer,
+) -> None:
     group = server.group("Team")
 
     async def ask(bot: Bot) -> None:
@@ -86,7 +88,9 @@ def test_in_a_group_privacy_hides_what_is_not_for_the_bot(server: BotApiServer) 
     assert _heard(server) == ["/deploy", "/deploy@test_scar_bot", "yes, that"]
 
 
-def test_an_admin_and_a_bot_without_privacy_hear_all(server: BotApiServer) -> None:
+def test_a_bot_that_is_admin_or_has_privacy_mode_off_receives_all_messages(
+    server: BotApiServer,
+) -> None:
     server.person(7).says("yes", server.group("Team", admin=True))
     assert _heard(server) == ["yes"]
     with BotApiServer(privacy=False) as open_server:
@@ -94,7 +98,7 @@ def test_an_admin_and_a_bot_without_privacy_hear_all(server: BotApiServer) -> No
         assert _heard(open_server) == ["no"]
 
 
-def test_a_forwarded_or_disguised_message_says_so(server: BotApiServer) -> None:
+def test_forwarded_messages_and_anonymous_senders_are_marked_as_such(server: BotApiServer) -> None:
     group = server.group("Team")
     server.person(7).says("/deploy", group, forwarded=True)
     channel = {"id": -1005, "type": "channel", "title": "News"}
@@ -105,7 +109,7 @@ def test_a_forwarded_or_disguised_message_says_so(server: BotApiServer) -> None:
     assert disguised.sender_chat is not None
 
 
-def test_who_has_blocked_the_bot_is_not_reached(server: BotApiServer) -> None:
+def test_sending_to_a_person_who_blocked_the_bot_is_forbidden(server: BotApiServer) -> None:
     ann = server.private_chat(7, "Ann")
     group = server.group("Team", added_by=7)
 

@@ -19,7 +19,7 @@ from .conftest import with_bot
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 
 
-def test_a_scripted_flood_hits_the_next_calls_to_that_chat(server: BotApiServer) -> None:
+def test_a_scripted_rate_limit_fails_the_next_calls_to_that_chat(server: BotApiServer) -> None:
     ann, ben = server.private_chat(7, "Ann"), server.private_chat(8, "Ben")
     server.fault("flood", chat=ann, times=2, seconds=222)
 
@@ -36,7 +36,9 @@ def test_a_scripted_flood_hits_the_next_calls_to_that_chat(server: BotApiServer)
     assert [call["status"] for call in server.calls("sendMessage", ann)] == [429, 429, 200]
 
 
-def test_the_limiter_counts_edits_and_ends_when_it_said(server: BotApiServer) -> None:
+def test_the_emulated_rate_limit_counts_edits_and_ends_after_the_announced_time(
+    server: BotApiServer,
+) -> None:
     server.private_chat(7, "Ann")
     server.limits(burst=2)
 
@@ -51,7 +53,7 @@ def test_the_limiter_counts_edits_and_ends_when_it_said(server: BotApiServer) ->
     asyncio.run(with_bot(server, write))
 
 
-def test_limits_of_a_second_and_of_a_minute() -> None:
+def test_the_emulator_limits_messages_per_second_and_per_minute() -> None:
     clock = [1000.0]
     limiter = Limiter(lambda: clock[0], burst=3)
     for _ in range(3):
@@ -73,7 +75,9 @@ def test_limits_of_a_second_and_of_a_minute() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
-def test_an_error_of_the_server_leaves_nothing_behind(server: BotApiServer, status: int) -> None:
+def test_a_request_that_fails_with_a_scripted_server_error_has_no_effect(
+    server: BotApiServer, status: int
+) -> None:
     ann = server.private_chat(7, "Ann")
     server.fault("error", method="sendMessage", status=status)
 
@@ -86,7 +90,9 @@ def test_an_error_of_the_server_leaves_nothing_behind(server: BotApiServer, stat
 
 
 @pytest.mark.parametrize(("kind", "arrived"), [("drop", []), ("lose", ["x"])])
-def test_a_dropped_connection(server: BotApiServer, kind: str, arrived: list[str]) -> None:
+def test_a_scripted_dropped_connection_reaches_the_client_as_a_network_error(
+    server: BotApiServer, kind: str, arrived: list[str]
+) -> None:
     ann = server.private_chat(7, "Ann")
     server.fault(kind, method="sendMessage")
 

@@ -24,7 +24,7 @@ from .conftest import with_bot
 _KEYBOARD = InlineKeyboardMarkup([[InlineKeyboardButton("Yes", callback_data="yes:1")]])
 
 
-def test_html_is_seen_as_text_and_entities(server: BotApiServer) -> None:
+def test_html_is_delivered_as_text_with_entities(server: BotApiServer) -> None:
     ann = server.private_chat(7, "Ann")
 
     async def send(bot: Bot) -> Message:
@@ -40,7 +40,9 @@ def test_html_is_seen_as_text_and_entities(server: BotApiServer) -> None:
     assert [entity.offset for entity in sent.entities] == [3, 9]
 
 
-def test_edits_are_kept_with_times_and_the_same_again_is_refused(server: BotApiServer) -> None:
+def test_edits_are_recorded_with_their_times_and_an_unchanged_edit_is_refused(
+    server: BotApiServer,
+) -> None:
     ann = server.private_chat(7, "Ann")
 
     async def edit(bot: Bot) -> None:
@@ -61,7 +63,7 @@ def test_edits_are_kept_with_times_and_the_same_again_is_refused(server: BotApiS
     assert 0 < ann.least_spacing() < 5
 
 
-def test_what_cannot_be_edited_or_deleted(server: BotApiServer) -> None:
+def test_editing_or_deleting_a_missing_or_foreign_message_is_refused(server: BotApiServer) -> None:
     group = server.group("Team")
     said = server.person(7).says("/start", group)
 
@@ -127,7 +129,9 @@ def test_a_document_arrives_byte_by_byte_and_can_be_fetched(server: BotApiServer
     assert (seen.text, seen.reply_to) == ("log", 1)
 
 
-def test_a_reply_to_nothing_needs_permission(server: BotApiServer) -> None:
+def test_a_reply_to_a_missing_message_fails_unless_sending_without_reply_is_allowed(
+    server: BotApiServer,
+) -> None:
     ann = server.private_chat(7, "Ann")
 
     async def reply(bot: Bot) -> None:
@@ -140,7 +144,9 @@ def test_a_reply_to_nothing_needs_permission(server: BotApiServer) -> None:
     assert [message.text for message in ann.messages] == ["y"]
 
 
-def test_commands_actions_reactions_and_chats(server: BotApiServer) -> None:
+def test_the_emulator_supports_commands_chat_actions_reactions_and_chat_queries(
+    server: BotApiServer,
+) -> None:
     ann = server.private_chat(7, "Ann")
     said = ann.person.says("/start", ann)
 

@@ -50,7 +50,9 @@ async def _polling(server: BotApiServer, meanwhile: Callable[[], Awaitable[None]
             await app.stop()
 
 
-def test_a_conversation_with_an_application(server: BotApiServer) -> None:
+def test_an_application_of_python_telegram_bot_can_talk_to_the_emulator(
+    server: BotApiServer,
+) -> None:
     ann = server.private_chat(7, "Ann")
     ann.person.says("/deploy web", ann)  # said while the bot is away
 
@@ -127,7 +129,7 @@ def test_only_allowed_updates_are_queued(server: BotApiServer) -> None:
     assert update.edited_message.text == "two"
 
 
-def test_closing_ends_a_long_poll(server: BotApiServer) -> None:
+def test_closing_the_emulator_ends_a_long_poll(server: BotApiServer) -> None:
     async def poll(bot: Bot) -> None:
         polling = asyncio.create_task(bot.get_updates(timeout=50))
         await asyncio.to_thread(server.wait_for, lambda: bool(server.calls("getUpdates")))
@@ -137,7 +139,7 @@ def test_closing_ends_a_long_poll(server: BotApiServer) -> None:
     asyncio.run(with_bot(server, poll))
 
 
-def test_a_server_that_was_stopped_answers_nobody() -> None:
+def test_a_stopped_emulator_refuses_connections() -> None:
     async def ask(bot: Bot) -> None:
         await asyncio.to_thread(server.stop)
         with pytest.raises(NetworkError):

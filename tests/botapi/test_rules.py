@@ -52,7 +52,9 @@ def _markup(**button: Any) -> dict[str, Any]:
         ({"text": 5}, "must be of type str"),
     ],
 )
-def test_bad_messages(server: BotApiServer, params: dict[str, Any], reason: str) -> None:
+def test_an_invalid_message_is_refused_with_telegrams_error(
+    server: BotApiServer, params: dict[str, Any], reason: str
+) -> None:
     chat = server.private_chat(7, "Ann")
     status, description = _call(server, "sendMessage", chat_id=7, **params)
     assert status == 400
@@ -61,7 +63,7 @@ def test_bad_messages(server: BotApiServer, params: dict[str, Any], reason: str)
     assert chat.messages == []
 
 
-def test_data_of_a_button_may_have_64_bytes(server: BotApiServer) -> None:
+def test_button_data_of_64_bytes_is_accepted(server: BotApiServer) -> None:
     server.private_chat(7, "Ann")
     markup = json.dumps(_markup(callback_data="ü" * 32))
     assert _call(server, "sendMessage", chat_id="7", text="x", reply_markup=markup)[0] == 200
@@ -88,14 +90,14 @@ def test_token_and_method_must_be_known(server: BotApiServer) -> None:
         ("<span>x</span>", 'Tag "span" must have class "tg-spoiler"'),
     ],
 )
-def test_html_that_cannot_be_read(source: str, reason: str) -> None:
+def test_invalid_html_is_refused_with_telegrams_error(source: str, reason: str) -> None:
     with pytest.raises(ApiError) as refused:
         read_html(source)
     assert refused.value.description.startswith("Bad Request: can't parse entities: ")
     assert reason in refused.value.description
 
 
-def test_html_that_can_be_read() -> None:
+def test_valid_html_is_accepted() -> None:
     source = (
         '<a href="https://x.y/?a=1&amp;b=2">link</a> &nbsp; &#60; <pre><code class="language-py">'
         "x</code></pre> <b><i></i></b> see /start and @someone <blockquote expandable>q"
@@ -114,7 +116,7 @@ def test_html_that_can_be_read() -> None:
     assert units("a😀") == 3
 
 
-def test_controls_that_make_no_sense_are_refused(server: BotApiServer) -> None:
+def test_invalid_control_requests_to_the_emulator_are_refused(server: BotApiServer) -> None:
     chat = server.group("Team")
     for action, params in (
         ("fly", {}),
@@ -127,7 +129,7 @@ def test_controls_that_make_no_sense_are_refused(server: BotApiServer) -> None:
             server.control(action, **params)
 
 
-def test_another_process_serves_and_is_driven() -> None:
+def test_the_emulator_can_run_in_another_process_and_be_controlled_from_here() -> None:
     root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "tests.support.botapi", "--token", "5:X", "--limits"]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:

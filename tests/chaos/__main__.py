@@ -76,10 +76,10 @@ def _jobs(count: int, seed: int, console: Console) -> int:
 
 
 def _deploys(asked: argparse.Namespace, engine: PrivateEngine | None, console: Console) -> int:
-    def told(found: Round) -> None:
-        console.print(str(found), markup=False)
+    def told(one_round: Round) -> None:
+        console.print(str(one_round), markup=False)
         if asked.out:
-            found.written(asked.out, asked.seed)
+            one_round.written(asked.out, asked.seed)
 
     with tempfile.TemporaryDirectory() as folder:
         chaos = deploys.Chaos(Path(folder), asked.seed, engine)
@@ -91,7 +91,7 @@ def _deploys(asked: argparse.Namespace, engine: PrivateEngine | None, console: C
             chaos.end()
     for line in table(done):
         console.print(line, markup=False)
-    return sum(len(found.violations) for found in done)
+    return sum(len(one_round.violations) for one_round in done)
 
 
 if __name__ == "__main__":

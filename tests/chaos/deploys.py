@@ -89,41 +89,41 @@ class Chaos:
     def round(self, number: int, fault: str) -> Round:
         """One job, one fault, one look."""
         kind = self._prepare(number)
-        found = Round(number, kind, fault, round(self._chance.uniform(0.0, 3.8), 1))
+        one_round = Round(number, kind, fault, round(self._chance.uniform(0.0, 3.8), 1))
         before = self.standing()
         self._faults.removed = ""
         outside = Prober(self.scene.port)
         try:
             job = self.ask(kind)
-            time.sleep(found.after)
+            time.sleep(one_round.after)
             begun, killed_at = time.monotonic(), time.time()
             self._faults.by_name[fault](job)
             if fault == "redis emptied" and self._forgotten(job):
-                found.state = "never begun"
+                one_round.state = "never begun"
             else:
                 job = self.end_of(job)
-                found.state = job.state.value
-            found.seconds = time.monotonic() - begun
+                one_round.state = job.state.value
+            one_round.seconds = time.monotonic() - begun
             down = outside.stop()
             if fault.startswith("engine"):
                 self._look_after_engine(job, killed_at)
-            found.violations += self.judge(job, before)
+            one_round.violations += self.judge(job, before)
             if fault == "nothing":
-                self._compare_downtime(found, job, down)
+                self._compare_downtime(one_round, job, down)
         except AssertionError as wrong:
-            found.violations.append(str(wrong))
+            one_round.violations.append(str(wrong))
         finally:
             outside.stop()
-        if found.seconds > _ENDS_WITHIN:
-            found.violations.append(f"the job took {found.seconds:.0f} s to end")
-        return found
+        if one_round.seconds > _ENDS_WITHIN:
+            one_round.violations.append(f"the job took {one_round.seconds:.0f} s to end")
+        return one_round
 
-    def _compare_downtime(self, found: Round, job: Job, outside: float) -> None:
+    def _compare_downtime(self, one_round: Round, job: Job, outside: float) -> None:
         measured = (job.result or {}).get("downtime_seconds")
         if measured is not None:
-            found.downtime = measured, round(outside, 2)
+            one_round.downtime = measured, round(outside, 2)
             if abs(measured - outside) > _DOWNTIME_AGREES:
-                found.violations.append(f"down {measured} s, but {outside:.2f} s from outside")
+                one_round.violations.append(f"down {measured} s, but {outside:.2f} s from outside")
 
     def _look_after_engine(self, job: Job, killed_at: float) -> None:
         """An Engine that was killed starts none of its containers again, whatever their restart
@@ -182,9 +182,9 @@ class Chaos:
 
     def ask(self, kind: str) -> Job:
         """The job, once the API takes it."""
-        found = eventually(lambda: self._asked(kind), "the job is taken", _ENDS_WITHIN)
-        assert found
-        return found
+        job = eventually(lambda: self._asked(kind), "the job is taken", _ENDS_WITHIN)
+        assert job
+        return job
 
     def _asked(self, kind: str) -> Job | None:
         try:
@@ -208,13 +208,13 @@ class Chaos:
 
         def look() -> Job | None:
             with contextlib.suppress(ApiUnreachable, ScarError):
-                found = self.scene.api.job(job.id)
-                return found if found.state.ended else None
+                current = self.scene.api.job(job.id)
+                return current if current.state.ended else None
             return None
 
-        found = eventually(look, f"{job.id} has ended", 2 * _ENDS_WITHIN)
-        assert found
-        return found
+        ended = eventually(look, f"{job.id} has ended", 2 * _ENDS_WITHIN)
+        assert ended
+        return ended
 
     def judge(self, job: Job, before: Standing) -> list[str]:
         """What is not as the ended job says, once every part is back."""
@@ -276,7 +276,7 @@ def run(
         if not faults:
             faults = list(of or chaos.faults.by_name)
             chance.shuffle(faults)
-        found = chaos.round(number, faults.pop())
-        done.append(found)
-        told(found)
+        one_round = chaos.round(number, faults.pop())
+        done.append(one_round)
+        told(one_round)
     return done

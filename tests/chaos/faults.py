@@ -85,8 +85,8 @@ class Faults:
         self._engine.up()
 
     def _stop_worker(self, _: Job) -> None:
-        found = self.scene.installation.processes()
-        self._stop([pid for pid, command in found.items() if "celery" in command])
+        processes = self.scene.installation.processes()
+        self._stop([pid for pid, command in processes.items() if "celery" in command])
 
     def _stop_pool(self, _: Job) -> None:
         self._stop(self.scene.pool())

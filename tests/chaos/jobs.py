@@ -100,11 +100,11 @@ class Fleet:
 
     def restarts(self, since: float) -> Counter[str]:
         """How often the Engine restarted each container."""
-        found = run_docker(
+        names = run_docker(
             *("events", "--since", f"{since:.0f}", "--until", f"{time.time():.0f}"),
             *("--filter", "event=restart", "--format", "{{.Actor.Attributes.name}}"),
         )
-        return Counter(found.split())
+        return Counter(names.split())
 
 
 def run(fleet: Fleet, *, jobs: int, worker_kills: int, redis_kills: int, seed: int) -> Findings:
@@ -158,11 +158,11 @@ def _submit(fleet: Fleet, kind: str, project: str, findings: Findings) -> Job | 
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            found = fleet.api.request(
+            job = fleet.api.request(
                 "POST", "/jobs", json=body, extra_headers={"Idempotency-Key": key}
             )
             findings.accepted += 1
-            return Job.from_json(found)
+            return Job.from_json(job)
         except ApiUnreachable:
             if time.monotonic() > deadline:
                 raise

@@ -61,8 +61,8 @@ def _recovered(
     """The job's end; those that do jobs now are traced."""
 
     def others() -> list[int]:
-        found = chaos.scene.pool()
-        return found if len(found) == len(before) and found != before else []
+        pool = chaos.scene.pool()
+        return pool if len(pool) == len(before) and pool != before else []
 
     with trace(eventually(others, "the pool is whole again")) as traced:
         job = chaos.end_of(job)
@@ -78,11 +78,11 @@ def run_points(chaos: Chaos, every: int, first: int, told: Callable[[Round], Non
     done: list[Round] = []
 
     def play(name: str, trace: _Trace, what: str) -> Traced | None:
-        found, traced = _played(chaos, len(done) + 1, f"{name} {what}", _PLAYS[name], trace)
+        one_round, traced = _played(chaos, len(done) + 1, f"{name} {what}", _PLAYS[name], trace)
         if "killed" in what and traced is not None and not traced.hit:
-            found.fault = f"{name} met no kill"
-        done.append(found)
-        told(found)
+            one_round.fault = f"{name} met no kill"
+        done.append(one_round)
+        told(one_round)
         return traced
 
     for name in _PLAYS:
@@ -104,13 +104,13 @@ def _played(
     chaos: Chaos, number: int, name: str, play: _Play, trace: _Trace
 ) -> tuple[Round, Traced | None]:
     kind = chaos.prepare_reference(number)
-    found, traced = Round(number, kind, name, 0.0), None
+    one_round, traced = Round(number, kind, name, 0.0), None
     before = chaos.standing()
     begun = time.monotonic()
     try:
         job, traced = play(chaos, trace)
-        found.seconds, found.state = time.monotonic() - begun, job.state.value
-        found.violations += chaos.judge(job, before)
+        one_round.seconds, one_round.state = time.monotonic() - begun, job.state.value
+        one_round.violations += chaos.judge(job, before)
     except AssertionError as wrong:
-        found.violations.append(str(wrong))
-    return found, traced
+        one_round.violations.append(str(wrong))
+    return one_round, traced

@@ -46,26 +46,26 @@ class Round:
 
 def read(paths: Iterable[Path]) -> list[Round]:
     """The rounds of several runs."""
-    found = []
+    rounds = []
     for path in paths:
         for line in path.read_text(encoding="utf-8").splitlines():
             content = json.loads(line)
             del content["seed"]
-            found.append(Round(**content))
-    return found
+            rounds.append(Round(**content))
+    return rounds
 
 
 def table(done: list[Round]) -> list[str]:
     """One line a fault: how often, how the jobs ended, how long that took, what was wrong."""
     lines = ["| fault | rounds | ends | slowest | violations |", "| --- | --- | --- | --- | --- |"]
     by_fault: dict[str, list[Round]] = {}
-    for found in done:
-        by_fault.setdefault(found.fault.partition(" at ")[0], []).append(found)
+    for one_round in done:
+        by_fault.setdefault(one_round.fault.partition(" at ")[0], []).append(one_round)
     for fault, mine in sorted(by_fault.items()):
-        states = Counter(found.state or "no end" for found in mine)
+        states = Counter(one_round.state or "no end" for one_round in mine)
         ends = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        slowest = max(found.seconds for found in mine)
-        wrong = sum(len(found.violations) for found in mine)
+        slowest = max(one_round.seconds for one_round in mine)
+        wrong = sum(len(one_round.violations) for one_round in mine)
         lines.append(f"| {fault} | {len(mine)} | {ends} | {slowest:.0f} s | {wrong} |")
     off = [abs(ours - theirs) for ours, theirs in (f.downtime for f in done if f.downtime)]
     if off:

@@ -10,7 +10,7 @@ from .deploys import Chaos, run
 
 
 @pytest.mark.timeout(600)
-def test_production_is_old_or_new_whatever_breaks(tmp_path: Path) -> None:
+def test_production_is_fully_old_or_fully_new_after_any_fault(tmp_path: Path) -> None:
     chaos = Chaos(tmp_path, seed=11)
     try:
         chaos.begin()

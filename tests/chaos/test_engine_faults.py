@@ -27,7 +27,7 @@ def own_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateEngine]:
 
 
 @pytest.mark.timeout(600)
-def test_production_is_old_or_new_when_the_engine_dies(
+def test_production_is_fully_old_or_fully_new_after_the_docker_engine_is_killed(
     tmp_path: Path, own_engine: PrivateEngine
 ) -> None:
     chaos = Chaos(tmp_path, seed=11, engine=own_engine)

@@ -10,7 +10,7 @@ from .jobs import Fleet, run
 
 
 @pytest.mark.timeout(240)
-def test_no_job_is_lost_or_done_twice(tmp_path: Path) -> None:
+def test_no_job_is_lost_or_run_twice_under_faults(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path, projects=6)
     try:
         fleet.begin()

@@ -10,7 +10,7 @@ from tests.support.waiting import free_port
 from .conftest import VIEWER
 
 
-def test_status_is_printed_as_it_comes(running: Installation) -> None:
+def test_status_prints_the_containers(running: Installation) -> None:
     done = running.scar("status", "shop")
     assert done.returncode == 0, done.stderr
     assert "📊 Shop - Production Status" in done.stdout
@@ -55,7 +55,7 @@ def test_an_unreachable_api_is_exit_code_3(running: Installation) -> None:
     assert "cannot be reached" in done.stderr
 
 
-def test_a_refusal_is_exit_code_4(running: Installation) -> None:
+def test_a_refused_request_is_exit_code_4(running: Installation) -> None:
     viewer = running.scar("restart", "--yes", SCAR_API_TOKEN=VIEWER)
     assert viewer.returncode == 4
     assert "You are a viewer here; a restart needs an operator." in viewer.stderr

@@ -52,7 +52,7 @@ async def sheet_with(box: LetterBox, words: str) -> tuple[str, Document]:
         await asyncio.sleep(0.01)
 
 
-def test_ask_confirm_and_follow_in_one_message(
+def test_a_job_is_requested_confirmed_and_shown_in_one_message(
     services: Services, api_url: str, worker: ActingWorker, operator: Actor
 ) -> None:
     async def test() -> None:
@@ -75,7 +75,7 @@ def test_ask_confirm_and_follow_in_one_message(
     run(test)
 
 
-def test_a_message_is_taken_up_by_the_next_run(
+def test_a_restarted_front_end_continues_an_unfinished_message(
     services: Services, api_url: str, worker: ActingWorker, operator: Actor
 ) -> None:
     async def test() -> None:

@@ -15,14 +15,14 @@ def inbox(services: Services, redis: Redis) -> Inbox:
     return Inbox(redis, "github", signatures_of("api", services.settings.secret_key or ""))
 
 
-def test_a_letter_that_is_known_by_any_of_its_names_is_taken_in_once(inbox: Inbox) -> None:
+def test_a_delivery_that_arrives_twice_is_put_into_the_inbox_once(inbox: Inbox) -> None:
     assert inbox.put({"n": 1}, ["delivery-1", "comment-1"])
     assert not inbox.put({"n": 1}, ["delivery-2", "comment-1"])
     assert inbox.put({"n": 2}, ["delivery-3", "comment-2"])
     assert [letter for _, letter in inbox.read("0", wait_ms=1)] == [{"n": 1}, {"n": 2}]
 
 
-def test_a_letter_that_was_not_dropped_is_read_again(inbox: Inbox) -> None:
+def test_a_delivery_that_was_not_handled_is_read_again(inbox: Inbox) -> None:
     inbox.put({"n": 1}, ["one"])
     inbox.put({"n": 2}, ["two"])
     (first, _), _ = inbox.read("0", wait_ms=1)
@@ -31,6 +31,6 @@ def test_a_letter_that_was_not_dropped_is_read_again(inbox: Inbox) -> None:
     assert inbox.read(inbox.read("0", wait_ms=1)[-1][0], wait_ms=1) == []
 
 
-def test_a_letter_that_was_not_sealed_is_none(inbox: Inbox, redis: Redis) -> None:
+def test_a_delivery_without_a_valid_signature_is_not_returned(inbox: Inbox, redis: Redis) -> None:
     redis.xadd("scar:github:inbox", {"letter": '{"n": 1}'})
     assert [letter for _, letter in inbox.read("0", wait_ms=1)] == [None]

@@ -48,7 +48,7 @@ def test_submit_queues_a_job_and_wakes_its_host(
     job = ask("status")
     assert worker.state(job.id) is JobState.QUEUED
     assert queue.wakeups == [("default", job.id)]
-    assert [found.id for found in services.ledger.recent("shop")] == [job.id]
+    assert [one.id for one in services.ledger.recent("shop")] == [job.id]
 
 
 @pytest.mark.usefixtures("worker")
@@ -97,7 +97,9 @@ def test_claim_gives_a_job_to_one_worker(ask: Ask, services: Services) -> None:
     assert services.ledger.claim(job.id, "two", "nonce-2") is None
 
 
-def test_a_lost_worker_is_fenced_off(ask: Ask, worker: ActingWorker, services: Services) -> None:
+def test_a_worker_that_lost_its_lease_can_write_nothing_more(
+    ask: Ask, worker: ActingWorker, services: Services
+) -> None:
     job = ask("status")
     lost = worker.claim(job.id)
     let_pass(services.redis, job.id, "lease")
@@ -134,7 +136,7 @@ def test_a_lease_that_was_renewed_is_kept(
     assert worker.state(job.id) is JobState.RUNNING
 
 
-def test_after_everybody_was_away_workers_get_a_lease_to_come_back(
+def test_after_redis_was_down_workers_get_one_lease_of_time_to_continue_their_jobs(
     ask: Ask, worker: ActingWorker, services: Services
 ) -> None:
     job = ask("status")
@@ -185,7 +187,7 @@ def test_a_question_that_nobody_answers_expires(
         services.job_service.confirm(job.request.requested_by, job.id, "yes")
 
 
-def test_cancel_ends_a_waiting_job_and_asks_a_running_one(
+def test_cancel_ends_a_waiting_job_and_tells_the_worker_of_a_running_one(
     ask: Ask, worker: ActingWorker, services: Services
 ) -> None:
     waiting, running = ask("status"), ask("logs")
@@ -220,7 +222,7 @@ def test_sweep_wakes_again_for_a_job_whose_wakeup_was_lost(ask: Ask, services: S
     assert swept(services) == []
 
 
-def test_restore_gives_a_begun_job_back_to_a_redis_that_lost_it(
+def test_restore_writes_a_begun_job_again_after_redis_lost_it(
     ask: Ask, worker: ActingWorker, services: Services
 ) -> None:
     job = ask("restart", confirmed=True)
@@ -236,7 +238,7 @@ def test_restore_gives_a_begun_job_back_to_a_redis_that_lost_it(
     assert claim.signed == signed
 
 
-def test_restore_waits_for_the_job_that_locks_the_project_now(
+def test_restore_is_refused_while_another_job_locks_the_project(
     ask: Ask, worker: ActingWorker, services: Services
 ) -> None:
     lost = ask("restart", confirmed=True)
@@ -246,7 +248,9 @@ def test_restore_waits_for_the_job_that_locks_the_project_now(
     assert not services.ledger.restore(lost.request, signed)
 
 
-def test_what_a_worker_believes_was_signed(ask: Ask, worker: ActingWorker) -> None:
+def test_a_claim_carries_the_signed_request_which_cannot_be_altered(
+    ask: Ask, worker: ActingWorker
+) -> None:
     signed = worker.claim(ask("status").id).claim.signed
     checks = worker.services.signatures.signer
     assert checks("request", signed.request, signed.signature) == Signer("telegram")

@@ -71,7 +71,9 @@ def tap(menus: Menus, tag: str, actor: Actor, place: Place, answer: str) -> str 
     return menus.take(IncomingMessage(actor, place, answer, time.time(), tag=tag))
 
 
-def test_a_menu_is_answered_once_by_whom_it_was_put_to(services: Services, redis: Redis) -> None:
+def test_a_menu_is_answered_once_and_only_by_the_person_it_was_shown_to(
+    services: Services, redis: Redis
+) -> None:
     menus = Menus(redis, services.signatures)
     tag = menus.offer(OLGA, HERE, ["/docker_status shop", "/docker_status blog"])
     assert tap(menus, tag, VERA, HERE, "c1") is None
@@ -80,7 +82,9 @@ def test_a_menu_is_answered_once_by_whom_it_was_put_to(services: Services, redis
     assert tap(menus, tag, OLGA, HERE, "c1") is None
 
 
-def test_a_menu_that_somebody_else_wrote_to_redis_is_none(services: Services, redis: Redis) -> None:
+def test_a_menu_on_redis_without_a_valid_signature_is_ignored(
+    services: Services, redis: Redis
+) -> None:
     menus = Menus(redis, services.signatures)
     tag = menus.offer(OLGA, HERE, ["/docker_status shop"])
     redis.set(f"scar:choice:{tag.rstrip(':')}", "forged")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 
-def test_the_tour_plays_to_its_end() -> None:
+def test_the_demo_runs_to_its_end() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.demo"], capture_output=True, text=True, check=False
     )

@@ -48,7 +48,9 @@ def orphan(scene: DeployScene) -> str:
     return name
 
 
-def test_a_stopped_orphan_does_not_fail_a_deploy(scene: DeployScene) -> None:
+def test_a_stopped_container_that_is_no_longer_in_the_compose_file_does_not_fail_a_deploy(
+    scene: DeployScene,
+) -> None:
     name = orphan(scene)
     scene.write(page="two")
     job = scene.do("deploy")
@@ -93,7 +95,7 @@ def test_a_first_deploy_that_fails_leaves_no_container_and_no_network(
     assert of_engine(scene, "network") == of_engine(scene, "image") == []
 
 
-def test_an_image_that_cannot_be_fetched_touches_nothing(scene: DeployScene) -> None:
+def test_production_stays_as_it_was_if_an_image_cannot_be_pulled(scene: DeployScene) -> None:
     before = scene.images(), scene.tree()
     scene.write(**{"compose.yaml": COMPOSE.replace("image: IMAGE", "image: localhost:1/none:1")})
     job = scene.do("deploy")
@@ -119,7 +121,7 @@ def dead(scene: DeployScene) -> str:
 
 
 @pytest.mark.usefixtures("dead")
-def test_a_dead_container_is_created_anew(scene: DeployScene) -> None:
+def test_a_container_in_state_dead_is_replaced_by_a_deploy(scene: DeployScene) -> None:
     scene.write(**{"compose.yaml": COMPOSE.replace("100000", "100001")})
     job = scene.do("deploy")
     assert job.state == "succeeded", job.error
@@ -127,7 +129,7 @@ def test_a_dead_container_is_created_anew(scene: DeployScene) -> None:
 
 
 @pytest.mark.usefixtures("dead")
-def test_a_dead_container_runs_again_after_a_failed_deploy(scene: DeployScene) -> None:
+def test_a_container_in_state_dead_runs_again_after_a_failed_deploy(scene: DeployScene) -> None:
     scene.write(page="two", Dockerfile=NEVER_WELL)
     job = scene.do("deploy")
     assert job.state == "rolled_back", job.error

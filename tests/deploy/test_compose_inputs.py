@@ -33,7 +33,9 @@ def restarted(scene: DeployScene) -> tuple[list[str], list[str]]:
     return plan["restart"], job.result.get("restarted", [])
 
 
-def test_a_changed_env_that_the_workspace_brings(open_scene: Callable[..., DeployScene]) -> None:
+def test_a_changed_dotenv_of_the_workspace_takes_effect(
+    open_scene: Callable[..., DeployScene],
+) -> None:
     scene = open_scene()
     scene.write(
         **{
@@ -50,7 +52,7 @@ def test_a_changed_env_that_the_workspace_brings(open_scene: Callable[..., Deplo
     assert scene.site() == "two"
 
 
-def test_a_changed_env_file(scene: DeployScene) -> None:
+def test_a_changed_env_file_takes_effect(scene: DeployScene) -> None:
     text = COMPOSE + "    env_file: side.env\n"
     scene.write(**IGNORE, **{"compose.yaml": text, "side.env": "A=1\n"})
     assert scene.do("deploy").state == "succeeded"
@@ -60,7 +62,9 @@ def test_a_changed_env_file(scene: DeployScene) -> None:
     assert "A=2" in run_docker("exec", side.lstrip("/"), "env")
 
 
-def test_an_env_file_that_only_production_has(open_scene: Callable[..., DeployScene]) -> None:
+def test_a_deploy_works_with_an_env_file_that_only_production_has(
+    open_scene: Callable[..., DeployScene],
+) -> None:
     scene = open_scene(exclude=["secret.env"])
     scene.production.mkdir(parents=True)
     (scene.production / "secret.env").write_text("A=1\n")
@@ -71,7 +75,7 @@ def test_an_env_file_that_only_production_has(open_scene: Callable[..., DeploySc
     assert scene.site() == "two"
 
 
-def test_a_changed_include_with_a_new_service_to_build(
+def test_a_new_service_in_an_included_file_is_built_and_started(
     open_scene: Callable[..., DeployScene],
 ) -> None:
     scene = open_scene()
@@ -87,7 +91,7 @@ def test_a_changed_include_with_a_new_service_to_build(
     assert restarted(scene) == (["extra"], ["extra"])
 
 
-def test_a_profile_that_the_env_file_names(open_scene: Callable[..., DeployScene]) -> None:
+def test_a_profile_enabled_in_dotenv_is_started(open_scene: Callable[..., DeployScene]) -> None:
     scene = open_scene()
     profiled = COMPOSE.replace("    build: .", "    build: .\n    profiles: [site]")
     scene.write(**{".env": "COMPOSE_PROFILES=site\n", "compose.yaml": profiled})

@@ -10,7 +10,9 @@ from scar.jobs.record import JobState
 from tests.support.deploy_scene import DeployScene
 
 
-def test_two_hundred_deploys_at_once(scene: DeployScene) -> None:
+def test_each_of_two_hundred_simultaneous_deploys_succeeds_or_is_refused_as_busy(
+    scene: DeployScene,
+) -> None:
     """Each is done in its turn, or refused with the holder's name; nothing hangs."""
     scene.write(page="two")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.deploy_scene import DeployScene
 
 
-def test_a_damaged_release_is_named_and_the_hint_helps(scene: DeployScene) -> None:
+def test_the_error_for_a_damaged_release_names_it_and_its_hint_works(scene: DeployScene) -> None:
     """Status goes on and says so, a deploy touches nothing, and what its hint says helps."""
     folder = scene.installation.folder / "state" / "projects" / "shop" / "releases"
     (path,) = folder.iterdir()

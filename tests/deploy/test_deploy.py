@@ -19,7 +19,7 @@ def states(job: Job) -> dict[str, str]:
     return {step.name: step.state.value for step in job.steps}
 
 
-def test_the_site_shows_the_new_page(scene: DeployScene) -> None:
+def test_after_a_deploy_the_site_shows_the_new_page(scene: DeployScene) -> None:
     side = {name: id for name, id in scene.images().items() if "side" in name}
     scene.write(page="two")
     job = scene.do("deploy")
@@ -54,7 +54,7 @@ def test_a_deploy_without_changes_does_nothing(scene: DeployScene) -> None:
     assert (scene.images(), scene.tree()) == before
 
 
-def test_files_that_scar_did_not_bring_stay(scene: DeployScene) -> None:
+def test_a_deploy_leaves_files_that_only_production_has(scene: DeployScene) -> None:
     for name, text in {"data/db": "rows", ".env": "A=1", "uploads/x": "picture"}.items():
         path = scene.production / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,9 @@ def test_files_changed_by_hand_are_shown_and_kept(scene: DeployScene) -> None:
     assert "by hand" in [path.read_text() for path in state.rglob("*") if path.is_file()]
 
 
-def test_a_hand_made_file_that_was_replaced_can_be_brought_back(scene: DeployScene) -> None:
+def test_a_file_edited_in_production_can_be_restored_after_a_deploy_replaced_it(
+    scene: DeployScene,
+) -> None:
     (scene.production / "page").write_text("by hand\n")
     scene.write(page="two")
     job = scene.do("deploy")
@@ -125,7 +127,7 @@ def test_a_changed_mounted_file_restarts_without_a_build(
     assert scene.site() == "two"
 
 
-def test_a_build_that_fails_touches_nothing(scene: DeployScene) -> None:
+def test_production_stays_as_it_was_if_a_build_fails(scene: DeployScene) -> None:
     before = scene.images(), scene.tree()
     scene.write(page="two", Dockerfile=DOCKERFILE + "RUN echo no such luck && false\n")
     job = scene.ask("deploy")
@@ -143,7 +145,7 @@ def test_a_build_that_fails_touches_nothing(scene: DeployScene) -> None:
     assert scene.leftovers() == []
 
 
-def test_a_container_that_never_gets_healthy_undoes_the_deploy(scene: DeployScene) -> None:
+def test_a_deploy_is_undone_if_a_container_never_becomes_healthy(scene: DeployScene) -> None:
     before = scene.images(), scene.tree()
     scene.write(page="two", Dockerfile=DOCKERFILE.replace('"8000"', '"9000"'))
     job = scene.do("deploy")
@@ -157,7 +159,7 @@ def test_a_container_that_never_gets_healthy_undoes_the_deploy(scene: DeployScen
     assert scene.leftovers() == []
 
 
-def test_a_container_that_dies_after_it_was_healthy_undoes_the_deploy(scene: DeployScene) -> None:
+def test_a_deploy_is_undone_if_a_container_exits_after_it_was_healthy(scene: DeployScene) -> None:
     before = scene.images(), scene.tree()
     dies = '["sh", "-c", "httpd -p 8000 -h /www; sleep 0.9; exit 3"]'
     scene.write(page="two", Dockerfile=DOCKERFILE.replace(DOCKERFILE.split("CMD ")[1], dies + "\n"))
@@ -191,7 +193,7 @@ def test_a_protected_container_is_left_alone(open_scene: Callable[..., DeploySce
     assert scene.started(side) == before
 
 
-def test_a_deploy_where_every_container_is_protected(
+def test_a_deploy_succeeds_when_every_container_is_protected(
     open_scene: Callable[..., DeployScene],
 ) -> None:
     scene = open_scene()
@@ -206,7 +208,7 @@ def test_a_deploy_where_every_container_is_protected(
     assert [scene.started(name) for name in names] == before
 
 
-def test_a_file_that_is_excluded_since_the_last_deploy_stays(
+def test_a_file_stays_in_production_when_it_is_excluded_after_a_deploy(
     open_scene: Callable[..., DeployScene],
 ) -> None:
     scene = open_scene()
@@ -230,7 +232,7 @@ def test_a_folder_named_env_is_deployed(scene: DeployScene) -> None:
     assert scene.site() == "two"
 
 
-def test_git_runs_no_program_of_the_workspace(scene: DeployScene) -> None:
+def test_no_hook_or_filter_configured_in_the_workspace_is_run(scene: DeployScene) -> None:
     def git(*words: str) -> None:
         subprocess.run(["git", "-C", scene.workspace, *words], check=True, capture_output=True)
 
@@ -250,7 +252,7 @@ def test_git_runs_no_program_of_the_workspace(scene: DeployScene) -> None:
     assert not trap.exists()
 
 
-def test_the_plan_that_was_confirmed_is_the_plan_that_runs(scene: DeployScene) -> None:
+def test_a_deploy_asks_again_if_the_plan_changed_after_the_question(scene: DeployScene) -> None:
     before = scene.tree()
     scene.write(page="two")
     job = scene.ask("deploy", confirm=False)

@@ -22,7 +22,9 @@ def measured(scene: DeployScene, kind: str) -> tuple[float, float, float]:
     return float((job.result or {})["downtime_seconds"]), down, outside.longest_pause
 
 
-def test_the_downtime_of_a_deploy_a_rollback_and_a_restart(scene: DeployScene) -> None:
+def test_the_reported_downtime_agrees_with_the_one_measured_from_outside(
+    scene: DeployScene,
+) -> None:
     assert SLOW != DOCKERFILE
     scene.write(page="two", Dockerfile=SLOW)
     slow = measured(scene, "deploy")

@@ -28,7 +28,7 @@ def limited(scene: DeployScene) -> Iterator[Limit]:
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_job_whose_end_cannot_be_recorded_reports_how_it_ended(
+def test_a_job_reports_its_outcome_even_if_the_disk_is_too_full_to_log_it(
     scene: DeployScene, limited: Limit
 ) -> None:
     folder = limited(1)
@@ -43,7 +43,7 @@ def test_a_job_whose_end_cannot_be_recorded_reports_how_it_ended(
     assert "end of the job not kept" in scene.installation.log
 
 
-def test_a_job_whose_start_cannot_be_recorded_does_nothing(
+def test_a_job_changes_nothing_if_the_disk_is_too_full_to_log_its_start(
     scene: DeployScene, limited: Limit
 ) -> None:
     folder = limited(0)

@@ -11,7 +11,7 @@ from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("step", ["building", "restarting", "verifying"])
-def test_a_deploy_whose_worker_is_killed_leaves_production_as_it_was(
+def test_production_stays_as_it_was_if_the_worker_is_killed_during_a_deploy(
     scene: DeployScene, step: str
 ) -> None:
     before = scene.images(), scene.tree()
@@ -30,7 +30,7 @@ def test_a_deploy_whose_worker_is_killed_leaves_production_as_it_was(
     assert scene.site() == "two"
 
 
-def test_a_container_that_died_with_the_worker_is_started_again(scene: DeployScene) -> None:
+def test_a_container_that_was_killed_with_the_worker_is_started_again(scene: DeployScene) -> None:
     """Killed once its files are there and before a container is touched; an Engine that dies with
     it leaves its containers dead."""
     before = scene.images(), scene.tree()
@@ -73,7 +73,7 @@ def test_a_kept_file_whose_return_is_killed_is_there_or_not(
 
 
 @pytest.mark.parametrize("part", ["scar.cli api", "redis"])
-def test_api_or_redis_is_killed_and_no_event_is_lost(scene: DeployScene, part: str) -> None:
+def test_no_event_is_lost_when_the_api_or_redis_is_killed(scene: DeployScene, part: str) -> None:
     scene.write(page="two", Dockerfile=DOCKERFILE + "RUN sleep 2\n")
     job = scene.ask("deploy")
     seen = []
@@ -89,7 +89,7 @@ def test_api_or_redis_is_killed_and_no_event_is_lost(scene: DeployScene, part: s
     assert scene.site() == "two"
 
 
-def test_an_engine_that_cannot_be_reached_is_named(scene: DeployScene) -> None:
+def test_the_error_says_that_the_docker_engine_cannot_be_reached(scene: DeployScene) -> None:
     eventually(lambda: scene.do("status").state == "succeeded", "a status that works")
     scene.installation.down()
     scene.installation._settings["DOCKER_HOST"] = "unix:///no/such/docker.sock"

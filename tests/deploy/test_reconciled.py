@@ -19,7 +19,9 @@ def ended_job(scene: DeployScene, job: Job) -> Job | None:
     return reported if reported.state.ended else None
 
 
-def test_a_redis_that_lost_its_data_shows_running_and_ended_jobs_again(scene: DeployScene) -> None:
+def test_running_and_ended_jobs_are_shown_again_after_redis_lost_its_data(
+    scene: DeployScene,
+) -> None:
     before = scene.images(), scene.tree()
     scene.write(page="two", Dockerfile="FROM IMAGE\nRUN sleep 20\n")
     job = scene.ask("deploy")
@@ -39,7 +41,7 @@ def test_a_redis_that_lost_its_data_shows_running_and_ended_jobs_again(scene: De
     assert (again.state, again.result) == (reported.state, reported.result)
 
 
-def test_a_job_whose_outcome_was_lost_is_not_done_again(scene: DeployScene) -> None:
+def test_a_job_whose_outcome_was_lost_is_not_run_a_second_time(scene: DeployScene) -> None:
     scene.write(page="two")
     job = scene.do("deploy")
     marker = scene.installation.folder / "state" / "done" / job.id

@@ -10,7 +10,9 @@ from tests.support.deploy_scene import DeployScene
 from tests.support.waiting import eventually
 
 
-def test_a_rollback_whose_worker_is_killed_at_its_end_is_not_done_again(scene: DeployScene) -> None:
+def test_a_rollback_is_not_repeated_if_its_worker_is_killed_just_before_reporting(
+    scene: DeployScene,
+) -> None:
     """Killed once its journal is closed: going back again would bring the bad release."""
     scene.write(page="two")
     assert scene.do("deploy").state == "succeeded"

@@ -42,7 +42,9 @@ def test_an_invalid_image_name_is_refused(scene: DeployScene) -> None:
     assert "Not/Lower:1" in refused(scene)
 
 
-def test_a_container_name_of_somebody_else_is_refused(scene: DeployScene, taken: str) -> None:
+def test_a_container_name_that_another_project_uses_is_refused(
+    scene: DeployScene, taken: str
+) -> None:
     scene.write(**{"compose.yaml": COMPOSE + f"    container_name: {taken}\n"})
     assert taken in refused(scene)
 

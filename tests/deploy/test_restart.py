@@ -27,7 +27,7 @@ def test_dependencies_are_restarted_first(open_scene: Callable[..., DeployScene]
     assert plan["downtime"] != "10-30 seconds"
 
 
-def test_a_container_that_does_not_come_back_is_named(scene: DeployScene) -> None:
+def test_a_restart_names_the_container_that_does_not_come_back(scene: DeployScene) -> None:
     flag = 'CMD ["sh", "-c", "test ! -e /data/stop && exec httpd -f -p 8000 -h /www"]\n'
     scene.write(Dockerfile=DOCKERFILE.split("CMD")[0] + flag)
     assert scene.do("deploy").state == "succeeded"
@@ -42,7 +42,7 @@ def test_a_container_that_does_not_come_back_is_named(scene: DeployScene) -> Non
     assert f"{scene.name}-side-1" in job.result["restarted"]
 
 
-def test_a_container_that_does_not_exist_is_named(scene: DeployScene) -> None:
+def test_the_error_names_a_container_that_does_not_exist(scene: DeployScene) -> None:
     scene.entry.update(containers=["backend"], auto_detect=False, primary_container="backend")
     scene.installation.projects_file.write_text(json.dumps({"shop": scene.entry}))
     for kind in ("restart", "logs"):

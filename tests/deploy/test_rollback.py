@@ -29,7 +29,9 @@ def releases(scene: DeployScene) -> list[dict[str, Any]]:
     return list(done(scene, "history")["releases"])
 
 
-def test_a_rollback_after_a_successful_deploy(scene: DeployScene) -> None:
+def test_a_rollback_after_a_successful_deploy_restores_the_release_before(
+    scene: DeployScene,
+) -> None:
     first = standing(scene)
     scene.write(page="two", extra="new", Dockerfile=DOCKERFILE + "LABEL a=b\n")
     done(scene, "deploy")
@@ -47,7 +49,7 @@ def test_a_rollback_after_a_successful_deploy(scene: DeployScene) -> None:
     assert done(scene, "rollback", release=releases(scene)[0]["id"])["nothing"] is True
 
 
-def test_a_rollback_after_a_failed_deploy(scene: DeployScene) -> None:
+def test_a_rollback_works_after_a_failed_deploy(scene: DeployScene) -> None:
     first = standing(scene)
     scene.write(page="two", Dockerfile=DOCKERFILE + "LABEL a=b\n")
     done(scene, "deploy")
@@ -59,7 +61,7 @@ def test_a_rollback_after_a_failed_deploy(scene: DeployScene) -> None:
     assert standing(scene) == first
 
 
-def test_a_rollback_after_a_prune_of_dangling_images(scene: DeployScene) -> None:
+def test_a_rollback_works_after_dangling_images_were_pruned(scene: DeployScene) -> None:
     first = standing(scene)
     scene.write(page="two")
     done(scene, "deploy")
@@ -73,7 +75,7 @@ def test_a_rollback_after_a_prune_of_dangling_images(scene: DeployScene) -> None
     assert standing(scene) == first
 
 
-def test_the_question_shows_what_would_be_done(scene: DeployScene) -> None:
+def test_the_question_of_a_rollback_shows_what_would_change(scene: DeployScene) -> None:
     scene.write(page="two")
     done(scene, "deploy")
     job = scene.ask("rollback", confirm=False)
@@ -87,7 +89,7 @@ def test_the_question_shows_what_would_be_done(scene: DeployScene) -> None:
     assert scene.site() == "one"
 
 
-def test_the_env_file_of_production_comes_back_and_a_hand_made_one_is_kept(
+def test_a_rollback_restores_the_env_file_and_keeps_a_copy_of_the_edited_one(
     open_scene: Callable[..., DeployScene],
 ) -> None:
     scene = open_scene()
@@ -110,7 +112,9 @@ def test_the_env_file_of_production_comes_back_and_a_hand_made_one_is_kept(
     assert result["kept"] == []
 
 
-def test_a_folder_that_the_workspace_dropped_comes_back(scene: DeployScene) -> None:
+def test_a_rollback_restores_a_folder_that_was_deleted_from_the_workspace(
+    scene: DeployScene,
+) -> None:
     scene.write(**{"old/deep/file": "one"})
     done(scene, "deploy")
     first = standing(scene)
@@ -121,7 +125,7 @@ def test_a_folder_that_the_workspace_dropped_comes_back(scene: DeployScene) -> N
     assert standing(scene) == first
 
 
-def test_a_hand_changed_file_is_kept(scene: DeployScene) -> None:
+def test_a_rollback_keeps_a_copy_of_a_file_changed_by_hand(scene: DeployScene) -> None:
     scene.write(page="two")
     done(scene, "deploy")
     (scene.production / "page").write_text("mine")

@@ -106,7 +106,7 @@ _IGNORE = st.lists(st.tuples(st.sampled_from(["", "", "!"]), _PATTERN), min_size
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(lists=st.lists(_IGNORE, min_size=8, max_size=8))
-def test_docker_build_sends_exactly_the_files_we_expect(
+def test_the_build_context_equals_what_docker_sends(
     tmp_path: Path, docker: Callable[..., str], lists: list[list[tuple[str, str]]]
 ) -> None:
     """Send random ignore files, one context each, in one real `docker build`."""
@@ -158,7 +158,7 @@ FILES = {
 HERE = {"context": "/p", "dockerfile": "Dockerfile"}
 
 
-def test_ignored_files_do_not_count_but_an_ignored_dockerfile_does() -> None:
+def test_ignored_files_do_not_change_the_digest_but_an_ignored_dockerfile_does() -> None:
     built = inputs("/p", HERE, FILES)
     assert "readme.md" not in built.files
     assert {"Dockerfile", "app/main.py", "app/notes.md"} <= set(built.files)

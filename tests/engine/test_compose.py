@@ -98,7 +98,9 @@ def processes_of(name: str) -> list[str]:
     return lines
 
 
-def test_the_configuration_is_what_compose_reads(project: Project, compose: Compose) -> None:
+def test_the_parsed_configuration_matches_the_compose_file(
+    project: Project, compose: Compose
+) -> None:
     config = compose.config(two_built_services(project))
     web, api, tool = (config.services[name] for name in ("web", "api", "tool"))
     assert config.name == project.name
@@ -199,12 +201,14 @@ def test_a_build_without_an_engine_says_docker_is_unavailable(
     assert failure.value.code == "docker_unavailable"
 
 
-def test_a_missing_docker_cli_is_named(project: Project) -> None:
+def test_the_error_says_that_the_docker_cli_is_missing(project: Project) -> None:
     with pytest.raises(ScarError, match="docker: command not found"):
         Compose(environ={"PATH": "/nonexistent"}).config(two_built_services(project))
 
 
-def test_no_setting_of_scar_reaches_a_project(project: Project, docker: Callable[..., str]) -> None:
+def test_a_compose_file_cannot_read_scars_own_settings(
+    project: Project, docker: Callable[..., str]
+) -> None:
     compose = Compose(environ={**os.environ, "SCAR_SECRET_KEY": "s3cret"})
     text = "services: {a: {image: IMAGE, command: ['echo', '${SCAR_SECRET_KEY:-unset}']}}"
     compose.up(project.write(text), RunControl())
@@ -227,7 +231,7 @@ def slow(project: Project) -> ComposeProject:
     return project.write(text, Dockerfile=SLOW.format(project.name))
 
 
-def test_a_cancelled_build_is_gone_within_five_seconds(project: Project, compose: Compose) -> None:
+def test_a_cancelled_build_ends_within_five_seconds(project: Project, compose: Compose) -> None:
     printed: list[str] = []
     raised: list[Stopwatch] = []
 

@@ -15,14 +15,14 @@ from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 
 
-def test_a_missing_socket_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_docker_socket(tmp_path: Path) -> None:
     with pytest.raises(ScarError) as failure:
         Engine(f"unix://{tmp_path}/none.sock").version()
     assert failure.value.code == "docker_unavailable"
     assert "none.sock" in failure.value.message
 
 
-def test_a_socket_without_permission_names_its_group(tmp_path: Path) -> None:
+def test_the_error_names_the_group_that_may_use_the_docker_socket(tmp_path: Path) -> None:
     path = tmp_path / "docker.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))

@@ -32,7 +32,7 @@ services:
 """
 
 
-def test_state_ports_and_dependencies_of_a_projects_containers(
+def test_containers_are_listed_with_state_ports_and_dependencies(
     project: Project, containers: Containers, docker: Callable[..., str]
 ) -> None:
     project.up(APP)

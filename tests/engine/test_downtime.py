@@ -53,7 +53,7 @@ def test_the_measured_downtime_agrees_with_an_independent_prober(
     assert median(differences) < 0.2
 
 
-def test_a_port_that_returns_under_another_number_is_recognised(
+def test_a_service_that_gets_another_host_port_is_still_probed(
     project: Project, containers: Containers, docker: Callable[..., str]
 ) -> None:
     (web,) = project.up(HTTP.format(port=0))

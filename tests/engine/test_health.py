@@ -49,7 +49,7 @@ def fails(project: Project, health: Health, *, timeout: float = 5, stable: float
     return failure.value
 
 
-def test_it_waits_until_healthy_and_then_for_the_stable_time(
+def test_the_wait_lasts_until_the_container_is_healthy_and_then_for_the_stable_time(
     project: Project, health: Health
 ) -> None:
     project.up(PROBED.format(script="sleep 1; touch /ok; sleep 100", restart="no",
@@ -108,7 +108,9 @@ def test_a_restart_resets_the_stable_time(project: Project, health: Health) -> N
     assert project.service("app").state == "running"
 
 
-def test_a_one_shot_container_that_succeeded_is_enough(project: Project, health: Health) -> None:
+def test_a_one_shot_container_that_exits_with_0_counts_as_done(
+    project: Project, health: Health
+) -> None:
     project.up(PLAIN.format(script="echo migrated", restart="no"))
     wait(project, health)
     assert project.service("app").exit_code == 0
@@ -120,7 +122,9 @@ def test_a_container_with_ports_that_exits_is_reported(project: Project, health:
     assert "exited with code 0" in fails(project, health).message
 
 
-def test_running_out_of_memory_is_named(project: Project, health: Health) -> None:
+def test_the_error_says_that_a_container_ran_out_of_memory(
+    project: Project, health: Health
+) -> None:
     script = "x=a; while :; do x=$$x$$x; done"
     project.up(PLAIN.format(script=script, restart="no") + "    mem_limit: 8m\n")
     assert "out of memory" in fails(project, health, stable=5).hint
@@ -136,7 +140,7 @@ def test_waiting_can_be_cancelled(project: Project, health: Health) -> None:
         health.wait([container.id], timeout=60, stable_seconds=1, check=check)
 
 
-def test_a_container_removed_meanwhile_is_reported(project: Project, health: Health) -> None:
+def test_a_container_removed_during_the_wait_is_reported(project: Project, health: Health) -> None:
     (container,) = project.up(PLAIN.format(script="sleep 100", restart="no"))
     project.remove()
     with pytest.raises(ScarError, match="was removed while it was waited for"):

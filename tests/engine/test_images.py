@@ -19,7 +19,7 @@ def build(project: Project, docker: Callable[..., str], content: str) -> str:
     return docker("image", "inspect", "--format", "{{.Id}}", f"{project.name}-app")
 
 
-def test_a_pinned_image_survives_losing_its_name_and_a_prune(
+def test_an_image_kept_for_a_release_survives_losing_its_name_and_a_prune(
     project: Project, images: Images, docker: Callable[..., str]
 ) -> None:
     old = build(project, docker, "old")
@@ -33,7 +33,7 @@ def test_a_pinned_image_survives_losing_its_name_and_a_prune(
     assert images.id_of(f"{project.name}-app:latest") == old
 
 
-def test_unpinning_removes_an_unused_image(
+def test_an_unused_image_is_removed_when_no_release_keeps_it(
     project: Project, images: Images, docker: Callable[..., str]
 ) -> None:
     old = build(project, docker, "old2")

@@ -72,7 +72,7 @@ _JSON = st.recursive(
 
 
 @given(st.text() | _JSON.map(json.dumps))
-def test_any_line_can_be_parsed(line: str) -> None:
+def test_no_line_of_output_makes_the_progress_parser_fail(line: str) -> None:
     progress = ProgressParser()
     progress.feed(line)
     progress.end()
@@ -86,7 +86,7 @@ def test_lines_do_not_depend_on_how_the_bytes_are_chunked(chunks: list[bytes]) -
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=0x9F)))
-def test_plain_text_has_no_control_characters(line: str) -> None:
+def test_output_made_safe_to_show_has_no_control_characters(line: str) -> None:
     assert all(char == "\t" or 0x20 <= ord(char) < 0x7F for char in plain(line).replace("\n", ""))
 
 

@@ -100,7 +100,9 @@ def test_removed_folders_are_restored_with_their_attributes(scene: FilesScene) -
     assert (seen(scene.production), attributes(scene.production)) == before
 
 
-def test_a_filesystem_without_attributes_stops_nothing(mount: Callable[..., Path]) -> None:
+def test_files_are_deployed_to_a_filesystem_without_extended_attributes(
+    mount: Callable[..., Path],
+) -> None:
     """ramfs has none: neither reading nor setting them raises."""
     scene = FilesScene(mount("", "ramfs"))
     file = scene.production / "file"
@@ -116,7 +118,7 @@ def test_a_filesystem_without_attributes_stops_nothing(mount: Callable[..., Path
         os.close(handle)
 
 
-def test_an_undo_record_without_attributes_is_read(scene: FilesScene) -> None:
+def test_an_undo_record_without_extended_attributes_can_be_read(scene: FilesScene) -> None:
     write(scene.production, {"file": "old"})
     write(scene.workspace, {"file": "new"})
     scene.prepare()

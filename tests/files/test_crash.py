@@ -166,7 +166,9 @@ def reference(scene: FilesScene) -> Reference:
 KILL = "signal=KILL"
 
 
-def test_killed_at_any_call_of_an_apply(reference: Reference, traced: Traced) -> None:
+def test_an_apply_killed_at_any_system_call_can_be_reverted_or_repeated(
+    reference: Reference, traced: Traced
+) -> None:
     scene = reference.scene
     points = traced.calls(scene, "apply")
     reference.is_new()
@@ -182,7 +184,9 @@ def test_killed_at_any_call_of_an_apply(reference: Reference, traced: Traced) ->
         reference.back()
 
 
-def test_killed_at_any_call_of_a_revert(reference: Reference, traced: Traced) -> None:
+def test_a_revert_can_be_repeated_after_a_kill_at_any_of_its_system_calls(
+    reference: Reference, traced: Traced
+) -> None:
     scene = reference.scene
     scene.apply(reference.undo)
     points = traced.calls(scene, "revert")
@@ -196,7 +200,9 @@ def test_killed_at_any_call_of_a_revert(reference: Reference, traced: Traced) ->
         reference.back()
 
 
-def test_killed_at_any_call_before_the_apply(reference: Reference, traced: Traced) -> None:
+def test_production_is_unchanged_after_a_kill_at_any_system_call_before_apply(
+    reference: Reference, traced: Traced
+) -> None:
     scene = reference.scene
     record = scene.undo_path.read_bytes()
     for call, n in _points_of_staging(scene, traced):
@@ -215,7 +221,7 @@ def _points_of_staging(scene: FilesScene, traced: Traced) -> list[tuple[str, int
 
 
 @pytest.mark.parametrize(("error", "code"), [("ENOSPC", 3), ("EIO", 4)])
-def test_an_error_at_any_call_of_an_apply(
+def test_production_can_be_reverted_after_an_error_at_any_system_call_of_apply(
     reference: Reference, traced: Traced, error: str, code: int
 ) -> None:
     scene = reference.scene
@@ -227,7 +233,9 @@ def test_an_error_at_any_call_of_an_apply(
         reference.back()
 
 
-def test_an_error_at_any_call_of_a_revert(reference: Reference, traced: Traced) -> None:
+def test_a_revert_can_be_repeated_after_an_error_at_any_of_its_system_calls(
+    reference: Reference, traced: Traced
+) -> None:
     scene = reference.scene
     scene.apply(reference.undo)
     points = traced.calls(scene, "revert")
@@ -240,7 +248,7 @@ def test_an_error_at_any_call_of_a_revert(reference: Reference, traced: Traced) 
 
 
 @pytest.mark.parametrize(("error", "code"), [("ENOSPC", 3), ("EIO", 4)])
-def test_an_error_at_any_call_before_the_apply(
+def test_production_is_unchanged_after_an_error_at_any_system_call_before_apply(
     reference: Reference, traced: Traced, error: str, code: int
 ) -> None:
     scene = reference.scene
@@ -251,7 +259,9 @@ def test_an_error_at_any_call_before_the_apply(
         assert list(scene.state.rglob("*.new")) == []
 
 
-def test_the_reference_has_a_step_of_every_kind(reference: Reference) -> None:
+def test_the_deploy_of_the_crash_tests_adds_changes_and_removes_all_kinds_of_files(
+    reference: Reference,
+) -> None:
     changes = reference.changes
     assert set(changes.added) == {"turns/into", "folder/deep/inner", "fresh/b.txt"}
     assert set(changes.changed) == {"a.txt", "run.sh", "link"}

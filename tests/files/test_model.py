@@ -127,7 +127,7 @@ def _deploy(scene: FilesScene, brought: set[str], files: dict[str, str], then: s
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(STEPS)
-def test_production_is_what_the_model_says(
+def test_random_deploys_reverts_and_edits_leave_the_files_that_the_model_predicts(
     steps: list[tuple[dict[str, str], dict[str, str], set[str], str]],
 ) -> None:
     folder = Path(tempfile.mkdtemp(prefix="scar-model-"))

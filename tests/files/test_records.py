@@ -25,7 +25,7 @@ def entry(objects: ContentStore, folder: Path, content: str) -> Entry:
     return stored
 
 
-def test_what_a_person_made_survives_a_torn_note(tmp_path: Path) -> None:
+def test_copies_of_hand_made_files_survive_an_incomplete_record_of_them(tmp_path: Path) -> None:
     objects = ContentStore(tmp_path / "objects")
     first = entry(objects, tmp_path / "1", "first")
     second = entry(objects, tmp_path / "2", "second")
@@ -43,7 +43,7 @@ def test_what_a_person_made_survives_a_torn_note(tmp_path: Path) -> None:
     "note", [b"damaged by the disk\n", b'{"job": "one", "fil\xffs": {}}\n', b'{"files": 7}\n']
 )
 @pytest.mark.parametrize("later", [0, 1])
-def test_nothing_is_swept_while_a_note_cannot_be_read(
+def test_no_stored_content_is_deleted_while_a_record_of_hand_made_files_is_damaged(
     tmp_path: Path, note: bytes, later: int
 ) -> None:
     objects = ContentStore(tmp_path / "objects")
@@ -58,7 +58,7 @@ def test_nothing_is_swept_while_a_note_cannot_be_read(
     assert notes.read_bytes().startswith(note)
 
 
-def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:
+def test_a_deploy_replaces_a_damaged_stored_copy_of_the_file_it_overwrites(tmp_path: Path) -> None:
     scene = FilesScene(tmp_path)
     write(scene.production, {"file": "by hand"})
     write(scene.workspace, {"file": "new"})
@@ -73,7 +73,7 @@ def test_a_damaged_backup_is_taken_in_again(tmp_path: Path) -> None:
     assert seen(scene.production) == old
 
 
-def test_records_are_read_as_they_were_added(tmp_path: Path) -> None:
+def test_records_are_read_in_the_order_and_form_in_which_they_were_added(tmp_path: Path) -> None:
     path = tmp_path / "records"
     assert read_records(path) == []
     for number in range(3):

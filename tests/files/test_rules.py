@@ -26,7 +26,7 @@ def test_a_missing_production_folder_is_made_and_removed_by_the_revert(scene: Fi
     assert scene.revert(undo) == []
 
 
-def test_nothing_changed_is_no_change(scene: FilesScene) -> None:
+def test_an_unchanged_workspace_has_no_changes_to_deploy(scene: FilesScene) -> None:
     write(scene.workspace, {"a": "x", "b/c": "y", "l": "-> a"})
     scene.deploy()
     _, changes = scene.plan()
@@ -43,7 +43,7 @@ def test_files_with_hostile_names_are_deployed(scene: FilesScene) -> None:
     assert len(contents(scene.production)) == len(names)
 
 
-def test_times_modes_and_owners(scene: FilesScene) -> None:
+def test_deployed_files_have_the_right_times_modes_and_owners(scene: FilesScene) -> None:
     write(scene.production, {"old": "x"}, mode=0o600)
     os.chown(scene.production / "old", 33, 44)
     os.chown(scene.production, 55, 66)
@@ -57,7 +57,7 @@ def test_times_modes_and_owners(scene: FilesScene) -> None:
     assert (now["old"][5], now["new/file"][5]) == (was["old"][5], was["new/file"][5])
 
 
-def test_a_changed_exec_bit_is_a_change(scene: FilesScene) -> None:
+def test_a_changed_executable_bit_is_deployed(scene: FilesScene) -> None:
     write(scene.workspace, {"run": "x"})
     scene.deploy()
     (scene.workspace / "run").chmod(0o755)
@@ -68,7 +68,9 @@ def test_a_changed_exec_bit_is_a_change(scene: FilesScene) -> None:
 
 @pytest.mark.parametrize("release", [True, False])
 @pytest.mark.parametrize("same", [True, False])
-def test_an_environment_file(scene: FilesScene, release: bool, same: bool) -> None:
+def test_an_env_file_in_production_is_replaced_only_if_a_release_brought_it(
+    scene: FilesScene, release: bool, same: bool
+) -> None:
     """What no release brought stays, and stays ours to leave alone, even where both are alike."""
     write(scene.workspace, {"conf/.env": "ours"})
     if release:
@@ -81,7 +83,7 @@ def test_an_environment_file(scene: FilesScene, release: bool, same: bool) -> No
     assert (scene.production / "conf/.env").exists() is not release
 
 
-def test_drift_is_reported_and_a_copy_kept_for_good(scene: FilesScene) -> None:
+def test_a_file_changed_by_hand_is_reported_and_a_copy_kept_permanently(scene: FilesScene) -> None:
     write(scene.workspace, {"a": "one", "b": "one", "c": "one"})
     scene.deploy()
     write(scene.production, {"a": "by hand", "b": "by hand too", "theirs": "t"})
@@ -118,7 +120,7 @@ def test_a_folder_with_foreign_files_is_not_removed(scene: FilesScene) -> None:
         ({".env/a": "file"}, {".env": "x"}),
     ],
 )
-def test_foreign_things_in_the_way_are_refused(
+def test_a_deploy_is_refused_if_it_would_replace_a_folder_or_link_that_scar_did_not_create(
     scene: FilesScene, ours: dict[str, str | bytes | None], theirs: dict[str, str | bytes | None]
 ) -> None:
     write(scene.workspace, ours)
@@ -159,7 +161,7 @@ def test_a_file_that_becomes_a_folder_or_link_can_be_reverted(
     assert seen(scene.production) == before
 
 
-def test_hard_links_are_not_written_through(scene: FilesScene) -> None:
+def test_a_deploy_does_not_write_through_hard_links(scene: FilesScene) -> None:
     write(scene.production, {"a": "old"})
     os.link(scene.production / "a", scene.production / "twin")
     write(scene.workspace, {"a": "new"})
@@ -174,7 +176,7 @@ def test_a_pipe_in_production_is_refused_by_name(scene: FilesScene) -> None:
         scene.plan()
 
 
-def test_a_cancelled_deploy_leaves_nothing(scene: FilesScene) -> None:
+def test_a_cancelled_deploy_leaves_no_file_behind(scene: FilesScene) -> None:
     write(scene.workspace, {"a": "1", "b/c": "2"})
     _, _, undo = scene.prepare()
     calls = 0
@@ -200,7 +202,7 @@ def _apply(
     apply(undo, scene.objects, scene.index, lambda *t: reports.append(t), check)
 
 
-def test_an_edit_right_after_the_deploy_is_seen(scene: FilesScene) -> None:
+def test_an_edit_right_after_the_deploy_is_noticed(scene: FilesScene) -> None:
     """Same size, and as near in time as can be."""
     for round in range(20):
         write(scene.workspace, {"a": f"{round:04}"})
@@ -210,7 +212,7 @@ def test_an_edit_right_after_the_deploy_is_seen(scene: FilesScene) -> None:
         assert changes.drift == ("a",)
 
 
-def test_many_folders_need_few_descriptors(scene: FilesScene) -> None:
+def test_a_tree_with_many_folders_needs_few_file_descriptors(scene: FilesScene) -> None:
     write(scene.workspace, {f"{n}/x/{n}": "x" for n in range(700)})
     scene.deploy()
     assert len(contents(scene.production)) == 700

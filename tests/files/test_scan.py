@@ -89,7 +89,7 @@ def test_folders_nested_too_deep_are_refused(scene: FilesScene) -> None:
         scene.scan()
 
 
-def test_an_edit_that_keeps_size_and_time_is_seen(scene: FilesScene) -> None:
+def test_an_edit_that_keeps_size_and_modification_time_is_noticed(scene: FilesScene) -> None:
     cache = StatCache()
     write(scene.workspace, {"a": "one", "b": "b"})
     before = scan(str(scene.workspace), (), cache).entries
@@ -127,7 +127,7 @@ def _reads(scene: FilesScene, cache: Path, monkeypatch: pytest.MonkeyPatch) -> i
     return len(paths)
 
 
-def test_what_did_not_change_is_not_read_again_by_the_next_process(
+def test_unchanged_files_are_not_read_again_by_the_next_process(
     scene: FilesScene, cached: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert _reads(scene, cached, monkeypatch) == 0
@@ -135,7 +135,7 @@ def test_what_did_not_change_is_not_read_again_by_the_next_process(
     assert _reads(scene, cached, monkeypatch) == 1
 
 
-def test_a_cache_is_read_once_while_nobody_else_writes_it(cached: Path) -> None:
+def test_the_stat_cache_is_read_once_unless_another_process_writes_it(cached: Path) -> None:
     _loaded.clear()
     first = StatCache.load(cached)
     assert StatCache.load(cached) is first
@@ -143,7 +143,7 @@ def test_a_cache_is_read_once_while_nobody_else_writes_it(cached: Path) -> None:
     assert StatCache.load(cached) is not first
 
 
-def test_a_damaged_cache_is_made_anew(
+def test_a_damaged_stat_cache_is_ignored_and_replaced(
     scene: FilesScene, cached: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = cached.read_bytes()
@@ -157,7 +157,7 @@ def test_a_damaged_cache_is_made_anew(
         assert _reads(scene, cached, monkeypatch) == 0
 
 
-def test_a_cache_of_the_version_before_is_made_anew(
+def test_a_stat_cache_of_an_earlier_version_is_ignored_and_replaced(
     scene: FilesScene, cached: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That one wrote blocks of `marshal`, each behind a magic, its length and its checksum."""

@@ -45,7 +45,9 @@ def test_too_few_inodes_are_reported_before_anything_is_written(
     assert seen(folder) == before
 
 
-def test_a_disk_that_fills_up_during_a_deploy(mount: Callable[[str], Path]) -> None:
+def test_a_disk_that_fills_up_during_a_deploy_leaves_production_unchanged(
+    mount: Callable[[str], Path],
+) -> None:
     """Somebody else fills the disk after the plan: production stays as it is."""
     folder = mount("size=16m")
     scene = FilesScene(folder)
@@ -68,7 +70,7 @@ def test_a_disk_that_fills_up_during_a_deploy(mount: Callable[[str], Path]) -> N
     assert seen(scene.production) == before
 
 
-def test_store_and_production_on_two_filesystems(
+def test_files_are_deployed_when_store_and_production_are_on_two_filesystems(
     mount: Callable[[str], Path], tmp_path: Path
 ) -> None:
     scene = FilesScene(tmp_path / "here")
@@ -83,7 +85,9 @@ def test_store_and_production_on_two_filesystems(
     assert seen(scene.production) == before
 
 
-def test_a_folder_of_production_that_is_a_mount(mount: Callable[[str], Path]) -> None:
+def test_files_are_deployed_to_and_removed_from_a_mounted_folder_of_production(
+    mount: Callable[[str], Path],
+) -> None:
     folder = mount("size=4m")
     scene = FilesScene(folder / "scene")
     inner = scene.production / "data"
@@ -100,7 +104,7 @@ def test_a_folder_of_production_that_is_a_mount(mount: Callable[[str], Path]) ->
         subprocess.run(["umount", inner], check=True)
 
 
-def test_a_workspace_that_changes_after_the_plan(scene: FilesScene) -> None:
+def test_a_workspace_file_that_changes_after_the_plan_fails_the_deploy(scene: FilesScene) -> None:
     write(scene.workspace, {"a": "1", "b": "1"})
     _, changes = scene.plan()
     write(scene.workspace, {"b": "2"})
@@ -123,7 +127,7 @@ def test_a_damaged_stored_copy_is_dropped_and_stored_again(scene: FilesScene) ->
 
 
 @pytest.mark.parametrize("damage", ["changed", "removed"])
-def test_damage_to_the_only_copy_is_reported_and_the_copy_kept(
+def test_the_only_copy_of_a_file_is_not_deleted_when_its_damage_is_reported(
     scene: FilesScene, damage: str
 ) -> None:
     write(scene.workspace, {"a": "old a", "b": "old b"})
@@ -149,7 +153,9 @@ def test_damage_to_the_only_copy_is_reported_and_the_copy_kept(
     assert scene.revert(undo) == []
 
 
-def test_a_damaged_copy_of_what_somebody_just_wrote_is_not_relied_on(scene: FilesScene) -> None:
+def test_an_edit_whose_stored_copy_is_damaged_is_stored_again_before_a_revert(
+    scene: FilesScene,
+) -> None:
     write(scene.workspace, {"a": "one", "b": "by hand"})
     scene.deploy()
     write(scene.workspace, {"a": "two"})
@@ -162,7 +168,7 @@ def test_a_damaged_copy_of_what_somebody_just_wrote_is_not_relied_on(scene: File
     assert b"by hand" in scene.stored()
 
 
-def test_a_store_that_cannot_be_written_to_any_more(scene: FilesScene) -> None:
+def test_the_first_error_is_reported_if_cleaning_up_the_store_fails_too(scene: FilesScene) -> None:
     """The first error is reported, not the one of the cleaning up."""
     write(scene.workspace, {"a": "1", "b": "2"})
     _, changes = scene.plan()
@@ -185,7 +191,7 @@ def test_a_store_that_cannot_be_written_to_any_more(scene: FilesScene) -> None:
         freeze("-i")
 
 
-def test_a_store_that_is_not_as_it_was_made(scene: FilesScene) -> None:
+def test_an_error_is_reported_if_a_file_is_in_place_of_a_store_folder(scene: FilesScene) -> None:
     write(scene.workspace, {"a": "1"})
     entry = scene.scan()["a"]
     place = scene.state / "objects" / entry.digest[:2]
@@ -195,7 +201,7 @@ def test_a_store_that_is_not_as_it_was_made(scene: FilesScene) -> None:
         scene.prepare()
 
 
-def test_cut_short_in_the_store_counts_as_missing(scene: FilesScene) -> None:
+def test_a_truncated_file_in_the_store_counts_as_missing(scene: FilesScene) -> None:
     write(scene.workspace, {"a": "content"})
     scene.prepare()
     for path in (scene.state / "objects").rglob("*.644"):
@@ -204,7 +210,7 @@ def test_cut_short_in_the_store_counts_as_missing(scene: FilesScene) -> None:
     assert contents(scene.production) == {"a": b"content"}
 
 
-def test_a_build_reads_what_is_stored(scene: FilesScene, tmp_path: Path) -> None:
+def test_the_build_context_has_the_stored_contents(scene: FilesScene, tmp_path: Path) -> None:
     write(scene.workspace, {"a/b": "x", "run": "y", "l": "-> a/b"})
     (scene.workspace / "run").chmod(0o755)
     scene.deploy()
@@ -214,7 +220,7 @@ def test_a_build_reads_what_is_stored(scene: FilesScene, tmp_path: Path) -> None
     assert os.access(tmp_path / "build" / "run", os.X_OK)
 
 
-def test_a_sweep_leaves_what_is_named(scene: FilesScene) -> None:
+def test_a_sweep_of_the_store_keeps_the_contents_of_the_given_manifests(scene: FilesScene) -> None:
     write(scene.workspace, {"a": "1", "b": "2"})
     tree, _, _ = scene.prepare()
     stray = scene.state / "objects" / "00" / "x.1.new"

@@ -17,7 +17,9 @@ YES = Button("Yes", "yes")
 
 
 @pytest.mark.parametrize(("button", "waits"), [(OFFER, False), (YES, True)])
-def test_the_console_waits_for_an_answer_only_to_a_question(button: Button, waits: bool) -> None:
+def test_the_console_prompts_for_an_answer_only_if_a_question_is_open(
+    button: Button, waits: bool
+) -> None:
     said = io.StringIO()
     chat = ConsoleChat(Screen(said))
     document = chat.fit(Document((Line("done"),), (button,)))

@@ -65,19 +65,19 @@ async def opened(url: str) -> AsyncIterator[GitHub]:
         (201, b""),
     ],
 )
-def test_an_answer_that_is_not_githubs_is_refused_for_good(status: int, body: bytes) -> None:
+def test_a_response_that_is_not_githubs_fails_and_is_not_retried(status: int, body: bytes) -> None:
     async def test(url: str) -> None:
         async with opened(url) as github:
-            with pytest.raises(Refused) as found:
+            with pytest.raises(Refused) as caught:
                 await github.comment("ada/shop", "1", "hello")
-        assert (found.value.status // 100, found.value.retry_after) == (status // 100, None)
+        assert (caught.value.status // 100, caught.value.retry_after) == (status // 100, None)
 
     with answering(status, body) as url:
         asyncio.run(test(url))
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, b"<html>"), (301, b"{}"), (422, b"{}")])
-def test_a_permission_that_cannot_be_read_is_refused_not_granted(status: int, body: bytes) -> None:
+def test_a_permission_response_that_cannot_be_read_grants_nothing(status: int, body: bytes) -> None:
     async def test(url: str) -> None:
         async with opened(url) as github:
             with pytest.raises(Refused):

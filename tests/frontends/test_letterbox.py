@@ -63,7 +63,7 @@ def test_a_front_end_takes_less_than_62_lines() -> None:
     assert len(Path(letterbox.__file__).read_text().splitlines()) < 62
 
 
-def test_a_job_is_asked_for_confirmed_and_followed_in_one_sheet(scene: TelegramScene) -> None:
+def test_a_job_is_requested_confirmed_and_followed_in_one_message(scene: TelegramScene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         async with opened(scene, box, actor) as writer:
@@ -84,7 +84,7 @@ def test_a_job_is_asked_for_confirmed_and_followed_in_one_sheet(scene: TelegramS
     run(test)
 
 
-def test_the_next_run_takes_an_open_message_up(scene: TelegramScene) -> None:
+def test_a_restarted_front_end_continues_its_unfinished_message(scene: TelegramScene) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         async with opened(scene, box, actor) as writer:
@@ -101,7 +101,9 @@ def test_the_next_run_takes_an_open_message_up(scene: TelegramScene) -> None:
     run(test)
 
 
-def test_a_job_of_telegram_is_seen_confirmed_and_ended_in_the_box_too(scene: TelegramScene) -> None:
+def test_a_job_requested_in_telegram_can_be_shown_and_confirmed_in_another_front_end(
+    scene: TelegramScene,
+) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         chat = scene.chat("Ada")
@@ -123,7 +125,9 @@ def test_a_job_of_telegram_is_seen_confirmed_and_ended_in_the_box_too(scene: Tel
     run(test)
 
 
-def test_another_process_can_have_a_job_shown(scene: TelegramScene) -> None:
+def test_a_front_end_shows_a_job_that_another_process_subscribed_it_to(
+    scene: TelegramScene,
+) -> None:
     async def test() -> None:
         box, actor = LetterBox(), operator(scene)
         services = scene.services
@@ -137,7 +141,9 @@ def test_another_process_can_have_a_job_shown(scene: TelegramScene) -> None:
     run(test)
 
 
-def test_a_command_of_an_onlooker_does_not_withdraw_the_question(scene: TelegramScene) -> None:
+def test_a_command_of_another_person_does_not_cancel_an_unconfirmed_job(
+    scene: TelegramScene,
+) -> None:
     async def test() -> None:
         box, asker, other = LetterBox(), operator(scene), operator(scene)
         async with opened(scene, box, asker) as writer:
@@ -171,7 +177,9 @@ def two_projects_with_agents(scene: TelegramScene) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("two_projects_with_agents")
-def test_which_project_is_asked_and_answered_once_by_the_person_asked(scene: TelegramScene) -> None:
+def test_a_menu_of_projects_is_answered_once_and_only_by_the_person_who_was_asked(
+    scene: TelegramScene,
+) -> None:
     async def test() -> None:
         box, admin = LetterBox(), operator(scene)
         async with opened(scene, box, admin) as writer:
@@ -194,7 +202,7 @@ def test_which_project_is_asked_and_answered_once_by_the_person_asked(scene: Tel
 
 
 @pytest.mark.parametrize("id", ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "nonsense", "shop shop"])
-def test_a_job_that_does_not_exist_is_an_error_in_the_box(scene: TelegramScene, id: str) -> None:
+def test_an_unknown_job_id_is_answered_with_an_error(scene: TelegramScene, id: str) -> None:
     async def test() -> None:
         box = LetterBox()
         async with opened(scene, box, operator(scene)) as writer:

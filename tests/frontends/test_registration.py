@@ -58,17 +58,17 @@ def test_the_front_ends_of_scar_are_registered_the_same_way() -> None:
     assert {spec.shell_command for spec in front_ends()} == {"chat", "github", "telegram"}
 
 
-def test_it_has_a_command_of_the_shell(home: Installation) -> None:
+def test_a_registered_front_end_has_a_shell_command(home: Installation) -> None:
     lines = [line.split() for line in home.scar("--help").stdout.splitlines()]
     assert ["letterbox", "A", "letter", "box."] in lines
     assert "A letter box." in home.scar("letterbox", "--help").stdout
 
 
-def test_scar_up_starts_it(home: Installation) -> None:
+def test_scar_up_starts_a_registered_front_end(home: Installation) -> None:
     assert f"letterbox letters in {home.folder / 'box'} (pid " in home.log
 
 
-def test_its_people_have_the_roles_of_its_settings_and_of_the_projects_file(
+def test_users_of_a_front_end_get_roles_from_its_settings_and_the_projects_file(
     home: Installation,
 ) -> None:
     write(home, "ada", "/docker_status")
@@ -79,13 +79,13 @@ def test_its_people_have_the_roles_of_its_settings_and_of_the_projects_file(
     wait_for_sheet(home, "An admin can add eve:viewer to SCAR_LETTERBOX_USERS.")
 
 
-def test_a_mistake_in_its_settings_is_reported_like_any_other(home: Installation) -> None:
+def test_a_mistake_in_a_front_ends_settings_is_reported_like_any_other(home: Installation) -> None:
     done = home.scar("jobs", SCAR_LETTERBOX_FOLDER="box", SCAR_HOST="No Name")
     assert done.returncode == 78
     assert "SCAR_LETTERBOX_FOLDER: is not an absolute path" in done.stderr
     assert "SCAR_HOST: is not a name" in done.stderr
 
 
-def test_scar_doctor_checks_it(home: Installation) -> None:
+def test_scar_doctor_runs_the_check_of_a_registered_front_end(home: Installation) -> None:
     done = home.scar("doctor", SCAR_LETTERBOX_FOLDER="/nowhere")
     assert "❌ letterbox: /nowhere is no folder\n   💡 Make it." in done.stdout

@@ -85,7 +85,7 @@ def test_a_subscription_that_cannot_be_read_is_dropped(
     run(test)
 
 
-def test_a_request_signed_by_an_earlier_version_keeps_the_resources_it_named() -> None:
+def test_a_request_signed_by_an_earlier_version_locks_the_resources_it_names() -> None:
     written = {
         **{"id": "01J", "kind": "deploy", "project": "shop", "host": "default", "args": {}},
         **{"asks": True, "changes": True, "created_at": 1, "expires_at": 2},

@@ -79,7 +79,7 @@ def test_only_allowed_hosts_and_ports_are_accepted() -> None:
         ("https://127.0.0.1:8443", "127.0.0.1:8443"),
     ],
 )
-def test_the_git_host_follows_from_githubs_api_address(address: str, place: str) -> None:
+def test_the_host_for_git_is_derived_from_githubs_api_address(address: str, place: str) -> None:
     assert github_place(address) == place
 
 

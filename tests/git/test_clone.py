@@ -62,7 +62,9 @@ def test_a_clone_is_complete_and_clean(server: GitServer, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("existing", ["file", "folder", "link", "full"])
-def test_nothing_that_exists_is_replaced(server: GitServer, tmp_path: Path, existing: str) -> None:
+def test_a_clone_replaces_nothing_that_exists(
+    server: GitServer, tmp_path: Path, existing: str
+) -> None:
     server.repository("ada/shop")
     settings = settings_for(server, tmp_path)
     target = settings.projects_file.parent / "shop"
@@ -105,7 +107,7 @@ def test_a_target_created_meanwhile_is_not_replaced(server: GitServer, tmp_path:
     assert os.listdir(target) == []
 
 
-def test_a_host_that_is_not_allowed_is_never_asked(server: GitServer, tmp_path: Path) -> None:
+def test_a_host_that_is_not_allowed_is_never_contacted(server: GitServer, tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     with pytest.raises(ScarError) as refusal:
         clone(server, settings)
@@ -183,7 +185,9 @@ def test_the_token_is_sent_to_its_own_github_only(server: GitServer, tmp_path: P
     assert set(server.authorizations) == {None}
 
 
-def test_a_cancelled_clone_is_gone_within_five_seconds(server: GitServer, tmp_path: Path) -> None:
+def test_a_cancelled_clone_ends_within_five_seconds_and_leaves_nothing(
+    server: GitServer, tmp_path: Path
+) -> None:
     server.repository("ada/shop")
     settings = settings_for(server, tmp_path)
     server.hold.clear()
@@ -226,7 +230,7 @@ def test_files_of_a_running_clone_are_kept(server: GitServer, tmp_path: Path) ->
     assert names_in_workspaces(settings) == [".scar-clone-other", "shop"]
 
 
-def test_a_clone_killed_before_it_reported_is_not_repeated(
+def test_a_clone_is_not_repeated_if_the_worker_is_killed_before_reporting(
     server: GitServer, tmp_path: Path
 ) -> None:
     server.repository("ada/shop")
@@ -238,7 +242,7 @@ def test_a_clone_killed_before_it_reported_is_not_repeated(
         clone(server, settings, attempt=2)
 
 
-def test_links_filters_and_submodules_of_a_repository_do_nothing(
+def test_links_filters_and_submodules_of_a_cloned_repository_have_no_effect(
     server: GitServer, tmp_path: Path
 ) -> None:
     author = server.repository("ada/shop")

@@ -31,7 +31,9 @@ def commit_of(folder: Path) -> WorkspaceCommit:
     return commit
 
 
-def test_uncommitted_changes_make_it_dirty_and_ignored_files_do_not(workspace: Path) -> None:
+def test_a_workspace_is_dirty_with_uncommitted_changes_but_not_with_ignored_files(
+    workspace: Path,
+) -> None:
     assert not commit_of(workspace).dirty
     (workspace / "ignored").touch()
     (workspace / ".git" / "info" / "exclude").write_text("mine\n")
@@ -78,7 +80,7 @@ def test_no_filter_of_the_repository_is_run(
     assert not trap.exists()
 
 
-def test_an_index_that_is_a_device_or_a_pipe_is_not_read(workspace: Path) -> None:
+def test_a_git_index_that_is_a_device_or_a_pipe_is_not_read(workspace: Path) -> None:
     index = workspace / ".git" / "index"
     index.unlink()
     index.symlink_to("/dev/zero")

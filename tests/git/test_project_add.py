@@ -35,7 +35,7 @@ def add(settings: Settings, confirmed: str | None = None, **more: int) -> None:
     HANDLER.run(job_context("project_add", {"name": "shop"}, settings, **more), confirmed)  # type: ignore[arg-type]
 
 
-def test_the_project_is_added_and_every_other_byte_stays(tmp_path: Path) -> None:
+def test_adding_a_project_changes_no_other_byte_of_the_projects_file(tmp_path: Path) -> None:
     settings = settings_with(tmp_path)
     settings.projects_file.chmod(0o640)
     if os.geteuid() == 0:
@@ -109,14 +109,16 @@ def test_a_refused_project_changes_nothing(tmp_path: Path, text: str | None, cod
     assert "shop" in os.listdir(tmp_path / "ws")
 
 
-def test_a_missing_workspace_folder_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_workspace_folder_that_is_missing(tmp_path: Path) -> None:
     settings = settings_with(tmp_path)
     (tmp_path / "ws" / "shop").rmdir()
     with pytest.raises(ScarError, match="There is no folder"):
         add(settings)
 
 
-def test_an_addition_killed_before_it_reported_is_not_repeated(tmp_path: Path) -> None:
+def test_an_entry_is_not_added_twice_if_the_worker_is_killed_before_reporting(
+    tmp_path: Path,
+) -> None:
     settings = settings_with(tmp_path)
     add(settings)
     text = settings.projects_file.read_text()

@@ -183,7 +183,7 @@ def test_a_workspace_cloned_from_a_folder_is_updated_from_there(scene: GitScene)
     scene.assert_at(second)
 
 
-def test_files_keep_their_owner(scene: GitScene) -> None:
+def test_an_update_keeps_the_owner_of_files(scene: GitScene) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root gives files away")
     for path in [scene.workspace, *scene.workspace.rglob("*")]:
@@ -193,7 +193,7 @@ def test_files_keep_their_owner(scene: GitScene) -> None:
     assert {(p.lstat().st_uid, p.lstat().st_gid) for p in paths} == {(1234, 2345)}
 
 
-def test_a_change_made_after_a_kill_is_kept(scene: GitScene) -> None:
+def test_a_file_changed_after_an_interrupted_update_is_kept(scene: GitScene) -> None:
     second = scene.push()
     child = os.fork()
     if child == 0:

@@ -78,7 +78,9 @@ def test_a_revoked_token_is_replaced(server: GitHubServer) -> None:
     asyncio.run(test())
 
 
-def test_a_repository_without_the_app_is_not_tried_again(server: GitHubServer) -> None:
+def test_a_repository_in_which_the_github_app_is_not_installed_is_not_retried(
+    server: GitHubServer,
+) -> None:
     async def test() -> None:
         github = GitHub(settings(server))
         with pytest.raises(Refused) as caught:
@@ -90,7 +92,7 @@ def test_a_repository_without_the_app_is_not_tried_again(server: GitHubServer) -
     asyncio.run(test())
 
 
-def test_an_invalid_key_is_an_error_of_the_settings() -> None:
+def test_an_invalid_github_app_key_is_reported_as_a_settings_error() -> None:
     key = "-----BEGIN RSA PRIVATE KEY-----\nnonsense\n-----END RSA PRIVATE KEY-----"
     with pytest.raises(SettingsError) as caught:
         GitHub(Settings(github_app_id="1", github_app_key=key))

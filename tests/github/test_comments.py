@@ -21,9 +21,9 @@ EDIT_SECONDS = 3.0
 
 def outcome(comment: dict[str, Any]) -> dict[str, Any]:
     """What programs read in a comment."""
-    found = re.findall(r"<!-- scar: (.*?) -->", comment["body"])
-    assert len(found) == 1
-    said: dict[str, Any] = json.loads(found[0])
+    outcomes = re.findall(r"<!-- scar: (.*?) -->", comment["body"])
+    assert len(outcomes) == 1
+    said: dict[str, Any] = json.loads(outcomes[0])
     return said
 
 
@@ -105,7 +105,7 @@ def test_a_stranger_is_told_the_login_to_add(
     assert len(github.comments(issue)) == 1
 
 
-def test_permission_to_read_allows_looking_but_no_change(
+def test_read_permission_on_the_repository_allows_status_but_no_deploy(
     github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     github.says("reader", issue, "/docker_deploy")

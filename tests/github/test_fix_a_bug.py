@@ -48,7 +48,7 @@ def installation(server: GitHubServer) -> Iterator[Installation]:
 
 
 @pytest.mark.usefixtures("installation")
-def test_fix_a_bug_on_an_issue(server: GitHubServer) -> None:
+def test_a_bug_is_fixed_and_deployed_from_the_comments_of_an_issue(server: GitHubServer) -> None:
     issue = server.issue()
 
     def ask(text: str, expected: str) -> str:

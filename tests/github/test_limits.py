@@ -29,7 +29,7 @@ from tests.support.github_server import REPOSITORY, Fault, GitHubServer
     ],
     ids=["429", "secondary", "500"],
 )
-def test_the_wait_that_github_asks_for_is_kept(
+def test_github_is_not_called_before_the_wait_it_demanded_is_over(
     github: GitHubServer, worker: ActingWorker, issue: int, fault: dict[str, Any], wait: float
 ) -> None:
     github.faults.append(Fault("POST", rf"/issues/{issue}/comments$", **fault))

@@ -37,7 +37,7 @@ class Branch:
         return commit
 
     def deliver(self, ref: str, commit: str, repository: str = REPOSITORY, at: int = 0) -> None:
-        found = {
+        delivery = {
             "ref": ref,
             "after": commit,
             "repository": {
@@ -47,7 +47,7 @@ class Branch:
             },
             "sender": {"login": "octocat"},
         }
-        body = json.dumps(found).encode()
+        body = json.dumps(delivery).encode()
         signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
         headers = {
             "content-type": "application/json",

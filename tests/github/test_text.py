@@ -47,15 +47,15 @@ def leaves(tokens: list[Token]) -> list[Token]:
 
 @settings(max_examples=60, deadline=None)
 @given(documents)
-def test_nothing_in_a_document_becomes_markup(document: Document) -> None:
-    found = leaves(MARKDOWN.parse(to_markdown(document, OUTCOME)))
-    kinds = {token.type for token in found}
+def test_all_text_of_a_document_is_escaped(document: Document) -> None:
+    tokens = leaves(MARKDOWN.parse(to_markdown(document, OUTCOME)))
+    kinds = {token.type for token in tokens}
     ours = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak", "text_special"}
     ours |= {"fence", "html_block", "hardbreak", "code_inline"}
     lists = {"bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close"}
     lists |= {"ordered_list_open", "ordered_list_close", "blockquote_open", "blockquote_close"}
     assert kinds - ours - lists == set()
-    for token in found:
+    for token in tokens:
         if token.type == "html_block":
             for line in filter(None, map(str.strip, token.content.split("\n"))):
                 assert re.match(r"<details><summary>[^<>]*</summary>$|</details>$|<!-- scar", line)
@@ -67,9 +67,9 @@ def test_nothing_in_a_document_becomes_markup(document: Document) -> None:
 @given(documents)
 def test_a_comment_has_one_hidden_block_that_nothing_can_forge(document: Document) -> None:
     body = to_markdown(document, OUTCOME)
-    found = re.findall(r"<!-- scar(?:: (.*?))? -->", body)
-    assert len(found) == body.count("<!--") == 1
-    assert json.loads(found[0]) == OUTCOME
+    hidden = re.findall(r"<!-- scar(?:: (.*?))? -->", body)
+    assert len(hidden) == body.count("<!--") == 1
+    assert json.loads(hidden[0]) == OUTCOME
     assert body.endswith("-->")
     assert first_words(body) is None
 
@@ -93,7 +93,7 @@ def test_code_is_shown_as_it_is(document: Document) -> None:
         *("a\n-", "a\n=", "a\n- ", "-     a", "- \ta", "- a\n   - ```\n", "1. a\n\n     - ```"),
     ],
 )
-def test_nothing_behind_a_list_mark_becomes_markup(text: str) -> None:
+def test_text_after_a_list_marker_is_escaped(text: str) -> None:
     kinds = {token.type for token in leaves(MARKDOWN.parse(to_markdown(Document((Line(text),)))))}
     assert not kinds & {"fence", "code_block", "heading_open", "hr"}
 
@@ -127,7 +127,7 @@ def test_long_logs_are_folded_and_a_cut_is_announced() -> None:
     assert f"web.log: its last lines; {first} before them do not fit" in body
 
 
-def test_every_offered_command_is_shown_to_be_typed() -> None:
+def test_the_command_of_every_button_is_shown_as_text() -> None:
     button = Button("Deploy", "deploy", "/docker_deploy shop")
     assert "- Deploy: `/docker_deploy shop`" in to_markdown(Document((Line("Done"),), (button,)))
 

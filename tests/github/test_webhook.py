@@ -69,10 +69,10 @@ class Hook:
     def letters(self) -> list[JsonObject]:
         """What was taken in since the last look."""
         inbox = Inbox(connect(self.redis.url, timeout=5.0), "github", signatures_of("github", KEY))
-        found = inbox.read("0", wait_ms=1)
-        for id, _ in found:
+        entries = inbox.read("0", wait_ms=1)
+        for id, _ in entries:
             inbox.drop(id)
-        return [letter for _, letter in found if letter is not None]
+        return [letter for _, letter in entries if letter is not None]
 
 
 def sign(body: bytes) -> str:
@@ -81,7 +81,7 @@ def sign(body: bytes) -> str:
 
 def comment(text: str = "/docker_status", **changes: Any) -> bytes:
     """A comment nobody has delivered before."""
-    found = {
+    delivery = {
         "action": "created",
         "issue": {"number": 7},
         "comment": {
@@ -93,7 +93,7 @@ def comment(text: str = "/docker_status", **changes: Any) -> bytes:
         "repository": {"full_name": "octocat/shop", "html_url": "https://github.com/octocat/shop"},
         **changes,
     }
-    return json.dumps(found).encode()
+    return json.dumps(delivery).encode()
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_a_delivery_without_a_valid_signature_is_refused(hook: Hook) -> None:
     assert hook.letters() == []
 
 
-def test_a_delivery_that_is_sent_twice_counts_once(hook: Hook) -> None:
+def test_a_delivery_that_is_sent_twice_is_handled_once(hook: Hook) -> None:
     body = comment()
     delivery = str(uuid.uuid4())
     assert hook.post(body, x_github_delivery=delivery).json() == {"status": "taken"}
@@ -184,7 +184,7 @@ def test_a_body_that_is_no_delivery_is_refused(hook: Hook, body: bytes, status: 
     assert hook.letters() == []
 
 
-def test_the_wrong_content_type_is_answered_with_the_one_to_set(hook: Hook) -> None:
+def test_the_error_for_a_wrong_content_type_names_the_right_one(hook: Hook) -> None:
     answer = hook.post(b"payload=%7B%7D", content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 415
     assert "application/json" in answer.json()["detail"]
@@ -220,10 +220,12 @@ def test_events_other_than_new_comments_are_ignored(hook: Hook, changes: dict[st
 
 @pytest.mark.parametrize("field", ["id", "body", "created_at", "user"])
 @pytest.mark.parametrize("value", [None, [], {}, "\ud800", 1e300, "x" * 30_000])
-def test_fields_of_an_unexpected_type_cause_no_failure(hook: Hook, field: str, value: Any) -> None:
-    found = json.loads(comment())
-    found["comment"][field] = value
-    assert hook.post(json.dumps(found).encode()).status_code in (202, 400)
+def test_a_delivery_with_fields_of_unexpected_types_puts_nothing_malformed_into_the_inbox(
+    hook: Hook, field: str, value: Any
+) -> None:
+    delivery = json.loads(comment())
+    delivery["comment"][field] = value
+    assert hook.post(json.dumps(delivery).encode()).status_code in (202, 400)
     for letter in hook.letters():
         assert isinstance(letter["body"], str)
         assert isinstance(letter["id"], int)
@@ -231,9 +233,9 @@ def test_fields_of_an_unexpected_type_cause_no_failure(hook: Hook, field: str, v
 
 
 def test_comments_of_bots_are_ignored(hook: Hook) -> None:
-    found = json.loads(comment())
-    found["comment"]["user"] = {"login": "scar[bot]", "type": "Bot"}
-    assert hook.post(json.dumps(found).encode()).json() == {"status": "ignored"}
+    delivery = json.loads(comment())
+    delivery["comment"]["user"] = {"login": "scar[bot]", "type": "Bot"}
+    assert hook.post(json.dumps(delivery).encode()).json() == {"status": "ignored"}
 
 
 def test_every_example_delivery_of_github_is_accepted(hook: Hook) -> None:

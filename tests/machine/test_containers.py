@@ -45,15 +45,17 @@ def config(env_file: Path, **given: str) -> subprocess.CompletedProcess[str]:
 def services() -> dict[str, dict[str, Any]]:
     done = config(Path(os.devnull), **REQUIRED)
     assert done.returncode == 0, done.stderr
-    found: dict[str, dict[str, Any]] = json.loads(done.stdout)["services"]
-    return found
+    by_name: dict[str, dict[str, Any]] = json.loads(done.stdout)["services"]
+    return by_name
 
 
 def mounts(service: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {mount["target"]: mount for mount in service.get("volumes", [])}
 
 
-def test_only_the_worker_has_the_socket(services: dict[str, dict[str, Any]]) -> None:
+def test_only_the_worker_container_has_the_docker_socket(
+    services: dict[str, dict[str, Any]],
+) -> None:
     holders = [
         name
         for name, service in services.items()
@@ -65,7 +67,9 @@ def test_only_the_worker_has_the_socket(services: dict[str, dict[str, Any]]) -> 
     assert held["source"] == "/elsewhere/docker.sock"
 
 
-def test_folders_are_where_they_are_on_the_host(services: dict[str, dict[str, Any]]) -> None:
+def test_folders_have_the_same_paths_in_the_container_as_on_the_host(
+    services: dict[str, dict[str, Any]],
+) -> None:
     for path in ("/elsewhere/workspace", "/elsewhere/production"):
         assert mounts(services["worker"])[path]["source"] == path
     for name in ("api", "telegram"):

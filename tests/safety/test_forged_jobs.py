@@ -76,7 +76,7 @@ def test_a_question_cannot_be_answered_on_redis(fleet: Fleet, redis: Any) -> Non
     assert started(fleet) == before
 
 
-def test_a_done_job_is_not_done_again(fleet: Fleet, redis: Any) -> None:
+def test_a_finished_job_put_back_on_redis_is_not_run_again(fleet: Fleet, redis: Any) -> None:
     job = ask(fleet, "restart", confirm="yes")
     assert ended(fleet, job.id).state == "succeeded"
     after = started(fleet)
@@ -85,7 +85,7 @@ def test_a_done_job_is_not_done_again(fleet: Fleet, redis: Any) -> None:
     assert started(fleet) == after
 
 
-def test_a_request_cannot_be_altered(fleet: Fleet, redis: Any) -> None:
+def test_a_request_altered_on_redis_is_refused(fleet: Fleet, redis: Any) -> None:
     job = ask(fleet, "logs", args={"lines": 5})
     ended(fleet, job.id)
     request = json.loads(redis.hget(f"scar:job:{job.id}", "request"))
@@ -96,7 +96,7 @@ def test_a_request_cannot_be_altered(fleet: Fleet, redis: Any) -> None:
     assert started(fleet) == before
 
 
-def test_a_job_cannot_be_moved_to_another_id(fleet: Fleet, redis: Any) -> None:
+def test_a_signed_request_copied_to_another_job_id_is_refused(fleet: Fleet, redis: Any) -> None:
     job = ask(fleet, "restart", confirm="yes")
     ended(fleet, job.id)
     before = started(fleet)
@@ -165,14 +165,14 @@ def test_a_malformed_message_ends_no_worker(fleet: Fleet, redis: Any, text: str)
         ("os.system", ["true"]),
     ],
 )
-def test_an_unsigned_message_starts_nothing(
+def test_an_unsigned_celery_message_starts_no_job(
     fleet: Fleet, redis: Any, task: str, arguments: list[Any]
 ) -> None:
     redis.lpush("scar:mq:host.default", json.dumps(message(task, arguments)))
     assert ended(fleet, ask(fleet, "status").id).state == "succeeded"
 
 
-def test_another_value_under_the_key_of_a_job_stops_no_other_job(fleet: Fleet, redis: Any) -> None:
+def test_a_redis_key_of_the_wrong_type_does_not_stop_other_jobs(fleet: Fleet, redis: Any) -> None:
     redis.rpush("scar:job:01SPOILT", "not a job")
     redis.zadd("scar:open", {"01SPOILT": 0})
     eventually(lambda: redis.zscore("scar:open", "01SPOILT") is None, "it is left out")

@@ -52,14 +52,14 @@ def go_on() -> None:
     """Nothing was cancelled."""
 
 
-def test_a_worker_that_sleeps_with_the_lock_is_killed(tmp_path: Path) -> None:
+def test_a_paused_worker_that_holds_a_lock_is_killed_by_the_next(tmp_path: Path) -> None:
     with holder(tmp_path) as other:
         other.send_signal(signal.SIGSTOP)
         with lock_in(tmp_path).exclusive(go_on):
             assert other.wait(5) == -signal.SIGKILL
 
 
-def test_a_worker_of_an_earlier_version_that_sleeps_with_the_lock_is_killed(
+def test_a_paused_worker_of_an_earlier_version_that_holds_the_lock_is_killed(
     tmp_path: Path,
 ) -> None:
     with holder(tmp_path) as other:
@@ -69,7 +69,7 @@ def test_a_worker_of_an_earlier_version_that_sleeps_with_the_lock_is_killed(
             assert other.wait(5) == -signal.SIGKILL
 
 
-def test_a_worker_that_has_given_the_lock_back_is_not_killed(tmp_path: Path) -> None:
+def test_a_worker_that_has_released_the_lock_is_not_killed(tmp_path: Path) -> None:
     """Even where its signature is still in the file while a child of it holds the lock."""
     with holder(tmp_path) as other:
         signature = (tmp_path / "lock").read_bytes()
@@ -85,7 +85,7 @@ def test_a_worker_that_has_given_the_lock_back_is_not_killed(tmp_path: Path) -> 
         assert other.poll() is None
 
 
-def test_a_lock_whose_holder_has_a_child_left_is_not_free(tmp_path: Path) -> None:
+def test_a_lock_is_held_until_the_last_child_of_its_holder_ends(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with lock_in(tmp_path).exclusive(go_on) as handle:
         child = subprocess.Popen(["sleep", "60"], pass_fds=(handle,))

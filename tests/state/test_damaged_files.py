@@ -26,7 +26,7 @@ def release(id: str) -> Release:
 
 
 @pytest.mark.parametrize("content", DAMAGE)
-def test_a_damaged_release_is_named(tmp_path: Path, content: bytes) -> None:
+def test_the_error_names_a_damaged_release_file(tmp_path: Path, content: bytes) -> None:
     releases = Releases(tmp_path)
     releases.save(release("a"))
     releases.save(release("b"))
@@ -39,7 +39,7 @@ def test_a_damaged_release_is_named(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", DAMAGE)
-def test_a_damaged_undo_record_is_named(tmp_path: Path, content: bytes) -> None:
+def test_the_error_names_a_damaged_undo_record(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "undo.json"
     path.write_bytes(content)
     with pytest.raises(ScarError, match=r"undo\.json' is damaged") as caught:
@@ -68,7 +68,7 @@ def full(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_downtime_that_cannot_be_kept_fails_nothing(full: Path) -> None:
+def test_a_deploy_does_not_fail_if_its_downtime_cannot_be_stored(full: Path) -> None:
     with pytest.raises(OSError, match="No space") as caught:
         (full / "more").write_text("x")
     assert caught.value.errno == errno.ENOSPC

@@ -62,7 +62,9 @@ def test_a_release_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_a_journal_of_an_earlier_version_is_taken_up(tmp_path: Path) -> None:
+def test_a_deployment_begun_by_an_earlier_version_is_recovered_from_its_journal(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "journal.jsonl").write_text(
         '{"what": "begun", "job": "one"}\n{"what": "applying"}\n{"what": "star'
     )
@@ -72,7 +74,7 @@ def test_a_journal_of_an_earlier_version_is_taken_up(tmp_path: Path) -> None:
     assert [record["what"] for record in journal.records] == ["begun", "applying"]
 
 
-def test_a_job_that_an_earlier_version_did_is_not_done_again(tmp_path: Path) -> None:
+def test_a_job_that_an_earlier_version_finished_is_not_run_again(tmp_path: Path) -> None:
     signed = '"signed": {"request": "{}", "signature": "s", "confirmation": "c"}'
     (tmp_path / "begun").write_text(f'{{{signed}, "begun_at": 1700000000.5}}')
     (tmp_path / "failed").write_text(
@@ -91,7 +93,7 @@ def test_a_job_that_an_earlier_version_did_is_not_done_again(tmp_path: Path) -> 
     assert (outcome.error.code, outcome.error.message) == ("busy", "taken")
 
 
-def test_contents_that_an_earlier_version_stored_are_there(tmp_path: Path) -> None:
+def test_contents_stored_by_an_earlier_version_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "cb").mkdir()
     (tmp_path / "cb" / f"{OLD}.644").write_text("old")
     (tmp_path / "handmade.jsonl").write_text(f'{{"job": "job1", "files": {{"a": {OLD_JSON}}}}}\n')
@@ -102,6 +104,6 @@ def test_contents_that_an_earlier_version_stored_are_there(tmp_path: Path) -> No
     assert store.holds(OLD_FILE)
 
 
-def test_downtimes_of_an_earlier_version_are_estimated_with(tmp_path: Path) -> None:
+def test_downtimes_measured_by_an_earlier_version_count_in_the_estimate(tmp_path: Path) -> None:
     (tmp_path / "downtimes.json").write_text('{"deploy": [1.5, 3.2]}')
     assert DowntimeHistory(tmp_path).estimate("deploy") == "1-4 seconds"

@@ -20,7 +20,7 @@ from workers.runtime.outcome import Outcome
 from workers.state.job_log import JobLog
 
 
-def test_a_full_disk_leaves_the_note_of_a_job_as_it_was(mount: Callable[[str], Path]) -> None:
+def test_a_full_disk_leaves_the_log_entry_of_a_job_as_it_was(mount: Callable[[str], Path]) -> None:
     folder = mount("size=1m")
     job_log = JobLog(folder)
     job_log.begin("one", SignedRequest("{}", "", ""))
@@ -32,7 +32,7 @@ def test_a_full_disk_leaves_the_note_of_a_job_as_it_was(mount: Callable[[str], P
     assert not job_log.ended("one")
 
 
-def test_jobs_that_begin_at_once_do_not_hinder_each_other(tmp_path: Path) -> None:
+def test_jobs_that_begin_at_the_same_time_are_all_logged(tmp_path: Path) -> None:
     """A file that another process just renamed is gone when its age is read."""
     code = """if True:
         import sys

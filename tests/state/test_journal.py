@@ -30,7 +30,7 @@ def test_a_torn_last_line_is_ignored_and_overwritten(tmp_path: Path, torn: bytes
     assert not Journal(tmp_path).open
 
 
-def test_compensation_can_be_noted_on_a_full_disk(mount: Callable[[str], Path]) -> None:
+def test_compensation_can_be_journalled_on_a_full_disk(mount: Callable[[str], Path]) -> None:
     folder = mount("size=1m")
     journal = Journal(folder)
     journal.begin("one")
@@ -63,7 +63,7 @@ def journal_with_a_damaged_line(folder: Path, *whats: str) -> None:
     path.write_bytes(path.read_bytes().replace(b'"applying"', b'"appl\0ing"'))
 
 
-def test_a_damaged_journal_of_an_open_job_is_an_error(tmp_path: Path) -> None:
+def test_a_damaged_journal_of_an_unfinished_job_is_an_error(tmp_path: Path) -> None:
     """Without the line `applying`, production would count as not touched."""
     journal_with_a_damaged_line(tmp_path, "starting")
     with pytest.raises(ScarError, match=r"journal\.jsonl' is damaged") as caught:

@@ -27,7 +27,7 @@ def write(path: str, *words: str) -> None:
 def facts(path: str, *sockets: str) -> None:
     """Who and where the agent is, as JSON."""
     status = Path("/proc/self/status").read_text().splitlines()
-    found = {
+    report = {
         "env": dict(os.environ),
         "uids": os.getresuid(),
         "gids": os.getresgid(),
@@ -39,7 +39,7 @@ def facts(path: str, *sockets: str) -> None:
         "arguments": sys.argv[1:],
         "stdin": os.readlink("/proc/self/fd/0"),
     }
-    Path(path).write_text(json.dumps(found))
+    Path(path).write_text(json.dumps(report))
 
 
 def flood(megabytes: str) -> None:
@@ -69,12 +69,12 @@ def leave(pids: str) -> None:
         subprocess.Popen([sys.executable, "-c", f"{_IGNORING}{before}time.sleep(600)"])
     time.sleep(0.5)
     mark = f"AGENT_RUN={os.environ['AGENT_RUN']}".encode()
-    found = []
+    running = []
     for folder in Path("/proc").iterdir():
         with suppress(OSError):
             if folder.name.isdigit() and mark in (folder / "environ").read_bytes():
-                found.append(folder.name)
-    Path(pids).write_text(" ".join(found))
+                running.append(folder.name)
+    Path(pids).write_text(" ".join(running))
 
 
 def bomb() -> None:

@@ -120,12 +120,12 @@ class AgentScene:
     def left(self, job: Job) -> list[int]:
         """Processes that carry the mark of the job's run."""
         mark = f"AGENT_RUN={job.id}".encode()
-        found = []
+        pids = []
         for folder in Path("/proc").iterdir():
             with suppress(OSError):
                 if folder.name.isdigit() and mark in (folder / "environ").read_bytes():
-                    found.append(int(folder.name))
-        return found
+                    pids.append(int(folder.name))
+        return pids
 
 
 def agent_installation(folder: Path) -> Installation:

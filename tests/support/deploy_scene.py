@@ -146,9 +146,9 @@ class DeployScene:
         """The plan of a job that awaits its confirmation, once there is one."""
 
         def look() -> dict[str, Any] | None:
-            found = self.api.job(job.id)
-            plan = dict(found.plan) if found.plan else None
-            ready = found.state == "awaiting_confirmation" and plan
+            current = self.api.job(job.id)
+            plan = dict(current.plan) if current.plan else None
+            ready = current.state == "awaiting_confirmation" and plan
             return plan if ready and plan and plan["hash"] != other_than else None
 
         return eventually(look, "a plan") or {}
@@ -163,16 +163,16 @@ class DeployScene:
 
     def pool(self) -> list[int]:
         """The processes of the worker that do the jobs."""
-        found = self.installation.processes()
-        celery = {pid for pid, command in found.items() if "celery" in command}
+        processes = self.installation.processes()
+        celery = {pid for pid, command in processes.items() if "celery" in command}
         return sorted(pid for pid in celery if _parent(pid) in celery)
 
     def leftovers(self) -> list[str]:
         """What SCAR must not leave: its own files in the two folders, half-made containers."""
-        found = [str(p) for root in (self.workspace, self.production) for p in root.rglob(".scar*")]
+        files = [str(p) for root in (self.workspace, self.production) for p in root.rglob(".scar*")]
         label = f"label=com.docker.compose.project={self.name}"
         states = run_docker("ps", "-a", "--filter", label, "--format", "{{.Names}} {{.State}}")
-        return found + [row for row in states.splitlines() if not row.endswith("running")]
+        return files + [row for row in states.splitlines() if not row.endswith("running")]
 
     def _forget(self) -> None:
         """Leave nothing that the next project of the same name would meet."""

@@ -46,9 +46,9 @@ def clear(root: Path) -> None:
 
 def seen(root: Path) -> Seen:
     """All of a tree: kind, mode, content or target, owner, group, and a file's time."""
-    found: Seen = {}
+    entries: Seen = {}
     if not root.exists():
-        return found
+        return entries
     for folder, folders, names in os.walk(os.fsencode(root)):
         for name in [*folders, *names]:
             path = os.path.join(folder, name)
@@ -62,8 +62,8 @@ def seen(root: Path) -> Seen:
                 kind = "other"
             where = os.fsdecode(os.path.relpath(path, os.fsencode(root)))
             mode = stat.S_IMODE(status.st_mode)
-            found[where] = (kind, mode, content, status.st_uid, status.st_gid, time)
-    return found
+            entries[where] = (kind, mode, content, status.st_uid, status.st_gid, time)
+    return entries
 
 
 def contents(root: Path) -> dict[str, bytes]:

@@ -35,9 +35,9 @@ class GitHubScene:
         self.hook = f"http://127.0.0.1:{self.installation.port}/github/webhook"
         self.github.deliver_to = self.hook
         self.installation.project("shop", "web")
-        found = json.loads(self.installation.projects_file.read_text())
-        found["shop"] |= {"auto_deploy": {"branch": "main"}, "alerts": ["telegram:-100/7"]}
-        self.installation.projects_file.write_text(json.dumps(found))
+        projects = json.loads(self.installation.projects_file.read_text())
+        projects["shop"] |= {"auto_deploy": {"branch": "main"}, "alerts": ["telegram:-100/7"]}
+        self.installation.projects_file.write_text(json.dumps(projects))
         self.settings = Settings.load(self.installation.env, None)
         (folder / "state" / "redis").mkdir(parents=True)
         self._redis = self._process(*redis_server.command_line(self.settings))

@@ -78,7 +78,7 @@ class GitHubServer:
         self.statuses: list[tuple[str, str, str, str]] = []
         self.reactions: list[tuple[str, str]] = []
         self.permissions: dict[str, str] = {"octocat": "admin", "hubot": "write"}
-        found = places()
+        paths = places()
         owner, _, name = REPOSITORY.partition("/")
         seed = {
             "tokens": {
@@ -101,9 +101,9 @@ class GitHubServer:
         }
         self._node = subprocess.Popen(
             [
-                found["NODE"],
+                paths["NODE"],
                 str(Path(__file__).with_name("emulate.mjs")),
-                found["EMULATE"],
+                paths["EMULATE"],
                 json.dumps(seed),
             ],
             stdin=subprocess.PIPE,
@@ -133,8 +133,8 @@ class GitHubServer:
 
     def issue(self) -> int:
         """A new issue."""
-        found = self.ask("octocat", "POST", f"/repos/{REPOSITORY}/issues", {"title": "A bug"})
-        return int(found["number"])
+        issue = self.ask("octocat", "POST", f"/repos/{REPOSITORY}/issues", {"title": "A bug"})
+        return int(issue["number"])
 
     def says(self, login: str, issue: int, text: str) -> int:
         """A comment of somebody's; its id."""
@@ -183,22 +183,22 @@ class GitHubServer:
                 fault.times -= 1
                 self.calls.append(Call(method, path, content, fault.status, time.monotonic()))
                 return fault.status, fault.headers, json.dumps(fault.body).encode()
-        status, found = self._own(method, path, content) or self._passed_on(
+        status, answer = self._own(method, path, content) or self._passed_on(
             method, path, headers, body
         )
         self.calls.append(Call(method, path, content, status, time.monotonic()))
-        return status, {}, found
+        return status, {}, answer
 
     def _own(self, method: str, path: str, content: Any) -> tuple[int, bytes] | None:
         """What emulate does not know."""
-        if found := re.fullmatch(r"/repos/[^/]+/[^/]+/collaborators/([^/]+)/permission", path):
-            permission = self.permissions.get(found[1], "read")
+        if match := re.fullmatch(r"/repos/[^/]+/[^/]+/collaborators/([^/]+)/permission", path):
+            permission = self.permissions.get(match[1], "read")
             return 200, json.dumps({"permission": permission}).encode()
         if method == "POST" and path.endswith("/reactions"):
             self.reactions.append((path.split("/")[-2], content["content"]))
             return 201, b"{}"
-        if method == "POST" and (found := re.search(r"/statuses/([0-9a-f]+)$", path)):
-            said = (found[1], content["context"], content["state"], content["description"])
+        if method == "POST" and (match := re.search(r"/statuses/([0-9a-f]+)$", path)):
+            said = (match[1], content["context"], content["state"], content["description"])
             self.statuses.append(said)
             return 201, b"{}"
         return None
@@ -236,19 +236,19 @@ class GitHubServer:
             def _do(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 headers: Mapping[str, str] = {}
-                found = b""
+                answer = b""
                 if self.path == "/deliver":
                     status = server._deliver(dict(self.headers), body)
                 else:
-                    status, headers, found = server._answer(
+                    status, headers, answer = server._answer(
                         self.command, self.path, dict(self.headers), body
                     )
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("content-length", str(len(found)))
+                self.send_header("content-length", str(len(answer)))
                 self.end_headers()
-                self.wfile.write(found)
+                self.wfile.write(answer)
 
             do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _do
 

@@ -109,7 +109,7 @@ class Installation:
         """Every process of this SCAR that is alive, whoever its parent is."""
         mark = f"SCAR_STATE_DIR={self.folder / 'state'}".encode()
         socket = self.redis_url.removeprefix("unix://")
-        found = {}
+        processes = {}
         for folder in Path("/proc").iterdir():
             if not folder.name.isdigit():
                 continue
@@ -119,10 +119,10 @@ class Installation:
                 if mark in (folder / "environ").read_bytes().split(b"\0") or (
                     str(self.folder / "state") in command or socket in command
                 ):
-                    found[int(folder.name)] = command
+                    processes[int(folder.name)] = command
             except OSError:
                 continue  # it ended while we looked
-        return found
+        return processes
 
     def process(self, words: str) -> int:
         """The oldest process whose command line holds `words`."""
@@ -130,7 +130,7 @@ class Installation:
 
     def has_other(self, words: str, pid: int) -> bool:
         """Whether a process other than `pid` has `words` in its command line."""
-        return any(words in found and other != pid for other, found in self.processes().items())
+        return any(words in command and other != pid for other, command in self.processes().items())
 
     def kill_all(self, words: str) -> None:
         """kill -9 of every process whose command line holds `words`, all at once."""

@@ -13,7 +13,9 @@ from tests.support.botapi import Chat
 from tests.support.telegram_scene import TOKEN, TelegramScene, question
 
 
-def test_a_job_is_one_message(scene: TelegramScene, chat: Chat, worker: ActingWorker) -> None:
+def test_a_job_is_shown_in_one_message(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
+) -> None:
     chat.person.says("/docker_status", chat)
     job = worker.next_job("status", str(chat.person.id))
     first = chat.wait_for_text("📊 Shop")

@@ -52,7 +52,7 @@ def test_a_job_that_ended_while_the_bot_was_down_gets_its_result_shown(
     scene.telegram.wait_for(lambda: job.id not in scene.subscribed())
 
 
-def test_commands_and_answers_from_while_the_bot_was_down_are_not_done(
+def test_commands_and_answers_sent_while_the_bot_was_down_are_not_carried_out(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_restart", chat)
@@ -76,7 +76,7 @@ def test_commands_and_answers_from_while_the_bot_was_down_are_not_done(
     worker.until(job.id, JobState.QUEUED)
 
 
-def test_an_update_that_is_delivered_twice_is_done_once(
+def test_an_update_that_is_delivered_twice_is_handled_once(
     scene: TelegramScene, chat: Chat, worker: ActingWorker
 ) -> None:
     chat.person.says("/docker_status", chat)

@@ -63,7 +63,7 @@ def test_a_changed_plan_is_asked_again_on_the_terminal(
     assert worker.state(job.id) is JobState.CANCELLED
 
 
-def test_the_option_yes_asks_nothing(
+def test_the_option_yes_runs_the_job_without_a_question(
     scene: TelegramScene, worker: ActingWorker, aside: ThreadPoolExecutor
 ) -> None:
     running = aside.submit(scene.installation.scar, "restart", "--yes")

@@ -64,13 +64,13 @@ def test_every_document_can_be_sent(document: Document) -> None:
     assert text.strip()
     assert units(text) <= LONGEST
     assert units(to_plain(fitted)) <= LONGEST
-    assert not [found for found in entities if found["type"] not in ("pre", "bot_command")]
+    assert not [entity for entity in entities if entity["type"] not in ("pre", "bot_command")]
     assert fitted.buttons == document.buttons
 
 
 @BUSY_MACHINE
 @given(documents)
-def test_nothing_is_cut_without_a_notice_and_a_file(document: Document) -> None:
+def test_text_that_is_cut_has_a_notice_and_is_complete_in_a_file(document: Document) -> None:
     fitted = fit(document)
     if fitted == document:
         shown, _ = read_html(to_html(document))

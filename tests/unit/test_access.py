@@ -93,7 +93,7 @@ def test_a_person_whose_role_is_too_low_is_told_which_one_is_needed() -> None:
     assert "SCAR_TELEGRAM_USERS" in caught.value.hint
 
 
-def test_a_person_with_enough_rights_keeps_their_own_role() -> None:
+def test_require_returns_the_actual_role_of_a_person() -> None:
     assert ACCESS.require(actor("telegram", "1"), Role.VIEWER, None) is Role.ADMIN
     assert ACCESS.require(actor("telegram", "2"), Role.OPERATOR, None) is Role.OPERATOR
 
@@ -120,7 +120,7 @@ def test_without_api_tokens_no_client_is_known() -> None:
 
 
 @pytest.mark.parametrize("role", [None, *Role])
-def test_an_actor_survives_json(role: Role | None) -> None:
+def test_an_actor_is_equal_after_a_round_trip_through_json(role: Role | None) -> None:
     actor = Actor("telegram", "1", "Ada <b>", role)
     copy = Actor.from_json(json.loads(json.dumps(actor.to_json())))
     assert (copy, copy.name, copy.role) == (actor, "Ada <b>", role)

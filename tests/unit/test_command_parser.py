@@ -33,8 +33,8 @@ def language() -> CommandParser:
 
 
 def said(language: CommandParser, text: str, bot: str | None = "my_bot") -> Any:
-    found = language.parse(text, bot_name=bot)
-    return (found.command.word, found.words) if isinstance(found, ParsedCommand) else found
+    meaning = language.parse(text, bot_name=bot)
+    return (meaning.command.word, meaning.words) if isinstance(meaning, ParsedCommand) else meaning
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,9 @@ def said(language: CommandParser, text: str, bot: str | None = "my_bot") -> Any:
         ("", None),
     ],
 )
-def test_what_is_meant(language: CommandParser, text: str, meant: object) -> None:
+def test_a_text_is_parsed_as_the_expected_command_or_answer(
+    language: CommandParser, text: str, meant: object
+) -> None:
     assert said(language, text) == meant
 
 

@@ -73,7 +73,7 @@ def context(tmp_path: Path) -> JobContext:
 
 
 @pytest.mark.parametrize("confirmed", ["b", None])
-def test_a_changing_job_recovers_plans_and_then_acts(
+def test_a_write_job_recovers_then_plans_then_executes(
     context: JobContext, confirmed: str | None
 ) -> None:
     job = Recorded()
@@ -84,7 +84,7 @@ def test_a_changing_job_recovers_plans_and_then_acts(
     ]  # fmt: skip
 
 
-def test_a_job_whose_interrupted_attempt_was_recovered_does_no_more(context: JobContext) -> None:
+def test_a_job_that_was_finished_by_recovery_changes_nothing_more(context: JobContext) -> None:
     job = Recorded(Outcome(JobState.ROLLED_BACK, None, ScarError("worker_lost", "Lost", "")))
     assert job.run(context, "b") is job.recovered
     assert job.calls == ["lock", "recover with 7", "end of lock"]
@@ -133,13 +133,13 @@ def test_nothing_is_planned_of_what_another_job_holds(context: JobContext) -> No
 
 
 @pytest.mark.parametrize("handler", WRITE_JOBS, ids=lambda handler: str(handler.kind))
-def test_no_kind_has_an_order_of_its_own(handler: WriteJob[Any, Any, Any]) -> None:
+def test_no_kind_of_job_changes_the_order_of_the_steps(handler: WriteJob[Any, Any, Any]) -> None:
     assert type(handler).run is WriteJob.run
     assert type(handler).plan is WriteJob.plan
 
 
 @pytest.mark.parametrize("missing", ["lock", "recover", "make_plan", "execute"])
-def test_a_kind_without_one_of_the_steps_cannot_be_used(missing: str) -> None:
+def test_a_handler_that_lacks_one_of_the_steps_cannot_be_created(missing: str) -> None:
     steps = {name: getattr(Recorded, name) for name in ("lock", "recover", "make_plan", "execute")}
     del steps[missing]
     incomplete = type("Incomplete", (WriteJob,), {**steps, "kind": "incomplete"})

@@ -147,7 +147,7 @@ def test_fields_that_are_absent_have_their_defaults(path: Path) -> None:
     )
 
 
-def test_every_field_is_read_and_survives_json(path: Path) -> None:
+def test_every_field_is_read_and_equal_after_a_round_trip_through_json(path: Path) -> None:
     path.write_text(json.dumps({"shop": EVERYTHING}))
     project = ProjectsFile(path).get("shop")
     assert project.workspace == Path("/w/shop")
@@ -245,7 +245,7 @@ def test_a_project_as_the_api_shows_it_can_be_pasted_into_the_file(path: Path) -
         ("zzz", 1, "Known are: workspace, production"),
     ],
 )
-def test_a_broken_rule_is_reported_with_project_and_field(
+def test_an_invalid_value_is_reported_with_its_project_and_field(
     path: Path, field: str, value: Any, expected: str
 ) -> None:
     message = problem_with(path, with_fields(**{field: value}))
@@ -352,7 +352,7 @@ def test_no_project_may_use_the_state_folder(path: Path) -> None:
         (b" " * 10_000_000, "larger than 1024 KiB"),
     ],
 )
-def test_a_file_that_does_not_parse_says_where(
+def test_a_syntax_error_in_the_projects_file_is_reported_with_its_position(
     path: Path, content: str | bytes, expected: str
 ) -> None:
     assert expected in problem_with(path, content)

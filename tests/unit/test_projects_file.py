@@ -103,7 +103,7 @@ def test_a_settled_file_is_read_again_only_when_it_changes(path: Path) -> None:
     ],
 )
 @pytest.mark.timeout(20)
-def test_the_last_good_configuration_stays_in_force(
+def test_the_last_valid_configuration_stays_in_use(
     path: Path, spoil: Callable[[Path], Any]
 ) -> None:
     path.write_text(FIRST)
@@ -172,7 +172,7 @@ def test_the_default_project_is_the_setting_else_the_first(path: Path) -> None:
         file.default(Settings())
 
 
-def test_the_projects_in_force_are_read_only(path: Path) -> None:
+def test_the_mapping_of_projects_is_read_only(path: Path) -> None:
     path.write_text(FIRST)
     projects = ProjectsFile(path).projects
     with pytest.raises(TypeError):

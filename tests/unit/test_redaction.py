@@ -45,7 +45,7 @@ HOSTILE = st.one_of(st.text(), st.lists(PIECES | st.text(max_size=5), max_size=3
         ("<b>*_[]`é 日本 👨‍👩‍👧", "<b>*_[]`é 日本 👨‍👩‍👧"),
     ],
 )
-def test_clean_keeps_what_a_terminal_would_show(text: str, expected: str) -> None:
+def test_cleaned_text_is_what_a_terminal_would_display(text: str, expected: str) -> None:
     assert clean(text) == expected
 
 
@@ -88,7 +88,7 @@ def test_clean_leaves_no_control_character(text: str) -> None:
         ("-----BEGIN PRIVATE KEY-----\nMIIE", MASK),
     ],
 )
-def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
+def test_text_that_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
     assert mask(text) == expected
 
 

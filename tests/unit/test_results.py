@@ -38,7 +38,7 @@ EACH_RECORD = pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS.ke
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_has_a_command_a_handler_and_a_result(kind: str) -> None:
+def test_each_kind_of_job_has_a_command_a_handler_and_a_result_type(kind: str) -> None:
     assert kind in job_commands(), f"no file of scar/commands has the kind '{kind}'"
     assert kind in handlers(), (
         f"no file of workers/facts or workers/operations has the kind '{kind}'"
@@ -47,14 +47,14 @@ def test_a_kind_has_a_command_a_handler_and_a_result(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(job_kinds()))
-def test_a_kind_of_job_that_changes_something_has_a_plan(kind: str) -> None:
+def test_exactly_the_kinds_of_job_that_change_something_have_a_plan_type(kind: str) -> None:
     plans = job_kinds()[kind].plan is not None
     assert plans == isinstance(handlers()[kind], WriteJob)
     assert plans or not job_commands()[kind].asks
 
 
 @pytest.mark.parametrize("kind", sorted(job_kinds()))
-def test_the_file_of_a_kind_has_its_name(kind: str) -> None:
+def test_the_file_of_each_kind_of_job_is_named_after_it(kind: str) -> None:
     assert (FOLDER / f"{kind}.py").exists()
 
 
@@ -99,25 +99,25 @@ def test_what_a_worker_writes_is_what_a_command_reads(
 
 
 @pytest.mark.parametrize(("kind", "document"), PLANS)
-def test_a_plan_keeps_the_keys_that_programs_know(kind: str, document: Mapping[str, Any]) -> None:
+def test_the_json_keys_of_plans_stay_the_same(kind: str, document: Mapping[str, Any]) -> None:
     plan = job_kinds()[kind].plan
     assert plan is not None
     assert plan.from_json(document).to_json() == document
 
 
 @pytest.mark.parametrize(("kind", "document"), RESULTS)
-def test_a_result_keeps_the_keys_that_programs_know(kind: str, document: Mapping[str, Any]) -> None:
+def test_the_json_keys_of_results_stay_the_same(kind: str, document: Mapping[str, Any]) -> None:
     assert job_kinds()[kind].result.from_json(document).to_json() == document
 
 
 @EACH_RECORD
-def test_a_job_of_another_version_can_be_read(record: type[JsonRecord]) -> None:
+def test_a_plan_or_result_written_by_another_version_can_be_read(record: type[JsonRecord]) -> None:
     empty = record.from_json({})
     assert record.from_json({"of": "a later version"}) == empty
     assert record.from_json(empty.to_json()) == empty
 
 
-def test_the_parts_of_a_job_of_another_version_can_be_read() -> None:
+def test_nested_records_written_by_another_version_can_be_read() -> None:
     plan = DeployPlan.from_json({"hash": "a", "files": {"added": ["b"], "moved": ["c"]}})
     assert (plan.files.added, plan.files.removed, plan.changed) == (("b",), (), False)
 

@@ -1,1 +1,3 @@
-"""A coding agent in a workspace: its user, its limits, and the record that undoes its changes."""
+"""Runs a coding agent in a workspace: as which user, within which limits, and with a record that
+undoes its changes.
+"""

@@ -1,4 +1,6 @@
-"""The changes since a snapshot: as an undo record, without conflicts, and as lists of paths."""
+"""Computes what changed in a workspace since a snapshot: as an undo record, without conflicts,
+and as lists of paths.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from workers.files.undo import Undo
 
 @dataclass(frozen=True)
 class ChangedPaths:
-    """Paths below the workspace, sorted. Folders end in `/`."""
+    """Paths relative to the workspace, sorted. Folders end in `/`."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -21,9 +23,10 @@ class ChangedPaths:
 
 
 def undo_since(snapshot: Undo, left_out: frozenset[str], now: Contents) -> Undo:
-    """Return the record that reverts what differs from the snapshot.
+    """Return the undo record that reverts the differences between the snapshot and `now`.
 
-    Paths that the snapshot (`left_out`) or `now` could not read are unknown, and not in it.
+    Paths that the snapshot (`left_out`) or `now` could not read are not included, since their
+    content is unknown.
     """
     unknown = left_out | (now.left_out - now.special)
     before: dict[str, Entry | None] = {}
@@ -48,10 +51,11 @@ def undo_since(snapshot: Undo, left_out: frozenset[str], now: Contents) -> Undo:
 
 
 def without_conflicts(undo: Undo, now: Contents) -> tuple[Undo, list[str]]:
-    """Return the part of the record that overwrites nobody's work, and the paths in conflict.
+    """Return the part of the undo record that overwrites no other person's changes, and the paths
+    in conflict.
 
-    A path is in conflict if it is neither as the run left it nor as it was before the run. Paths
-    that are as before already are in neither.
+    A path is in conflict if it now differs both from its state before the agent's run and from its
+    state after it. A path that is already as before the run is in neither result.
     """
     clean: list[str] = []
     conflicts: list[str] = []
@@ -74,9 +78,9 @@ def without_conflicts(undo: Undo, now: Contents) -> tuple[Undo, list[str]]:
 
 
 def changed_paths(undo: Undo, now: Contents) -> ChangedPaths:
-    """Return the paths that the record reverts.
+    """Return the paths that the undo record reverts.
 
-    A folder that was added or removed is only listed if no path below it is.
+    A folder that was added or removed is listed only if no path below it is.
     """
     parents = _folders_above(undo.after)
     added = [path for path in undo.after if undo.before[path] is None]
@@ -89,7 +93,7 @@ def changed_paths(undo: Undo, now: Contents) -> ChangedPaths:
 
 
 def _innermost(folders: Collection[str], parents: set[str]) -> list[str]:
-    """Return the folders that are neither in `parents` nor above another one of the folders."""
+    """Return the folders that are not in `parents` and contain none of the other folders."""
     outer = parents | _folders_above(folders)
     return [folder for folder in folders if folder not in outer]
 

@@ -1,4 +1,4 @@
-"""The argument vector of a project's coding agent."""
+"""Builds the command line of a project's coding agent."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ _STANDARD_INPUT = "-"
 
 @dataclass(frozen=True)
 class AgentCommand:
-    """The argument vector, which no shell interprets, and the text for standard input, if any."""
+    """The agent's arguments, which are executed without a shell, and the text for its standard
+    input, if any.
+    """
 
     words: tuple[str, ...]
     stdin: str | None = field(default=None, repr=False)
 
 
 def agent_command(project: str, line: str | None, instruction: str) -> AgentCommand:
-    """Return the command for an instruction; `line` is the project's `agent` setting.
+    """Return the command that passes `instruction` to the agent; `line` is the project's `agent`
+    setting.
 
-    The instruction replaces each word `{}`, or goes to standard input if the last word is `-`, or
-    else is the last argument.
+    The instruction replaces each word `{}`. Without such a word, it is written to standard input if
+    the last word is `-`, and otherwise added as the last argument.
 
-    Raises `project_invalid` if the project has no agent or its command line cannot be used.
+    Raises `project_invalid` if the project has no agent or its command line is invalid.
     """
     if not line:
         raise ScarError(

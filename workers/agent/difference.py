@@ -101,7 +101,9 @@ def _write(root: Path, path: str, content: bytes, entry: Entry) -> None:
 
 
 def _diff(folder: str) -> str:
-    """Compare `a` and `b` in the folder, with no configuration or attributes but Git's defaults."""
+    """Run Git's diff of `a` and `b` in the folder, without the user's Git configuration and
+    attributes.
+    """
     env = {
         "PATH": os.environ.get("PATH", os.defpath),
         "GIT_CONFIG_NOSYSTEM": "1",

@@ -1,8 +1,9 @@
-"""Root's files in a workspace, given to the agent's user for a run and taken back after it.
+"""Changes the owner of root's files in a workspace to the agent's user for a run, and back
+afterwards.
 
-A note on disk precedes the first change of owner, so that the next holder of the workspace can take
-the files back if the worker is killed. Files with a second hard link and setuid or setgid files are
-never handed over, and no symbolic link is followed.
+A note on disk precedes the first change of owner, so that if the worker is killed, the next job in
+the workspace can change the owners back. Files with a second hard link and setuid or setgid files
+keep their owner, and no symbolic link is followed.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class HandoverNote:
-    """Which workspace is handed over to whom. `theirs`: paths that `uid` owned before."""
+    """Which workspace was handed over to which user. `theirs` are the paths that `uid` owned
+    before.
+    """
 
     workspace: str
     uid: int
@@ -38,20 +41,20 @@ class HandoverNote:
     theirs: tuple[str, ...]
 
     def to_json(self) -> str:
-        """Return the text of the note."""
+        """Return the note, which says whose files were handed over, as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, values: Any) -> HandoverNote:
-        """Return the note with these values; raises LookupError or TypeError if it is damaged."""
+        """Parse the note; raise `LookupError` or `TypeError` if it is damaged."""
         theirs = tuple(values["theirs"])
         return cls(values["workspace"], values["uid"], values["gid"], theirs)
 
 
 def hand_over(note: Path, workspace: Path, uid: int, gid: int) -> None:
-    """Give root's files and folders in the workspace to `uid`, without changing their groups.
+    """Change the owner of root's files and folders in the workspace to `uid`; keep their groups.
 
-    `gid` is the agent's group: by it `take_back` recognises what the agent made. Raises
+    `gid` is the agent's group, by which `take_back` recognises files that the agent created. Raises
     `sync_failed` or `disk_full`.
     """
     with file_errors(str(workspace)):
@@ -67,9 +70,10 @@ def hand_over(note: Path, workspace: Path, uid: int, gid: int) -> None:
 
 
 def take_back(note: Path) -> None:
-    """Give root the files that a note hands over, and the agent's new ones; remove the note.
+    """Make root the owner of the files in the note and of those that the agent created; then delete
+    the note.
 
-    Without a note, nothing happens. Raises `sync_failed`.
+    Does nothing if there is no note. Raises `sync_failed`.
     """
     if not note.exists():
         return
@@ -92,7 +96,7 @@ def _take_back(tree: Tree, record: HandoverNote) -> None:
             os.fchown(tree.folder(""), _ROOT, -1)
     for entry in walk(tree):
         if entry.status.st_uid == record.uid and entry.path not in theirs:
-            # Files that the agent made have its group; files handed over kept their own.
+            # Files that the agent created have its group; handed-over files kept theirs.
             group = root.st_gid if entry.status.st_gid == record.gid else -1
             _chown(tree, entry, _ROOT, group, lambda status: status.st_uid == record.uid)
         if entry.is_too_deep:
@@ -115,10 +119,10 @@ def _chown(
     gid: int,
     condition: Callable[[os.stat_result], bool],
 ) -> None:
-    """Change the owner of a path that exists and still meets the condition.
+    """Change the owner of a path if it exists and its `stat` still meets the condition.
 
-    Another process of the agent's user can replace the path after the walk listed it. The inode is
-    therefore opened with O_PATH first, checked, and changed through /proc/self/fd (see open(2)).
+    A process of the agent's user may replace the path after it was listed. The file is therefore
+    opened with O_PATH, checked, and changed through /proc/self/fd (see open(2)).
     """
     with file_errors(tree.absolute(entry.path)):
         try:

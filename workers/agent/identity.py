@@ -1,4 +1,4 @@
-"""The user that an agent runs as: the owner of the workspace, never root."""
+"""Chooses the user that a coding agent runs as: the owner of the workspace, never root."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scar.errors import ScarError
 from workers.files.failures import file_errors
 
 NOBODY = 65534
-"""The user and the group that stand in for root's."""
+"""User and group `nobody`, used in place of root."""
 
 _NEEDED = {"CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}
 """Capabilities and their bits, from linux/capability.h."""
@@ -19,7 +19,9 @@ _NEEDED = {"CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}
 
 @dataclass(frozen=True)
 class Identity:
-    """A user. `needs_handover`: root owns the workspace, so its files have to change owner."""
+    """The user for an agent. With `needs_handover`, root owns the workspace, so its files must
+    change owner during the run.
+    """
 
     uid: int
     gid: int
@@ -28,9 +30,10 @@ class Identity:
     needs_handover: bool
 
     def environment(self, path: str, run: str) -> dict[str, str]:
-        """Return the agent's whole environment.
+        """Return all environment variables of the agent.
 
-        `path` is the worker's PATH. `run` is the id by which the run's processes are recognised.
+        `path` is the worker's PATH. `run` is the id by which the run's processes can be recognised
+        later.
         """
         return {
             "PATH": f"{path}:{self.home}/.local/bin",
@@ -65,9 +68,9 @@ def require_privileges() -> None:
 
 
 def identity_for(workspace: Path, homes: Path) -> Identity:
-    """Return the user for a workspace: its owner, or `nobody` if that is root.
+    """Return the user for a workspace: its owner, or `nobody` if root owns it.
 
-    If the user owns no home directory, one is made in the folder `homes`, named after its uid.
+    If the user has no home folder of its own, one is created in `homes`, named after the uid.
     """
     with file_errors(str(workspace)):
         owner = os.stat(workspace)

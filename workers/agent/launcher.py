@@ -1,8 +1,8 @@
-"""Drop every privilege, then become the agent by `exec`.
+"""Drops every privilege, then replaces itself by the agent with `exec`.
 
-A program of its own that imports the standard library alone: `launcher.py SPEC COMMAND...`, where
-SPEC is a `LaunchSpec`. With a probe in it, the launcher does not run the command: it prints the
-first `Flaw` that it meets as the agent's user, or `null`.
+A separate program that imports only the standard library: `launcher.py SPEC COMMAND...`, where SPEC
+is a `LaunchSpec`. If SPEC contains a probe, the launcher does not run the command, but prints as
+JSON the first `Flaw` that prevents the agent's user from running it, or `null`.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Probe(NamedTuple):
 
 
 class LaunchSpec(NamedTuple):
-    """The user to become, and what to do as that user.
+    """The user to switch to, and what to do as that user.
 
-    `processes` limits the processes and threads on top of those that the user has. `stdin` is an
-    inherited descriptor to use as standard input; None leaves it as it is.
+    `processes` is how many processes and threads may be added to those that the user already has.
+    `stdin` is an inherited descriptor to use as standard input; None keeps the launcher's.
     """
 
     uid: int
@@ -54,19 +54,19 @@ class LaunchSpec(NamedTuple):
     probe: Probe | None
 
     def to_json(self) -> str:
-        """Return the argument SPEC."""
+        """Return the specification as the JSON argument SPEC."""
         return json.dumps({**self._asdict(), "probe": self.probe and self.probe._asdict()})
 
     @classmethod
     def from_json(cls, text: str) -> LaunchSpec:
-        """Return the specification in the argument SPEC."""
+        """Parse the argument SPEC."""
         values = json.loads(text)
         probe = values.pop("probe")
         return cls(**values, probe=probe and Probe(**probe))
 
 
 class Flaw(NamedTuple):
-    """Why the agent cannot run.
+    """Why the agent cannot, or must not, be run.
 
     `socket`: it could open the socket. `kept`: it could write there, and so replace a file that it
     must not. `folder`: it cannot pass through the folder. `write`: it cannot write in the
@@ -78,9 +78,10 @@ class Flaw(NamedTuple):
 
 
 def main(spec: LaunchSpec, command: list[str]) -> int:
-    """Become the user, then run the command; return an exit code only after a probe or a failure.
+    """Switch to the user, then run the command. Return an exit code only after a probe or a
+    failure.
 
-    The kernel kills the command when its parent ends (PR_SET_PDEATHSIG, prctl(2)).
+    The kernel kills the command when its parent process ends (PR_SET_PDEATHSIG, prctl(2)).
     """
     parent = os.getppid()
     if spec.stdin is not None:
@@ -91,11 +92,12 @@ def main(spec: LaunchSpec, command: list[str]) -> int:
     if spec.probe is not None:
         print(json.dumps(_flaw(spec.probe, command[0])))
         return 0
-    # Only now: the kernel clears the setting when the user changes.
+    # Only after the change of user, which clears this setting in the kernel.
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         return _NOT_STARTED
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores both, and exec keeps that
+    # Python ignores both signals, and exec would keep them ignored.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     try:
@@ -106,10 +108,10 @@ def main(spec: LaunchSpec, command: list[str]) -> int:
 
 
 def _set_limits(uid: int, processes: int) -> None:
-    """Forbid core dumps, limit processes, and yield to everything else.
+    """Disable core dumps, limit the number of processes, and lower the priority.
 
-    The lowest CPU priority leaves the supervisor time to kill a fork bomb; the OOM score makes the
-    kernel choose the agent when memory runs out, see proc_pid_oom_score_adj(5).
+    The lowest CPU priority leaves the supervisor enough time to kill a fork bomb. The OOM score
+    makes the kernel kill the agent first when memory runs out, see proc_pid_oom_score_adj(5).
     """
     os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -134,17 +136,17 @@ def _threads_of(uid: int) -> int:
 
 
 def _become(uid: int, gid: int) -> None:
-    """Switch to the user, with no groups, no capabilities and no way to gain any.
+    """Switch to the user, without supplementary groups, without capabilities and without a way to
+    gain any.
 
-    See capabilities(7) and PR_SET_NO_NEW_PRIVS in prctl(2). Ends the program if any privilege is
-    left.
+    See capabilities(7) and PR_SET_NO_NEW_PRIVS in prctl(2). Exits if any privilege remains.
     """
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    # A change of user keeps the inheritable set. capset(2), version 3: the effective, permitted and
-    # inheritable sets in two 32-bit halves.
+    # A change of user keeps the inheritable capabilities. capset(2), version 3, clears the
+    # effective, permitted and inheritable sets, each in two 32-bit halves.
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     _libc.capset(header, (ctypes.c_uint32 * 6)())
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
@@ -154,15 +156,17 @@ def _become(uid: int, gid: int) -> None:
 
 
 def _has_capabilities() -> bool:
-    # Bytes: to decode text, Python may import a codec from a folder that this user cannot read.
+    # As bytes: for decoding, Python might import a codec from a folder that this user cannot read.
     with open("/proc/self/status", "rb") as file:
         lines = [line for line in file if line.startswith(b"Cap")]
-    # CapBnd, the bounding set, gives nothing under no_new_privs.
+    # The bounding set (CapBnd) grants nothing under no_new_privs, so it may stay.
     return any(int(line.split()[1], 16) for line in lines if not line.startswith(b"CapBnd"))
 
 
 def _flaw(probe: Probe, program: str) -> Flaw | None:
-    """Return the first reason why this user cannot, or must not, run the program."""
+    """Return the first reason why the current user cannot, or must not, run the program; None
+    without one.
+    """
     for socket in probe.sockets:
         if os.access(socket, os.W_OK):
             return Flaw("socket", socket)
@@ -204,7 +208,7 @@ def _writable_place(path: str) -> str | None:
 
 
 def _closed_folder(path: str) -> str | None:
-    """Return the first folder from `/` down to `path` that this user cannot pass through."""
+    """Return the first folder on the path from `/` down that the current user cannot enter."""
     folders = [path]
     while folders[-1] != "/":
         folders.append(os.path.dirname(folders[-1]))

@@ -1,4 +1,4 @@
-"""Processes of a run whose worker and supervisor were both killed."""
+"""Kills processes of an agent's run whose worker and supervisor were both killed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _log = structlog.get_logger(__name__)
 
 
 def kill_leftovers(run: str, uid: int) -> None:
-    """Kill every process of the user whose environment names the run, for about 2.5 s at most.
+    """Kill every process of the user whose environment contains the run's id; takes at most about
+    2.5 s.
 
-    Processes that are left after that are logged: nobody else can end them either.
+    Processes that survive are logged, since nothing else could end them either.
     """
     mark = f"AGENT_RUN={run}".encode()
     for _ in range(_TRIES):
@@ -40,7 +41,7 @@ def _is_of(pid: str, mark: bytes, uid: int) -> bool:
 
 
 def _kill(pid: int, mark: bytes, uid: int) -> None:
-    """Kill the process, unless the kernel has given its pid to another one (pidfd_open(2))."""
+    """Kill the process, unless its pid now belongs to another process (pidfd_open(2))."""
     with suppress(ProcessLookupError):
         handle = os.pidfd_open(pid)
         try:

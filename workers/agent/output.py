@@ -1,4 +1,4 @@
-"""The output of an agent, cut to what a message can show."""
+"""Limits an agent's output to what a message can show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ _LAST = 20
 
 
 class AgentOutput:
-    """Passes the first lines to `show`, up to both limits, and keeps the last 20."""
+    """Passes the first lines of output to `show`, up to a number of lines and of characters, and
+    keeps the last 20.
+    """
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self._show = show
@@ -30,7 +32,7 @@ class AgentOutput:
         return self._lines > MOST_LINES or self._characters > MOST_CHARACTERS
 
     def add_line(self, line: str) -> None:
-        """Keep a line, and show it unless a limit was reached before."""
+        """Keep a line; pass it to `show` unless a limit has been reached."""
         if len(line) > LONGEST_LINE:
             line = f"{line[:LONGEST_LINE]} … [{len(line) - LONGEST_LINE} more characters]"
         self._last.append(line)

@@ -1,4 +1,6 @@
-"""One run of an agent: as another user, within limits, and none of its processes outlives it."""
+"""Runs a coding agent once: as another user, within limits, and without leaving any process
+behind.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ _PROBE_SECONDS = 20
 
 @dataclass(frozen=True)
 class AgentRun:
-    """A command, its user and its workspace. The environment of each process names `id`."""
+    """A command with its user and its workspace. The environment of each of its processes
+    contains `id`.
+    """
 
     id: str
     command: AgentCommand
@@ -138,7 +142,9 @@ class AgentRun:
 
 @contextmanager
 def _instruction_file(text: str | None) -> Iterator[int | None]:
-    """Yield a descriptor of an in-memory file with the text (memfd_create(2)), None for no text."""
+    """Yield a descriptor of an in-memory file that contains the text (memfd_create(2)); None
+    without a text.
+    """
     if text is None:
         yield None
         return

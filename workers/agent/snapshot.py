@@ -1,8 +1,10 @@
-"""The contents of a workspace, and the record and stored files that can restore them.
+"""Takes snapshots of a workspace: its contents, and the record and stored files that can restore
+them.
 
-Left out are `.git`, special files, files that change while they are read (a growing log), sparse
-files over 1 GiB (one is made in an instant, and can take years to read), and folders nested more
-than 200 deep. All of these but `.git` are named, and nothing touches them.
+A snapshot does not contain `.git`, special files such as pipes, files that change while they are
+read (such as a log that is written to), sparse files over 1 GiB (created in an instant, they could
+take years to read), and folders nested more than 200 deep. All of these except `.git` are reported
+by name, and restoring does not touch them.
 """
 
 from __future__ import annotations
@@ -27,15 +29,17 @@ from workers.files.undo import Folder, Undo
 
 _SKIPPED = frozenset({".git"})
 _NEVER_SPARSE = 1 << 30
-"""Size in bytes up to which a file is read whatever its holes; larger ones have to be half full."""
+"""Files up to this size in bytes are always read; a larger file only if at least half of it is
+allocated on disk, so that it is not sparse.
+"""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a workspace holds; `folders` includes the root as `""`.
+    """The contents of a workspace; `folders` includes the workspace itself as `""`.
 
-    `left_out` are the paths that a snapshot cannot hold, `special` those of them that are neither
-    file, link nor folder.
+    `left_out` are the paths that a snapshot cannot contain, `special` those of them that are
+    neither file, link nor folder.
     """
 
     files: dict[str, Entry]
@@ -45,9 +49,9 @@ class Contents:
 
 
 def contents_of(root: Path, index: StatCache) -> Contents:
-    """Read the folder, or return empty contents if there is none; `index` is updated.
+    """Return the contents of the folder `root`, empty if it does not exist; `index` is updated.
 
-    Raises `sync_failed` for a folder that cannot be listed.
+    Raises `sync_failed` if a folder cannot be listed.
     """
     if not root.is_dir():
         return Contents({}, {}, frozenset(), frozenset())
@@ -86,7 +90,9 @@ def _folder(status: os.stat_result) -> Folder:
 
 
 def _read(item: WalkEntry, tree: Tree, index: StatCache) -> Entry | None:
-    """Return the entry of a file or link; None if it is sparse, changes meanwhile, or is gone."""
+    """Return the entry of a file or link; None if the file is sparse, changes while it is read,
+    or was deleted.
+    """
     # st_blocks counts 512-byte units, see stat(3type).
     if item.status.st_size > max(_NEVER_SPARSE, 2 * 512 * item.status.st_blocks):
         return None
@@ -104,10 +110,11 @@ def _read(item: WalkEntry, tree: Tree, index: StatCache) -> Entry | None:
 def take_snapshot(
     job: str, root: Path, contents: Contents, store: ContentStore, check: Callable[[], None]
 ) -> Undo:
-    """Copy every file into the store, and return the record that brings all of them back.
+    """Copy every file into the store, and return the undo record that restores all of them.
 
-    `job` names the record. Raises `disk_full` before anything is written if there is no room,
-    `sync_failed` if a file has changed since it was read, and whatever `check` raises.
+    The undo record carries the id `job`. Raises `disk_full` before anything is written if there is
+    not enough space, `sync_failed` if a file has changed since `contents` was read, and the
+    exceptions of `check`.
     """
     before: dict[str, Entry | None] = dict(contents.files)
     after: dict[str, Entry | None] = dict.fromkeys(contents.files)

@@ -1,4 +1,6 @@
-"""A walk over a tree of files that an agent may have built: bounded, and through no link."""
+"""Walks a tree of files that an agent may have created: limited in depth, and without following
+links.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +17,22 @@ DEEPEST = 200
 
 
 class WalkEntry(NamedTuple):
-    """A path below the root of the walk, and its `lstat`."""
+    """A path relative to the root of the walk, and its `lstat` result."""
 
     path: str
     status: os.stat_result
 
     @property
     def is_too_deep(self) -> bool:
-        """Whether it is a folder whose content is not listed."""
+        """Whether the path is a folder so deep that its content is not listed."""
         return stat.S_ISDIR(self.status.st_mode) and self.path.count("/") >= DEEPEST
 
 
 def walk(tree: Tree, skip: Container[str] = ()) -> Iterator[WalkEntry]:
-    """Yield every path below the root, a folder before its content.
+    """Yield every path below the root, each folder before its content.
 
-    Names in `skip`, symbolic links' targets, mounted filesystems and what vanishes during the walk
-    are left out. Raises `sync_failed` for a folder that cannot be listed.
+    Names in `skip`, targets of symbolic links, mounted filesystems and files deleted during the
+    walk are omitted. Raises `sync_failed` if a folder cannot be listed.
     """
     with file_errors(tree.root):
         device = os.fstat(tree.folder("")).st_dev

@@ -1,4 +1,6 @@
-"""Exclusive access to a workspace, all of whose files have their own owners again."""
+"""Locks a workspace for one job, and first gives files that an agent's user still owns back to
+root.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,11 @@ def exclusive_workspace(
     holder: str,
     notice: float = NOTICE,
 ) -> Iterator[int]:
-    """Hold the workspace as `workspace_lock` does, and yield the lock's descriptor.
+    """Hold the exclusive lock of a workspace as `workspace_lock` does, and yield the lock's
+    descriptor.
 
-    Files that a killed worker left with an agent's user are root's again before the block runs.
+    If a killed worker left files of root's in the ownership of an agent's user, root owns them
+    again before the block runs.
     """
     with workspace_lock(state_dir, workspace, check, holder=holder, notice=notice) as lock:
         take_back(handover_note(state_dir, workspace))
@@ -29,6 +33,8 @@ def exclusive_workspace(
 
 
 def handover_note(state_dir: Path, workspace: Path) -> Path:
-    """Return the path of the note that exists while an agent's user has the workspace's files."""
+    """Return the path of the note that exists while files of the workspace are handed over to an
+    agent's user.
+    """
     lock = lock_path(state_dir, workspace)
     return lock.with_name(f"{lock.name}.handed-over")

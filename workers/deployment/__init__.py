@@ -1,3 +1,3 @@
-"""A deployment as a transaction: planned, staged, built, put in place, verified, then recorded as a
-release or compensated.
+"""A deployment as a transaction: planned, copied, built, put in place and verified, then
+recorded as a release, or compensated if a step fails.
 """

@@ -1,4 +1,6 @@
-"""Images built from the content store, so that a build that fails has touched nothing."""
+"""Builds images from files in the content store, so that a failed build has not changed
+production.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,16 @@ _BUILD_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class ImageBuild:
-    """The images of one deployment. `lock` is the descriptor of the held project lock."""
+    """Builds and pulls the images of one deployment. `lock` is the descriptor of the project
+    lock, which this job holds.
+    """
 
     context: JobContext
     contents: ContentStore
     lock: int
 
     def run(self, plan: Plan, step: RunningStep) -> None:
-        """Fetch the images that are missing, and build those that need it."""
+        """Pull the images that are missing, and build those whose inputs have changed."""
         context = self.context
         control = RunControl(context.check, _BUILD_SECONDS, (self.lock,))
         on_event = self._event_reporter(step)
@@ -49,7 +53,7 @@ class ImageBuild:
         self.drop_tree()
 
     def drop_tree(self) -> None:
-        """Remove the tree that was built from, if there is one."""
+        """Delete the folder that served as the build context, if it exists."""
         shutil.rmtree(self._tree, ignore_errors=True)
 
     @property
@@ -57,7 +61,9 @@ class ImageBuild:
         return self.context.folder / "build"
 
     def _make_tree(self, plan: Plan) -> Path:
-        """Lay the files of the plan out as links into the store: what the build reads."""
+        """Create the build context: a folder of hard links to the plan's files in the content
+        store.
+        """
         tree = self._tree
         shutil.rmtree(tree, ignore_errors=True)
         make_folders(tree)
@@ -65,8 +71,8 @@ class ImageBuild:
         return tree
 
     def _path_in(self, tree: Path) -> Callable[[str], str]:
-        """Return a function that maps a path of production to the same path in the tree, where the
-        tree has it.
+        """Return a function that maps a path in production to the same path in the build
+        context, if it exists there.
         """
         root = str(self.context.project.production)
 

@@ -1,7 +1,8 @@
-"""Production brought back to what it was before a deployment, from the journal alone.
+"""Restores production to its state before a failed or interrupted deployment, using the journal
+alone.
 
-Compensation does the same in the worker that failed and in the one that takes over after a kill,
-and can itself be cut off and run again.
+The worker that failed and the worker that takes over after a kill therefore do the same.
+Compensation itself may be interrupted and run again.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _TRIES = 3
 
 
 def state_before(production: Production, config: ComposeConfig) -> JsonObject:
-    """Return what the journal has to know before the first container is touched."""
+    """Return the state to journal before the first container is changed: containers, networks
+    and missing folders.
+    """
     containers = production.containers()
     return {
         "containers": {c.id: c.service for c in containers},
@@ -40,7 +43,9 @@ def state_before(production: Production, config: ComposeConfig) -> JsonObject:
 
 
 def _missing_folders(context: JobContext, config: ComposeConfig) -> list[str]:
-    """Return the folders that the Engine will make because a container mounts them, sorted."""
+    """Return the folders that do not exist and that the Engine will create because a container
+    mounts them, sorted.
+    """
     root = str(context.project.production)
     missing: set[str] = set()
     for service in config.active.values():
@@ -53,7 +58,7 @@ def _missing_folders(context: JobContext, config: ComposeConfig) -> list[str]:
 
 @dataclass(frozen=True)
 class Compensation:
-    """The way back of one transaction. It cannot be cancelled."""
+    """Undoes the effects of one transaction. It cannot be cancelled."""
 
     context: JobContext
     journal: Journal
@@ -61,9 +66,10 @@ class Compensation:
     contents: ContentStore
 
     def run(self, undo: Undo | None) -> None:
-        """Undo whatever the journal says was begun; `undo` is None where no file was touched.
+        """Undo every effect that the journal says was begun; `undo` is None if no file was changed.
 
-        Raises `ScarError` where that fails: the journal stays open, and the next job tries again.
+        Raises `ScarError` if that fails; the journal then stays open, so that the next job tries
+        again.
         """
         self.journal.write("putting back")
         if undo is not None:
@@ -73,7 +79,8 @@ class Compensation:
         if started:
             self._restore_containers(started)
             self._remove_folders(started, undo)
-            # Again: names that a container of the failed deploy held until now.
+            # A second time, since a container of the failed deploy may have been using an image
+            # until now.
             self._restore_images()
         elif applying := self.journal.find("applying"):
             self._start_lost(applying.get("running", ()))
@@ -115,8 +122,9 @@ class Compensation:
             self.production.wait(started["running"], stable_seconds=0.0, check=no_check)
 
     def _start_lost(self, running: Collection[str]) -> None:
-        """Start containers that ran, were not touched and are down now: an Engine that was killed
-        leaves its containers dead, whatever their restart policy.
+        """Start containers that were running, were not changed by the deployment, and have exited.
+
+        If the Engine was killed, containers stay stopped whatever their restart policy is.
         """
         lost = [c for c in self.production.containers() if c.id in running and c.state == "exited"]
         for container in lost:
@@ -126,14 +134,16 @@ class Compensation:
             self.production.wait(services, stable_seconds=0.0, check=no_check)
 
     def _remove_folders(self, started: JsonObject, undo: Undo | None) -> None:
-        """Remove folders that were not there: those the Engine made, and those that held them."""
+        """Remove folders that did not exist before: those that the deployment or the Engine
+        created, with their parents.
+        """
         made = [f"{undo.root}/{path}".rstrip("/") for path in undo.made] if undo else []
         for folder in sorted({*made, *started["folders"]}, reverse=True):
-            with contextlib.suppress(OSError):  # somebody put something into it: then it stays
+            with contextlib.suppress(OSError):  # a folder that somebody has put a file into stays
                 os.rmdir(folder)
 
     def _up(self) -> None:
-        """Bring the containers up; try up to 3 times."""
+        """Run `docker compose up`, up to 3 times."""
         for attempt in range(1, _TRIES + 1):
             try:
                 self.production.up(no_check)
@@ -146,7 +156,9 @@ class Compensation:
                 return
 
     def _remove_half_made(self) -> None:
-        """Remove containers that a killed Compose had made to replace others and never started."""
+        """Remove containers that Compose had created as replacements and not started when it was
+        killed.
+        """
         for container in self.production.containers():
             if container.replaces and container.state == "created":
                 self.production.remove(container)

@@ -1,4 +1,4 @@
-"""The plan of a deploy, from the workspace, production, the last release and the Engine."""
+"""Plans a deploy from the workspace, production, the last release and the Engine."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def plan_deploy(context: JobContext) -> Plan:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """Workspace and production compared three ways; `files` are those that a release has."""
+    """The three-way comparison of workspace, production and last release; `files` are those that
+    the release will contain.
+    """
 
     files: Mapping[str, Entry]
     scan: WorkspaceScan
@@ -86,7 +88,7 @@ def _compare_files(context: JobContext) -> _Comparison:
     tree = seen.entries
     last = Releases(context.folder).latest()
     base = last.files if last else {}
-    # A file that a release brought and that is excluded since belongs to production alone.
+    # A file that the last release contained, and that is excluded now, belongs to production alone.
     ours = base.keys() - excluded(base.keys() - tree.keys(), project.exclude)
     changes = compare(tree, production, {path: base[path] for path in ours}, caches[1])
     left = set(changes.left_alone)
@@ -95,7 +97,7 @@ def _compare_files(context: JobContext) -> _Comparison:
 
 
 def _with_services(context: JobContext, plan: Plan) -> Plan:
-    """Return the plan with the services to build, fetch and restart."""
+    """Return the plan with the services to build, pull and restart filled in."""
     project = context.project
     removed = {path for path, entry in plan.changes.after.items() if entry is None}
     workspace = str(project.workspace)
@@ -127,7 +129,7 @@ def _with_services(context: JobContext, plan: Plan) -> Plan:
 def _as_released(
     containers: tuple[Container, ...], last: Release, relied_on: Mapping[str, Entry]
 ) -> bool:
-    """Return whether every service still runs what the last release brought."""
+    """Return whether every service still runs the image and configuration of the last release."""
     if {path: e.digest for path, e in relied_on.items()} != {
         path: e.digest for path, e in last.relied_on.items()
     }:
@@ -155,7 +157,9 @@ def _builds(
     plan: Plan,
     present: Mapping[str, str | None],
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the digest of each built service's inputs, and the services that have to be built."""
+    """Return the digest of each built service's inputs, and the names of the services that must
+    be built.
+    """
     modes = {path: (entry.mode, entry.digest) for path, entry in future.brought.items()}
     touched = set(plan.changes.after)
     compose_touched = bool(touched & set(future.compose_files()))

@@ -1,4 +1,6 @@
-"""How a transaction ends: cleared up after its release, or compensated."""
+"""Ends a transaction: deletes what is not needed once its release is recorded, or compensates
+it.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ _log = structlog.get_logger(__name__)
 
 
 def clear_up(context: JobContext, transaction: Transaction) -> None:
-    """End a transaction whose release is recorded. Where that fails the release counts all the
-    same, and the next job clears up.
+    """Clean up after the release is recorded. If that fails, the deployment still counts as
+    succeeded, and the next job cleans up.
     """
     if transaction.journal.open:
         try:
@@ -68,8 +70,10 @@ def compensate(
 
 
 def _wait_for_engine(context: JobContext) -> None:
-    """Wait up to 45 seconds for an Engine that is being restarted: that is what makes many a step
-    fail, and without the Engine nothing can be brought back.
+    """Wait up to 45 seconds for an Engine that is restarting.
+
+    A restart of the Engine is a frequent reason for a failed step, and without the Engine
+    compensation would fail too.
     """
     deadline = time.monotonic() + _ENGINE_SECONDS
     while True:
@@ -94,7 +98,9 @@ def _production_state(context: JobContext, journal: Journal) -> str:
 
 
 def _in_between(error: ScarError, failure: ScarError) -> Outcome[DeployResult]:
-    """Return the outcome where compensation failed too: a person has to look."""
+    """Return the outcome if compensation failed too, which leaves production between the old and
+    the new state.
+    """
     state = (
         f"Putting production back failed too: {failure.message} It is between old and new. "
         f"{failure.hint} The next deploy or rollback tries to put it back first."

@@ -1,4 +1,4 @@
-"""Production as a deploy will leave it, before anything of it is touched.
+"""The files of production as a deploy will leave them, computed before production is changed.
 
 Compose reads files by paths relative to the project's folder. The deploy brings some of them, some
 only production has, some are about to be removed: what Compose will find is all of these together.
@@ -33,11 +33,13 @@ from workers.runtime.context import JobContext
 _REMEMBERED = 32
 _LINKS = 40
 _configs: dict[str, ComposeConfig] = {}
-"""What Compose returned, by the digest of what it read. In memory only: it holds secrets."""
+"""The results of `docker compose config`, by the digest of its inputs. Only in memory, since
+they contain secrets.
+"""
 
 
 def drop_stale_trees(scratch: Path) -> None:
-    """Remove the trees of workers that were killed."""
+    """Delete the temporary folders that killed workers left behind."""
     for left in scratch.glob("preview-*"):
         if not Path("/proc", left.name.removeprefix("preview-")).exists():
             shutil.rmtree(left, ignore_errors=True)
@@ -45,7 +47,8 @@ def drop_stale_trees(scratch: Path) -> None:
 
 @dataclass(frozen=True)
 class FutureTree:
-    """Production with the files that a deployment brings, without those it removes.
+    """The files of production after a deployment: without those in `removed`, and with those in
+    `brought`.
 
     `contents` returns the content of a file that is brought. `workspace` is where links with an
     absolute target may lead besides production.
@@ -121,7 +124,9 @@ class FutureTree:
         return compose_files(self.production, self.read)
 
     def config_for(self, context: JobContext) -> ComposeConfig:
-        """Return the project of a context as Compose will understand it."""
+        """Return the Compose configuration that the job's project will have after the
+        deployment.
+        """
         context.folder.mkdir(parents=True, exist_ok=True)
         remote = context.project.remote_includes
         compose = Compose(context.settings.docker_host, remote=remote)

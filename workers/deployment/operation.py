@@ -1,4 +1,4 @@
-"""A plan brought into production, or production left as it was: deploy and rollback."""
+"""The common part of deploy and rollback: execute a plan, and compensate if a step fails."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ _STEPS = (_COPYING, _BUILDING, _RESTARTING, _VERIFYING)
 
 
 class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
-    """Checking, copying, building, restarting, verifying; compensation where one of them fails."""
+    """A write job that copies, builds, restarts and verifies. If a step fails, its effects are
+    undone.
+    """
 
     @abstractmethod
     def compare(self, context: JobContext) -> Plan:
-        """Return what has to be done. Changes nothing."""
+        """Return the plan of the deploy or rollback. Changes nothing."""
 
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
         """Hold the project."""
@@ -46,11 +48,11 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
         refuse_if_held(context.folder, context.project.name)
 
     def recover(self, context: JobContext, lock: int, /) -> Outcome[DeployResult] | None:
-        """Finish or undo a deployment that was cut off."""
+        """Finish or undo a deployment that was interrupted."""
         return recover_deployment(context, lock)
 
     def checking(self, context: JobContext, /) -> AbstractContextManager[object]:
-        """Report planning as a step."""
+        """Report the planning as the step `checking`."""
         return context.steps.step("checking", "Checking")
 
     def make_plan(self, context: JobContext, /) -> tuple[Plan, DeployPlan]:
@@ -83,7 +85,7 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
     def execute(
         self, context: JobContext, work: Plan, execution: Execution[DeployPlan], /
     ) -> Outcome[DeployResult]:
-        """Bring the plan into production; where a step fails, bring production back."""
+        """Bring the plan into production; if a step fails, restore production."""
         context.steps.announce(*_STEPS)
         if work.nothing:
             for name, _ in _STEPS:

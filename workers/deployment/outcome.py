@@ -1,4 +1,4 @@
-"""The outcomes of a deployment, and what its message says of the main container."""
+"""Builds the outcomes of deployments, as their messages show them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = structlog.get_logger(__name__)
 
 
 def unchanged(context: JobContext) -> Outcome[DeployResult]:
-    """Return the outcome where there was nothing to do."""
+    """Return the outcome of a deployment that had nothing to change."""
     result = DeployResult(nothing=True, primary=primary_container(context))
     return Outcome(JobState.SUCCEEDED, result)
 
@@ -31,7 +31,7 @@ def deployed(
     release: Release,
     containers: list[Container],
 ) -> Outcome[DeployResult]:
-    """Return the outcome of a deployment that this worker has carried out from start to end."""
+    """Return the outcome of a deployment that this worker executed from start to end."""
     result = DeployResult(
         nothing=False,
         release=release.id,
@@ -50,7 +50,7 @@ def deployed(
 
 
 def resumed(context: JobContext, release: Release) -> Outcome[DeployResult]:
-    """Return the outcome of a deployment whose release was recorded before its worker was lost."""
+    """Return the outcome of a deployment whose worker was killed after recording the release."""
     result = DeployResult(
         nothing=False,
         release=release.id,
@@ -62,7 +62,7 @@ def resumed(context: JobContext, release: Release) -> Outcome[DeployResult]:
 
 
 def primary_container(context: JobContext) -> PrimaryContainer | None:
-    """Return how the main container does, for the last line of the message."""
+    """Return the state of the project's primary container, which the message ends with."""
     try:
         project = containers_of(context)
         if project.primary is None or project.primary in project.missing:

@@ -1,4 +1,4 @@
-"""What a deploy or a rollback would do: shown, confirmed, and then executed."""
+"""The plan of a deploy or a rollback, which is shown, confirmed and then executed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from workers.state.releases import Release
 
 _SHOWN = 200
 NO_CONFIG = ComposeConfig("", {}, {})
-"""Stands for the Compose file where there is nothing to do and Compose was not asked."""
+"""The Compose configuration of a plan with nothing to do, for which Compose was not run."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that has to be known before anything in production is touched.
+    """Everything that is determined before production is changed.
 
     `files` are the files that production will have from the release, `relied_on` those of its own
     that the containers are made with (its `.env`). `builds` maps services to the digest of their
@@ -89,7 +89,7 @@ class Plan:
 
 
 def describe(plan: Plan, context: JobContext) -> DeployPlan:
-    """Return the plan as the question and the API show it."""
+    """Return the plan in the form that the question and the API show."""
     changes = plan.changes
     return DeployPlan(
         workspace=str(context.project.workspace),
@@ -147,5 +147,5 @@ def _named(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def stat_cache_paths(context: JobContext) -> tuple[Path, Path]:
-    """Return where the stat caches of workspace and production are kept."""
+    """Return the paths of the stat caches of workspace and production."""
     return context.folder / "workspace.index", context.folder / "production.index"

@@ -1,4 +1,4 @@
-"""What runs from the production folder: brought up by Compose, waited for, removed."""
+"""The containers of a production folder: started by Compose, waited for, and removed."""
 
 from __future__ import annotations
 
@@ -21,30 +21,36 @@ _UP_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class Production:
-    """The containers of one project. `lock` is the descriptor of the held project lock: a Compose
-    that outlives its worker holds it until it is gone.
+    """The containers of one project.
+
+    `lock` is the descriptor of the project lock. `docker compose` inherits it, so that the lock is
+    held until Compose ends even if the worker is killed.
     """
 
     context: JobContext
     lock: int
 
     def containers(self) -> list[Container]:
-        """Return the project's containers, with those that the Compose file does not name."""
+        """Return all containers of the Compose project, including those that the Compose file
+        does not define.
+        """
         return self.context.containers.of_project(self.context.project.compose_project)
 
     def config(self) -> ComposeConfig:
-        """Return the Compose file as it is in production now."""
+        """Return the configuration in production's Compose files as they are now."""
         return self._compose.config(self._project())
 
     def up(self, check: Callable[[], None]) -> None:
-        """Create, recreate and start what differs from the file, but nothing protected."""
+        """Create, recreate and start containers that differ from the Compose file, except
+        protected ones.
+        """
         containers = self.containers()
         protected = {c.service for c in containers if c.name in self.context.project.protected}
         for container in containers:
             if container.service in protected:
                 continue
-            # Compose fails on a container that is paused, and on one that an Engine that was killed
-            # had begun to remove.
+            # Compose fails on a paused container, and on one that the Engine was removing when it
+            # was killed.
             if container.state == "paused":
                 self.context.containers.unpause(container.id)
             elif container.state in ("dead", "removing"):
@@ -53,13 +59,13 @@ class Production:
         if protected:
             services = tuple(name for name in self.config().active if name not in protected)
             if not services:
-                return  # to Compose, no name would mean every one
+                return  # without names, Compose would start every service
         control = RunControl(check, _UP_SECONDS, (self.lock,))
         self._compose.up(self._project(), control, services, dependencies=not protected)
 
     def restart_mounted(self, before: Collection[str], services: Collection[str]) -> None:
-        """Restart the containers of `services` that Compose left alone (their id is in `before`)
-        although a file they have mounted was changed.
+        """Restart those containers of `services` that have a changed file mounted and that
+        Compose did not recreate (their id is in `before`).
         """
         context = self.context
         for container in self.containers():
@@ -73,8 +79,8 @@ class Production:
     def wait(
         self, services: Collection[str], *, stable_seconds: float, check: Callable[[], None]
     ) -> None:
-        """Wait until the containers of `services` are healthy, except protected ones: nothing was
-        done to those.
+        """Wait until the containers of `services` are healthy; protected containers are not
+        waited for, since they were not changed.
         """
         context = self.context
         awaited = [
@@ -90,12 +96,12 @@ class Production:
         )
 
     def start(self, container: Container) -> None:
-        """Start a container as it is, unless it is gone or protected."""
+        """Start a container without changing it, unless it was removed or is protected."""
         if container.name not in self.context.project.protected:
             self.context.containers.start(container.id)
 
     def remove(self, container: Container) -> None:
-        """Remove a container that a deployment made; its volumes stay."""
+        """Remove a container that a deployment created, but not its volumes."""
         self.context.containers.remove(container.id)
 
     def networks(self) -> list[str]:
@@ -103,7 +109,7 @@ class Production:
         return self._networks.of_project(self.context.project.compose_project)
 
     def remove_network(self, id: str) -> None:
-        """Remove a network that a deployment made, unless another container has joined it."""
+        """Remove a network that a deployment created, unless a container is connected to it."""
         self._networks.remove(id)
 
     @property

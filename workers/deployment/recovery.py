@@ -26,20 +26,21 @@ _LOST = ScarError(
 
 
 def recover_deployment(context: JobContext, lock: int) -> Outcome[DeployResult] | None:
-    """Finish a deployment that was cut off after its release was recorded, undo one that was cut
-    off before.
+    """Finish a deployment that was interrupted after its release was recorded; undo one interrupted
+    before.
 
-    Returns the outcome where the deployment is this job's own, and where production could not be
-    brought back: then nothing else may be done to it.
+    Returns the job's outcome if the deployment was this job's own, and if production could not be
+    restored: in either case the job must not go on. Otherwise returns None.
     """
     drop_stale_trees(context.folder)
     journal = Journal(context.folder)
     own = journal.job == context.request.id
     if not journal.open and not own:
-        # Begun before, and a later job has worked here since: it ended, but its outcome was lost.
+        # This job began, then a later job worked on the project: so this one ended, but its outcome
+        # was lost.
         overtaken = context.attempt > 1 and (journal.job or "") > context.request.id
         return _overtaken(context) if overtaken else None
-    # Its own journal is closed where the worker was killed just before it could report the end.
+    # This job's journal is closed if the worker was killed just before it could report the end.
     outcome = _recovered(context, Transaction(context, journal, lock))
     if own or journal.open:
         return outcome

@@ -1,4 +1,4 @@
-"""What is refused before a deployment begins."""
+"""Checks that refuse a deployment before it begins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan of going back to a release: its files, environment and images, without a build."""
+"""Plans a rollback: an earlier release's files, environment and images, without a build."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ from workers.state.releases import Release, Releases
 def plan_rollback(context: JobContext) -> Plan:
     """Compare production with an earlier release. Changes nothing.
 
-    Raises `not_found` where there is no such release, `conflict` where something it needs is gone.
+    Raises `not_found` if there is no such release, `conflict` if a file or image that it needs no
+    longer exists.
     """
     releases = Releases(context.folder)
     target = _target(releases, context.request.args.get("release"))
     last = releases.latest()
-    assert last is not None  # there is a target
+    assert last is not None  # `_target` raises if there is no release
     contents = ContentStore(context.folder / "objects")
     tags = _images(context, target)
     _require_contents(target, contents)
     production = str(context.project.production)
     paths = stat_cache_paths(context)
     cache = StatCache.load(paths[1])
-    # An environment file of production's own is no file of a release, but goes back like one.
+    # An `.env` that only production has is not among a release's files, but is restored like them.
     own = {path: e for path, e in last.relied_on.items() if path in target.relied_on}
     changes = compare(target.contents, production, {**last.files, **own}, cache)
     containers = tuple(context.containers.of_project(context.project.compose_project))
@@ -64,7 +65,7 @@ def plan_rollback(context: JobContext) -> Plan:
 def _with_services(
     context: JobContext, plan: Plan, target: Release, contents: ContentStore
 ) -> Plan:
-    """Return the plan with the services to fetch and restart."""
+    """Return the plan with the services to pull and restart filled in."""
     project, files = context.project, target.contents
     removed = {path for path, entry in plan.changes.after.items() if entry is None}
 
@@ -78,7 +79,7 @@ def _with_services(
     config = future.config_for(context)
     require_possible(context, config)
     images, tags = Images(context.engine), plan.tags
-    # Images that the release kept get their names back, and need not be there by name now.
+    # Images that the release kept are tagged again, so their names need not exist at present.
     present = {n: images.id_of(s.image) for n, s in config.active.items() if n not in tags}
     mounted = mounted_services(config, str(project.production), plan.changes)
     other = [c.service for c in plan.containers if c.image_id != tags.get(c.service, ("", ""))[1]]
@@ -125,7 +126,9 @@ def _listed(row: ReleaseRow) -> str:
 
 
 def _images(context: JobContext, target: Release) -> dict[str, tuple[str, str]]:
-    """Return the name and the id of each service's image. Raises `conflict` where one is gone."""
+    """Return the image name and id of each service in the release; raise `conflict` if an image
+    no longer exists.
+    """
     images = Images(context.engine)
     kept = {name: (s.image, s.image_id) for name, s in target.services.items() if s.image_id}
     gone = sorted(name for name, (_, id) in kept.items() if images.id_of(str(id)) is None)

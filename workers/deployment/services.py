@@ -1,4 +1,4 @@
-"""Which services of a Compose file a deployment fetches or restarts."""
+"""Selects the services that a deployment has to pull or restart."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from workers.runtime.context import JobContext
 
 
 def services_to_pull(config: ComposeConfig, present: Mapping[str, str | None]) -> tuple[str, ...]:
-    """Return the services whose image the Engine lacks and that no service builds.
+    """Return the services whose image is missing from the Engine and that have no build section.
 
-    `present` maps services to the id of their image, None where there is no such image.
+    `present` maps services to their image's id, None if the Engine does not have the image.
     """
     built = {service.image for service in config.active.values() if service.build}
     return tuple(
@@ -23,7 +23,7 @@ def services_to_pull(config: ComposeConfig, present: Mapping[str, str | None]) -
 
 
 def mounted_services(config: ComposeConfig, production: str, changes: Changes) -> tuple[str, ...]:
-    """Return the services that see a changed file through a bind mount, and need a restart to
+    """Return the services that have a changed file bind-mounted, and therefore need a restart to
     read it.
     """
     touched = [os.path.join(production, path) for path in changes.after]
@@ -46,8 +46,8 @@ def services_to_restart(
     containers: tuple[Container, ...],
     others: Iterable[str],
 ) -> tuple[str, ...]:
-    """Return the services whose containers differ from the Compose file, and `others`, without
-    those of protected containers.
+    """Return the services whose containers differ from the Compose configuration, and `others`,
+    except services of protected containers.
     """
     by_service: dict[str, list[Container]] = {}
     for container in containers:

@@ -1,8 +1,8 @@
-"""A deployment going forward: each effect is journalled before it is made and can be undone.
+"""Executes a deployment: each effect is journalled before it is made, and can be undone.
 
-Order: new and old contents into the content store, images built from there (a build that fails has
-touched nothing in production), then files, containers, health, and the release as the point of no
-return. What `compensate` does depends on the journal alone, so it does the same after a kill.
+The order: copy new and old contents into the content store; build images from there (a failed build
+has not changed production); then files, containers, health, and the release, which is the point of
+no return. `compensate` depends on the journal alone, so it works the same after a kill.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Transaction:
-    """One deployment of one project. `lock` is the descriptor of the held project lock."""
+    """One deployment of one project. `lock` is the descriptor of the project lock, which this
+    job holds.
+    """
 
     context: JobContext
     journal: Journal
@@ -57,8 +59,8 @@ class Transaction:
 
     @property
     def release(self) -> Release | None:
-        """The release that the journal's job recorded: there is one from the point of no return
-        on.
+        """The release that the job in the journal has recorded; None before the point of no
+        return.
         """
         releases = Releases(self.context.folder)
         job = str(self.journal.job)
@@ -73,8 +75,8 @@ class Transaction:
         return ImageBuild(self.context, self.contents, self.lock)
 
     def copy(self, plan: Plan, step: RunningStep) -> Undo:
-        """Take new and old contents into the store, and save the undo record. Touches nothing in
-        production.
+        """Copy new and old contents into the store, and save the undo record. Production is not
+        changed.
         """
         context = self.context
         undo = Undo.of(context.request.id, str(context.project.production), plan.changes)
@@ -87,20 +89,22 @@ class Transaction:
         return undo
 
     def build(self, plan: Plan, step: RunningStep) -> None:
-        """Build the images that need it, and fetch those that are missing."""
+        """Build the images whose inputs have changed, and pull those that are missing."""
         self._note_images({n: plan.config.services[n].image for n in (*plan.build, *plan.pull)})
         self._image_build.run(plan, step)
         self.journal.write("built")
 
     def name_images(self, plan: Plan) -> None:
-        """Give images that were kept the names they had in the release that comes back."""
+        """Tag the images of the release that a rollback restores with the names they had in it."""
         self._note_images({name: reference for name, (reference, _) in plan.tags.items()})
         for reference, id in plan.tags.values():
             self.context.check()
             Images(self.context.engine).tag(id, reference)
 
     def _note_images(self, references: Mapping[str, str]) -> None:
-        """Journal the ids behind the names, by service, and keep those images from pruning."""
+        """Journal which image each name stands for now, by service, and protect these images
+        from pruning.
+        """
         images = Images(self.context.engine)
         noted = self.journal.find("building") or {"images": {}}
         before = {name: [image, images.id_of(image)] for name, image in references.items()}
@@ -111,7 +115,9 @@ class Transaction:
         self.journal.write("building", {"images": {**before, **noted["images"]}})
 
     def _store_release(self, plan: Plan) -> None:
-        """Take into the store what no earlier release has: each release is kept complete."""
+        """Copy into the store the files that no earlier release has, so that each release is
+        stored completely.
+        """
         known = plan.last.contents if plan.last else {}
         project = self.context.project
         folders = (project.workspace, plan.files), (project.production, plan.relied_on)
@@ -151,9 +157,10 @@ class Transaction:
         self.journal.write(ENDED)
 
     def verify(self, plan: Plan) -> list[Container]:
-        """Wait until every container of the Compose file is healthy and stays so; return them.
+        """Wait until every container of the Compose configuration is healthy and stays healthy;
+        return them.
 
-        Containers that the file does not name are not waited for.
+        Containers that the configuration does not define are not waited for.
         """
         context = self.context
         services = plan.config.active
@@ -165,7 +172,9 @@ class Transaction:
     def commit(
         self, plan: Plan, containers: list[Container], probe: DowntimeProbe, started: float
     ) -> Release:
-        """Record the release: the point of no return. `started` is the monotonic clock then."""
+        """Record the release, which is the point of no return. `started` is the start time by
+        the monotonic clock.
+        """
         context = self.context
         request = context.request
         services = _released_services(plan, containers)
@@ -210,7 +219,7 @@ class Transaction:
             return None
 
     def end(self) -> None:
-        """Give up what no release needs any more, and close the journal."""
+        """Delete files and images that no remaining release needs, and close the journal."""
         context = self.context
         releases = Releases(context.folder)
         images = Images(context.engine)
@@ -221,14 +230,15 @@ class Transaction:
         keep = [releases.get(id).contents for id in releases.ids()]
         undo = Undo.load(self._undo_path)
         if undo:
-            # What the last change replaced stays until the next one: a hand-made file among it.
+            # The files replaced by this deployment, among them hand-made ones, are kept until the
+            # next one.
             keep.append({path: entry for path, entry in undo.before.items() if entry})
         self.contents.sweep(keep)
         self._image_build.drop_tree()
         self.journal.write(ENDED)
 
     def compensate(self) -> None:
-        """Undo whatever the journal says was begun; see `Compensation`."""
+        """Undo every effect that the journal says was begun, with `Compensation`."""
         self._image_build.drop_tree()
         undo = Undo.load(self._undo_path) if self.journal.find("applying") else None
         Compensation(self.context, self.journal, self.production, self.contents).run(undo)
@@ -248,4 +258,4 @@ def _released_services(plan: Plan, containers: list[Container]) -> dict[str, Rel
 
 
 def _no_progress(_done: int, _total: int) -> None:
-    """Report nothing: the step has no progress of its own."""
+    """Ignore progress, because the step that applies files shows none."""

@@ -1,1 +1,1 @@
-"""The only place that speaks to the Docker Engine, and the only one that runs `docker compose`."""
+"""Access to the Docker Engine. No other package calls the Engine's API or runs `docker compose`."""

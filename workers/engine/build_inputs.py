@@ -1,4 +1,4 @@
-"""Which of a project's files an image is built from, and a digest of them."""
+"""Determines which of a project's files an image is built from, and a digest of them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ReadFile = Callable[[str], bytes | None]
 
 @dataclass(frozen=True)
 class BuildInputs:
-    """The inputs of one image.
+    """The inputs of one image's build.
 
-    `files` are relative paths, sorted. `digest` covers the build section and their content.
-    `outside` names inputs that are not among the project's files (a URL, a folder beside it): where
-    there are any, an equal digest proves nothing and the builder's cache must decide. A base image
-    that was replaced under its name is not noticed.
+    `files` are relative paths, sorted. `digest` covers the build section of the Compose file and
+    the files' contents. `outside` names inputs that are not among the project's files, such as a
+    URL or a folder elsewhere; with any of these, equal digests prove nothing, and the builder's
+    cache must decide. A base image that was replaced under the same name is not detected.
     """
 
     files: tuple[str, ...]
@@ -39,9 +39,10 @@ class BuildInputs:
 
 
 def build_inputs(build: Build, root: str, tree: FileDigests, read: ReadFile) -> BuildInputs:
-    """Return the inputs of one service.
+    """Return the build inputs of one service.
 
-    `root` is the absolute path that `tree` is relative to, the folder that Compose was given.
+    `root` is the absolute path of the folder whose files are in `tree`, the project's folder for
+    Compose.
     """
     files: set[str] = set()
     outside: list[str] = []
@@ -65,9 +66,9 @@ def build_inputs(build: Build, root: str, tree: FileDigests, read: ReadFile) -> 
 
 
 def _context_files(context: str, dockerfile: str, tree: FileDigests, read: ReadFile) -> set[str]:
-    """Return the files of a context that its ignore file lets through."""
+    """Return the files of a build context that its ignore file does not exclude."""
     prefix = "" if context == "." else context + "/"
-    # BuildKit prefers an ignore file beside the Dockerfile that is named after it.
+    # BuildKit prefers an ignore file next to the Dockerfile, named after it.
     own = posixpath.normpath(prefix + dockerfile + ".dockerignore") if dockerfile else ""
     ignore_file = next((name for name in (own, prefix + ".dockerignore") if name in tree), None)
     text = read(ignore_file) if ignore_file else None
@@ -89,7 +90,7 @@ def _relative(path: str, root: str) -> str | None:
 
 
 def _digest(build: Build, root: str, files: set[str], tree: FileDigests) -> str:
-    # The section has absolute paths, and the folder's place is not part of what is built.
+    # The build section has absolute paths, but the image does not depend on the folder's place.
     section = json.dumps(build.raw, sort_keys=True)
     home = json.dumps(posixpath.normpath(root))[1:-1]
     section = re.sub(re.escape(home) + r'(?=[/"])', ".", section)

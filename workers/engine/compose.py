@@ -1,4 +1,4 @@
-"""Runs `docker compose`."""
+"""Runs `docker compose config`, `build`, `pull` and `up`."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from workers.engine.compose_progress import ComposeEvent, ProgressParser
 from workers.engine.process import Process, ProcessResult, RunControl
 
 OnEvent = Callable[[ComposeEvent], None]
-"""Receives each event of a running command, in the thread that runs it."""
+"""A function that receives each event of a running command, in the thread that runs the command."""
 
 _JSON_PROGRESS = (2, 29)
 _EVERY_PROFILE = ("--profile", "*")
 
 
 def ignore_event(_event: ComposeEvent) -> None:
-    """Drop an event."""
+    """Ignore an event."""
 
 
 class Compose:
@@ -60,10 +60,10 @@ class Compose:
         control: RunControl | None = None,
         home: Path | None = None,
     ) -> ComposeConfig:
-        """Return the project's services, of every profile; raise `project_invalid`.
+        """Return the configuration of all services, of every profile; raise `project_invalid`.
 
-        `home` is where the content of the project's folder is going to be: paths in the result and
-        in the configuration hashes are as if it were there already.
+        `home` is the folder in which the project's files will be later: the paths in the result and
+        in the configuration hashes are as if the files were there already.
         """
         control = control or RunControl(deadline=QUICK_SECONDS)
         verb = [*_EVERY_PROFILE, "config", "--format", "json"]
@@ -79,10 +79,12 @@ class Compose:
     def _hashes(
         self, project: ComposeProject, resolved: JsonObject, control: RunControl
     ) -> dict[str, str]:
-        """Return the configuration hash of each service, as its containers carry it.
+        """Return the configuration hash of each service, which Compose also writes to the
+        containers' labels.
 
-        `config --hash` leaves the content of env files out, which containers have in theirs
-        (docker/compose #14001); the resolved configuration contains it.
+        `config --hash` ignores the content of env files, but the labels of containers do not
+        (docker/compose #14001). The hashes are therefore computed from the resolved configuration,
+        which includes that content.
         """
         verb = [*_EVERY_PROFILE, "config", "--hash", "*"]
         with _from_memory(project, resolved, control) as (in_memory, holding):
@@ -97,7 +99,9 @@ class Compose:
         control: RunControl,
         on_event: OnEvent = ignore_event,
     ) -> None:
-        """Build like `build`, from a resolved configuration instead of the project's files."""
+        """Build images like `build`, but from a resolved configuration instead of the project's
+        files.
+        """
         with _from_memory(project, resolved, control) as (in_memory, holding):
             self.build(in_memory, services, holding, on_event)
 
@@ -108,7 +112,9 @@ class Compose:
         control: RunControl,
         on_event: OnEvent = ignore_event,
     ) -> None:
-        """Build the images of `services`; raise `build_failed` with the service and the step."""
+        """Build the images of `services`; raise `build_failed`, which names the service and the
+        failed step.
+        """
         result, progress = self._change(project, ["build", *services], control, on_event)
         if result.code != 0:
             raise build_failed(result, progress, services)
@@ -121,7 +127,7 @@ class Compose:
         control: RunControl,
         on_event: OnEvent = ignore_event,
     ) -> None:
-        """Pull those images of `services` that the Engine lacks."""
+        """Pull those images of `services` that the Engine does not have."""
         verb = ["pull", "--policy", "missing", "--quiet", *services]
         with _from_memory(project, resolved, control) as (in_memory, holding):
             result, progress = self._change(in_memory, verb, holding, on_event)
@@ -137,10 +143,10 @@ class Compose:
         dependencies: bool = True,
         on_event: OnEvent = ignore_event,
     ) -> None:
-        """Create, recreate and start containers that differ from the file.
+        """Create, recreate and start containers that differ from the Compose configuration.
 
-        `up` builds no image, pulls only missing ones, and removes no container, network or volume
-        that is not in the file.
+        Builds no image, pulls only missing ones, and removes no container, network or volume that
+        the configuration does not define.
         """
         options = ["-d", "--no-build", "--quiet-pull"]
         options += [] if dependencies else ["--no-deps"]
@@ -195,10 +201,10 @@ class Compose:
 def _from_memory(
     project: ComposeProject, resolved: JsonObject, control: RunControl
 ) -> Iterator[tuple[ComposeProject, RunControl]]:
-    """Give a resolved configuration to Compose as an open file in memory.
+    """Pass a resolved configuration to Compose as an open in-memory file.
 
-    It holds secrets and must never be on a disk. The project has that file for its only one; the
-    control passes its descriptor on.
+    It contains secrets and must never be written to disk. In the result, the project has this file
+    as its only Compose file, and the control passes the file's descriptor on.
     """
     with os.fdopen(os.memfd_create("compose"), "wb") as file:
         file.write(json.dumps(resolved).encode())
@@ -209,6 +215,6 @@ def _from_memory(
 
 
 def _below(path: str, folder: Path, home: Path) -> str:
-    """Return `path` below `home` instead of `folder`; a path outside `folder` as it is."""
+    """Return `path` moved from `folder` to `home`; return a path outside `folder` unchanged."""
     inside = path == str(folder) or path.startswith(f"{folder}/")
     return f"{home}{path.removeprefix(str(folder))}" if inside else path

@@ -1,4 +1,4 @@
-"""The command line and the environment of `docker compose`."""
+"""Builds the command line and the environment of `docker compose`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scar.errors import ScarError
 from workers.engine.process import Process, RunControl
 
 QUICK_SECONDS = 60.0
-"""Deadline of a Compose command that only reads."""
+"""Seconds that a Compose command may take that only reads."""
 
-# Compose must see neither SCAR's own settings nor any variable that changes what a Compose file
-# means: a project's variables come from its `.env`. Proxies and certificates belong to the machine;
-# a pull or a build fails without them.
+# Compose must not see SCAR's own settings, nor variables that change the meaning of a Compose file:
+# a project's variables come from its `.env`. Variables for proxies and certificates are passed on,
+# since pulls and builds need them.
 _PASSED_ON = (
     "PATH", "HOME", "TMPDIR", "XDG_RUNTIME_DIR",
     "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
@@ -32,9 +32,9 @@ _FIXED = {
     "LANG": "C.UTF-8",
     "COMPOSE_MENU": "0",
     "COMPOSE_ANSI": "never",
-    # A project's `.env` could ask for it; SCAR removes no container that it did not create.
+    # A project's `.env` could enable it, but SCAR removes only containers that it created.
     "COMPOSE_REMOVE_ORPHANS": "0",
-    # Bake takes up to half a second longer for each build, and its steps do not name the service.
+    # Bake makes each build up to half a second slower, and its steps do not name the service.
     "COMPOSE_BAKE": "false",
     **dict.fromkeys(REMOTE, "false"),
 }
@@ -44,10 +44,10 @@ RESERVED = frozenset({*_PASSED_ON, *_FIXED})
 
 @dataclass(frozen=True)
 class ComposeProject:
-    """What identifies a project to Compose.
+    """The properties that identify a project to Compose.
 
-    `folder` is the base of relative paths, and holds the project's `.env` unless `env_file` names
-    another.
+    `folder` is the base of relative paths. It contains the project's `.env`, unless `env_file`
+    names another file.
     """
 
     name: str
@@ -73,7 +73,9 @@ def compose_environment(
 
 
 def compose_argv(project: ComposeProject, options: Sequence[str], verb: Sequence[str]) -> list[str]:
-    """Return the words after `docker compose`: global options, the project, then the verb."""
+    """Return the arguments of `docker compose`: global options, the project's options, then the
+    verb.
+    """
     argv = [*options, "-p", project.name, "--project-directory", str(project.folder)]
     for file in project.files:
         argv += ["-f", str(file)]
@@ -83,7 +85,7 @@ def compose_argv(project: ComposeProject, options: Sequence[str], verb: Sequence
 
 
 def docker_binary(env: Mapping[str, str]) -> str:
-    """Return the path of the Docker CLI; raise `docker_unavailable` where there is none."""
+    """Return the path of the Docker CLI; raise `docker_unavailable` if it is not installed."""
     path = shutil.which("docker", path=env.get("PATH"))
     if path is None:
         raise ScarError(
@@ -96,7 +98,7 @@ def docker_binary(env: Mapping[str, str]) -> str:
 
 
 def compose_version(env: Mapping[str, str]) -> tuple[int, ...]:
-    """Return Compose's version, such as (2, 40, 3); it is read once for each environment."""
+    """Return Compose's version, such as (2, 40, 3); cached for each environment."""
     return _read_version(tuple(sorted(env.items())))
 
 

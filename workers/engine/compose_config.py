@@ -1,4 +1,4 @@
-"""A project's configuration as `docker compose config` resolves it."""
+"""A project's configuration, as `docker compose config` prints it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scar.errors import ScarError
 from scar.json_object import JsonObject
 from workers.engine.regular_file import read_regular_file
 
-# Compose's order of preference: compose-go, DefaultFileNames and DefaultOverrideFileNames.
+# In Compose's order of preference: compose-go, DefaultFileNames and DefaultOverrideFileNames.
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _OVERRIDES = (
     "compose.override.yml",
@@ -23,10 +23,10 @@ _OVERRIDES = (
 
 @dataclass(frozen=True)
 class Build:
-    """How a service's image is built.
+    """The build section of a service.
 
-    `context` is an absolute path or a URL; `dockerfile` is absolute or relative to it. `raw` is
-    the whole section.
+    `context` is an absolute path or a URL; `dockerfile` is absolute or relative to it. `raw` is the
+    whole section.
     """
 
     context: str
@@ -61,10 +61,10 @@ class Service:
 
 @dataclass(frozen=True)
 class ComposeConfig:
-    """Every service of a project.
+    """All services of a project.
 
-    `resolved` is the whole configuration in Compose's format. It holds secrets and must never be
-    written to a disk.
+    `resolved` is the whole configuration in Compose's format. It contains secrets and must never be
+    written to disk.
     """
 
     name: str
@@ -75,7 +75,7 @@ class ComposeConfig:
     def parse(
         cls, resolved: JsonObject, hashes: Mapping[str, str], active: Set[str]
     ) -> ComposeConfig:
-        """Read the JSON of `docker compose config --format json`."""
+        """Parse the JSON of `docker compose config --format json`."""
         services: JsonObject = resolved.get("services") or {}
         return cls(
             str(resolved.get("name", "")),
@@ -88,12 +88,14 @@ class ComposeConfig:
 
     @property
     def active(self) -> dict[str, Service]:
-        """The services that `up` creates."""
+        """The services that `up` creates, by name."""
         return {name: service for name, service in self.services.items() if service.active}
 
 
 def map_paths(value: Any, locate: Callable[[str], str]) -> Any:
-    """Return a resolved configuration with `locate(path)` in place of each absolute path."""
+    """Return a copy of a resolved configuration with each absolute path replaced by
+    `locate(path)`.
+    """
     if isinstance(value, str):
         return locate(value) if value.startswith("/") else value
     if isinstance(value, Mapping):
@@ -171,7 +173,7 @@ def _own(resolved: JsonObject, kind: str, keys: Sequence[str | None]) -> tuple[s
 
 
 def _mounted_files(resolved: JsonObject, service: JsonObject) -> Iterator[str]:
-    """Yield the files of a service's secrets and configs."""
+    """Yield the host paths of a service's secrets and configs."""
     for kind in ("secrets", "configs"):
         for use in service.get(kind) or []:
             definition = (resolved.get(kind) or {}).get(use.get("source")) or {}
@@ -192,5 +194,5 @@ def _build(raw: JsonObject) -> Build:
 
 
 def _text(value: object) -> str:
-    """Return a value as text; Compose writes a dollar sign as `$$`."""
+    """Return a value as text, with Compose's escaped `$$` as a single dollar sign."""
     return "" if value is None else str(value).replace("$$", "$")

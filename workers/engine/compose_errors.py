@@ -1,4 +1,4 @@
-"""Why `docker compose` failed, from what it printed."""
+"""Derives the error from the output of a failed `docker compose`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _LINES = 30
 
 
 def command_failed(verb: str, result: ProcessResult, progress: ProgressParser) -> ScarError:
-    """Return the failure of `docker compose VERB` in the words of Compose or the Engine."""
+    """Return the error of a failed `docker compose VERB`, with the message of Compose or the
+    Engine.
+    """
     reason = _last_line(progress.errors or list(result.tail))
     if unreachable := _engine_unreachable(reason):
         return unreachable
@@ -25,7 +27,9 @@ def command_failed(verb: str, result: ProcessResult, progress: ProgressParser) -
 def build_failed(
     result: ProcessResult, progress: ProgressParser, services: Sequence[str]
 ) -> ScarError:
-    """Return `build_failed` with the service, the failed step and the build's last output."""
+    """Return `build_failed` with the service, the failed step and the last lines of the build's
+    output.
+    """
     printed = progress.errors or list(result.tail)
     reason = _last_line(printed)
     if unreachable := _engine_unreachable(reason):
@@ -43,7 +47,7 @@ def build_failed(
 
 
 def project_refused(lines: Sequence[str], project: ComposeProject) -> ScarError:
-    """Return `project_invalid` with Compose's reason for refusing the project's files."""
+    """Return `project_invalid` with the reason for which Compose refused the project's files."""
     reason = _last_line([_log_message(line) for line in lines])
     if unreachable := _engine_unreachable(reason):
         return unreachable
@@ -53,9 +57,9 @@ def project_refused(lines: Sequence[str], project: ComposeProject) -> ScarError:
 
 
 def _failed_service(reason: str, progress: ProgressParser, services: Sequence[str]) -> str:
-    """Return the service that was being built, as far as the output names it."""
+    """Return the service whose build failed, as far as the output names it."""
     target = re.search(r"target ([^:\s]+): ", reason)
-    # In a build of one service the steps carry the names of its stages, not of the service.
+    # If only one service is built, the steps are named after build stages instead of the service.
     candidates = [
         target[1] if target else "",
         progress.failed.service if progress.failed else "",
@@ -65,13 +69,15 @@ def _failed_service(reason: str, progress: ProgressParser, services: Sequence[st
 
 
 def _log_message(line: str) -> str:
-    """Return the message of a line `time="..." level=warning msg="..."`, any other line whole."""
+    """Return the message of a line `time="..." level=warning msg="..."`; any other line is
+    returned whole.
+    """
     match = re.fullmatch(r'time=\S+ level=\w+ msg="(.*)"', line)
     return match[1] if match else line
 
 
 def _last_line(texts: Sequence[str]) -> str:
-    """Return the last line that is not blank: Compose puts the cause at the end."""
+    """Return the last line that is not blank, since Compose prints the cause at the end."""
     lines = [line.strip() for text in texts for line in text.splitlines() if line.strip()]
     return lines[-1][:1000] if lines else "it gave no reason"
 

@@ -1,9 +1,9 @@
-"""Turns the output of `docker compose build`, `pull` and `up` into events.
+"""Parses the output of `docker compose build`, `pull` and `up` into events.
 
-Compose 2.29 and later print JSON lines with `--progress json`: BuildKit's SolveStatus (vertexes,
-and logs in base64) during a build, otherwise states of containers, networks and volumes. Older
-ones print BuildKit's plain form (`#12 [web 3/7] RUN make`). The parser accepts both in one stream;
-any other line is a message.
+With `--progress json`, Compose 2.29 and later prints JSON lines: BuildKit's SolveStatus (vertexes,
+and logs in base64) during a build, otherwise the states of containers, networks and volumes.
+Earlier versions print BuildKit's plain format (`#12 [web 3/7] RUN make`). The parser accepts both
+in one stream; any other line becomes a message.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from workers.engine.text import LineSplitter, plain
 
 @dataclass(frozen=True)
 class BuildStep:
-    """A build step ended or became known: `done` of `total`, over all services."""
+    """The number of build steps changed: `done` of `total`, over all services."""
 
     done: int
     total: int
@@ -28,7 +28,7 @@ class BuildStep:
 
 @dataclass(frozen=True)
 class BuildOutput:
-    """A line that a build step printed. `step` is its name, such as `[web 3/7] RUN make`."""
+    """A line of output of a build step. `step` is the step's name, such as `[web 3/7] RUN make`."""
 
     step: str
     line: str
@@ -36,7 +36,7 @@ class BuildOutput:
 
 @dataclass(frozen=True)
 class ResourceState:
-    """The state of a container, network or volume: `Container po-web-1`, `Started`."""
+    """The state of a container, network or volume, such as `Started` for `Container po-web-1`."""
 
     resource: str
     state: str
@@ -44,7 +44,7 @@ class ResourceState:
 
 @dataclass(frozen=True)
 class ComposeMessage:
-    """A line of Compose itself; `error` where Compose gave up because of it."""
+    """A line printed by Compose itself. `error` is True if Compose ended because of it."""
 
     text: str
     error: bool
@@ -55,14 +55,15 @@ ComposeEvent = BuildStep | BuildOutput | ResourceState | ComposeMessage
 
 @dataclass(frozen=True)
 class FailedStep:
-    """The build step that failed. `service` is empty where the step does not name one."""
+    """The build step that failed. `service` is empty if the step's name does not contain it."""
 
     service: str
     step: str
     reason: str
 
 
-# `[web stage-2 3/7] RUN make`, `[3/7] RUN make`; not `[web internal] load build context`.
+# Matches `[web stage-2 3/7] RUN make` and `[3/7] RUN make`, not `[web internal] load build
+# context`.
 _STEP = re.compile(r"\[(?:(?P<stage>[^\]]*?) +)?\d+/\d+\] .*", re.S)
 _BRACKETS = re.compile(r"\[([^\]]*)\]")
 _PLAIN = re.compile(r"#(?P<number>\d+) (?P<rest>.*)", re.S)
@@ -71,19 +72,19 @@ _KEPT_LINES = 100
 
 
 class ProgressParser:
-    """Parses the lines of one run, and keeps its steps, errors, and the step that failed."""
+    """Parses the output of one command; keeps its steps, its errors and the step that failed."""
 
     def __init__(self) -> None:
         self.failed: FailedStep | None = None
         self.errors: list[str] = []
         self.output: list[str] = []
-        """The last lines that the build printed."""
+        """The last lines of output of build steps."""
         self._steps: dict[str, str] = {}
         self._done: set[str] = set()
         self._logs: dict[tuple[str, int], LineSplitter] = {}
 
     def feed(self, line: str) -> list[ComposeEvent]:
-        """Return the events of one line. Any line is valid."""
+        """Parse one line, which may be any text, and return its events."""
         if line.startswith("{"):
             try:
                 status = json.loads(line)
@@ -94,7 +95,7 @@ class ProgressParser:
         return self._plain(line)
 
     def end(self) -> list[ComposeEvent]:
-        """Return the last lines of steps that printed no line break."""
+        """Return events for the output of steps that did not end in a line break."""
         return [
             self._printed(step, line)
             for (step, _), splitter in self._logs.items()
@@ -169,7 +170,7 @@ class ProgressParser:
         return []
 
     def _fail(self, name: str, reason: str) -> None:
-        # The first failure is the cause; BuildKit then cancels the steps beside it.
+        # The first failure is the cause; afterwards BuildKit cancels steps that run in parallel.
         if self.failed is None and "context canceled" not in reason:
             step, brackets = _STEP.match(name), _BRACKETS.match(name)
             stage = (step["stage"] if step else brackets[1] if brackets else "") or ""

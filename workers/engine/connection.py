@@ -1,4 +1,4 @@
-"""The connection to the Docker Engine, and its failures as `ScarError`."""
+"""The connection to the Docker Engine, with errors as `ScarError`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scar.errors import ScarError
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 TIMEOUT = 30
-"""Seconds the Engine has for an answer, unless a call gives its own."""
+"""Seconds to wait for a response of the Engine, unless a call sets its own timeout."""
 
 _FAILURES = (
     DockerException,
@@ -30,8 +30,8 @@ _FAILURES = (
 class Engine:
     """The Engine at `docker_host`, or at `DOCKER_HOST`, or at Docker's default socket.
 
-    The first call connects. A forked process connects anew: two processes must not share a socket.
-    Threads may share an instance.
+    Connects at the first call. A forked process connects anew, because two processes must not share
+    a socket; threads may share an instance.
     """
 
     def __init__(self, docker_host: str | None = None, *, timeout: int = TIMEOUT) -> None:
@@ -43,10 +43,11 @@ class Engine:
 
     @contextmanager
     def api(self) -> Iterator[docker.APIClient]:
-        """Lend docker-py's client, and raise what fails in the block as `ScarError`.
+        """Provide docker-py's client, and raise errors of the block as `ScarError`.
 
-        `NotFound` passes unchanged, since only the caller can say what is missing. A caller that
-        changes something catches a read timeout in the block: its outcome is unknown.
+        `NotFound` is raised unchanged, since only the caller knows what is missing. A caller that
+        changes something must catch a read timeout within the block, because the change may have
+        been made.
         """
         try:
             yield self._client()
@@ -58,9 +59,10 @@ class Engine:
     def stream(
         self, path: str, params: Mapping[str, str | int], *, read_timeout: float | None
     ) -> requests.Response:
-        """Return the unread response of a GET; the caller reads its `.raw` and closes it.
+        """Send a GET request and return the response unread; the caller reads its `.raw` and closes
+        it.
 
-        docker-py has no call that keeps the two streams of a log apart; this is the same request.
+        Needed because docker-py has no call that returns the two streams of a log separately.
         """
         with self.api() as api:
             response = api.get(
@@ -81,7 +83,7 @@ class Engine:
             return str(api.version()["Version"])
 
     def close(self) -> None:
-        """Close the connection; the next call makes a new one."""
+        """Close the connection; the next call opens a new one."""
         with self._lock:
             if self._api is not None and self._pid == os.getpid():
                 self._api.close()
@@ -113,7 +115,8 @@ class Engine:
                 f"The Docker Engine at {self.host} did not answer within {self.timeout} s",
                 "See whether it is overloaded: `docker info` on the host should answer at once.",
             )
-        # The Engine may come back as another version: the next call negotiates anew.
+        # The Engine may be another version after a restart, so the next call negotiates the API
+        # version again.
         self.close()
         return ScarError(
             "docker_unavailable",
@@ -140,7 +143,9 @@ class Engine:
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:
-    """Yield the failure and all that it was raised from; requests and urllib3 keep some in args."""
+    """Yield an exception and all its causes, including those that requests and urllib3 store in
+    `args`.
+    """
     waiting: list[object] = [failure]
     seen: set[int] = set()
     while waiting:

@@ -1,4 +1,4 @@
-"""What the Engine says about a container, as values."""
+"""Dataclasses for what the Engine reports about a container."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Port:
 class Container:
     """A container as the Engine's list call describes it.
 
-    `state` is one of created, running, paused, restarting, removing, exited, dead. `health` is
-    None without a health check. `exit_code` is None while it runs. `image` is the name it was
-    created from, `image_id` what that name stood for then. `depends_on` maps services of the same
-    project to their condition. `replaces` is the id of the container that Compose was replacing
-    by this one; it stays set where that was interrupted.
+    `state` is one of created, running, paused, restarting, removing, exited, dead. `health` is None
+    without a health check. `exit_code` is None while the container runs. `image` is the image name
+    it was created from, `image_id` the image that this name stood for then. `depends_on` maps
+    services of the same project to the condition of the dependency. `replaces` is the id of the
+    container that Compose was replacing with this one; it remains set if Compose was interrupted.
     """
 
     id: str
@@ -56,12 +56,12 @@ class Container:
 
     @property
     def is_up(self) -> bool:
-        """Whether its processes exist."""
+        """Whether the container has running (or paused) processes."""
         return self.state in ("running", "paused")
 
     @classmethod
     def parse(cls, raw: JsonObject) -> Container:
-        """Read one entry of `GET /containers/json`."""
+        """Parse an element of `GET /containers/json`."""
         labels: dict[str, str] = raw.get("Labels") or {}
         status: str = raw.get("Status") or ""
         state: str = raw.get("State") or ""
@@ -87,11 +87,11 @@ class Container:
 
 @dataclass(frozen=True)
 class ContainerDetails:
-    """What only an inspection says about a container.
+    """What the Engine reports about a container only on inspection.
 
-    `stop_timeout` is in seconds. `probe_output` has the lines of the last health check.
-    `publishes` is whether it has published ports, also while it is stopped. `environment` holds
-    secrets; it serves to mask them.
+    `stop_timeout` is in seconds. `probe_output` contains the lines of the last health check.
+    `publishes` is whether the container publishes ports, even while stopped. `environment` contains
+    secrets and is only used to mask them.
     """
 
     id: str
@@ -114,7 +114,7 @@ class ContainerDetails:
 
     @classmethod
     def parse(cls, raw: JsonObject) -> ContainerDetails:
-        """Read the answer of `GET /containers/ID/json`."""
+        """Parse the response of `GET /containers/ID/json`."""
         state, config, host = raw["State"], raw["Config"], raw["HostConfig"]
         health = state.get("Health") or {}
         test = (config.get("Healthcheck") or {}).get("Test") or []
@@ -145,7 +145,9 @@ _HEALTH = {"healthy": "healthy", "unhealthy": "unhealthy", "health: starting": "
 
 
 def _name(names: Sequence[str]) -> str:
-    """Return the container's own name; links of other containers appear as `/other/alias`."""
+    """Return the container's own name; legacy links of other containers also appear, as
+    `/other/alias`.
+    """
     own = [name for name in names if name.count("/") == 1]
     return (own or names)[0].removeprefix("/")
 
@@ -163,7 +165,9 @@ def _ports(raw: Sequence[JsonObject]) -> tuple[Port, ...]:
 
 
 def _depends_on(label: str) -> dict[str, str]:
-    """Read `db:service_healthy:false,redis:service_started:true` as service to condition."""
+    """Parse `db:service_healthy:false,redis:service_started:true` to a mapping from service to
+    condition.
+    """
     entries = [entry.split(":") for entry in label.split(",") if entry]
     return {entry[0]: entry[1] if len(entry) > 1 else "service_started" for entry in entries}
 
@@ -174,7 +178,7 @@ def _probe_output(log: Sequence[JsonObject]) -> tuple[str, ...]:
 
 
 def _moment(text: str) -> datetime | None:
-    """Read the Engine's RFC 3339 time with nanoseconds; year 1 means never."""
+    """Parse the Engine's RFC 3339 time with nanoseconds; None for year 1, which means never."""
     if not text or text.startswith("0001-"):
         return None
     return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))

@@ -1,4 +1,4 @@
-"""Reads and changes the Engine's containers."""
+"""Lists, inspects, starts and removes the Engine's containers."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Containers:
         self._engine = engine
 
     def of_project(self, project: str, names: Iterable[str] = ()) -> list[Container]:
-        """Return the containers of a Compose project without one-off ones, ordered by name.
+        """Return the containers of a Compose project, without one-off containers, ordered by name.
 
-        `names` are further containers that belong to the project without Compose's label. It takes
-        one list call; with names, one of all containers, since the Engine cannot filter by "label
-        or name".
+        `names` are further containers that belong to the project without Compose's label. The
+        Engine is called once; with `names` it returns all its containers, since it cannot filter by
+        "label or name".
         """
         wanted = frozenset(names)
         filters = {} if wanted else {"label": [f"{PROJECT}={project}"]}
@@ -39,7 +39,7 @@ class Containers:
         return self._list({})
 
     def inspect(self, container_id: str) -> ContainerDetails:
-        """Return one container in detail; raise `container_not_found` when it is gone."""
+        """Return the details of a container; raise `container_not_found` if it does not exist."""
         with self._engine.api() as api:
             try:
                 return ContainerDetails.parse(api.inspect_container(container_id))
@@ -47,9 +47,10 @@ class Containers:
                 raise _gone(container_id) from None
 
     def uptime(self, container: Container) -> int | None:
-        """Return the seconds since a container started, None unless it is up.
+        """Return the seconds since a container started; None if it is not running.
 
-        It takes an inspection, about 1 ms: the list call rounds to hours and days.
+        Inspects the container, which takes about 1 ms, because the list call rounds to hours and
+        days.
         """
         return self._seconds_since(container, "started_at") if container.is_up else None
 
@@ -66,17 +67,17 @@ class Containers:
         return None
 
     def start(self, container_id: str) -> None:
-        """Start a container as it is; do nothing when it is gone."""
+        """Start a container without changing it; do nothing if it does not exist."""
         with self._engine.api() as api, suppress(NotFound):
             api.start(container_id)
 
     def unpause(self, container_id: str) -> None:
-        """Resume a paused container; do nothing when it is gone."""
+        """Resume a paused container; do nothing if it does not exist."""
         with self._engine.api() as api, suppress(NotFound):
             api.unpause(container_id)
 
     def remove(self, container_id: str) -> None:
-        """Kill and remove a container, except its volumes; do nothing when it is gone."""
+        """Kill and remove a container, but not its volumes; do nothing if it does not exist."""
         with self._engine.api() as api:
             try:
                 api.remove_container(container_id, v=False, force=True)

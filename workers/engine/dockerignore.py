@@ -1,9 +1,9 @@
-"""Which files of a build context `.dockerignore` keeps from the builder.
+"""Decides which files of a build context `.dockerignore` excludes.
 
 The rules are those of moby/patternmatcher (`ignorefile.ReadAll`, `Pattern.compile`,
-`MatchesUsingParentResults`). They differ from .gitignore's: a pattern is anchored at the root of
-the context, `**` crosses folders, and a file is excluded with a folder above it, unless a later `!`
-line matches the file or a folder above it.
+`MatchesUsingParentResults`). They differ from those of .gitignore: a pattern is anchored at the
+root of the context, `**` matches across folders, and a file is excluded together with its folder
+unless a later `!` pattern matches the file or a folder above it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class _PathState:
 
 
 class DockerIgnore:
-    """The patterns of one `.dockerignore`; raises `project_invalid` where Docker refuses one."""
+    """The patterns of a `.dockerignore` file. The constructor raises `project_invalid` for a
+    pattern that Docker refuses.
+    """
 
     def __init__(self, text: str) -> None:
         self._patterns = [_compile(line) for line in _lines(text)]
@@ -60,8 +62,8 @@ class DockerIgnore:
     def _enter(self, above: _PathState, name: str, slash: str) -> _PathState:
         """Return the place `name` in `above`.
 
-        As in the builder, a pattern that cannot change the verdict is skipped and counts as no
-        match, for what lies below the path as well.
+        As in Docker, a pattern that cannot change the result is skipped and counts as not matching,
+        for paths below this one too.
         """
         ignored = False
         matches: list[bool] = []
@@ -80,7 +82,7 @@ class DockerIgnore:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the patterns, cleaned, an exception with its `!`."""
+    """Return the patterns of the text in normal form; exceptions keep their `!`."""
     lines = []
     for line in text.removeprefix("\ufeff").split("\n"):
         if line.startswith("#") or not (pattern := line.strip()):
@@ -95,7 +97,9 @@ def _lines(text: str) -> list[str]:
 
 
 def _clean(path: str) -> str:
-    """Do the same as Go's filepath.Clean; Python keeps a leading double slash."""
+    """Normalise a path like Go's filepath.Clean; Python's function would keep a leading double
+    slash.
+    """
     cleaned = posixpath.normpath(path)
     return cleaned[1:] if cleaned.startswith("//") else cleaned
 

@@ -1,4 +1,4 @@
-"""Measures from outside its containers how long a project does not answer."""
+"""Measures from outside the containers for how long a project does not respond."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ INTERVAL = 0.1
 """Seconds between two probes of one target."""
 
 Probe = Callable[[], bool]
-"""Returns whether its target answers."""
+"""A function that returns whether its target responds."""
 
 
 @dataclass(frozen=True)
 class Downtime:
-    """The time in which at least one target did not answer.
+    """The time during which at least one target did not respond.
 
-    `seconds` is precise to about half an `INTERVAL`; overlapping outages count once. `targets`
-    names what was measured, such as `web:80/tcp` or `db (health)`; where it is empty, `seconds` is
-    None.
+    `seconds` is precise to about half an `INTERVAL`; overlapping outages are counted once.
+    `targets` names what was measured, such as `web:80/tcp` or `db (health)`. Without targets,
+    `seconds` is None.
     """
 
     seconds: float | None
@@ -34,13 +34,15 @@ class Downtime:
 
 @dataclass
 class _History:
-    """When a target's answer changed, from `(begin, True)` on, and when it was last probed."""
+    """The times at which a target's response changed, beginning with `(begin, True)`, and the
+    time of its last probe.
+    """
 
     changes: list[tuple[float, bool]]
     last_probe: float
 
     def outages(self) -> list[tuple[float, float]]:
-        """Return begin and end of each outage."""
+        """Return the begin and end of each outage."""
         ends = [moment for moment, _ in self.changes[1:]] + [self.last_probe]
         return [
             (moment, end)
@@ -50,10 +52,11 @@ class _History:
 
 
 class DowntimeProbe:
-    """Measures inside a `with` block; `result` may be read in it and after it.
+    """Measures downtime during a `with` block; `result` can be called during the block and after
+    it.
 
-    The block must begin before the first container is touched. The targets are the published TCP
-    ports that answer then; a project without any is measured by its health checks.
+    The block must begin before the first container is changed. The targets are the published TCP
+    ports that respond at that moment; in a project without any, its health checks.
     """
 
     def __init__(self, containers: Containers, project: str, names: tuple[str, ...] = ()) -> None:
@@ -85,7 +88,7 @@ class DowntimeProbe:
             thread.join(timeout=2 * PROBE_SECONDS)
 
     def result(self) -> Downtime:
-        """Return what was measured up to now."""
+        """Return the downtime measured so far."""
         targets = tuple(sorted(map(str, self._histories)))
         outages = [span for history in self._histories.values() for span in history.outages()]
         return Downtime(round(union_seconds(outages), 2) if targets else None, targets)
@@ -112,14 +115,15 @@ class DowntimeProbe:
             begin = monotonic()
             up = probe()
             if up != history.changes[-1][1]:
-                # The change was between the last probe and this one: the middle is the best guess.
+                # The response changed at an unknown time since the last probe: the middle is the
+                # best estimate.
                 history.changes.append(((history.last_probe + begin) / 2, up))
             history.last_probe = begin
             self._stop.wait(max(0.0, INTERVAL - (monotonic() - begin)))
 
 
 def union_seconds(spans: list[tuple[float, float]]) -> float:
-    """Return the seconds that at least one of the spans covers."""
+    """Return the total length of the union of the time spans."""
     total, reached = 0.0, float("-inf")
     for start, end in sorted(spans):
         total += max(0.0, end - max(start, reached))

@@ -1,4 +1,4 @@
-"""Waits until containers are healthy, and still are some seconds later."""
+"""Waits until containers are healthy and have stayed so for some seconds."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from workers.engine.logs import ContainerLogs
 _POLL_SECONDS = 0.2
 _LOG_LINES = 20
 _LOOP_RESTARTS = 3
-"""A container that restarts this often while it is waited for is in a restart loop."""
+"""A container that restarts this many times during the wait is considered to be in a restart
+loop.
+"""
 
 
 @dataclass
 class _Observation:
-    """What the wait knows about one container.
+    """What is known about one container during the wait.
 
     `condition` is one of waiting, starting, unhealthy, stable, done. `start` identifies the
-    container's current start.
+    container's present start, so that a restart is noticed.
     """
 
     restarts_before: int
@@ -34,7 +36,7 @@ class _Observation:
 
 
 class Health:
-    """Waits for containers of one Engine."""
+    """Waits for the containers of one Engine to become healthy."""
 
     def __init__(
         self,
@@ -59,13 +61,14 @@ class Health:
     ) -> None:
         """Return once every container has been stable for `stable_seconds` without a restart.
 
-        Stable is healthy, or running where there is no health check. A one-shot container (no
-        health check, no published port, no policy that restarts it) is done once it has exited
-        with 0. Containers have `timeout` seconds to become stable; the stable time comes on top.
+        A container is stable if it is healthy, or if it runs and has no health check. A one-shot
+        container (no health check, no published port, no restart policy that restarts it) is done
+        once it has exited with code 0. Each container has `timeout` seconds to become stable, in
+        addition to `stable_seconds`.
 
-        Raises `unhealthy` with the container's last log lines; at once where waiting cannot help:
-        it exited and nothing restarts it, or it restarts in a loop. `check` is called at least five
-        times a second and may raise.
+        Raises `unhealthy` with the container's last log lines; without further waiting if the
+        container has exited and will not be restarted, or restarts in a loop. `check` is called at
+        least five times a second and may raise to stop the wait.
         """
         begin = self._clock()
         observations: dict[str, _Observation] = {}
@@ -139,7 +142,7 @@ def _is_one_shot(details: ContainerDetails) -> bool:
 
 
 def _hopeless(details: ContainerDetails, seen: _Observation) -> str | None:
-    """Return what is wrong where waiting cannot help."""
+    """Return why a container cannot become healthy any more; None if it still can."""
     if details.restart_count - seen.restarts_before >= _LOOP_RESTARTS:
         return f"restarts in a loop (exit code {details.exit_code})"
     if details.state == "dead":

@@ -1,4 +1,6 @@
-"""The Engine's images, and the tags that protect a release's images from `docker image prune`."""
+"""Reads and tags the Engine's images, and protects the images of releases from `docker image
+prune` with tags.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,15 @@ from scar.errors import ScarError
 from workers.engine.connection import Engine
 
 _KEEP = "scar-keep"
-# One component of a repository's path: distribution/reference, `path-component`.
+# One component of a repository's path, as distribution/reference defines `path-component`.
 _PATH_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
 class Pin:
-    """An image that is kept for a release. `service` is written as in its tag: `tag_component`."""
+    """A tag that keeps an image for a release. `service` is in the form that the tag has: see
+    `tag_component`.
+    """
 
     service: str
     release: str
@@ -34,9 +38,10 @@ class Images:
         self._engine = engine
 
     def id_of(self, reference: str) -> str | None:
-        """Return the id (`sha256:...`) of the image with a name or id, None where there is none.
+        """Return the id (`sha256:...`) of the image with this name or id; None if there is no such
+        image.
 
-        Raises `project_invalid` where `reference` is no valid name.
+        Raises `project_invalid` if `reference` is not a valid image name.
         """
         with self._engine.api() as api:
             try:
@@ -53,7 +58,7 @@ class Images:
                 ) from None
 
     def remove_untagged(self, image_id: str) -> None:
-        """Remove an image that has no name and that no container uses; otherwise do nothing."""
+        """Remove an image that has no name and is used by no container; otherwise do nothing."""
         with self._engine.api() as api:
             try:
                 if not api.inspect_image(image_id)["RepoTags"]:  # type: ignore[no-untyped-call]
@@ -65,7 +70,7 @@ class Images:
                     raise
 
     def tag(self, image_id: str, reference: str) -> None:
-        """Give an image a name, which moves from the image that had it."""
+        """Tag an image with a name; another image that had the name loses it."""
         repository, _, tag = reference.rpartition(":")
         if not repository or "/" in tag:
             repository, tag = reference, "latest"
@@ -81,13 +86,13 @@ class Images:
                 ) from None
 
     def untag(self, reference: str) -> bool:
-        """Remove a name, and with its last name the image; an absent name is no error.
+        """Remove a name, and with its last name the image; do nothing if the name does not exist.
 
-        Return False where a container still uses the image, which keeps the name then.
+        Returns False if a container still uses the image; the name then stays.
         """
         with self._engine.api() as api:
             try:
-                # Without force, which would remove the image of a stopped container.
+                # Not with force, which would also remove the image of a stopped container.
                 api.remove_image(reference)
             except NotFound:
                 return True
@@ -98,13 +103,15 @@ class Images:
         return True
 
     def pin(self, project: str, service: str, release: str, image_id: str) -> str:
-        """Keep an image for a release and return the pin's reference; idempotent."""
+        """Tag an image so that it is kept for a release; return the tag. May be repeated."""
         reference = pin_reference(project, service, release)
         self.tag(image_id, reference)
         return reference
 
     def pins(self, project: str) -> list[Pin]:
-        """Return the pins of a project's services, ordered by release and service."""
+        """Return the tags that keep images for the project's releases, ordered by release and
+        service.
+        """
         prefix = f"{_KEEP}/{tag_component(project)}/"
         with self._engine.api() as api:
             images = api.images(filters={"reference": f"{prefix}*:*"})
@@ -117,21 +124,23 @@ class Images:
         return sorted(pins, key=lambda pin: (pin.release, pin.service))
 
     def unpin(self, project: str, release: str) -> list[Pin]:
-        """Remove a release's pins; return those that stay, since a container uses their image."""
+        """Remove the tags that keep a release's images; return those that stay because a
+        container uses the image.
+        """
         pins = [pin for pin in self.pins(project) if pin.release == release]
         return [pin for pin in pins if not self.untag(pin.reference)]
 
 
 def pin_reference(project: str, service: str, release: str) -> str:
-    """Return `scar-keep/<project>/<service>:<release>`."""
+    """Return the tag `scar-keep/<project>/<service>:<release>`."""
     return f"{_KEEP}/{tag_component(project)}/{tag_component(service)}:{release}"
 
 
 def tag_component(name: str) -> str:
-    """Return a name as a pin's reference has it.
+    """Return a service's name in the form used in a tag.
 
-    That is the name itself where a reference allows it, else a digest of it, so that `Web_` and
-    `web` stay different.
+    This is the name itself if tags allow it, otherwise a digest of it, so that `Web_` and `web`
+    remain different.
     """
     if _PATH_COMPONENT.fullmatch(name):
         return name

@@ -1,7 +1,7 @@
 """Decodes the Engine's log streams into lines.
 
-The Engine stores a line as one or more messages: timestamp, space, text. A message of a long line
-has 16 KiB of text, and each of its messages carries the line's timestamp.
+The Engine stores a line as one or more messages, each a timestamp, a space and text. A long line is
+split into messages with 16 KiB of text, which all have the line's timestamp.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HEADER = struct.Struct(">BxxxL")
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line. `at` is RFC 3339 in UTC with nine digits, so that it sorts as text."""
+    """A log line. `at` is a time in RFC 3339, UTC, with nine decimals, so that it sorts as text."""
 
     at: str
     stream: str
@@ -27,12 +27,13 @@ class LogLine:
 
     @property
     def time(self) -> datetime:
-        """`at`, to the microsecond."""
+        """The time `at`, rounded down to a microsecond."""
         return datetime.fromisoformat(self.at[:26] + "+00:00")
 
 
 class MultiplexedLog:
-    """A log of two streams: frames of an 8-byte header (stream, length) and one message.
+    """Decodes the log of a container without a terminal: frames with an 8-byte header (stream,
+    length) and one message each.
 
     See "Stream format" in the Engine API's `ContainerAttach`. `messages` counts the frames read.
     """
@@ -42,7 +43,7 @@ class MultiplexedLog:
         self._stdout, self._stderr = _LineAssembler("stdout"), _LineAssembler("stderr")
 
     def lines(self, chunks: Iterator[bytes]) -> Iterator[LogLine]:
-        """Yield the lines in the order in which they end."""
+        """Yield the lines of both streams in the order in which they end."""
         buffer = bytearray()
         for chunk in chunks:
             buffer += chunk
@@ -62,14 +63,14 @@ class MultiplexedLog:
 
 
 class TerminalLog:
-    """A log of a container with a terminal: messages one after the other, without frames."""
+    """Decodes the log of a container with a terminal: messages without frames."""
 
     def __init__(self) -> None:
         self.messages = 0
         self._assembler = _LineAssembler("stdout")
 
     def lines(self, chunks: Iterator[bytes]) -> Iterator[LogLine]:
-        """Yield the lines as they end."""
+        """Yield each line of the log once it is complete."""
         buffer = b""
         for chunk in chunks:
             buffer += chunk
@@ -84,12 +85,12 @@ class TerminalLog:
 
 
 def log_decoder(*, tty: bool) -> MultiplexedLog | TerminalLog:
-    """Return the decoder for a container with or without a terminal."""
+    """Return the decoder for a container with (`tty`) or without a terminal."""
     return TerminalLog() if tty else MultiplexedLog()
 
 
 class _LineAssembler:
-    """Joins the messages of one stream to lines, holding at most `LINE_BYTES` of one line."""
+    """Joins the messages of one stream to lines; keeps at most `LINE_BYTES` of one line."""
 
     def __init__(self, stream: str) -> None:
         self._stream = stream
@@ -98,7 +99,7 @@ class _LineAssembler:
         self._cut = 0
 
     def feed(self, message: bytes) -> Iterator[LogLine]:
-        """Yield the lines that a message completes."""
+        """Yield the log lines that a message of the Engine completes."""
         timestamp, _, text = message.partition(b" ")
         if self._timestamp and timestamp != self._timestamp:
             yield self._take()
@@ -110,7 +111,7 @@ class _LineAssembler:
             yield self._take()
 
     def end(self) -> Iterator[LogLine]:
-        """Yield a last line that has no line break."""
+        """Yield the log's last line if it has no line break."""
         if self._timestamp:
             yield self._take()
 
@@ -125,9 +126,9 @@ class _LineAssembler:
 
 
 def _message_end(buffer: bytes) -> int:
-    """Return where the first message of a terminal's log ends, 0 while that is unknown.
+    """Return where the first message in a terminal's log ends; 0 if more bytes are needed to tell.
 
-    A message ends at a line break, or after `_MESSAGE_BYTES` where the same timestamp follows.
+    A message ends at a line break, or after `_MESSAGE_BYTES` if the same timestamp follows.
     """
     text = buffer.find(b" ") + 1
     line_break = buffer.find(b"\n") + 1

@@ -22,7 +22,9 @@ from workers.engine.containers import Containers
 from workers.engine.log_lines import LogLine, log_decoder
 
 MEMORY_BYTES = 8 * 1024 * 1024
-"""At most this much of a log is kept in memory for one answer; the oldest lines go first."""
+"""Maximum number of bytes of a log in memory for one call; beyond it, the oldest lines are
+dropped.
+"""
 
 _TAIL_TRIES = 8
 _CHUNK_BYTES = 65536
@@ -32,26 +34,28 @@ _QUEUE_LINES = 1000
 
 @dataclass(frozen=True)
 class LastLines:
-    """The last lines, oldest first. `cut` older ones were left out, being too large."""
+    """The last lines, oldest first. `cut` is how many older ones were dropped because of their
+    size.
+    """
 
     lines: tuple[LogLine, ...]
     cut: int = 0
 
 
 class ContainerLogs:
-    """The logs of one Engine's containers."""
+    """Reads the logs of one Engine's containers."""
 
     def __init__(self, engine: Engine, containers: Containers) -> None:
         self._engine = engine
         self._containers = containers
 
     def tail(self, container_id: str, lines: int, *, memory_bytes: int = MEMORY_BYTES) -> LastLines:
-        """Return the last `lines` (a positive number) of both streams, ordered by time."""
+        """Return the last `lines` (a positive number) lines of both streams, ordered by time."""
         if lines < 1:
             raise ValueError(f"lines must be positive, not {lines}")
         tty = self._containers.inspect(container_id).tty
-        # The Engine counts a long line once for each of its messages: where lines are missing, ask
-        # for more messages. One more than wanted shows whether the first line is whole.
+        # The Engine counts each message of a long line as a line. If lines are missing, more
+        # messages are requested. One more than needed shows whether the first line is complete.
         messages = lines + 1
         for _ in range(_TAIL_TRIES):
             tail = _TailBuffer(lines, memory_bytes)
@@ -65,9 +69,9 @@ class ContainerLogs:
     def follow(self, name: str, *, check: Callable[[], None], since: str = "") -> Iterator[LogLine]:
         """Yield the lines of the container called `name` as they are written.
 
-        They begin after the moment `since` (an `at`), or now where it is empty, and go on across
-        restarts and recreations of the container; no line is yielded twice. `check` is called at
-        least five times a second; what it raises ends the generator.
+        The lines begin after the time `since` (a line's `at`), or now if it is empty, and continue
+        when the container is restarted or recreated; no line is yielded twice. `check` is called at
+        least five times a second; an exception of it ends the generator.
         """
         last, seen = since, set[str]()
         container_id = self._id_of(name)
@@ -90,7 +94,9 @@ class ContainerLogs:
         raise container_not_found(name, [container.name for container in containers])
 
     def _await_running(self, name: str, check: Callable[[], None]) -> str:
-        """Return the container's id once it is up: it may be stopped, or about to be recreated."""
+        """Wait until the container runs, since it may be stopped or about to be recreated;
+        return its id.
+        """
         while True:
             _pause(0.5, check)
             for container in self._containers.all():
@@ -116,7 +122,9 @@ class ContainerLogs:
             thread.close()
 
     def _read_tail(self, container_id: str, messages: int, tty: bool, tail: _TailBuffer) -> int:
-        """Fill `tail` from the last `messages`; return how many the Engine sent."""
+        """Fill `tail` from the last `messages` messages of the log; return how many the Engine
+        sent.
+        """
         decoder = log_decoder(tty=tty)
         timeout = self._engine.timeout
         with self._open(container_id, {"tail": messages}, read_timeout=timeout) as response:
@@ -133,7 +141,7 @@ class ContainerLogs:
 
 
 class _TailBuffer:
-    """Keeps the last `limit` lines, fewer where they need more than `memory_bytes`."""
+    """Keeps the last `limit` lines, or fewer if they exceed `memory_bytes`."""
 
     def __init__(self, limit: int, memory_bytes: int) -> None:
         self.lines: deque[LogLine] = deque()
@@ -153,7 +161,9 @@ class _TailBuffer:
 
 
 class _FollowThread:
-    """Reads a followed log in a thread, so that its consumer can be cancelled meanwhile."""
+    """Reads a followed log in a thread, so that the caller can be cancelled while no line
+    arrives.
+    """
 
     def __init__(self, response: requests.Response, *, tty: bool) -> None:
         self._response = response
@@ -164,23 +174,23 @@ class _FollowThread:
         self._thread.start()
 
     def next(self, check: Callable[[], None]) -> LogLine | None:
-        """Return the next line, None at the end of the stream."""
+        """Return the next line, None at the end of the stream; calls `check` while waiting."""
         while True:
             check()
             with suppress(Empty):
                 return self._queue.get(timeout=0.2)
 
     def close(self) -> None:
-        """Close the connection, which ends the thread."""
+        """Close the connection, which makes the thread end."""
         self._closed.set()
         with suppress(OSError, DockerException, AttributeError):
-            # AttributeError: docker-py finds no socket to shut down once the stream has ended.
+            # docker-py raises AttributeError if the stream has already ended.
             CancellableStream(iter(()), self._response).close()
         self._thread.join(timeout=2)
         self._response.close()
 
     def _read(self) -> None:
-        # A broken connection ends the stream; `follow` then looks for the container again.
+        # An interrupted connection ends the stream; `follow` then looks for the container again.
         with suppress(OSError, HTTPError, ValueError):
             for line in log_decoder(tty=self._tty).lines(_chunks(self._response)):
                 if not self._put(line):
@@ -201,7 +211,9 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
 
 
 def _unix_time(at: str) -> str:
-    """Return an `at` as the Engine's `since` takes it: seconds since 1970, a point, nanoseconds."""
+    """Convert a line's `at` to the format of the Engine's parameter `since`: seconds since 1970,
+    a point, nanoseconds.
+    """
     seconds = int(datetime.fromisoformat(at[:19] + "+00:00").timestamp())
     return f"{seconds}.{at[20:29]}"
 

@@ -1,4 +1,4 @@
-"""Reads and removes the Engine's networks."""
+"""Lists and removes the Engine's networks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Networks:
         return frozenset(str(row["Name"]) for row in rows)
 
     def remove(self, network_id: str) -> None:
-        """Remove a network, unless a container has joined it; do nothing when it is gone."""
+        """Remove a network unless a container is connected to it; do nothing if it does not
+        exist.
+        """
         with self._engine.api() as api:
             try:
                 api.remove_network(network_id)

@@ -1,4 +1,4 @@
-"""Asks a project's services from outside whether they answer."""
+"""Checks from outside the containers whether a project's services respond."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from scar.errors import ScarError
 from workers.engine.container import Container
 
 PROBE_SECONDS = 1.0
-"""Longest time that one probe waits for an answer."""
+"""Seconds that a probe waits for a response."""
 
 _SILENCE_SECONDS = 0.05
-"""A port that accepts a connection and keeps it open this long answers, though it sends nothing."""
+"""A port that accepts a connection and keeps it open for this many seconds counts as responding,
+even if it sends nothing.
+"""
 
 ListContainers = Callable[[], list[Container]]
 Address = tuple[str, int]
@@ -23,7 +25,9 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class Target:
-    """A published port of a service (`port` is the container's), or its health (`port` 0)."""
+    """What is probed: a published port of a service (`port` is the container's port), or a
+    health check (`port` is 0).
+    """
 
     service: str
     port: int
@@ -33,7 +37,7 @@ class Target:
 
 
 class PortProbe:
-    """Asks a published port, at the address and with the protocol that answered first."""
+    """Probes a published port with the address and protocol to which it first responded."""
 
     def __init__(
         self, list_containers: ListContainers, target: Target, address: Address, *, http: bool
@@ -47,7 +51,9 @@ class PortProbe:
     def of(
         cls, list_containers: ListContainers, target: Target, containers: list[Container]
     ) -> PortProbe | None:
-        """Return a probe of a port of `containers`, None where the port does not answer now."""
+        """Return a probe for a port of `containers`; None if the port does not respond at
+        present.
+        """
         for address in _addresses(containers, target):
             for http in (True, False):
                 if _answers(address, http=http):
@@ -55,13 +61,15 @@ class PortProbe:
         return None
 
     def __call__(self) -> bool:
-        """Return whether the port answers; a recreated container may have another host port."""
+        """Return whether the port responds. A recreated container may have another host port,
+        which is looked up.
+        """
         if _answers(self._address, http=self._http):
             return True
         try:
             addresses = _addresses(self._list_containers(), self._target)
         except ScarError:
-            return False  # without the Engine a new host port cannot be looked up
+            return False  # without the Engine, the new host port cannot be looked up
         for address in addresses:
             if address[1] != self._address[1] and _answers(address, http=self._http):
                 self._address = address
@@ -70,7 +78,7 @@ class PortProbe:
 
 
 class HealthProbe:
-    """Asks the Engine for the last result of a health check."""
+    """Probes by the last result of a health check, as the Engine reports it."""
 
     def __init__(self, list_containers: ListContainers, target: Target) -> None:
         self._list_containers = list_containers
@@ -90,12 +98,16 @@ class HealthProbe:
 
 
 def identity(container: Container) -> str:
-    """Return what stays the same when a container is recreated; replicas share it."""
+    """Return a key that stays the same when a container is recreated; replicas of a service
+    share the key.
+    """
     return container.service or container.name
 
 
 def _addresses(containers: list[Container], target: Target) -> list[Address]:
-    """Return where a service's port is published; in a container, the host is the gateway."""
+    """Return the addresses at which a service's port is published. If SCAR runs in a container,
+    the host is the gateway.
+    """
     addresses: list[Address] = []
     for container in containers:
         if identity(container) == target.service and container.state == "running":
@@ -118,10 +130,11 @@ def _gateway() -> list[str]:
 
 
 def _answers(address: Address, *, http: bool) -> bool:
-    """Return whether a port answers in the given way: HTTP with a status below 500, or not HTTP.
+    """Return whether the port responds: with HTTP, by a status below 500; otherwise, by keeping the
+    connection open.
 
-    The Engine's proxy accepts connections for a port that nobody listens on and closes them: that
-    is no answer.
+    For a port on which nothing listens, the Engine's proxy accepts connections and closes them at
+    once, which is no response.
     """
     try:
         with socket.create_connection(address, timeout=PROBE_SECONDS) as connection:
@@ -134,7 +147,7 @@ def _answers(address: Address, *, http: bool) -> bool:
     except TimeoutError:
         return not http
     except OSError as failure:
-        # Too many open files in this process says nothing about the other side.
+        # If this process has too many open files, nothing is known about the target.
         return failure.errno in (errno.EMFILE, errno.ENFILE)
     if reply.startswith(b"HTTP/"):
         return http and reply[9:10] != b"5"

@@ -1,4 +1,6 @@
-"""Runs a command under the supervisor: its lines as they come, a deadline, cancellation."""
+"""Runs a command below a supervisor process, with a deadline and cancellation, and reports its
+output line by line.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from scar.errors import ScarError
 from workers.engine.text import LineSplitter
 
 KEPT_BYTES = 256 * 1024
-"""Size of the end of the output that a `ProcessResult` keeps."""
+"""Maximum size of the last lines of output in a `ProcessResult`."""
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _POLL_SECONDS = 0.1
@@ -27,16 +29,16 @@ _READ_BYTES = 65536
 
 
 def no_check() -> None:
-    """Never cancel."""
+    """Do nothing: for a command that cannot be cancelled."""
 
 
 @dataclass(frozen=True)
 class RunControl:
-    """What bounds a running command.
+    """The limits of a running command.
 
-    `check` is called at least five times a second and cancels the command by raising. `deadline`
-    is in seconds. The descriptors `pass_fds` (a lock) stay open in the command and in all that it
-    starts.
+    `check` is called at least five times a second and cancels the command by raising. `deadline` is
+    in seconds. The command and its children inherit the descriptors `pass_fds` (such as that of a
+    lock).
     """
 
     check: Callable[[], None] = no_check
@@ -46,17 +48,19 @@ class RunControl:
 
 @dataclass(frozen=True)
 class ProcessResult:
-    """How a command ended. `tail` has the last lines of both streams, oldest first."""
+    """The exit code and the last lines of a command. `tail` contains lines of both streams,
+    oldest first.
+    """
 
     code: int
     tail: tuple[str, ...]
 
 
 class Process:
-    """A command that cannot outlive this process: see `supervisor`.
+    """A command that ends when this process ends, because it runs below `supervisor`.
 
-    `name` stands for it in errors; without one, its first three words do. With `rewrites`, each
-    carriage return ends a line, so that every state of a progress line is reported.
+    `name` stands for the command in errors; by default its first three words. With `rewrites`, each
+    carriage return also ends a line, so that every update of a progress line is reported.
     """
 
     def __init__(
@@ -92,11 +96,11 @@ class Process:
             os.close(stdin)
 
     def run(self, *, stdout: Callable[[str], None], stderr: Callable[[str], None]) -> ProcessResult:
-        """Read both streams until the command and all that it started have ended.
+        """Read both streams until the command and all its descendants have ended.
 
-        Raises `timeout` past the deadline, and whatever `check` or a callback raises. In each case
-        all processes are interrupted, killed 3 s later, and gone within 5 s, before the exception
-        leaves.
+        Raises `timeout` after the deadline, and the exceptions of `check` and of the callbacks.
+        Before any of these is raised, all processes are sent SIGINT, are killed after 3 s, and have
+        ended within 5 s.
         """
         tail = _OutputTail()
         end = monotonic() + self._control.deadline
@@ -136,7 +140,9 @@ class Process:
         )
 
     def _stop(self, selector: selectors.BaseSelector) -> None:
-        """Interrupt, then kill; drain the pipes meanwhile, since a full one blocks an exit."""
+        """Interrupt the processes, then kill them. The pipes are read meanwhile, since a full
+        pipe could block an exit.
+        """
         with suppress(BrokenPipeError):
             os.write(self._supervision, b"i")
         self._drain(selector, _INTERRUPT_SECONDS)
@@ -155,7 +161,9 @@ class Process:
                         selector.unregister(key.fileobj)
 
     def _release(self) -> None:
-        """Close the supervision pipe, which kills what still runs, and the pipes of the dead."""
+        """Close the pipe to the supervisor, which then kills what still runs, and the pipes of
+        the output.
+        """
         if self._supervision >= 0:
             os.close(self._supervision)
             self._supervision = -1
@@ -165,7 +173,7 @@ class Process:
 
 
 class _OutputTail:
-    """The last `KEPT_BYTES` of lines."""
+    """Collects a command's last lines of output, up to `KEPT_BYTES`."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque()
@@ -177,7 +185,7 @@ class _OutputTail:
 
     def add(self, line: str) -> None:
         self._lines.append(line)
-        self._size += len(line) + 1  # an empty line takes memory too
+        self._size += len(line) + 1  # plus one, since an empty line takes memory too
         while self._size > KEPT_BYTES and len(self._lines) > 1:
             self._size -= len(self._lines.popleft()) + 1
 

@@ -1,4 +1,4 @@
-"""Which containers belong to a project, and in which order they are shown."""
+"""Determines which containers belong to a project, and their order."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from workers.engine.containers import Containers
 
 @dataclass(frozen=True)
 class ProjectContainers:
-    """A project's containers on the Engine, the primary one first.
+    """A project's containers, the primary one first.
 
-    `missing` has the names of the projects file that the Engine does not know.
+    `missing` are the names in the projects file for which the Engine has no container.
     """
 
     containers: tuple[Container, ...]
@@ -23,7 +23,9 @@ class ProjectContainers:
     primary: str | None
 
     def named(self, name: str) -> Container:
-        """Return the container with exactly this name, else one of the service with this name."""
+        """Return the container with exactly this name, or else a container of the service with
+        this name.
+        """
         for container in self.containers:
             if container.name == name:
                 return container

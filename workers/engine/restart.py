@@ -20,9 +20,10 @@ _ENDLESS_SECONDS = 3600
 
 
 def restart_order(containers: Sequence[Container]) -> list[Container]:
-    """Return the containers with dependencies first, otherwise in the order given.
+    """Return the containers with dependencies before dependents, otherwise in the given order.
 
-    Dependencies are those of Compose's `depends_on` label. A cycle, which Compose refuses, is cut.
+    Dependencies are those in Compose's label `depends_on`. A cycle, which Compose would refuse, is
+    broken at some container.
     """
     by_service: dict[str, list[Container]] = {}
     for container in containers:
@@ -53,13 +54,14 @@ def restart(
     clock: Callable[[], float] = monotonic,
     pause: Callable[[float], None] = sleep,
 ) -> ContainerDetails:
-    """Restart a container, giving it its own time to stop (`stop_grace_period`).
+    """Restart a container; it gets its own `stop_grace_period` to stop.
 
-    Where the Engine does not answer in time the outcome is unknown: the container is then polled
-    until it shows a later start, and the request is never repeated. Raises `timeout`.
+    If the Engine does not respond in time, the restart may or may not happen. The request is
+    therefore not repeated; instead the container is polled until it has a later start time. Raises
+    `timeout`.
     """
     before = containers.inspect(container.id)
-    # Docker's -1 means: wait for ever.
+    # Docker's value -1 means to wait without limit.
     patience = before.stop_timeout if before.stop_timeout >= 0 else _ENDLESS_SECONDS
     begin = clock()
     with engine.api() as api:
@@ -69,7 +71,8 @@ def restart(
         except NotFound:
             raise container_not_found(container.name, []) from None
         except (ReadTimeout, Disconnected):
-            # Disconnected also means that no Engine is there: the inspection below then raises.
+            # The connection may also be lost because no Engine is running; the inspection below
+            # then raises.
             pass
     while clock() - begin < patience + engine.timeout + _GRACE_SECONDS:
         now = containers.inspect(container.id)

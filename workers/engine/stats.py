@@ -1,4 +1,4 @@
-"""Resource usage of containers, as the Engine measures it."""
+"""Measures the resource usage of containers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _THREADS = 8
 
 @dataclass(frozen=True)
 class Usage:
-    """A container's resource usage.
+    """The resource usage of a container.
 
-    `cpu_percent` is of one core, over about a second. The rest is in bytes: memory without the
-    page cache, as `docker stats` counts it; network and disk since the container's start.
+    `cpu_percent` is relative to one core, measured over about a second. All other values are bytes:
+    memory without the page cache, as in `docker stats`; network and disk since the container's
+    start.
     """
 
     name: str
@@ -67,7 +68,7 @@ def _usage(engine: Engine, container: Container) -> Usage | None:
 
 
 def _cpu_percent(stats: JsonObject) -> float:
-    """Return the container's share of the host's CPU time, times the host's cores.
+    """Return the container's share of the host's CPU time, multiplied by the number of cores.
 
     The formula is that of the Engine API's `ContainerStats`.
     """

@@ -1,10 +1,10 @@
-"""Runs one command and ends everything it started when the caller ends.
+"""Runs one command, and kills everything it started when the calling process ends.
 
-A program of its own, started by `process`: `supervisor.py COMMAND...`, standard library only. Its
-standard input is a pipe whose other end only the caller holds: a byte on it means "interrupt", its
-end, which also follows a `kill -9` of the caller, means "kill". When the command has ended, its
-descendants are killed too: the kernel hands orphans to this process (PR_SET_CHILD_SUBREAPER), which
-kills and reaps them, and only then exits with the command's code.
+A separate program, started by `process`: `supervisor.py COMMAND...`, which imports only the
+standard library. Its standard input is a pipe whose other end only the caller holds. A byte on it
+means "interrupt"; its end, which also follows a `kill -9` of the caller, means "kill". When the
+command has ended, its descendants are killed too: the kernel reparents orphans to this process
+(PR_SET_CHILD_SUBREAPER), which kills and reaps them, and then exits with the command's code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(command: list[str]) -> int:
-    """Run `command` in a process group of its own; return its code, 128 + n after signal n."""
+    """Run `command` in its own process group; return its exit code, or 128 + n after signal n."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -34,7 +34,8 @@ def main(command: list[str]) -> int:
         command,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        close_fds=False,  # descriptors that the caller passed (a lock) are for the command
+        # The command has to inherit the descriptors that the caller passed, such as a lock.
+        close_fds=False,
         preexec_fn=_prepare_child,
     )
     exited = os.pidfd_open(child.pid)
@@ -44,7 +45,7 @@ def main(command: list[str]) -> int:
             break
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGINT)
-    # The group's number cannot be reused before its leader is reaped.
+    # The kernel does not reuse the group's number before its leader is reaped.
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     code = child.wait()
@@ -59,9 +60,10 @@ def _prepare_child() -> None:
 
 
 def _end_orphans() -> None:
-    """Kill and reap every descendant, also those that fork faster than they are killed.
+    """Kill and reap every descendant, even if they fork faster than they can be killed.
 
-    All are stopped until no new one appears, then killed, and reaped as the kernel hands them over.
+    Descendants are stopped until no new one appears, then killed, and reaped as the kernel
+    reparents them.
     """
     while _reap():
         stopped: set[int] = set()
@@ -75,7 +77,7 @@ def _end_orphans() -> None:
 
 
 def _reap() -> bool:
-    """Reap the children that have ended; return False once there is no child at all."""
+    """Reap the children that have ended; return False once there are no children."""
     try:
         while os.waitpid(-1, os.WNOHANG) != (0, 0):
             pass
@@ -85,7 +87,7 @@ def _reap() -> bool:
 
 
 def _descendants() -> list[tuple[int, int]]:
-    """Return every process below this one, with its parent."""
+    """Return every descendant of this process, with its parent."""
     descendants: list[tuple[int, int]] = []
     waiting = [os.getpid()]
     while waiting:
@@ -107,7 +109,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _signal(pid: int, parent: int, number: int) -> None:
-    """Send a signal to a child of `parent`, unless its number has been reused meanwhile."""
+    """Send a signal to a child of `parent`, unless its pid now belongs to another process."""
     with suppress(OSError):
         handle = os.pidfd_open(pid)
         try:

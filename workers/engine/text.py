@@ -1,7 +1,7 @@
-"""Makes text that a container or a build printed safe to show.
+"""Makes the output of containers and builds safe to display.
 
-Terminal control sequences are removed, since nothing that shows the text is a terminal; every
-other character stays. Bytes that are not UTF-8 become U+FFFD.
+Terminal control sequences are removed, since the text is not displayed on a terminal; all other
+characters stay. Bytes that are not UTF-8 become U+FFFD.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 LINE_BYTES = 1024 * 1024
-"""A longer line is cut, and says so."""
+"""Maximum length of a line in bytes; a longer line is cut, with a note at its end."""
 
 SHOWN_BYTES = 16 * 1024
 """What is shown of a line; the Engine itself breaks lines there."""
@@ -24,14 +24,14 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 def plain(line: str) -> str:
     """Return a line without escape sequences, control characters and its line break.
 
-    Of the parts between carriage returns the last one stays, as on a terminal.
+    Of parts separated by carriage returns, only the last is kept, as a terminal would display it.
     """
     text = _ESCAPE.sub("", line).rstrip("\r\n")
     return _CONTROL.sub("", text.rsplit("\r", 1)[-1])
 
 
 def decode(raw: bytes) -> str:
-    """Return a whole line of bytes as `plain` text."""
+    """Decode the bytes of a complete line to `plain` text."""
     return plain(raw.decode("utf-8", "replace"))
 
 
@@ -50,10 +50,10 @@ def shortened(line: str) -> str:
 
 
 class LineSplitter:
-    """Splits a stream of bytes into lines, holding at most `LINE_BYTES` of one line.
+    """Splits a stream of bytes into lines; keeps at most `LINE_BYTES` of one line.
 
-    Lines are decoded whole, so that a character may arrive in two chunks. With `rewrites`, a
-    carriage return ends a line too.
+    Lines are decoded once complete, since a character may be split between two chunks. With
+    `rewrites`, a carriage return also ends a line.
     """
 
     def __init__(self, *, rewrites: bool = False) -> None:
@@ -62,7 +62,7 @@ class LineSplitter:
         self._cut = 0
 
     def feed(self, chunk: bytes) -> list[str]:
-        """Return the lines that `chunk` completes."""
+        """Return the lines that `chunk`, the next bytes of the stream, completes."""
         lines = []
         if self._rewrites:
             chunk = chunk.replace(b"\r", b"\n")
@@ -74,7 +74,7 @@ class LineSplitter:
         return lines
 
     def end(self) -> list[str]:
-        """Return a last line that has no line break."""
+        """Return the stream's last line if it has no line break."""
         return [self._take()] if self._line or self._cut else []
 
     def _append(self, part: bytes) -> None:

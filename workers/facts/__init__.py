@@ -1,1 +1,1 @@
-"""Jobs that only read."""
+"""The handlers of jobs that only read, one file for each kind."""

@@ -1,4 +1,4 @@
-"""The container whose log a job reads, with the secrets of its environment masked."""
+"""Finds the container whose log a job reads, and formats the log's lines."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from workers.state.primary_container import containers_of
 
 
 def container_to_read(context: JobContext) -> Container:
-    """Return the container that the request names, or the primary one.
+    """Return the container that the request names, or the project's primary one.
 
-    Raises `container_not_found`. What its environment holds is masked from here on.
+    From this call on, the job's masker also hides the secrets in the container's environment, since
+    its log may contain them. Raises `container_not_found`.
     """
     containers = containers_of(context)
     name = context.request.args.get("container")
@@ -22,5 +23,5 @@ def container_to_read(context: JobContext) -> Container:
 
 
 def stamp(line: LogLine) -> str:
-    """Return what a line begins with where it is shown."""
+    """Return the timestamp that precedes a log line in a message."""
     return f"[{line.time:%Y-%m-%d %H:%M:%S}]"

@@ -1,4 +1,4 @@
-"""What a deploy would change."""
+"""The handler of `diff`, which plans a deploy and returns the plan as its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live log lines."""
+"""The handler of `follow`, which reports new log lines as they are written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ALIVE = ("running", "restarting", "paused")
 
 
 class Follow(ReadJob[FollowResult]):
-    """The lines of the primary container, or of the one that is named, as they are written."""
+    """Follows the log of the primary container, or of the container that the request names."""
 
     kind = "follow"
 

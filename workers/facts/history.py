@@ -1,4 +1,4 @@
-"""The releases of a project."""
+"""The handler of `history`, which lists a project's releases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workers.state.releases import Releases
 
 
 class History(ReadJob[HistoryResult]):
-    """What was deployed, newest first."""
+    """Lists the releases of a project, newest first."""
 
     kind = "history"
 

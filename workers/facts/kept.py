@@ -1,4 +1,6 @@
-"""Files of production that no release brought and a deployment replaced: where copies are kept."""
+"""The handler of `kept`, which lists files of production that no release had brought and of
+which a deployment kept a copy when it replaced them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from workers.state.kept_files import kept_copies
 
 
 class Kept(ReadJob[KeptFiles]):
-    """What a person had changed by hand, and how to bring it back."""
+    """Lists these copies, with a shell command that restores each."""
 
     kind = "kept"
 

@@ -1,4 +1,4 @@
-"""The last lines of a container's log."""
+"""The handler of `logs`, which reads the last lines of a container's log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_BYTES = 1024 * 1024
 
 
 class ReadLogs(ReadJob[LogTail]):
-    """Both streams, merged by time."""
+    """Reads stdout and stderr of a container, merged by time."""
 
     kind = "logs"
 

@@ -1,4 +1,4 @@
-"""What the containers use of the host."""
+"""The handler of `stats`, which measures the containers' resource usage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workers.state.primary_container import containers_of
 
 
 class Stats(ReadJob[StatsResult]):
-    """CPU, memory, network and disk of each running container."""
+    """Measures CPU, memory, network and disk usage of each running container."""
 
     kind = "stats"
 

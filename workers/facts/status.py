@@ -1,4 +1,6 @@
-"""What runs in production, and whether it is what the workspace holds."""
+"""The handler of `status`: the state of the containers, and whether production differs from the
+workspace.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ from workers.state.releases import Release, Releases
 
 
 class Status(ReadJob[StatusResult]):
-    """Reads the containers with one list call, and the start of each running one."""
+    """Reads all containers with one call of the Engine, and inspects each running one for its
+    start time.
+    """
 
     kind = "status"
 
@@ -91,8 +95,8 @@ def _same(tree: Mapping[str, Entry], released: Mapping[str, Entry]) -> bool:
 
 
 def _behind(present: ProjectContainers, release: Release | None) -> set[str]:
-    """Return the names of the containers that a deploy would bring up to date: those built from
-    the workspace, else the primary one.
+    """Return the names of the containers that a deploy would update: those whose image is built
+    from the workspace, or else the primary one.
     """
     built = {
         name for name, service in (release.services if release else {}).items() if service.build

@@ -1,10 +1,10 @@
-"""Applying an undo record to production, and reverting it.
+"""Applies an undo record to production's files, and reverts it.
 
-Each file is written beside its target and renamed over it. All new content is on the disk before
-the first rename, synced in one batch by `syncfs` (one `fsync` a file costs more than the copy).
-Every step looks for itself at what is done already, so both functions can run again after a kill
-at any instant. No folder on the way to a file is a symbolic link: each is opened from its parent
-with O_NOFOLLOW.
+Each file is written to a temporary file in the same folder and renamed to its target. All new
+content is on disk before the first rename, synced in one batch by `syncfs` (one `fsync` for each
+file costs more than copying). Every step first checks what is already done, so both functions can
+run again after a kill at any moment. No folder on the way to a file may be a symbolic link: each is
+opened relative to its parent with O_NOFOLLOW.
 """
 
 from __future__ import annotations
@@ -26,16 +26,19 @@ from workers.files.undo import Undo
 __all__ = ["apply", "revert", "stage"]
 
 Report = Callable[[int, int], None]
-"""Called with the number of files written and of all changes."""
+"""A function that is called with the number of files written so far and the number of all
+changes.
+"""
 
 
 def apply(
     undo: Undo, store: ContentStore, cache: StatCache, report: Report, check: Callable[[], None]
 ) -> None:
-    """Bring production from `before` to `after`.
+    """Bring production from the state `before` to the state `after`.
 
-    Raises `sync_failed` if a path is neither, since somebody changed it after the plan; the caller
-    then reverts. `check` raises to cancel, which happens before the first rename only.
+    Raises `sync_failed` if a path is in neither state, because somebody changed it after the plan
+    was made; the caller then reverts. `check` may raise to cancel, but only before the first
+    rename.
     """
     with _open_root(undo) as tree:
         transition = Transition(undo, tree, store, cache, forward=True)
@@ -67,9 +70,9 @@ def _open_root(undo: Undo) -> Tree:
 
 
 def _rename(transition: Transition, coming: list[str], going: list[str]) -> None:
-    """Place new files before removing old ones.
+    """Rename new files to their targets before removing old ones.
 
-    Where a file and a folder change places, the old one has to be removed first.
+    Where a file takes the place of a folder, or the reverse, the old one has to be removed first.
     """
     blocked: list[str] = []
     for path in coming:
@@ -86,10 +89,11 @@ def _rename(transition: Transition, coming: list[str], going: list[str]) -> None
 
 
 def revert(undo: Undo, store: ContentStore, cache: StatCache) -> list[str]:
-    """Bring production back to `before`; return the paths that somebody changed meanwhile.
+    """Bring production back to the state `before`; return the paths that somebody changed
+    meanwhile.
 
-    What they were changed to is kept in the store. A path that cannot be brought back does not
-    stop the others; the first such error is raised at the end.
+    Their content is copied to the store first. A path that cannot be restored does not stop the
+    others; the first such error is raised at the end.
     """
     if "" in undo.made and not os.path.isdir(undo.root):
         return []
@@ -106,7 +110,9 @@ def revert(undo: Undo, store: ContentStore, cache: StatCache) -> list[str]:
 
 
 def _bring_back(transition: Transition, undo: Undo) -> list[ScarError]:
-    """Remove first, which frees room; then restore in one batch, or one by one if that fails."""
+    """Remove files first, which frees space; then restore files in one batch, or one by one if
+    that fails.
+    """
     transition.clear_temporaries()
     pending = transition.find_pending()
     errors = list(transition.errors)

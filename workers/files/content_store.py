@@ -1,4 +1,6 @@
-"""The content-addressed store: what releases brought, and what they replaced, by SHA-256."""
+"""A content-addressed store: the contents of files that releases brought or replaced, by
+SHA-256.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,10 @@ _log = structlog.get_logger(__name__)
 
 
 class ContentStore:
-    """Contents as files named by SHA-256 and mode, each written whole or not at all.
+    """Contents as files that are named by SHA-256 and mode, each written atomically.
 
-    The mode is part of the name, so that a build's tree can be made of hard links. Methods raise
-    `sync_failed`, and `disk_full` where they write.
+    The mode is part of the name, so that a build context can consist of hard links to these files.
+    Methods raise `sync_failed`, and `disk_full` if they write.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,11 +43,11 @@ class ContentStore:
 
     @property
     def folder(self) -> str:
-        """Return where the store is."""
+        """The path of the store's folder."""
         return self._folder
 
     def holds(self, entry: Entry) -> bool:
-        """Return whether the content is there, in its full length."""
+        """Return whether the store has the content, in its full length."""
         path = self.path_of(entry)
         with file_errors(path):
             try:
@@ -54,7 +56,7 @@ class ContentStore:
                 return False
 
     def drop_if_damaged(self, entry: Entry) -> None:
-        """Read a content whole, and remove it from the store if its digest is wrong."""
+        """Read a content completely, and delete it if its digest is wrong."""
         if entry.kind == "link":
             return
         path = self.path_of(entry)
@@ -95,10 +97,10 @@ class ContentStore:
                     taken.append(entry)
 
     def put(self, source: str, entry: Entry, folder: int | None = None) -> bool:
-        """Copy the file at `source` into the store; return False if it is held already.
+        """Copy the file at `source` into the store; return False if the store already has it.
 
-        `folder` is the open folder of the source, given where no folder on the way may be a link.
-        Raises `sync_failed` if the file is no longer what `entry` says.
+        `folder` is the open folder of the source; it is passed if no folder in the path may be a
+        link. Raises `sync_failed` if the file no longer matches `entry`.
         """
         if entry.kind == "link" or self.holds(entry):
             return False
@@ -136,8 +138,8 @@ class ContentStore:
     def write(self, entry: Entry, target: str, folder: int, *, restores: str = "") -> int:
         """Copy a content to the new file `target` in the open `folder`; return the open file.
 
-        A content that turns out damaged is removed, so that the next deploy brings it again; but
-        not if it is the only copy of the file it `restores`, which a person may still mend.
+        A damaged content is deleted, so that the next deploy stores it again; except if it is the
+        only copy of the file that it `restores`, which a person may still be able to repair.
         """
         path = self.path_of(entry)
         try:
@@ -160,20 +162,25 @@ class ContentStore:
         return writer
 
     def discard(self, taken: Iterable[Entry]) -> None:
-        """Remove contents that were just put and that no release names."""
+        """Delete contents that were just stored and that no release refers to."""
         for entry in taken:
-            with contextlib.suppress(OSError):  # the first error counts; a sweep removes the rest
+            # The caller raises the first error; a sweep deletes what remains.
+            with contextlib.suppress(OSError):
                 os.unlink(self.path_of(entry))
 
     def keep(self, job: str, handmade: Mapping[str, Entry]) -> None:
-        """Note contents that no release brought and that `job` replaces: no sweep removes them."""
+        """Record that `job` replaced these contents, which no release brought, so that no sweep
+        deletes them.
+        """
         if not handmade:
             return
         self._make_folder(self._folder)
         add_record(Path(self._handmade), {"job": job, "files": handmade})
 
     def link_tree(self, manifest: Manifest, target: Path) -> None:
-        """Make `target` a tree of hard links to the stored contents: what a build reads."""
+        """Create `target` as a tree of hard links to the stored contents, to be used as a build
+        context.
+        """
         made: set[str] = set()
         root = str(target)
         for path, entry in manifest.items():
@@ -196,17 +203,18 @@ class ContentStore:
                 raise
             shutil.copy2(
                 self.path_of(entry), place
-            )  # too many links, of an empty file for instance
+            )  # such as too many links to one file, which an empty file may have
 
     def sync(self) -> None:
-        """Bring everything that was written to the disk."""
+        """Sync everything written to the store to the disk."""
         if os.path.isdir(self._folder):
             sync_filesystem(self._folder)
 
     def sweep(self, keep: Iterable[Manifest]) -> None:
-        """Remove what no manifest of `keep` names, and what a killed writer left.
+        """Delete contents that no manifest in `keep` names, and temporary files of killed
+        processes.
 
-        Removes nothing if the notes of handmade contents cannot be read.
+        Deletes nothing if the records of handmade contents cannot be read.
         """
         try:
             handmade = self.handmade()
@@ -224,9 +232,9 @@ class ContentStore:
                         os.unlink(path)
 
     def handmade(self) -> list[tuple[str, dict[str, Entry]]]:
-        """Return contents that no release brought, by the job that replaced them, oldest first.
+        """Return the contents that no release brought, by the job that replaced them, oldest first.
 
-        Raises `sync_failed` if a note of them cannot be read.
+        Raises `sync_failed` if a record of them cannot be read.
         """
         notes = [note or {} for note in read_records(Path(self._handmade))]
         try:
@@ -238,7 +246,7 @@ class ContentStore:
             raise damaged(self._handmade, _HINT) from error
 
     def path_of(self, entry: Entry) -> str:
-        """Return where a content is, if it is held."""
+        """Return the path at which the store has, or would have, the content."""
         mode = entry.mode & PERMISSIONS
         return f"{self._folder}/{entry.digest[:2]}/{entry.digest}.{mode:o}"
 
@@ -264,7 +272,7 @@ def _unusable(path: str, what: str, restores: str) -> ScarError:
 
 
 def _copy(reader: int, writer: int) -> str:
-    """Copy a regular file whole; return the SHA-256 of what was copied."""
+    """Copy a regular file completely; return the SHA-256 of the copied bytes."""
     digest = hashlib.sha256()
     while True:
         chunk = os.read(reader, _CHUNK)

@@ -1,8 +1,8 @@
-"""Writes that are on the disk when they return.
+"""Writes that are synced to the disk before they return.
 
-A process that dies, or a machine that loses power, leaves the old file or the new one, never a
-part: `write_synced` writes beside, syncs, renames and syncs the folder. Functions raise
-`disk_full` or `sync_failed` unless they say `OSError`.
+If the process is killed or the machine loses power, either the old or the new file remains, never a
+part: `write_synced` writes a temporary file, syncs it, renames it and syncs the folder. Functions
+raise `disk_full` or `sync_failed`, unless their docstring says `OSError`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def write_synced(path: Path, text: str) -> None:
-    """Replace the file at `path` by `text`, whole or not at all."""
+    """Replace the content of the file at `path` by `text`, atomically and synced."""
     with file_errors(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.new")
@@ -73,9 +73,9 @@ def make_folders(path: Path) -> None:
 
 
 def read_json(path: Path, make: Callable[[Any], T], hint: str) -> T:
-    """Return what `make` makes of the JSON at `path`.
+    """Read JSON from `path` and return the result of `make` on it.
 
-    Raises `sync_failed` with `hint` where the file is no JSON, or `make` cannot use it.
+    Raises `sync_failed` with `hint` if the file is not JSON, or if `make` cannot use it.
     """
     with file_errors(str(path)):
         content = path.read_bytes()
@@ -86,9 +86,10 @@ def read_json(path: Path, make: Callable[[Any], T], hint: str) -> T:
 
 
 def reserve(path: Path, size: int) -> None:
-    """Make an empty file and keep room on the disk for it to grow to `size` bytes.
+    """Create an empty file, and reserve disk space for it to grow to `size` bytes.
 
-    Raises `disk_full` where there is no such room. A filesystem without `fallocate(2)` keeps none.
+    Raises `disk_full` if there is not enough space. On a filesystem without `fallocate(2)`, nothing
+    is reserved.
     """
     with file_errors(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,7 @@ def reserve(path: Path, size: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync a folder, so that its changed entries survive a crash; raises `OSError`."""
+    """Sync a folder, so that new and renamed entries survive a crash; raise `OSError`."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -110,7 +111,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_filesystem(path: str) -> None:
-    """Bring everything written to the filesystem of `path` to the disk."""
+    """Sync everything written to the filesystem that contains `path`."""
     with file_errors(path):
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -120,13 +121,13 @@ def sync_filesystem(path: str) -> None:
 
 
 def sync_device(handle: int) -> None:
-    """Call `syncfs(2)`, which `os` lacks, on the filesystem of an open file; raises `OSError`."""
+    """Call `syncfs(2)`, which `os` lacks, for the filesystem of an open file; raise `OSError`."""
     if _libc.syncfs(handle) != 0:
         raise _last_error()
 
 
 def _allocate(handle: int, size: int) -> None:
-    """Call `fallocate(2)` without changing the file's length, as `os.posix_fallocate` would."""
+    """Call `fallocate(2)` without changing the file's length, unlike `os.posix_fallocate`."""
     if _libc.fallocate(handle, _KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(size)) != 0:
         error = _last_error()
         if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS):

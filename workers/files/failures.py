@@ -1,4 +1,4 @@
-"""The errors of file work, in the words a person reads."""
+"""The errors for files and folders that cannot be read, written or deployed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def shown(path: str) -> str:
-    """Return a path for a message: undecodable bytes and control characters escaped, cut at 300."""
+    """Return a path for a message, with undecodable bytes and control characters escaped, cut to
+    300 characters.
+    """
     text = path.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)[
         :300
@@ -22,30 +24,32 @@ def shown(path: str) -> str:
 
 
 def sync_failed(path: str, what: str, hint: str) -> ScarError:
-    """Return the error of a file that cannot be deployed as it is."""
+    """Return `sync_failed`: `what` says what is wrong with the file at `path`, `hint` what to
+    do.
+    """
     return ScarError("sync_failed", f"'{shown(path)}' {what}", hint)
 
 
 def unfit(path: str, what: str) -> ScarError:
-    """Return the error of something in the workspace that is never copied."""
+    """Return the error for something in the workspace that SCAR never copies, such as a pipe."""
     return sync_failed(path, what, "Remove it, or add it to the project's `exclude`.")
 
 
 def changed_meanwhile(path: str) -> ScarError:
-    """Return the error of a file that did not hold still."""
+    """Return the error for a file whose content changed while SCAR was reading it."""
     return sync_failed(
         path, "changed while it was being deployed", "Let it settle, then deploy again."
     )
 
 
 def damaged(path: str, hint: str) -> ScarError:
-    """Return the error of a file of SCAR's own that does not hold what was written."""
+    """Return the error for a file in SCAR's state folder whose content is damaged."""
     return sync_failed(path, "is damaged and cannot be read", hint)
 
 
 @contextmanager
 def file_errors(path: str) -> Iterator[None]:
-    """Raise an `OSError` of the block as the `ScarError` of `file_error`."""
+    """Raise an `OSError` of the block as a `ScarError`, made by `file_error`."""
     try:
         yield
     except OSError as error:
@@ -53,7 +57,7 @@ def file_errors(path: str) -> Iterator[None]:
 
 
 def file_error(path: str, error: OSError) -> ScarError:
-    """Return `disk_full` or `sync_failed` for what the system says about `path`."""
+    """Convert an `OSError` to `disk_full` or `sync_failed`."""
     if error.errno in _FULL:
         return disk_full(path)
     reason = error.strerror or type(error).__name__
@@ -64,7 +68,7 @@ _HINT = "Check its owner and permissions and the mount it is on, then deploy aga
 
 
 def disk_full(path: str, *, need: int | None = None) -> ScarError:
-    """Return the error of a filesystem without room; `need` is in bytes."""
+    """Return the error for a filesystem without enough free space; `need` is in bytes."""
     folder = existing_folder(path)
     room = os.statvfs(folder)
     mount = folder
@@ -83,7 +87,7 @@ def disk_full(path: str, *, need: int | None = None) -> ScarError:
 
 
 def existing_folder(path: str) -> str:
-    """Return the nearest folder at or above `path` that exists."""
+    """Return `path`, or else its nearest parent folder that exists."""
     folder = os.path.abspath(path)
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)

@@ -1,4 +1,4 @@
-"""An append-only file of JSON records, one a line, each synced before the call returns."""
+"""Append-only files of JSON records, one on each line, each synced before the call returns."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from workers.files.failures import file_errors
 
 
 def read_records(path: Path) -> list[dict[str, Any] | None]:
-    """Return the records, None for each line that cannot be read.
+    """Return the records, with None for each line that cannot be parsed.
 
-    A last line without its line feed was torn by a crash, and is ignored.
+    A last line without a line feed was cut off by a crash, and is ignored.
     """
     with file_errors(str(path)):
         try:
@@ -27,10 +27,10 @@ def read_records(path: Path) -> list[dict[str, Any] | None]:
 
 
 def add_record(path: Path, record: Mapping[str, Any], *, over_damaged: bool = False) -> None:
-    """Append a record and sync it. `disk_full` leaves the file as it was.
+    """Append a record and sync the file. If the disk is full, the file stays as it was.
 
-    A last line that was torn is overwritten; with `over_damaged`, also one that has its line feed
-    but cannot be read.
+    A last line that was cut off is overwritten; with `over_damaged`, also a last line that is
+    complete but cannot be parsed.
     """
     line = (json.dumps(record) + "\n").encode()
     with file_errors(str(path)):
@@ -39,8 +39,8 @@ def add_record(path: Path, record: Mapping[str, Any], *, over_damaged: bool = Fa
         try:
             whole = _whole(path.read_bytes(), over_damaged)
             if os.fstat(handle).st_size != whole:
-                # A torn line would swallow the next record. Not truncated to the same length: that
-                # would release what `reserve` allocated.
+                # An incomplete line would corrupt the next record. It is overwritten and not
+                # truncated, which would release the space that `reserve` allocated.
                 os.ftruncate(handle, whole)
             try:
                 if os.pwrite(handle, line, whole) != len(line):
@@ -56,7 +56,7 @@ def add_record(path: Path, record: Mapping[str, Any], *, over_damaged: bool = Fa
 
 
 def _whole(content: bytes, over_damaged: bool) -> int:
-    """Return the length of the lines that are whole."""
+    """Return the length in bytes of the file's complete lines."""
     end = content.rfind(b"\n") + 1
     last = content.rfind(b"\n", 0, max(0, end - 1)) + 1
     return last if over_damaged and end and _parsed(content[last:end]) is None else end

@@ -1,4 +1,4 @@
-"""The manifest of a workspace."""
+"""Scans a workspace into a manifest."""
 
 from __future__ import annotations
 
@@ -120,15 +120,16 @@ class _Scan:
 
 
 def excluded(paths: Iterable[str], exclude: Sequence[str]) -> set[str]:
-    """Return those of `paths` that `exclude` names."""
+    """Return those of `paths` that match the patterns in `exclude`."""
     spec = GitIgnoreSpec.from_lines(exclude)
     return set(spec.match_files(paths)) if exclude else set()
 
 
 def hashed(handle: int, name: str, path: str) -> tuple[os.stat_result, str, int]:
-    """Read the file `name` of the open folder `handle` while it holds still.
+    """Hash the file `name` in the open folder `handle`; try again if the file changes meanwhile.
 
-    Returns its status, its SHA-256 and when the reading began, in nanoseconds since the epoch.
+    Returns its status, its SHA-256, and when reading began, in nanoseconds since the epoch. Raises
+    `sync_failed` if the file changes during every attempt.
     """
     for _ in range(_TRIES):
         read_at = time.time_ns()

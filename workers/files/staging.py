@@ -1,4 +1,4 @@
-"""Copying old and new contents into the store, before production is touched."""
+"""Copies old and new contents into the store, before production is changed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ _SPARE_FILES = 16
 def stage(
     workspace: str, root: str, undo: Undo, store: ContentStore, check: Callable[[], None]
 ) -> None:
-    """Put every content of `undo` into the store, from the workspace and production at `root`.
+    """Copy every content named in `undo` into the store, from the workspace and from production at
+    `root`.
 
-    Raises `disk_full` before anything is written if the room cannot suffice, `sync_failed` if a
-    file is no longer what it was. After any error, what was taken in is discarded again.
+    Raises `disk_full` before anything is written if there is not enough space, `sync_failed` if a
+    file has changed since the plan. After any error, the contents that were copied are deleted
+    again.
     """
     coming, replaced = _files(undo.after), _files(undo.before)
     for entry in replaced.values():
-        # Soon the only copy there is: its length alone proves nothing.
+        # This will be the only copy, so its digest is checked and not only its length.
         store.drop_if_damaged(entry)
     lacking = [e for e in (*coming.values(), *replaced.values()) if not store.holds(e)]
     require_room(store.folder, root, lacking, coming.values())

@@ -1,4 +1,4 @@
-"""Production on its way from one side of an undo record to the other."""
+"""Applies or reverts an undo record, path by path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from workers.files.undo import Undo
 
 
 class PathState(NamedTuple):
-    """What stands at a path: no status for nothing, no entry for what is no file and no link."""
+    """The state of a path: `status` is None if nothing is there, `entry` is None for anything
+    but a file or link.
+    """
 
     status: os.stat_result | None
     entry: Entry | None
@@ -29,7 +31,7 @@ class PathState(NamedTuple):
         return self.status is not None and stat.S_ISDIR(self.status.st_mode)
 
     def matches(self, wanted: Entry | None) -> bool:
-        """Return whether it is what a side of the record says; a folder counts as no file."""
+        """Return whether the path is in the state `wanted`; a folder counts as no file."""
         if wanted is None:
             return self.status is None or self.is_folder
         return wanted.same_content(self.entry)
@@ -38,9 +40,10 @@ class PathState(NamedTuple):
 class Transition:
     """Applies an undo record (`forward`), or reverts it, one path at a time.
 
-    `unexpected` are the paths that are in neither state. Forward, the caller stops on them; on the
-    way back, what they hold is kept in the store and then replaced. `errors` has those of the way
-    back that could not be looked at, `placed` what has been renamed. Methods raise `ScarError`.
+    `unexpected` are the paths that are in neither of the record's two states. In the forward
+    direction the caller stops at them; when reverting, their content is copied to the store and
+    then replaced. `errors` are those of paths that could not be read when reverting, `placed` the
+    paths already renamed. Methods raise `ScarError`.
     """
 
     def __init__(
@@ -64,13 +67,13 @@ class Transition:
         self.placed: set[str] = set()
 
     def clear_temporaries(self) -> None:
-        """Remove what this run, or one that was killed, has written beside its targets."""
+        """Delete the temporary files of this process, or of one that was killed."""
         for temporary in self._temporaries.values():
             with file_errors(self._tree.absolute(temporary)):
                 self._tree.unlink(temporary)
 
     def find_pending(self) -> list[str]:
-        """Return the paths that are not yet as wanted; note the unexpected ones."""
+        """Return the paths that are not in the wanted state yet; remember the unexpected ones."""
         pending: list[str] = []
         for path, wanted in self._wanted.items():
             try:
@@ -91,7 +94,7 @@ class Transition:
         return pending
 
     def write(self, path: str) -> None:
-        """Write the wanted content beside its place."""
+        """Write the wanted content of a path to its temporary file."""
         entry, temporary = self._wanted[path], self._temporaries[path]
         assert entry is not None
         with file_errors(self._tree.absolute(path)):
@@ -123,7 +126,7 @@ class Transition:
             os.close(file)
 
     def sync(self) -> None:
-        """Bring the store and every filesystem of production that was written to, to the disk."""
+        """Sync the store and every filesystem of production that was written to."""
         with file_errors(self._tree.root):
             devices = self._tree.devices()
             for handle in devices.values():
@@ -132,13 +135,17 @@ class Transition:
             self._store.sync()
 
     def is_blocked(self, path: str) -> bool:
-        """Return whether a file and a folder change places at the path or above it."""
+        """Return whether a folder has to be replaced by a file, or the reverse, at this path or
+        above it.
+        """
         if path in self._moving:
             return True
         return any(self._expected.get(folder) is not None for folder in above(path))
 
     def place(self, path: str) -> None:
-        """Rename what `write` wrote over its target; raises if that just changed (forward)."""
+        """Rename the temporary file to its target. In the forward direction, raise if the target
+        has just changed.
+        """
         tree, entry = self._tree, self._wanted[path]
         assert entry is not None
         self._recheck(path)
@@ -153,16 +160,18 @@ class Transition:
         self.placed.add(path)
 
     def remove(self, path: str) -> None:
-        """Remove a file that is not wanted; raises if it just changed (forward)."""
+        """Remove an unwanted file. In the forward direction, raise if it has just changed."""
         self._recheck(path)
         if self._states[path].entry is None:
-            return  # a pipe or the like that somebody put there, and that no copy can be kept of
+            return  # a pipe or other special file, of which no copy can be kept
         with file_errors(self._tree.absolute(path)):
             self._tree.unlink(path)
         self._cache.forget(path)
 
     def write_and_place(self, path: str) -> None:
-        """Write, sync and place one file."""
+        """Write a file of the wanted state to a temporary file, sync it, and rename it to its
+        target.
+        """
         try:
             self.write(path)
             self.sync()
@@ -172,25 +181,29 @@ class Transition:
                 self._tree.unlink(self._temporaries[path])
 
     def folders_to_remove(self) -> list[str]:
-        """Return the folders that the wanted side does not have, innermost first."""
+        """Return the folders that do not exist in the wanted state, innermost first."""
         folders = list(self._undo.folders) if self._forward else list(self._undo.made)
         return sorted(filter(None, folders), reverse=True)
 
     def remove_folder(self, path: str) -> None:
-        """Remove a folder, unless somebody has put something in it."""
+        """Remove a folder, unless it is not empty."""
         with file_errors(self._tree.absolute(path)):
             self._tree.remove_folder(path)
 
     def restore_folder(self, path: str) -> None:
-        """Make a folder of `before` again, with its attributes, mode and owner."""
+        """Create a folder of the state `before` again, with its extended attributes, mode and
+        owner.
+        """
         with file_errors(self._tree.absolute(path)):
             folder = self._tree.make(path)
             set_attributes(folder, self._undo.attributes.get(path, {}))
             set_folder(folder, *self._undo.folders[path])
 
     def _temporary_of(self, path: str, name: str) -> str:
-        """Return a path in the nearest folder that exists on both sides: a temporary there is
-        reachable after a kill at any instant."""
+        """Return the path for a temporary file, in the nearest folder that exists in both states.
+
+        After a kill at any moment, the temporary file can therefore be found again.
+        """
         folder = next(f for f in above(path) if not f or f not in self._moving)
         return f"{folder}/{name}" if folder else name
 
@@ -214,7 +227,7 @@ class Transition:
         return state.matches(self._expected[path])
 
     def _recheck(self, path: str) -> None:
-        """Look again whether a path is still as `find_pending` saw it."""
+        """Check that a path has not changed since `find_pending`."""
         seen = self._states[path]
         with file_errors(self._tree.absolute(path)):
             status = self._tree.lstat(path)
@@ -244,7 +257,7 @@ class Transition:
         self._store.keep(self._undo.job, {path: state.entry})
 
     def _owner(self, path: str) -> tuple[int, int]:
-        """Return the owner of the file it replaces; for a new file, that of the root."""
+        """Return the owner of the file that is replaced; for a new file, the owner of the root."""
         had = self._undo.before[path]
         if had is not None:
             return had.uid, had.gid
@@ -264,7 +277,9 @@ class Transition:
         return entry.mode if mine and same else entry.mode & PERMISSIONS
 
     def _cache_placed(self, path: str, entry: Entry) -> None:
-        """Cache the digest of a placed file, unless its time or size shows a write since."""
+        """Cache the digest of a renamed file, unless its time or size shows that it was written
+        to.
+        """
         status = self._tree.lstat(path)
         if status is not None and (status.st_mtime_ns, status.st_size) == (entry.mtime, entry.size):
             self._cache.put(path, status, entry.digest)

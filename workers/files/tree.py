@@ -1,4 +1,4 @@
-"""Folders of a tree, opened one from the other and never through a symbolic link."""
+"""Opens folders of a tree, each relative to its parent and never through a symbolic link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, *_NOT_THERE)
 class Tree:
     """The tree at `root`; paths are relative to it, and `""` is the root itself.
 
-    Methods raise `OSError`. A link where a folder should be counts as "no folder there".
+    Methods raise `OSError`. A link in place of a folder counts as a missing folder.
     """
 
     def __init__(self, root: str) -> None:
@@ -40,11 +40,13 @@ class Tree:
             os.close(self._handles.popitem()[1])
 
     def absolute(self, path: str) -> str:
-        """Return the path as a person knows it."""
+        """Return the absolute path, for messages."""
         return f"{self.root}/{path}"
 
     def folder(self, path: str) -> int:
-        """Return a descriptor of the folder, valid until `_OPEN_AT_ONCE` others were opened."""
+        """Return a descriptor of the folder. It stays open until `_OPEN_AT_ONCE` other folders
+        were opened.
+        """
         handle = self._handles.get(path)
         if handle is None:
             above, _, name = path.rpartition("/")
@@ -52,7 +54,8 @@ class Tree:
             if len(self._handles) >= _OPEN_AT_ONCE:
                 os.close(self._handles.pop(next(k for k in self._handles if k)))
         else:
-            del self._handles[path]  # least recently used first: reinserted at the end
+            # Reinserted at the end, so that the least recently used descriptor is first.
+            del self._handles[path]
         self._handles[path] = handle
         return handle
 
@@ -66,12 +69,12 @@ class Tree:
             raise
 
     def split(self, path: str) -> tuple[int, str]:
-        """Return the open folder of `path`, and its name in it."""
+        """Return the open parent folder of `path`, and the last component of `path`."""
         folder, _, name = path.rpartition("/")
         return self.folder(folder), name
 
     def make(self, path: str) -> int:
-        """Return the folder, made where it is missing, with the owner of the root."""
+        """Return the folder; create it if it is missing, with the owner of the root."""
         try:
             return self.folder(path)
         except FileNotFoundError:
@@ -84,7 +87,7 @@ class Tree:
             return handle
 
     def lstat(self, path: str) -> os.stat_result | None:
-        """Return the status of what stands at the path, or None."""
+        """Return the `lstat` of the path, or None if nothing is there."""
         try:
             handle, name = self.split(path)
             return os.stat(name, dir_fd=handle, follow_symlinks=False)
@@ -94,7 +97,7 @@ class Tree:
             raise
 
     def unlink(self, path: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         try:
             handle, name = self.split(path)
             os.unlink(name, dir_fd=handle)
@@ -103,7 +106,7 @@ class Tree:
                 raise
 
     def remove_folder(self, path: str) -> None:
-        """Remove a folder, unless something is in it or it is mounted."""
+        """Remove a folder, unless it is not empty or is a mount point."""
         self._forget(path)
         try:
             handle, name = self.split(path)
@@ -113,7 +116,7 @@ class Tree:
                 raise
 
     def remove_empty_folders(self, path: str) -> None:
-        """Remove a folder with the folders in it; `OSError` if there is anything else in it."""
+        """Remove a folder that contains nothing but empty folders; raise `OSError` otherwise."""
         for name in os.listdir(self.folder(path)):
             self.remove_empty_folders(f"{path}/{name}")
         self._forget(path)
@@ -121,7 +124,7 @@ class Tree:
         os.rmdir(name, dir_fd=handle)
 
     def devices(self) -> dict[int, int]:
-        """Return the devices of the folders that are open, each with a descriptor on it."""
+        """Return the devices of the open folders, each with a descriptor on it."""
         return {os.fstat(handle).st_dev: handle for handle in self._handles.values()}
 
     def _forget(self, path: str) -> None:
@@ -137,7 +140,7 @@ def above(path: str) -> Iterator[str]:
 
 
 def set_folder(handle: int, mode: int, uid: int, gid: int) -> None:
-    """Set the mode of an open folder and, as root, its owner."""
+    """Set the mode of an open folder and, if this process is root, its owner."""
     status = os.fstat(handle)
     if os.geteuid() == 0 and (status.st_uid, status.st_gid) != (uid, gid):
         os.fchown(handle, uid, gid)

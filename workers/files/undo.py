@@ -1,8 +1,8 @@
 """The undo record: a write-ahead log entry of one change to production's files.
 
-It is on the disk before the first file is touched, and has for every path what stands there before
-and after. Applying and reverting are one algorithm in two directions: bring each path to one of
-the two, whatever it is now.
+It is on disk before the first file is changed, and contains every path's state before and after the
+change. Applying and reverting are the same algorithm in two directions: bring each path to one of
+its two states, whatever its present state is.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _HINT = (
     "the file, then deploy again."
 )
 Folder = tuple[int, int, int]
-"""Mode, owner, group."""
+"""The mode, owner and group of a folder."""
 
 
 @dataclass(frozen=True)
 class Undo:
-    """One change; the names of its fields are the keys of the JSON on the disk.
+    """One change of production's files; the field names are the keys of the JSON on disk.
 
-    `root` is the production folder, `job` names the temporary files. `made` are the folders that
-    were not there before, `folders` those that were and may be removed, both outermost first.
-    `handmade` are the paths that are replaced or removed although no release brought what they
-    hold: a copy of each is kept for good. `attributes` are the extended ones (POSIX ACLs among
-    them), in base64, of the files of `before` and of `folders`.
+    `root` is the production folder; `job` is part of the names of temporary files. `made` are the
+    folders that did not exist before, `folders` existing ones that may be removed, both outermost
+    first. `handmade` are the replaced or removed paths whose content no release brought; a copy of
+    each is kept permanently. `attributes` are the extended attributes (including POSIX ACLs), in
+    base64, of the files in `before` and of `folders`.
     """
 
     job: str
@@ -51,7 +51,7 @@ class Undo:
 
     @classmethod
     def of(cls, job: str, root: str, changes: Changes) -> Undo:
-        """Return the record for `changes`, none of which has been made."""
+        """Return the record for `changes`, before any of them is made."""
         coming = [path for path, entry in changes.after.items() if entry is not None]
         going = [path for path, entry in changes.after.items() if entry is None]
         filled = _all_above(coming)
@@ -73,12 +73,14 @@ class Undo:
         )
 
     def save(self, path: Path) -> None:
-        """Write the record, whole and synced."""
+        """Write the record to `path`, atomically and synced."""
         write_synced(path, json.dumps(vars(self), separators=(",", ":")))
 
     @classmethod
     def load(cls, path: Path) -> Undo | None:
-        """Return the record at `path`, or None; `sync_failed` if it is damaged."""
+        """Return the record at `path`, None if there is none; raise `sync_failed` if it is
+        damaged.
+        """
         return read_json(path, cls._from_json, _HINT) if path.exists() else None
 
     @classmethod
@@ -91,7 +93,7 @@ class Undo:
             tuple(values["made"]),
             {name: (mode, uid, gid) for name, (mode, uid, gid) in values["folders"].items()},
             tuple(values["handmade"]),
-            values.get("attributes", {}),  # records of earlier versions have none
+            values.get("attributes", {}),  # missing in records of earlier versions
         )
 
 

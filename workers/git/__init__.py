@@ -1,1 +1,3 @@
-"""Everything SCAR does with Git, and the only place that runs it."""
+"""Clones, fetches and updates repositories; no other package runs Git, except for the diff of an
+agent's changes.
+"""

@@ -12,13 +12,14 @@ from workers.engine.process import RunControl
 from workers.git.command import Credential, environment, run, transfer_failed
 
 SECONDS = 15 * 60.0
-"""Deadline of a clone."""
+"""Seconds that a clone may take."""
 
-# `Receiving objects:  43% (430/1000), 1.20 MiB | 2.00 MiB/s`, with `remote: ` before the server's.
+# `Receiving objects:  43% (430/1000), 1.20 MiB | 2.00 MiB/s`; the server's lines begin with
+# `remote: `.
 _PROGRESS = re.compile(r"(?:remote: )?([A-Z][A-Za-z ]{2,40}): +\d+% \((\d+)/(\d+)\)")
 
 OnProgress = Callable[[str, int, int], None]
-"""Receives what Git is doing, how many objects are done, and of how many."""
+"""A function that receives Git's current phase, the number of objects done, and their total."""
 
 
 def clone(
@@ -28,10 +29,10 @@ def clone(
     control: RunControl,
     on_progress: OnProgress,
 ) -> None:
-    """Create `target` as a clone, without hooks and submodules.
+    """Clone the repository into the new folder `target`, without hooks and submodules.
 
-    Raises `not_found`, `sync_failed`, `disk_full`, `timeout`, and what `control.check` raises; the
-    caller then removes what is left of `target`.
+    Raises `not_found`, `sync_failed`, `disk_full`, `timeout`, and the exceptions of
+    `control.check`; the caller then deletes what remains of `target`.
     """
 
     def parse(line: str) -> None:
@@ -46,7 +47,7 @@ def clone(
 
 
 def github_credential(repository: GitUrl, settings: Settings) -> Credential | None:
-    """Return SCAR's token for a repository on the configured GitHub, None for any other."""
+    """Return SCAR's token if the repository is on the configured GitHub server, else None."""
     token = settings.github_token
     if token is None or repository.scheme != "https":
         return None

@@ -1,8 +1,8 @@
-"""Runs Git so that nothing in a repository can start a program or redirect it.
+"""Runs Git so that no repository can make it start a program or contact another server.
 
-Everything that a repository's configuration could start is switched off, no configuration of the
-machine or of a user is read, Git asks nobody for a password, and speaks https and ssh alone
-(`FROM_FOLDER` allows local files instead, for a workspace whose origin is a folder).
+Everything that a repository's configuration could start is disabled, the configurations of the
+machine and the user are not read, Git never prompts for a password, and only https and ssh are
+allowed (with `FROM_FOLDER`, only local files, for a workspace whose origin is a folder).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ SAFE_OPTIONS = (
     "-c", "core.fsync=all", "-c", "fetch.unpackLimit=1",
 )  # fmt: skip
 FROM_FOLDER = {"GIT_ALLOW_PROTOCOL": "file"}
-"""Further environment for a repository in a folder of this host."""
+"""Additional environment for a repository in a local folder."""
 
-# Trust on first use: an unknown host's key is accepted and kept, a changed key never.
+# Trust on first use: an unknown host's key is accepted and stored; a changed key is refused.
 _SSH = (
     "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ConnectTimeout=20 "
     "-o ServerAliveInterval=15 -o ServerAliveCountMax=3 -o ForwardAgent=no "
@@ -71,7 +71,7 @@ _LINES = 20
 
 @dataclass(frozen=True)
 class Credential:
-    """A username and a password, for https to the host and port `place` alone."""
+    """A username and a password, sent over https to the host and port `place` only."""
 
     place: str
     username: str
@@ -81,13 +81,14 @@ class Credential:
 def environment(
     credential: Credential | None = None, more: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return Git's environment, with nothing of SCAR's own but the credential.
+    """Return the environment for Git, which contains nothing of SCAR's except the credential.
 
-    The credential is in no command line and no file: a helper that Git calls for its one place
-    reads it from the environment.
+    The credential appears in no command line and no file: Git runs a credential helper, for this
+    one host, that reads the environment.
     """
     env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _FIXED
-    config = [("credential.helper", "")]  # an empty value drops the repository's own helpers
+    # An empty value disables the helpers in the repository's configuration.
+    config = [("credential.helper", "")]
     if credential is not None:
         env["SCAR_GIT_USERNAME"] = credential.username
         env["SCAR_GIT_PASSWORD"] = credential.password
@@ -99,7 +100,7 @@ def environment(
 
 
 def query(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> str | None:
-    """Return what a quick Git command prints; None where it fails or takes longer than 10 s."""
+    """Return the output of a quick Git command; None if it fails or takes longer than 10 s."""
     try:
         result = subprocess.run(
             ["git", *SAFE_OPTIONS, *words],
@@ -123,7 +124,7 @@ def run(
     *,
     on_progress: Callable[[str], None] | None = None,
 ) -> ProcessResult:
-    """Run Git to its end; `on_progress` receives each progress line, each time it is rewritten."""
+    """Run Git to its end; `on_progress` is called with each update of a progress line."""
     try:
         process = Process(
             ["git", *SAFE_OPTIONS, *words],
@@ -145,7 +146,7 @@ def run(
 def transfer_failed(
     what: str, result: ProcessResult, folder: Path, repository: GitUrl
 ) -> ScarError:
-    """Return why Git could not transfer a repository, from what it printed."""
+    """Return why Git could not transfer a repository, derived from its output."""
     lines = tuple(line for line in result.tail if "%" not in line)[-_LINES:]
     output = "\n".join(result.tail)
     if _DISK_FULL.search(output):
@@ -170,4 +171,4 @@ def transfer_failed(
 
 
 def _ignore_line(_line: str) -> None:
-    """Drop a line; `ProcessResult.tail` still has the last ones."""
+    """Ignore a line of Git's output; the last ones are in `ProcessResult.tail`."""

@@ -1,4 +1,4 @@
-"""Which commit a workspace is at, and where it was cloned from."""
+"""Reads a workspace's commit and origin."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def workspace_commit(folder: Path, *, seconds: float = _STATUS_SECONDS) -> Works
 def _is_dirty(folder: Path, commit: str | None, seconds: float) -> bool | None:
     """Return whether there are uncommitted changes, None where Git fails.
 
-    `git status` in the workspace would run filters of its configuration; the shadow knows none.
+    Uses a shadow repository, since `git status` in the workspace itself would run filters from its
+    configuration.
     """
     with tempfile.TemporaryDirectory(prefix="scar-status-") as scratch:
         try:
@@ -56,13 +57,13 @@ def _is_dirty(folder: Path, commit: str | None, seconds: float) -> bool | None:
 
 
 def origin_of(folder: Path) -> str | None:
-    """Return the workspace's origin as `host/owner/name`, None where it is not of that form."""
+    """Return the workspace's origin as `host/owner/name`; None if it has no such form."""
     source = origin(folder)
     return source[0].name if source and source[0].host else None
 
 
 def origin(folder: Path) -> tuple[GitUrl, Credential | None] | None:
-    """Return the workspace's origin, and the credential in its address where there is one."""
+    """Return the workspace's origin, and the credential in its address, if there is one."""
     if not os.path.lexists(folder / ".git"):
         return None
     urls = (query(folder, "config", "--get-all", "remote.origin.url") or "").splitlines()
@@ -75,7 +76,7 @@ def origin(folder: Path) -> tuple[GitUrl, Credential | None] | None:
     try:
         repository = GitUrl.parse(address)
     except ScarError:
-        return None  # a protocol that SCAR does not use
+        return None  # a protocol that SCAR does not support
     credential = Credential(repository.place, user, password) if password else None
     return repository, credential
 

@@ -1,4 +1,4 @@
-"""Writes into a workspace's `.git`: never through a symbolic link, and owned as `.git` is."""
+"""Writes to a workspace's `.git`: never through a symbolic link, and with the owner of `.git`."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class DotGit:
     def index_locked(
         self, check: Callable[[], None], pause: Callable[[float], None] = time.sleep
     ) -> Iterator[None]:
-        """Hold `index.lock` as Git does, so that no other Git changes the workspace meanwhile.
+        """Hold `index.lock` like Git, so that no other Git command changes the workspace meanwhile.
 
-        Raises `conflict` where another Git holds it for 5 s. A lock with SCAR's mark was left by a
-        killed job and is removed: the caller holds the workspace's lock.
+        Raises `conflict` if another Git command holds it for 5 s. A lock file with SCAR's mark is
+        from a killed job and is deleted, since the caller holds the lock of the workspace.
         """
         with self._folder() as folder:
             waited = 0.0
@@ -57,18 +57,18 @@ class DotGit:
                     os.unlink("index.lock", dir_fd=folder)
 
     def add_pack(self, pack: Path) -> None:
-        """Copy a pack, then its index, which makes Git use the pack."""
+        """Copy a pack and then its index, from which moment Git uses the pack."""
         with self._folder("objects", "pack") as folder:
             for source in (pack, pack.with_suffix(".idx")):
                 self._replace(source, source.name, folder)
 
     def replace_index(self, index: Path) -> None:
-        """Replace `.git/index` by a copy of `index`."""
+        """Replace `.git/index` by a copy of the file `index`."""
         with self._folder() as folder:
             self._replace(index, "index", folder)
 
     def require_plain(self, *refs: str) -> None:
-        """Raise `conflict` where Git would write one of `refs`, or its log, outside this `.git`."""
+        """Raise `conflict` if Git would write one of `refs`, or its reflog, outside this `.git`."""
         for name in ("commondir", "HEAD", "logs/HEAD", *refs, *(f"logs/{ref}" for ref in refs)):
             paths = [PurePath(name), *PurePath(name).parents]
             link = next((path for path in paths if (self.path / path).is_symlink()), None)
@@ -81,7 +81,9 @@ class DotGit:
                 )
 
     def drop_ref_locks(self, ref: str, pause: Callable[[float], None] = time.sleep) -> None:
-        """Remove the locks that a killed `git update-ref` left: those still there after 2 s."""
+        """Delete the lock files of HEAD and `ref` that a killed `git update-ref` left: those
+        that still exist after 2 s.
+        """
         for name in ("HEAD.lock", f"{ref}.lock"):
             path = self.path / name
             waited = 0.0
@@ -93,7 +95,7 @@ class DotGit:
                     waited += _POLL_SECONDS
 
     def give_to_owner(self) -> None:
-        """Chown what root has written in `.git` to the owner of `.git`."""
+        """Change the owner of files that root has written in `.git` to the owner of `.git`."""
         if os.geteuid() != 0:
             return
         with file_errors(str(self.path)):
@@ -106,7 +108,9 @@ class DotGit:
 
     @contextmanager
     def _folder(self, *names: str) -> Iterator[int]:
-        """Open a folder below `.git`, each component without following a symbolic link."""
+        """Open a folder below `.git`, without following a symbolic link in any component of its
+        path.
+        """
         handles: list[int] = []
         try:
             with file_errors(str(self.path.joinpath(*names))):
@@ -119,7 +123,7 @@ class DotGit:
                 os.close(handle)
 
     def _replace(self, source: Path, name: str, folder: int) -> None:
-        """Put a copy of `source` at `name` by an atomic rename, synced to the disk."""
+        """Replace the file `name` by a copy of `source`, atomically and synced."""
         copy = f"{name}.scar-new"
         with file_errors(str(self.path / name)):
             with contextlib.suppress(FileNotFoundError):
@@ -156,7 +160,7 @@ def _give(name: str, folder: int, owner: os.stat_result) -> None:
 
 
 def _take_index_lock(folder: int) -> bool:
-    """Create `index.lock` with SCAR's mark; where it exists, remove one with that mark."""
+    """Create `index.lock` with SCAR's mark; if one with the mark exists, delete it first."""
     with file_errors(".git/index.lock"):
         try:
             handle = os.open("index.lock", _NEW, 0o644, dir_fd=folder)
@@ -171,10 +175,10 @@ def _take_index_lock(folder: int) -> bool:
 
 
 def _drop_left_lock(folder: int) -> None:
-    """Remove an `index.lock` with SCAR's mark.
+    """Delete an `index.lock` that has SCAR's mark.
 
-    One without it stays, also an empty one that a job left which was killed before it wrote the
-    mark: Git's own lock is empty at first too.
+    A lock file without the mark stays, even an empty one that a job may have left when it was
+    killed before writing the mark: Git's own lock file is empty at first too.
     """
     with contextlib.suppress(FileNotFoundError):
         handle = os.open("index.lock", _READ, dir_fd=folder)

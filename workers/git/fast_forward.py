@@ -1,9 +1,9 @@
-"""Moves a workspace from one commit to a descendant, so that a kill can be recovered from.
+"""Fast-forwards a workspace to a later commit, in a way that can be resumed after a kill.
 
-The new objects and files are in the workspace's `.git` and in a content store before a file is
-touched; then a record of the fast-forward is synced to the disk; then files, index and refs follow,
-each by a step that may be repeated. Files are replaced as in a deploy: by a rename, never through a
-symbolic link, never over what somebody changed.
+New objects and files are first copied to the workspace's `.git` and to a content store. Then a
+record of the fast-forward is synced to the disk. Then files, index and refs are changed, each by a
+step that may be repeated. Files are replaced as in a deploy: by rename, never through a symbolic
+link, and never if somebody has changed them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _HINT = "See to it that `git status` there is clean, remove that file, then depl
 
 @dataclass(frozen=True)
 class FastForward:
-    """A move of `branch` from commit `before` to `after`; `state` is the folder of its record."""
+    """A fast-forward of `branch` from commit `before` to `after`; the folder `state` contains
+    its record.
+    """
 
     state: Path
     workspace: Path
@@ -42,15 +44,15 @@ class FastForward:
 
     @classmethod
     def is_interrupted(cls, state: Path) -> bool:
-        """Return whether a fast-forward began and did not end."""
+        """Return whether a fast-forward was begun and has not ended."""
         return (state / "note.json").exists()
 
     @classmethod
     def resume(cls, state: Path, workspace: Path) -> None:
         """Finish an interrupted fast-forward.
 
-        Raises `conflict` where somebody has changed the same files since. Where the workspace has
-        been moved to another commit since, the record is dropped.
+        Raises `conflict` if somebody has changed the same files since. If the workspace has been
+        moved to another commit since, the record is deleted instead.
         """
         if cls.is_interrupted(state):
             record = read_json(state / "note.json", dict, _HINT)
@@ -68,7 +70,9 @@ class FastForward:
         shutil.rmtree(state, ignore_errors=True)
 
     def run(self, shadow: ShadowRepository, check: Callable[[], None]) -> None:
-        """Move the workspace, which must be clean; `shadow` has `before` as HEAD, and `after`."""
+        """Fast-forward the workspace, which must be clean. `shadow` has `before` as its HEAD,
+        and contains `after`.
+        """
         dotgit = DotGit(self.workspace)
         dotgit.require_plain(*self._refs)
         with dotgit.index_locked(check):
@@ -96,7 +100,7 @@ class FastForward:
 
     @property
     def _refs(self) -> tuple[str, str]:
-        """The refs that move, the branch last."""
+        """The refs that the fast-forward moves, the branch last."""
         return f"refs/remotes/origin/{self.branch}", self._ref
 
     @property
@@ -104,7 +108,9 @@ class FastForward:
         return ContentStore(self.state / "objects")
 
     def _prepare(self, shadow: ShadowRepository, check: Callable[[], None]) -> Undo:
-        """Return the undo record, with all contents in the store; touch nothing."""
+        """Return the undo record, with all contents copied to the store; the workspace is not
+        changed.
+        """
         tree = self.state / "tree"
         changes = IncomingChanges(shadow, self.before, self.after).check_out(tree)
         undo = Undo.of(self.job, str(self.workspace), changes)
@@ -112,7 +118,7 @@ class FastForward:
         return undo
 
     def _finish(self, shadow: ShadowRepository) -> None:
-        """Move files, index and refs; each step is idempotent and cannot be cancelled."""
+        """Change files, index and refs. Each step may be repeated, and none can be cancelled."""
         undo = Undo.load(self.state / "undo.json")
         assert undo is not None
         try:
@@ -148,7 +154,7 @@ class FastForward:
 
 
 def _is_untouched(undo: Undo) -> bool:
-    """Return whether every path is still as it was before."""
+    """Return whether every path is still in its state before the fast-forward."""
     for path, entry in undo.before.items():
         now = existing(undo.root, path, StatCache()).get(path)
         if now is not entry and (entry is None or not entry.same_content(now)):
@@ -157,8 +163,8 @@ def _is_untouched(undo: Undo) -> bool:
 
 
 def _never_cancel() -> None:
-    """Ignore a cancellation: what has begun must be finished."""
+    """Ignore cancellation, since a fast-forward that has changed files must be finished."""
 
 
 def _ignore_progress(_done: int, _total: int) -> None:
-    """Drop the progress: the step shows none."""
+    """Ignore progress, because the step that updates the workspace shows none."""

@@ -1,4 +1,4 @@
-"""What a fast-forward changes in a workspace, computed without touching it."""
+"""Computes what a fast-forward would change in a workspace, without changing it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ABSENT = "000000"
 
 @dataclass(frozen=True)
 class PathDifferences:
-    """The paths that differ between two commits; `added` ones are among the `written`."""
+    """The paths that differ between two commits; `added` paths are also in `written`."""
 
     written: Sequence[str]
     added: Sequence[str]
@@ -32,17 +32,19 @@ class PathDifferences:
 
 @dataclass(frozen=True)
 class IncomingChanges:
-    """The way from commit `before`, at which `shadow` and its clean workspace are, to `after`."""
+    """The changes from commit `before`, which `shadow` and its clean workspace have checked out,
+    to `after`.
+    """
 
     shadow: ShadowRepository
     before: str
     after: str
 
     def check_out(self, tree: Path) -> Changes:
-        """Write the new files into `tree`, and return what changes in the workspace.
+        """Write the new files to the folder `tree`, and return the changes to the workspace.
 
-        Raises `conflict` where SCAR must not or cannot do what Git would: a file in the way, one
-        whose changes `git status` ignores, a submodule, a filter.
+        Raises `conflict` if SCAR cannot, or must not, do what Git would do: an untracked file in
+        the way, a file whose changes `git status` ignores, a submodule, a filter.
         """
         shadow = self.shadow
         paths = self._differences()
@@ -85,7 +87,9 @@ class IncomingChanges:
         return {field[2:] for field in fields if field[0].islower() or field[0] == "S"}
 
     def _in_the_way(self, paths: PathDifferences) -> set[str]:
-        """Return untracked files at the place of a new file, below it, or on the way to it."""
+        """Return untracked files at a new file's path, below it, or in place of one of its
+        folders.
+        """
         blocking: set[str] = set()
         for path in paths.added:
             for place in (path, *(folder for folder in above(path) if folder)):
@@ -120,7 +124,9 @@ class IncomingChanges:
 
 
 def _with_permissions_of(old: Entry | None, new: Entry | None, file: Path) -> Entry | None:
-    """Give a changed file the old one's read and write permissions: Git knows the x bit alone."""
+    """Return the new entry with the old one's read and write permissions, since Git stores only
+    the executable bit.
+    """
     if old is None or new is None or "link" in (old.kind, new.kind):
         return new
     mode = old.mode & 0o666

@@ -1,4 +1,4 @@
-"""Tells Redis of which repository each workspace of the host is."""
+"""Reports to Redis the origin repository of each workspace on this host."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _log = structlog.get_logger(__name__)
 class OriginReporter:
     """A thread that reads the workspaces' origins every 15 seconds.
 
-    It is apart from the heartbeat: a workspace on a disk that hangs must not delay that.
+    It is separate from the heartbeat, which must not be delayed by a workspace on a disk that
+    hangs.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -30,11 +31,11 @@ class OriginReporter:
         self._thread = threading.Thread(target=self._work, name="origins", daemon=True)
 
     def start(self) -> None:
-        """Begin to report."""
+        """Start the thread that reports."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the report that is under way."""
+        """End the thread after the report in progress."""
         self._stopped.set()
 
     def _work(self) -> None:

@@ -1,8 +1,9 @@
-"""A repository of SCAR's own beside a workspace's, sharing its objects and files but no settings.
+"""A repository of SCAR's own that shares a workspace's objects and files, but not its
+configuration.
 
-Git runs in the shadow, so that the workspace's configuration, hooks, filters, credential helpers
-and remotes are never read. Only data is shared: objects by an alternate object directory, the index
-and the list of excluded files by copy and by name.
+Git runs in this shadow repository, so that the workspace's configuration, hooks, filters,
+credential helpers and remotes are never used. Only data is shared: objects as an alternate object
+directory, the index as a copy, and the list of excluded files by its path.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ from workers.git.command import (
 )
 
 STATUS = ("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=all")
-"""The words of a `git status` for `fields`."""
+"""The arguments of `git status`, to be run with `fields`."""
 
-# Settings that say how files are written and compared, and start nothing.
+# Settings that affect how files are written and compared, and that start no program.
 _HARMLESS = re.compile(
     r"core\.(?:filemode|symlinks|ignorecase|autocrlf|eol|precomposeunicode) [a-z]{2,8}"
 )
@@ -44,9 +45,9 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class ShadowRepository:
-    """A Git directory at `folder`, created anew, for the files of `workspace`.
+    """A Git directory at `folder`, created anew, whose work tree is `workspace`.
 
-    Methods raise `ScarError`: `timeout` where Git takes longer than `seconds`, except to fetch.
+    Methods raise `ScarError`: `timeout` if Git takes longer than `seconds`, except for `fetch`.
     """
 
     def __init__(self, folder: Path, workspace: Path, *, seconds: float = _SECONDS) -> None:
@@ -65,11 +66,13 @@ class ShadowRepository:
 
     @property
     def packs(self) -> list[Path]:
-        """The packs that `fetch` brought; each is complete in itself."""
+        """The packs that `fetch` has downloaded; each contains all objects its deltas refer to."""
         return sorted((self.folder / "objects" / "pack").glob("*.pack"))
 
     def set_head(self, commit: str | None) -> None:
-        """Point HEAD at a commit of the workspace (None: there is none), and copy its index."""
+        """Point HEAD at a commit of the workspace (None if there is none), and copy the
+        workspace's index.
+        """
         with file_errors(str(self.folder)):
             if commit is not None:
                 (self.folder / "HEAD").write_text(f"{commit}\n")
@@ -94,15 +97,15 @@ class ShadowRepository:
         return self.text("rev-parse", _TIP)
 
     def is_ancestor(self, ancestor: str, commit: str) -> bool:
-        """Return whether `commit` is or descends from `ancestor`."""
+        """Return whether `commit` equals or descends from `ancestor`."""
         return self._run("merge-base", "--is-ancestor", ancestor, commit).returncode == 0
 
     def has_commit(self, commit: str) -> bool:
-        """Return whether the commit's object exists."""
+        """Return whether the object of the commit exists."""
         return self._run("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
 
     def refresh(self) -> None:
-        """Update the index's stat fields of unchanged files; changed files are no failure."""
+        """Update the stat fields of unchanged files in the index. Changed files are no error."""
         self._run("update-index", "-q", "--refresh")
 
     def remove(self) -> None:
@@ -110,7 +113,7 @@ class ShadowRepository:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def text(self, *words: str) -> str:
-        """Return what a Git command prints; raise `sync_failed` where it fails."""
+        """Return the output of a Git command; raise `sync_failed` if it fails."""
         return self._output(*words).decode("utf-8", "replace").strip()
 
     def fields(
@@ -118,8 +121,8 @@ class ShadowRepository:
     ) -> list[str]:
         """Return the NUL-terminated fields that a Git command prints with `-z`.
 
-        It reads the paths `stdin` in the same form. Paths have any bytes, as `os.fsdecode` gives
-        them. `work_tree` replaces the workspace as the folder of files.
+        `stdin` are paths that the command reads in the same format. Paths may contain any bytes,
+        decoded by `os.fsdecode`. `work_tree` replaces the workspace as the work tree.
         """
         paths = os.fsencode("".join(f"{path}\0" for path in stdin))
         output = self._output(*words, stdin=paths, work_tree=work_tree)
@@ -160,7 +163,9 @@ class ShadowRepository:
             ) from late
 
     def _own_path(self, name: str) -> Path:
-        """Return a path of the workspace's repository; a linked work tree has it elsewhere."""
+        """Return a path in the workspace's repository; in a linked work tree it may be outside
+        the workspace.
+        """
         if stat.S_ISDIR((self.workspace / ".git").lstat().st_mode):
             return self.workspace / ".git" / name
         path = query(self.workspace, "rev-parse", "--git-path", name)
@@ -178,7 +183,7 @@ class ShadowRepository:
 
 
 def _file_settings(workspace: Path) -> list[str]:
-    """Return the workspace's settings of how files are written, as options."""
+    """Return as options the workspace's settings that affect how files are written."""
     output = query(workspace, "config", "--get-regexp", r"^core\.") or ""
     settings = [line for line in output.splitlines() if _HARMLESS.fullmatch(line)]
     return [word for line in settings for word in ("-c", line.replace(" ", "=", 1))]

@@ -1,4 +1,6 @@
-"""Updates a workspace to a pushed commit, or leaves it as it is and says why."""
+"""Updates a workspace to a pushed commit; if that is impossible, leaves the workspace unchanged
+and says why.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ _UNSUPPORTED = (("core.sparseCheckout", "true"), ("extensions.objectFormat", "sh
 
 @dataclass(frozen=True)
 class PushedCommit:
-    """A push to a branch; `repository` is `host/owner/name`."""
+    """A push of a commit to a branch; `repository` is `host/owner/name`."""
 
     repository: str
     branch: str
@@ -43,7 +45,7 @@ class PushedCommit:
 
     @classmethod
     def of(cls, args: JsonObject) -> PushedCommit | None:
-        """Return the push that a deploy's arguments name, None where they name none."""
+        """Return the push in the arguments of a deploy; None if they contain none."""
         raw = args.get("push")
         if raw is None:
             return None
@@ -54,10 +56,11 @@ class PushedCommit:
 
 
 def update_workspace(context: JobContext, push: PushedCommit) -> str | None:
-    """Fast-forward the project's workspace to the pushed commit, not to a later one.
+    """Fast-forward the project's workspace to the pushed commit, even if the branch has a later
+    one.
 
-    Return the commit it was at, None where it has the pushed commit already. Raises `conflict`
-    where the workspace cannot be fast-forwarded; nothing is changed then.
+    Returns the commit that was checked out before, None if the workspace already has the pushed
+    commit. Raises `conflict` if the workspace cannot be fast-forwarded; it is then unchanged.
     """
     workspace = context.project.workspace
     with _workspace_held(context) as (state, lock):
@@ -85,7 +88,9 @@ def update_workspace(context: JobContext, push: PushedCommit) -> str | None:
 
 
 def resume_update(context: JobContext) -> None:
-    """Finish an interrupted update; raise `conflict` where somebody changed its files since."""
+    """Finish an interrupted update; raise `conflict` if somebody has changed the same files
+    since.
+    """
     if FastForward.is_interrupted(_state(context)):
         # Without notice: do not SIGKILL the workspace's holder, who began after the interruption.
         with _workspace_held(context, notice=math.inf) as (state, _):
@@ -99,7 +104,9 @@ def _state(context: JobContext) -> Path:
 
 @contextmanager
 def _workspace_held(context: JobContext, *, notice: float = NOTICE) -> Iterator[tuple[Path, int]]:
-    """Hold the workspace alone; give the folder of the record and the lock's descriptor."""
+    """Hold the workspace's exclusive lock; yield the folder of the update's record and the
+    lock's descriptor.
+    """
     holder = f"{context.request.kind} {context.request.id}"
     workspace, state_dir = context.project.workspace, context.settings.state_dir
     check = context.check
@@ -108,7 +115,9 @@ def _workspace_held(context: JobContext, *, notice: float = NOTICE) -> Iterator[
 
 
 def _require_fit(workspace: Path, push: PushedCommit) -> str:
-    """Return the workspace's commit, once its repository, branch and state allow the update."""
+    """Check that the repository, the branch and the state of the workspace allow the update;
+    return its commit.
+    """
     try:
         is_folder = stat.S_ISDIR((workspace / ".git").lstat().st_mode)
     except FileNotFoundError:
@@ -148,10 +157,10 @@ def _require_origin(workspace: Path, push: PushedCommit) -> None:
 
 
 def _is_push_to(origin: GitUrl, repository: str) -> bool:
-    """Return whether a push to `host/owner/name` may have been one to the workspace's origin.
+    """Return whether a push to `host/owner/name` may have been to the workspace's origin.
 
-    Hosts are not compared, since one host has several names, and a folder has no owner at all.
-    `_fetch` requires in any case that the pushed commit is on the origin's branch.
+    Hosts are not compared, because one host may have several names, and a local folder has neither
+    host nor owner. `_fetch` checks in any case that the pushed commit is on the origin's branch.
     """
     path = repository.partition("/")[2]
     return origin.scheme == "file" or origin.path.casefold() == path.casefold()
@@ -171,7 +180,7 @@ def _require_clean(shadow: ShadowRepository) -> None:
 def _fetch(
     context: JobContext, shadow: ShadowRepository, push: PushedCommit, control: RunControl
 ) -> None:
-    """Fetch the pushed branch; raise `conflict` where the pushed commit is not on it."""
+    """Fetch the pushed branch; raise `conflict` if the pushed commit is not on it."""
     source = origin(shadow.workspace)
     assert source is not None
     repository, own = source

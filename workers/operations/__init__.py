@@ -1,1 +1,3 @@
-"""Jobs that change something: each can be cut off at any instant and recovered later."""
+"""The handlers of jobs that change something. Each can be interrupted at any moment and
+recovered later.
+"""

@@ -1,4 +1,4 @@
-"""The project's coding agent at work in the workspace."""
+"""The handler of `agent`, which runs the project's coding agent in the workspace."""
 
 from __future__ import annotations
 
@@ -30,25 +30,26 @@ from workers.runtime.outcome import Outcome
 from workers.runtime.reporter import JobLost
 
 SECONDS = 30 * 60.0
-"""The time limit of one run."""
+"""Maximum duration of one run, in seconds."""
 
 _ENGINE_SOCKET = "/var/run/docker.sock"
 
 
 class Agent(WriteJob[str, JobPlan, AgentReport]):
-    """It works as the workspace's owner, and what it did can be discarded. It is never run twice:
-    of a run that was cut off, what it changed is reported.
+    """Runs the agent as the workspace's owner; its changes can be discarded afterwards.
+
+    A run is never repeated: if it was interrupted, the job only reports what the run has changed.
     """
 
     kind = "agent"
 
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
-        """Hold the workspace exclusively."""
+        """Hold the workspace's exclusive lock."""
         state, workspace = context.settings.state_dir, context.project.workspace
         return exclusive_workspace(state, workspace, context.check, holder=context.holder)
 
     def recover(self, context: JobContext, _lock: int, /) -> Outcome[AgentReport] | None:
-        """Report what a run of this job that was cut off has changed."""
+        """If a run of this job was interrupted, report what it has changed."""
         if not context.resumed:
             return None
         error = ScarError(
@@ -65,14 +66,16 @@ class Agent(WriteJob[str, JobPlan, AgentReport]):
         return _ended(context, run_store, error, AgentOutput(context.steps.output), None)
 
     def make_plan(self, context: JobContext, /) -> tuple[str, JobPlan]:
-        """Return the instruction; an agent asks nothing, so its plan is the hash of that alone."""
+        """Return the instruction. The job needs no confirmation, so the plan is only a hash of
+        the instruction.
+        """
         instruction = str(context.request.args["instruction"])
         return instruction, JobPlan(hash=hashlib.sha256(instruction.encode()).hexdigest())
 
     def execute(
         self, context: JobContext, instruction: str, execution: Execution[JobPlan], /
     ) -> Outcome[AgentReport]:
-        """Run the agent, and report what it changed whether it succeeded or not."""
+        """Run the agent, and report what it has changed, whether it succeeded or failed."""
         run_store = RunStore(agent_folder(context))
         output = AgentOutput(context.steps.output)
         steps = context.steps
@@ -92,12 +95,12 @@ class Agent(WriteJob[str, JobPlan, AgentReport]):
 
 
 def agent_folder(context: JobContext) -> Path:
-    """Return the state folder of the project's agent."""
+    """Return the folder for the records of the project's last agent run."""
     return context.folder / "agent"
 
 
 def _prepared_run(context: JobContext, instruction: str) -> AgentRun:
-    """Return the run, once everything that it needs is checked."""
+    """Return the agent's run after checking that everything it needs is available."""
     project = context.project
     require_privileges()
     if not project.workspace.is_dir():
@@ -130,7 +133,9 @@ def _kept(context: JobContext) -> tuple[str, str]:
 
 
 def _sockets(context: JobContext) -> list[str]:
-    """Return the sockets that would give the agent the Engine or SCAR's Redis."""
+    """Return the sockets that would give the agent access to the Docker Engine or to SCAR's
+    Redis.
+    """
     address = context.settings.docker_host or f"unix://{_ENGINE_SOCKET}"
     scheme, _, path = address.partition("://")
     if scheme in ("tcp", "http"):
@@ -175,7 +180,7 @@ def _run(context: JobContext, run: AgentRun, lock: int, output: AgentOutput) -> 
 
 @contextmanager
 def _handed_over(context: JobContext, identity: Identity) -> Iterator[None]:
-    """Give the agent's user the files of a workspace that root owns, until the block ends."""
+    """Make the agent's user the owner of root's files in the workspace until the block ends."""
     if not identity.needs_handover:
         yield
         return
@@ -195,7 +200,9 @@ def _ended(
     output: AgentOutput,
     seconds: float | None,
 ) -> Outcome[AgentReport]:
-    """Compare the workspace with what it was; this is not cancelled any more."""
+    """Compare the workspace with its snapshot and return the outcome; this can no longer be
+    cancelled.
+    """
     with context.steps.step("comparing", "Looking at what changed"):
         snapshot, record = run_store.snapshot, run_store.last_run
         assert snapshot is not None

@@ -1,4 +1,6 @@
-"""The workspace brought back as it was before the agent's last run."""
+"""The handler of `agent_discard`, which restores the workspace to its state before the agent's
+last run.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +27,17 @@ from workers.runtime.outcome import Outcome
 
 
 class AgentDiscard(WriteJob[Undo, AgentDiscardPlan, AgentDiscardPlan]):
-    """Each file is brought back as a whole; what somebody has changed since is left alone."""
+    """Restores each file as a whole, and skips files that somebody has changed since the run."""
 
     kind = "agent_discard"
 
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
-        """Hold the workspace exclusively."""
+        """Hold the workspace's exclusive lock."""
         state, workspace = context.settings.state_dir, context.project.workspace
         return exclusive_workspace(state, workspace, context.check, holder=context.holder)
 
     def recover(self, context: JobContext, _lock: int, /) -> Outcome[AgentDiscardPlan] | None:
-        """Finish a discard of this job that was cut off."""
+        """Finish a discard of this job that was interrupted."""
         run_store = RunStore(agent_folder(context))
         cut_off = run_store.last_discard if context.resumed else None
         if cut_off is None or cut_off.job != context.request.id:
@@ -45,7 +47,9 @@ class AgentDiscard(WriteJob[Undo, AgentDiscardPlan, AgentDiscardPlan]):
         return Outcome(JobState.SUCCEEDED, _plan(context, cut_off, [], now))
 
     def make_plan(self, context: JobContext, /) -> tuple[Undo, AgentDiscardPlan]:
-        """Return what is brought back, and what is left because somebody changed it since."""
+        """Return the files to restore, and those to skip because somebody has changed them
+        since.
+        """
         run_store = RunStore(agent_folder(context))
         now = run_store.scan(context.project.workspace)
         undo, changed_since = _undoable(context, run_store, now)
@@ -54,7 +58,7 @@ class AgentDiscard(WriteJob[Undo, AgentDiscardPlan, AgentDiscardPlan]):
     def execute(
         self, context: JobContext, undo: Undo, execution: Execution[AgentDiscardPlan], /
     ) -> Outcome[AgentDiscardPlan]:
-        """Bring the files back. The undo record is on the disk first."""
+        """Restore the files, after saving the undo record."""
         run_store = RunStore(agent_folder(context))
         with context.steps.step("discarding", "Bringing files back"):
             context.check()

@@ -1,4 +1,4 @@
-"""What a run of the agent has changed, as its job reports it."""
+"""Builds the report of what an agent's run has changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class AgentChanges:
-    """The workspace before a run (`record`), after it (`now`), and how to undo it."""
+    """The workspace before a run (`record`) and after it (`now`), and the undo record between
+    them.
+    """
 
     context: JobContext
     record: RunRecord
@@ -36,7 +38,7 @@ class AgentChanges:
     def report(
         self, run_store: RunStore, output: AgentOutput, seconds: float | None
     ) -> AgentReport:
-        """Return the result of the job; lists of files name at most 200 of each sort."""
+        """Return the result of the job; lists of files contain at most 200 of each sort."""
         files = changed_paths(self.undo, self.now)
         diff, left_out = self._difference(run_store)
         return AgentReport(
@@ -54,7 +56,8 @@ class AgentChanges:
         try:
             diff, left_out = difference(self.undo, run_store.content_store)
         except (OSError, ScarError) as error:
-            # Somebody else changes files there now: the list of files is reported all the same.
+            # Somebody is changing files at this moment, so there is no diff; the list of files is
+            # still reported.
             _log.warning("no diff", job=self.context.request.id, reason=str(error))
             return "", []
         return self.context.masker.text(diff), left_out
@@ -84,17 +87,17 @@ class AgentChanges:
 
 
 def file_counts(paths: ChangedPaths) -> FileCounts:
-    """Return how many paths of each sort there are."""
+    """Return the numbers of added, changed and removed paths."""
     return FileCounts(len(paths.added), len(paths.changed), len(paths.removed))
 
 
 def file_names(paths: ChangedPaths) -> FileNames:
-    """Return the first paths of each sort."""
+    """Return the first added, changed and removed paths."""
     return FileNames(
         first_names(paths.added), first_names(paths.changed), first_names(paths.removed)
     )
 
 
 def first_names(paths: Sequence[str]) -> tuple[str, ...]:
-    """Return the first 200 paths, fit to be shown."""
+    """Return the first 200 paths, made safe to display."""
     return tuple(shown(path) for path in paths[:_SHOWN])

@@ -1,4 +1,6 @@
-"""Clones a repository into the workspace folder: all of it, or nothing."""
+"""The handler of `clone`, which clones a repository into the folder of workspaces, completely or
+not at all.
+"""
 
 from __future__ import annotations
 
@@ -37,31 +39,37 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Clone(WriteJob[GitUrl, ClonePlan, CloneResult]):
-    """Git works in a hidden folder beside the target, which is renamed once it is complete."""
+    """Clones into a hidden folder next to the target, which is renamed to the target when it is
+    complete.
+    """
 
     kind = "clone"
 
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
-        """Hold the lock of the clone's name."""
+        """Hold the lock for the name of the clone."""
         _repository(context).require_allowed(context.settings.clone_hosts)
         return project_lock(_state(context) / _name(context), context.check)
 
     def recover(self, context: JobContext, _lock: int, /) -> Outcome[CloneResult] | None:
-        """Report a clone that an earlier attempt had put in place; else it starts over."""
+        """Report the clone if an earlier attempt of this job has completed it; otherwise the job
+        clones again.
+        """
         place = _Place(context)
         if context.attempt > 1 and place.finished():
             return Outcome(JobState.SUCCEEDED, _result(context, _repository(context), place))
         return None
 
     def make_plan(self, context: JobContext, /) -> tuple[GitUrl, ClonePlan]:
-        """Return the repository; a clone asks nothing, so its plan is for programs only."""
+        """Return the repository. The job needs no confirmation, so its plan is only for
+        programs.
+        """
         plan = ClonePlan(hash=context.request.id, url=str(context.request.args["url"]))
         return _repository(context), plan
 
     def execute(
         self, context: JobContext, repository: GitUrl, execution: Execution[ClonePlan], /
     ) -> Outcome[CloneResult]:
-        """Clone and put the clone in place; leave nothing where that fails."""
+        """Clone, then rename the clone to its target; if that fails, leave nothing behind."""
         place = _Place(context)
         place.clear()
         place.require_free()
@@ -95,7 +103,7 @@ def _state(context: JobContext) -> Path:
 
 
 class _GitProgress:
-    """Reports what Git says of its progress as that of the step."""
+    """Reports Git's progress as the progress of the step."""
 
     def __init__(self, step: RunningStep) -> None:
         self._step = step
@@ -109,7 +117,7 @@ class _GitProgress:
 
 
 class _Place:
-    """Where a clone goes, and where it is until it is complete."""
+    """The target folder of a clone, and the hidden folder that it is cloned into."""
 
     def __init__(self, context: JobContext) -> None:
         self.folder = context.settings.projects_file.parent
@@ -128,19 +136,19 @@ class _Place:
             )
 
     def require_free(self) -> None:
-        """Raise `conflict` where anything is at the target, even a link that leads nowhere."""
+        """Raise `conflict` if anything exists at the target, even a link to nothing."""
         if os.path.lexists(self.target):
             raise _taken(self.target)
 
     def finished(self) -> bool:
-        """Return whether an earlier attempt of this job has put the clone in place."""
+        """Return whether an earlier attempt of this job has completed the clone."""
         if not self._note.exists() or not self.target.is_dir():
             return False
         job, inode = read_json(self._note, lambda note: (note["job"], note["inode"]), _HINT)
         return bool(job == self._job and inode == self.target.lstat().st_ino)
 
     def clear(self) -> None:
-        """Remove what is left of this clone, and of others whose worker was killed."""
+        """Delete what remains of this clone, and of clones whose worker was killed."""
         shutil.rmtree(self.hidden, ignore_errors=True)
         for left in self.folder.glob(f"{_HIDDEN}*"):
             with taken_if_free(self._state / left.name.removeprefix(_HIDDEN) / "lock") as free:
@@ -148,7 +156,9 @@ class _Place:
                     shutil.rmtree(left, ignore_errors=True)
 
     def finish(self) -> None:
-        """Put the clone in place: owned as its folder is, synced, and never over something else."""
+        """Rename the clone to its target: synced, owned like the folder of workspaces, and never
+        replacing anything.
+        """
         with file_errors(str(self.target)):
             _give_to_owner(self.made, self.folder)
             sync_filesystem(str(self.made))
@@ -159,7 +169,7 @@ class _Place:
 
 
 def _give_to_owner(made: Path, folder: Path) -> None:
-    """Where the worker is root, give the files to the owner of the workspace folder."""
+    """If the worker is root, give the files to the owner of the folder of workspaces."""
     owner = folder.stat()
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
@@ -170,9 +180,9 @@ def _give_to_owner(made: Path, folder: Path) -> None:
 
 
 def _rename_over_nothing(source: Path, target: Path) -> None:
-    """Rename with RENAME_NOREPLACE of renameat2(2): rename(2) would replace an empty folder.
+    """Rename with RENAME_NOREPLACE of renameat2(2), since rename(2) would replace an empty folder.
 
-    Raises `conflict` where something is at the target.
+    Raises `conflict` if something exists at the target.
     """
     names = os.fsencode(source), os.fsencode(target)
     if _libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _NOREPLACE) != 0:

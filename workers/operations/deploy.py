@@ -1,4 +1,6 @@
-"""The workspace's files, images and containers brought into production."""
+"""The handler of `deploy`, which brings the workspace's files, images and containers into
+production.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,12 @@ from workers.state.workspace_lock import workspace_lock
 
 
 class Deploy(DeploymentOperation):
-    """Deploys the workspace's files to production."""
+    """Plans a deploy of the workspace; `DeploymentOperation` executes it."""
 
     kind = "deploy"
 
     def prepare(self, context: JobContext, /) -> None:
-        """Bring the workspace to the commit that was pushed, where the deploy is for a push."""
+        """Fast-forward the workspace to the pushed commit, if the deploy is for a push."""
         push = PushedCommit.of(context.request.args)
         if push is None:
             resume_update(context)
@@ -30,12 +32,14 @@ class Deploy(DeploymentOperation):
                 step.detail(f"{push.branch} {before[:7]} → {push.commit[:7]}")
 
     def reading(self, context: JobContext, /) -> AbstractContextManager[object]:
-        """Hold the workspace together with other readers, so that no agent works in it."""
+        """Hold the workspace's shared lock, so that no coding agent changes the files that are
+        read.
+        """
         folder = context.settings.state_dir
         return workspace_lock(folder, context.project.workspace, context.check, shared=True)
 
     def compare(self, context: JobContext) -> Plan:
-        """Return the plan of deploying the workspace."""
+        """Return the plan of deploying the workspace. Changes nothing."""
         return plan_deploy(context)
 
 

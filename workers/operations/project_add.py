@@ -1,4 +1,4 @@
-"""Add a project to the projects file."""
+"""The handler of `project_add`, which adds an entry to the projects file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ _LARGEST = 1 << 20
 
 @dataclass(frozen=True)
 class _File:
-    """The projects file as it was read; `path` is the file itself, links followed."""
+    """The projects file as it was read; `path` is the real file if the configured path is a
+    link.
+    """
 
     path: Path
     content: bytes
@@ -43,14 +45,14 @@ class _File:
 
 @dataclass(frozen=True)
 class _Addition:
-    """What is written: the file as it was read, and its text with the entry."""
+    """The projects file as it was read, and its new text with the entry."""
 
     file: _File
     text: str
 
 
 class ProjectAdd(WriteJob[_Addition, ProjectAddPlan, ProjectAddResult]):
-    """The file is replaced as a whole, and only where it is still what was read."""
+    """Replaces the projects file atomically, unless it has changed since it was read."""
 
     kind = "project_add"
 
@@ -59,7 +61,7 @@ class ProjectAdd(WriteJob[_Addition, ProjectAddPlan, ProjectAddResult]):
         return project_lock(context.settings.state_dir / "projects-file", context.check)
 
     def recover(self, context: JobContext, _lock: int, /) -> Outcome[ProjectAddResult] | None:
-        """Report an entry that an earlier attempt had added."""
+        """Report the entry if an earlier attempt of this job has added it."""
         if context.attempt == 1:
             return None
         file = _read(context.settings.projects_file)
@@ -68,7 +70,7 @@ class ProjectAdd(WriteJob[_Addition, ProjectAddPlan, ProjectAddResult]):
         return Outcome(JobState.SUCCEEDED, ProjectAddResult(_name(context), str(file.path)))
 
     def make_plan(self, context: JobContext, /) -> tuple[_Addition, ProjectAddPlan]:
-        """Return the entry, checked in its place."""
+        """Return the entry, validated as part of the whole projects file."""
         file = _read(context.settings.projects_file)
         name, production = _name(context), context.request.args.get("production")
         entry = entry_for(context.settings, name, production)
@@ -85,7 +87,7 @@ class ProjectAdd(WriteJob[_Addition, ProjectAddPlan, ProjectAddResult]):
     def execute(
         self, context: JobContext, addition: _Addition, execution: Execution[ProjectAddPlan], /
     ) -> Outcome[ProjectAddResult]:
-        """Write the file with the entry."""
+        """Write the projects file with the entry."""
         context.check()
         _replace(addition.file, addition.text)
         plan = execution.plan
@@ -117,9 +119,10 @@ def _read(projects_file: Path) -> _File:
 
 
 def _replace(file: _File, text: str) -> None:
-    """Write a new file beside, synced and with the mode and owner of the old one, and rename it.
+    """Write the new text to a temporary file, synced and with the mode and owner of the old file,
+    and rename it.
 
-    Raises `conflict` where the file is not what was read any more.
+    Raises `conflict` if the projects file has changed since it was read.
     """
     beside = file.path.with_name(f".{file.path.name.lstrip('.')}.scar-new")
     try:

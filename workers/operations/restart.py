@@ -1,4 +1,4 @@
-"""Restart a project's containers one after the other, dependencies first."""
+"""The handler of `restart`, which restarts a project's containers one after the other."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ _SETTLED_SECONDS = 3.0
 
 
 class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
-    """Each container is waited for before the next is touched."""
+    """Restarts containers with dependencies first, and waits until each is healthy before the
+    next.
+    """
 
     kind = "restart"
 
@@ -42,7 +44,9 @@ class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
         refuse_if_held(context.folder, context.project.name)
 
     def recover(self, context: JobContext, lock: int, /) -> Outcome[RestartResult] | None:
-        """Finish or undo a deployment that was cut off; nothing is restarted in between."""
+        """Finish or undo a deployment that was interrupted; if production cannot be restored, do
+        not restart anything.
+        """
         outcome = recover_deployment(context, lock)
         if outcome is None:
             return None
@@ -69,7 +73,7 @@ class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
     def execute(
         self, context: JobContext, containers: list[Container], _: Execution[RestartPlan], /
     ) -> Outcome[RestartResult]:
-        """Restart what was not restarted by an earlier attempt of the same job."""
+        """Restart the containers that no earlier attempt of this job has restarted."""
         names = context.project.containers
         with DowntimeProbe(context.containers, context.project.compose_project, names) as probe:
             failures = self._restart_all(context, containers)
@@ -129,7 +133,7 @@ def _to_restart(context: JobContext) -> list[Container]:
 
 
 def _restarted_already(context: JobContext, container: Container) -> bool:
-    """Return whether an earlier attempt that was cut off has restarted the container."""
+    """Return whether an earlier, interrupted attempt of this job has restarted the container."""
     if context.attempt == 1:
         return False
     started = context.containers.inspect(container.id).started_at

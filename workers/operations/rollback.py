@@ -1,4 +1,6 @@
-"""An earlier release brought back: files, environment and images as they were, without a build."""
+"""The handler of `rollback`, which brings an earlier release's files, environment and images
+back into production, without a build.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,14 @@ from workers.runtime.context import JobContext
 
 
 class Rollback(DeploymentOperation):
-    """The release before the last one, or the one that `release` names."""
+    """Plans a rollback to the release before the last one, or to the one in the argument
+    `release`.
+    """
 
     kind = "rollback"
 
     def compare(self, context: JobContext) -> Plan:
-        """Return the plan of going back."""
+        """Return the plan of the rollback. Changes nothing."""
         return plan_rollback(context)
 
 

@@ -1,1 +1,3 @@
-"""What a job runs with: its context, how it reports, what it masks; and what a handler is."""
+"""What every handler uses: the job's context, reports to Redis, masking of secrets, and the base
+classes of handlers.
+"""

@@ -1,4 +1,4 @@
-"""What one job runs with."""
+"""The context with which a handler runs one job."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _log = structlog.get_logger(__name__)
 class JobContext:
     """The request, the project and the connections of one job.
 
-    `attempt` counts from 1. `begun_at` is when the first one began, in seconds since the epoch, and
-    `resumed` is whether there was one before this, both as this host's job log knows. `steps`
-    reports what the job does, `masker` makes text fit to be shown.
+    `attempt` counts from 1. `begun_at` is when the first attempt began, in seconds since the epoch,
+    and `resumed` is whether there was an earlier attempt; both are from this host's job log.
+    `steps` reports the job's progress, `masker` masks secrets in text.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class JobContext:
 
     @property
     def project(self) -> Project:
-        """The project of the job; a kind that has none must not ask for it."""
+        """The project of the job. Must not be used by a kind of job that has no project."""
         assert self._project is not None
         return self._project
 
     @property
     def holder(self) -> str:
-        """What others read who find something held for this job."""
+        """A description of this job, for the error of another job that waits for its lock."""
         actor = self.request.requested_by
         since = time.strftime("%H:%M:%S", time.gmtime(self.request.created_at / 1000))
         return (
@@ -77,28 +77,30 @@ class JobContext:
 
     @property
     def folder(self) -> Path:
-        """The project's folder below SCAR_STATE_DIR."""
+        """The project's folder in `SCAR_STATE_DIR`."""
         return self.settings.state_dir / "projects" / self.project.name
 
     def check(self) -> None:
-        """Return where the job may go on; call it before each side effect.
+        """Return if the job may continue; must be called before each side effect.
 
-        Raises `cancelled`, or `JobLost` where another worker has the job by now.
+        Raises `cancelled`, or `JobLost` if another worker has claimed the job.
         """
         self._reporter.check()
 
     def refuse_cancellation(self) -> None:
-        """Let no cancellation stop the job from here on: the point of no return."""
+        """Make later cancellations ineffective, because the job has reached its point of no
+        return.
+        """
         self._reporter.refuse_cancellation()
 
     @property
     def cancelled_too_late(self) -> bool:
-        """Whether somebody tried to cancel the job after the point of no return."""
+        """Whether somebody tried to cancel the job after its point of no return."""
         return self._reporter.cancelled_too_late
 
     def scar_error(self, error: Exception) -> ScarError:
-        """Return the error itself if it is one that a person can read; else log it, and return
-        one that says where to look.
+        """Return a `ScarError` unchanged; log any other exception, and return an `internal`
+        error that refers to the log.
         """
         if isinstance(error, ScarError):
             return error

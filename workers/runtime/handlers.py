@@ -1,4 +1,4 @@
-"""What does a kind of job: a handler that only reads, or one that changes something."""
+"""The base classes of handlers, which execute one kind of job: `ReadJob` and `WriteJob`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PlanT = TypeVar("PlanT", bound=JobPlan)
 
 
 class ReadJob(ABC, Generic[ResultT]):
-    """A kind that only reads."""
+    """A handler for a kind of job that only reads."""
 
     kind: ClassVar[str]
 
@@ -33,7 +33,9 @@ class ReadJob(ABC, Generic[ResultT]):
 
 
 class PlanChanged(Exception):
-    """The world is not what it was when the question was asked; `plan` is the new plan."""
+    """Raised if planning again gives another plan than the one that was confirmed; `plan` is the
+    new one.
+    """
 
     def __init__(self, plan: JobPlan) -> None:
         super().__init__("the plan has changed")
@@ -42,9 +44,11 @@ class PlanChanged(Exception):
 
 @dataclass(frozen=True)
 class Execution(Generic[PlanT]):
-    """A plan that may be executed now. `lock` is the descriptor of the lock that the job holds,
-    for the commands it starts to inherit; `sources` is what `reading` holds, which `execute` may
-    close early; `started` is the monotonic clock when planning began, in seconds.
+    """A plan that may be executed now.
+
+    `lock` is the descriptor of the lock that the job holds, to be inherited by the commands it
+    starts. `sources` holds the context manager of `WriteJob.reading`; `execute` may close it early.
+    `started` is when planning began, in seconds of the monotonic clock.
     """
 
     plan: PlanT
@@ -54,11 +58,12 @@ class Execution(Generic[PlanT]):
 
 
 class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
-    """A kind that changes something.
+    """A handler for a kind of job that changes something.
 
-    `run` is the same for every kind: take the lock, recover what was cut off, plan, compare the
-    plan with the one that was confirmed, execute. A kind fills in the steps, not their order.
-    `WorkT` is what has to be known to execute a plan, `PlanT` is the plan as the question shows it.
+    `run` is the same for every kind: take the lock, recover interrupted work, plan, compare the
+    plan with the confirmed one, execute. Subclasses implement these steps, not their order. `WorkT`
+    is the type of the plan with everything needed to execute it, `PlanT` that of its description in
+    the question.
     """
 
     kind: ClassVar[str]
@@ -77,8 +82,8 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
 
     @final
     def run(self, context: JobContext, confirmed: str | None) -> Outcome[ResultT]:
-        """Do the job. `confirmed` is the hash of the plan that a person saw, None for a kind that
-        asks nothing.
+        """Run the job. `confirmed` is the hash of the plan that a person confirmed; None if the
+        kind needs no confirmation.
 
         Raises `PlanChanged` where planning gives another hash now: then nothing was done. It is not
         asked again where nothing is left to do.
@@ -101,13 +106,13 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
 
     @abstractmethod
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
-        """Hold the lock of what is changed; yield its descriptor. Raises `busy`."""
+        """Hold the lock of what the job changes; yield the lock's descriptor. Raises `busy`."""
 
     @abstractmethod
     def recover(self, context: JobContext, lock: int, /) -> Outcome[ResultT] | None:
-        """Finish or undo what a worker that was killed had begun, of this job or another.
+        """Finish or undo what a killed worker had begun, for this job or another.
 
-        Returns this job's outcome where that leaves nothing to do, or forbids to do more.
+        Returns this job's outcome if it is thereby done, or if it must not go on; otherwise None.
         """
 
     def refuse_held(self, context: JobContext, /) -> None:
@@ -129,14 +134,16 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
         return ()
 
     def prepare(self, context: JobContext, /) -> None:
-        """Do what has to come before planning; nothing, unless a kind needs it."""
+        """Do what must precede planning, such as updating the workspace; by default nothing."""
 
     def checking(self, _context: JobContext, /) -> AbstractContextManager[object]:
-        """Hold what surrounds planning while the job runs, such as its step."""
+        """Return a context manager that surrounds planning in `run`, such as a step of progress."""
         return nullcontext()
 
     def reading(self, _context: JobContext, /) -> AbstractContextManager[object]:
-        """Hold what the plan is made from, so that nobody changes it before it is executed."""
+        """Return a context manager that keeps the plan's sources from being changed until the
+        plan was executed.
+        """
         return nullcontext()
 
     @abstractmethod
@@ -144,12 +151,12 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
         """Return what has to be done, and how the question shows it. Changes nothing, and may be
         interrupted at any place.
 
-        The plan's `hash` stands for all that matters: a confirmation counts only while planning
-        again gives the same one.
+        The description's `hash` must cover everything that a person confirms: a confirmation is
+        valid only if planning again gives the same hash.
         """
 
     @abstractmethod
     def execute(
         self, context: JobContext, work: WorkT, execution: Execution[PlanT], /
     ) -> Outcome[ResultT]:
-        """Do what was planned. Raises `ScarError` or returns the outcome of a failure."""
+        """Execute the plan; raise `ScarError`, or return the outcome of a failure."""

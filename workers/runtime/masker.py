@@ -1,4 +1,4 @@
-"""Text from outside, made fit to be shown: without secrets and control characters."""
+"""Masks a job's secrets, and removes control characters, in text that will be displayed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from scar.redaction import LineMasker, clean, mask
 
 
 class Masker:
-    """Replaces the secrets of one job. `more_secrets` returns those that are looked up only when
-    output of a container is shown, because each lookup costs calls of the Engine.
+    """Masks the secrets of one job.
+
+    `more_secrets` returns further secrets, those in containers' environments. It is called only if
+    an error with log lines is displayed, because it queries the Engine.
     """
 
     def __init__(
@@ -21,11 +23,11 @@ class Masker:
         self._lines = LineMasker()
 
     def hide(self, values: Iterable[str]) -> None:
-        """Mask further values from here on."""
+        """Add secret values that `text` and `error` mask from now on."""
         self._secrets = (*self._secrets, *values)
 
     def text(self, raw: str) -> str:
-        """Return the text without secrets and control characters."""
+        """Return the text with secrets masked and control characters removed."""
         return mask(clean(raw), self._secrets)
 
     def line(self, raw: str) -> str:
@@ -35,8 +37,10 @@ class Masker:
         return self._lines.mask(clean(raw), self._secrets)
 
     def error(self, error: ScarError) -> ScarError:
-        """Return the error as it may be shown: it can hold log lines and what other programs
-        printed, and a container may print what its environment holds.
+        """Return the error with secrets masked in its message, hint and log lines.
+
+        The secrets of the containers' environments are masked too if the error has log lines, since
+        containers may print them.
         """
         if error.lines:
             self.hide(self._more_secrets())

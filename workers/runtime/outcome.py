@@ -1,4 +1,4 @@
-"""How a changing job ended."""
+"""The outcome of a changing job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _ResultT_co = TypeVar("_ResultT_co", bound=JsonRecord, covariant=True)
 
 @dataclass(frozen=True)
 class Outcome(Generic[_ResultT_co]):
-    """The state a job ended in. One that failed may have a result too: what it did so far."""
+    """The final state of a job, with its result and error. A failed job may have a result too:
+    what it did before it failed.
+    """
 
     state: JobState
     result: _ResultT_co | None = None

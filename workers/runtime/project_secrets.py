@@ -1,4 +1,4 @@
-"""The secrets of a project: values of its `.env` files and of its containers' environments."""
+"""Collects the secrets of a project: in its `.env` files and in its containers' environments."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def project_secrets(project: Project) -> tuple[str, ...]:
 
 
 def container_secrets(project: Project, containers: Containers) -> Iterator[str]:
-    """Yield the secret values in the environments of the project's containers, as far as the
-    Engine tells.
+    """Yield the secret values in the environments of the project's containers; nothing if the
+    Engine fails.
     """
     try:
         for container in containers.of_project(project.compose_project, project.containers):
@@ -40,7 +40,7 @@ def _variables(path: Path) -> Iterator[tuple[str, str]]:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return  # no such file, or not readable: then it holds no values either
+        return  # the file does not exist or cannot be read, so there is nothing to mask
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return

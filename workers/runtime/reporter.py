@@ -1,8 +1,8 @@
-"""What a running job reports to the ledger: events, record fields and the lease.
+"""Reports a running job to Redis: events, fields of the record, and the renewal of its lease.
 
-Events are taken in at once and written by a thread, in order, each batch once: while Redis is away
-they are delayed, and none is lost. The same thread renews the lease, and learns from that whether
-the job was cancelled or another worker has it by now.
+Events are queued at once and written by a thread, in order, each batch once: while Redis is
+unavailable they are delayed, but none is lost. The same thread renews the lease, and thereby learns
+whether the job was cancelled or another worker has claimed it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 
 class JobLost(Exception):
-    """Another worker has the job by now: this one has to stop, and reports nothing more."""
+    """Raised if another worker has claimed the job; this one must stop and report nothing more."""
 
 
 @dataclass
@@ -52,9 +52,10 @@ class _Batch:
 
 
 class JobReporter:
-    """Reports for one claim. Use it as a context manager; `finish` or `planned` is the last call.
+    """Reports for one claim. Use it as a context manager, with `finish` or `planned` as the last
+    call.
 
-    Plans and results are records here, and JSON from here on.
+    Plans and results are passed in as dataclasses, and written as JSON.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class JobReporter:
         self._thread.join()
 
     def emit(self, type: str, data: JsonObject) -> None:
-        """Add an event."""
+        """Queue an event of the job, to be written to Redis by the thread."""
         with self._wake:
             self._pending.events.append((type, data))
             self._wake.notify()
@@ -136,7 +137,7 @@ class JobReporter:
         self._end(state, events, {"end": self._seal("end", end.of(self._claim.id))})
 
     def planned(self, plan: JobPlan) -> None:
-        """Report the plan, which ends the planning: the question can be asked."""
+        """Report the plan and end the claim, so that a person can be asked to confirm the plan."""
         document = plan.to_json()
         state = JobState.AWAITING_CONFIRMATION
         self._end(
@@ -146,10 +147,11 @@ class JobReporter:
         )
 
     def check(self) -> None:
-        """Return while the job is this worker's to do; called before each side effect.
+        """Return if this worker still has the job; called before each side effect.
 
-        Raises `JobLost`, or `cancelled`. After a long silence (a paused process) the lease is
-        renewed first; where the ledger does not answer, the project's file lock still fences.
+        Raises `JobLost`, or `cancelled`. If the lease was not renewed for long (the process was
+        paused), it is renewed first; if Redis does not respond then, the project's lock file still
+        keeps other workers out.
         """
         if self._monotonic() - self._renewed > LEASE_MS / 2000:
             self._renew()
@@ -161,7 +163,9 @@ class JobReporter:
             )
 
     def refuse_cancellation(self) -> None:
-        """Let a cancellation come too late from here on, and let the person who cancels see it."""
+        """Make later cancellations ineffective, and record that on Redis, so that the person who
+        cancels is told.
+        """
         self._too_late = True
         with self._wake:
             self._pending.fields["settled"] = "1"
@@ -169,7 +173,7 @@ class JobReporter:
 
     @property
     def cancelled_too_late(self) -> bool:
-        """Whether somebody cancelled the job when it could not be stopped any more."""
+        """Whether somebody cancelled the job when it could no longer be stopped."""
         return self._too_late and self._cancelled_by is not None
 
     def _seal(self, kind: str, content: JsonObject) -> str:
@@ -204,7 +208,7 @@ class JobReporter:
                 due = self._monotonic() + _RENEW
 
     def _flush(self) -> bool:
-        """Write what is pending; return False where it has to be tried again."""
+        """Write what is queued; return False if it has to be tried again."""
         with self._writing:
             batch = self._next_batch()
             if batch is None:
@@ -227,7 +231,9 @@ class JobReporter:
             return self._lost or not (self._pending.events or self._pending.final)
 
     def _next_batch(self) -> _Batch | None:
-        """Return the batch that Redis did not take, as it was and with its number, or a new one."""
+        """Return the batch that Redis did not acknowledge, unchanged and with the same number,
+        or else a new one.
+        """
         if self._unsent is None:
             with self._wake:
                 if self._pending.empty:

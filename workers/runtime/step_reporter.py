@@ -1,4 +1,4 @@
-"""The steps of a running job, their progress, and the output of what it runs."""
+"""Reports a running job's steps, their progress, and the output of its commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PROGRESS_EVERY = 0.1
 
 
 class StepReporter:
-    """Keeps the steps in order, and reports each change. `wall` is seconds since the epoch."""
+    """Keeps the steps in order, and reports each change. `wall` returns seconds since the epoch."""
 
     def __init__(self, reporter: JobReporter, masker: Masker, wall: Callable[[], float]) -> None:
         self._reporter = reporter
@@ -27,13 +27,13 @@ class StepReporter:
         self._output = 0
 
     def announce(self, *steps: tuple[str, str]) -> None:
-        """Report the steps (name, title) that are to come."""
+        """Report the steps (name, title) that will follow."""
         for name, title in steps:
             self._report(Step(name, title))
 
     @contextmanager
     def step(self, name: str, title: str, *, detail: str | None = None) -> Iterator[RunningStep]:
-        """Report a step that runs while the block does, and fails with it."""
+        """Report a step as running while the block runs, and as failed if the block raises."""
         self._report(Step(name, title, StepState.RUNNING, self._now(), detail=detail))
         running = RunningStep(self, name)
         try:
@@ -44,11 +44,13 @@ class StepReporter:
         self._end(name, StepState.SKIPPED if running.skipped else StepState.SUCCEEDED)
 
     def skip(self, name: str) -> None:
-        """Report that an announced step does not apply."""
+        """Report that an announced step is skipped."""
         self._end(name, StepState.SKIPPED)
 
     def resume(self, steps: tuple[Step, ...]) -> None:
-        """Go on from the steps of an attempt that was cut off: what ran then has failed."""
+        """Continue with the steps of an interrupted attempt; the step that was running then is
+        reported as failed.
+        """
         for step in steps:
             if step.state is StepState.RUNNING:
                 self._report(replace(step, state=StepState.FAILED, finished_at=self._now()))
@@ -56,12 +58,12 @@ class StepReporter:
                 self._keep(step)
 
     def set_progress(self, name: str, progress: Progress) -> None:
-        """Report how far a step is."""
+        """Report the progress of a step."""
         self._keep(replace(self._named(name), progress=progress))
         self._reporter.progress(name, progress)
 
     def set_detail(self, name: str, detail: str) -> None:
-        """Report more about a step."""
+        """Report a new detail of a step."""
         self._report(replace(self._named(name), detail=self._masker.text(detail)))
 
     def output(self, line: str, *, stamp: str = "", endless: bool = False) -> None:
@@ -97,7 +99,7 @@ class StepReporter:
 
 @dataclass
 class RunningStep:
-    """A step under way. Set `skipped` where it turns out that there is nothing to do."""
+    """A step in progress. Set `skipped` if it turns out that there is nothing to do."""
 
     steps: StepReporter
     name: str
@@ -105,12 +107,12 @@ class RunningStep:
     _reported_at: float = field(default=0.0, repr=False)
 
     def progress(self, done: int, total: int, unit: str) -> None:
-        """Report how far it is: at most ten times a second, and always when it is done."""
+        """Report how much is done: at most ten times a second, and always when all is done."""
         now = time.monotonic()
         if done >= total or now - self._reported_at >= _PROGRESS_EVERY:
             self._reported_at = now
             self.steps.set_progress(self.name, Progress(done, total, unit))
 
     def detail(self, text: str) -> None:
-        """Report more about the step."""
+        """Report a new detail of the step."""
         self.steps.set_detail(self.name, text)

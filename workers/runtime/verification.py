@@ -58,7 +58,7 @@ class Verification:
         return self.signatures.signer(WAKEUP, f"{self.host}/{id}", signature) is not None
 
     def verify(self, claim: Claim) -> tuple[Request, str | None]:
-        """Return the request, and the hash of the plan that was confirmed, if any.
+        """Return the request, and the hash of the confirmed plan, if there is a confirmation.
 
         A job that has begun here was checked then: it counts as it is in the job log, whatever
         became of the keys since. Raises `Forged`.

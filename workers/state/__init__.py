@@ -1,7 +1,7 @@
-"""What a host keeps on its disk, beside the projects' files.
+"""What a host stores on its disk, in addition to the projects' files.
 
-In the state folder of a project: `lock` (`project_lock`), `journal.jsonl` (`Journal`), `releases/`
-(`Releases`), `downtimes.json` (`DowntimeHistory`). In that of the host: `workspaces/`
-(`workspace_lock`) and one file a job (`JobLog`). Contents, undo records and stat caches are
-`workers.files`' own.
+In a project's state folder: `lock` (`project_lock`), `journal.jsonl` (`Journal`), `releases/`
+(`Releases`), `downtimes.json` (`DowntimeHistory`). In the host's: `workspaces/` (`workspace_lock`)
+and one file for each job (`JobLog`). Content stores, undo records and stat caches belong to
+`workers.files`.
 """

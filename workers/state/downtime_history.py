@@ -1,4 +1,4 @@
-"""Measured downtimes of a project, from which the next question estimates."""
+"""Stores a project's measured downtimes, from which the next question estimates the downtime."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ class DowntimeHistory:
         self._path = folder / "downtimes.json"
 
     def add(self, kind: str, seconds: float) -> None:
-        """Add a measurement. Where it cannot be written it is dropped: the job succeeded."""
+        """Add a measurement; if it cannot be written, it is dropped, since the job has
+        succeeded.
+        """
         downtimes = self._read()
         downtimes[kind] = [*downtimes.get(kind, []), seconds][-_KEPT:]
         try:
@@ -33,8 +35,8 @@ class DowntimeHistory:
             _log.warning("downtime not kept", reason=error.message)
 
     def estimate(self, kind: str) -> str:
-        """Return the range of the last downtimes in whole seconds, such as `0-2 seconds`; a guess
-        until there is one.
+        """Return the range of the last downtimes in whole seconds, such as `0-2 seconds`; a
+        default if none was measured yet.
         """
         known = self._read().get(kind)
         if not known:
@@ -43,7 +45,9 @@ class DowntimeHistory:
         return f"{low}-{high} seconds" if low != high else f"{low} seconds"
 
     def _read(self) -> dict[str, list[float]]:
-        """Read the file; return nothing where it is damaged, so that it is written anew."""
+        """Read the file; return nothing if it is damaged, so that the next measurement replaces
+        it.
+        """
         if not self._path.exists():
             return {}
         try:

@@ -1,9 +1,10 @@
 """An exclusive or shared lock between processes of one host: flock(2) on a file.
 
-The kernel releases it once the holder and all children that inherited the descriptor have exited,
-so unlike the lease on Redis it fences. A waiter has been given the holder's job, so the holder has
-lost its lease: it gets `notice` seconds to stop and is then killed with SIGKILL, because a stopped
-process would go on writing when it is resumed.
+The kernel releases the lock only when the holder and all children that inherited the descriptor
+have exited. Unlike the lease on Redis, it therefore keeps out a second worker reliably. A process
+that waits has claimed the same work, so the holder has lost its lease: the holder gets `notice`
+seconds to stop, and is then killed with SIGKILL, because a paused process would otherwise go on
+writing when it is resumed.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class LockOwner:
-    """Who signed a lock file: a process, named by its pid and its start time in the kernel's
-    ticks, and the job it works for (empty where unknown). `pid` is 0 where nobody has signed.
+    """The process that holds a lock exclusively, as written in the lock's file: its pid, its
+    start time in kernel ticks, and the job it works for (empty if unknown). `pid` is 0 if the
+    file names no process.
     """
 
     pid: int = 0
@@ -42,10 +44,10 @@ class LockOwner:
 
 @dataclass(frozen=True)
 class HostLock:
-    """The lock whose file is `path`. `busy` makes the error of a wait that was in vain.
+    """The lock whose file is `path`. `busy` creates the error that is raised when a wait fails.
 
-    `patience` seconds are waited at most. An exclusive holder is killed after `notice` seconds;
-    shared holders never are, nor is anyone by a process that waits to share.
+    A wait takes at most `patience` seconds. An exclusive holder is killed after `notice` seconds,
+    but only by a process that waits for the exclusive lock; shared holders are never killed.
     """
 
     path: Path
@@ -57,9 +59,10 @@ class HostLock:
 
     @contextmanager
     def exclusive(self, check: Callable[[], None], holder: str = "") -> Iterator[int]:
-        """Hold the lock alone and yield its descriptor; `holder` is what others read meanwhile.
+        """Hold the lock exclusively and yield its descriptor. Waiting processes can read `holder`
+        in the file.
 
-        `check` may end the wait by raising.
+        `check` may raise to end the wait.
         """
         with self._opened() as handle:
             self._wait(handle, fcntl.LOCK_EX, check)
@@ -68,12 +71,13 @@ class HostLock:
             try:
                 yield handle
             finally:
-                # This process goes on to other jobs: it must not be taken for the holder then.
+                # This process continues with other jobs, and must no longer be taken for the lock's
+                # holder.
                 os.ftruncate(handle, 0)
 
     @contextmanager
     def shared(self, check: Callable[[], None]) -> Iterator[int]:
-        """Hold the lock together with others that share it, and yield its descriptor."""
+        """Hold the lock together with other processes that share it, and yield its descriptor."""
         with self._opened() as handle:
             self._wait(handle, fcntl.LOCK_SH, check)
             yield handle
@@ -100,7 +104,9 @@ class HostLock:
             self.pause(POLL_SECONDS)
 
     def _kill_owner(self, handle: int) -> None:
-        """Kill the process that signed, if it still is that process and holds the lock alone."""
+        """Kill the process named in the file, if it is still the same process and holds the lock
+        exclusively.
+        """
         owner = _owner(handle)
         if owner.pid in (0, os.getpid()) or _start_time(owner.pid) != owner.started:
             return
@@ -156,7 +162,7 @@ def _sign(handle: int, holder: str) -> None:
 
 
 def _owner(handle: int) -> LockOwner:
-    """Read the signature; of a project's lock, an earlier version wrote `PID START`."""
+    """Parse the owner in the file. For a project's lock, an earlier version wrote `PID START`."""
     text = os.pread(handle, 4096, 0).decode(errors="replace")
     try:
         pid, started, holder = json.loads(text)
@@ -168,7 +174,9 @@ def _owner(handle: int) -> LockOwner:
 
 
 def _holds_exclusively(pid: int, handle: int) -> bool:
-    """Whether the kernel lists an exclusive lock among the process's open files; proc(5)."""
+    """Return whether the kernel lists an exclusive lock among the process's open files; see
+    proc(5).
+    """
     lock = os.fstat(handle)
     folder = Path(f"/proc/{pid}")
     with contextlib.suppress(OSError):
@@ -182,7 +190,9 @@ def _holds_exclusively(pid: int, handle: int) -> bool:
 
 
 def _start_time(pid: int) -> str | None:
-    """Return when a process began, in the kernel's ticks: with the pid, that identifies it."""
+    """Return the start time of a process in kernel ticks; together with the pid, it identifies a
+    process.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

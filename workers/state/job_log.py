@@ -1,7 +1,7 @@
-"""The replay guard: which changing jobs this host has begun and ended, kept on its disk.
+"""The replay guard: a log on this host's disk of the changing jobs that it has begun and ended.
 
-A job that Redis offers a second time, by mistake or by malice, is recognised here: who can write to
-Redis can rewrite a job there, but not this.
+It recognises a job that Redis offers a second time, by mistake or by malice: whoever can write to
+Redis can rewrite jobs there, but not this log.
 """
 
 from __future__ import annotations
@@ -26,18 +26,21 @@ _HINT = "Look at what the job did, then remove that file: the job counts as neve
 
 
 class JobLog:
-    """One JSON file for each job: what was signed when it began, its outcome when it ended."""
+    """One JSON file for each job: the signed request when the job began, its outcome when it
+    ended.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def begun(self, id: str) -> bool:
-        """Return whether the job ever began here."""
+        """Return whether the job was ever begun on this host."""
         return self._path(id).exists()
 
     def begin(self, id: str, signed: SignedRequest) -> float:
-        """Record, synced, that the job begins; return when it first did, in seconds since the
-        epoch."""
+        """Record, synced, that the job begins; return when it first began, in seconds since the
+        epoch.
+        """
         if not self.begun(id):
             self._write(id, {"signed": asdict(signed), "begun_at": time.time()})
             self._forget_old()
@@ -50,23 +53,25 @@ class JobLog:
             self._write(id, {"signed": asdict(signed), "begun_at": time.time(), **ending})
 
     def end(self, id: str, outcome: Outcome[JsonRecord]) -> None:
-        """Record, synced, how a job that began here has ended."""
+        """Record, synced, the outcome of a job that was begun on this host."""
         result = outcome.result.to_json() if outcome.result else None
         error = outcome.error.record().to_json() if outcome.error else None
         ending = {"state": outcome.state.value, "result": result, "error": error}
         self._write(id, {**self._read(id), **ending})
 
     def forget(self, id: str) -> None:
-        """Remove the record of a job that has done nothing after all."""
+        """Delete the record of a job that has changed nothing."""
         with file_errors(str(self._folder)):
             self._path(id).unlink(missing_ok=True)
 
     def ended(self, id: str) -> bool:
-        """Return whether the job has ended here."""
+        """Return whether the job has ended on this host."""
         return self.begun(id) and "state" in self._read(id)
 
     def outcome(self, id: str, result: type[ResultT]) -> Outcome[ResultT] | None:
-        """Return how the job ended, None while it has not. `result` is the type of its kind."""
+        """Return the outcome of the job, None if it has not ended. `result` is the result type
+        of its kind.
+        """
         if not self.ended(id):
             return None
         record = self._read(id)
@@ -78,17 +83,17 @@ class JobLog:
         )
 
     def recent(self, seconds: float) -> list[str]:
-        """Return the ids of the jobs that began or ended at most so long ago."""
+        """Return the ids of the jobs that began or ended within the last `seconds`."""
         oldest = time.time() - seconds
         ids = []
         for path in self._folder.iterdir() if self._folder.exists() else ():
-            with contextlib.suppress(FileNotFoundError):  # renamed by another process
+            with contextlib.suppress(FileNotFoundError):  # another process has renamed the file
                 if not path.name.startswith(".") and path.stat().st_mtime >= oldest:
                     ids.append(path.name)
         return ids
 
     def signed(self, id: str) -> SignedRequest:
-        """Return what was signed of a job that began here."""
+        """Return the signed request of a job that was begun on this host."""
         return read_json(self._path(id), lambda record: SignedRequest(**record["signed"]), _HINT)
 
     def _read(self, id: str) -> JsonObject:
@@ -104,6 +109,6 @@ class JobLog:
         oldest = time.time() - _KEPT_SECONDS
         with file_errors(str(self._folder)):
             for path in self._folder.iterdir():
-                with contextlib.suppress(FileNotFoundError):  # renamed by another process
+                with contextlib.suppress(FileNotFoundError):  # another process has renamed the file
                     if path.stat().st_mtime < oldest:
                         path.unlink()

@@ -1,8 +1,9 @@
 """The journal of a deployment: a write-ahead log of its effects on production.
 
-One file for each project, one JSON record a line, each synced before the next effect begins. A torn
-last line (the machine died while writing it) counts as not written, because its effect had not
-begun. A damaged line before the last may have recorded anything: then a person has to decide.
+One file for each project, with one JSON record on each line, synced before the next effect begins.
+An incomplete last line (the machine crashed while writing it) counts as not written, because its
+effect had not begun. If an earlier line is damaged, any effect may be missing, so a person has to
+decide.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ RESTORED = "restored"
 """A job that only brings a file back has done so; for a deployment, its release says that."""
 
 _ROOM = 1 << 18
-"""Bytes reserved for later records, so that compensation can be journalled on a full disk."""
+"""Bytes reserved for later records, so that compensation can be journalled even if the disk is
+full.
+"""
 _HINT = (
     "A deploy was cut off, and this file told how far it had come. See to it that production is as "
     "it should be, remove the file, then deploy again."
@@ -30,9 +33,9 @@ _HINT = (
 
 
 class Journal:
-    """The journal of one project. `records` are those of the job under way, or of the last one.
+    """The journal of one project. `records` are those of the job in progress, or of the last job.
 
-    Raises `sync_failed` where a job is under way and a record of it is damaged.
+    The constructor raises `sync_failed` if a job is in progress and one of its records is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,23 +54,23 @@ class Journal:
 
     @property
     def job(self) -> str | None:
-        """The job whose records these are."""
+        """The id of the job that wrote the records, None if there are none."""
         return str(self.records[0]["job"]) if self.records else None
 
     def begin(self, job: str) -> None:
-        """Start over for a new job."""
+        """Start the journal of a new job; the records of the last one are deleted."""
         self.records = []
         reserve(self._path, _ROOM)
         self.write("begun", {"job": job})
 
     def write(self, what: str, content: JsonObject | None = None) -> None:
-        """Add a record; return once it is on the disk."""
+        """Add a record; return once it is synced to the disk."""
         record = {"what": what, **(content or {})}
         add_record(self._path, record, over_damaged=True)
         self.records.append(record)
 
     def find(self, what: str) -> JsonObject | None:
-        """Return the last record of that kind, None where there is none."""
+        """Return the content of the last record with the name `what`, None if there is none."""
         return next((r for r in reversed(self.records) if r["what"] == what), None)
 
 

@@ -1,7 +1,7 @@
-"""The lock of a state folder: of a project, of a clone, of the projects file.
+"""The lock of a state folder: that of a project, of a clone, or of the projects file.
 
-The commands that a job starts inherit it, so that the next job does not begin while a `docker
-compose` of a killed worker still runs.
+Commands that a job starts inherit the lock, so that the next job does not begin while a `docker
+compose` of a killed worker is still running.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def project_lock(
 ) -> AbstractContextManager[int]:
     """Hold the lock of the project whose state is in `folder`; yield its descriptor.
 
-    A holder that has not let go after 8 seconds is killed. Raises `busy` after 30 seconds; `check`
-    may end the wait sooner.
+    A holder that does not release it within 8 seconds is killed. Raises `busy` after 30 seconds;
+    `check` may raise to end the wait.
     """
     return HostLock(folder / "lock", _busy, _PATIENCE, _NOTICE).exclusive(check, holder)
 

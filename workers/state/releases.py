@@ -1,4 +1,6 @@
-"""What each successful deploy put into production, kept for history, comparison and rollback."""
+"""The releases: what each successful deployment put into production, stored for history,
+comparison and rollback.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from workers.files.manifest import Entry, dump, load_present
 
 @dataclass(frozen=True)
 class ReleasedService:
-    """What a service ran in a release: the image by name and id, its build inputs' digest."""
+    """A service in a release: its image's name and id, and the digest of its build inputs."""
 
     image: str
     image_id: str | None
@@ -50,12 +52,12 @@ class Release:
 
     @property
     def contents(self) -> dict[str, Entry]:
-        """Return every file that going back to this release needs."""
+        """Return every file that a rollback to this release needs."""
         return {**self.files, **self.relied_on}
 
 
 class Releases:
-    """The releases of one project, one file each, in its state folder."""
+    """Reads and writes the releases of one project, one file each in its state folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "releases"
@@ -67,16 +69,18 @@ class Releases:
         return sorted(path.stem for path in self._folder.glob("*.json"))
 
     def latest(self) -> Release | None:
-        """Return the newest release: what production was last brought to."""
+        """Return the newest release, whose files production should have."""
         ids = self.ids()
         return self.get(ids[-1]) if ids else None
 
     def get(self, id: str) -> Release:
-        """Return the release with this id. Raises `sync_failed` where its file is damaged."""
+        """Return the release with this id; raise `sync_failed` if its file is damaged."""
         return _read(self._folder / f"{id}.json")
 
     def save(self, release: Release) -> None:
-        """Record a release, whole and synced: from here on it counts."""
+        """Write a release, atomically and synced. The deployment counts as succeeded from here
+        on.
+        """
         document = {name: getattr(release, name) for name in _PLAIN}
         document["services"] = {name: asdict(s) for name, s in release.services.items()}
         document["files"] = dump(release.files)
@@ -84,7 +88,7 @@ class Releases:
         write_synced(self._folder / f"{release.id}.json", json.dumps(document))
 
     def drop_beyond(self, keep: int) -> list[str]:
-        """Remove all but the newest `keep`; return the ids of those removed."""
+        """Delete all releases but the newest `keep`; return the ids of those deleted."""
         gone = self.ids()[:-keep]
         for id in gone:
             path = self._folder / f"{id}.json"
@@ -95,7 +99,9 @@ class Releases:
 
 @lru_cache(maxsize=8)
 def _read(path: Path) -> Release:
-    """Read a release once in a process: it never changes once it is written."""
+    """Read a release; cached for the life of the process, since a release never changes once it
+    is written.
+    """
     return read_json(path, _release_of, _HINT)
 
 

@@ -1,5 +1,5 @@
-"""The lock of a workspace: exclusive for a coding agent, its undoing and an update by Git; shared
-for deploys while they read it.
+"""The lock of a workspace: exclusive for a coding agent, for discarding its changes and for Git
+updates; shared for deploys, which only read.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ def workspace_lock(
     monotonic: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[int]:
-    """Hold the workspace, exclusively unless `shared`; yield the lock's descriptor.
+    """Hold the workspace's lock, exclusively unless `shared`; yield the lock's descriptor.
 
-    `holder` is named in the error of those who wait in vain: 30 seconds, or 5 to read; `check` may
-    end the wait sooner. An exclusive holder that has lost its job is killed after `notice` seconds.
-    Whoever changes the workspace takes `workers.agent.workspace.exclusive_workspace` instead.
+    A wait takes at most 30 seconds, or 5 if `shared`; `check` may raise to end the wait. `holder`
+    describes this job in the errors of other jobs that wait in vain. An exclusive holder that has
+    lost its job is killed after `notice` seconds. Code that changes the workspace uses
+    `workers.agent.workspace.exclusive_workspace` instead.
     """
 
     def busy(owner: LockOwner) -> ScarError:
@@ -53,6 +54,6 @@ def workspace_lock(
 
 
 def lock_path(state_dir: Path, workspace: Path) -> Path:
-    """Return the lock's file; other state of the workspace is kept beside it."""
+    """Return the path of the lock's file; further state of the workspace is stored beside it."""
     name = hashlib.sha256(os.fsencode(workspace)).hexdigest()
     return state_dir / "workspaces" / name

@@ -1,6 +1,6 @@
-"""The shapes of the API, one file per noun: requests are checked by them, and `/openapi.json` and
-`/docs` describe requests and answers with them.
+"""The marshmallow schemas of the API, one file for each resource. Requests are validated with them,
+and `/openapi.json` and `/docs` describe requests and responses with them.
 
-Answers are not dumped through schemas. Records write themselves as JSON (`Job.to_json`), and a
-test compares what the server answers with what is described.
+Responses are not serialised by schemas: records return JSON themselves (`Job.to_json`), and a test
+compares the server's responses with these schemas.
 """

@@ -1,4 +1,4 @@
-"""The audit trail."""
+"""Schemas of `/audit`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from scar.api.schemas.fields import ClosedSchema, Number, cursor, moment, page, 
 
 
 class AuditQuery(ClosedSchema):
-    """How many lines."""
+    """Query of `/audit`: how many entries to return."""
 
     limit = Number(load_default=50, validate=validate.Range(1, 200))
     cursor = fields.String(validate=validate.Regexp(r"^[1-9][0-9]{0,14}-[0-9]{1,9}$"))
 
 
 class AuditSchema(Schema):
-    """A line of the trail."""
+    """One entry of the audit trail."""
 
     id = text()
     at = moment()

@@ -1,4 +1,4 @@
-"""A job's events."""
+"""Schemas of `/jobs/{id}/events`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scar.api.schemas.fields import ClosedSchema, Number, Seconds, moment, page,
 
 
 class EventsQuery(ClosedSchema):
-    """From where, and how long to wait for something new, in seconds."""
+    """Query for a job's events: after which event, and how many seconds to wait for a new one."""
 
     after = Number(validate=validate.Range(0))
     wait = Seconds(validate=validate.Range(0, 60))
@@ -16,7 +16,7 @@ class EventsQuery(ClosedSchema):
 
 
 class EventSchema(Schema):
-    """One line of a job's history: `job`, `step`, `progress`, `output` or `result`."""
+    """One event of a job; its type is `job`, `step`, `progress`, `output` or `result`."""
 
     id = fields.Integer(required=True)
     type = text()

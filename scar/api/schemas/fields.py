@@ -1,4 +1,4 @@
-"""What the schemas are made of."""
+"""Field types that several schemas of the API share."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ JOB_ID = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 
 
 def text(required: bool = True, *, none: bool = False, **metadata: Any) -> fields.String:
-    """Make a string field; `metadata` goes into the description of the API."""
+    """Return a string field; `metadata` is added to its description in OpenAPI."""
     return fields.String(required=required, allow_none=none, metadata=metadata)
 
 
 def moment(*, none: bool = False) -> fields.String:
-    """Make a field for a time as RFC 3339 has it."""
+    """Return a string field for a time in RFC 3339 format."""
     return text(none=none, format="date-time")
 
 
 class Number(fields.Integer):
-    """A whole number in plain ASCII digits, as a query has it."""
+    """A whole number in a query string: ASCII digits alone, without sign or spaces."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         digits = str(value)
@@ -30,7 +30,7 @@ class Number(fields.Integer):
 
 
 class Seconds(fields.Float):
-    """A number of seconds in plain ASCII digits, as a query has it."""
+    """A number of seconds in a query string: ASCII digits with at most one point."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         digits = str(value)
@@ -40,20 +40,22 @@ class Seconds(fields.Float):
 
 
 class ClosedSchema(Schema):
-    """A part of a request: what it does not name is refused."""
+    """Base of request schemas: unknown fields are an error."""
 
     class Meta:
         unknown = RAISE
 
 
 def cursor() -> fields.String:
-    """Make the `next` of a list whose pages are found by an id."""
+    """Return the field `next` of a page: the id to pass as the query's `cursor`, null on the
+    last page.
+    """
     return text(none=True)
 
 
 def page(
     name: str, item: fields.Field[Any], next_: fields.Field[Any], **more: fields.Field[Any]
 ) -> type[Schema]:
-    """Make the schema of a list: every list of the API has `items` and `next`."""
+    """Return the schema of a paged list, which has `items`, `next`, and the fields in `more`."""
     items = fields.List(item, required=True)
     return Schema.from_dict({"items": items, "next": next_, **more}, name=name)

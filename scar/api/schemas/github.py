@@ -1,4 +1,4 @@
-"""The answer to GitHub."""
+"""Schemas of `/github/webhook`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from scar.api.schemas.fields import text
 
 
 class DeliverySchema(Schema):
-    """What became of a delivery: `taken`, `known` (it was taken before) or `ignored`."""
+    """What the webhook did with a delivery: `taken`, `known` (received before) or `ignored`."""
 
     status = text()

@@ -1,4 +1,4 @@
-"""Whether the API is alive and can do its work."""
+"""Schemas of `/healthz` and `/readyz`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from scar.api.schemas.fields import text
 
 
 class AliveSchema(Schema):
-    """The process answers."""
+    """Response of `/healthz`: the API process is running."""
 
     status = text()
 
 
 class ReadySchema(Schema):
-    """Redis and workers can be reached."""
+    """Response of `/readyz`: Redis accepts writes and every host has a worker."""
 
     status = text()
     hosts = fields.Integer(required=True)

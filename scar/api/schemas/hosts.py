@@ -1,4 +1,4 @@
-"""Hosts and their workers."""
+"""Schemas of `/hosts`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scar.api.schemas.fields import cursor, moment, page, text
 
 
 class WorkerSchema(Schema):
-    """A worker that gave a sign of life."""
+    """A worker whose heartbeat has not expired."""
 
     id = text()
     pid = fields.Integer(required=True, allow_none=True)

@@ -1,4 +1,4 @@
-"""Jobs: asking for one, answering its question, and what is shown of it."""
+"""Schemas of `/jobs`: submitting, confirming, listing and reading jobs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def _one_of(states: type[StrEnum]) -> validate.OneOf:
 
 
 class SubmitSchema(ClosedSchema):
-    """A request for a job."""
+    """Body of `POST /jobs`: the kind of job, its project and its arguments."""
 
-    # Checked by the view, which knows the nearest one.
+    # No list of choices: the view's error suggests the kind with the most similar name.
     kind = fields.String(
         required=True, validate=validate.Length(1, 64), metadata={"enum": list(job_commands())}
     )
@@ -41,7 +41,7 @@ class SubmitSchema(ClosedSchema):
 
 
 class AnswerSchema(ClosedSchema):
-    """The answer to a job's question."""
+    """Body of `POST /jobs/{id}/confirm`: `yes`, or anything else to cancel the job."""
 
     answer = fields.String(required=True, validate=validate.Length(max=200))
     shown = fields.String(
@@ -52,7 +52,7 @@ class AnswerSchema(ClosedSchema):
 
 
 class JobsQuery(ClosedSchema):
-    """Which jobs, and how many."""
+    """Query of `GET /jobs`: filters, and the size of the page."""
 
     project = fields.String(validate=validate.Length(1, 200))
     state = fields.String(validate=_one_of(JobState))
@@ -62,7 +62,7 @@ class JobsQuery(ClosedSchema):
 
 
 class ActorSchema(Schema):
-    """The actor that requested the job."""
+    """The person, API client or schedule that requested the job."""
 
     frontend = text()
     id = text()
@@ -71,7 +71,7 @@ class ActorSchema(Schema):
 
 
 class ProgressSchema(Schema):
-    """How much of a step is done."""
+    """Progress of a step, such as 3 of 10 files."""
 
     done = fields.Integer(required=True)
     total = fields.Integer(required=True)
@@ -79,7 +79,7 @@ class ProgressSchema(Schema):
 
 
 class StepSchema(Schema):
-    """A named part of a job."""
+    """A part of a job's work, such as `copying` or `building`."""
 
     name = text()
     title = text()
@@ -91,7 +91,7 @@ class StepSchema(Schema):
 
 
 class JobSchema(Schema):
-    """A request and everything that came of it."""
+    """A job: its request, state, plan, steps and result."""
 
     id = text(pattern=JOB_ID)
     kind = text()

@@ -1,4 +1,4 @@
-"""What went wrong: with a request, or with a job."""
+"""Schemas of errors: of a failed request, and of a failed job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scar.api.schemas.fields import text
 
 
 class ProblemSchema(Schema):
-    """RFC 9457, with SCAR's code and what to do."""
+    """An RFC 9457 problem document, with the members `code` and `hint`."""
 
     type = text()
     title = text()
@@ -22,7 +22,7 @@ class ProblemSchema(Schema):
 
 
 class ErrorSchema(Schema):
-    """Why a job did not succeed, or does not begin."""
+    """The error of a job that failed, or that no worker has started yet."""
 
     code = text()
     message = text()

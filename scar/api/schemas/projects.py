@@ -1,4 +1,4 @@
-"""Projects, and the queries of their routes."""
+"""Schemas of `/projects`, and of the queries of the routes below it."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from scar.jobs.results.json_record import schema_of
 
 
 class ReleasesQuery(ClosedSchema):
-    """How many releases."""
+    """Query of `/projects/{name}/releases`: how many releases."""
 
     limit = Number(load_default=50, validate=validate.Range(1, 200))
     cursor = fields.String(validate=validate.Regexp(JOB_ID))
 
 
 class LogsQuery(ClosedSchema):
-    """How many lines, of which container."""
+    """Query of `/projects/{name}/logs`: how many lines, of which container."""
 
     lines = Number(validate=validate.Range(1, 5000))
     container = fields.String(validate=validate.Length(1, 128))
 
 
 class FollowQuery(ClosedSchema):
-    """Which container."""
+    """Query of `/projects/{name}/logs/follow`: which container."""
 
     container = fields.String(validate=validate.Length(1, 128))
 
 
 class ProjectSchema(Schema):
-    """An entry of the projects file, defaults filled in."""
+    """An entry of the projects file, with defaults filled in."""
 
     name = text()
     workspace = text()
@@ -41,7 +41,7 @@ class ProjectSchema(Schema):
     primary_container = text(none=True)
     auto_detect = fields.Boolean(required=True)
     host = text()
-    # `Schema.exclude` is marshmallow's own.
+    # `exclude` is an attribute of marshmallow's `Schema`, so the field has another name.
     excluded = fields.List(fields.String(), required=True, data_key="exclude")
     health_timeout = fields.Integer(required=True)
     keep_releases = fields.Integer(required=True)
@@ -54,7 +54,7 @@ class ProjectSchema(Schema):
 
 
 class ProjectAnswerSchema(ProjectSchema):
-    """A project, and what is wrong with the projects file now."""
+    """A project, and the error in the projects file if it has one."""
 
     problem = fields.Nested(ErrorSchema, required=True, allow_none=True)
 

@@ -1,4 +1,4 @@
-"""Plans and results of jobs, as `/openapi.json` describes them."""
+"""Describes jobs' plans and results in `/openapi.json`, with one schema for each kind of job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scar.json_object import JsonObject
 
 
 class RecordByKind(fields.Raw):
-    """A JSON object whose schema follows from the job's kind, or null."""
+    """A JSON object, or null, whose schema depends on the kind of the job."""
 
     def __init__(self, records: Mapping[str, type[JsonRecord]]) -> None:
         names = ", ".join(f"`{kind}`: {record.__name__}" for kind, record in records.items())
@@ -25,9 +25,10 @@ class RecordByKind(fields.Raw):
 
 
 def any_record(converter: Any, field: fields.Field[Any], **_: object) -> JsonObject:
-    """Describe a `RecordByKind`: an attribute function of apispec's `converter`.
+    """Describe a `RecordByKind` field in OpenAPI; apispec calls this with its `converter`.
 
-    It is `anyOf` and not `oneOf`, since a record without required keys fits every object.
+    The description uses `anyOf` instead of `oneOf`, because a record without required keys matches
+    every object.
     """
     if not isinstance(field, RecordByKind):
         return {}

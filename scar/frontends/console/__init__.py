@@ -1,4 +1,4 @@
-"""SCAR in a terminal."""
+"""The front-end that runs SCAR's chat in a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ def _serve(settings: Settings) -> None:
 
 
 def _users(settings: Settings) -> UserDirectory:  # noqa: ARG001
-    """Make everybody an admin: whoever is at the console can read the key that signs jobs."""
+    """Give everybody at the console the role of admin, because they can read the key that signs
+    jobs anyway.
+    """
     return UserDirectory(everyone=Role.ADMIN)
 
 

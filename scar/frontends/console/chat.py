@@ -1,4 +1,4 @@
-"""`scar chat`: the chat in a terminal, or from a script through a pipe."""
+"""`scar chat`: the chat in a terminal, or in a script that writes to its standard input."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ _INTERVAL = 0.1
 
 
 class ConsoleChat:
-    """Shows messages on a screen. `asking` is set while one of them has a question."""
+    """Implements the chat's `FrontEnd` for a terminal. `asking` is set while a message has an
+    open question.
+    """
 
     name = "console"
     bot_name: str | None = None
@@ -38,24 +40,28 @@ class ConsoleChat:
         self.asking = asyncio.Event()
 
     def fit(self, document: Document) -> Document:
-        """Return all of the document; there are no buttons to tap, so their commands are shown."""
+        """Return the whole document, with its buttons' commands as text, since a terminal has no
+        buttons.
+        """
         return document.with_commands()
 
     def interval(self, place: Place) -> float:  # noqa: ARG002
-        """Ten times a second is as fast as anybody reads."""
+        """Return 0.1 seconds: more frequent changes could not be read."""
         return _INTERVAL
 
     async def send(self, place: Place, document: Document, tag: str) -> SentMessage:  # noqa: ARG002
-        """Show a new message."""
+        """Print a new message to the terminal."""
         reference = f"{os.getpid()}-{next(self._numbers)}"
         return SentMessage(reference, self._show(reference, document))
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:  # noqa: ARG002
-        """Show a message as it is now."""
+        """Update a message on the screen."""
         return self._show(reference, document)
 
     async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:  # noqa: ARG002
-        """Write a file into a new folder that only this user can read."""
+        """Write the attachment to a new temporary folder that only this user can read, and print
+        its path.
+        """
         path = Path(tempfile.mkdtemp(prefix="scar-")) / attachment.name
         path.write_text(attachment.text, encoding="utf-8", errors="replace")
         self._screen.line(f"📎 {path}")
@@ -71,7 +77,7 @@ class ConsoleChat:
 
 
 def serve(settings: Settings) -> None:
-    """Chat until the input ends; jobs that still run then go on without this chat."""
+    """Run the chat until standard input ends. Jobs that are still running continue without it."""
     asyncio.run(_chat(settings))
 
 
@@ -103,7 +109,9 @@ async def _chat(settings: Settings) -> None:
 
 
 async def _wait_for_turn(conversation: Conversation, front_end: ConsoleChat) -> None:
-    """Wait until every message shows its end, or a question waits for an answer."""
+    """Wait until every message shows that its job has ended, or until a question needs an
+    answer.
+    """
     waits = [
         asyncio.create_task(conversation.settle()),
         asyncio.create_task(front_end.asking.wait()),

@@ -1,4 +1,4 @@
-"""The lines of the standard input, for a program that waits for other things as well."""
+"""Reads lines from standard input without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 
 class InputLines:
-    """Reads one line at a time, after a prompt.
+    """Prints a prompt and reads one line at a time.
 
-    A thread of its own reads, so that nothing else waits for the input. It reads the descriptor
-    itself, since Python cannot exit while a thread waits in `sys.stdin`.
+    A separate thread reads, so that the event loop is not blocked. It reads the file descriptor
+    directly, because Python cannot exit while a thread is blocked in `sys.stdin`.
     """
 
     def __init__(self, prompt: str) -> None:
@@ -23,7 +23,7 @@ class InputLines:
         threading.Thread(target=self._read, name="input", daemon=True).start()
 
     async def next(self) -> str | None:
-        """Return the next line without its end; None once there are no more."""
+        """Return the next line without its line end; None at the end of the input."""
         if self._prompt:
             print(self._prompt, end="", flush=True)
         self._requests.release()

@@ -1,4 +1,4 @@
-"""Documents on a terminal: in place where it is one, as plain lines where it is a pipe."""
+"""Displays documents on a terminal, updated in place, or prints them as plain lines to a pipe."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:  # slow to import, and of no use on a pipe
 
 
 class Screen:
-    """Shows messages that change; inside of `with screen:` they change in place on a terminal.
+    """Displays messages that change. Within `with screen:`, a terminal updates them in place.
 
-    On a pipe, of a message that changes only the lines that are new are printed.
+    If the output is a pipe, each update prints only the lines that are new or changed.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -52,7 +52,7 @@ class Screen:
             self._live = None
 
     def show(self, name: str, document: Document) -> None:
-        """Show the message `name`, new or changed."""
+        """Display the message `name`, which may have been displayed before."""
         if self._live is None:
             self._print(name, document)
             return

@@ -1,4 +1,4 @@
-"""SCAR on GitHub: comments are a chat, pushes can be deployed."""
+"""The GitHub front-end: comments are a chat, and pushes can be deployed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from scar.settings import FrontEndSettings, Settings
 
 @dataclass(frozen=True)
 class GitHubSettings(FrontEndSettings):
-    """No field: the API's webhook and the workers' `/clone` need GitHub's settings too, so they are
-    among the fields of `Settings`.
+    """Has no fields: GitHub's settings are in `Settings`, because the API's webhook and the
+    workers' `/clone` use them too.
     """
 
     person_id = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}")

@@ -1,7 +1,8 @@
-"""SCAR on GitHub: comments on issues and pull requests are a chat, pushes can be deployed.
+"""`scar github`: comments on issues and pull requests are a chat, and pushes can be deployed.
 
-The API puts deliveries into the inbox. This process reads them in order, hands comments to the
-conversation and pushes to `PushDeploys`, and drops each once it was handled.
+The API puts webhook deliveries into an inbox on Redis. This process reads them in order, passes
+comments to the conversation and pushes to `PushDeploys`, and deletes each delivery once it is
+handled.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ _log = structlog.get_logger(__name__)
 
 
 class GitHubBot:
-    """Reads the inbox. `began` is when it did, in seconds: deliveries of before are stale."""
+    """Reads deliveries from the inbox. Those received before `began` (seconds since the epoch),
+    when this process started, are stale.
+    """
 
     def __init__(
         self, github: GitHub, services: Services, conversation: Conversation, pushes: PushDeploys
@@ -55,7 +58,7 @@ class GitHubBot:
         self.began = time.time()
 
     async def read(self, inbox: Inbox) -> None:
-        """Read until cancelled."""
+        """Read and handle deliveries until cancelled."""
         after = "0"
         while True:
             try:
@@ -69,7 +72,9 @@ class GitHubBot:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _handle(self, id: str, letter: JsonObject | None) -> None:
-        """Handle a letter; one that cannot be read is logged, since it would keep failing."""
+        """Handle one delivery. One that cannot be parsed is logged and dropped, since it would
+        fail every time.
+        """
         if letter is None:
             _log.warning("letter without a valid signature", letter=id)
             return
@@ -88,7 +93,7 @@ class GitHubBot:
             return
         projects = self._services.projects.projects.values()
         if self._services.access.highest_role(incoming.actor, projects) is None:
-            refusal = None  # a stranger, whom the conversation refuses
+            refusal = None  # a stranger; the conversation refuses them with its own message
         else:
             refusal = await self._permissions.refusal(incoming)
         if refusal is None:
@@ -100,7 +105,7 @@ class GitHubBot:
     async def _incoming_message(
         self, received_at: float, comment: CommentDelivery
     ) -> IncomingMessage | None:
-        """Return what a comment says to SCAR; None for talk among people."""
+        """Return the comment as a message for SCAR; None if it is not addressed to SCAR."""
         text = first_words(comment.body)
         if text is None or not self._is_for_scar(text):
             return None
@@ -120,10 +125,11 @@ class GitHubBot:
         try:
             return self._parser.parse(text) is not None
         except ScarError:
-            return text.startswith("/docker_")  # others are for one of GitHub's many bots
+            # Other unknown commands may be for other bots in the repository.
+            return text.startswith("/docker_")
 
     def _project_of(self, repository: str) -> str | None:
-        """Return the first project whose workspace is of the repository."""
+        """Return the first project whose workspace was cloned from the repository, or None."""
         origins = self._origins.known()
         for name in self._services.projects.projects:
             if name in origins and same_repository(origins[name], repository):
@@ -131,7 +137,9 @@ class GitHubBot:
         return None
 
     async def _react(self, comment: CommentDelivery) -> None:
-        """React with 👀: the comment was seen. A server without reactions is no failure."""
+        """Add the reaction 👀 to the comment, to show that it was received; a failure is only
+        logged.
+        """
         try:
             await self._github.react(
                 comment.repository, str(comment.id), review=comment.is_review, content="eyes"
@@ -141,7 +149,7 @@ class GitHubBot:
 
 
 def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; a `ScarError` says why it cannot."""
+    """Run the front-end until SIGTERM or SIGINT; raise `ScarError` if it cannot run."""
     settings.required("github_webhook_secret")
     GitHub(settings)
     run_until_signal(_run(settings))

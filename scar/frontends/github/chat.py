@@ -1,4 +1,4 @@
-"""SCAR's comments on GitHub: each is written once and then edited."""
+"""Sends messages as GitHub comments, and edits them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _EDIT_SECONDS = 3.0
 
 
 class GitHubChat:
-    """Comments on issues and pull requests; a place is a repository and a number in it.
+    """Implements the chat's `FrontEnd` for GitHub. A place is a repository and the number of an
+    issue or pull request.
 
-    `job` returns a job by its id, for the outcome that programs read.
+    `job` returns a job by its id; a comment contains the job's outcome as hidden JSON for programs.
     """
 
     name = "github"
@@ -41,15 +42,17 @@ class GitHubChat:
         self._began = clock()
 
     def fit(self, document: Document) -> Document:
-        """Return what one comment can show."""
+        """Return the document shortened to what fits into one comment."""
         return fit(document)
 
     def interval(self, place: Place) -> float:  # noqa: ARG002
-        """Allow one edit in three seconds."""
+        """Return 3 seconds: the minimum between two edits."""
         return _EDIT_SECONDS
 
     async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
-        """Write a comment; edit it instead where a run that was killed had written it already."""
+        """Write a comment. If a process that was killed had already written the job's comment,
+        edit that one.
+        """
         job = await self._job_of(tag)
         body = to_markdown(document, _outcome(job) if job else None)
         with _undelivered():
@@ -68,10 +71,12 @@ class GitHubChat:
             return (await self._github.edit(place.chat, reference, body)).at
 
     async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:
-        """Do nothing: GitHub takes no files, so the comment shows the attachment folded."""
+        """Do nothing, since GitHub accepts no files; the comment contains the attachment in a
+        folded block.
+        """
 
     async def _written(self, place: Place, job: Job) -> str | None:
-        """Return the comment of a job that was asked for before this process began."""
+        """Return the id of the comment that an earlier process wrote for the job, or None."""
         if job.request.created_at > self._began * 1000:
             return None
         since = rfc3339(job.request.created_at) or ""
@@ -92,7 +97,9 @@ class GitHubChat:
 
 
 def _outcome(job: Job) -> JsonObject:
-    """Return the JSON that programs read, for every kind of job alike."""
+    """Return the outcome of a job as JSON for programs, with the same keys for every kind of
+    job.
+    """
     result = job.result or {}
     return {
         "job": job.id,

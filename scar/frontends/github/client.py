@@ -1,8 +1,8 @@
 """A client of GitHub's REST API.
 
-It authenticates with a token, or as a GitHub App: a signed JWT then gets a token for each
-installation, valid for an hour. gidgethub is not used because it does not give access to the
-headers that say when to try again.
+It authenticates with a token or as a GitHub App, which exchanges a signed JWT for an installation
+token that is valid for an hour. gidgethub is not used, because it hides the response headers that
+say when to retry.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _TIMEOUT = httpx.Timeout(20.0)
 
 
 class Refused(Exception):
-    """GitHub did not do what it was asked for.
+    """GitHub refused a request, or did not answer.
 
-    `retry_after` is the seconds to wait; None where trying again is of no use.
+    `retry_after` is the number of seconds after which to retry; None if a retry cannot succeed.
     """
 
     def __init__(self, status: int, reason: str, retry_after: float | None) -> None:
@@ -43,7 +43,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Comment:
-    """A comment on GitHub. `at` is when it was written or edited last, in seconds."""
+    """A comment on GitHub. `at` is the time of its last edit, in seconds since the epoch."""
 
     id: str
     at: float
@@ -51,7 +51,7 @@ class Comment:
 
 @dataclass
 class GitHub:
-    """One GitHub server. `clock` gives seconds since the epoch."""
+    """A connection to one GitHub server. `clock` returns seconds since the epoch."""
 
     settings: Settings
     http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=_TIMEOUT))
@@ -59,7 +59,7 @@ class GitHub:
     _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raise `SettingsError` where the settings hold no usable credentials."""
+        """Raise `SettingsError` if the settings contain no usable credentials."""
         if not self.settings.has_github_credentials:
             raise SettingsError(["SCAR_GITHUB_TOKEN: is not set, nor is SCAR_GITHUB_APP_KEY"])
         if self.settings.github_token is None:
@@ -88,7 +88,7 @@ class GitHub:
         return _comment(await self._ask("PATCH", repository, path, {"body": body}))
 
     async def comments(self, repository: str, number: str, since: str) -> list[JsonObject]:
-        """Return the comments written or edited since a moment (RFC 3339), at most a hundred."""
+        """Return up to a hundred comments written or edited since a time in RFC 3339 format."""
         path = f"/repos/{repository}/issues/{number}/comments?since={since}&per_page=100"
         comments = await self._ask("GET", repository, path)
         return [comment for comment in comments if isinstance(comment.get("body"), str)]
@@ -100,7 +100,9 @@ class GitHub:
         await self._ask("POST", repository, path, {"content": content})
 
     async def permission(self, repository: str, login: str) -> str | None:
-        """Return `admin`, `write`, `read` or `none`; None where GitHub does not let SCAR know."""
+        """Return a user's permission on a repository: `admin`, `write`, `read` or `none`; None
+        if SCAR may not read it.
+        """
         path = f"/repos/{repository}/collaborators/{quote(login, safe='')}/permission"
         try:
             answer = await self._ask("GET", repository, path)
@@ -115,7 +117,7 @@ class GitHub:
     async def set_status(
         self, repository: str, commit: str, state: str, context: str, description: str
     ) -> None:
-        """Set a commit's status to `pending`, `success`, `failure` or `error`."""
+        """Set a commit status: `pending`, `success`, `failure` or `error`."""
         content = {"state": state, "context": context, "description": description[:140]}
         await self._ask("POST", repository, f"/repos/{repository}/statuses/{commit}", content)
 
@@ -129,7 +131,7 @@ class GitHub:
             return await self._send(method, path, token, content)
         except Refused as error:
             if error.status == HTTPStatus.UNAUTHORIZED:
-                self._tokens.pop(repository, None)  # it may have been revoked
+                self._tokens.pop(repository, None)  # the token may have been revoked
             raise
 
     async def _installation_token(self, repository: str) -> str:
@@ -147,7 +149,9 @@ class GitHub:
         return token
 
     def _app_token(self) -> str:
-        """Return the App's JWT, valid from a minute ago: GitHub's clock may be behind."""
+        """Return the App's JWT. It is valid from a minute ago, because GitHub's clock may be
+        behind.
+        """
         now = int(self.clock())
         claims = {"iat": now - 60, "exp": now + _JWT_SECONDS, "iss": self.settings.github_app_id}
         return jwt.encode(claims, self.settings.github_app_key or "", algorithm="RS256")
@@ -164,7 +168,7 @@ class GitHub:
             answer = await self.http.request(method, url, headers=headers, json=content)
         except httpx.RequestError as error:
             raise Refused(0, type(error).__name__, _AGAIN_SECONDS) from error
-        if not answer.is_success:  # a redirect is not followed either
+        if not answer.is_success:  # redirects are not followed
             raise Refused(answer.status_code, _reason(answer), self._retry_after(answer))
         try:
             return answer.json() if answer.content else {}
@@ -172,7 +176,9 @@ class GitHub:
             raise _not_github(answer.status_code) from error
 
     def _retry_after(self, answer: httpx.Response) -> float | None:
-        """Return the seconds GitHub asks for (REST API, "Rate limits"); 5 for a server error."""
+        """Return after how many seconds to retry: what GitHub's headers say (REST API, "Rate
+        limits"), or 5 after a server error.
+        """
         status, headers = answer.status_code, answer.headers
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.UNAUTHORIZED:
             return _AGAIN_SECONDS
@@ -196,9 +202,9 @@ def _comment(answer: Any) -> Comment:
 
 @contextmanager
 def _as_github_answers() -> Iterator[None]:
-    """Raise `Refused` where an answer lacks what GitHub's answers have, as a proxy's page does.
+    """Raise `Refused` if the block fails to parse a response, such as an error page of a proxy.
 
-    The request is not repeated: GitHub may have done it.
+    The request is not repeated, because GitHub may have executed it.
     """
     try:
         yield

@@ -1,4 +1,6 @@
-"""What GitHub delivers, as the API puts it into the inbox."""
+"""The contents of GitHub's webhook deliveries, in the form in which the API stores them in the
+inbox.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from scar.json_object import JsonObject
 
 @dataclass(frozen=True)
 class CommentDelivery:
-    """A comment on an issue, a pull request, or a line of one (`is_review`)."""
+    """A comment on an issue or a pull request; `is_review` if it is on a line of a pull
+    request's diff.
+    """
 
     id: int
     is_review: bool
@@ -21,7 +25,7 @@ class CommentDelivery:
 
     @classmethod
     def from_json(cls, letter: JsonObject) -> CommentDelivery:
-        """Read a letter of the inbox; raises `LookupError` where something is missing."""
+        """Parse an entry of the inbox; raise `LookupError` if a field is missing."""
         return cls(
             id=letter["id"],
             is_review=letter["review"],
@@ -35,10 +39,11 @@ class CommentDelivery:
 
 @dataclass(frozen=True)
 class Push:
-    """A push to a branch, for one project that may deploy it.
+    """A push to a branch, to be deployed to one project.
 
-    `id` is the letter's, `url` the repository's page. `pushed_at` is when GitHub took the push in,
-    in seconds since the epoch (0 where unknown): deliveries may arrive out of order.
+    `id` is that of the inbox entry, `url` the address of the repository's page. `pushed_at` is the
+    time of the push in seconds since the epoch (0 if unknown), which matters because deliveries may
+    arrive out of order.
     """
 
     id: str
@@ -52,7 +57,7 @@ class Push:
 
     @classmethod
     def from_letter(cls, id: str, project: str, letter: JsonObject) -> Push:
-        """Read a letter of the inbox; raises `LookupError` where something is missing."""
+        """Parse an entry of the inbox; raise `LookupError` if a field is missing."""
         return cls(
             id=id,
             project=project,
@@ -65,7 +70,7 @@ class Push:
         )
 
     def to_json(self) -> JsonObject:
-        """Return the push as it is kept on Redis until it is deployed."""
+        """Return the push as JSON, to be stored on Redis until it is deployed."""
         return {
             "event": "push",
             "id": self.id,
@@ -80,5 +85,5 @@ class Push:
 
     @classmethod
     def from_json(cls, content: JsonObject) -> Push:
-        """Read `to_json`, of an earlier version too."""
+        """Parse the JSON of `to_json`, including that of earlier versions."""
         return cls.from_letter(content["id"], content["for"], content)

@@ -1,4 +1,4 @@
-"""What GitHub itself lets a person do in a repository."""
+"""Checks a person's permission on the GitHub repository, in addition to the role in SCAR."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _MAY_CHANGE = ("admin", "maintain", "push", "write")
 
 
 class Permissions:
-    """Refuses what GitHub would not let a person do, whatever role SCAR gives them."""
+    """Refuses commands that exceed a person's permission on the repository, whatever their role
+    in SCAR.
+    """
 
     def __init__(self, github: GitHub, parser: CommandParser) -> None:
         self._github = github
@@ -24,9 +26,11 @@ class Permissions:
         self._remembered: dict[tuple[str, str], tuple[str | None, float]] = {}
 
     async def refusal(self, incoming: IncomingMessage) -> ScarError | None:
-        """Return why a comment is not acted on; None where GitHub allows what it asks for.
+        """Return the error to reply if the comment's author lacks the permission on the repository,
+        else None.
 
-        A role of operator and more, and a `yes`, need the permission to write.
+        A command for operators or admins, and a `yes`, require write permission; other commands
+        require read permission.
         """
         repository, login = incoming.place.chat, incoming.actor.id
         changes = self._changes(incoming.text)
@@ -53,7 +57,7 @@ class Permissions:
         )
 
     def _changes(self, text: str) -> bool | None:
-        """Return whether a text asks for a change; None where it is not understood."""
+        """Return whether the text needs write permission; None if it is not a known command."""
         try:
             meaning = self._parser.parse(text)
         except ScarError:
@@ -63,7 +67,9 @@ class Permissions:
         return meaning.command.role >= Role.OPERATOR
 
     async def _permission(self, repository: str, login: str, *, anew: bool) -> str | None:
-        """Return GitHub's permission, at most 30 seconds old, or asked for now (`anew`)."""
+        """Return the user's permission; with `anew`, ask GitHub instead of using a value up to
+        30 seconds old.
+        """
         known = self._remembered.get((repository, login))
         if anew or known is None or known[1] < time.monotonic() - _REMEMBERED_SECONDS:
             permission = await self._github.permission(repository, login)

@@ -1,7 +1,7 @@
-"""Deploys what is pushed: for each project the newest push, one deploy after the other.
+"""Deploys pushed commits: for each project the newest push only, one deploy at a time.
 
-The newest push is kept on Redis until its deploy was asked for: a push during a deploy leads to one
-more, and a process that is killed loses none.
+The newest push is stored on Redis until its deploy has been submitted. A push that arrives during a
+deploy is therefore deployed afterwards, and none is lost if this process is killed.
 """
 
 from __future__ import annotations
@@ -43,30 +43,36 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class PushDeploys:
-    """The pushes that wait for their deploy, and the deploys whose end is to be reported."""
+    """Submits a deploy for each waiting push, and reports the outcome of each deploy as a commit
+    status.
+    """
 
     github: GitHub
     services: Services
 
     async def note(self, id: str, letter: JsonObject) -> None:
-        """Keep a push for every project that deploys that branch of that repository."""
+        """Store a push for every project that deploys this branch of this repository."""
         for project in await asyncio.to_thread(self._projects_for, letter):
             push = Push.from_letter(id, project.name, letter)
             field = f"{project.name} {push.repository}"
             kept = (await asyncio.to_thread(self._entries, _PENDING)).get(field)
             earlier = self._unseal(kept, project.name) if kept else None
             if earlier and earlier.pushed_at > push.pushed_at:
-                await self._try_status(push, "error", _OVERTAKEN)  # delivered late
+                # The delivery arrived after that of a newer push.
+                await self._try_status(push, "error", _OVERTAKEN)
                 continue
             if earlier and earlier.commit != push.commit:
                 await self._try_status(earlier, "error", _OVERTAKEN)
-            # Before the push is kept: another look may deploy it, and say so, in the same moment.
+            # Set before the push is stored, since `run` may deploy a stored push, and set the next
+            # status, at once.
             await self._try_status(push, "pending", "Waits for its deploy")
             sealed = self.services.signatures.seal("push", push.to_json())
             await asyncio.to_thread(self._put, _PENDING, field, sealed)
 
     async def run(self) -> None:
-        """Look once a second which push can be deployed and which deploy has ended."""
+        """Check every second for pushes that can be deployed and for deploys that have ended.
+        Runs until cancelled.
+        """
         retry_at: dict[str, float] = {}
         while True:
             try:
@@ -92,7 +98,9 @@ class PushDeploys:
         ]
 
     async def _deploy(self, field: str, sealed: str) -> None:
-        """Ask for the deploy of a push, unless another job holds the project: then later."""
+        """Submit the deploy of a push; if another job has locked the project, leave the push
+        stored for the next check.
+        """
         name = field.partition(" ")[0]
         push = self._unseal(sealed, name)
         if push is None:
@@ -109,7 +117,8 @@ class PushDeploys:
         except ScarError as error:
             locks = self.services.command_context.locks
             if error.code == "busy" and not await asyncio.to_thread(locks.of, name):
-                return  # held since a moment ago; only a person's lock is not waited for
+                # Another job has just locked the project; a person's lock instead fails the push.
+                return
             if error.code in ("redis_unavailable", "disk_full"):
                 raise
             await self._try_status(push, "error", error.message)
@@ -120,7 +129,9 @@ class PushDeploys:
         await asyncio.to_thread(self._drop, _PENDING, field, sealed)
 
     def _is_held(self, project: Project) -> bool:
-        """Return whether a job works on the project or in its workspace; its end is waited for."""
+        """Return whether a job has locked the project or its workspace, so that the deploy has
+        to wait.
+        """
         holder = self.services.ledger.lock_holder
         return any(holder(name) for name in (project.name, workspace_resource(project)))
 
@@ -137,7 +148,7 @@ class PushDeploys:
         )
 
     def _subscribe_alerts(self, job: Job, project: Project) -> None:
-        """Have the chats that the project's `alerts` name show the deploy."""
+        """Subscribe the chats in the project's `alerts` to the deploy's job."""
         for alert in project.alerts:
             front_end, _, chat_and_thread = alert.partition(":")
             chat, _, thread = chat_and_thread.partition("/")
@@ -145,7 +156,9 @@ class PushDeploys:
             self.services.subscriptions.put(Subscription(front_end, job.id, place.key))
 
     async def _report_end(self, id: str, sealed: str) -> float:
-        """Report how a deploy ended; return the seconds after which to try again, 0 for none."""
+        """Set the commit status to the deploy's outcome; return after how many seconds to retry,
+        0 if done.
+        """
         job = await asyncio.to_thread(self.services.ledger.get, id)
         if job is not None and not job.state.ended:
             return 0.0
@@ -168,7 +181,7 @@ class PushDeploys:
         return 0.0
 
     async def _try_status(self, push: Push, state: str, description: str) -> None:
-        """Set the commit's status. That GitHub does not take it stops no deploy."""
+        """Set the commit's status; log a failure, which must not prevent the deploy."""
         try:
             await self._set_status(push, state, description)
         except Refused as error:
@@ -196,7 +209,7 @@ class PushDeploys:
             self.services.redis.hset(key, field, sealed)
 
     def _drop(self, key: str, field: str, sealed: str) -> None:
-        """Drop what was handled, unless something newer has replaced it meanwhile."""
+        """Delete a stored push, unless a newer one has replaced it."""
         with redis_errors():
             self.services.redis.eval(_DROP, 1, key, field, sealed)
 

@@ -1,7 +1,7 @@
 """Renders a document as a GitHub comment: escaped Markdown of at most 65,536 characters.
 
-The dialect is GitHub Flavored Markdown (https://github.github.com/gfm/), in which the line ends of
-a comment are kept. Lists in a document may look like lists; all other markup is escaped.
+The dialect is GitHub Flavored Markdown (https://github.github.com/gfm/); comments keep their line
+breaks. Lists in a document are rendered as lists, all other markup is escaped.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _INDENT = re.compile(r"^(?= {4}| *\t)[ \t]+", re.MULTILINE)
 
 
 def to_markdown(document: Document, outcome: JsonObject | None = None) -> str:
-    """Return the comment; `outcome` is for programs, in a block that is not displayed."""
+    """Return the comment's Markdown; `outcome` is added as JSON in a hidden block, for programs."""
     parts = [_block(block) for block in document.blocks]
     offers = [button for button in document.buttons if button.command]
     if offers:
         parts.append("Comment to go on:")
-        # A backtick of the label would pair with one of the command's code span and end that.
+        # A backtick in the label could end the code span of the command, so it is replaced.
         labels = [_text(button.label.replace("\n", " ")).replace("`", "'") for button in offers]
         commands = [_code_span(button.command) for button in offers]
         parts += [f"- {label}: {code}" for label, code in zip(labels, commands, strict=True)]
@@ -48,7 +48,7 @@ def to_markdown(document: Document, outcome: JsonObject | None = None) -> str:
 
 
 def fit(document: Document) -> Document:
-    """Return a document that fits into one comment: of blocks that are too long, their ends."""
+    """Return a document that fits into one comment: only the end of each overlong block is kept."""
     if len(to_markdown(Document(document.blocks, document.buttons))) <= _ROOM:
         return document
     room = _ROOM // max(1, len(document.blocks))
@@ -60,7 +60,7 @@ def _shortened(block: Line | Code, room: int) -> Line | Code:
     if len(_block(block)) <= room:
         return block
     text = block.text[-room:]
-    while True:  # escaped, it is longer
+    while True:  # escaping makes the text longer
         text = text[len(text) // 3 :]
         note = f"✂️ Of {len(block.text)} characters, the last {len(text)} follow; "
         cut = type(block)(f"{note}the API has all of it.\n{text}")
@@ -77,7 +77,9 @@ def _block(block: Line | Code) -> str:
 
 
 def _file(name: str, text: str, room: int) -> str:
-    """Return an attachment as a folded block, with as much of its end as `room` holds."""
+    """Return an attachment as a folded block, with as much of its end as fits into `room`
+    characters.
+    """
     shown = _details(name, _fenced(text))
     kept = text[-max(room - 500, 1) :]
     while len(shown) > room and kept:
@@ -95,7 +97,7 @@ def _details(summary: str, content: str) -> str:
 
 
 def _fenced(text: str) -> str:
-    """Return a code block whose fence is longer than any run of backticks in it."""
+    """Return a code block whose fence has more backticks than any run of backticks in the text."""
     clean = _inert_code(text)
     longest = max(map(len, re.findall(r"`+", clean)), default=0)
     fence = "`" * max(3, longest + 1)
@@ -108,12 +110,14 @@ def _code_span(text: str | None) -> str:
 
 
 def _inert_code(text: str) -> str:
-    """Return text for a code block, in which nothing can look like the hidden block."""
+    """Return text for a code block in which nothing can be mistaken for the hidden block."""
     return _CONTROLS.sub("\ufffd", text).replace("<!--", f"<{_WORD_JOINER}!--")
 
 
 def _text(text: str) -> str:
-    """Return text that is displayed as it is: no markup, no mention, no reference."""
+    """Return text escaped so that GitHub displays it literally, without markup, mentions or
+    references.
+    """
     shown = _CONTROLS.sub("\ufffd", text)
     shown = _REFERENCE.sub(lambda match: match[0] + _WORD_JOINER, shown)
     shown = _SPECIAL.sub(lambda match: "".join(f"\\{c}" for c in match[0]), shown)
@@ -123,7 +127,9 @@ def _text(text: str) -> str:
 
 
 def _hidden(outcome: JsonObject | None) -> str:
-    """Return the hidden block: an HTML comment, whose end `-->` the outcome cannot contain."""
+    """Return the hidden block: an HTML comment, escaped so that the outcome cannot contain its
+    end `-->`.
+    """
     if outcome is None:
         return f"{MARK} -->"
     text = json.dumps(outcome, separators=(",", ":"), sort_keys=True)
@@ -133,9 +139,10 @@ def _hidden(outcome: JsonObject | None) -> str:
 
 
 def first_words(body: str) -> str | None:
-    """Return what a comment says to SCAR: its first line, or all of it where it is an instruction.
+    """Return the part of a comment that is addressed to SCAR: its first line, or the whole text if
+    it is an instruction for the coding agent.
 
-    None where that line is a quotation or code, and for a comment that SCAR wrote itself.
+    None if the first line is a quotation or code, and for comments that SCAR itself wrote.
     """
     text = body.strip("\r\n")
     if MARK in body or text.startswith((">", "```", "~~~", "<!--", "    ", "\t")):

@@ -1,4 +1,4 @@
-"""SCAR in Telegram."""
+"""The Telegram front-end."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""SCAR in Telegram: groups, topics and private chats, over the Bot API's long polling.
+"""`scar telegram`: groups, topics and private chats, by long polling of the Bot API.
 
-The next poll confirms updates to Telegram, so an update is confirmed only once it was handled: a
-bot that was killed gets it again, and the update's key keeps it from being done twice.
+Telegram considers an update confirmed when the next poll asks for later ones, so an update is
+confirmed only after it was handled. After a kill, the bot receives it again; the update's
+idempotency key keeps it from being handled twice.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _log = structlog.get_logger(__name__)
 
 
 class TelegramBot:
-    """One bot: polls its updates and hands them to the conversation."""
+    """Polls the updates of one bot and passes them to the conversation."""
 
     def __init__(self, bot: Bot, services: Services, conversation: Conversation) -> None:
         self._bot = bot
@@ -46,9 +47,12 @@ class TelegramBot:
         self._conversation = conversation
 
     async def poll(self) -> None:
-        """Poll until cancelled; raises where the token is wrong or another process polls too."""
+        """Poll until cancelled; raise if the token is invalid or if another process polls the
+        same bot.
+        """
         offset: int | None = None
-        stale = True  # updates from before the first empty answer came while SCAR was away
+        # Until the first empty response, updates are from the time before this process started.
+        stale = True
         conflicts = 0
         while True:
             try:
@@ -86,19 +90,22 @@ class TelegramBot:
         await self._remember(key)
 
     async def _receive_tap(self, incoming: IncomingMessage, query: CallbackQuery) -> None:
-        """Handle a tap; its spinner ends within two seconds, with the reply if there is one yet."""
+        """Handle a tapped button. Answer the tap within two seconds, with the reply if it is
+        ready, so that the button stops spinning.
+        """
         receiving = asyncio.create_task(self._conversation.receive(incoming))
         done, _ = await asyncio.wait({receiving}, timeout=_SPINNER_SECONDS)
         reply = receiving.result() if done else None
         try:
             await query.answer(text=beginning(reply, _LONGEST_TOAST) if reply else None)
-        except TelegramError as error:  # too old to be answered, or Telegram is away
+        # The tap is too old to be answered, or Telegram is unreachable.
+        except TelegramError as error:
             _log.info("tap not answered", reason=str(error))
         await receiving
 
     async def _is_handled(self, key: str) -> bool:
-        """Return whether an earlier run handled an update. Where Redis is away, handling the update
-        will say so.
+        """Return whether an earlier process handled the update; False if Redis is unavailable,
+        since handling the update then reports the error.
         """
         try:
             with redis_errors():
@@ -115,7 +122,7 @@ class TelegramBot:
 
 
 def serve(settings: Settings) -> None:
-    """Run the bot until SIGTERM or SIGINT; a `ScarError` says why it cannot go on."""
+    """Run the bot until SIGTERM or SIGINT; raise `ScarError` if it cannot run."""
     settings.of(TelegramSettings).required("token")
     warnings.filterwarnings("ignore", category=PTBDeprecationWarning)
     run_until_signal(_run(settings))
@@ -137,7 +144,7 @@ async def _run(settings: Settings) -> None:
 
 
 def make_bot(settings: TelegramSettings) -> Bot:
-    """Return the bot of the settings; it sends nothing yet."""
+    """Return a client of the Bot API; it sends nothing before it is used."""
     return Bot(
         settings.required("token"),
         base_url=f"{settings.api_url}/bot",
@@ -156,7 +163,7 @@ def make_bot(settings: TelegramSettings) -> Bot:
 
 
 async def _introduce(bot: Bot) -> None:
-    """Read the bot's own name and give Telegram SCAR's commands, for as long as that takes."""
+    """Read the bot's name and register SCAR's commands with Telegram; retry until both succeed."""
     commands = [BotCommand(command.word, command.summary) for command in all_commands()]
     while True:
         try:

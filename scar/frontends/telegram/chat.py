@@ -36,7 +36,9 @@ _GONE = ("message to edit not found", "message can't be edited", "message_id_inv
 
 
 class TelegramChat:
-    """The chats of one bot. `bot_name` is the bot's, without the `@`."""
+    """Implements the chat's `FrontEnd` for one Telegram bot. `bot_name` is the bot's name
+    without `@`.
+    """
 
     name = "telegram"
 
@@ -46,15 +48,17 @@ class TelegramChat:
         self.bot_name: str | None = None
 
     def fit(self, document: Document) -> Document:
-        """Return what one message can show."""
+        """Return the document shortened to what fits into one message."""
         return fit(document)
 
     def interval(self, place: Place) -> float:
-        """Allow one edit a second in a private chat, one in three seconds in a group."""
+        """Return the minimum between two edits: 1 second in a private chat, 3 seconds in a
+        group.
+        """
         return _GROUP_SECONDS if place.chat.startswith("-") else _PRIVATE_SECONDS
 
     async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
-        """Send a message into its chat and topic."""
+        """Send a message to its chat and topic."""
         with self._undelivered(place):
             message = await self._written(self._bot.send_message, document, tag, **self._to(place))
         return SentMessage(str(message.message_id), message.date.timestamp())
@@ -72,7 +76,7 @@ class TelegramChat:
         return (message.edit_date or message.date).timestamp()
 
     async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:
-        """Send a file in reply to a message."""
+        """Send the attachment as a file in reply to its message."""
         content = attachment.text.encode("utf-8", "replace")
         with self._undelivered(place):
             await self._bot.send_document(
@@ -82,7 +86,7 @@ class TelegramChat:
             )
 
     async def _written(self, method: Any, document: Document, tag: str, **to: Any) -> Message:
-        """Send or edit in HTML, or in plain text where Telegram cannot parse that."""
+        """Send or edit a message as HTML; if Telegram cannot parse the HTML, as plain text."""
         to["reply_markup"] = _keyboard(document, tag)
         to["link_preview_options"] = LinkPreviewOptions(is_disabled=True)
         try:
@@ -118,7 +122,7 @@ class TelegramChat:
 
 
 def wait_of(error: TelegramError) -> float:
-    """Return the seconds to wait before the same is tried again."""
+    """Return after how many seconds to retry a failed request."""
     if not isinstance(error, RetryAfter):
         return _AGAIN_SECONDS
     wait = error.retry_after

@@ -1,4 +1,4 @@
-"""What `scar doctor` finds out about the Telegram bot."""
+"""The check of the Telegram bot in `scar doctor`."""
 
 from __future__ import annotations
 

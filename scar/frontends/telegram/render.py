@@ -1,7 +1,7 @@
 """Renders a document as a Telegram message: escaped HTML of at most 4,096 units.
 
-Telegram counts the text that is left once the markup is read, in UTF-16 code units (Bot API,
-"sendMessage" and "MessageEntity").
+Telegram counts the text without its markup, in UTF-16 code units (Bot API, "sendMessage" and
+"MessageEntity").
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _Piece = tuple[int, "Line | Code"]
 
 
 def units(text: str) -> int:
-    """Return the length of a text as Telegram counts it."""
+    """Return the length of a text in UTF-16 code units, as Telegram counts."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
 def beginning(text: str, room: int) -> str:
-    """Return the beginning of a plain text that fits into `room` units."""
+    """Return the beginning of a plain text, cut to `room` UTF-16 code units."""
     return _shown(text).encode("utf-16-le")[: 2 * room].decode("utf-16-le", "ignore")
 
 
 def to_html(document: Document) -> str:
-    """Return the document in Telegram's HTML: lines escaped, code in `<pre>`."""
+    """Return the document as Telegram's HTML: escaped lines, and code in `<pre>`."""
     parts = [
         f"<pre>{html.escape(text, quote=False)}</pre>"
         if isinstance(block, Code) and text.strip()
@@ -48,15 +48,16 @@ def to_html(document: Document) -> str:
 
 
 def to_plain(document: Document) -> str:
-    """Return the text that `to_html` has once its markup is parsed."""
+    """Return the document as plain text: what `to_html` displays, without its markup."""
     text = "\n".join(_inert(block) for block in document.blocks)
     return text if text.strip() else _EMPTY
 
 
 def fit(document: Document) -> Document:
-    """Return a document that fits into one message: its first and last lines, the whole as a file.
+    """Return a document that fits into one message: its first and last lines, with the full text as
+    an attached file.
 
-    A document that fits is returned as it is.
+    A document that already fits is returned unchanged.
     """
     if units(to_plain(document)) <= LONGEST:
         return document
@@ -85,7 +86,9 @@ def _whole(document: Document) -> Attachment:
 
 
 def _take(pieces: Iterable[_Piece], room: int) -> list[_Piece]:
-    """Return the first lines that fit into `room`, or the beginning of the first."""
+    """Return as many of the first lines as fit into `room` units; if the first line does not
+    fit, its beginning.
+    """
     taken: list[_Piece] = []
     for number, block in pieces:
         needed = units(_inert(block)) + 1
@@ -113,14 +116,16 @@ def _length(pieces: list[_Piece]) -> int:
 
 
 def _joined(pieces: list[_Piece]) -> Iterable[Line | Code]:
-    """Join lines into the blocks that they came from."""
+    """Join lines again into the blocks to which they belonged."""
     for _, group in groupby(pieces, key=lambda piece: piece[0]):
         lines = [block for _, block in group]
         yield replace(lines[0], text="\n".join(line.text for line in lines))
 
 
 def _inert(block: Line | Code | str) -> str:
-    """Return the text of a block with nothing in it that Telegram would act on or refuse."""
+    """Return a block's text changed so that Telegram makes no mention of it and refuses no
+    character.
+    """
     text = _shown(block if isinstance(block, str) else block.text)
     return text if isinstance(block, Code) else _MENTION.sub("@" + _WORD_JOINER, text)
 

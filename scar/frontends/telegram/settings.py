@@ -26,7 +26,7 @@ def _users(text: str) -> dict[str, Role]:
 
 @dataclass(frozen=True)
 class TelegramSettings(FrontEndSettings):
-    """The bot is configured where it has a token."""
+    """Settings of the Telegram bot. The front-end is enabled if `token` is set."""
 
     person_id = _USER_ID
     chat_id = re.compile(r"-?[1-9][0-9]{0,19}(/[1-9][0-9]{0,19})?")

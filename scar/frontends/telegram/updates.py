@@ -1,4 +1,4 @@
-"""What an update of Telegram's says to SCAR."""
+"""Converts Telegram's updates to messages for SCAR."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from scar.chat.front_end import IncomingMessage, Place
 
 
 def incoming_message(update: Update, *, key: str, stale: bool) -> IncomingMessage | None:
-    """Return what a person wrote or tapped.
+    """Return the text that a person wrote, or the button that a person tapped.
 
-    None for everything else: edits, forwards, other bots, channels, media.
+    None for all other updates: edited messages, forwards, other bots, channels and media.
     """
     if update.callback_query is not None:
         return _tapped(update.callback_query, key, stale)

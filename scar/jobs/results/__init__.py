@@ -1,6 +1,7 @@
-"""Plans and results of jobs: what a worker writes, and commands and the API read.
+"""The types of jobs' plans and results, which workers write, and commands and the API read.
 
-One file a kind, named after it, with its `KIND`; a new one is found by being there.
+There is one file for each kind of job, with its `KIND`; every such file is registered
+automatically.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from scar.jobs.results.job_kind import JobKind
 
 @cache
 def job_kinds() -> dict[str, JobKind]:
-    """Return the `KIND` of every file of this folder, by name."""
+    """Return the `KIND` of every file of this folder, by its name."""
     modules = (import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
     kinds: list[JobKind] = [m.KIND for m in modules if hasattr(m, "KIND")]
     return {kind.name: kind for kind in kinds}

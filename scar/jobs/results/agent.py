@@ -1,4 +1,4 @@
-"""What the coding agent did in the workspace."""
+"""The result of a coding agent's run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class AgentReport(JsonRecord):
-    """A run's end, whether it succeeded or not. A run that never began to work has none."""
+    """What an agent's run has changed and printed, whether the run succeeded or failed. A run
+    that failed before the agent was started has no report.
+    """
 
     workspace: str
     counts: FileCounts

@@ -1,4 +1,4 @@
-"""What the coding agent did that is undone."""
+"""The plan of `agent_discard`, which undoes a coding agent's changes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class AgentDiscardPlan(JobPlan):
-    """The agent's changes, and what somebody has changed since. The result is the plan that was
-    carried out.
+    """The agent's changes that are undone, and those that are skipped because somebody has
+    changed the files since. The job's result has the same form.
     """
 
     workspace: str

@@ -1,4 +1,4 @@
-"""A repository in the workspace folder, and the projects-file entry for it."""
+"""The plan and the result of cloning a repository into the folder of workspaces."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class ClonePlan(JobPlan):
-    """A clone asks nothing: this is for programs that want to know."""
+    """What a clone would create. Nobody has to confirm it; it is for programs that use the API."""
 
     url: str
 
 
 @dataclass(frozen=True)
 class CloneResult(JsonRecord):
-    """Where the clone is, and what it holds."""
+    """The folder of the clone, its commit, and a suggested entry for the projects file."""
 
     name: Annotated[str, "The folder's, and the project's to be"]
     folder: str

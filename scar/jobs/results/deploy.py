@@ -1,4 +1,4 @@
-"""What a deploy or a rollback would do, and what it has done."""
+"""The plan and the result of a deploy or a rollback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class DeployCounts(FileCounts):
-    """`drift` and `kept` count files of production that are replaced, and kept as copies."""
+    """How many files differ. `drift` and `kept` count files of production that are replaced
+    after a copy is kept.
+    """
 
     drift: Annotated[int, "Files of a release that were changed by hand"]
     kept: Annotated[int, "Files that no release brought"]
@@ -23,7 +25,9 @@ class DeployCounts(FileCounts):
 
 @dataclass(frozen=True)
 class DeployPlan(JobPlan):
-    """What would be copied, built and restarted. Lists of paths name at most 200."""
+    """The files a deploy would copy, the images it would build, and the services it would
+    restart. Lists of paths contain at most 200.
+    """
 
     workspace: str
     production: str
@@ -52,7 +56,7 @@ class DeployPlan(JobPlan):
 
 @dataclass(frozen=True)
 class PrimaryContainer(JsonRecord):
-    """How the main container does after the job."""
+    """The state of the project's primary container after the job."""
 
     name: str
     state: Annotated[str, "The Engine's word, such as `running`"]

@@ -1,4 +1,4 @@
-"""Which files a job changes or has changed."""
+"""Lists and counts of files that a job would change, or has changed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from scar.jobs.results.json_record import JsonRecord
 
 @dataclass(frozen=True)
 class FileNames(JsonRecord):
-    """Paths below the job's folder, at most 200 of each sort; `FileCounts` says how many there
-    are."""
+    """Paths relative to the job's folder, at most 200 each of added, changed and removed ones;
+    `FileCounts` has the full numbers.
+    """
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -19,7 +20,7 @@ class FileNames(JsonRecord):
 
 @dataclass(frozen=True)
 class FileCounts(JsonRecord):
-    """How many files of each sort there are."""
+    """The numbers of added, changed and removed files."""
 
     added: int
     changed: int
@@ -27,5 +28,5 @@ class FileCounts(JsonRecord):
 
     @property
     def total(self) -> int:
-        """How many files differ."""
+        """The number of all files that differ."""
         return self.added + self.changed + self.removed

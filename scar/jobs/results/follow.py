@@ -1,4 +1,4 @@
-"""Live log lines; they are the job's output."""
+"""The result of following a container's log; the lines themselves are the job's `output` events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class FollowResult(JsonRecord):
-    """What was followed until the ten minutes were over."""
+    """The container whose log was followed until the time limit of ten minutes."""
 
     container: str
     count: Annotated[int, "Lines"]

@@ -1,4 +1,4 @@
-"""The releases of a project."""
+"""The result of `history`: the releases of a project."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class ReleaseRow(JsonRecord):
-    """A release in brief."""
+    """One release: when it was deployed, by whom, and from which commit."""
 
     id: Annotated[str, "The id of the job that made it"]
     at: Annotated[str, "RFC 3339, UTC"]
@@ -30,7 +30,7 @@ class ReleaseRow(JsonRecord):
 
 @dataclass(frozen=True)
 class HistoryResult(JsonRecord):
-    """Newest first."""
+    """A project's releases, newest first."""
 
     project: str
     releases: tuple[ReleaseRow, ...]

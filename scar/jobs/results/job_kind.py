@@ -1,4 +1,4 @@
-"""What each kind of job has to say: the type of its plan and the type of its result."""
+"""The base type of plans, and the description of a kind of job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class JobPlan(JsonRecord):
-    """What a changing job would do, as its question shows it."""
+    """Base of the plans that a write job shows for confirmation."""
 
     hash: Annotated[str, "Stands for all that matters: a confirmation is bound to it"] = field(
         kw_only=True

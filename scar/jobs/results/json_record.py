@@ -1,7 +1,7 @@
-"""Frozen dataclasses that are JSON between worker, API and front-end.
+"""Frozen dataclasses that are passed as JSON between workers, the API and front-ends.
 
-The annotations of a dataclass are all there is to write: its marshmallow schema is derived from
-them. `Annotated[int, "Bytes"]` gives a field the description that `/openapi.json` shows.
+The marshmallow schema of a dataclass is derived from its annotations. In `Annotated[int, "Bytes"]`,
+the text is the field's description in `/openapi.json`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ _T = TypeVar("_T")
 
 
 class Absent(Enum):
-    """The value of a field whose key is not in the JSON; `None` is JSON's null."""
+    """The value of a field that is missing from the JSON, as opposed to `None`, which is JSON's
+    null.
+    """
 
     ABSENT = "absent"
 
@@ -47,28 +49,29 @@ ABSENT: Final = Absent.ABSENT
 
 
 def present(value: _T | Absent) -> _T | None:
-    """Return the value, or None where its key is absent."""
+    """Return the value; None if the field is missing from the JSON."""
     return None if isinstance(value, Absent) else value
 
 
 @dataclass(frozen=True)
 class JsonRecord:
-    """A plan, a result, or a part of one.
+    """Base of plans, results and their parts.
 
     A field is a str, int, float or bool, another record, or a tuple of one of these; `| None` and
-    `| Absent` may be added. A field with a default is left out of the JSON while it has it.
+    `| Absent` may be added. A field whose value equals its default is omitted from the JSON.
     """
 
     def to_json(self) -> JsonObject:
-        """Return the JSON object."""
+        """Return the record as a JSON object."""
         return cast("dict[str, Any]", schema_of(type(self))().dump(self))
 
     @classmethod
     def from_json(cls, document: JsonObject) -> Self:
-        """Read a JSON object, of an earlier or later version too: a key that is missing reads as
-        the field's default, else as None or what is empty of its type; unknown keys are ignored.
+        """Parse a JSON object, including one of an earlier or later version. A missing key becomes
+        the field's default, or without one None or the type's empty value; unknown keys are
+        ignored.
 
-        Raises `internal` where a value has another type.
+        Raises `internal` if a value has the wrong type.
         """
         try:
             return cast("Self", schema_of(cls)(partial=True).load(document))
@@ -82,8 +85,10 @@ class JsonRecord:
 
 
 class _RecordSchema(Schema):
-    """Makes instances of `record`. `defaults` are the fields that may be left out, with what they
-    are then; `empty` is what the others read as where an earlier version did not write them.
+    """Base of the derived schemas; loading returns an instance of `record`.
+
+    `defaults` are the fields that may be omitted, with their defaults; `empty` are the values of
+    all other fields if a key is missing because an earlier version wrote the JSON.
     """
 
     record: ClassVar[type[JsonRecord]]
@@ -107,7 +112,7 @@ _schemas: dict[type[JsonRecord], type[Schema]] = {}
 
 
 def schema_of(record: type[JsonRecord]) -> type[Schema]:
-    """Return the one schema of a record; keys that are always written are `required` in it."""
+    """Return the schema of a record, derived once; keys that are always written are `required`."""
     if record not in _schemas:
         _schemas.setdefault(record, _derived(record))
     return _schemas[record]
@@ -134,7 +139,9 @@ _SCALARS: Mapping[object, type[json_fields.Field[Any]]] = {
 
 
 def _field(annotation: Any, **options: Any) -> json_fields.Field[Any]:
-    """Return the marshmallow field of an annotation; TypeError where it can have none."""
+    """Return the marshmallow field for an annotation; raise `TypeError` if the type is not
+    supported.
+    """
     kind, null, description = _parts(annotation)
     options |= {"allow_none": null, "metadata": description}
     if kind in _SCALARS:
@@ -154,7 +161,7 @@ def _empty(annotation: Any) -> Any:
 
 
 def _parts(annotation: Any) -> tuple[Any, bool, dict[str, str]]:
-    """Return the type itself, whether null is allowed, and the description."""
+    """Split an annotation into its type, whether null is allowed, and the description."""
     description = {}
     if get_origin(annotation) is Annotated:
         annotation, text = get_args(annotation)

@@ -1,4 +1,4 @@
-"""Files of production that were made by hand and replaced."""
+"""The result of `kept`: copies of hand-made files that deploys replaced in production."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class KeptFile(JsonRecord):
-    """A content that a release replaced."""
+    """A copy of a file that a deploy replaced although no release had brought it."""
 
     path: Annotated[str, "Below the production folder"]
     job: Annotated[str, "The job that replaced it"]
@@ -24,7 +24,7 @@ class KeptFile(JsonRecord):
 
 @dataclass(frozen=True)
 class KeptFiles(JsonRecord):
-    """The latest first."""
+    """The copies that are kept of replaced hand-made files, newest first."""
 
     project: str
     files: tuple[KeptFile, ...]

@@ -1,4 +1,4 @@
-"""The last lines of a container's log."""
+"""The result of `logs`: the last lines of a container's log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class LogTail(JsonRecord):
-    """Both streams, merged by time."""
+    """Log lines of stdout and stderr, merged by time."""
 
     container: str
     count: int

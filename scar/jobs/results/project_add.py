@@ -1,4 +1,4 @@
-"""A new entry of the projects file."""
+"""The plan and the result of adding an entry to the projects file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class ProjectAddPlan(JobPlan):
-    """The entry to be added, validated as part of the whole projects file."""
+    """The entry to add. The projects file was validated as a whole with the entry in it."""
 
     name: str
     entry: ProjectEntry
@@ -22,7 +22,7 @@ class ProjectAddPlan(JobPlan):
 
 @dataclass(frozen=True)
 class ProjectAddResult(JsonRecord):
-    """What was added, and where."""
+    """The added entry, and the path of the projects file."""
 
     name: str
     file: Annotated[str, "The projects file, links followed"]

@@ -1,4 +1,4 @@
-"""An entry of the projects file, as it is offered and added."""
+"""An entry of the projects file, as suggested by `clone` and added by `project_add`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
 
 @dataclass(frozen=True)
 class ProjectEntry(JsonRecord):
-    """The order of the fields is the order in which the file has them."""
+    """The fields of an entry, in the order in which they are written to the file."""
 
     workspace: str
     production: str

@@ -1,4 +1,4 @@
-"""Which containers a restart takes down, and which came back."""
+"""The plan and the result of restarting a project's containers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class RestartPlan(JobPlan):
-    """The containers in the order in which they are restarted."""
+    """The containers that would be restarted, in the order of the restarts."""
 
     containers: tuple[str, ...]
     protected: Annotated[tuple[str, ...], "Containers that are left alone"]
@@ -21,8 +21,10 @@ class RestartPlan(JobPlan):
 
 @dataclass(frozen=True)
 class RestartResult(JsonRecord):
-    """Containers by name. Where an interrupted deploy could not be undone, nothing is restarted,
-    and `production_state` stands alone.
+    """The names of the containers that were restarted, and of those that failed.
+
+    If an interrupted deploy could not be undone first, nothing is restarted and only
+    `production_state` is set.
     """
 
     restarted: tuple[str, ...] | Absent = ABSENT

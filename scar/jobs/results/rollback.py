@@ -1,4 +1,4 @@
-"""A rollback is planned and done as a deploy is, of an earlier release."""
+"""The plan and the result of a rollback, which have the same types as a deploy's."""
 
 from __future__ import annotations
 

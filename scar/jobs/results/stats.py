@@ -1,4 +1,4 @@
-"""What the containers use of the host."""
+"""The result of `stats`: the containers' resource usage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class ContainerUsage(JsonRecord):
-    """A running container's use. Sizes are bytes; network and disk count since it began."""
+    """Resource usage of a running container. Sizes are bytes; network and disk are totals since
+    its start.
+    """
 
     name: str
     cpu_percent: Annotated[float, "Of one core, over about a second"]
@@ -27,7 +29,7 @@ class ContainerUsage(JsonRecord):
 
 @dataclass(frozen=True)
 class StatsResult(JsonRecord):
-    """One row for each running container."""
+    """The usage of each running container."""
 
     project: str
     containers: tuple[ContainerUsage, ...]

@@ -1,4 +1,6 @@
-"""What runs in production, and whether it is what the workspace holds."""
+"""The result of `status`: the state of the containers, and whether production differs from the
+workspace.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class ContainerStatus(JsonRecord):
-    """A container of the project. One that the projects file names and the Engine lacks is
-    `not found`, and its nullable fields are null."""
+    """The state of a container. A container that the projects file names and the Engine does not
+    have is `not found`, with null in its nullable fields.
+    """
 
     name: str
     service: str | None
@@ -34,7 +37,7 @@ class ContainerStatus(JsonRecord):
 
 @dataclass(frozen=True)
 class LockStatus(JsonRecord):
-    """A person's lock against changing jobs."""
+    """A lock that a person has set on the project."""
 
     project: Annotated[str, "`*` stands for every project"]
     by: str
@@ -44,7 +47,9 @@ class LockStatus(JsonRecord):
 
 @dataclass(frozen=True)
 class StatusResult(JsonRecord):
-    """The project's containers, the primary one first, and its two folders."""
+    """The project's containers, the primary one first, and the state of workspace and
+    production.
+    """
 
     project: str
     lock: LockStatus | None

@@ -213,10 +213,10 @@ class Control:
             raise bad("there is no such message to tap on")
         rows = (shown.now.markup or {"inline_keyboard": []})["inline_keyboard"]
         buttons = [one for row in rows for one in row if "callback_data" in one]
-        found = [one for one in buttons if button in (one["text"], one["callback_data"])]
-        if not found:
+        matching = [one for one in buttons if button in (one["text"], one["callback_data"])]
+        if not matching:
             raise bad(f"no button {button!r}; there are {[one['text'] for one in buttons]}")
-        return self._tapped(user, shown, found[0]["callback_data"])
+        return self._tapped(user, shown, matching[0]["callback_data"])
 
     def _tapped(self, user: int, message: Message, data: str) -> Json:
         number = f"{4_000_000_000 + next(self._world.numbers)}"

@@ -65,15 +65,15 @@ class _Reader:
 
     def read(self) -> tuple[str, list[Entity]]:
         at = 0
-        while (found := _TOKEN.search(self.source, at)) is not None:
-            self.text += self.source[at : found.start()]
-            if found.group() != "<":
-                self.text += html.unescape(found.group())
-                at = found.end()
-            elif self.source.startswith("</", found.start()):
-                at = self._end(found.start())
+        while (match := _TOKEN.search(self.source, at)) is not None:
+            self.text += self.source[at : match.start()]
+            if match.group() != "<":
+                self.text += html.unescape(match.group())
+                at = match.end()
+            elif self.source.startswith("</", match.start()):
+                at = self._end(match.start())
             else:
-                at = self._start(found.start())
+                at = self._start(match.start())
         self.text += self.source[at:]
         if self.open:
             tag = self.open[-1].tag
@@ -84,39 +84,39 @@ class _Reader:
         return len(self.source[:at].encode())
 
     def _start(self, at: int) -> int:
-        found = _START.match(self.source, at)
-        if found is None:
+        match = _START.match(self.source, at)
+        if match is None:
             name = re.match(r"[^\s>/]*", self.source[at + 1 :])
             tag = (name.group() if name else "").lower()
             if tag not in _NAMES:
                 raise _error(f'Unsupported start tag "{tag}" at byte offset {self._byte(at)}')
             raise _error(f"Unclosed start tag at byte offset {self._byte(at)}")
-        tag = found.group(1).lower()
+        tag = match.group(1).lower()
         attributes = {
             name.lower(): html.unescape(double or single or bare)
-            for name, double, single, bare in _ATTRIBUTE.findall(found.group(2))
+            for name, double, single, bare in _ATTRIBUTE.findall(match.group(2))
         }
         if tag not in _NAMES:
             raise _error(f'Unsupported start tag "{tag}" at byte offset {self._byte(at)}')
         if tag == "span" and attributes.get("class") != "tg-spoiler":
             raise _error(f'Tag "span" must have class "tg-spoiler" at byte offset {self._byte(at)}')
         self.open.append(_Open(tag, attributes, units(self.text)))
-        return found.end()
+        return match.end()
 
     def _end(self, at: int) -> int:
-        found = _END.match(self.source, at)
-        if found is None:
+        match = _END.match(self.source, at)
+        if match is None:
             raise _error(f"Unclosed end tag at byte offset {self._byte(at)}")
         if not self.open:
             raise _error(f"Unexpected end tag at byte offset {self._byte(at)}")
         last = self.open.pop()
-        if found.group(1).lower() not in ("", last.tag):
+        if match.group(1).lower() not in ("", last.tag):
             raise _error(
                 f"Unmatched end tag at byte offset {self._byte(at)}, "
-                f'expected "</{last.tag}>", found "</{found.group(1)}>"'
+                f'expected "</{last.tag}>", found "</{match.group(1)}>"'
             )
         self._close(last)
-        return found.end()
+        return match.end()
 
     def _close(self, last: _Open) -> None:
         length = units(self.text) - last.start
@@ -163,7 +163,7 @@ def trimmed(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
         end = min(entity["offset"] - dropped + entity["length"], length)
         if end > start:
             kept.append({**entity, "offset": start, "length": end - start})
-    kept += [found for found in found_in(text) if not _inside_code(found, kept)]
+    kept += [marked for marked in found_in(text) if not _inside_code(marked, kept)]
     return text, sorted(kept, key=lambda entity: (entity["offset"], -entity["length"]))
 
 
@@ -172,20 +172,20 @@ def found_in(text: str) -> list[Entity]:
     return [
         {
             "type": kind,
-            "offset": units(text[: found.start()]),
-            "length": units(found.group()),
+            "offset": units(text[: match.start()]),
+            "length": units(match.group()),
         }
         for kind, pattern in (("bot_command", _COMMAND), ("mention", _MENTION))
-        for found in pattern.finditer(text)
+        for match in pattern.finditer(text)
     ]
 
 
-def _inside_code(found: Entity, entities: list[Entity]) -> bool:
-    end = found["offset"] + found["length"]
+def _inside_code(marked: Entity, entities: list[Entity]) -> bool:
+    end = marked["offset"] + marked["length"]
     return any(
         entity["type"] in ("code", "pre", "text_link")
         and entity["offset"] < end
-        and found["offset"] < entity["offset"] + entity["length"]
+        and marked["offset"] < entity["offset"] + entity["length"]
         for entity in entities
     )
 

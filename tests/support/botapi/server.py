@@ -190,13 +190,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """A method without a body, or a file."""
-        found = _FILE.fullmatch(self._path)
-        if found is None:
+        match = _FILE.fullmatch(self._path)
+        if match is None:
             self._serve()
             return
         api = self.server.api
-        file = api.world.files.get(found.group(2))
-        if unquote(found.group(1)) != api.token or file is None:
+        file = api.world.files.get(match.group(2))
+        if unquote(match.group(1)) != api.token or file is None:
             self._answer(404, {"ok": False, "error_code": 404, "description": "Not Found"})
         else:
             self._write(200, "application/octet-stream", file.content)
@@ -230,10 +230,10 @@ class _Handler(BaseHTTPRequestHandler):
         control = _CONTROL.fullmatch(self._path)
         if control is not None:
             return api.controls.do(control.group(1), params)
-        found = _BOT.fullmatch(self._path)
-        if found is None:
+        match = _BOT.fullmatch(self._path)
+        if match is None:
             raise ApiError(404, "Not Found")
-        return api.called(unquote(found.group(1)), found.group(2), params)
+        return api.called(unquote(match.group(1)), match.group(2), params)
 
     def _params(self) -> Params:
         params: Params = dict(parse_qsl(urlsplit(self.path).query))
