@@ -37,7 +37,7 @@ from workers.heartbeat import Heartbeat
 from workers.reconciler import Reconciler
 from workers.registry import handlers
 from workers.runner import Runner
-from workers.transport import use_in_this_process
+from workers.runtime.wakeup_transport import use_in_this_process
 
 CONCURRENCY = 3
 """How many jobs run at once. With three, a status query need not wait for two deploys."""

@@ -48,7 +48,7 @@ WORKERS = (
     Layer("handlers", ("workers.facts", "workers.operations")),
     Layer("registry", ("workers.registry",)),
     Layer("running", ("workers.runner", "workers.reconciler")),
-    Layer("heartbeat", ("workers.heartbeat", "workers.transport")),
+    Layer("heartbeat", ("workers.heartbeat",)),
     Layer("application", ("workers.celery",)),
 )
 """Both tables go from the lowest layer up."""

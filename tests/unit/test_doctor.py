@@ -54,14 +54,14 @@ def doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doctor:
     return run
 
 
-def wrong(found: list[Finding]) -> dict[str, str]:
-    return {f.subject: f"{f.detail} {f.remedy}" for f in found if f.remedy}
+def wrong(findings: list[Finding]) -> dict[str, str]:
+    return {f.subject: f"{f.detail} {f.remedy}" for f in findings if f.remedy}
 
 
 def test_one_cause_is_one_line_and_nothing_is_written(doctor: Doctor, tmp_path: Path) -> None:
-    found = doctor()
-    assert set(wrong(found)) <= {"docker command", "docker socket", "redis"}
-    told = {f.subject: f.detail for f in found}
+    findings = doctor()
+    assert set(wrong(findings)) <= {"docker command", "docker socket", "redis"}
+    told = {f.subject: f.detail for f in findings}
     assert "the first deploy makes it" in told["shop: production"]
     assert "the first `scar up` makes them" in told["keys"]
     assert not (tmp_path / "state").exists()
