@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,7 +12,7 @@ from redis import Redis
 from scar.access import Actor
 from scar.jobs.signing import Signatures
 from scar.jobs.timestamp import rfc3339
-from scar.jobs.trail import STREAM, TIP, Trail, TrailEntry, broken_at, trail_length
+from scar.jobs.trail import STREAM, TIP, Trail, TrailEntry, broken_at
 from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
@@ -89,7 +88,7 @@ class Audit:
         """
         with redis_errors():
             tip = cast("str | None", self._redis.get(TIP)) or ""
-        return broken_at(self._oldest_first(tip), tip, self._signatures, anchor)
+        return broken_at(self._oldest_first(), tip, self._signatures, anchor)
 
     def _newest_first(self, key: str, before: str | None, batch: int) -> Iterator[AuditEntry]:
         top = f"({before}" if before else "+"
@@ -102,17 +101,12 @@ class Audit:
                 return
             top = f"({entries[-1][0]}"
 
-    def _oldest_first(self, tip: str) -> Iterator[tuple[str, str]]:
-        """Yield the trail as far as its end was when it was read: it may grow meanwhile."""
-        bottom, last = "-", trail_length(tip)
-        while last:
+    def _oldest_first(self) -> Iterator[tuple[str, str]]:
+        bottom = "-"
+        while True:
             with redis_errors():
                 entries = cast("list[Any]", self._redis.xrange(STREAM, bottom, "+", 1000))
-            for id, fields in entries:
-                line = fields.get("line", "")
-                yield id, line
-                if _number(line) == last:
-                    return
+            yield from ((id, fields.get("line", "")) for id, fields in entries)
             if len(entries) < 1000:
                 return
             bottom = f"({entries[-1][0]}"
@@ -130,10 +124,3 @@ class Audit:
 def _order(id: str) -> tuple[int, int]:
     milliseconds, _, number = id.partition("-")
     return int(milliseconds), int(number)
-
-
-def _number(line: str) -> int:
-    try:
-        return int(json.loads(line.partition(" ")[2])["n"])
-    except (LookupError, TypeError, ValueError):
-        return 0

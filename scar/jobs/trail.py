@@ -141,10 +141,11 @@ def broken_at(
 ) -> str | None:
     """Return what is wrong with a trail, None where nothing is.
 
-    `lines` are the ids and sealed lines, oldest first; `tip` is the trail's end on Redis; `anchor`
-    an end that this host has seen, which the trail must contain unless it was trimmed.
+    `lines` are the ids and sealed lines, oldest first; `tip` is the trail's end on Redis, after
+    which it may have grown; `anchor` an end that this host has seen. The trail must contain both,
+    the anchor unless it was trimmed.
     """
-    last, first, anchored = "", 0, not anchor
+    last, first, ended, anchored = "", 0, not tip, not anchor
     for id, sealed in lines:
         content = _content(signatures, sealed)
         if content is None or "prev" not in content:
@@ -153,8 +154,8 @@ def broken_at(
             return f"lines before {id} were removed, moved or added"
         first = first or content["n"]
         last = tip_after(content["n"], sealed)
-        anchored = anchored or last == anchor
-    if last != tip:
+        ended, anchored = ended or last == tip, anchored or last == anchor
+    if not ended:
         return "its last lines were removed"
     newest = trail_length(last)
     if first > 1 and newest - first + 1 < MOST_LINES:

@@ -8,28 +8,38 @@ local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
 
 local function job_key(id) return 'scar:job:' .. id end
 
+-- Appends an entry that holds `count` events to the stream of the job; its id is the number of the
+-- last of them. Where the record counts fewer events than the stream has (somebody wrote there, or
+-- Redis lost a part), the entry goes behind them: one spoilt job must not stop the sweep of all.
+local function append(id, count, entry)
+  local key = job_key(id)
+  local seq = redis.call('HINCRBY', key, 'seq', count)
+  local added = redis.pcall('XADD', key .. ':events', seq .. '-0', unpack(entry))
+  if type(added) == 'table' and added.err then
+    local last = redis.call('XREVRANGE', key .. ':events', '+', '-', 'COUNT', 1)[1]
+    seq = tonumber(string.match(last[1], '^%d+')) + count
+    redis.call('HSET', key, 'seq', string.format('%.0f', seq))
+    redis.call('XADD', key .. ':events', string.format('%.0f', seq) .. '-0', unpack(entry))
+  end
+end
+
 -- Appends an event about the job's state to its stream. No script can sign: a state that ends the
 -- job needs `proof`, which says by name what was signed ('swept' or 'cancellation'), and `sealed`.
 local function emit(id, data, proof, sealed)
-  local key = job_key(id)
   local entry = {'type', 'job', 'at', now, 'data', cjson.encode(data)}
   if proof then
     entry[7], entry[8] = proof, sealed
   end
-  local seq = redis.call('HINCRBY', key, 'seq', 1)
-  redis.call('XADD', key .. ':events', seq .. '-0', unpack(entry))
+  append(id, 1, entry)
 end
 
--- Appends a batch of `count` events (JSON) that a worker has signed. The entry's id is the number of
--- the last of them.
+-- Appends a batch of `count` events (JSON) that a worker has signed.
 local function emit_batch(id, number, events, count, seal, confirm_until)
-  local key = job_key(id)
   local entry = {'at', now, 'batch', number, 'events', events, 'seal', seal}
   if confirm_until then
     entry[9], entry[10] = 'confirm_until', confirm_until
   end
-  local seq = redis.call('HINCRBY', key, 'seq', count)
-  redis.call('XADD', key .. ':events', seq .. '-0', unpack(entry))
+  append(id, count, entry)
 end
 
 local function ended(state)

@@ -1,0 +1,372 @@
+"""Who can write to Redis, and has no key, makes no worker act and no lie look true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from redis import Redis
+
+from scar.access import Actor, Role
+from scar.bootstrap import Services
+from scar.errors import ScarError
+from scar.jobs.claim import Claim, SignedRequest
+from scar.jobs.locks import EVERYTHING, Locks
+from scar.jobs.proofs import JobEnd
+from scar.jobs.record import Job, JobState
+from scar.jobs.signing import WAKEUP, Signatures
+from scar.jobs.subscriptions import Subscription
+from scar.keys.key_store import key_pair, trusted_keys
+from scar.settings import Settings
+from tests.contract.conftest import RecordedQueue
+from tests.support.acting_worker import ActingWorker
+from tests.support.keys import signatures_of
+from workers.runner import Runner
+from workers.runtime.verification import Forged
+from workers.state.known_locks import KnownLocks
+
+Ask = Callable[..., Job]
+TAMPERED = "was tampered with"
+
+
+def key_of(job: Job) -> str:
+    return f"scar:job:{job.id}"
+
+
+def record_of(redis: Redis, job: Job) -> dict[str, str]:
+    return cast("dict[str, str]", redis.hgetall(key_of(job)))
+
+
+def put_back(redis: Redis, job: Job, record: dict[str, str]) -> None:
+    """Write a job's record as it was, as if nothing had come of it."""
+    redis.delete(key_of(job))
+    redis.hset(key_of(job), mapping=cast("dict[Any, Any]", record))
+    redis.persist(key_of(job))
+    redis.zadd("scar:open", {job.id: 0})
+
+
+@pytest.fixture
+def runner(services: Services, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """What a process of the worker runs jobs with."""
+    monkeypatch.setattr("workers.runner.connect", lambda *_: redis)
+    return Runner.of(services.settings)
+
+
+@pytest.fixture
+def wake(services: Services, runner: Runner) -> Callable[[str], None]:
+    """`wake(id)`: what a wake-up on the host's queue does."""
+    return lambda id: runner.run(id, services.signatures.sign(WAKEUP, f"default/{id}"))
+
+
+def test_a_question_that_was_put_in_the_place_of_another_is_not_shown(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis
+) -> None:
+    restart, deploy = ask("restart"), ask("deploy")
+    for job in (restart, deploy):
+        worker.plan(job.id)
+    other = record_of(redis, deploy)
+    for fields in (
+        {name: other[name] for name in ("request", "signature")},
+        {name: other[name] for name in ("plan", "plan_hash")},
+        other,
+    ):
+        before = record_of(redis, restart)
+        redis.hset(key_of(restart), mapping=cast("dict[Any, Any]", fields))
+        with pytest.raises(ScarError, match=TAMPERED):
+            services.job_service.get(restart.id)
+        with pytest.raises(ScarError, match=TAMPERED):
+            services.job_service.confirm(restart.request.requested_by, restart.id, "yes")
+        put_back(redis, restart, before)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_yes_to_one_job_does_not_run_another(
+    ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    answered, other = ask("restart", confirmed=True), None
+    confirmation = record_of(redis, answered)["confirmation"]
+    services.job_service.cancel(answered.request.requested_by, answered.id)
+    other = ask("deploy")
+    redis.hset(key_of(other), mapping={"state": "queued", "confirmation": confirmation})
+    wake(other.id)
+    refused = services.job_service.get(other.id)
+    assert refused.error is not None
+    assert "given to something else" in refused.error.message
+    assert not runner.job_log.begun(other.id)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_yes_that_is_too_old_runs_nothing(
+    ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    job = ask("restart", confirmed=True)
+    content = json.loads(record_of(redis, job)["confirmation"].partition(" ")[2])
+    old = services.signatures.seal("confirmation", {**content, "at": content["at"] - 16 * 60_000})
+    redis.hset(key_of(job), "confirmation", old)
+    wake(job.id)
+    refused = services.job_service.get(job.id)
+    assert refused.error is not None
+    assert "too long ago" in refused.error.message
+    assert not runner.job_log.begun(job.id)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_job_that_was_cancelled_and_put_back_is_not_done(
+    ask: Ask, services: Services, redis: Redis, queue: RecordedQueue, wake: Callable[[str], None]
+) -> None:
+    job = ask("restart", confirmed=True)
+    confirmed = record_of(redis, job)
+    services.job_service.cancel(job.request.requested_by, job.id)
+    assert queue.wakeups[-1] == ("default", job.id), "the host is told"
+    wake(job.id)
+    put_back(redis, job, confirmed)
+    wake(job.id)
+    ended = services.job_service.get(job.id)
+    assert ended.state is JobState.CANCELLED
+    assert not ended.steps
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_cancellation_that_nobody_signed_is_not_kept(
+    ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    job = ask("restart", confirmed=True)
+    redis.hset(key_of(job), mapping={"state": "cancelled", "cancellation": "x"})
+    with pytest.raises(ScarError, match=TAMPERED):
+        services.job_service.get(job.id)
+    wake(job.id)
+    assert not runner.job_log.begun(job.id)
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state.ended])
+def test_an_end_that_nobody_signed_is_not_shown(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis, state: JobState
+) -> None:
+    job = ask("restart", confirmed=True)
+    worker.claim(job.id).lines("working")
+    redis.hset(key_of(job), mapping={"state": state.value, "finished": "1"})
+    with pytest.raises(ScarError, match=TAMPERED):
+        services.job_service.get(job.id)
+    listed = next(services.ledger.recent())
+    assert listed.error is not None
+    assert TAMPERED in listed.error.message
+
+
+def test_an_end_of_another_job_or_host_is_not_shown(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis
+) -> None:
+    done, running = ask("status"), ask("logs")
+    worker.claim(done.id).succeed({})
+    worker.claim(running.id)
+    redis.hset(key_of(running), "state", "succeeded")
+    far = Signatures.of(services.settings, "worker:far")
+    for end in (
+        record_of(redis, done)["end"],
+        far.seal("end", JobEnd(JobState.SUCCEEDED, {}).of(running.id)),
+    ):
+        redis.hset(key_of(running), "end", end)
+        with pytest.raises(ScarError, match=TAMPERED):
+            services.job_service.get(running.id)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"at": "1", "batch": "9", "events": '[["output",{"line":"a lie"}]]', "seal": "x"},
+        {"at": "1", "type": "job", "data": '{"state": "succeeded"}'},
+        {"at": "1", "type": "output", "data": '{"line": "a lie"}'},
+        {"at": "1", "type": "job", "data": "no JSON"},
+        {"what": "ever"},
+    ],
+)
+def test_an_event_that_nobody_signed_is_not_shown(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis, fields: dict[str, str]
+) -> None:
+    job = ask("status")
+    worker.claim(job.id).lines("the truth")
+    redis.xadd(f"{key_of(job)}:events", cast("Any", fields), id="99-0")
+    with pytest.raises(ScarError, match=TAMPERED):
+        services.ledger.events(job.id)
+
+
+def test_an_event_of_another_job_is_not_shown(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis
+) -> None:
+    one, other = ask("status"), ask("logs")
+    worker.claim(one.id).lines("of the other job")
+    worker.claim(other.id)
+    entries = cast("list[Any]", redis.xrange(f"{key_of(one)}:events"))
+    redis.xadd(f"{key_of(other)}:events", entries[-1][1], id="99-0")
+    with pytest.raises(ScarError, match=TAMPERED):
+        services.ledger.events(other.id)
+
+
+def test_a_lock_that_is_removed_or_forged_on_redis_holds(
+    ask: Ask, services: Services, redis: Redis
+) -> None:
+    locks = Locks(redis, services.signatures)
+    known = KnownLocks(services.settings.state_dir / "locks.json", services.signatures)
+    locks.acquire("shop", Actor("telegram", "1", "Olga"), "moving the database")
+    known.sync(locks)
+    redis.hdel("scar:locks", "shop")
+    assert known.of("shop") is not None
+    known.sync(locks)
+    with pytest.raises(ScarError, match="moving the database"):
+        ask("restart", confirmed=True)
+    redis.hset("scar:locks", "shop", "released " + signatures_of("api", "another").seal("lock", {}))
+    lock = locks.of("shop")
+    assert lock is not None
+    assert TAMPERED in lock.reason
+    known.sync(locks)
+    assert (locks.of("shop") or lock).reason == "moving the database"
+    locks.release("shop", Actor("telegram", "1", "Olga"))
+    known.sync(locks)
+    assert known.of("shop") is locks.of("shop") is None
+
+
+def test_a_lock_of_another_project_is_not_this_ones(services: Services, redis: Redis) -> None:
+    locks = Locks(redis, services.signatures)
+    locks.acquire("blog", Actor("telegram", "1", "Olga"), "of the blog")
+    redis.hset("scar:locks", EVERYTHING, cast("str", redis.hget("scar:locks", "blog")))
+    lock = locks.of("shop")
+    assert lock is not None
+    assert TAMPERED in lock.reason
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_host_does_not_do_what_a_person_had_locked(
+    ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    locks = Locks(redis, services.signatures)
+    known = KnownLocks(services.settings.state_dir / "locks.json", services.signatures)
+    locks.acquire("shop", Actor("telegram", "1", "Olga"), "moving the database")
+    known.sync(locks)
+    redis.delete("scar:locks")
+    job = ask("restart", confirmed=True)
+    wake(job.id)
+    assert not runner.job_log.begun(job.id)
+    refused = services.job_service.get(job.id)
+    assert refused.error is not None
+    assert "moving the database" in refused.error.message
+
+
+def test_a_subscription_that_nobody_signed_shows_nothing(
+    services: Services, redis: Redis, ask: Ask
+) -> None:
+    job = ask("status")
+    subscription = Subscription("telegram", job.id, '["-1001", null]')
+    field = f"{job.id} {subscription.place}"
+    redis.hset("scar:watches:telegram", field, "{}")
+    assert services.subscriptions.of("telegram") == []
+    services.subscriptions.put(subscription)
+    value = cast("str", redis.hget("scar:watches:telegram", field))
+    redis.hset("scar:watches:telegram", f"{job.id} elsewhere", value)
+    assert services.subscriptions.of("telegram") == [subscription]
+
+
+@pytest.mark.usefixtures("worker")
+def test_an_edited_removed_added_or_moved_line_of_the_trail_is_seen(
+    services: Services, redis: Redis
+) -> None:
+    for number in range(5):
+        services.audit.write(Actor("telegram", "1", "Olga"), f"act{number}", "accepted")
+    assert services.audit.problem() is None
+    rows = cast("list[tuple[str, dict[str, str]]]", redis.xrange("scar:audit"))
+    lines = [fields["line"] for _, fields in rows]
+    edited = lines[2].replace("act2", "act9")
+    moved = [lines[0], lines[2], lines[1], *lines[3:]]
+    for attack in (
+        [*lines[:2], edited, *lines[3:]],
+        [*lines[:2], *lines[3:]],
+        lines[:-1],
+        lines[1:],
+        [*lines, lines[-1]],
+        moved,
+        [],
+    ):
+        redis.delete("scar:audit")
+        for line in attack:
+            redis.xadd("scar:audit", {"line": line})
+        assert services.audit.problem() is not None, attack
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_trail_that_was_cut_back_with_its_end_is_seen_by_the_host(
+    services: Services, redis: Redis
+) -> None:
+    for number in range(5):
+        services.audit.write(Actor("telegram", "1", "Olga"), f"act{number}", "accepted")
+        if number == 2:
+            cut = cast("str", redis.get("scar:audit:tip"))
+    seen = cast("str", redis.get("scar:audit:tip"))
+    rows = cast("list[tuple[str, dict[str, str]]]", redis.xrange("scar:audit"))
+    for id, _ in rows[3:]:
+        redis.xdel("scar:audit", id)
+    redis.set("scar:audit:tip", cut)
+    assert services.audit.problem() is None, "without an anchor nobody can know"
+    assert services.audit.problem(seen) is not None
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_line_that_nobody_signed_is_told_apart(services: Services, redis: Redis) -> None:
+    services.audit.write(Actor("telegram", "1", "Olga"), "act", "accepted")
+    redis.xadd("scar:audit", {"line": "x", "actor": "telegram:1", "outcome": "accepted"})
+    assert [entry.actor for entry in services.audit.recent()] == ["?", "telegram:1"]
+
+
+FORGED = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+
+def forge(services: Services, job: Job, requester: Actor) -> None:
+    """Write a job that somebody made up who has the key of telegram."""
+    request = {**job.request.to_json(), "id": FORGED, "requested_by": requester.to_json()}
+    text = json.dumps(request)
+    signature = services.signatures.sign("request", text)
+    record = {**record_of(services.redis, job), "request": text, "signature": signature}
+    services.redis.hset(f"scar:job:{FORGED}", mapping=cast("dict[Any, Any]", record))
+
+
+@pytest.mark.parametrize("frontend", ["api", "github", "console", "schedule", "web", "service"])
+def test_the_key_of_one_front_end_does_not_speak_for_the_people_of_another(
+    ask: Ask, services: Services, frontend: str, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    forge(services, ask("status"), Actor(frontend, "root", "root", Role.ADMIN))
+    with pytest.raises(ScarError, match=TAMPERED):
+        services.ledger.get(FORGED)
+    wake(FORGED)
+    assert not runner.job_log.begun(FORGED)
+    assert services.redis.hget(f"scar:job:{FORGED}", "state") == "failed"
+
+
+def test_the_worker_checks_the_role_that_a_front_end_claims(
+    ask: Ask, services: Services, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    forge(services, ask("restart", confirmed=True), Actor("telegram", "77", "Eve", Role.ADMIN))
+    wake(FORGED)
+    assert not runner.job_log.begun(FORGED)
+    refused = services.job_service.get(FORGED)
+    assert refused.error is not None
+    assert "telegram:77 may not restart here" in refused.error.message
+
+
+def test_what_a_retired_key_has_signed_makes_no_worker_act(
+    tmp_path: Path, ask: Ask, services: Services, runner: Runner
+) -> None:
+    own = Settings(state_dir=tmp_path / "own")
+    telegram, worker = (Signatures.of(own, part) for part in ("telegram", "worker:default"))
+    request = ask("status").request
+    text = json.dumps(request.to_json())
+    signed = SignedRequest(text, telegram.sign("request", text), "")
+    claim = Claim(request.id, "run", signed, 1, 1, "")
+    verification = replace(runner.verification, signatures=worker)
+    assert verification.verify(claim)[0] == request
+    trusted_keys(own).retire(key_pair(own, "telegram").public.id)
+    with pytest.raises(Forged, match="was retired"):
+        verification.verify(claim)
+    runner.job_log.begin(request.id, signed)
+    assert verification.verify(claim)[0] == request, "one that has begun is brought to its end"
+    assert services.ledger.get(request.id) is not None
