@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from scar.errors import ScarError
 from scar.jobs.record import Job
 from scar.redis_client import connect
-from tests.support.deploy_scene import DeployScene
+from tests.support.deploy_scene import DOCKERFILE, DeployScene
 from tests.support.waiting import eventually
+
+NEVER_WELL = DOCKERFILE.replace('"8000"', '"9000"')
 
 
 def ended_job(scene: DeployScene, job: Job) -> Job | None:
@@ -58,3 +62,19 @@ def test_a_job_whose_outcome_was_lost_is_not_run_a_second_time(scene: DeployScen
     assert again.result is not None
     assert again.result["release"] == job.id
     assert (scene.images(), scene.tree()) == before
+
+
+def test_a_deploy_that_is_said_to_have_ended_is_brought_to_its_end(scene: DeployScene) -> None:
+    """Somebody who can write to Redis fences the worker off and calls the job done."""
+    before = scene.images(), scene.tree()
+    scene.write(page="two", Dockerfile=NEVER_WELL)
+    job = scene.ask("deploy")
+    scene.until_step(job, "verifying")
+    redis = connect(scene.installation.redis_url)
+    redis.hset(f"scar:job:{job.id}", mapping={"state": "succeeded", "fence": "99"})
+    with pytest.raises(ScarError, match="tampered with"):
+        scene.api.job(job.id)
+    ended = eventually(lambda: ended_job(scene, job), "the job has ended", 60)
+    assert ended is not None
+    assert ended.state == "rolled_back"
+    assert (scene.images(), scene.tree(), scene.site()) == (*before, "one")
