@@ -18,12 +18,14 @@ from scar.document import Document
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
 from scar.jobs.subscriptions import Subscription
+from scar.json_object import JsonObject
 
 TAG_LENGTH = 16
 """Number of characters of the plan's hash in a message's tag; platforms limit a button's data."""
 
 _FIRST_SECONDS = 0.4
 _FIRST_SECONDS_OF_QUESTION = 2.0
+_PROOF_SECONDS = 1.0
 _ENDED = "end"
 _log = structlog.get_logger(__name__)
 
@@ -57,6 +59,7 @@ class JobMessage:
         self.answered_plan: str | None = None
         self._attached = state.attached
         self._shown: Document | None = None
+        self._proven_plan: JsonObject | None = None
         self._changed = asyncio.Event()
         self._asking = asyncio.Lock()
 
@@ -122,7 +125,7 @@ class JobMessage:
         """Send or edit the message until it shows the job's present state; return False if it
         can never be delivered.
         """
-        while not self._shows(self._view(self.job)):
+        while await self._question_is_proven() and not self._shows(self._view(self.job)):
             interval = self._context.front_end.interval(self.place)
             is_new = self.reference is None
             try:
@@ -138,6 +141,25 @@ class JobMessage:
                     return False
                 else:
                     self._throttle.pause(error.retry_after)
+        return True
+
+    async def _question_is_proven(self) -> bool:
+        """Return whether the plan in a question is the one that the worker has signed: the events
+        came over the API, and a person's `yes` must not rest on what the API says.
+        """
+        job = self.job
+        while job.awaits_answer and job.plan != self._proven_plan:
+            try:
+                recorded = await asyncio.to_thread(self._context.services.ledger.get, job.id)
+            except ScarError as error:
+                if error.code == "tampered":
+                    raise
+                _log.warning("question not proven yet", job=job.id, reason=error.message)
+                await asyncio.sleep(_PROOF_SECONDS)
+                continue
+            if recorded is None or recorded.plan != job.plan:
+                return False  # asked anew meanwhile: the events of that come next
+            self._proven_plan = job.plan
         return True
 
     def _shows(self, document: Document) -> bool:

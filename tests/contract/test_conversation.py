@@ -13,6 +13,8 @@ from scar.bootstrap import Services
 from scar.chat.conversation import Conversation
 from scar.client import ApiClient
 from scar.document import Document
+from scar.jobs.event import Event
+from scar.jobs.record import JobState
 from scar.jobs.step import Step, StepState
 from tests.support.acting_worker import ActingWorker, status_of
 from tests.support.keys import front_end_token
@@ -178,3 +180,33 @@ def test_a_broken_projects_file_is_told_once_in_a_message_of_its_own(
 def cancelled(services: Services, id: str) -> bool:
     """Return whether the worker that runs the job is asked to stop it."""
     return bool(services.redis.hget(f"scar:job:{id}", "cancellation"))
+
+
+def test_a_question_that_the_worker_did_not_sign_is_not_shown(
+    services: Services, api_url: str, worker: ActingWorker, operator: Actor
+) -> None:
+    """The API was taken over, and tells another plan than the worker has signed."""
+
+    class LyingApi(ApiClient):
+        async def follow(self, id: str, after: int = 0) -> AsyncIterator[Event]:
+            async for event in super().follow(id, after):
+                plan = event.data.get("plan")
+                lie = {**event.data, "plan": {**plan, "containers": ["nothing"]}} if plan else None
+                yield replace(event, data=lie) if lie else event
+
+    async def test() -> None:
+        box = LetterBox("telegram")
+        client = LyingApi(api_url, front_end_token(services.settings, operator))
+        conversation = Conversation(box, services, client)
+        await conversation.resume()
+        writer = Writer(conversation, operator)
+        await writer.says("/docker_restart")
+        job = await asyncio.to_thread(worker.next_job, "restart", operator.id)
+        await asyncio.to_thread(worker.plan, job.id)
+        await asyncio.sleep(1.0)  # there is nothing to wait for: the question must not come
+        assert not any("nothing" in sheet[-1].text for sheet in box.sheets.values())
+        await writer.says("yes")
+        assert services.job_service.get(job.id).state is JobState.AWAITING_CONFIRMATION
+        await conversation.close()
+
+    run(test)
