@@ -14,12 +14,20 @@ from scar.commands.local_command import LocalCommand
 from scar.settings import Settings
 
 _WORDS = ("docker_lock", "docker_unlock", "audit", "projects", "reload")
+_VERIFY = ("audit", ("verify",))
 _AS_JSON = {"audit": "/audit", "projects": "/projects"}
 
 
 def _answered(command: LocalCommand) -> click.Command:
     def run(words: tuple[str, ...], as_json: bool = False) -> None:
-        client = connect(Settings.load())
+        settings = Settings.load()
+        if (command.word, words) == _VERIFY:
+            from scar.cli.trail import verify_trail
+
+            verify_trail(settings)
+            click.echo("The audit trail is whole.")
+            return
+        client = connect(settings)
         if as_json:
             items = client.request("GET", _AS_JSON[command.word])["items"]
             click.echo(json.dumps(items, indent=2, ensure_ascii=False))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import click
-
 from scar.audit import Audit
 from scar.errors import ScarError
 from scar.jobs.signing import Signatures
@@ -12,18 +10,11 @@ from scar.redis_client import connect
 from scar.settings import Settings
 
 
-@click.group()
-def audit() -> None:
-    """The audit trail."""
-
-
-@audit.command()
-def verify() -> None:
-    """Check that no line of the trail was edited, removed, added or moved.
+def verify_trail(settings: Settings) -> None:
+    """Raise `tampered` where a line of the trail was edited, removed, added or moved.
 
     On the host of a worker, what that worker has seen of the trail is compared as well.
     """
-    settings = Settings.load()
     trail = Audit(connect(settings.effective_redis_url), Signatures.of(settings, "console"))
     problem = trail.problem(AnchorFile(settings.state_dir).read())
     if problem is not None:
@@ -32,7 +23,3 @@ def verify() -> None:
             f"The audit trail was tampered with: {problem}",
             "Somebody else writes to SCAR's Redis. Keep a copy of it, then change its password.",
         )
-    click.echo("The audit trail is whole.")
-
-
-COMMANDS = (audit,)

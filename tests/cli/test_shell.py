@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any, cast
 
 import pytest
 
 from scar.cli.shell_words import shell_words
+from scar.redis_client import connect
 from tests.support.installation import Installation
 from tests.support.waiting import eventually
 
@@ -113,3 +115,25 @@ def test_scar_up_says_what_it_does(running: Installation) -> None:
     eventually(lambda: "is ready: http" in running.log, "it says that it is ready")
     assert "starts for host 'default'" in running.log
     assert "projects: shop" in running.log
+
+
+def test_the_trail_is_verified_and_the_keys_are_shown_added_and_retired(
+    running: Installation,
+) -> None:
+    assert running.scar("lock", "shop", "for", "a", "line").returncode == 0
+    whole = running.scar("audit", "verify")
+    assert (whole.returncode, whole.stdout) == (0, "The audit trail is whole.\n")
+    redis = connect(running.redis_url)
+    first = cast("list[Any]", redis.xrange("scar:audit", count=1))[0][0]
+    redis.xdel("scar:audit", first)
+    broken = running.scar("audit", "verify")
+    assert broken.returncode == 1
+    assert "tampered with: lines before number 2 were removed" in broken.stderr
+    shown = running.scar("keys").stdout
+    assert all(part in shown for part in ("api", "console", "telegram", "worker:default"))
+    new = running.scar("keys", "add", "telegram").stdout.split()
+    assert new[1] == "telegram"
+    assert running.scar("keys").stdout.count(" telegram ") == 2
+    assert "retired" in running.scar("keys", "retire", new[0]).stdout
+    added = running.scar("keys", "add", "worker:far", new[2])
+    assert added.stdout.split()[1] == "worker:far"
