@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from scar.errors import ScarError
 from scar.jobs.timestamp import rfc3339
-from scar.keys.key_pair import PublicKey
-from scar.keys.key_store import key_path, load_or_create, replace_key, trusted_keys
-from scar.keys.trusted_keys import TrustedKey, is_part
 from scar.settings import Settings
+
+if TYPE_CHECKING:
+    from scar.keys.key_pair import PublicKey
+    from scar.keys.trusted_keys import TrustedKey
 
 _PARTS = "A part is api, worker:HOST, telegram, github, console, or another front-end."
 
@@ -26,6 +28,8 @@ def keys(context: click.Context) -> None:
     Each part signs with its own key. A part of another host is made known by its public key, in
     both directions: `scar keys` there shows it, `scar keys add PART KEY` here adds it.
     """
+    from scar.keys.key_store import trusted_keys
+
     if context.invoked_subcommand is None:
         settings = Settings.load()
         trusted = trusted_keys(settings)
@@ -45,6 +49,9 @@ def add(part: str, key: str | None) -> None:
 
     The old key goes on being accepted until it is retired: restart the part, then retire the old.
     """
+    from scar.keys.key_store import key_path, replace_key, trusted_keys
+    from scar.keys.trusted_keys import is_part
+
     settings = Settings.load()
     if not is_part(part):
         raise ScarError("invalid_request", f"'{part[:64]}' is no part of SCAR", _PARTS)
@@ -59,6 +66,8 @@ def add(part: str, key: str | None) -> None:
 @click.argument("id")
 def retire(id: str) -> None:
     """Accept nothing new from the key ID; a part of this host makes a new one at its next start."""
+    from scar.keys.key_store import trusted_keys
+
     click.echo(_line(trusted_keys(Settings.load()).retire(id)))
 
 
@@ -66,6 +75,9 @@ def retire(id: str) -> None:
 @click.argument("files", nargs=-1, required=True, metavar="PART=FILE...")
 def make(files: tuple[str, ...]) -> None:
     """Make a key pair in each FILE that is not there yet, and trust it: for parts in containers."""
+    from scar.keys.key_store import load_or_create, trusted_keys
+    from scar.keys.trusted_keys import is_part
+
     trusted = trusted_keys(Settings.load())
     for text in files:
         part, _, file = text.rpartition("=")
@@ -81,6 +93,8 @@ def make(files: tuple[str, ...]) -> None:
 
 
 def _public_key(part: str, text: str) -> PublicKey:
+    from scar.keys.key_pair import PublicKey
+
     try:
         return PublicKey(part, base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError) as error:

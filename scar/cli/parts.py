@@ -8,7 +8,6 @@ import sys
 import click
 
 from scar.cli.port import require_free_port
-from scar.keys.key_store import key_pair, worker_part
 from scar.settings import Settings
 from scar.settings.state_folder import keep_private
 
@@ -34,6 +33,8 @@ def api() -> None:
 @click.command()
 def worker() -> None:
     """What does the jobs of this host: the only part that needs the Docker socket."""
+    from scar.keys.key_store import key_pair, worker_part
+
     settings = Settings.load()
     keep_private(settings.state_dir)
     key_pair(settings, worker_part(settings.host))

@@ -13,7 +13,6 @@ from scar.cli import redis_server
 from scar.cli.port import require_free_port
 from scar.cli.supervisor import Part, Supervisor
 from scar.errors import ScarError
-from scar.keys.key_store import API, key_pair, worker_part
 from scar.registration.registry import front_ends
 from scar.settings import Settings
 from scar.settings.state_folder import keep_private
@@ -33,6 +32,8 @@ def up() -> None:
 
 def _make_keys(settings: Settings) -> None:
     """Make the key of every part before one of them meets what another has signed."""
+    from scar.keys.key_store import API, key_pair, worker_part
+
     names = [API, worker_part(settings.host), *(spec.name for spec in front_ends())]
     for part in names:
         key_pair(settings, part)

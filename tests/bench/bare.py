@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 from scar.redis_client import connect
 from workers.celery import app as scar
 from workers.celery import settings
 
 QUEUE = "bare"
+
+# The worker's own transport lets wake-ups through and nothing else.
+PLAIN = "kombu.transport.redis:Transport"
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss", "redis+socket"), PLAIN))
 
 app = Celery("bare", set_as_current=False)
 app.conf.update(scar.conf.changes or {})

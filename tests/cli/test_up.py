@@ -73,7 +73,7 @@ def test_a_part_with_a_wrong_setting_ends_with_one_line_that_names_it(
     for words, settings, name in (
         (("up",), {"SCAR_CONFIRM_SECONDS": "soon"}, "SCAR_CONFIRM_SECONDS"),
         (("telegram",), {}, "SCAR_TELEGRAM_TOKEN"),
-        (("worker",), {"SCAR_REDIS_URL": "redis://127.0.0.1:1"}, "SCAR_SECRET_KEY"),
+        (("worker",), {"SCAR_KEY_FILE": "/nowhere/key.pem"}, "SCAR_KEY_FILE"),
         (("up",), {"SCAR_STATE_DIR": "not/absolute"}, "SCAR_STATE_DIR"),
     ):
         completed = installation.scar(*words, **settings)

@@ -38,8 +38,8 @@ def _check_key(settings: Settings) -> Iterator[Finding]:
     if settings.secret_key is not None:
         yield Finding(
             "keys",
-            "derived from SCAR_SECRET_KEY: whoever has it can sign as any part",
-            "Better without: each part then makes a key of its own. `scar keys` shows them.",
+            "derived from SCAR_SECRET_KEY: whoever has it can sign as any part; without it, each "
+            "part makes a key of its own",
         )
     elif not accepted:
         yield Finding("keys", f"the first `scar up` makes them in {trusted.folder}")
