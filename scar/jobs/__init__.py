@@ -12,6 +12,8 @@ The keys of this package on Redis, and their lifetimes. A sealed value begins wi
   days.
 - `scar:hold:<resource>`, string: the id of the unfinished job that has locked a project or a
   workspace.
+- `scar:slots:<host>`, `scar:waiting:<host>`, `scar:long:<host>`, hashes: `<class> <person>` of the
+  jobs that have a slot, wait for one, or are long and open. Checked against the records when read.
 - `scar:locks`, hash: a person's lock (JSON) by project, or `*` for all. Until it is released.
 - `scar:idempotency:<hash>`, hash: the job created with an idempotency key, and a fingerprint of the
   request. 1 day.
