@@ -135,3 +135,15 @@ def test_a_read_that_had_no_turn_in_time_says_so(
     assert ended.state is JobState.EXPIRED
     assert ended.error is not None
     assert ended.error.code == "busy"
+
+
+def test_one_can_follow_again_at_once_after_telling_a_log_to_stop(
+    ask_as: AskAs, services: Services
+) -> None:
+    first = ask_as("ann", "follow")
+    assert claimed(services, first)
+    services.job_service.cancel(first.request.requested_by, first.id)
+    second = ask_as("ann", "follow")
+    assert not claimed(services, second), "the first has not stopped yet"
+    end(services, first)
+    assert claimed(services, second)

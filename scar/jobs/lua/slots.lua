@@ -24,8 +24,8 @@ local function entries_of(name, host, is_over)
   local fields = redis.call('HGETALL', key)
   for i = 1, #fields, 2 do
     local class, person = string.match(fields[i + 1], '^(%S+) (.*)$')
-    local job = redis.pcall('HMGET', job_key(fields[i]), 'state', 'lease')
-    if not class or job.err or not job[1] or is_over(job[1], tonumber(job[2] or '0')) then
+    local job = redis.pcall('HMGET', job_key(fields[i]), 'state', 'lease', 'cancellation')
+    if not class or job.err or not job[1] or is_over(unpack(job)) then
       redis.call('HDEL', key, fields[i])
     else
       entries[#entries + 1] = {fields[i], class, person}
@@ -37,7 +37,7 @@ end
 -- Counts the slots that are taken on a host: of all classes, of each, and of each person's reads.
 local function slots_taken(host)
   local taken = {all = 0, read = 0, long_read = 0, long_change = 0, of = {}, long_of = {}}
-  local function is_over(state, lease) return state ~= 'running' or lease < tonumber(now) end
+  local function is_over(state, lease) return state ~= 'running' or tonumber(lease or '0') < tonumber(now) end
   for _, entry in ipairs(entries_of('slots', host, is_over)) do
     local _, class, person = unpack(entry)
     taken.all = taken.all + 1
@@ -95,10 +95,12 @@ local function take_slot(id, host, request, limits)
 end
 
 -- Returns the open jobs that leave no room for another long one, nil where there is room: first
--- 'person' or 'host', then their ids.
+-- 'person' or 'host', then their ids. One that was told to stop counts no more: the next begins when
+-- it has.
 local function too_many_long(host, class, person, limits)
   local all, own = {'host'}, {'person'}
-  for _, entry in ipairs(entries_of('long', host, ended)) do
+  local function is_over(state, _, cancellation) return ended(state) or cancellation end
+  for _, entry in ipairs(entries_of('long', host, is_over)) do
     if entry[2] == class then
       all[#all + 1] = entry[1]
       if entry[3] == person then own[#own + 1] = entry[1] end
