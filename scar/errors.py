@@ -26,6 +26,7 @@ STATUS = {
     "unauthorized": HTTPStatus.UNAUTHORIZED,
     "busy": HTTPStatus.CONFLICT,
     "conflict": HTTPStatus.CONFLICT,
+    "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
     "host_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "redis_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "build_failed": HTTPStatus.INTERNAL_SERVER_ERROR,

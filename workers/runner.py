@@ -16,6 +16,7 @@ from scar.jobs.job_state import JobState
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
 from scar.jobs.proofs import cancelled_by
+from scar.jobs.queue import JobQueue
 from scar.jobs.request import Request
 from scar.jobs.results import job_kinds
 from scar.jobs.results.json_record import JsonRecord
@@ -53,6 +54,7 @@ class Runner:
     containers: Containers
     job_log: JobLog
     locks: Locks
+    queue: JobQueue
 
     @classmethod
     def of(cls, settings: Settings) -> Runner:
@@ -81,6 +83,7 @@ class Runner:
             containers=Containers(engine),
             job_log=job_log,
             locks=Locks(redis, signatures),
+            queue=JobQueue(settings.effective_redis_url, signatures),
         )
 
     def run(self, id: str, signature: str) -> None:
@@ -100,6 +103,17 @@ class Runner:
             self._note_cancelled(claim)
         elif claim is not None:
             self._do(claim)
+            self._wake_next()
+
+    def _wake_next(self) -> None:
+        """Wake this host for a job that waited for a slot; the sweeper does it where that fails."""
+        try:
+            id = self.ledger.next_waiting(self.settings.host)
+        except ScarError as error:
+            _log.warning("waiting jobs not known", reason=error.message)
+            return
+        if id is not None:
+            self.queue.notify(self.settings.host, id)
 
     def _note_cancelled(self, claim: Claim) -> None:
         """Keep on this host that a job was cancelled before it began, whatever Redis says later."""

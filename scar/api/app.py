@@ -9,12 +9,14 @@ from flask import Flask, Response
 from scar.api import audit, commands, docs, errors, events, github, health, hosts, jobs, projects
 from scar.api.auth import authenticate
 from scar.api.context import ApiContext, Deadline
+from scar.api.limits import RequestLimits
 from scar.api.resource import ScarApi
 from scar.api.schemas.records import any_record
 from scar.api.schemas.submit import describe_submit
 from scar.bootstrap import Services
 from scar.jobs.inbox import Inbox
 from scar.jobs.stream import EventStream
+from scar.json_object import JsonObject
 from scar.redis_client import connect
 
 PREFIX = "/api/v1"
@@ -30,7 +32,11 @@ _DESCRIPTION = (
 )
 
 
-def create_app(services: Services, body_deadline: Deadline = nullcontext) -> Flask:
+def create_app(
+    services: Services,
+    body_deadline: Deadline = nullcontext,
+    limits: RequestLimits | None = None,
+) -> Flask:
     """Create the API's Flask application. It connects to nothing before the first request.
 
     `body_deadline` is a context manager that limits how long reading a request's body may take.
@@ -54,7 +60,7 @@ def create_app(services: Services, body_deadline: Deadline = nullcontext) -> Fla
     # GitHub waits ten seconds and does not retry, so this Redis client has to fail fast.
     redis = connect(services.settings.effective_redis_url, timeout=0.4, retries=0)
     inbox = Inbox(redis, "github", services.signatures)
-    shared = ApiContext(services, stream, inbox, body_deadline)
+    shared = ApiContext(services, stream, inbox, body_deadline, limits or RequestLimits())
     app.extensions["scar"] = shared
     health.measure(app, shared)
     app.after_request(_protect)
@@ -76,7 +82,18 @@ def _add_routes(app: Flask) -> None:
     api.register_blueprint(health.resource)
     api.register_blueprint(github.resource)
     describe_submit(api.spec)
-    docs.register(app, api.spec.to_dict())
+    document = api.spec.to_dict()
+    _describe_limits(document)
+    docs.register(app, document)
+
+
+def _describe_limits(document: JsonObject) -> None:
+    """Add to every route that wants a token that it answers 429 to what is too much."""
+    for path, operations in document["paths"].items():
+        for operation in operations.values() if path.startswith(PREFIX) else ():
+            if "responses" in operation:
+                refused = {"$ref": "#/components/responses/TOO_MANY_REQUESTS"}
+                operation["responses"].setdefault("429", refused)
 
 
 def _protect(response: Response) -> Response:

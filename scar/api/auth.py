@@ -28,7 +28,9 @@ _JOB_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 def authenticate() -> ResponseReturnValue | None:
-    """Set the actor of each request to `/api/v1`; respond 401 without a valid token."""
+    """Set the actor of each request to `/api/v1`; respond 401 without a valid token,
+    and 429 to what is too much.
+    """
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         return problem(
@@ -43,14 +45,14 @@ def authenticate() -> ResponseReturnValue | None:
     g.voucher = None
     known = services.access.actor_of_token(token) or _vouched_actor(token)
     if known is None:
-        return problem(
+        return context().limits.of_wrong_token(request.remote_addr or "") or problem(
             HTTPStatus.UNAUTHORIZED,
             "unauthorized",
             "This token is not known here",
             "An admin can add NAME:viewer:SECRET to SCAR_API_TOKENS.",
         )
     g.actor = known
-    return None
+    return context().limits.of_actor(known)
 
 
 def _vouched_actor(token: str) -> Actor | None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from flask import current_app
 
+from scar.api.limits import RequestLimits
 from scar.api.waits import OpenWaits
 from scar.bootstrap import Services
 from scar.jobs.inbox import Inbox
@@ -28,6 +29,7 @@ class ApiContext:
     events: EventStream
     inbox: Inbox
     body_deadline: Deadline = nullcontext
+    limits: RequestLimits = field(default_factory=RequestLimits)
     open_streams: set[Iterator[bytes]] = field(default_factory=set)
     waits: OpenWaits = field(default_factory=OpenWaits)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from scar.bootstrap import Services
+from scar.chat.admission import Admission
 from scar.chat.background_tasks import BackgroundTasks
 from scar.chat.command_runner import CommandRunner
 from scar.chat.confirmations import Confirmations
@@ -47,7 +48,10 @@ class Conversation:
         runner = CommandRunner(context, self._book, sender, menus, confirmations)
         parser = CommandParser(all_commands())
         notice = ProjectsFileNotice(context, sender)
-        self._listener = Listener(context, parser, sender, menus, confirmations, runner, notice)
+        admission = Admission(clock)
+        self._listener = Listener(
+            context, parser, sender, menus, confirmations, runner, notice, admission
+        )
 
     async def receive(self, incoming: IncomingMessage) -> str | None:
         """Handle a message or a tapped button; return a short reply for the person who tapped a

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from scar.access import Role
+from scar.access.rate_limit import Excess
+from scar.chat.admission import Admission, too_fast
 from scar.chat.command_runner import CommandRunner
 from scar.chat.confirmations import ARRIVED_LATE, SEND_AGAIN, Confirmations
 from scar.chat.context import ChatContext
@@ -39,11 +41,14 @@ class Listener:
     confirmations: Confirmations
     runner: CommandRunner
     notice: ProjectsFileNotice
+    admission: Admission
 
     async def receive(self, incoming: IncomingMessage) -> str | None:
         """Handle a message or a tapped button; return a short reply for the person who tapped a
         button.
         """
+        if self._is_for_scar(incoming) and (excess := self._excess(incoming)):
+            return await self._refuse_excess(incoming, excess)
         try:
             return await self._interpret(incoming)
         except ScarError as error:
@@ -53,15 +58,16 @@ class Listener:
 
     async def refuse(self, incoming: IncomingMessage, error: ScarError) -> None:
         """Reply that a message is refused, for a reason that only the front-end can check."""
+        if excess := self._excess(incoming):
+            await self._refuse_excess(incoming, excess)
+            return
         await self._audit_refusal(incoming, error.code)
         self.sender.send(incoming.place, refusal(error.record()))
 
     async def _interpret(self, incoming: IncomingMessage) -> str | None:
         if incoming.tag is not None and incoming.text not in ("yes", "no"):
             return await self._take_offer(incoming)
-        services = self.context.services
-        projects = services.projects.projects.values()
-        is_known = services.access.highest_role(incoming.actor, projects) is not None
+        is_known = self._knows(incoming)
         bot_name = self.context.front_end.bot_name
         try:
             meaning = self.parser.parse(incoming.text, bot_name=bot_name)
@@ -83,6 +89,35 @@ class Listener:
         else:
             await self._run(incoming, meaning)
         return None
+
+    def _knows(self, incoming: IncomingMessage) -> bool:
+        services = self.context.services
+        projects = services.projects.projects.values()
+        return services.access.highest_role(incoming.actor, projects) is not None
+
+    def _is_for_scar(self, incoming: IncomingMessage) -> bool:
+        """Return whether SCAR may answer at all: what people say to each other is not counted."""
+        if incoming.private or incoming.tag is not None:
+            return True
+        try:
+            meaning = self.parser.parse(incoming.text, bot_name=self.context.front_end.bot_name)
+        except ScarError:
+            return True
+        if isinstance(meaning, Answer):
+            return self._knows(incoming)
+        return meaning is not None
+
+    def _excess(self, incoming: IncomingMessage) -> Excess | None:
+        return self.admission.excess(incoming, is_known=self._knows(incoming))
+
+    async def _refuse_excess(self, incoming: IncomingMessage, excess: Excess) -> str | None:
+        """Refuse a message that is one too many; only the first of them is answered and audited."""
+        error = too_fast(excess)
+        if excess.first:
+            await self._audit_refusal(incoming, error.code)
+            if incoming.tag is None:
+                self.sender.send(incoming.place, refusal(error.record()))
+        return error.message if incoming.tag is not None else None
 
     async def _run(self, incoming: IncomingMessage, parsed: ParsedCommand) -> None:
         answer = ""

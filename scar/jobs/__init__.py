@@ -13,6 +13,8 @@ and `proofs` refuses a record whose signatures do not fit.
   days.
 - `scar:hold:<resource>`, string: the id of the unfinished job that has locked a project or a
   workspace.
+- `scar:slots:<host>`, `scar:waiting:<host>`, `scar:long:<host>`, hashes: `<class> <person>` of the
+  jobs that have a slot, wait for one, or are long and open. Checked against the records when read.
 - `scar:locks`, hash: `locked` or `released`, and the sealed record of that, by project, or `*`.
 - `scar:audit`, stream, and `scar:audit:tip`, string: the trail and its end (`trail`).
 - `scar:refusals`, stream: what was refused.

@@ -16,16 +16,16 @@ from typing import Any
 from redis import Redis
 
 from scar.access import Actor
-from scar.errors import ErrorRecord
 from scar.jobs.claim import Claim, SignedRequest
 from scar.jobs.job_id import oldest_id_at
 from scar.jobs.locks import lock_refusal
-from scar.jobs.proofs import WORKER_LOST_CODE, JobEnd
+from scar.jobs.overdue import ATTEMPTS, OVERDUE
 from scar.jobs.record import Job, JobState
 from scar.jobs.record_reader import RecordReader
 from scar.jobs.request import Request
 from scar.jobs.scripts import scripts
 from scar.jobs.signing import Signatures
+from scar.jobs.slots import LIMITS, SlotLimits, no_room
 from scar.jobs.subscriptions import Subscriber, sealed_subscription
 from scar.jobs.trail import Line, Trail, TrailEntry
 from scar.json_object import JsonObject
@@ -33,11 +33,10 @@ from scar.redis_client import redis_errors
 
 LEASE_MS = 10_000
 """Time after which a lease that its worker does not renew expires."""
-ATTEMPTS = 3
 QUEUE_PREFIX = "scar:mq:"
 _SCRIPTS = (
     *("submit", "restore", "confirm", "claim", "renew", "report", "cancel", "sweep"),
-    "end_overdue",
+    *("end_overdue", "next"),
 )
 _DAY_MS = 86_400_000
 _MINUTE_MS = 60_000
@@ -47,33 +46,6 @@ read can be asked for again: 15 minutes are for those who look for the answer, a
 that was away."""
 
 _SCAR = Actor("scar", "scar", "SCAR")
-_OVERDUE = {
-    "lost": JobEnd(
-        JobState.FAILED,
-        error=ErrorRecord(
-            WORKER_LOST_CODE,
-            f"The worker was killed {ATTEMPTS} times while it did this",
-            "Look at the worker's log (out of memory?) and at `scar status` before you ask again.",
-        ),
-    ),
-    "unanswered": JobEnd(
-        JobState.EXPIRED,
-        error=ErrorRecord(
-            "timeout",
-            "Nobody confirmed in time, nothing was done",
-            "Ask again and answer `yes` in time.",
-        ),
-    ),
-    "untaken": JobEnd(
-        JobState.EXPIRED,
-        error=ErrorRecord(
-            "host_unavailable",
-            "No worker listens for this job's host",
-            "Start one there with `scar worker`, and ask again.",
-        ),
-    ),
-}
-"""How the sweep ends a job that nobody brings to its end, by the reason."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +107,7 @@ class Ledger(RecordReader):
 
         `text` is the signed form of `request`; `idempotency` a key and a fingerprint of the
         request; `subscriber` a chat that is to show the job, stored atomically with it. Raises
-        `busy` if a person has locked the project.
+        `busy` if a person has locked the project, or if as many long jobs are open as may run.
         """
         asks = request.asks and not confirmation
         state = JobState.AWAITING_CONFIRMATION if asks else JobState.QUEUED
@@ -152,11 +124,12 @@ class Ledger(RecordReader):
             confirm_ms,
             *idempotency,
             *self._subscription_arguments(request.id, subscriber),
-            confirmation,
-            request.expires_at,
+            *(confirmation, request.expires_at, LIMITS.to_json()),
         )
         if what == "locked":
             raise lock_refusal(record, request.project, self._signatures)
+        if what == "full":
+            raise no_room(request, record[0], [*filter(None, map(self.get, record[1:]))])
         fields = dict(zip(record[::2], record[1::2], strict=True))
         return Submission(what, self.read(json.loads(fields["request"])["id"], fields))
 
@@ -203,18 +176,23 @@ class Ledger(RecordReader):
         retention = _RETENTION_MS[request.changes]
         return str(self._run_on_trail(entry, "cancel", request.id, cancellation, retention)[0])
 
-    def claim(self, id: str, worker: str, nonce: str) -> Claim | None:
-        """Claim the job for `worker`; return None if another worker has it, or if there is nothing
-        to do.
+    def claim(self, id: str, worker: str, nonce: str, limits: SlotLimits = LIMITS) -> Claim | None:
+        """Claim the job for `worker`; return None if another worker has it, if there is nothing
+        to do, or if the job has to wait for its turn.
 
         Repeating the call with the same `nonce` returns the same claim.
         """
-        reply = self._run("claim", id, worker, nonce, LEASE_MS)
+        reply = self._run("claim", id, worker, nonce, LEASE_MS, limits.to_json())
         if not reply:
             return None
         purpose, request, signature, fence, attempt, confirmation, cancellation = reply
         signed = SignedRequest(request, signature, confirmation)
         return Claim(id, purpose, signed, int(fence), int(attempt), cancellation)
+
+    def next_waiting(self, host: str) -> str | None:
+        """Return the job whose turn it is, of those that wait for a slot on the host, or None."""
+        id = self._run("next", host, LIMITS.to_json())
+        return str(id) if id else None
 
     def renew(self, id: str, fence: int) -> tuple[bool, str]:
         """Renew the lease. Return whether the worker still has it, and the sealed cancellation
@@ -256,13 +234,13 @@ class Ledger(RecordReader):
 
         Returns the (id, host) pairs of jobs for which the host's workers have to be notified again.
         """
-        notify, overdue = self._run("sweep", QUEUE_PREFIX, LEASE_MS, ATTEMPTS)
+        notify, overdue = self._run("sweep", QUEUE_PREFIX, LEASE_MS, ATTEMPTS, LIMITS.to_json())
         for id, reason in zip(overdue[::2], overdue[1::2], strict=True):
             self._end_overdue(id, reason)
         return list(zip(notify[::2], notify[1::2], strict=True))
 
     def _end_overdue(self, id: str, reason: str) -> None:
-        end = _OVERDUE[reason]
+        end = OVERDUE[reason]
         sealed = self._signatures.seal("swept", end.of(id))
         entry = TrailEntry.of(_SCAR, "ended", end.state.value, job=id)
         retention = _RETENTION_MS[True]

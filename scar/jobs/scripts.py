@@ -8,11 +8,13 @@ from importlib import resources
 from redis import Redis
 from redis.commands.core import Script
 
+_SHARED = ("prelude", "slots")
+
 
 def scripts(redis: Redis, *names: str) -> Mapping[str, Script]:
     """Return the scripts of these names, each behind what all of them share."""
     folder = resources.files("scar.jobs") / "lua"
-    prelude = (folder / "prelude.lua").read_text()
+    prelude = "".join((folder / f"{name}.lua").read_text() for name in _SHARED)
     return {
         name: redis.register_script(prelude + (folder / f"{name}.lua").read_text())
         for name in names

@@ -11,7 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from scar.access import Actor
+from scar.access.rate_limit import Rate, RateLimit
 from scar.api.app import create_app
+from scar.api.limits import RequestLimits
 from scar.bootstrap import Services, bootstrap
 from scar.settings import Settings
 from tests.support.acting_worker import ActingWorker
@@ -102,8 +104,10 @@ def api(server: ApiProcess) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def flask_client(services: Services) -> FlaskClient:
-    """The application in this process."""
-    return create_app(services).test_client()
+    """The application in this process, for more requests than one client may send."""
+    ample = Rate(per_minute=60_000, burst=1_000_000)
+    limits = RequestLimits(RateLimit(ample), RateLimit(ample))
+    return create_app(services, limits=limits).test_client()
 
 
 @pytest.fixture

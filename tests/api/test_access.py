@@ -49,6 +49,23 @@ def test_a_request_without_a_known_token_is_401(
         assert ROOT not in answer.text
 
 
+def test_every_route_wants_a_known_token_and_says_that_it_counts(flask_client: FlaskClient) -> None:
+    paths = (flask_client.get("/openapi.json").json or {})["paths"]
+    routes = [
+        (path.replace("{", "").replace("}", ""), method, operation)
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if path.startswith("/api/v1/") and "responses" in operation
+    ]
+    assert len(routes) > 10
+    for path, method, operation in routes:
+        assert {"401", "429"} <= set(operation["responses"])
+        for headers in ({}, {"Authorization": f"Bearer {ROOT}x"}):
+            assert (
+                flask_client.open(path, method=method.upper(), headers=headers).status_code == 401
+            )
+
+
 def test_the_authorization_scheme_ignores_case(flask_client: FlaskClient) -> None:
     answer = flask_client.get("/api/v1/jobs", headers={"Authorization": f"bearer {ROOT}"})
     assert answer.status_code == 200

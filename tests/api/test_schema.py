@@ -12,6 +12,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import ignored_auth
 
 from scar.api.app import create_app
 from scar.bootstrap import Services, bootstrap
@@ -83,4 +84,6 @@ def test_the_api_behaves_as_its_openapi_document_says(
                 case.body["args"] = {"url": "https://github.com/acme/shop"}
     header = case.meta.components.get(ParameterLocation.HEADER)
     spoilt = header is not None and header.mode is GenerationMode.NEGATIVE
-    case.call_and_validate(base_url=server.url, headers={} if spoilt else bearer("root"))
+    headers = {} if spoilt else bearer("root")
+    # So many wrong tokens would be one too many; `test_access` sends one to every route.
+    case.call_and_validate(base_url=server.url, headers=headers, excluded_checks=[ignored_auth])

@@ -10,7 +10,7 @@ from redis import Redis
 from scar.bootstrap import Services
 from scar.errors import ScarError
 from scar.jobs.claim import SignedRequest
-from scar.jobs.ledger import ATTEMPTS
+from scar.jobs.overdue import ATTEMPTS
 from scar.jobs.proofs import JobEnd
 from scar.jobs.record import Job, JobState
 from scar.jobs.signing import Signer

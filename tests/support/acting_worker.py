@@ -21,11 +21,14 @@ from scar.jobs.request import Request
 from scar.jobs.results import job_kinds
 from scar.jobs.results.job_kind import JobKind, JobPlan
 from scar.jobs.signing import Signatures
+from scar.jobs.slots import SlotLimits
 from scar.jobs.step import Progress, Step, StepState
 from scar.json_object import JsonObject
 from scar.keys.key_store import worker_part
 from tests.support.waiting import eventually
 from workers.runtime.reporter import JobReporter
+
+_ENDLESS = SlotLimits(99, 99, 99, 99, 99)
 
 
 class ActingWorker:
@@ -80,7 +83,8 @@ class ActingWorker:
     def claim(self, id: str) -> ActingClaim:
         """Take the job: to plan it, or to run it once it is confirmed."""
         claim = eventually(
-            lambda: self.services.ledger.claim(id, "test", uuid4().hex), f"{id} can be claimed"
+            lambda: self.services.ledger.claim(id, "test", uuid4().hex, _ENDLESS),
+            f"{id} can be claimed",
         )
         assert claim is not None
         return ActingClaim.of(self.services, claim)

@@ -1,8 +1,8 @@
 -- Gives the lease on a job to one worker. ARGV: id, worker, claim (a nonce: asking twice with the
--- same one gives the same answer), lease in milliseconds. A queued job is claimed to run; one that
--- awaits its confirmation and has no plan yet is claimed to plan; one that was cancelled before it
--- began, so that the host knows. Returns {purpose, request, signature, fencing number, attempt,
--- confirmation or '', cancellation or ''}, or nil.
+-- same one gives the same answer), lease in milliseconds, limits of the host's slots (JSON). A queued
+-- job is claimed to run, if it has a slot; one that awaits its confirmation and has no plan yet is
+-- claimed to plan; one that was cancelled before it began, so that the host knows. Returns {purpose,
+-- request, signature, fencing number, attempt, confirmation or '', cancellation or ''}, or nil.
 local id, worker, claim, lease = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local key = job_key(id)
 local job = redis.call('HMGET', key, 'state', 'claim', 'lease', 'plan', 'started', 'confirmation')
@@ -12,6 +12,8 @@ if not state then return nil end
 local purpose
 if state == 'queued' then
   purpose = 'run'
+  local host, request = unpack(redis.call('HMGET', key, 'host', 'request'))
+  if not take_slot(id, host or '', request, cjson.decode(ARGV[5])) then return nil end
 elseif state == 'awaiting_confirmation' and not plan then
   purpose = 'plan'
   if leased and tonumber(leased) > tonumber(now) and claimed ~= claim then return nil end

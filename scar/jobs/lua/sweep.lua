@@ -1,8 +1,10 @@
--- Looks over the open jobs. ARGV: key prefix of the queues, lease in milliseconds, attempts allowed.
+-- Looks over the open jobs. ARGV: key prefix of the queues, lease in milliseconds, attempts allowed,
+-- limits of a host's slots (JSON).
 -- Returns two lists: {id, host, ...} of the jobs that workers have to be notified of again, and {id,
 -- reason, ...} of those that have to be ended, which needs a signature: 'lost', 'unanswered',
--- 'untaken'.
+-- 'untaken', 'no_room'.
 local prefix, lease, attempts = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local limits = cjson.decode(ARGV[4])
 
 -- Where nothing swept for a while, Redis or all of SCAR was away: workers get one lease to come back.
 local last = tonumber(redis.call('GET', 'scar:sweep:last') or '0')
@@ -17,6 +19,12 @@ local function queue_length(host)
 end
 
 local notify, overdue = {}, {}
+local waiting_on = {}
+local function is_waiting(id, host)
+  if not host or redis.call('HEXISTS', 'scar:waiting:' .. host, id) == 0 then return false end
+  waiting_on[host] = true
+  return true
+end
 local function is_overdue(id, reason)
   overdue[#overdue + 1] = id
   overdue[#overdue + 1] = reason
@@ -51,9 +59,18 @@ for _, id in ipairs(redis.call('ZRANGE', 'scar:open', 0, 999)) do
     is_overdue(id, 'unanswered')
   -- A job that was begun (attempt > 0) never expires: a worker has to bring it to an end.
   elseif state == 'queued' and job[3] == '0' and job[8] and tonumber(job[8]) < tonumber(now) then
-    is_overdue(id, 'untaken')
+    is_overdue(id, is_waiting(id, host) and 'no_room' or 'untaken')
+  elseif state == 'queued' and is_waiting(id, host) then
+    -- It is woken when it is its turn.
   elseif unnoticed and (state == 'queued' or (not job[6] and leased < tonumber(now))) then
     redis.call('HSET', key, 'rung', now)
+    notify[#notify + 1] = id
+    notify[#notify + 1] = host
+  end
+end
+for host in pairs(waiting_on) do
+  local id = queue_length(host) == 0 and whose_turn(host, limits)
+  if id then
     notify[#notify + 1] = id
     notify[#notify + 1] = host
   end

@@ -27,4 +27,4 @@ class AgentReport(JsonRecord):
     seconds: Annotated[float | None, "How long it took; null where its worker was killed"]
 
 
-KIND = JobKind("agent", Role.ADMIN, AgentReport, JobPlan)
+KIND = JobKind("agent", Role.ADMIN, AgentReport, JobPlan, long=True)

@@ -18,4 +18,4 @@ class FollowResult(JsonRecord):
     count: Annotated[int, "Lines"]
 
 
-KIND = JobKind("follow", Role.VIEWER, FollowResult)
+KIND = JobKind("follow", Role.VIEWER, FollowResult, long=True)

@@ -27,10 +27,12 @@ class JobPlan(JsonRecord):
 @dataclass(frozen=True)
 class JobKind:
     """A kind by its name, and the role that it needs: front-ends and workers ask for the same.
-    `plan` is None for a kind that only reads.
+    `plan` is None for a kind that only reads. One that is `long` takes a process of a host for many
+    minutes by its nature, so that only a few of them run at once (`scar.jobs.slots`).
     """
 
     name: str
     role: Role
     result: type[JsonRecord]
     plan: type[JobPlan] | None = None
+    long: bool = False
