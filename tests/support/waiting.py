@@ -16,9 +16,11 @@ T = TypeVar("T")
 def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE) -> T:
     """Return what `look` gives as soon as it is true; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
+    pause = 0.01
     while not (value := look()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what or look}"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.1)  # what takes long is not asked for at the cost of it
     return value
 
 
