@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 from scar.redis_client import connect
 from workers.celery import app as scar
 from workers.celery import settings
 
 QUEUE = "bare"
+
+# SCAR's own transport, which `workers.celery` sets up, drops all that is no wake-up.
+TRANSPORT_ALIASES.update(
+    dict.fromkeys(("redis", "rediss", "redis+socket"), "kombu.transport.redis:Transport")
+)
 
 app = Celery("bare", set_as_current=False)
 app.conf.update(scar.conf.changes or {})
