@@ -4,10 +4,12 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 # `eval "$(...)"` alone would go on where there is no Engine.
 ENGINE := engine=$$(tests/machine/engine) && eval "$$engine"
+# Tests start hundreds of Python processes: without a bytecode cache each compiles all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 ROUNDS ?= 20
 EVERY ?= 1
 
-.PHONY: help venv format lint test-fast test check demo up bench chaos crash-points clean
+.PHONY: help venv format lint test-fast tests-without-engine test all-tests check demo up bench chaos crash-points clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,10 +28,17 @@ lint: venv  ## check style and types
 	@$(PYTHON) -m ruff format --check -q .
 	@$(PYTHON) -m mypy --strict scar workers tests
 
-test-fast: lint  ## lint, and the tests that need no Engine and no network: under a minute
+# Lint needs one core: the tests need not wait for it.
+test-fast: venv  ## lint, and the tests that need no Engine and no network: under a minute
+	@$(MAKE) --no-print-directory -j 2 lint tests-without-engine
+
+test: venv  ## lint, and all tests, on a Docker Engine that is found or set up in .run/
+	@$(MAKE) --no-print-directory -j 2 lint all-tests
+
+tests-without-engine: venv
 	@$(PYTHON) -m pytest -q -n auto -m "not engine and not network and not slow"
 
-test: lint  ## lint, and all tests, on a Docker Engine that is found or set up in .run/
+all-tests: venv
 	@$(ENGINE) && $(PYTHON) -m pytest -n 4 --dist worksteal
 
 check: test  ## what CI runs: the same as `make test`

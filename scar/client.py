@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
@@ -25,6 +27,14 @@ _RECONNECT = 0.3
 
 TokenSource = Callable[[str, str, Any], str]
 """Returns the bearer token for a request: method, path and body."""
+
+
+@functools.cache
+def tls() -> ssl.SSLContext:
+    """Return the TLS context of all requests. httpx makes one for each request that is given none,
+    which takes 45 ms of CPU.
+    """
+    return httpx.create_ssl_context()
 
 
 class ApiUnreachable(ScarError):
@@ -79,6 +89,7 @@ class ApiClient:
                     **(extra_headers or {}),
                 },
                 timeout=30.0,
+                verify=tls(),
                 **options,
             )
         except httpx.TransportError as error:
@@ -106,6 +117,7 @@ class ApiClient:
                     self._events_url(id),
                     headers=self._stream_headers(id, last),
                     timeout=_SILENCE,
+                    verify=tls(),
                 ) as answer:
                     if answer.is_error:
                         answer.read()
@@ -128,7 +140,7 @@ class ApiClient:
         Raises the API's error if it refuses the request, such as for an unknown job.
         """
         last = after
-        async with httpx.AsyncClient(timeout=_SILENCE) as http:
+        async with httpx.AsyncClient(timeout=_SILENCE, verify=tls()) as http:
             while True:
                 with contextlib.suppress(httpx.TransportError, httpx.HTTPStatusError):
                     async for event in self._stream(http, id, last):

@@ -16,7 +16,9 @@ import pytest
 from hypothesis import settings
 
 # No example fails for the time that a busy machine takes; a test has a timeout as a whole.
-settings.register_profile("tests", deadline=None)
+# `--hypothesis-profile thorough` tries as many as Hypothesis does by itself.
+settings.register_profile("thorough", deadline=None)
+settings.register_profile("tests", deadline=None, max_examples=40)
 settings.load_profile("tests")
 
 _TESTS = Path(__file__).parent

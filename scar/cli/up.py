@@ -133,8 +133,10 @@ def is_ready(settings: Settings) -> bool:
     """Return whether the API says that Redis and a worker for every host can be reached."""
     import httpx
 
+    from scar.client import tls
+
     try:
-        return httpx.get(f"{settings.api_url}/readyz", timeout=5).is_success
+        return httpx.get(f"{settings.api_url}/readyz", timeout=5, verify=tls()).is_success
     except httpx.HTTPError:
         return False
 

@@ -13,9 +13,10 @@ from workers.celery import settings
 
 QUEUE = "bare"
 
-# The worker's own transport lets wake-ups through and nothing else.
-PLAIN = "kombu.transport.redis:Transport"
-TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss", "redis+socket"), PLAIN))
+# SCAR's own transport, which `workers.celery` sets up, drops all that is no wake-up.
+TRANSPORT_ALIASES.update(
+    dict.fromkeys(("redis", "rediss", "redis+socket"), "kombu.transport.redis:Transport")
+)
 
 app = Celery("bare", set_as_current=False)
 app.conf.update(scar.conf.changes or {})

@@ -10,9 +10,7 @@ import pytest
 
 from scar.jobs.record import Job
 from tests.support.compose_project import IMAGE, run_docker
-from tests.support.deploy_scene import COMPOSE, DOCKERFILE, DeployScene
-
-NEVER_WELL = DOCKERFILE.replace('"8000"', '"9000"')
+from tests.support.deploy_scene import COMPOSE, IMPATIENT, NEVER_WELL, DeployScene
 
 
 def state_of(job: Job) -> str:
@@ -29,6 +27,7 @@ def test_a_new_service_is_removed_after_a_failed_deploy(scene: DeployScene) -> N
     before = scene.images(), scene.tree(), of_engine(scene, "network")
     new = "  new:\n    image: IMAGE\n    command: [sleep, '99']\n    networks: [fresh]\n"
     networks = "networks: {fresh: {}}\n"
+    scene.configure(health_timeout=IMPATIENT)
     scene.write(Dockerfile=NEVER_WELL, **{"compose.yaml": COMPOSE + new + networks})
     job = scene.do("deploy")
     assert job.state == "rolled_back", job.error
@@ -59,6 +58,7 @@ def test_a_stopped_container_that_is_no_longer_in_the_compose_file_does_not_fail
     again = scene.do("deploy").result
     assert again is not None
     assert again["nothing"] is True
+    scene.configure(health_timeout=IMPATIENT)
     scene.write(Dockerfile=NEVER_WELL)
     job = scene.do("deploy")
     assert job.state == "rolled_back"
@@ -74,6 +74,7 @@ def test_paused_containers_do_not_fail_a_deploy(scene: DeployScene) -> None:
     assert job.state == "succeeded", job.error
     assert scene.site() == "two"
     run_docker("pause", main)
+    scene.configure(health_timeout=IMPATIENT)
     scene.write(page="three", Dockerfile=NEVER_WELL)
     job = scene.do("deploy")
     assert job.state == "rolled_back"
@@ -84,7 +85,7 @@ def test_paused_containers_do_not_fail_a_deploy(scene: DeployScene) -> None:
 def test_a_first_deploy_that_fails_leaves_no_container_and_no_network(
     open_scene: Callable[..., DeployScene],
 ) -> None:
-    scene = open_scene(health_timeout=10)
+    scene = open_scene(health_timeout=IMPATIENT)
     scene.write(Dockerfile=NEVER_WELL)
     job = scene.do("deploy")
     assert job.state == "rolled_back"
@@ -130,6 +131,7 @@ def test_a_container_in_state_dead_is_replaced_by_a_deploy(scene: DeployScene) -
 
 @pytest.mark.usefixtures("dead")
 def test_a_container_in_state_dead_runs_again_after_a_failed_deploy(scene: DeployScene) -> None:
+    scene.configure(health_timeout=IMPATIENT)
     scene.write(page="two", Dockerfile=NEVER_WELL)
     job = scene.do("deploy")
     assert job.state == "rolled_back", job.error

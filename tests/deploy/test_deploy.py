@@ -12,7 +12,7 @@ import pytest
 from scar.commands import job_commands
 from scar.errors import ScarError
 from scar.jobs.record import Job
-from tests.support.deploy_scene import COMPOSE, DOCKERFILE, DeployScene
+from tests.support.deploy_scene import COMPOSE, DOCKERFILE, IMPATIENT, NEVER_WELL, DeployScene
 
 
 def states(job: Job) -> dict[str, str]:
@@ -147,7 +147,8 @@ def test_production_stays_as_it_was_if_a_build_fails(scene: DeployScene) -> None
 
 def test_a_deploy_is_undone_if_a_container_never_becomes_healthy(scene: DeployScene) -> None:
     before = scene.images(), scene.tree()
-    scene.write(page="two", Dockerfile=DOCKERFILE.replace('"8000"', '"9000"'))
+    scene.configure(health_timeout=IMPATIENT)
+    scene.write(page="two", Dockerfile=NEVER_WELL)
     job = scene.do("deploy")
     assert job.state == "rolled_back"
     assert job.error is not None
@@ -170,8 +171,8 @@ def test_a_deploy_is_undone_if_a_container_exits_after_it_was_healthy(scene: Dep
 
 
 def test_a_first_deploy_that_fails_leaves_nothing(open_scene: Callable[..., DeployScene]) -> None:
-    scene = open_scene(health_timeout=10)
-    scene.write(Dockerfile=DOCKERFILE.replace('"8000"', '"9000"'))
+    scene = open_scene(health_timeout=IMPATIENT)
+    scene.write(Dockerfile=NEVER_WELL)
     job = scene.do("deploy")
     assert job.state == "rolled_back"
     assert scene.images() == {}

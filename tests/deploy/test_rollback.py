@@ -9,10 +9,8 @@ from typing import Any
 
 from scar.jobs.record import Job
 from tests.support.compose_project import IMAGE, run_docker
-from tests.support.deploy_scene import COMPOSE, DOCKERFILE, DeployScene
+from tests.support.deploy_scene import COMPOSE, DOCKERFILE, IMPATIENT, NEVER_WELL, DeployScene
 from tests.support.waiting import free_port
-
-NEVER_WELL = DOCKERFILE.replace('"8000"', '"9000"')
 
 
 def standing(scene: DeployScene) -> tuple[object, ...]:
@@ -54,6 +52,7 @@ def test_a_rollback_works_after_a_failed_deploy(scene: DeployScene) -> None:
     scene.write(page="two", Dockerfile=DOCKERFILE + "LABEL a=b\n")
     done(scene, "deploy")
     second = standing(scene)
+    scene.configure(health_timeout=IMPATIENT)
     scene.write(page="three", Dockerfile=NEVER_WELL)
     assert scene.do("deploy").state == "rolled_back"
     assert standing(scene) == second

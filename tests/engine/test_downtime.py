@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from statistics import median
 
 from tests.support.compose_project import Project
 from tests.support.prober import Prober
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, free_port
 from workers.engine.containers import Containers
 from workers.engine.downtime import DowntimeProbe, union_seconds
 
@@ -21,13 +20,6 @@ services:
     stop_signal: KILL
     ports: ["127.0.0.1:{port}:80"]
 """
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def test_the_measured_downtime_agrees_with_an_independent_prober(

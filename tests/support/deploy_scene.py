@@ -50,6 +50,11 @@ FROM IMAGE
 COPY page /www/index.html
 CMD ["httpd", "-f", "-p", "8000", "-h", "/www"]
 """
+NEVER_WELL = DOCKERFILE.replace('"8000"', '"9000"')
+"""The site listens where neither the health check nor anybody else looks."""
+
+IMPATIENT = 10
+"""Seconds until a container that never gets healthy fails a deploy; one that does takes one."""
 
 
 class DeployScene:
@@ -86,9 +91,14 @@ class DeployScene:
     def begin(self, compose: str = COMPOSE) -> None:
         """A workspace with a first page, and a SCAR that is up."""
         self.write(page="one", Dockerfile=DOCKERFILE, **{"compose.yaml": compose})
-        self.installation.projects_file.write_text(json.dumps({"shop": self.entry}))
+        self.configure()
         if not self.installation.is_up:
             self.installation.up()
+
+    def configure(self, **entry: Any) -> None:
+        """Change the project's entry in the projects file."""
+        self.entry.update(entry)
+        self.installation.projects_file.write_text(json.dumps({"shop": self.entry}))
 
     def ask(self, kind: str, *, confirm: bool = True, **args: Any) -> Job:
         """Makes a job."""
@@ -123,7 +133,7 @@ class DeployScene:
     def site(self) -> str:
         """What the published port serves; empty where it does not answer."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/", timeout=2).text.strip()
+            return httpx.get(f"http://127.0.0.1:{self.port}/", timeout=2, verify=False).text.strip()
         except httpx.TransportError:
             return ""
 
@@ -135,8 +145,10 @@ class DeployScene:
         """Container → the id of the image it runs."""
         label = f"label=com.docker.compose.project={self.name}"
         ids = run_docker("ps", "-aq", "--filter", label).split()
-        rows = [run_docker("inspect", "-f", "{{.Name}} {{.Image}}", id).split() for id in ids]
-        return {row[0]: row[1] for row in rows}
+        if not ids:
+            return {}
+        rows = run_docker("inspect", "-f", "{{.Name}} {{.Image}}", *ids).splitlines()
+        return dict(row.split() for row in rows)
 
     def started(self, container: str) -> str:
         """When a container was last started."""

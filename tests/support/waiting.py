@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 import time
 from collections.abc import Callable
@@ -16,14 +18,20 @@ T = TypeVar("T")
 def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE) -> T:
     """Return what `look` gives as soon as it is true; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
+    pause = 0.01
     while not (value := look()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what or look}"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.1)  # what takes long is not asked for at the cost of it
     return value
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on, on any interface. It is below those that the kernel
+    gives to outgoing connections, one of which would take it before it is listened on.
+    """
+    while True:
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            return port
