@@ -18,7 +18,7 @@ from scar.client import ApiUnreachable
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
 from tests.support.compose_project import run_docker
-from tests.support.deploy_scene import COMPOSE, DOCKERFILE, DeployScene, tree_of
+from tests.support.deploy_scene import COMPOSE, DOCKERFILE, IMPATIENT, DeployScene, tree_of
 from tests.support.prober import Prober
 from tests.support.waiting import eventually
 from workers.state.journal import Journal
@@ -50,7 +50,7 @@ class Chaos:
     def __init__(self, folder: Path, seed: int, engine: PrivateEngine | None = None) -> None:
         self.seed = seed
         self.state = folder / "shop" / "scar" / "state"
-        self.scene = DeployScene(folder / "shop", keep_releases=3, health_timeout=20)
+        self.scene = DeployScene(folder / "shop", keep_releases=3, health_timeout=IMPATIENT)
         self._chance = random.Random(seed)
         self._faults = Faults(self.scene, self.state, engine, random.Random(seed + 2))
         self._released: dict[str, tuple[dict[str, tuple[int, str]], str]] = {}
