@@ -26,7 +26,7 @@ from scar.jobs.request import Request
 from scar.jobs.scripts import scripts
 from scar.jobs.signing import Signatures
 from scar.jobs.slots import LIMITS, SlotLimits, no_room
-from scar.jobs.subscriptions import Subscriber, sealed_subscription
+from scar.jobs.subscriptions import Subscriber, forget_unshown, sealed_subscription
 from scar.jobs.trail import Line, Trail, TrailEntry
 from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
@@ -248,8 +248,8 @@ class Ledger(RecordReader):
         self._run_on_trail(entry, "end_overdue", *arguments)
 
     def forget_old(self) -> None:
-        """Remove the ids of jobs whose records have expired from the indexes; at most once an
-        hour.
+        """Remove the ids of jobs whose records have expired from the indexes, and what no front-end
+        has shown for a day; at most once an hour.
         """
         with redis_errors():
             if not self._redis.set("scar:forget:last", "1", nx=True, ex=3600):
@@ -257,6 +257,7 @@ class Ledger(RecordReader):
             oldest = oldest_id_at(time.time() - _RETENTION_MS[True] / 1000)
             for index in self._redis.scan_iter("scar:jobs*"):
                 self._redis.zremrangebylex(index, "-", f"({oldest}")
+            forget_unshown(self._redis, oldest_id_at(time.time() - _DAY_MS / 1000))
 
     def _entry(self, request: Request, action: str, outcome: str) -> TrailEntry:
         actor, project = request.requested_by, request.project

@@ -94,6 +94,17 @@ def sealed_subscription(signatures: Signatures, front_end: str, job_id: str, pla
     return signatures.seal("subscription", asdict(Subscription(front_end, job_id, place)))
 
 
+def forget_unshown(redis: Redis, oldest: str) -> None:
+    """Delete the subscriptions to jobs that were made before the job id `oldest` and have ended:
+    their front-end does not run.
+    """
+    for key in redis.scan_iter(f"{_key('')}*"):
+        for field in cast("list[str]", redis.hkeys(key)):
+            id = field.partition(" ")[0]
+            if id < oldest and redis.zscore("scar:open", id) is None:
+                redis.hdel(key, field)
+
+
 def _may_subscribe(opened: Opened, subscription: Subscription) -> bool:
     """A front-end keeps the state of its own messages; others may have it show something new."""
     own = opened.signer.part == subscription.front_end

@@ -14,7 +14,7 @@ from scar.jobs.record import Job, JobState
 from scar.jobs.subscriptions import Subscription
 from tests.support.acting_worker import ActingWorker, status_of
 from tests.support.github_scene import GitHubScene
-from tests.support.github_server import BOT, REPOSITORY, GitHubServer
+from tests.support.github_server import BOT, REPOSITORY, Fault, GitHubServer
 
 EDIT_SECONDS = 3.0
 
@@ -188,3 +188,34 @@ def test_a_comment_written_just_before_a_kill_is_found_again(
     worker.finish(job.id, {"downtime_seconds": None})
     assert github.wait_for(issue, "Production is live")["id"] == question["id"]
     assert len(github.comments(issue)) == 1
+
+
+def test_a_comment_of_somebody_else_with_the_same_hidden_mark_is_left_alone(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
+) -> None:
+    job, question = ask(github, worker, issue)
+    scene.noted(job.id)
+    scene.kill()
+    elsewhere = github.issue()
+    copied = github.says("stranger", elsewhere, question["body"])
+    place = Place(REPOSITORY, str(elsewhere))
+    scene.services.subscriptions.put(Subscription("github", job.id, place.key))
+    scene.start()
+    assert outcome(github.wait_for(elsewhere, "to confirm"))["job"] == job.id
+    (theirs,) = github.comments(elsewhere, "stranger")
+    assert (theirs["id"], theirs["body"]) == (copied, question["body"])
+
+
+def test_where_github_tells_no_permission_nothing_can_be_changed(
+    github: GitHubServer, worker: ActingWorker, issue: int
+) -> None:
+    hidden = Fault("GET", "/collaborators/octocat/permission", 403, times=9)
+    github.faults.append(hidden)
+    jobs = len(worker.jobs_of("octocat"))
+    github.says("octocat", issue, "/docker_deploy")
+    github.wait_for(issue, "does not tell SCAR what octocat may do")
+    assert len(worker.jobs_of("octocat")) == jobs
+    github.says("octocat", issue, "/docker_status")
+    status = worker.next_job("status", "octocat")
+    worker.finish(status.id, status_of("shop"))
+    github.wait_for(issue, "Production Status")

@@ -2,13 +2,14 @@
 
 The API puts webhook deliveries into an inbox on Redis. This process reads them in order, passes
 comments to the conversation and pushes to `PushDeploys`, and deletes each delivery once it is
-handled.
+handled. Of several such processes, one does this and the others wait.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -28,6 +29,7 @@ from scar.frontends.github.deliveries import CommentDelivery
 from scar.frontends.github.permissions import Permissions
 from scar.frontends.github.push_deploys import PushDeploys
 from scar.frontends.github.render import first_words
+from scar.frontends.lease import Lease
 from scar.frontends.signals import run_until_signal
 from scar.jobs.inbox import Inbox
 from scar.json_object import JsonObject
@@ -157,6 +159,8 @@ def serve(settings: Settings) -> None:
 
 async def _run(settings: Settings) -> None:
     services = bootstrap(settings, GitHubChat.name)
+    lease = Lease(services.redis, GitHubChat.name)
+    await lease.wait()
     github = GitHub(settings)
     client = ApiClient.for_service(settings.api_url, services.signatures)
     conversation = Conversation(GitHubChat(github, services.ledger.get), services, client)
@@ -165,6 +169,8 @@ async def _run(settings: Settings) -> None:
     inbox = Inbox(connect(settings.effective_redis_url, timeout=5.0), "github", services.signatures)
     _log.info("listening", github=settings.github_api_url)
     try:
-        await conversation.run(pushes.run(), bot.read(inbox))
+        await conversation.run(pushes.run(), bot.read(inbox), lease.keep())
     finally:
+        with suppress(ScarError):  # then it expires
+            await asyncio.to_thread(lease.release)
         await github.close()

@@ -76,15 +76,19 @@ class GitHubChat:
         """
 
     async def _written(self, place: Place, job: Job) -> str | None:
-        """Return the id of the comment that an earlier process wrote for the job, or None."""
+        """Return the id of the comment that an earlier process wrote for the job, or None.
+
+        Anybody can copy the hidden block of a comment, so its author has to be SCAR itself.
+        """
         if job.request.created_at > self._began * 1000:
             return None
+        own = await self._github.own_login()
         since = rfc3339(job.request.created_at) or ""
         mark = f'{MARK}: {{"'
         named = f'"job":"{job.id}"'
         for comment in await self._github.comments(place.chat, place.thread or "", since):
             _, separator, outcome = comment["body"].rpartition(mark)
-            if separator and named in outcome:
+            if separator and named in outcome and own and _author(comment) == own.lower():
                 return str(comment["id"])
         return None
 
@@ -94,6 +98,11 @@ class GitHubChat:
             return await asyncio.to_thread(self._job, id) if id else None
         except ScarError as error:
             raise Undelivered(error.message, _EDIT_SECONDS) from error
+
+
+def _author(comment: JsonObject) -> str:
+    user = comment.get("user")
+    return str(user.get("login", "")).lower() if isinstance(user, dict) else ""
 
 
 def _outcome(job: Job) -> JsonObject:

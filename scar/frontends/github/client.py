@@ -57,6 +57,7 @@ class GitHub:
     http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=_TIMEOUT))
     clock: Callable[[], float] = time.time
     _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _login: str | None = None
 
     def __post_init__(self) -> None:
         """Raise `SettingsError` if the settings contain no usable credentials."""
@@ -76,6 +77,21 @@ class GitHub:
             await self._send("GET", "/app", self._app_token())
         else:
             await self._send("GET", "/rate_limit", token)
+
+    async def own_login(self) -> str | None:
+        """Return the login under which SCAR comments; None if GitHub does not tell it."""
+        if self._login is None:
+            token = self.settings.github_token
+            path = "/user" if token else "/app"
+            try:
+                answer = await self._send("GET", path, token or self._app_token())
+            except Refused as error:
+                if error.retry_after is None:
+                    return None
+                raise
+            with _as_github_answers():
+                self._login = str(answer["login"] if token else f"{answer['slug']}[bot]")
+        return self._login
 
     async def comment(self, repository: str, number: str, body: str) -> Comment:
         """Write a comment on an issue or a pull request."""

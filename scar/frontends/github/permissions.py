@@ -30,7 +30,7 @@ class Permissions:
         else None.
 
         A command for operators or admins, and a `yes`, require write permission; other commands
-        require read permission.
+        require read permission. Where GitHub does not tell the permission, only those others pass.
         """
         repository, login = incoming.place.chat, incoming.actor.id
         changes = self._changes(incoming.text)
@@ -44,9 +44,15 @@ class Permissions:
                 f"GitHub does not say now what {login} may do here",
                 f"Comment again in {error.retry_after or _RETRY_SECONDS:.0f} seconds.",
             )
-        if permission is None or permission in _MAY_CHANGE:
-            return None
-        if permission != "none" and not changes:
+        if permission is None and changes:
+            return ScarError(
+                "forbidden",
+                f"GitHub does not tell SCAR what {login} may do on {repository}, "
+                "so nothing is changed from here",
+                "An admin gives SCAR's token write access to the repository, or its App the "
+                "permission `metadata: read`.",
+            )
+        if permission in _MAY_CHANGE or (permission != "none" and not changes):
             return None
         needed = "write" if changes else "read"
         return ScarError(
