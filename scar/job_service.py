@@ -21,6 +21,7 @@ from scar.jobs.record import Job
 from scar.jobs.request import Request
 from scar.jobs.signing import Signatures
 from scar.jobs.subscriptions import Subscriber
+from scar.jobs.voucher import job_id_of
 from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
@@ -65,7 +66,7 @@ class JobService:
         """
         role = self._authorise(actor, command.kind, command.role, project)
         actor = replace(actor, role=role)
-        request = replace(self._request(actor, command, project, args), voucher=voucher)
+        request = self._request(actor, command, project, args, voucher)
         text = json.dumps(request.to_json(), separators=(",", ":"))
         with self._audited(actor, command.kind, "refused", request.project):
             submission = self.ledger.submit(
@@ -176,11 +177,16 @@ class JobService:
         return command.role if command else Role.ADMIN
 
     def _request(
-        self, actor: Actor, command: JobCommand, project: Project | None, args: JsonObject
+        self,
+        actor: Actor,
+        command: JobCommand,
+        project: Project | None,
+        args: JsonObject,
+        voucher: JsonObject | None,
     ) -> Request:
         now = self.clock()
         return Request(
-            id=new_job_id(now),
+            id=job_id_of(voucher["token"]) if voucher else new_job_id(now),
             kind=command.kind,
             project=project.name if project else None,
             host=project.host if project else self.host,
@@ -192,6 +198,7 @@ class JobService:
             expires_at=int(now * 1000) + _EXPIRES_MS,
             locks=command.locks(project, args),
             requires_free=command.requires_free(project, args),
+            voucher=voucher,
         )
 
     def _confirmation(

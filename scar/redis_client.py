@@ -49,7 +49,8 @@ def redis_errors() -> Iterator[None]:
         if str(error).startswith("MISCONF"):
             raise _full("disk", str(error)) from error
         raise _unavailable(str(error)) from error
-    except RedisError as error:
+    except (RedisError, UnicodeDecodeError) as error:
+        # A value that is no text was not written by SCAR.
         raise _unavailable(type(error).__name__) from error
 
 

@@ -79,7 +79,9 @@ class MessageBook:
         for subscription in await asyncio.to_thread(self._subscriptions.of, self._name):
             try:
                 await self._resume(subscription)
-            except (LookupError, TypeError, ValueError) as error:
+            except (LookupError, TypeError, ValueError, ScarError) as error:
+                if isinstance(error, ScarError) and error.code != "tampered":
+                    raise
                 _log.error("message not understood", job=subscription.job_id, exc_info=error)
                 await asyncio.to_thread(self._subscriptions.drop, subscription)
 

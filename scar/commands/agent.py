@@ -57,7 +57,6 @@ class AgentRunCommand(JobCommand):
     summary = "the project's coding agent works in the workspace"
     noun = "the coding agent"
     examples = ("shop: show the new prices on the front page",)
-    changes = True
     schema = AgentArguments
     takes_text = True
     rank = 60

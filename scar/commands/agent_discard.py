@@ -21,8 +21,6 @@ class AgentDiscardCommand(JobCommand):
     kind = "agent_discard"
     summary = "undo what the coding agent did last"
     noun = "a discard"
-    asks = True
-    changes = True
     rank = 61
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002

@@ -37,7 +37,6 @@ class CloneCommand(JobCommand):
     summary = "clone a repository into the workspace folder"
     noun = "a clone"
     examples = ("https://github.com/acme/shop", "https://github.com/acme/shop store")
-    changes = True
     for_project = False
     schema = CloneArguments
     rank = 40

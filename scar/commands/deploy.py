@@ -26,8 +26,6 @@ class DeployCommand(JobCommand):
     kind = "deploy"
     summary = "deploy the workspace to production"
     noun = "a deploy"
-    asks = True
-    changes = True
     rank = 21
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:

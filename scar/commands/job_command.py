@@ -48,10 +48,11 @@ class JobCommand(Command):
     examples: ClassVar[tuple[str, ...]] = ("", "shop")
 
     def __init_subclass__(cls) -> None:
-        """Take the role from the kind, where the worker looks for it too."""
+        """Take from the kind what the worker takes from there too."""
         super().__init_subclass__()
         if cls.kind in job_kinds():
-            cls.role = job_kinds()[cls.kind].role
+            kind = job_kinds()[cls.kind]
+            cls.role, cls.asks, cls.changes = kind.role, kind.asks, kind.changes
 
     def locks(self, project: Project | None, args: JsonObject) -> tuple[str, ...]:  # noqa: ARG002
         """Return the resources that the job locks until it ends; by default its project, if the

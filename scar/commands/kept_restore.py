@@ -32,8 +32,6 @@ class KeptRestoreCommand(JobCommand):
     usage = "[project] NUMBER"
     summary = "bring a kept file back"
     schema = KeptRestoreArguments
-    asks = True
-    changes = True
     rank = 27
 
     @property

@@ -36,8 +36,6 @@ class ProjectAddCommand(JobCommand):
     summary = "add a cloned folder to the projects file"
     noun = "a new project"
     examples = ("shop", "shop /srv/production/shop")
-    asks = True
-    changes = True
     for_project = False
     schema = ProjectAddArguments
     rank = 41

@@ -20,8 +20,6 @@ class RestartCommand(JobCommand):
     kind = "restart"
     summary = "restart the containers, one after the other"
     noun = "a restart"
-    asks = True
-    changes = True
     rank = 20
 
     def question(self, job: Job) -> Document:

@@ -46,8 +46,6 @@ class RollbackCommand(JobCommand):
     summary = "go back to the previous release, or to the one named"
     noun = "a rollback"
     examples = ("", "shop", "shop 01JZ0000000000000000000000")
-    asks = True
-    changes = True
     rank = 22
 
     def parse(

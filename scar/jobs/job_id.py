@@ -12,13 +12,15 @@ _FORM = re.compile(ID_PATTERN)
 _RANDOM_BITS = 80
 
 
-def new_job_id(now: float | None = None) -> str:
+def new_job_id(now: float | None = None, entropy: bytes | None = None) -> str:
     """Return a new ULID: 48 bits of milliseconds and 80 random bits, in Crockford's base 32.
 
-    `now` is in seconds since the epoch.
+    `now` is in seconds since the epoch; the random bits are the first of `entropy` where it is
+    given.
     """
     stamp = int((time.time() if now is None else now) * 1000)
-    return _encode((stamp << _RANDOM_BITS) | int.from_bytes(os.urandom(_RANDOM_BITS // 8)))
+    random = (os.urandom(_RANDOM_BITS // 8) if entropy is None else entropy)[: _RANDOM_BITS // 8]
+    return _encode((stamp << _RANDOM_BITS) | int.from_bytes(random))
 
 
 def time_of_id(id: str) -> int:

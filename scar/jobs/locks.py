@@ -71,23 +71,36 @@ class LockRecord:
     @property
     def text(self) -> str:
         """The value on Redis. The scripts read its first word alone."""
-        return f"{_LOCKED if self.locked else _RELEASED} {self.sealed}"
+        return f"{self.word} {self.sealed}"
+
+    @property
+    def word(self) -> str:
+        """The value's first word."""
+        return _LOCKED if self.locked else _RELEASED
 
     @classmethod
     def parse(cls, text: str, project: str, signatures: Signatures) -> LockRecord:
         """Read a value. One whose signature does not fit is a lock that says so: it stays shut."""
         word, _, sealed = text.partition(" ")
+        try:
+            record = cls._opened(sealed, signatures)
+        except (LookupError, TypeError, ValueError):
+            record = None
+        if record is not None and (record.lock.project, record.word) == (project, word):
+            return record
+        reason = "the record of this lock was tampered with"
+        return cls(True, Lock(project, "nobody", reason, 0), "")
+
+    @classmethod
+    def _opened(cls, sealed: str, signatures: Signatures) -> LockRecord | None:
         opened = signatures.open("lock", sealed)
-        if opened is not None:
-            content = dict(opened.content)
-            locked, front_end = content.pop("locked"), content.pop("front_end")
-            lock = Lock(**content)
-            fits = lock.project == project and word == (_LOCKED if locked else _RELEASED)
-            if fits and (opened.signer.part == API or opened.signer.speaks_for(front_end)):
-                return cls(locked, lock, sealed)
-        return cls(
-            True, Lock(project, "nobody", "the record of this lock was tampered with", 0), ""
-        )
+        if opened is None:
+            return None
+        content = dict(opened.content)
+        locked, front_end = bool(content.pop("locked")), str(content.pop("front_end"))
+        lock = Lock(**{**content, "since": int(content["since"])})
+        own = opened.signer.part == API or opened.signer.speaks_for(front_end)
+        return cls(locked, lock, sealed) if own else None
 
     @property
     def genuine(self) -> bool:

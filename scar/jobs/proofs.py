@@ -9,8 +9,10 @@ from typing import Any
 
 from scar.access import Actor
 from scar.errors import ErrorRecord, ScarError
+from scar.jobs.job_id import is_job_id
 from scar.jobs.job_state import JobState
 from scar.jobs.request import Request
+from scar.jobs.results import job_kinds
 from scar.jobs.signing import Opened, Signatures, Signer, tampered
 from scar.jobs.voucher import Asked, vouches
 from scar.json_object import JsonObject
@@ -79,6 +81,7 @@ def may_confirm(signatures: Signatures, opened: Opened, request: Request) -> boo
         kind=request.kind,
         project=request.project,
         args=request.args,
+        changes=True,
         shown=content["plan"],
     )
     own = opened.signer.speaks_for(actor.frontend)
@@ -110,7 +113,7 @@ class Proofs:
     @classmethod
     def of(cls, signatures: Signatures, id: str, text: str, signature: str) -> Proofs:
         """Return the checks of the job `id`, whose request is `text`."""
-        signer = signatures.signer("request", text, signature)
+        signer = signatures.signer("request", text, signature) if is_job_id(id) else None
         if signer is None:
             raise tampered(f"the request of job {id[:40]}")
         request = Request.from_json(json.loads(text))
@@ -180,10 +183,11 @@ def _may_ask(signatures: Signatures, signer: Signer, request: Request) -> bool:
         "make",
         actor,
         request.created_at,
+        id=request.id,
         kind=request.kind,
         project=request.project,
         args=request.args,
-        changes=request.changes,
+        changes=request.kind not in job_kinds() or job_kinds()[request.kind].changes,
     )
     own = signer.speaks_for(actor.frontend)
     return own or vouches(signatures, request.voucher, asked)

@@ -31,6 +31,9 @@ _BY_FRONT_ENDS = frozenset(
         *("service", "letter", "push", "choice"),
     )
 )
+_NOW_ONLY = frozenset((WAKEUP, "service", "letter", "push", "choice", "subscription", "lock"))
+"""What a retired key says no more: the other kinds are read as what was said before."""
+
 _ALSO_FROM = {API: ("api", "web"), "github": ("github", "schedule")}
 """Whose people a part speaks for besides, or instead of, those of the front-end of its name."""
 
@@ -114,6 +117,8 @@ class Signatures:
         part, id, encoded = (*signature.split("/", 2), "", "")[:3]
         key = self._trusted.get(part, id)
         if key is None or not _may_sign(kind, part) or not _verifies(key, kind, text, encoded):
+            return None
+        if key.retired and kind in _NOW_ONLY:
             return None
         return Signer(part, key.retired)
 

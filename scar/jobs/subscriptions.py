@@ -84,7 +84,10 @@ class Subscriptions:
         opened = self._signatures.open("subscription", sealed)
         if opened is None:
             return None
-        subscription = Subscription(**opened.content)
+        try:
+            subscription = Subscription(**opened.content)
+        except TypeError:
+            return None
         fits = (subscription.front_end, _field(subscription)) == (front_end, field)
         return subscription if fits and _may_subscribe(opened, subscription) else None
 

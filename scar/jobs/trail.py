@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -30,6 +31,7 @@ STREAM = "scar:audit"
 TIP = "scar:audit:tip"
 MOST_LINES = 100_000
 _TRIES = 200
+_TIP = re.compile(r"(\d{1,15}) [0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class AnchorFile:
         """Return the end that was seen; empty where none was."""
         try:
             return self._path.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return ""
 
     def follow(self, redis: Redis) -> None:
@@ -127,8 +129,8 @@ class AnchorFile:
 
 def trail_length(tip: str) -> int:
     """Return how many lines were ever written, by the trail's end."""
-    number = tip.partition(" ")[0]
-    return int(number) if number.isdecimal() else 0
+    match = _TIP.fullmatch(tip)
+    return int(match[1]) if match else 0
 
 
 def tip_after(number: int, sealed: str) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scar.access import Actor
-from scar.jobs.signing import Signatures
+from scar.jobs.job_id import new_job_id
+from scar.jobs.signing import Signatures, sealed_content
 from scar.json_object import JsonObject
 
 PREFIX = "service:"
@@ -80,6 +81,15 @@ def read(signatures: Signatures, token: str) -> VouchedRequest | None:
     return VouchedRequest(actor, **content)
 
 
+def job_id_of(token: str) -> str:
+    """Return the id of the job that a token asks for: it is good for one job, however often it is
+    sent. The token must have been read before.
+    """
+    expires = sealed_content(token.removeprefix(PREFIX))["expires"]
+    digest = hashlib.sha256(token.encode()).digest()
+    return new_job_id(expires / 1000 - _SECONDS, digest)
+
+
 def vouches(signatures: Signatures, voucher: JsonObject | None, asked: Asked) -> bool:
     """Return whether a voucher is for what is done in its name."""
     if voucher is None:
@@ -93,6 +103,8 @@ def vouches(signatures: Signatures, voucher: JsonObject | None, asked: Asked) ->
         return False
     issued = vouched.expires - _SECONDS * 1000
     if not issued - _SKEW_MS <= asked.at <= vouched.expires + _SKEW_MS:
+        return False
+    if asked.what == "make" and asked.id != job_id_of(voucher["token"]):
         return False
     return asked.fits(vouched.method, vouched.path, voucher["body"])
 
@@ -117,7 +129,7 @@ class Asked:
     def fits(self, method: str, path: str, body: Any) -> bool:
         """Return whether a request to the API asks for just that."""
         if method == "GET":
-            return self.what == "make" and not self.changes
+            return self.what == "make" and not self.changes and self._is_at(path)
         content = body if isinstance(body, dict) else {}
         if self.what == "make":
             return path == "/jobs" and self._makes(content)
@@ -132,14 +144,22 @@ class Asked:
         answered = str(content.get("answer", "")).strip().lower() == "yes"
         return path == f"/jobs/{self.id}/confirm" and answered == yes
 
+    def _is_at(self, path: str) -> bool:
+        """Return whether the API answers at this path with such a job."""
+        kind = {"history": "releases", "follow": "logs/follow"}.get(self.kind, self.kind)
+        return path == f"/projects/{self.project}/{kind}"
+
     def _makes(self, content: JsonObject) -> bool:
-        """Compare what was given: the API fills in the default project and default arguments."""
-        given = content.get("args") or {}
-        args = self.args or {}
+        """Compare what was given: the API fills in the default project, and default arguments of
+        what only reads.
+        """
+        given = {k: v for k, v in (content.get("args") or {}).items() if v is not None}
+        args = {k: v for k, v in (self.args or {}).items() if v is not None}
+        same = given == args or (not self.changes and given.items() <= args.items())
         return (
-            content.get("kind") == self.kind
+            same
+            and content.get("kind") == self.kind
             and content.get("project", self.project) == self.project
-            and all(args.get(name, value) == value for name, value in given.items())
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ from scar.jobs.proofs import JobEnd
 from scar.jobs.record import Job, JobState
 from scar.jobs.signing import WAKEUP, Signatures
 from scar.jobs.subscriptions import Subscription
+from scar.jobs.trail import AnchorFile
 from scar.keys.key_store import key_pair, trusted_keys
 from scar.settings import Settings
 from tests.contract.conftest import RecordedQueue
@@ -370,3 +372,62 @@ def test_what_a_retired_key_has_signed_makes_no_worker_act(
     runner.job_log.begin(request.id, signed)
     assert verification.verify(claim)[0] == request, "one that has begun is brought to its end"
     assert services.ledger.get(request.id) is not None
+
+
+def test_a_job_log_entry_is_not_looked_for_outside_its_folder(
+    ask: Ask, services: Services, tmp_path: Path, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    """Who can write a file on the host must not have it taken for a job that began here."""
+    request = {**ask("restart").request.to_json(), "asks": False, "id": str(tmp_path / "planted")}
+    signed = {"request": json.dumps(request), "signature": "none", "confirmation": ""}
+    (tmp_path / "planted").write_text(json.dumps({"signed": signed, "begun_at": 1}))
+    record = {**record_of(services.redis, next(services.ledger.recent())), **signed}
+    record["state"] = "queued"
+    key = f"scar:job:{request['id']}"
+    services.redis.hset(key, mapping=cast("dict[Any, Any]", record))
+    wake(request["id"])
+    assert services.redis.hget(key, "state") == "queued"
+    assert not runner.job_log.begun(request["id"])
+
+
+def test_a_request_that_says_that_it_needs_no_yes_needs_one(
+    ask: Ask, services: Services, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    job = ask("restart", confirmed=True)
+    request = {**job.request.to_json(), "id": FORGED, "asks": False, "changes": False}
+    text = json.dumps(request)
+    signature = services.signatures.sign("request", text)
+    record = {**record_of(services.redis, job), "request": text, "signature": signature}
+    services.redis.hset(f"scar:job:{FORGED}", mapping=cast("dict[Any, Any]", record))
+    wake(FORGED)
+    assert not runner.job_log.begun(FORGED)
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"9" * 5000, "99999999 é".encode()])
+def test_a_spoilt_end_of_the_trail_stops_nothing(
+    ask: Ask, services: Services, redis: Redis, value: bytes
+) -> None:
+    redis.set("scar:audit:tip", value)
+    state = services.settings.state_dir
+    state.mkdir(parents=True, exist_ok=True)
+    (state / "audit-tip").write_bytes(value)
+    anchor = AnchorFile(state)
+    with contextlib.suppress(ScarError):  # nothing else may end the thread that asks
+        anchor.follow(redis)
+    with contextlib.suppress(ScarError):
+        ask("status")
+    anchor.read()
+
+
+@pytest.mark.parametrize(
+    "record", [{"state": "awaiting_confirmation"}, {"state": "queued", "rung": "x"}, {"state": "?"}]
+)
+def test_a_spoilt_record_does_not_stop_the_sweep_of_the_others(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis, record: dict[str, str]
+) -> None:
+    redis.hset("scar:job:01SPOILT", mapping=cast("dict[Any, Any]", record))
+    redis.zadd("scar:open", {"01SPOILT": 0})
+    job = ask("status")
+    redis.hset(key_of(job), "expires", "1000")
+    worker.sweep()
+    assert services.job_service.get(job.id).state is JobState.EXPIRED

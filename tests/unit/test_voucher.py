@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scar.access import Actor
-from scar.jobs.voucher import Asked, Voucher, issue, vouches
+from scar.jobs.voucher import Asked, Voucher, issue, job_id_of, vouches
 from tests.support.keys import signatures_of
 
 SECRET = "a secret that only the tests know"
@@ -24,20 +24,22 @@ def voucher(
     return dict(Voucher(token, body).to_json())
 
 
-def made(**changes: Any) -> Asked:
+def made(voucher: dict[str, Any] | None = None, **changes: Any) -> Asked:
     values: dict[str, Any] = {
         **{"what": "make", "actor": SAM, "at": AT * 1000, "kind": "restart", "project": "shop"},
-        **{"args": {}, "changes": True, **changes},
+        **{"args": {}, "changes": True, "id": job_id_of(voucher["token"]) if voucher else "01J"},
+        **changes,
     }
     return Asked(**values)
 
 
 def test_a_voucher_is_for_the_job_it_asks_for() -> None:
     good = voucher("/jobs", RESTART)
-    assert vouches(API, good, made())
+    assert vouches(API, good, made(good))
+    assert not vouches(API, good, made()), "one token is one job"
     assert vouches(API, good, made(what="confirm", shown=None))
     left_out = voucher("/jobs", {"kind": "restart"})
-    assert vouches(API, left_out, made()), "the API fills in the default project"
+    assert vouches(API, left_out, made(left_out)), "the API fills in the default project"
 
 
 @pytest.mark.parametrize(
@@ -54,23 +56,24 @@ def test_a_voucher_is_for_the_job_it_asks_for() -> None:
     ],
 )
 def test_a_voucher_is_for_nothing_else(changes: dict[str, Any]) -> None:
-    assert not vouches(API, voucher("/jobs", RESTART), made(**changes))
+    token = voucher("/jobs", RESTART)
+    assert not vouches(API, token, made(token, **changes))
 
 
 def test_an_argument_that_was_given_cannot_be_changed() -> None:
     lines = voucher("/jobs", {"kind": "logs", "project": "shop", "args": {"lines": 5}})
-    assert vouches(API, lines, made(kind="logs", args={"lines": 5}, changes=False))
-    assert not vouches(API, lines, made(kind="logs", args={"lines": 5000}, changes=False))
+    assert vouches(API, lines, made(lines, kind="logs", args={"lines": 5}, changes=False))
+    assert not vouches(API, lines, made(lines, kind="logs", args={"lines": 5000}, changes=False))
 
 
 def test_a_body_that_was_exchanged_does_not_fit_its_token() -> None:
     exchanged = {**voucher("/jobs", {"kind": "status", "project": "shop"}), "body": RESTART}
-    assert not vouches(API, exchanged, made())
+    assert not vouches(API, exchanged, made(exchanged))
 
 
 def test_an_answer_is_for_one_job_and_one_plan() -> None:
     yes = voucher("/jobs/01J/confirm", {"answer": "yes", "shown": "a" * 64})
-    confirm = {"what": "confirm", "id": "01J", "shown": "a" * 64}
+    confirm: dict[str, Any] = {"what": "confirm", "id": "01J", "shown": "a" * 64}
     assert vouches(API, yes, made(**confirm))
     assert not vouches(API, yes, made(**{**confirm, "id": "01K"}))
     assert not vouches(API, yes, made(**{**confirm, "shown": "b" * 64}))
@@ -82,8 +85,10 @@ def test_an_answer_is_for_one_job_and_one_plan() -> None:
 
 def test_looking_vouches_for_what_only_reads() -> None:
     looking = voucher("/projects/shop/status", None, method="GET")
-    assert vouches(API, looking, made(kind="status", changes=False))
-    assert not vouches(API, looking, made())
+    assert vouches(API, looking, made(looking, kind="status", changes=False))
+    assert not vouches(API, looking, made(looking))
+    assert not vouches(API, looking, made(looking, kind="logs", changes=False))
+    assert not vouches(API, looking, made(looking, kind="status", project="blog", changes=False))
 
 
 @pytest.mark.parametrize("part", ["api", "telegram", "worker:default"])

@@ -11,6 +11,7 @@ from typing import Protocol
 from scar.access import Access, Actor
 from scar.errors import ScarError
 from scar.jobs.claim import Claim, SignedRequest
+from scar.jobs.job_id import is_job_id
 from scar.jobs.locks import Lock
 from scar.jobs.proofs import Proofs, binding, may_confirm, valid_cancellation
 from scar.jobs.request import Request
@@ -55,7 +56,8 @@ class Verification:
 
     def wakeup(self, id: str, signature: str) -> bool:
         """Return whether a wake-up message was signed for this host."""
-        return self.signatures.signer(WAKEUP, f"{self.host}/{id}", signature) is not None
+        signer = self.signatures.signer(WAKEUP, f"{self.host}/{id}", signature)
+        return is_job_id(id) and signer is not None
 
     def verify(self, claim: Claim) -> tuple[Request, str | None]:
         """Return the request, and the hash of the confirmed plan, if there is a confirmation.
@@ -65,8 +67,9 @@ class Verification:
         """
         begun = self.job_log.begun(claim.id)
         request = self._begun(claim) if begun else self._new(claim)
-        if claim.purpose != "run" or not request.asks:
-            if not begun and request.changes:
+        kind = job_kinds()[request.kind]  # what the request says of itself does not count
+        if claim.purpose != "run" or not kind.asks:
+            if not begun and kind.changes:
                 self._require_unlocked(request, request.created_at)
             return request, None
         sealed = claim.signed.confirmation
@@ -89,7 +92,10 @@ class Verification:
             claim.signed.confirmation,
         ):
             raise Forged("it is not what was begun here under that id")
-        return Request.from_json(json.loads(signed.request))
+        request = Request.from_json(json.loads(signed.request))
+        if request.id != claim.id:
+            raise Forged("it was begun here under another id")
+        return request
 
     def _new(self, claim: Claim) -> Request:
         signed = claim.signed

@@ -35,7 +35,7 @@ class JobLog:
 
     def begun(self, id: str) -> bool:
         """Return whether the job was ever begun on this host."""
-        return self._path(id).exists()
+        return _is_name(id) and self._path(id).exists()
 
     def begin(self, id: str, signed: SignedRequest) -> float:
         """Record, synced, that the job begins; return when it first began, in seconds since the
@@ -100,6 +100,8 @@ class JobLog:
         return read_json(self._path(id), dict, _HINT)
 
     def _path(self, id: str) -> Path:
+        if not _is_name(id):  # it comes from Redis, and must not lead out of the folder
+            raise ScarError("invalid_request", f"'{id[:40]}' is no id of a job", "Ask again.")
         return self._folder / id
 
     def _write(self, id: str, record: JsonObject) -> None:
@@ -112,3 +114,8 @@ class JobLog:
                 with contextlib.suppress(FileNotFoundError):  # another process has renamed the file
                     if path.stat().st_mtime < oldest:
                         path.unlink()
+
+
+def _is_name(id: str) -> bool:
+    """Return whether an id can be the name of a file in the folder."""
+    return Path(id).name == id and "\0" not in id

@@ -14,10 +14,10 @@ if state == 'running' then
 elseif not ended(state) then
   local moved = trail_moved(tip)
   if moved then return moved end
+  trail(line, next_tip)
   redis.call('HSET', key, 'cancellation', cancellation)
   close(id, 'cancelled', retention)
   emit(id, {state = 'cancelled'}, 'cancellation', cancellation)
-  trail(line, next_tip)
   return {'cancelled'}
 end
 return {state}

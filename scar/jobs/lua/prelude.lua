@@ -16,7 +16,9 @@ local function append(id, count, entry)
   local seq = redis.call('HINCRBY', key, 'seq', count)
   local added = redis.pcall('XADD', key .. ':events', seq .. '-0', unpack(entry))
   if type(added) == 'table' and added.err then
-    local last = redis.call('XREVRANGE', key .. ':events', '+', '-', 'COUNT', 1)[1]
+    local newest = redis.pcall('XREVRANGE', key .. ':events', '+', '-', 'COUNT', 1)
+    if newest.err or not newest[1] then return end  -- something else is there: nobody can read it
+    local last = newest[1]
     seq = tonumber(string.match(last[1], '^%d+')) + count
     redis.call('HSET', key, 'seq', string.format('%.0f', seq))
     redis.call('XADD', key .. ':events', string.format('%.0f', seq) .. '-0', unpack(entry))
@@ -121,7 +123,8 @@ local function trail_moved(tip)
   return {'tip', actual}
 end
 
--- Appends a line (sealed) to the audit trail, which then ends with `tip`.
+-- Appends a line (sealed) to the audit trail, which then ends with `tip`. It comes before the other
+-- writes of a script: where it cannot be written, nothing is done.
 local function trail(line, tip)
   redis.call('XADD', 'scar:audit', 'MAXLEN', '~', 100000, '*', 'line', line)
   redis.call('SET', 'scar:audit:tip', tip)

@@ -15,6 +15,7 @@ local planned = final == 'awaiting_confirmation'
 if final ~= '' and not planned then
   local moved = trail_moved(tip)
   if moved then return moved end
+  trail(line, next_tip)
 end
 for name, value in pairs(cjson.decode(fields)) do redis.call('HSET', key, name, value) end
 redis.call('HSET', key, 'batch', batch)
@@ -29,6 +30,5 @@ end
 if tonumber(count) > 0 then emit_batch(id, batch, events, count, seal, confirm_until) end
 if final ~= '' and not planned then
   close(id, final, retention)
-  trail(line, next_tip)
 end
 return {'written'}

@@ -12,6 +12,7 @@ if state and not (replace == '1' and ended(state)) then return {'there'} end
 local moved = trail_moved(tip)
 if moved then return moved end
 if acquire(id, locks, '[]') then return {'there'} end
+trail(line, next_tip)
 redis.call('PERSIST', key)
 redis.call('PERSIST', key .. ':events')
 redis.call('HDEL', key, 'end', 'swept', 'cancellation', 'noted', 'settled', 'lease', 'claim', 'finished')
@@ -24,5 +25,4 @@ emit(id, {state = 'queued'})
 redis.call('ZADD', 'scar:open', now, id)
 redis.call('ZADD', 'scar:jobs', 0, id)
 if project ~= '' then redis.call('ZADD', 'scar:jobs:' .. project, 0, id) end
-trail(line, next_tip)
 return {'restored'}

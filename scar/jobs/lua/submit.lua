@@ -34,6 +34,7 @@ if state == 'queued' then
   if holder then return answer('busy', holder) end
 end
 
+trail(line, next_tip)
 redis.call('HSET', key, 'request', request, 'signature', signature, 'state', state,
   'attempt', 0, 'fence', 0, 'batch', 0, 'seq', 0, 'rung', now, 'host', host,
   'confirm_ms', confirm_ms, 'expires', expires, 'holds', locks, 'respects', requires_free)
@@ -55,5 +56,4 @@ end
 if front_end ~= '' then
   redis.call('HSET', 'scar:watches:' .. front_end, id .. ' ' .. place, subscription)
 end
-trail(line, next_tip)
 return answer('made', id)

@@ -35,8 +35,8 @@ for _, id in ipairs(redis.call('ZRANGE', 'scar:open', 0, 999)) do
   local job = redis.pcall('HMGET', key, 'state', 'lease', 'attempt', 'rung', 'host', 'plan',
     'confirm_until', 'expires')
   if job.err then job = {} end  -- the key is no hash: something else wrote it
-  local state, leased, host = job[1], tonumber(job[2] or '0'), job[5]
-  local age = now - tonumber(job[4] or '0')  -- of the last notification
+  local state, leased, host = job[1], tonumber(job[2] or '0') or 0, job[5]
+  local age = now - (tonumber(job[4] or '0') or 0)  -- of the last notification
   -- Bounded: the notifications for a host without a worker would pile up on its queue.
   local unnoticed = host and (age > 30000 and queue_length(host) < 100
     or age > 2000 and queue_length(host) == 0)
@@ -44,7 +44,7 @@ for _, id in ipairs(redis.call('ZRANGE', 'scar:open', 0, 999)) do
     redis.call('ZREM', 'scar:open', id)
   elseif state == 'running' then
     if leased < tonumber(now) and not in_grace then
-      if tonumber(job[3]) >= attempts then
+      if (tonumber(job[3] or '0') or 0) >= attempts then
         is_overdue(id, 'lost')
       else
         redis.call('HSET', key, 'state', 'queued', 'rung', now)
@@ -55,10 +55,11 @@ for _, id in ipairs(redis.call('ZRANGE', 'scar:open', 0, 999)) do
         notify[#notify + 1] = host
       end
     end
-  elseif state == 'awaiting_confirmation' and tonumber(job[7]) < tonumber(now) then
+  elseif state == 'awaiting_confirmation' and (tonumber(job[7] or '0') or 0) < tonumber(now) then
     is_overdue(id, 'unanswered')
   -- A job that was begun (attempt > 0) never expires: a worker has to bring it to an end.
-  elseif state == 'queued' and job[3] == '0' and job[8] and tonumber(job[8]) < tonumber(now) then
+  elseif state == 'queued' and job[3] == '0' and job[8]
+    and (tonumber(job[8]) or 0) < tonumber(now) then
     is_overdue(id, is_waiting(id, host) and 'no_room' or 'untaken')
   elseif state == 'queued' and is_waiting(id, host) then
     -- It is woken when it is its turn.

@@ -22,4 +22,4 @@ class AgentDiscardPlan(JobPlan):
     left: Annotated[tuple[str, ...], "Changed since by somebody else: left as they are"]
 
 
-KIND = JobKind("agent_discard", Role.ADMIN, AgentDiscardPlan, AgentDiscardPlan)
+KIND = JobKind("agent_discard", Role.ADMIN, AgentDiscardPlan, AgentDiscardPlan, asks=True)

@@ -91,4 +91,4 @@ class DeployResult(JsonRecord):
     ] = ABSENT
 
 
-KIND = JobKind("deploy", Role.OPERATOR, DeployResult, DeployPlan)
+KIND = JobKind("deploy", Role.OPERATOR, DeployResult, DeployPlan, asks=True)

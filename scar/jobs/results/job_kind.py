@@ -27,8 +27,10 @@ class JobPlan(JsonRecord):
 @dataclass(frozen=True)
 class JobKind:
     """A kind by its name, and the role that it needs: front-ends and workers ask for the same.
-    `plan` is None for a kind that only reads. One that is `long` takes a process of a host for many
-    minutes by its nature, so that only a few of them run at once (`scar.jobs.slots`).
+
+    `plan` is None for a kind that only reads; one that `asks` needs a confirmation. One that is
+    `long` takes a process of a host for many minutes by its nature, so that only a few of them run
+    at once (`scar.jobs.slots`).
     """
 
     name: str
@@ -36,3 +38,9 @@ class JobKind:
     result: type[JsonRecord]
     plan: type[JobPlan] | None = None
     long: bool = False
+    asks: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether a job of the kind changes anything."""
+        return self.plan is not None

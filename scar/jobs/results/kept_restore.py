@@ -34,4 +34,4 @@ class KeptRestoreResult(JsonRecord):
     ] = ABSENT
 
 
-KIND = JobKind("kept_restore", Role.OPERATOR, KeptRestoreResult, KeptRestorePlan)
+KIND = JobKind("kept_restore", Role.OPERATOR, KeptRestoreResult, KeptRestorePlan, asks=True)

@@ -28,4 +28,4 @@ class ProjectAddResult(JsonRecord):
     file: Annotated[str, "The projects file, links followed"]
 
 
-KIND = JobKind("project_add", Role.ADMIN, ProjectAddResult, ProjectAddPlan)
+KIND = JobKind("project_add", Role.ADMIN, ProjectAddResult, ProjectAddPlan, asks=True)

@@ -37,4 +37,4 @@ class RestartResult(JsonRecord):
     ] = ABSENT
 
 
-KIND = JobKind("restart", Role.OPERATOR, RestartResult, RestartPlan)
+KIND = JobKind("restart", Role.OPERATOR, RestartResult, RestartPlan, asks=True)

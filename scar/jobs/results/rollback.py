@@ -6,4 +6,4 @@ from scar.jobs.results.deploy import DeployPlan, DeployResult
 from scar.jobs.results.job_kind import JobKind
 from scar.role import Role
 
-KIND = JobKind("rollback", Role.OPERATOR, DeployResult, DeployPlan)
+KIND = JobKind("rollback", Role.OPERATOR, DeployResult, DeployPlan, asks=True)
