@@ -22,6 +22,9 @@ from workers.state.journal import abandoned
 from workers.state.known_locks import KnownLocks, sync_quietly
 
 _INTERVAL = 3.0
+_ABANDONED = 40.0
+"""Longer than a worker that was killed is waited for, and a sweep has given its job away."""
+
 _RECENT = 2 * 3600.0
 _log = structlog.get_logger(__name__)
 
@@ -35,7 +38,14 @@ class Reconciler:
     two hours are checked: no job may run longer, and Redis keeps every changing job longer.
     """
 
-    def __init__(self, redis: Redis, signatures: Signatures, queue: JobQueue, state: Path) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        signatures: Signatures,
+        queue: JobQueue,
+        state: Path,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._redis = redis
         self._ledger = Ledger(redis, signatures)
         self._queue = queue
@@ -44,6 +54,8 @@ class Reconciler:
         self._anchor = AnchorFile(state)
         self._job_log = JobLog(state / "done")
         self._projects = state / "projects"
+        self._monotonic = monotonic
+        self._since: dict[str, float] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
 
@@ -61,8 +73,14 @@ class Reconciler:
             self._follow_trail()
             for id in self._recent():
                 self._try(id, self._reconcile)
-            for id in abandoned(self._projects):
-                self._try(id, self._reopen)
+            self.look_for_abandoned()
+
+    def look_for_abandoned(self) -> None:
+        """Put deployments back that nobody works on and that are not finished."""
+        now = self._monotonic()
+        self._since = {id: self._since.get(id, now) for id in abandoned(self._projects)}
+        for id in self._since:
+            self._try(id, self._reopen)
 
     def _follow_trail(self) -> None:
         try:
@@ -89,13 +107,15 @@ class Reconciler:
             self._restore(id, replace=False)
 
     def _reopen(self, id: str) -> None:
-        """Put a deployment back whose record says that it has ended, or was tampered with.
+        """Put a deployment back whose record says that it has ended, or was tampered with; and one
+        that is said to go on and that no worker has taken for 40 s.
 
         One that has ended as far as this host knows is left to the next job of its project.
         """
-        if not self._job_log.begun(id) or self._job_log.ended(id) or not self._is_closed(id):
+        if not self._job_log.begun(id) or self._job_log.ended(id):
             return
-        self._restore(id, replace=True)
+        if self._is_closed(id) or self._monotonic() - self._since[id] > _ABANDONED:
+            self._restore(id, replace=True)
 
     def _is_closed(self, id: str) -> bool:
         try:

@@ -135,7 +135,7 @@ class Ledger(RecordReader):
 
     def restore(self, request: Request, signed: SignedRequest, *, replace: bool = False) -> bool:
         """Write a job again that a worker had begun and Redis has lost; with `replace` also where
-        its record says that it has ended.
+        there is a record of it.
 
         Returns False if Redis has the job, or if another job has meanwhile locked one of its
         resources.

@@ -27,8 +27,11 @@ from scar.settings import Settings
 from tests.contract.conftest import RecordedQueue
 from tests.support.acting_worker import ActingWorker
 from tests.support.keys import signatures_of
+from workers.reconciler import Reconciler
 from workers.runner import Runner
 from workers.runtime.verification import Forged
+from workers.state.job_log import JobLog
+from workers.state.journal import Journal
 from workers.state.known_locks import KnownLocks
 
 Ask = Callable[..., Job]
@@ -431,3 +434,26 @@ def test_a_spoilt_record_does_not_stop_the_sweep_of_the_others(
     redis.hset(key_of(job), "expires", "1000")
     worker.sweep()
     assert services.job_service.get(job.id).state is JobState.EXPIRED
+
+
+def test_a_deployment_that_is_said_to_wait_is_put_back_by_its_host(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis, queue: RecordedQueue
+) -> None:
+    job = ask("deploy", confirmed=True)
+    state = services.settings.state_dir
+    JobLog(state / "done").begin(job.id, worker.claim(job.id).claim.signed)
+    folder = state / "projects" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "lock").touch()
+    Journal(folder).begin(job.id)
+    redis.hset(key_of(job), "state", "queued")
+    redis.zrem("scar:open", job.id)
+    now = [0.0]
+    signatures = Signatures.of(services.settings, "worker:default")
+    reconciler = Reconciler(redis, signatures, cast("Any", queue), state, monotonic=lambda: now[0])
+    reconciler.look_for_abandoned()
+    assert redis.zscore("scar:open", job.id) is None, "a worker may still come"
+    now[0] = 41.0
+    reconciler.look_for_abandoned()
+    assert redis.zscore("scar:open", job.id) is not None
+    assert queue.wakeups[-1] == ("default", job.id)

@@ -1,14 +1,14 @@
--- Writes a job again that a worker had begun: one that Redis has lost, or that is said to have ended
--- while its host has it open. ARGV: id, request, signature, project ('' for none), host, confirmation,
--- expiry in milliseconds since the epoch, what it locks (JSON list), '1' to replace a record that has
--- ended; the audit trail's end, its next line and its end then. Returns {'tip', end} where the trail
+-- Writes a job again that a worker had begun: one that Redis has lost, or that its host has open
+-- while Redis says something else. ARGV: id, request, signature, project ('' for none), host, confirmation,
+-- expiry in milliseconds since the epoch, what it locks (JSON list), '1' to replace the
+-- record that is there; the audit trail's end, its next line and its end then. Returns {'tip', end} where the trail
 -- has another end, {'restored'}, or {'there'} where the job is there, or another has locked the same.
 local id, request, signature, project, host = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local confirmation, expires, locks, replace = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 local tip, line, next_tip = ARGV[10], ARGV[11], ARGV[12]
 local key = job_key(id)
 local state, fence, seq = unpack(redis.call('HMGET', key, 'state', 'fence', 'seq'))
-if state and not (replace == '1' and ended(state)) then return {'there'} end
+if state and replace ~= '1' then return {'there'} end
 local moved = trail_moved(tip)
 if moved then return moved end
 if acquire(id, locks, '[]') then return {'there'} end
