@@ -25,6 +25,8 @@ class WholeNumber(fields.Integer):
     """A number of JSON without a fraction; marshmallow's own takes `true` and texts as well."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # to JSON Schema, 5.0 is a whole number
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValidationError("is not a whole number")
         return super()._deserialize(value, *args, **kwargs)

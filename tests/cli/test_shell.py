@@ -121,6 +121,7 @@ def test_the_trail_is_verified_and_the_keys_are_shown_added_and_retired(
     running: Installation,
 ) -> None:
     assert running.scar("lock", "shop", "for", "a", "line").returncode == 0
+    assert running.scar("unlock", "shop").returncode == 0
     whole = running.scar("audit", "verify")
     assert (whole.returncode, whole.stdout) == (0, "The audit trail is whole.\n")
     redis = connect(running.redis_url)

@@ -18,6 +18,10 @@ def group(scene: TelegramScene) -> Chat:
     return scene.telegram.group("ops", supergroup=True, admin=True)
 
 
+NEWCOMER = 67
+"""A stranger of one test alone: who writes too much is not answered."""
+
+
 def ask(
     worker: ActingWorker, chat: Chat, user: int, thread: int | None = None
 ) -> tuple[Job, Message]:
@@ -103,13 +107,13 @@ def test_a_stranger_is_told_the_id_to_add_and_nothing_else(
     scene: TelegramScene, group: Chat, worker: ActingWorker
 ) -> None:
     for text in ("/docker_status", "/docker_deploy shop", "/help", "/projects", "/nonsense"):
-        scene.telegram.person(STRANGER).says(text, group)
+        scene.telegram.person(NEWCOMER).says(text, group)
     scene.telegram.wait_for(lambda: len(group.from_bot) == 5)
     said = {message.text for message in group.from_bot}
     assert len(said) == 1
-    assert "telegram:66" in said.pop()
-    assert worker.jobs_of(str(STRANGER)) == []
-    trail = [e for e in scene.services.audit.recent() if e.actor == f"telegram:{STRANGER}"]
+    assert "telegram:67" in said.pop()
+    assert worker.jobs_of(str(NEWCOMER)) == []
+    trail = [e for e in scene.services.audit.recent() if e.actor == f"telegram:{NEWCOMER}"]
     assert "refused: unauthorized" in {entry.outcome for entry in trail}
 
 
