@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from workers.state.known_locks import KnownLocks, sync_quietly
 _INTERVAL = 3.0
 _ABANDONED = 40.0
 """Longer than a worker that was killed is waited for, and a sweep has given its job away."""
+
+_MOST_REOPENED = 3
+"""Recovery may itself end the worker (no memory): then the project's next job tries it again."""
 
 _RECENT = 2 * 3600.0
 _log = structlog.get_logger(__name__)
@@ -57,6 +61,7 @@ class Reconciler:
         self._projects = state / "projects"
         self._monotonic = monotonic
         self._since: dict[str, float] = {}
+        self._reopened: Counter[str] = Counter()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
 
@@ -115,7 +120,10 @@ class Reconciler:
         """
         if not self._job_log.begun(id) or self._job_log.ended(id):
             return
+        if self._reopened[id] >= _MOST_REOPENED:
+            return
         if self._is_closed(id) or self._monotonic() - self._since[id] > _ABANDONED:
+            self._reopened[id] += 1
             self._restore(id, replace=True)
 
     def _is_closed(self, id: str) -> bool:

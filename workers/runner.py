@@ -121,6 +121,7 @@ class Runner:
             self.verification.verify(claim)
             error = cancelled_by(self.verification.cancelled_by(claim))
             self.job_log.note_cancelled(claim.id, claim.signed, error)
+            self.ledger.note_cancelled(claim.id)
         except Forged as forged:
             _log.warning("cancellation refused", job=claim.id, reason=str(forged))
         except ScarError as error:

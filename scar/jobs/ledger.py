@@ -36,7 +36,7 @@ LEASE_MS = 10_000
 QUEUE_PREFIX = "scar:mq:"
 _SCRIPTS = (
     *("submit", "restore", "confirm", "claim", "renew", "report", "cancel", "sweep"),
-    *("end_overdue", "next"),
+    *("end_overdue", "noted", "next"),
 )
 _DAY_MS = 86_400_000
 _MINUTE_MS = 60_000
@@ -193,6 +193,10 @@ class Ledger(RecordReader):
         """Return the job whose turn it is, of those that wait for a slot on the host, or None."""
         id = self._run("next", host, LIMITS.to_json())
         return str(id) if id else None
+
+    def note_cancelled(self, id: str) -> None:
+        """Write that the job's host has kept its cancellation, and need not be told again."""
+        self._run("noted", id)
 
     def renew(self, id: str, fence: int) -> tuple[bool, str]:
         """Renew the lease. Return whether the worker still has it, and the sealed cancellation

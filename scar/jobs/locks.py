@@ -168,7 +168,10 @@ class Locks:
             self._redis.hset(_KEY, project, record.text)
 
     def _record(self, project: str, actor: Actor, reason: str, *, locked: bool) -> LockRecord:
-        since = int(self._clock() * 1000)
+        # The newer record counts (a host keeps it), whatever the clocks of two front-ends say.
+        before = self.records().get(project)
+        after = before.lock.since + 1 if before else 0
+        since = max(int(self._clock() * 1000), after)
         lock = Lock(project, f"{actor.name} ({actor.frontend})", reason, since)
         content = {**asdict(lock), "locked": locked, "front_end": actor.frontend}
         return LockRecord(locked, lock, self._signatures.seal("lock", content))

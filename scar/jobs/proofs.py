@@ -102,8 +102,8 @@ def valid_cancellation(signatures: Signatures, job_id: str, sealed: str) -> Acto
 @dataclass(frozen=True)
 class Proofs:
     """Checks what is read of one job. Every method raises `tampered` where a signature does not
-    fit; `request` is the proven one, and
-    `retired` whether the key it was signed with was retired since.
+    fit. `request` is the job's request, whose signature fits; `retired` tells whether its key was
+    retired since.
     """
 
     signatures: Signatures

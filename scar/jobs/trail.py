@@ -150,6 +150,8 @@ def broken_at(
     last, first, ended, anchored = "", 0, not tip, not anchor
     for id, sealed in lines:
         content = _content(signatures, sealed)
+        if content is None and not first:
+            continue  # an earlier version signed nothing; the chain begins with number 1
         if content is None or "prev" not in content:
             return f"line {id} is not signed by a part of SCAR: it was edited or added"
         if first and content["prev"] != last:

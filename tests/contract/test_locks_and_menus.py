@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -15,6 +16,7 @@ from scar.chat.menus import Menus
 from scar.errors import ScarError
 from scar.jobs.locks import EVERYTHING, Locks
 from scar.jobs.record import Job
+from workers.state.known_locks import KnownLocks
 
 OLGA, VERA = Actor("telegram", "olga", "Olga"), Actor("telegram", "vera", "Vera")
 HERE, ELSEWHERE = Place("box"), Place("other")
@@ -89,3 +91,17 @@ def test_a_menu_on_redis_without_a_valid_signature_is_ignored(
     tag = menus.offer(OLGA, HERE, ["/docker_status shop"])
     redis.set(f"scar:choice:{tag.rstrip(':')}", "forged")
     assert tap(menus, tag, OLGA, HERE, "c0") is None
+
+
+def test_a_lock_is_released_by_a_front_end_whose_clock_is_behind(
+    services: Services, tmp_path: Path
+) -> None:
+    now = [2000.0]
+    locks = Locks(services.redis, services.signatures, lambda: now[0])
+    known = KnownLocks(tmp_path / "locks.json", services.signatures)
+    locks.acquire("shop", OLGA, "later")
+    known.sync(locks)
+    now[0] = 1000.0
+    assert locks.release("shop", OLGA) is not None
+    known.sync(locks)
+    assert locks.of("shop") is known.of("shop") is None

@@ -19,7 +19,7 @@ from scar.jobs.claim import Claim, SignedRequest
 from scar.jobs.locks import EVERYTHING, Locks
 from scar.jobs.proofs import JobEnd
 from scar.jobs.record import Job, JobState
-from scar.jobs.signing import WAKEUP, Signatures
+from scar.jobs.signing import WAKEUP, Signatures, sealed_content
 from scar.jobs.subscriptions import Subscription
 from scar.jobs.trail import AnchorFile
 from scar.keys.key_store import key_pair, trusted_keys
@@ -457,3 +457,79 @@ def test_a_deployment_that_is_said_to_wait_is_put_back_by_its_host(
     reconciler.look_for_abandoned()
     assert redis.zscore("scar:open", job.id) is not None
     assert queue.wakeups[-1] == ("default", job.id)
+
+
+@pytest.mark.parametrize("holds", ["x", '"text"', '{"a": 1}', "[[]]", "[1, null]"])
+def test_a_record_with_spoilt_resources_does_not_keep_others_from_ending(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis, holds: str
+) -> None:
+    spoilt, other = ask("restart"), ask("deploy")
+    for job in (spoilt, other):
+        worker.plan(job.id)
+        redis.hset(key_of(job), "confirm_until", "1000")
+    redis.hset(key_of(spoilt), "holds", holds)
+    worker.sweep()
+    assert services.job_service.get(other.id).state is JobState.EXPIRED
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("missing", ["by", "at", "plan", "voucher"])
+def test_a_confirmation_that_lacks_a_part_is_refused(
+    ask: Ask, services: Services, runner: Runner, missing: str
+) -> None:
+    job = ask("restart", confirmed=True)
+    claim = runner.ledger.claim(job.id, "test", "nonce")
+    assert claim is not None
+    content = dict(sealed_content(claim.signed.confirmation))
+    del content[missing]
+    frontend = {"by": {**content.get("by", {}), "frontend": "api"}} if missing == "voucher" else {}
+    sealed = services.signatures.seal("confirmation", {**content, **frontend})
+    signed = replace(claim.signed, confirmation=sealed)
+    with pytest.raises(Forged):
+        runner.verification.verify(replace(claim, signed=signed))
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_cancellation_that_the_host_could_not_keep_is_told_to_it_again(
+    ask: Ask, services: Services, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    job = ask("restart", confirmed=True)
+    services.job_service.cancel(job.request.requested_by, job.id)
+    done = services.settings.state_dir / "done"
+    done.parent.mkdir(parents=True, exist_ok=True)
+    done.write_text("a file in the way of the folder")
+    wake(job.id)
+    done.unlink()
+    wake(job.id)
+    assert runner.job_log.ended(job.id)
+
+
+def test_lines_of_an_earlier_version_before_the_chain_are_no_tampering(
+    services: Services, redis: Redis
+) -> None:
+    redis.xadd("scar:audit", {"actor": "telegram:1", "action": "deploy", "outcome": "accepted"})
+    for number in range(3):
+        services.audit.write(Actor("telegram", "1", "Olga"), f"act{number}", "accepted")
+    assert services.audit.problem() is None
+    redis.xadd("scar:audit", {"actor": "telegram:1", "action": "deploy", "outcome": "accepted"})
+    assert services.audit.problem() is not None
+
+
+def test_a_deployment_that_ends_its_workers_is_not_put_back_for_ever(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis, queue: RecordedQueue
+) -> None:
+    job = ask("deploy", confirmed=True)
+    state = services.settings.state_dir
+    JobLog(state / "done").begin(job.id, worker.claim(job.id).claim.signed)
+    folder = state / "projects" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "lock").touch()
+    Journal(folder).begin(job.id)
+    signatures = Signatures.of(services.settings, "worker:default")
+    reconciler = Reconciler(redis, signatures, cast("Any", queue), state)
+    for _ in range(10):
+        redis.hset(key_of(job), mapping={"state": "failed"})
+        reconciler.look_for_abandoned()
+    assert [wakeup for wakeup in queue.wakeups if wakeup[1] == job.id][1:] == [
+        ("default", job.id)
+    ] * 3

@@ -134,6 +134,7 @@ _RUN = message("scar.run", ["01ABC", "no-signature"])
     "text",
     [
         "no JSON",
+        "[" * 200_000,
         "[]",
         "{}",
         '"text"',

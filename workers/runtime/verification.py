@@ -65,8 +65,18 @@ class Verification:
         A job that has begun here was checked then: it counts as it is in the job log, whatever
         became of the keys since. Raises `Forged`.
         """
+        try:
+            return self._verify(claim)
+        except (LookupError, TypeError, ValueError) as error:
+            raise Forged(f"it was signed and cannot be read ({type(error).__name__})") from error
+
+    def _verify(self, claim: Claim) -> tuple[Request, str | None]:
         begun = self.job_log.begun(claim.id)
         request = self._begun(claim) if begun else self._new(claim)
+        if request.kind not in self.kinds:
+            raise Forged(f"this worker knows no '{request.kind}'")
+        if not begun:
+            self._require_role(request.requested_by, request)
         kind = job_kinds()[request.kind]  # what the request says of itself does not count
         if claim.purpose != "run" or not kind.asks:
             if not begun and kind.changes:
@@ -101,18 +111,15 @@ class Verification:
         signed = claim.signed
         try:
             proofs = Proofs.of(self.signatures, claim.id, signed.request, signed.signature)
-        except (ScarError, LookupError, TypeError, ValueError) as error:
+        except ScarError as error:
             raise Forged("its request carries no valid signature") from error
         request = proofs.request
         if proofs.retired:
             raise Forged("the key that its request was signed with was retired")
         if request.host != self.host:
             raise Forged(f"it is addressed to host '{request.host}'")
-        if request.kind not in self.kinds:
-            raise Forged(f"this worker knows no '{request.kind}'")
         if request.expires_at < self.clock() * 1000:
             raise Forged("it is too old")
-        self._require_role(request.requested_by, request)
         return request
 
     def _confirmation(self, sealed: str, request: Request) -> JsonObject:
@@ -143,7 +150,9 @@ class Verification:
             role = max((known for known in (role, actor.role) if known is not None), default=None)
         needed = job_kinds()[request.kind].role
         if role is None or role < needed:
-            raise Forged(f"{actor.key[:80]} may not {request.kind} here: that needs an {needed}")
+            raise Forged(
+                f"{actor.key[:80]} may not {request.kind} here: it needs the role {needed}"
+            )
 
     def _require_unlocked(self, request: Request, asked_at: int) -> None:
         """Check that no person had locked what the job locks when it was asked for."""

@@ -30,8 +30,8 @@ class WakeupChannel(kombu_redis.Channel):
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)  # type: ignore[misc]
-        except ValueError:
-            _log.warning("message dropped: it is not JSON")
+        except (ValueError, RecursionError):
+            _log.warning("message dropped: it is not JSON, or nested too deep")
             raise Empty from None
 
 
@@ -61,7 +61,7 @@ def _wakeup_in(message: Any) -> list[str] | None:
         if message["headers"]["task"] != TASK or len(body) > _LONGEST:
             return None
         arguments = json.loads(base64.b64decode(body, validate=True))[0]
-    except (LookupError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, RecursionError):
         return None
     if not isinstance(arguments, list) or len(arguments) != 2:
         return None

@@ -21,7 +21,6 @@ elseif state == 'running' and claimed == claim then
   purpose = 'run'
 elseif state == 'cancelled' and not redis.call('HGET', key, 'noted') then
   purpose = 'cancelled'
-  redis.call('HSET', key, 'noted', '1')
 else
   return nil
 end

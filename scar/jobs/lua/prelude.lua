@@ -87,7 +87,14 @@ end
 -- changes.
 local function locks_of(id)
   local job = redis.call('HMGET', job_key(id), 'holds', 'project', 'request')
-  if job[1] then return job[1] end
+  if job[1] then
+    local read, resources = pcall(cjson.decode, job[1])
+    local names = {}
+    for _, resource in ipairs(read and type(resources) == 'table' and resources or {}) do
+      if type(resource) == 'string' then names[#names + 1] = resource end
+    end
+    return #names > 0 and cjson.encode(names) or '[]'
+  end
   local read, request = pcall(cjson.decode, job[3] or '')
   local changes = read and type(request) == 'table' and request.changes
   return changes and job[2] and cjson.encode({job[2]}) or '[]'
