@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import click
 
+from scar.atomic_file import create_file
 from scar.cli.docker import DockerCommand, compose_label
 from scar.errors import ScarError
 from scar.json_object import JsonObject
@@ -124,24 +122,10 @@ def _validate(
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the file atomically; raise `conflict` if `path` exists.
-
-    The text is written and synced to a temporary file in the same folder, then linked to `path`:
-    link(2) fails if the name exists.
-    """
+    """Write the file atomically; raise `conflict` if `path` exists."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                os.fchmod(file.fileno(), 0o644)
-            os.link(temporary, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
+        create_file(path, text.encode(), mode=0o644)
     except FileExistsError as error:
         raise _file_exists(path) from error
     except OSError as error:

@@ -49,16 +49,13 @@ def add(part: str, key: str | None) -> None:
 
     The old key goes on being accepted until it is retired: restart the part, then retire the old.
     """
-    from scar.keys.key_store import key_path, replace_key, trusted_keys
+    from scar.keys.key_store import trusted_keys
     from scar.keys.trusted_keys import is_part
 
     settings = Settings.load()
     if not is_part(part):
         raise ScarError("invalid_request", f"'{part[:64]}' is no part of SCAR", _PARTS)
-    if key is not None:
-        public = _public_key(part, key)
-    else:
-        public = replace_key(key_path(settings, part), part).public
+    public = _public_key(part, key) if key is not None else _new_key(settings, part)
     click.echo(_line(trusted_keys(settings).add(public)))
 
 
@@ -86,10 +83,24 @@ def make(files: tuple[str, ...]) -> None:
         try:
             public = load_or_create(Path(file), part).public
         except OSError as error:
-            raise ScarError(
-                "conflict", f"{file} cannot be written: {error.strerror}", "Mount a folder there."
-            ) from error
+            raise _unwritable(Path(file), error) from error
         click.echo(_line(trusted.add(public)))
+
+
+def _new_key(settings: Settings, part: str) -> PublicKey:
+    from scar.keys.key_store import key_path, replace_key
+
+    path = key_path(settings, part)
+    try:
+        return replace_key(path, part).public
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ScarError:
+    return ScarError(
+        "conflict", f"{path} cannot be written: {error.strerror}", "Make room, or mount a folder."
+    )
 
 
 def _public_key(part: str, text: str) -> PublicKey:

@@ -20,11 +20,11 @@ from typing import Any, cast
 from redis import Redis
 
 from scar.access import Actor
+from scar.atomic_file import replace_file
 from scar.errors import ScarError
 from scar.jobs.scripts import scripts
 from scar.jobs.signing import Signatures
 from scar.json_object import JsonObject
-from scar.keys.trusted_keys import write_whole
 from scar.redis_client import redis_errors
 
 STREAM = "scar:audit"
@@ -124,7 +124,7 @@ class AnchorFile:
         with redis_errors():
             tip = cast("str | None", redis.get(TIP)) or ""
         if trail_length(tip) > trail_length(self.read()):
-            write_whole(self._path, tip.encode(), mode=0o600)
+            replace_file(self._path, tip.encode(), mode=0o600)
 
 
 def trail_length(tip: str) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
+from scar.atomic_file import create_file, replace_file
 from scar.errors import ScarError
 from scar.keys.key_pair import KeyPair
 from scar.keys.trusted_keys import TrustedKeys
@@ -68,15 +67,19 @@ def load_or_create(path: Path, part: str) -> KeyPair:
     the file holds no key.
     """
     if not path.exists():
-        _create(path, KeyPair.generate(part))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # another process was faster
+            create_file(path, KeyPair.generate(part).to_pem(), mode=0o600)
     return _read(path, part, "SCAR_STATE_DIR")
 
 
 def replace_key(path: Path, part: str) -> KeyPair:
-    """Make a new key in place of the one in `path`."""
-    with suppress(FileNotFoundError):
-        path.unlink()
-    return load_or_create(path, part)
+    """Make a new key in the place of the one in `path`, which stays where that fails. Raises
+    `OSError`.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    replace_file(path, KeyPair.generate(part).to_pem(), mode=0o600)
+    return _read(path, part, "SCAR_STATE_DIR")
 
 
 def _read(path: Path, part: str, setting: str) -> KeyPair:
@@ -88,22 +91,3 @@ def _read(path: Path, part: str, setting: str) -> KeyPair:
         raise SettingsError(
             [f"{setting}: {path} holds no Ed25519 key (PEM); remove it to have a new one made"]
         ) from error
-
-
-def _create(path: Path, pair: KeyPair) -> None:
-    """Write a new key whole or not at all; a file that another process made stays.
-
-    The key is written and synced beside `path`, then linked into place: link(2) fails where the
-    name exists.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".key.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(pair.to_pem())
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        os.unlink(temporary)

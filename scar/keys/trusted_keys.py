@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from scar.atomic_file import replace_file
 from scar.errors import ScarError
 from scar.json_object import JsonObject
 from scar.keys.key_pair import KeyPair, PublicKey
@@ -136,7 +135,8 @@ class TrustedKeys:
     def _write(self, key: TrustedKey) -> None:
         try:
             self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            write_whole(self.folder / f"{key.public.id}.json", json.dumps(key.to_json()).encode())
+            path = self.folder / f"{key.public.id}.json"
+            replace_file(path, json.dumps(key.to_json()).encode(), mode=0o644)
         except OSError as error:
             raise ScarError(
                 "conflict",
@@ -148,18 +148,3 @@ class TrustedKeys:
 def is_part(name: str) -> bool:
     """Return whether `name` can be that of a part: `telegram`, `worker:default`, ..."""
     return len(name) <= _LONGEST_PART and _PART.fullmatch(name) is not None
-
-
-def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Write a file whole or not at all, synced."""
-    handle, temporary = tempfile.mkstemp(prefix=".key.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

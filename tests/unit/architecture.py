@@ -20,7 +20,7 @@ class Layer:
 
 
 SCAR = (
-    Layer("JSON", ("scar.json_object",)),
+    Layer("JSON and files", ("scar.json_object", "scar.atomic_file")),
     Layer("words", ("scar", "scar.errors", "scar.role", "scar.document", "scar.redaction")),
     Layer("plans and results", ("scar.jobs.results",)),
     Layer("settings", ("scar.settings",)),

@@ -146,6 +146,19 @@ def test_a_full_disk_leaves_no_partial_key(
     assert not list((settings.state_dir / "keys").iterdir())
 
 
+def test_a_key_that_cannot_be_replaced_stays(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    old = key_pair(settings, "telegram")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        replace_key(key_path(settings, "telegram"), "telegram")
+    assert key_pair(settings, "telegram").public == old.public
+
+
 @pytest.mark.parametrize("id", ["../../etc/passwd", "", "0" * 15, "0" * 17, "g" * 16])
 def test_a_key_id_is_never_taken_for_a_path(settings: Settings, id: str) -> None:
     assert trusted_keys(settings).get("telegram", id) is None
