@@ -56,7 +56,7 @@ class Reconciler:
         self._queue = queue
         self._locks = Locks(redis, signatures)
         self._known_locks = KnownLocks(state / "locks.json", signatures)
-        self._anchor = AnchorFile(state)
+        self._anchor = AnchorFile(state, signatures)
         self._job_log = JobLog(state / "done")
         self._projects = state / "projects"
         self._monotonic = monotonic
@@ -75,11 +75,17 @@ class Reconciler:
 
     def _work(self) -> None:
         while not self._stopped.wait(_INTERVAL):
-            sync_quietly(self._known_locks, self._locks)
-            self._follow_trail()
-            for id in self._recent():
-                self._try(id, self._reconcile)
-            self.look_for_abandoned()
+            try:
+                self._compare()
+            except Exception:  # noqa: BLE001 (without this thread no lost job comes back)
+                _log.exception("comparison with Redis ended early")
+
+    def _compare(self) -> None:
+        sync_quietly(self._known_locks, self._locks)
+        self._follow_trail()
+        for id in self._recent():
+            self._try(id, self._reconcile)
+        self.look_for_abandoned()
 
     def look_for_abandoned(self) -> None:
         """Put deployments back that nobody works on and that are not finished."""
@@ -114,7 +120,8 @@ class Reconciler:
 
     def _reopen(self, id: str) -> None:
         """Put a deployment back whose record says that it has ended, or was tampered with; and one
-        that is said to go on and that no worker has taken for 40 s.
+        that is said to go on and that no worker has taken for 40 s; three times at most, the second
+        and third time after 40 s too.
 
         One that has ended as far as this host knows is left to the next job of its project.
         """
@@ -122,9 +129,12 @@ class Reconciler:
             return
         if self._reopened[id] >= _MOST_REOPENED:
             return
-        if self._is_closed(id) or self._monotonic() - self._since[id] > _ABANDONED:
+        waited = self._monotonic() - self._since[id] > _ABANDONED
+        if (waited or (self._is_closed(id) and not self._reopened[id])) and self._restore(
+            id, replace=True
+        ):
             self._reopened[id] += 1
-            self._restore(id, replace=True)
+            self._since[id] = self._monotonic()
 
     def _is_closed(self, id: str) -> bool:
         try:
@@ -135,9 +145,11 @@ class Reconciler:
             return True
         return job is None or job.state.ended
 
-    def _restore(self, id: str, *, replace: bool) -> None:
+    def _restore(self, id: str, *, replace: bool) -> bool:
         signed = self._job_log.signed(id)
         request = Request.from_json(json.loads(signed.request))
-        if self._ledger.restore(request, signed, replace=replace):
+        restored = self._ledger.restore(request, signed, replace=replace)
+        if restored:
             _log.warning("job put back on the ledger", job=id)
             self._queue.notify(request.host, id)
+        return restored

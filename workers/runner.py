@@ -133,6 +133,10 @@ class Runner:
         except Forged as forged:
             self._refuse(claim, str(forged))
             return
+        except ScarError as error:
+            # A key or the job log cannot be read now: the lease lapses, and the job is tried again.
+            _log.warning("job not verified", job=claim.id, reason=error.message)
+            return
         with JobReporter(self.ledger, self.signatures, claim, request) as reporter:
             try:
                 context = self._context(claim, request, reporter)

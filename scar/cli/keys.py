@@ -90,6 +90,16 @@ def make(files: tuple[str, ...]) -> None:
 def _new_key(settings: Settings, part: str) -> PublicKey:
     from scar.keys.key_store import key_path, replace_key
 
+    for name, value in (
+        ("SCAR_KEY_FILE", settings.key_file),
+        ("SCAR_SECRET_KEY", settings.secret_key),
+    ):
+        if value is not None:
+            raise ScarError(
+                "invalid_request",
+                f"With {name} set, {part} would not use a new key",
+                f"Change {name} instead, or leave it out.",
+            )
     path = key_path(settings, part)
     try:
         return replace_key(path, part).public

@@ -15,8 +15,9 @@ def verify_trail(settings: Settings) -> None:
 
     On the host of a worker, what that worker has seen of the trail is compared as well.
     """
-    trail = Audit(connect(settings.effective_redis_url), Signatures.of(settings, "console"))
-    problem = trail.problem(AnchorFile(settings.state_dir).read())
+    signatures = Signatures.of(settings, "console")
+    trail = Audit(connect(settings.effective_redis_url), signatures)
+    problem = trail.problem(AnchorFile(settings.state_dir, signatures).read())
     if problem is not None:
         raise ScarError(
             "tampered",

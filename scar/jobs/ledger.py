@@ -13,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from redis import Redis
 
 from scar.access import Actor
+from scar.errors import ScarError
 from scar.jobs.claim import Claim, SignedRequest
 from scar.jobs.job_id import oldest_id_at
 from scar.jobs.locks import lock_refusal
@@ -33,6 +35,7 @@ from scar.redis_client import redis_errors
 
 LEASE_MS = 10_000
 """Time after which a lease that its worker does not renew expires."""
+_log = structlog.get_logger(__name__)
 QUEUE_PREFIX = "scar:mq:"
 _SCRIPTS = (
     *("submit", "restore", "confirm", "claim", "renew", "report", "cancel", "sweep"),
@@ -240,7 +243,10 @@ class Ledger(RecordReader):
         """
         notify, overdue = self._run("sweep", QUEUE_PREFIX, LEASE_MS, ATTEMPTS, LIMITS.to_json())
         for id, reason in zip(overdue[::2], overdue[1::2], strict=True):
-            self._end_overdue(id, reason)
+            try:
+                self._end_overdue(id, reason)
+            except ScarError as error:  # the next sweep tries it again; the others go on
+                _log.warning("overdue job not ended", job=id, reason=error.message)
         return list(zip(notify[::2], notify[1::2], strict=True))
 
     def _end_overdue(self, id: str, reason: str) -> None:

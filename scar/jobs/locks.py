@@ -61,12 +61,13 @@ class Lock:
 class LockRecord:
     """What the hash on Redis says of a project: the lock that was set or released last, signed by
     the front-end where somebody did. A release stays, so that a lock that is gone from Redis
-    without one is known to be missing.
+    without one is known to be missing. `retired`: the key that signed it was retired since.
     """
 
     locked: bool
     lock: Lock
     sealed: str
+    retired: bool = False
 
     @property
     def text(self) -> str:
@@ -100,7 +101,7 @@ class LockRecord:
         locked, front_end = bool(content.pop("locked")), str(content.pop("front_end"))
         lock = Lock(**{**content, "since": int(content["since"])})
         own = opened.signer.part == API or opened.signer.speaks_for(front_end)
-        return cls(locked, lock, sealed) if own else None
+        return cls(locked, lock, sealed, opened.signer.retired) if own else None
 
     @property
     def genuine(self) -> bool:
@@ -143,10 +144,11 @@ class Locks:
 
     def release(self, project: str, actor: Actor) -> Lock | None:
         """Unlock a project; returns the lock it had, None where it had none."""
+        before = self.records().get(project)
         record = self._record(project, actor, "", locked=False)
         with redis_errors():
-            before = cast("str", self._scripts["lock"](args=[project, record.text, _LOCKED]))
-        return LockRecord.parse(before, project, self._signatures).lock if before else None
+            done = self._scripts["lock"](args=[project, record.text, _LOCKED]) != ""
+        return before.lock if done and before else None
 
     def of(self, project: str) -> Lock | None:
         """Return the lock that a project is under: that of everything, or its own."""

@@ -93,10 +93,13 @@ def valid_cancellation(signatures: Signatures, job_id: str, sealed: str) -> Acto
     opened = signatures.open("cancellation", sealed)
     if opened is None or opened.content.get("job") != job_id:
         return None
-    actor = Actor.from_json(opened.content["by"])
-    asked = Asked("cancel", actor, opened.content["at"], id=job_id)
-    own = opened.signer.speaks_for(actor.frontend)
-    return actor if own or vouches(signatures, opened.content["voucher"], asked) else None
+    try:
+        actor = Actor.from_json(opened.content["by"])
+        asked = Asked("cancel", actor, opened.content["at"], id=job_id)
+        own = opened.signer.speaks_for(actor.frontend)
+        return actor if own or vouches(signatures, opened.content["voucher"], asked) else None
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ _BY_FRONT_ENDS = frozenset(
         *("service", "letter", "push", "choice"),
     )
 )
-_NOW_ONLY = frozenset((WAKEUP, "service", "letter", "push", "choice", "subscription", "lock"))
+_NOW_ONLY = frozenset((WAKEUP, "service", "letter", "push", "choice"))
 """What a retired key says no more: the other kinds are read as what was said before."""
 
 _ALSO_FROM = {API: ("api", "web"), "github": ("github", "schedule")}
@@ -40,10 +40,17 @@ _ALSO_FROM = {API: ("api", "web"), "github": ("github", "schedule")}
 
 @dataclass(frozen=True)
 class Signer:
-    """The part that has signed something, and whether its key was retired since."""
+    """The part that has signed something, and when its key was retired, in milliseconds since the
+    epoch; None where it was not.
+    """
 
     part: str
-    retired: bool = False
+    retired_at: int | None = None
+
+    @property
+    def retired(self) -> bool:
+        """Whether the key says nothing new any more."""
+        return self.retired_at is not None
 
     def speaks_for(self, front_end: str) -> bool:
         """Return whether the part may say what a person of a front-end asks for."""
@@ -120,7 +127,7 @@ class Signatures:
             return None
         if key.retired and kind in _NOW_ONLY:
             return None
-        return Signer(part, key.retired)
+        return Signer(part, key.retired_at)
 
     def seal(self, kind: str, content: JsonObject) -> str:
         """Return the content as JSON with its signature in front: what `open` opens."""

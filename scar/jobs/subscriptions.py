@@ -14,6 +14,7 @@ from typing import cast
 import structlog
 from redis import Redis
 
+from scar.jobs.job_id import is_job_id, time_of_id
 from scar.jobs.signing import Opened, Signatures
 from scar.redis_client import redis_errors
 
@@ -110,7 +111,10 @@ def forget_unshown(redis: Redis, oldest: str) -> None:
 
 def _may_subscribe(opened: Opened, subscription: Subscription) -> bool:
     """A front-end keeps the state of its own messages; others may have it show something new."""
-    own = opened.signer.part == subscription.front_end
+    own, retired_at = opened.signer.part == subscription.front_end, opened.signer.retired_at
+    id = subscription.job_id
+    if retired_at is not None and not (is_job_id(id) and time_of_id(id.upper()) <= retired_at):
+        return False  # the key was retired before there was such a job
     return own or subscription.message == NEW_MESSAGE
 
 

@@ -31,6 +31,8 @@ STREAM = "scar:audit"
 TIP = "scar:audit:tip"
 MOST_LINES = 100_000
 _TRIES = 200
+_FOLLOWED = 1000
+_ID = re.compile(r"\d+-\d+")
 _TIP = re.compile(r"(\d{1,15}) [0-9a-f]{64}")
 
 
@@ -105,26 +107,45 @@ class Trail:
 
 
 class AnchorFile:
-    """The trail's end as this host has seen it last, in the state folder: who removes the trail's
-    newest lines from Redis does not reach it.
+    """The trail's end as this host has seen it last, and the id of its line, in the state folder:
+    who changes the trail on Redis does not reach it.
     """
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, signatures: Signatures) -> None:
         self._path = state / "audit-tip"
+        self._signatures = signatures
 
     def read(self) -> str:
         """Return the end that was seen; empty where none was."""
-        try:
-            return self._path.read_text(encoding="ascii").strip()
-        except (FileNotFoundError, ValueError):
-            return ""
+        return self._read()[0]
 
     def follow(self, redis: Redis) -> None:
-        """Keep the trail's end as Redis has it, unless that has gone back."""
+        """Go on to the newest line that is chained to the one that was seen. Where that one is not
+        in the trail any more, it stays what was seen: `broken_at` tells.
+        """
+        tip, id = self._read()
         with redis_errors():
-            tip = cast("str | None", redis.get(TIP)) or ""
-        if trail_length(tip) > trail_length(self.read()):
-            replace_file(self._path, tip.encode(), mode=0o600)
+            entries = cast("list[Any]", redis.xrange(STREAM, id or "-", "+", _FOLLOWED))
+        seen = tip
+        for entry_id, fields in entries:
+            sealed = fields.get("line", "")
+            content = _content(self._signatures, sealed)
+            if content is None and not tip:
+                continue  # an earlier version signed nothing
+            after = "" if content is None else tip_after(content["n"], sealed)
+            if after != seen:
+                if content is None or content["prev"] != seen:
+                    break
+                seen, id = after, entry_id
+        if seen != tip:
+            replace_file(self._path, f"{seen} {id}".encode(), mode=0o600)
+
+    def _read(self) -> tuple[str, str]:
+        try:
+            tip, _, id = self._path.read_text(encoding="ascii").strip().rpartition(" ")
+        except (FileNotFoundError, ValueError):
+            return "", ""
+        return (tip, id) if _TIP.fullmatch(tip) and _ID.fullmatch(id) else ("", "")
 
 
 def trail_length(tip: str) -> int:

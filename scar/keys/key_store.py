@@ -43,11 +43,11 @@ def key_pair(settings: Settings, part: str) -> KeyPair:
     trusted = trusted_keys(settings)
     try:
         own = load_or_create(path, part)
+        known = trusted.get(part, own.public.id)
+        if known is not None and known.retired:
+            own = replace_key(path, part)
     except OSError as error:
         raise SettingsError([f"SCAR_STATE_DIR: {path} cannot be made: {error.strerror}"]) from error
-    known = trusted.get(part, own.public.id)
-    if known is not None and known.retired:
-        own = replace_key(path, part)
     try:
         trusted.add(own.public)
     except ScarError as error:

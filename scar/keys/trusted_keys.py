@@ -118,7 +118,9 @@ class TrustedKeys:
                 yield path.stem
 
     def _from_file(self, id: str) -> TrustedKey | None:
-        """Return the key in a file; None where there is no file, or it holds something else."""
+        """Return the key in a file; None where there is no file. Raises `conflict` where it cannot
+        be read: a key that may have been retired is not taken for a new one.
+        """
         path = self.folder / f"{id}.json"
         try:
             status = path.stat()
@@ -126,11 +128,17 @@ class TrustedKeys:
             if id not in self._read or self._read[id][0] != version:
                 key = TrustedKey.from_json(json.loads(path.read_text(encoding="utf-8")))
                 if key.public.id != id:
-                    return None
+                    raise ValueError("it holds the key of another id")
                 self._read[id] = version, key
             return self._read[id][1]
-        except (OSError, LookupError, TypeError, ValueError):
+        except FileNotFoundError:
             return None
+        except (OSError, LookupError, TypeError, ValueError) as error:
+            raise ScarError(
+                "conflict",
+                f"The key file {path} cannot be read: {error}",
+                "Mend its rights; or remove it, and add the key again with `scar keys add`.",
+            ) from error
 
     def _write(self, key: TrustedKey) -> None:
         try:

@@ -17,11 +17,11 @@ from scar.bootstrap import Services
 from scar.errors import ScarError
 from scar.jobs.claim import Claim, SignedRequest
 from scar.jobs.locks import EVERYTHING, Locks
-from scar.jobs.proofs import JobEnd
+from scar.jobs.proofs import JobEnd, valid_cancellation
 from scar.jobs.record import Job, JobState
 from scar.jobs.signing import WAKEUP, Signatures, sealed_content
-from scar.jobs.subscriptions import Subscription
-from scar.jobs.trail import AnchorFile
+from scar.jobs.subscriptions import Subscription, Subscriptions
+from scar.jobs.trail import AnchorFile, Trail, TrailEntry
 from scar.keys.key_store import key_pair, trusted_keys
 from scar.settings import Settings
 from tests.contract.conftest import RecordedQueue
@@ -414,12 +414,12 @@ def test_a_spoilt_end_of_the_trail_stops_nothing(
     state = services.settings.state_dir
     state.mkdir(parents=True, exist_ok=True)
     (state / "audit-tip").write_bytes(value)
-    anchor = AnchorFile(state)
+    anchor = AnchorFile(state, services.signatures)
     with contextlib.suppress(ScarError):  # nothing else may end the thread that asks
         anchor.follow(redis)
     with contextlib.suppress(ScarError):
         ask("status")
-    anchor.read()
+    assert anchor.read() == ""
 
 
 @pytest.mark.parametrize(
@@ -526,10 +526,120 @@ def test_a_deployment_that_ends_its_workers_is_not_put_back_for_ever(
     (folder / "lock").touch()
     Journal(folder).begin(job.id)
     signatures = Signatures.of(services.settings, "worker:default")
-    reconciler = Reconciler(redis, signatures, cast("Any", queue), state)
+    now = [0.0]
+    reconciler = Reconciler(redis, signatures, cast("Any", queue), state, lambda: now[0])
     for _ in range(10):
         redis.hset(key_of(job), mapping={"state": "failed"})
         reconciler.look_for_abandoned()
+        now[0] += 41.0
     assert [wakeup for wakeup in queue.wakeups if wakeup[1] == job.id][1:] == [
         ("default", job.id)
     ] * 3
+
+
+def test_a_change_of_keys_loses_no_lock_and_no_message(
+    redis: Redis, tmp_path: Path, ask: Ask
+) -> None:
+    own = Settings(state_dir=tmp_path / "own")
+    telegram, worker = (Signatures.of(own, part) for part in ("telegram", "worker:default"))
+    olga, known = Actor("telegram", "1", "Olga"), KnownLocks(tmp_path / "locks.json", worker)
+    locks = Locks(redis, telegram)
+    locks.acquire("shop", olga, "moving")
+    locks.release("shop", olga)
+    locks.acquire("blog", olga, "later")
+    subscription = Subscription("telegram", ask("status").id, '["1", null]')
+    Subscriptions(redis, telegram).put(subscription)
+    known.sync(Locks(redis, worker))
+    old = key_pair(own, "telegram").public.id
+    trusted_keys(own).retire(old)
+    renewed = Signatures.of(own, "telegram")
+    assert Locks(redis, renewed).of("shop") is known.of("shop") is None
+    assert (known.of("blog") or locks.of("shop")) == Locks(redis, renewed).of("blog")
+    assert Subscriptions(redis, renewed).of("telegram") == [subscription]
+
+
+def test_a_retired_key_releases_no_lock_that_a_host_knows(redis: Redis, tmp_path: Path) -> None:
+    own = Settings(state_dir=tmp_path / "own")
+    telegram, worker = (Signatures.of(own, part) for part in ("telegram", "worker:default"))
+    olga, known = Actor("telegram", "1", "Olga"), KnownLocks(tmp_path / "locks.json", worker)
+    stolen, on_host = Locks(redis, telegram), Locks(redis, worker)
+    stolen.acquire("shop", olga, "moving")
+    known.sync(on_host)
+    trusted_keys(own).retire(key_pair(own, "telegram").public.id)
+    stolen.release("shop", olga)
+    known.sync(on_host)
+    assert known.of("shop") is not None
+    assert on_host.of("shop") is not None
+
+
+def test_a_key_file_that_cannot_be_read_is_not_taken_for_a_new_key(tmp_path: Path) -> None:
+    own = Settings(state_dir=tmp_path / "own")
+    public = key_pair(own, "telegram").public
+    trusted = trusted_keys(own)
+    trusted.retire(public.id)
+    file = own.trusted_folder / f"{public.id}.json"
+    file.write_text("damaged")
+    with pytest.raises(ScarError, match="cannot be read"):
+        trusted.add(public)
+    assert file.read_text() == "damaged"
+
+
+def test_a_trail_that_was_cut_and_grew_again_is_seen_by_the_host(
+    services: Services, redis: Redis
+) -> None:
+    state = services.settings.state_dir
+    state.mkdir(parents=True, exist_ok=True)
+    anchor = AnchorFile(state, services.signatures)
+    olga = Actor("telegram", "1", "Olga")
+    for number in range(5):
+        services.audit.write(olga, f"act{number}", "accepted")
+        if number == 2:
+            cut = cast("str", redis.get("scar:audit:tip"))
+    anchor.follow(redis)
+    for id, _ in cast("list[tuple[str, Any]]", redis.xrange("scar:audit"))[3:]:
+        redis.xdel("scar:audit", id)
+    redis.set("scar:audit:tip", cut)
+    for number in range(9):
+        services.audit.write(olga, f"later{number}", "accepted")
+        anchor.follow(redis)
+    assert services.audit.problem(anchor.read()) is not None
+    redis.set("scar:audit:tip", "999999999999999 " + "0" * 64)
+    before = anchor.read()
+    anchor.follow(redis)
+    assert anchor.read() == before, "an end that no line has is not kept"
+
+
+def test_a_cancellation_that_cannot_be_read_cancels_nothing(services: Services, ask: Ask) -> None:
+    job = ask("status")
+    for content in ({"job": job.id}, {"job": job.id, "by": 1, "at": 1, "voucher": None}):
+        sealed = services.signatures.seal("cancellation", content)
+        assert valid_cancellation(services.signatures, job.id, sealed) is None
+
+
+def test_an_answer_of_redis_that_was_lost_writes_one_line(
+    services: Services, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client sends a script again where the connection broke before its answer came."""
+    trail = Trail(redis, services.signatures)
+    append = trail._append
+
+    def twice(args: list[str]) -> Any:
+        append(args=args)
+        return append(args=args)
+
+    monkeypatch.setattr(trail, "_append", twice)
+    trail.append(TrailEntry("telegram:1", "Olga", "act"))
+    assert redis.xlen("scar:audit") == 1
+    locks = Locks(redis, services.signatures)
+    script = locks._scripts["lock"]
+
+    def lock_twice(args: list[str]) -> Any:
+        script(args=args)
+        return script(args=args)
+
+    monkeypatch.setattr(locks, "_scripts", {"lock": lock_twice})
+    olga = Actor("telegram", "1", "Olga")
+    assert locks.acquire("shop", olga, "moving").reason == "moving"
+    released = locks.release("shop", olga)
+    assert released is not None
+    assert released.reason == "moving"

@@ -67,7 +67,7 @@ class Verification:
         """
         try:
             return self._verify(claim)
-        except (LookupError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise Forged(f"it was signed and cannot be read ({type(error).__name__})") from error
 
     def _verify(self, claim: Claim) -> tuple[Request, str | None]:
@@ -112,6 +112,8 @@ class Verification:
         try:
             proofs = Proofs.of(self.signatures, claim.id, signed.request, signed.signature)
         except ScarError as error:
+            if error.code != "tampered":
+                raise
             raise Forged("its request carries no valid signature") from error
         request = proofs.request
         if proofs.retired:
@@ -157,6 +159,7 @@ class Verification:
     def _require_unlocked(self, request: Request, asked_at: int) -> None:
         """Check that no person had locked what the job locks when it was asked for."""
         for resource in request.locks:
-            lock = self.lock_of(resource)
+            # No person's lock is on a workspace, as in `persons_lock` of the scripts.
+            lock = None if resource.startswith("workspace:") else self.lock_of(resource)
             if lock is not None and lock.since <= asked_at:
                 raise Forged(lock.refusal().message)

@@ -37,10 +37,12 @@ class KnownLocks:
         known, on_redis = dict(self._records()), locks.records()
         kept = dict(known)
         for project, record in on_redis.items():
-            if record.genuine and _is_newer(record, known.get(project)):
+            # A key that was retired changes nothing that this host knows.
+            counts = record.genuine and (project not in known or not record.retired)
+            if counts and _is_newer(record, known.get(project)):
                 kept[project] = record
         for project, record in kept.items():
-            if project not in on_redis or _is_newer(record, on_redis[project]):
+            if project not in on_redis or _differs(record, on_redis[project]):
                 _log.warning("lock put back on a Redis that had lost it", project=project)
                 locks.put_back(project, record)
         if kept != known:
@@ -58,6 +60,11 @@ class KnownLocks:
 
 def _is_newer(record: LockRecord, other: LockRecord | None) -> bool:
     return other is None or not other.genuine or record.lock.since > other.lock.since
+
+
+def _differs(kept: LockRecord, other: LockRecord) -> bool:
+    """Return whether Redis has another record than the one kept: older, or refused."""
+    return _is_newer(kept, other) or (other.retired and kept.sealed != other.sealed)
 
 
 def sync_quietly(known: KnownLocks, locks: Locks) -> None:

@@ -24,7 +24,7 @@ if planned then
   -- The job is planned: it can be confirmed from now on, for `confirm_ms`.
   confirm_until = string.format('%.0f', now + redis.call('HGET', key, 'confirm_ms'))
   redis.call('HSET', key, 'state', final, 'confirm_until', confirm_until, 'attempt', 0)
-  redis.call('HDEL', key, 'lease', 'claim', 'confirmation', 'steps', 'started')
+  redis.call('HDEL', key, 'lease', 'claim', 'confirmation', 'cancellation', 'steps', 'started')
   release(id)
 end
 if tonumber(count) > 0 then emit_batch(id, batch, events, count, seal, confirm_until) end

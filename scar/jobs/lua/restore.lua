@@ -9,6 +9,7 @@ local tip, line, next_tip = ARGV[10], ARGV[11], ARGV[12]
 local key = job_key(id)
 local state, fence, seq = unpack(redis.call('HMGET', key, 'state', 'fence', 'seq'))
 if state and replace ~= '1' then return {'there'} end
+if redis.call('GET', 'scar:audit:tip') == next_tip then return {'restored'} end  -- run twice
 local moved = trail_moved(tip)
 if moved then return moved end
 if acquire(id, locks, '[]') then return {'there'} end

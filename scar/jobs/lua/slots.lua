@@ -52,7 +52,7 @@ local function has_slot(taken, class, person, limits)
   if taken.all >= limits.all then return false end
   if class ~= 'read' then
     if taken.long_read + taken.long_change >= limits.long then return false end
-    if taken[class] >= limits.long_of_class then return false end
+    if (taken[class] or 0) >= limits.long_of_class then return false end
   end
   if class == 'long_read' and (taken.long_of[person] or 0) >= limits.long_reads_of_person then
     return false
