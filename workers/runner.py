@@ -91,7 +91,11 @@ class Runner:
         signature.
         """
         if not self.verification.wakeup(id, signature):
-            _log.warning("wake-up refused: it was not signed for this host", job=id[:40])
+            unknown = self.signatures.unknown_key(signature)
+            reason = (
+                f"the key {unknown} is not known here" if unknown else "not signed for this host"
+            )
+            _log.warning("wake-up refused", job=id[:40], reason=reason)
             return
         try:
             claim = self.ledger.claim(id, f"{self.settings.host}-{os.getpid()}", uuid4().hex)

@@ -49,7 +49,8 @@ def authenticate() -> ResponseReturnValue | None:
             HTTPStatus.UNAUTHORIZED,
             "unauthorized",
             "This token is not known here",
-            "An admin can add NAME:viewer:SECRET to SCAR_API_TOKENS.",
+            "An admin can add NAME:viewer:SECRET to SCAR_API_TOKENS; of a shell on another host, "
+            "its key: `scar keys add console KEY`.",
         )
     g.actor = known
     return context().limits.of_actor(known)

@@ -11,6 +11,7 @@ import click
 
 from scar.errors import ScarError
 from scar.jobs.timestamp import rfc3339
+from scar.registration.registry import front_ends
 from scar.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,11 +51,9 @@ def add(part: str, key: str | None) -> None:
     The old key goes on being accepted until it is retired: restart the part, then retire the old.
     """
     from scar.keys.key_store import trusted_keys
-    from scar.keys.trusted_keys import is_part
 
     settings = Settings.load()
-    if not is_part(part):
-        raise ScarError("invalid_request", f"'{part[:64]}' is no part of SCAR", _PARTS)
+    _require_part(part, own=None if key is not None else settings.host)
     public = _public_key(part, key) if key is not None else _new_key(settings, part)
     click.echo(_line(trusted_keys(settings).add(public)))
 
@@ -85,6 +84,22 @@ def make(files: tuple[str, ...]) -> None:
         except OSError as error:
             raise _unwritable(Path(file), error) from error
         click.echo(_line(trusted.add(public)))
+
+
+def _require_part(part: str, own: str | None) -> None:
+    """Check that a part is one of SCAR; of the host `own`, where that is given."""
+    from scar.keys.trusted_keys import is_part
+
+    kind, _, host = part.partition(":")
+    names = ["api", *(spec.name for spec in front_ends())]
+    if not is_part(part) or (kind != "worker" if host else part not in names):
+        raise ScarError("invalid_request", f"'{part[:64]}' is no part of SCAR", _PARTS)
+    if own is not None and host not in ("", own):
+        raise ScarError(
+            "invalid_request",
+            f"{part} is the worker of another host: its key is made there",
+            f"`scar keys` there shows it; `scar keys add {part} KEY` here makes it known.",
+        )
 
 
 def _new_key(settings: Settings, part: str) -> PublicKey:

@@ -22,5 +22,6 @@ def verify_trail(settings: Settings) -> None:
         raise ScarError(
             "tampered",
             f"The audit trail was tampered with: {problem}",
-            "Somebody else writes to SCAR's Redis. Keep a copy of it, then change its password.",
+            "Are the keys of all parts and hosts known here (`scar keys`)? Then somebody else "
+            "writes to SCAR's Redis: keep a copy of it, and change its password.",
         )

@@ -118,7 +118,8 @@ class Proofs:
         """Return the checks of the job `id`, whose request is `text`."""
         signer = signatures.signer("request", text, signature) if is_job_id(id) else None
         if signer is None:
-            raise tampered(f"the request of job {id[:40]}")
+            unknown = signatures.unknown_key(signature)
+            raise tampered(f"the request of job {id[:40]}", unknown)
         request = Request.from_json(json.loads(text))
         if request.id != id or not _may_ask(signatures, signer, request):
             raise tampered(f"the request of job {id[:40]}")
@@ -128,7 +129,7 @@ class Proofs:
         """Return what the worker of the job's host has sealed about it."""
         opened = self.signatures.open(kind, sealed)
         if opened is None or opened.content.get("job") != self.request.id:
-            raise self._tampered(kind)
+            raise self._tampered(kind, sealed)
         if not opened.signer.works_for(self.request.host):
             raise self._tampered(kind)
         return opened.content
@@ -158,7 +159,7 @@ class Proofs:
         """Check that the worker of the job's host has signed a batch of its events."""
         signer = self.signatures.signer("events", f"{self.request.id} {number} {text}", seal)
         if signer is None or not signer.works_for(self.request.host):
-            raise self._tampered("events")
+            raise self._tampered("events", seal)
 
     def require_state(self, state: JobState, fields: Mapping[str, Any]) -> JobEnd | None:
         """Return the proof that the job has ended in `state`; None where it goes on."""
@@ -176,8 +177,9 @@ class Proofs:
             raise self._tampered("state")
         return end
 
-    def _tampered(self, what: str) -> ScarError:
-        return tampered(f"the {what} of job {self.request.id}")
+    def _tampered(self, what: str, sealed: str = "") -> ScarError:
+        unknown = self.signatures.unknown_key(sealed)
+        return tampered(f"the {what} of job {self.request.id}", unknown)
 
 
 def _may_ask(signatures: Signatures, signer: Signer, request: Request) -> bool:

@@ -17,7 +17,7 @@ from scar.errors import ScarError
 from scar.json_object import JsonObject
 from scar.keys.key_pair import KeyPair
 from scar.keys.key_store import API, WORKER, key_pair, trusted_keys, worker_part
-from scar.keys.trusted_keys import TrustedKey, TrustedKeys
+from scar.keys.trusted_keys import TrustedKey, TrustedKeys, is_key_id, is_part
 from scar.settings import Settings
 
 WAKEUP = "bell"
@@ -74,11 +74,14 @@ class Opened:
     signer: Signer
 
 
-def tampered(what: str) -> ScarError:
-    """Return the error for a record on Redis that its signature does not fit."""
+def tampered(what: str, unknown: str = "") -> ScarError:
+    """Return the error for a record on Redis that its signature does not fit. `unknown` is the key
+    that it names, where that is not known here: it may be of a host that was added.
+    """
+    or_else = f", or signed with a key that is not known here ({unknown})" if unknown else ""
     return ScarError(
         "tampered",
-        f"This record was tampered with: {what}",
+        f"This record was tampered with{or_else}: {what}",
         "Somebody else writes to SCAR's Redis, or a key is missing here: see `scar keys` and "
         "`scar audit verify`.",
     )
@@ -128,6 +131,14 @@ class Signatures:
         if key.retired and kind in _NOW_ONLY:
             return None
         return Signer(part, key.retired_at)
+
+    def unknown_key(self, sealed: str) -> str:
+        """Return part and id of the key that a signature, or a sealed text, names; an empty text
+        where that key is known here, or none is named.
+        """
+        part, id, _ = (*sealed.partition(" ")[0].split("/", 2), "", "")[:3]
+        named = is_part(part) and is_key_id(id)
+        return f"{part} {id}" if named and self._trusted.get(part, id) is None else ""
 
     def seal(self, kind: str, content: JsonObject) -> str:
         """Return the content as JSON with its signature in front: what `open` opens."""

@@ -174,7 +174,9 @@ def broken_at(
         if content is None and not first:
             continue  # an earlier version signed nothing; the chain begins with number 1
         if content is None or "prev" not in content:
-            return f"line {id} is not signed by a part of SCAR: it was edited or added"
+            unknown = signatures.unknown_key(sealed)
+            hint = f", or its key is not known here ({unknown}): see `scar keys`" if unknown else ""
+            return f"line {id} is not signed by a part of SCAR: it was edited or added{hint}"
         if first and content["prev"] != last:
             return f"lines before {id} were removed, moved or added"
         first = first or content["n"]

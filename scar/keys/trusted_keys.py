@@ -153,6 +153,11 @@ class TrustedKeys:
             ) from error
 
 
+def is_key_id(text: str) -> bool:
+    """Return whether `text` can be the id of a key."""
+    return _ID.fullmatch(text) is not None
+
+
 def is_part(name: str) -> bool:
     """Return whether `name` can be that of a part: `telegram`, `worker:default`, ..."""
     return len(name) <= _LONGEST_PART and _PART.fullmatch(name) is not None

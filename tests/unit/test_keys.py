@@ -11,9 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from scar.cli.keys import keys
 from scar.errors import ScarError
-from scar.jobs.signing import Signatures, Signer
+from scar.jobs.signing import Signatures, Signer, tampered
 from scar.keys.key_pair import KeyPair
 from scar.keys.key_store import key_pair, key_path, replace_key, trusted_keys
 from scar.settings import Settings, SettingsError
@@ -166,3 +168,36 @@ def test_a_key_id_is_never_taken_for_a_path(settings: Settings, id: str) -> None
     assert trusted_keys(settings).get("telegram", id) is None
     with pytest.raises(ScarError, match="There is no key"):
         trusted_keys(settings).retire(id)
+
+
+def test_a_record_of_a_host_whose_key_is_not_known_names_the_key(
+    settings: Settings, tmp_path: Path
+) -> None:
+    far = Signatures.of(Settings(state_dir=tmp_path / "far"), "worker:far")
+    here = Signatures.of(settings, "api")
+    sealed = far.seal("plan", {})
+    named = here.unknown_key(sealed)
+    assert named.startswith("worker:far ")
+    assert f"not known here ({named})" in tampered("the plan of job 1", named).message
+    assert here.unknown_key("nonsense") == here.unknown_key(here.seal("request", {})) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["worker:far"], "the worker of another host"),
+        (["nosuch", "KEY"], "is no part of SCAR"),
+        (["worker:", "KEY"], "is no part of SCAR"),
+        (["telegram:far", "KEY"], "is no part of SCAR"),
+        (["telegram", "KEY"], "This is no public key"),
+    ],
+)
+def test_a_key_of_no_part_is_not_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], complaint: str
+) -> None:
+    monkeypatch.setenv("SCAR_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(keys, ["add", *words])
+    assert isinstance(result.exception, ScarError)
+    assert complaint in result.exception.message
+    assert not (tmp_path / "state").exists()

@@ -71,7 +71,8 @@ def _check_token(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 "key",
                 "the API does not accept what is signed with this shell's key",
-                "Give every part the same SCAR_SECRET_KEY, or set SCAR_API_TOKEN.",
+                "`scar keys` shows the key of `console` here; `scar keys add console KEY` makes it "
+                "known on the API's host. Or set SCAR_API_TOKEN.",
             )
         return
     yield Finding("shell", "the API knows it")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from scar.cli.checks.check import Check
 from scar.errors import nearest
-from scar.keys.key_pair import PublicKey
 from scar.keys.key_store import trusted_keys, worker_part
+from scar.projects import ProjectsFile
 from scar.registration.spec import Finding
 from scar.settings import Settings
 from scar.settings.environment import names_with_prefix
@@ -45,12 +45,14 @@ def _check_key(settings: Settings) -> Iterator[Finding]:
         yield Finding("keys", f"the first `scar up` makes them in {trusted.folder}")
     else:
         yield Finding("keys", f"trusted are {', '.join(sorted({key.part for key in accepted}))}")
-        yield from _check_own_worker(settings, accepted)
+        yield from _check_workers(settings, {key.part for key in accepted})
 
 
-def _check_own_worker(settings: Settings, accepted: list[PublicKey]) -> Iterator[Finding]:
-    part = worker_part(settings.host)
-    if part not in {key.part for key in accepted}:
+def _check_workers(settings: Settings, parts: set[str]) -> Iterator[Finding]:
+    """Look for the key of the worker of every host that the projects file names."""
+    projects = ProjectsFile.of(settings).projects.values()
+    hosts = {settings.host, *(project.host for project in projects)}
+    for part in sorted(set(map(worker_part, hosts)) - parts):
         yield Finding(
             "keys",
             f"that of {part} is not known here: what it says would be refused",
