@@ -10,6 +10,7 @@ from scar.api import audit, commands, docs, errors, events, github, health, host
 from scar.api.auth import authenticate
 from scar.api.context import ApiContext, Deadline
 from scar.api.limits import RequestLimits
+from scar.api.page import assets
 from scar.api.resource import ScarApi
 from scar.api.schemas.records import any_record
 from scar.api.schemas.submit import describe_submit
@@ -81,6 +82,7 @@ def _add_routes(app: Flask) -> None:
         api.register_blueprint(module.resource, url_prefix=PREFIX)
     api.register_blueprint(health.resource)
     api.register_blueprint(github.resource)
+    app.register_blueprint(assets.resource)
     describe_submit(api.spec)
     document = api.spec.to_dict()
     _describe_limits(document)

@@ -1,0 +1,1 @@
+"""The web page: one more front-end, rendered on the server."""
