@@ -6,6 +6,8 @@ PYTHON := .venv/bin/python
 ENGINE := engine=$$(tests/machine/engine) && eval "$$engine"
 # Tests start hundreds of Python processes: without a bytecode cache each compiles all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
+# Says itself where there is none.
+BROWSER := tests/machine/browser
 ROUNDS ?= 20
 EVERY ?= 1
 
@@ -39,7 +41,7 @@ tests-without-engine: venv
 	@$(PYTHON) -m pytest -q -n auto -m "not engine and not network and not slow"
 
 all-tests: venv
-	@$(ENGINE) && $(PYTHON) -m pytest -n 4 --dist worksteal
+	@$(BROWSER) && $(ENGINE) && $(PYTHON) -m pytest -n 4 --dist worksteal
 
 check: test  ## what CI runs: the same as `make test`
 

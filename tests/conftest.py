@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import chromium
+
 # No example fails for the time that a busy machine takes; a test has a timeout as a whole.
 # `--hypothesis-profile thorough` tries as many as Hypothesis does by itself.
 settings.register_profile("thorough", deadline=None)
@@ -56,6 +58,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "github/test_fix_a_bug.py": ("engine", "network", "redis"),
     "github/test_text.py": (),
     "machine": ("engine",),
+    "page": ("browser", "redis", "slow"),
     "safety": ("engine", "redis"),
     "telegram": ("redis", "slow"),
     "telegram/test_text.py": (),
@@ -64,6 +67,10 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
 _NO_ENGINE = (
     "No Docker Engine that is set up for tests can be reached: "
     "run `make test`, which finds one, or `make test-fast`, which needs none."
+)
+_NO_CHROMIUM = (
+    "No Chromium is installed: run `tests/machine/browser` as root on Debian, or install "
+    "chromium or google-chrome."
 )
 
 
@@ -94,7 +101,11 @@ def _engine_is_ready() -> bool:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """End the session at the first test that needs an Engine where there is none."""
+    """End the session at the first test that needs an Engine where there is none, and fail a test
+    that needs a Chromium where there is none.
+    """
     if item.get_closest_marker("engine") and not _engine_is_ready():
         item.session.shouldstop = _NO_ENGINE
         pytest.fail(_NO_ENGINE, pytrace=False)
+    if item.get_closest_marker("browser") and chromium.executable() is None:
+        pytest.fail(_NO_CHROMIUM, pytrace=False)
