@@ -95,6 +95,8 @@ class Engine:
                 self._api = docker.APIClient(
                     base_url=self.host, version="auto", timeout=self.timeout, max_pool_size=32
                 )
+                # Else requests reads the environment's proxies anew for each call.
+                self._api.trust_env = not self.host.startswith("unix:")
                 self._pid = os.getpid()
             return self._api
 
