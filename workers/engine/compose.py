@@ -16,8 +16,8 @@ from workers.engine.compose_command import (
     ComposeProject,
     compose_argv,
     compose_environment,
+    compose_program,
     compose_version,
-    docker_binary,
 )
 from workers.engine.compose_config import ComposeConfig, map_paths
 from workers.engine.compose_errors import build_failed, command_failed, project_refused
@@ -187,9 +187,15 @@ class Compose:
         stdout: Callable[[str], None],
         stderr: Callable[[str], None],
     ) -> ProcessResult:
-        words = [docker_binary(self._env), "compose", *argv]
+        program, more = compose_program(self._env)
         try:
-            process = Process(words, cwd=folder, env=self._env, control=control)
+            process = Process(
+                [*program, *argv],
+                cwd=folder,
+                env=self._env | more,
+                control=control,
+                name="docker compose",
+            )
         except (FileNotFoundError, NotADirectoryError) as missing:
             raise ScarError(
                 "project_invalid", f"{folder} is not a folder", "Create it, or correct its path."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -40,6 +42,14 @@ _FIXED = {
 }
 RESERVED = frozenset({*_PASSED_ON, *_FIXED})
 """The variables that Compose has from SCAR and not from a project's `.env`."""
+
+_STARTED_BY = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"
+_PLUGIN_FOLDERS = (
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+)
 
 
 @dataclass(frozen=True)
@@ -84,17 +94,54 @@ def compose_argv(project: ComposeProject, options: Sequence[str], verb: Sequence
     return [*argv, *verb]
 
 
-def docker_binary(env: Mapping[str, str]) -> str:
-    """Return the path of the Docker CLI; raise `docker_unavailable` if it is not installed."""
-    path = shutil.which("docker", path=env.get("PATH"))
-    if path is None:
+def compose_program(env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return the words that start Compose, and variables to add to its environment.
+
+    Raises `docker_unavailable` if the Docker CLI is not installed. Compose is started as the CLI
+    starts its plugins, without the CLI, which would first ask the plugin for its metadata: 60
+    instead of 165 ms, and as much CPU time less. Where the plugin is in no usual place, the CLI
+    looks for it.
+    """
+    docker = shutil.which("docker", path=env.get("PATH"))
+    if docker is None:
         raise ScarError(
             "docker_unavailable",
             "docker: command not found",
             "Install the Docker CLI with its Compose plugin where the worker runs "
             "(SCAR's own image has both), then restart SCAR.",
         )
-    return path
+    plugin = _compose_plugin(env)
+    if plugin is None:
+        return [docker, "compose"], {}
+    return [plugin, "compose"], {_STARTED_BY: docker}
+
+
+def _compose_plugin(env: Mapping[str, str]) -> str | None:
+    """Return the path of Compose's plugin, None where only the CLI knows which one is meant.
+
+    The order is that of docker/cli, cli-plugins/manager.
+    """
+    home = env.get("HOME")
+    config = env.get("DOCKER_CONFIG") or (f"{home}/.docker" if home else None)
+    if config is None or _has_plugin_folders(f"{config}/config.json"):
+        return None
+    for folder in (f"{config}/cli-plugins", *_PLUGIN_FOLDERS):
+        path = f"{folder}/docker-compose"
+        if os.path.exists(path):
+            return path if os.access(path, os.X_OK) else None
+    return None
+
+
+def _has_plugin_folders(config: str) -> bool:
+    """Return whether the CLI's configuration names more folders of plugins, or cannot be read."""
+    try:
+        with open(config, encoding="utf-8") as file:
+            values = json.load(file)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return not isinstance(values, dict) or bool(values.get("cliPluginsExtraDirs"))
 
 
 def compose_version(env: Mapping[str, str]) -> tuple[int, ...]:
@@ -106,8 +153,14 @@ def compose_version(env: Mapping[str, str]) -> tuple[int, ...]:
 def _read_version(variables: tuple[tuple[str, str], ...]) -> tuple[int, ...]:
     env = dict(variables)
     lines: list[str] = []
-    argv = [docker_binary(env), "compose", "version", "--short"]
-    process = Process(argv, cwd=Path("/"), env=env, control=RunControl(deadline=QUICK_SECONDS))
+    program, more = compose_program(env)
+    process = Process(
+        [*program, "version", "--short"],
+        cwd=Path("/"),
+        env=env | more,
+        control=RunControl(deadline=QUICK_SECONDS),
+        name="docker compose version",
+    )
     result = process.run(stdout=lines.append, stderr=lines.append)
     match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", " ".join(lines))
     if result.code != 0 or not match:
