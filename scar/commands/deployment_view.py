@@ -23,7 +23,7 @@ _STEP_TEXTS = {
     "verifying": "🩺 Checking health...",
     "rolling_back": "↩️ Putting production back...",
 }
-_SHOWN_WHILE_RUNNING = ("checking", "verifying")
+_SHOWN_WHILE_NEWEST = ("checking", "verifying")
 _MOST_NAMES = 5
 
 
@@ -124,8 +124,11 @@ def progress_view(
 def _is_shown(step: Step, job: Job) -> bool:
     if step.state in (StepState.PENDING, StepState.SKIPPED):
         return False
-    running = step.state is StepState.RUNNING and not job.state.ended
-    return running or step.name not in _SHOWN_WHILE_RUNNING
+    if step.name not in _SHOWN_WHILE_NEWEST:
+        return True
+    # Until the next one begins: a message that falls back to an earlier text looks like a restart.
+    begun = [s for s in job.steps if s.state is not StepState.PENDING]
+    return not job.state.ended and step.name == begun[-1].name
 
 
 def _text(step: Step) -> str:

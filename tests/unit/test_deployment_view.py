@@ -92,6 +92,23 @@ def test_no_line_is_left_of_a_health_check_that_is_over() -> None:
     )
 
 
+def test_progress_never_falls_back_to_a_text_that_it_has_left() -> None:
+    titles = {"checking": "Checking", "copying": "Copying files", "verifying": "Checking health"}
+    texts = [text_of(JobState.RUNNING)]
+    done: tuple[Step, ...] = ()
+    for name, title in titles.items():
+        for state in (StepState.RUNNING, StepState.SUCCEEDED):
+            texts.append(text_of(JobState.RUNNING, *done, Step(name, title, state)))
+        done = (*done, Step(name, title, StepState.SUCCEEDED))
+    changes = [text for before, text in zip(["", *texts], texts, strict=False) if text != before]
+    assert changes == [
+        "🚀 Deploying...",
+        "🔍 Checking...",
+        "📦 Copying files...",
+        "📦 Copying files...\n🩺 Checking health...",
+    ]
+
+
 def test_an_image_that_is_only_fetched_is_not_called_a_build() -> None:
     plan = {**PLANNED, "build": [], "restart": ["db"], "compose": {"new": ["db"], "pulled": ["db"]}}
     lines = text_of(JobState.AWAITING_CONFIRMATION, plan=plan).splitlines()
