@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scar.access import Actor
 from scar.bootstrap import Services
+from scar.chat.finishing import Finishing
 from scar.chat.front_end import EventSource, FrontEnd
 
 
 @dataclass(frozen=True)
 class ChatContext:
-    """One front-end, the services behind it, and a `clock` that returns seconds since the epoch."""
+    """One front-end, the services behind it, and a `clock` that returns seconds since the epoch.
+
+    `finishing` runs what must not end between a send and its record.
+    """
 
     front_end: FrontEnd
     services: Services
     events: EventSource
     clock: Callable[[], float]
+    finishing: Finishing = field(default_factory=Finishing)
 
     async def audit(self, actor: Actor, action: str, outcome: str) -> None:
         """Write an entry into the audit trail."""

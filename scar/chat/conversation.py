@@ -40,6 +40,7 @@ class Conversation:
         clock: Callable[[], float] = time.time,
     ) -> None:
         context = ChatContext(front_end, services, events, clock)
+        self._finishing = context.finishing
         self._tasks = BackgroundTasks()
         sender = Sender(context, self._tasks)
         self._book = MessageBook(context, sender, self._tasks)
@@ -99,5 +100,8 @@ class Conversation:
         await self._tasks.wait()
 
     async def close(self) -> None:
-        """Stop following jobs. A later process continues the unfinished messages with `resume`."""
+        """Stop following jobs, once what is being sent is recorded. A later process continues the
+        unfinished messages with `resume`.
+        """
         await self._tasks.cancel()
+        await self._finishing.wait()

@@ -72,19 +72,33 @@ class Undelivered(Exception):
 
     `retry_after` is the number of seconds after which to retry; None if a retry cannot succeed.
     `gone` is True if the message to edit no longer exists, so that a new one may be sent instead.
+    `unsure` is True if the platform may have received it all the same: the answer was lost.
     """
 
-    def __init__(self, reason: str, retry_after: float | None, *, gone: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        retry_after: float | None,
+        *,
+        gone: bool = False,
+        unsure: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
         self.gone = gone
+        self.unsure = unsure
 
 
 class FrontEnd(Protocol):
-    """The calls that a front-end implements for the chat. A failure is raised as `Undelivered`."""
+    """The calls that a front-end implements for the chat. A failure is raised as `Undelivered`.
+
+    `long_seconds` is how long a job that succeeds has to take for `notify` to be called at its end;
+    None where nobody has to be told, since they look at it.
+    """
 
     name: str
     bot_name: str | None
+    long_seconds: float | None
 
     def fit(self, document: Document) -> Document:
         """Return the document shortened to what fits into one message, with the full text as its
@@ -92,7 +106,14 @@ class FrontEnd(Protocol):
         """
 
     async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
-        """Send a message, without its attachment. A tap on one of its buttons must return `tag`."""
+        """Send a message without a sound, and without its attachment. A tap on one of its buttons
+        must return `tag`.
+        """
+
+    async def notify(
+        self, place: Place, document: Document, tag: str, *, reply_to: str | None
+    ) -> SentMessage:
+        """Send a message that makes a sound, in reply to an earlier one where that still exists."""
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
         """Replace the content of a message by `document`; repeating the present content is not an

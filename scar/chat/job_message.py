@@ -10,6 +10,8 @@ import structlog
 
 from scar.chat.context import ChatContext
 from scar.chat.edit_throttle import EditThrottle
+from scar.chat.end_delivery import deliver_end_notice, is_to_be_told
+from scar.chat.end_notice import needs_notice
 from scar.chat.front_end import Place, Undelivered
 from scar.chat.job_view import view_job
 from scar.chat.message_state import MessageState, OpenQuestion
@@ -58,6 +60,7 @@ class JobMessage:
         self.question = _if_current(state.question, job)
         self.answered_plan: str | None = None
         self._attached = state.attached
+        self._tells_end = is_to_be_told(state, job)
         self._shown: Document | None = None
         self._proven_plan: JsonObject | None = None
         self._changed = asyncio.Event()
@@ -77,7 +80,8 @@ class JobMessage:
             return self.question
 
     async def show(self) -> None:
-        """Send the message and edit it until the job has ended.
+        """Send the message, edit it until the job has ended, and tell of the end where it is worth
+        a sound.
 
         Raises the API's error if it refuses to return the events, and `internal` if they stop
         before the job has ended.
@@ -85,15 +89,36 @@ class JobMessage:
         reader = asyncio.create_task(self._read_events())
         try:
             await self._wait_for_content(reader)
-            while await self._deliver() and not self.job.state.ended:
+            while delivered := await self._deliver():
+                if self.job.state.ended:
+                    break
                 if reader.done():
                     await reader
                     raise ScarError("internal", "The job's events ended early", "See /jobs.")
                 await self._changed.wait()
                 self._changed.clear()
+            if delivered:
+                await self._tell_end()
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
+
+    async def _tell_end(self) -> None:
+        long_seconds = self._context.front_end.long_seconds
+        if not self._tells_end or long_seconds is None:
+            return
+        if needs_notice(self.job, long_seconds=long_seconds):
+            await deliver_end_notice(
+                self._context,
+                self.place,
+                self._throttle,
+                self.job,
+                reply_to=self.reference,
+                record=self._record_notified,
+            )
+
+    async def _record_notified(self, notified: bool) -> None:
+        await self._store(replace(self._state(), notified=notified))
 
     async def _read_events(self) -> None:
         """Read the job's events. No edit is made before all events are read that existed at the
@@ -132,7 +157,7 @@ class JobMessage:
                 async with (
                     self._throttle.send(interval) if is_new else self._throttle.edit(interval)
                 ):
-                    await self._put(self.job)
+                    await self._context.finishing.run(self._put(self.job))
             except Undelivered as error:
                 if error.gone and self.reference is not None:
                     self.reference = self._shown = None
@@ -197,21 +222,27 @@ class JobMessage:
 
     async def _save(self) -> None:
         """Store the state if it has changed. If Redis is unavailable, the next edit stores it."""
-        state = replace(
+        state = self._state()
+        if state == self._saved:
+            return
+        try:
+            await self._store(state)
+        except ScarError as error:
+            _log.warning("message not noted", job=self.job.id, reason=error.message)
+
+    def _state(self) -> MessageState:
+        return replace(
             self._saved,
             reference=self.reference,
             attached=self._attached,
             question=self.question,
         )
-        if state == self._saved:
-            return
+
+    async def _store(self, state: MessageState) -> None:
         name, services = self._context.front_end.name, self._context.services
         subscription = Subscription(name, self.job.id, self.place.key, state.to_text())
-        try:
-            await asyncio.to_thread(services.subscriptions.put, subscription)
-            self._saved = state
-        except ScarError as error:
-            _log.warning("message not noted", job=self.job.id, reason=error.message)
+        await asyncio.to_thread(services.subscriptions.put, subscription)
+        self._saved = state
 
     def _view(self, job: Job) -> Document:
         services = self._context.services

@@ -24,6 +24,9 @@ class MessageState:
     """The state of a message on its platform; without any values, the message has not been sent
     yet.
 
+    `notified` is set before the message with a sound that tells of the job's end is sent: a process
+    that finds it set cannot know whether that was delivered, and sends no second one.
+
     `reference` is the platform's reference to the message. `attached` says for which version of the
     job a file was last sent. `opener` is the person who displayed the job here with `/job`; None if
     the job was requested here.
@@ -33,6 +36,7 @@ class MessageState:
     attached: str | None = None
     question: OpenQuestion | None = None
     opener: Actor | None = None
+    notified: bool = False
 
     def to_text(self) -> str:
         """Return the state as the text that `Subscriptions` stores."""
@@ -41,6 +45,8 @@ class MessageState:
             "attached": self.attached,
             "asked": asdict(self.question) if self.question else None,
         }
+        if self.notified:
+            content["notified"] = True
         if self.opener:
             content["by"] = self.opener.to_json()
         return json.dumps(content)
@@ -60,4 +66,5 @@ class MessageState:
             content.get("attached"),
             OpenQuestion(**question) if question else None,
             Actor.from_json(opener) if opener else None,
+            bool(content.get("notified")),
         )

@@ -19,6 +19,7 @@ class Sender:
 
     def __init__(self, context: ChatContext, tasks: BackgroundTasks) -> None:
         self._front_end = context.front_end
+        self._finishing = context.finishing
         self._clock = context.clock
         self._tasks = tasks
         self._throttles: dict[Place, EditThrottle] = {}
@@ -35,13 +36,18 @@ class Sender:
         deadline = self._clock() + _RETRY_SECONDS
         throttle = self.throttle(place)
         reference: str | None = None
+
+        async def send() -> None:
+            nonlocal reference
+            if reference is None:
+                reference = (await self._front_end.send(place, document, tag)).reference
+            if document.attachment:
+                await self._front_end.attach(place, reference, document.attachment)
+
         while True:
             try:
                 async with throttle.send(self._front_end.interval(place)):
-                    if reference is None:
-                        reference = (await self._front_end.send(place, document, tag)).reference
-                    if document.attachment:
-                        await self._front_end.attach(place, reference, document.attachment)
+                    await self._finishing.run(send())
                 return
             except Undelivered as error:
                 if error.retry_after is None or self._clock() + error.retry_after > deadline:

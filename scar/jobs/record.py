@@ -28,7 +28,8 @@ class Job:
 
     `plan` and `result` are JSON as on Redis and in the API; `read_plan` and `read_result` parse
     them. `output` contains the lines of the `output` events, which the record on Redis does not
-    have.
+    have. `confirmed_at` is when it was confirmed, or queued without a question: events tell, the
+    record does not.
     """
 
     request: Request
@@ -42,6 +43,7 @@ class Job:
     result: JsonObject | None = None
     error: ErrorRecord | None = None
     last_event: int = 0
+    confirmed_at: int | None = None
     output: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -155,9 +157,12 @@ def _fold_job(job: Job, event: Event) -> Job:
         values["plan"] = event.data["plan"]
         values["confirm_until"] = event.data.get("confirm_until_ms")
         values["steps"] = ()
+        values["confirmed_at"] = None
     error = event.data.get("error")
     if error or not state.ended:
         values["error"] = ErrorRecord.from_json(error) if error else None
+    if state in (JobState.QUEUED, JobState.RUNNING):
+        values["confirmed_at"] = job.confirmed_at or event.at
     if state is JobState.RUNNING:
         values["attempt"] = event.data.get("attempt", job.attempt)
         values["started_at"] = job.started_at or event.at

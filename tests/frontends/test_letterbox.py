@@ -59,8 +59,8 @@ def operator(scene: TelegramScene) -> Actor:
     return Actor("console", str(scene.user()), "Olga")
 
 
-def test_a_front_end_takes_less_than_62_lines() -> None:
-    assert len(Path(letterbox.__file__).read_text().splitlines()) < 62
+def test_a_front_end_takes_less_than_72_lines() -> None:
+    assert len(Path(letterbox.__file__).read_text().splitlines()) < 72
 
 
 def test_a_job_is_requested_confirmed_and_followed_in_one_message(scene: TelegramScene) -> None:

@@ -18,8 +18,10 @@ class LetterBox:
 
     name: str = "console"
     bot_name: str | None = None
+    long_seconds: float | None = 20.0
     sheets: dict[str, list[Document]] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    notices: list[tuple[str, str | None]] = field(default_factory=list)
     enclosed: list[Attachment] = field(default_factory=list)
     numbers: count[int] = field(default_factory=lambda: count(1))
 
@@ -32,6 +34,12 @@ class LetterBox:
     async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
         reference = f"{next(self.numbers)}"
         return SentMessage(reference, await self.edit(place, reference, document, tag))
+
+    async def notify(
+        self, place: Place, document: Document, tag: str, *, reply_to: str | None
+    ) -> SentMessage:
+        self.notices.append((document.text, reply_to))
+        return await self.send(place, document, tag)
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:  # noqa: ARG002
         self.sheets.setdefault(reference, []).append(document)

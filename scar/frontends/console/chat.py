@@ -32,6 +32,7 @@ class ConsoleChat:
 
     name = "console"
     bot_name: str | None = None
+    long_seconds: float | None = None
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -53,6 +54,17 @@ class ConsoleChat:
         """Print a new message to the terminal."""
         reference = f"{os.getpid()}-{next(self._numbers)}"
         return SentMessage(reference, self._show(reference, document))
+
+    async def notify(
+        self,
+        place: Place,
+        document: Document,
+        tag: str,
+        *,
+        reply_to: str | None,  # noqa: ARG002
+    ) -> SentMessage:
+        """Print the message: there is no other way to be told in a terminal."""
+        return await self.send(place, document, tag)
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:  # noqa: ARG002
         """Update a message on the screen."""

@@ -18,6 +18,8 @@ from scar.jobs.timestamp import rfc3339
 from scar.json_object import JsonObject
 
 _EDIT_SECONDS = 3.0
+_LONG_SECONDS = 300.0
+"""A comment is a mail to everybody who takes part: only what took minutes is worth one."""
 
 
 class GitHubChat:
@@ -29,6 +31,7 @@ class GitHubChat:
 
     name = "github"
     bot_name: str | None = None
+    long_seconds: float | None = _LONG_SECONDS
 
     def __init__(
         self,
@@ -61,6 +64,19 @@ class GitHubChat:
                 made = await self._github.edit(place.chat, written, body)
             else:
                 made = await self._github.comment(place.chat, place.thread or "", body)
+        return SentMessage(made.id, made.at)
+
+    async def notify(
+        self,
+        place: Place,
+        document: Document,
+        tag: str,  # noqa: ARG002
+        *,
+        reply_to: str | None,  # noqa: ARG002
+    ) -> SentMessage:
+        """Write a comment of its own: GitHub tells nobody of one that is edited."""
+        with _undelivered():
+            made = await self._github.comment(place.chat, place.thread or "", to_markdown(document))
         return SentMessage(made.id, made.at)
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
@@ -127,4 +143,5 @@ def _undelivered() -> Iterator[None]:
         yield
     except Refused as error:
         gone = error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
-        raise Undelivered(str(error), error.retry_after, gone=gone) from error
+        unsure = error.status == 0
+        raise Undelivered(str(error), error.retry_after, gone=gone, unsure=unsure) from error

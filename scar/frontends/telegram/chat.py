@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import httpx
 from telegram import (
     Bot,
     InlineKeyboardButton,
@@ -20,6 +21,7 @@ from telegram import (
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
 
+from scar.chat.end_notice import LONG_SECONDS
 from scar.chat.front_end import Place, SentMessage, Undelivered
 from scar.document import Attachment, Document
 from scar.frontends.telegram.render import fit, to_html, to_plain
@@ -41,6 +43,7 @@ class TelegramChat:
     """
 
     name = "telegram"
+    long_seconds: float | None = LONG_SECONDS
 
     def __init__(self, bot: Bot) -> None:
         self._bot = bot
@@ -58,10 +61,14 @@ class TelegramChat:
         return _GROUP_SECONDS if place.chat.startswith("-") else _PRIVATE_SECONDS
 
     async def send(self, place: Place, document: Document, tag: str) -> SentMessage:
-        """Send a message to its chat and topic."""
-        with self._undelivered(place):
-            message = await self._written(self._bot.send_message, document, tag, **self._to(place))
-        return SentMessage(str(message.message_id), message.date.timestamp())
+        """Send a message to its chat and topic, without a sound."""
+        return await self._send(place, document, tag, disable_notification=True)
+
+    async def notify(
+        self, place: Place, document: Document, tag: str, *, reply_to: str | None
+    ) -> SentMessage:
+        """Send a message that makes a sound, in reply to an earlier one."""
+        return await self._send(place, document, tag, reply_parameters=_reply(reply_to))
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
         """Edit a message."""
@@ -81,9 +88,18 @@ class TelegramChat:
         with self._undelivered(place):
             await self._bot.send_document(
                 document=InputFile(content, filename=attachment.name),
-                reply_parameters=ReplyParameters(int(reference), allow_sending_without_reply=True),
+                reply_parameters=_reply(reference),
+                disable_notification=True,
                 **self._to(place),
             )
+
+    async def _send(
+        self, place: Place, document: Document, tag: str, **options: Any
+    ) -> SentMessage:
+        to = {**self._to(place), **options}
+        with self._undelivered(place):
+            message = await self._written(self._bot.send_message, document, tag, **to)
+        return SentMessage(str(message.message_id), message.date.timestamp())
 
     async def _written(self, method: Any, document: Document, tag: str, **to: Any) -> Message:
         """Send or edit a message as HTML; if Telegram cannot parse the HTML, as plain text."""
@@ -118,7 +134,23 @@ class TelegramChat:
             gone = any(word in str(error).lower() for word in _GONE)
             raise Undelivered(str(error), None, gone=gone) from error
         except TelegramError as error:
-            raise Undelivered(str(error), wait_of(error)) from error
+            unsure = _may_have_arrived(error)
+            raise Undelivered(str(error), wait_of(error), unsure=unsure) from error
+
+
+def _may_have_arrived(error: TelegramError) -> bool:
+    """Return whether the connection broke after the request may have been sent. What Telegram
+    answers to, a rate limit or an error, was not done.
+    """
+    never_sent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+    cause = error.__cause__
+    return isinstance(cause, httpx.HTTPError) and not isinstance(cause, never_sent)
+
+
+def _reply(reference: str | None) -> ReplyParameters | None:
+    if reference is None:
+        return None
+    return ReplyParameters(int(reference), allow_sending_without_reply=True)
 
 
 def wait_of(error: TelegramError) -> float:

@@ -259,6 +259,7 @@ class Control:
             "thread": message.thread,
             "reply_to": message.reply_to,
             "file": file and {"id": file.id, "name": file.name, "size": len(file.content)},
+            "silent": message.silent,
             "deleted": message.deleted,
             "reactions": [one["emoji"] for one in message.reactions],
             "extra": message.extra,

@@ -148,7 +148,12 @@ class Methods:
             raise bad("message to be replied not found")
         if replied is not None and thread is None and chat.forum:
             thread = replied.thread
-        return chat, {"thread": thread, "reply_to": replied.id if replied else None}
+        silent = params.get("disable_notification", False)
+        return chat, {
+            "thread": thread,
+            "reply_to": replied.id if replied else None,
+            "silent": silent,
+        }
 
     def _seen(self, chat: Chat, message_id: Any) -> Message | None:
         message = chat.messages.get(message_id) if isinstance(message_id, int) else None

@@ -36,6 +36,7 @@ class Message:
     thread: int | None
     reply_to: int | None
     file: Json | None
+    silent: bool
     deleted: bool
     reactions: list[str]
     extra: Json
@@ -177,6 +178,11 @@ class Chat:
     def from_bot(self) -> list[Message]:
         """The bot's messages that are there."""
         return [one for one in self.messages if one.by_bot and not one.deleted]
+
+    @property
+    def sounds(self) -> list[Message]:
+        """The bot's messages that made a sound."""
+        return [one for one in self.from_bot if not one.silent]
 
     def _look(self) -> tuple[int, list[Message]]:
         seen = self._telegram.control("messages", chat=self.id)

@@ -37,6 +37,7 @@ class Message:
     thread: int | None = None
     reply_to: int | None = None
     file: str | None = None
+    silent: bool = False
     deleted: bool = False
     reactions: list[Json] = field(default_factory=list)
     extra: Json = field(default_factory=dict)

@@ -1,0 +1,62 @@
+"""The short message with a sound that tells of a job's end: whether there is one, and its text.
+
+An edited message notifies nobody, so the end of a long job, or of one that did not succeed, would
+be missed by whoever has put the phone away.
+"""
+
+from __future__ import annotations
+
+from scar.commands.text_format import uptime
+from scar.document import Document
+from scar.jobs.record import Job, JobState
+
+LONG_SECONDS = 20.0
+"""Who waits for less than this still looks at the message."""
+
+_LONGEST_REASON = 300
+_WORDS = {
+    JobState.SUCCEEDED: ("✅", "done"),
+    JobState.FAILED: ("❌", "failed"),
+    JobState.ROLLED_BACK: ("↩️", "failed, production was put back"),
+    JobState.CANCELLED: ("✖️", "cancelled"),
+    JobState.EXPIRED: ("⌛", "expired, nobody began it"),
+}
+
+
+def needs_notice(job: Job, *, long_seconds: float = LONG_SECONDS) -> bool:
+    """Return whether the end of a job is worth a sound: it took longer than `long_seconds`, or did
+    not succeed.
+
+    Reading makes none, and neither does a question that was dropped or not answered: who asked
+    knows. A job that was cancelled after the `yes` makes one.
+    """
+    if not job.state.ended or not job.request.changes:
+        return False
+    if job.state in (JobState.CANCELLED, JobState.EXPIRED):
+        return not job.request.asks or job.confirmed_at is not None
+    return job.state is not JobState.SUCCEEDED or seconds_of(job) > long_seconds
+
+
+def seconds_of(job: Job) -> float:
+    """Return how long a person waited for an ended job, from the `yes` on; at least the time from
+    its first to its last step, which the worker has signed.
+    """
+    begun = job.confirmed_at or job.started_at or job.request.created_at
+    waited = (job.finished_at or begun) - begun
+    starts = [step.started_at for step in job.steps if step.started_at is not None]
+    ends = [step.finished_at for step in job.steps if step.finished_at is not None]
+    worked = max(ends) - min(starts) if starts and ends else 0
+    return max(waited, worked) / 1000
+
+
+def end_notice(job: Job) -> Document:
+    """Return the message: what has ended and how, after how long, and why it failed."""
+    sign, word = _WORDS[job.state]
+    took = f" after {uptime(seconds_of(job))}" if job.started_at is not None else ""
+    about = f"{job.request.kind.replace('_', ' ')} {job.request.project or ''}".strip()
+    lines = [f"{sign} {about[:1].upper()}{about[1:]}: {word}{took}"]
+    if job.error and job.state is not JobState.SUCCEEDED:
+        reason = job.error.message.strip().partition("\n")[0]
+        cut = len(reason) > _LONGEST_REASON
+        lines.append(f"{reason[:_LONGEST_REASON]}…" if cut else reason)
+    return Document.of(*lines)
