@@ -14,6 +14,7 @@ from scar.job_service import JobService
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
 from scar.jobs.queue import JobQueue
+from scar.jobs.sign_in_links import SignInLinks
 from scar.jobs.signing import Signatures
 from scar.jobs.subscriptions import Subscriptions
 from scar.projects import Project, ProjectsFile
@@ -77,12 +78,16 @@ def bootstrap(settings: Settings, part: str) -> Services:
         audit=audit,
         job_service=job_service,
         subscriptions=Subscriptions(redis, signatures),
-        command_context=_command_context(settings, job_service, Locks(redis, signatures)),
+        command_context=_command_context(
+            settings, job_service, Locks(redis, signatures), SignInLinks(redis, signatures)
+        ),
     )
 
 
-def _command_context(settings: Settings, job_service: JobService, locks: Locks) -> CommandContext:
-    projects = job_service.projects
+def _command_context(
+    settings: Settings, job_service: JobService, locks: Locks, links: SignInLinks
+) -> CommandContext:
+    projects, page = job_service.projects, settings.page_url or settings.api_url
     return CommandContext(
         projects=projects,
         access=job_service.access,
@@ -92,4 +97,5 @@ def _command_context(settings: Settings, job_service: JobService, locks: Locks) 
         locks=locks,
         default=lambda: projects.default(settings),
         cancel=job_service.cancel,
+        page_link=lambda actor: f"{page}/sign-in?link={links.issue(actor)}",
     )

@@ -13,7 +13,6 @@ from scar.access import Access, Actor, Role
 from scar.audit import Audit
 from scar.commands.job_command import JobCommand
 from scar.errors import ScarError
-from scar.jobs.job_id import new_job_id
 from scar.jobs.ledger import ConfirmationOutcome, Ledger
 from scar.jobs.proofs import binding
 from scar.jobs.queue import JobQueue
@@ -21,7 +20,7 @@ from scar.jobs.record import Job
 from scar.jobs.request import Request
 from scar.jobs.signing import Signatures
 from scar.jobs.subscriptions import Subscriber
-from scar.jobs.voucher import job_id_of
+from scar.jobs.voucher import job_id_for
 from scar.json_object import JsonObject
 from scar.projects import Project, ProjectsFile
 
@@ -186,7 +185,7 @@ class JobService:
     ) -> Request:
         now = self.clock()
         return Request(
-            id=job_id_of(voucher["token"]) if voucher else new_job_id(now),
+            id=job_id_for(voucher, now),
             kind=command.kind,
             project=project.name if project else None,
             host=project.host if project else self.host,

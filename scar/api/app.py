@@ -11,6 +11,7 @@ from scar.api.auth import authenticate
 from scar.api.context import ApiContext, Deadline
 from scar.api.limits import RequestLimits
 from scar.api.page import assets
+from scar.api.page import routes as page
 from scar.api.resource import ScarApi
 from scar.api.schemas.records import any_record
 from scar.api.schemas.submit import describe_submit
@@ -66,6 +67,7 @@ def create_app(
     health.measure(app, shared)
     app.after_request(_protect)
     _add_routes(app)
+    page.register(app, services)
     return app
 
 

@@ -111,7 +111,8 @@ class CommandRunner:
 
     def _command_context(self, incoming: IncomingMessage) -> CommandContext:
         default = partial(self._default_project, incoming)
-        return replace(self.context.services.command_context, default=default)
+        command_context = self.context.services.command_context
+        return replace(command_context, default=default, private=incoming.private)
 
     def _default_project(self, incoming: IncomingMessage) -> Project:
         """Return the project that the place belongs to (such as a GitHub repository's), else the

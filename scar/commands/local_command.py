@@ -24,7 +24,8 @@ class CommandContext:
     """The services that a `LocalCommand` or `WindowCommand` uses.
 
     `default` returns the project to use if the command names none; `cancel` cancels a job on behalf
-    of an actor.
+    of an actor; `page_link` makes a link that signs a person in to the page. `private`: nobody but
+    the person reads the reply.
     """
 
     projects: ProjectsFile
@@ -35,6 +36,8 @@ class CommandContext:
     locks: Locks
     default: Callable[[], Project]
     cancel: Callable[[Actor, str], Job]
+    page_link: Callable[[Actor], str]
+    private: bool = False
 
 
 class LocalCommand(Command):

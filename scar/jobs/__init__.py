@@ -11,6 +11,10 @@ and `proofs` refuses a record whose signatures do not fit.
 - `scar:open`, sorted set: the ids of the jobs that have not ended, by time of creation.
 - `scar:jobs` and `scar:jobs:<project>`, sorted sets: the ids of all jobs, which sort by time. 30
   days.
+- `scar:jobs-changing` and `scar:jobs-changing:<project>`: the same of jobs that change something.
+- `scar:page:link:<hash>`, string: a sealed sign-in link of the page, 60 s.
+- `scar:page:session:<ref>`, string: a sealed session of the page; `scar:page:sessions:<person>`,
+  set: the person's. 12 hours.
 - `scar:hold:<resource>`, string: the id of the unfinished job that has locked a project or a
   workspace.
 - `scar:slots:<host>`, `scar:waiting:<host>`, `scar:long:<host>`, hashes: `<class> <person>` of the

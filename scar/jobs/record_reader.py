@@ -62,12 +62,19 @@ class RecordReader:
         return job if job and not job.state.ended else None
 
     def recent(
-        self, project: str | None = None, *, before: str | None = None, batch: int = 200
+        self,
+        project: str | None = None,
+        *,
+        before: str | None = None,
+        batch: int = 200,
+        changes: bool = False,
     ) -> Iterator[Job]:
-        """Yield jobs, newest first, from the one before the id `before` on; `batch` are read at a
-        time. One whose record was tampered with has failed, and says so.
+        """Yield jobs, newest first, from the one before the id `before` on; with `changes` only
+        those that change something. `batch` are read at a time. One whose record was tampered with
+        has failed, and says so.
         """
-        index = f"scar:jobs:{project}" if project else "scar:jobs"
+        jobs = "scar:jobs-changing" if changes else "scar:jobs"
+        index = f"{jobs}:{project}" if project else jobs
         top = f"({before}" if before else "+"
         while True:
             with redis_errors():

@@ -28,10 +28,10 @@ _BY_ANY = frozenset(("swept", "audit", WAKEUP))
 _BY_FRONT_ENDS = frozenset(
     (
         *("request", "confirmation", "cancellation", "lock", "subscription"),
-        *("service", "letter", "push", "choice"),
+        *("service", "letter", "push", "choice", "grant", "session"),
     )
 )
-_NOW_ONLY = frozenset((WAKEUP, "service", "letter", "push", "choice"))
+_NOW_ONLY = frozenset((WAKEUP, "service", "letter", "push", "choice", "session"))
 """What a retired key says no more: the other kinds are read as what was said before."""
 
 _ALSO_FROM = {API: ("api", "web"), "github": ("github", "schedule")}
@@ -93,9 +93,9 @@ class Signatures:
     The kinds: `request` (a job as it was submitted), `confirmation`, `cancellation`, `lock` and
     `subscription` (by the front-end or the API where a person asked), `service` (a front-end's
     access to the API), `letter` (of an inbox), `push` (that waits for its deploy), `choice` (of a
-    menu); `plan`, `steps`, `events` and `end` (by a worker: what becomes of a job); `swept` (the
-    end of a job that nobody does), `audit` (a line of the trail) and `WAKEUP` (a job's id on a
-    host's queue), by any part.
+    menu), `grant` (the page may ask for a person) and `session` (of the page); `plan`, `steps`,
+    `events` and `end` (by a worker: what becomes of a job); `swept` (the end of a job that nobody
+    does), `audit` (a line of the trail) and `WAKEUP` (a job's id on a host's queue), by any part.
     """
 
     def __init__(self, own: KeyPair, trusted: TrustedKeys) -> None:
@@ -111,6 +111,10 @@ class Signatures:
     def part(self) -> str:
         """The part that signs."""
         return self._own.public.part
+
+    def secret(self, purpose: str) -> bytes:
+        """Return a secret of this part alone, for what nobody else has to check."""
+        return self._own.secret(purpose)
 
     def sign(self, kind: str, text: str) -> str:
         """Return this part's signature of `text` as a `kind`. Raises `LookupError` for a kind that

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scar.access import Actor
+from scar.jobs.grant import grants
 from scar.jobs.job_id import new_job_id
 from scar.jobs.signing import Signatures, sealed_content
 from scar.json_object import JsonObject
@@ -81,6 +82,13 @@ def read(signatures: Signatures, token: str) -> VouchedRequest | None:
     return VouchedRequest(actor, **content)
 
 
+def job_id_for(voucher: JsonObject | None, now: float) -> str:
+    """Return the id of a job that is made in the name of a voucher, if there is one."""
+    if voucher is not None and "token" in voucher:
+        return job_id_of(voucher["token"])
+    return new_job_id(now)
+
+
 def job_id_of(token: str) -> str:
     """Return the id of the job that a token asks for: it is good for one job, however often it is
     sent. The token must have been read before.
@@ -94,6 +102,8 @@ def vouches(signatures: Signatures, voucher: JsonObject | None, asked: Asked) ->
     """Return whether a voucher is for what is done in its name."""
     if voucher is None:
         return False
+    if "grant" in voucher:
+        return grants(signatures, voucher["grant"], asked.actor, asked.at)
     vouched = read(signatures, voucher["token"])
     if (
         vouched is None

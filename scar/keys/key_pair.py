@@ -93,6 +93,13 @@ class KeyPair:
             serialization.NoEncryption(),
         )
 
+    def secret(self, purpose: str) -> bytes:
+        """Return a secret of 32 bytes that only who has the private key can derive:
+        HMAC-SHA256 of the purpose.
+        """
+        seed = self._private.private_bytes_raw()
+        return hmac.digest(seed, f"scar secret for {purpose}".encode(), "sha256")
+
     def sign(self, message: bytes) -> bytes:
         """Return the signature of `message`, 64 bytes."""
         return self._private.sign(message)

@@ -84,6 +84,11 @@ class SettingFields(DeclaredSettings):
     api_bind: str = setting(
         "SCAR_API_BIND", parsers.host_port, "where the API listens", default="127.0.0.1:8080"
     )
+    page_url: str | None = setting(
+        "SCAR_PAGE_URL",
+        parsers.server_url,
+        "where people reach the page, such as `https://scar.example.org`; otherwise `SCAR_API_URL`",
+    )
     api_tokens: tuple[ApiToken, ...] = setting(
         "SCAR_API_TOKENS",
         parsers.api_tokens,

@@ -120,8 +120,11 @@ class Verification:
             raise Forged("the key that its request was signed with was retired")
         if request.host != self.host:
             raise Forged(f"it is addressed to host '{request.host}'")
-        if request.expires_at < self.clock() * 1000:
+        now = self.clock() * 1000
+        if request.expires_at < now or now - request.created_at > CONFIRMED_MS + _SKEW_MS:
             raise Forged("it is too old")
+        if request.created_at > now + _SKEW_MS:
+            raise Forged("it was asked for in the future")
         return request
 
     def _confirmation(self, sealed: str, request: Request) -> JsonObject:

@@ -1,1 +1,1 @@
-"""The web page: one more front-end, rendered on the server."""
+"""The page: a front-end in the browser, rendered on the server. docs/page.md describes it."""

@@ -26,4 +26,6 @@ emit(id, {state = 'queued'})
 redis.call('ZADD', 'scar:open', now, id)
 redis.call('ZADD', 'scar:jobs', 0, id)
 if project ~= '' then redis.call('ZADD', 'scar:jobs:' .. project, 0, id) end
+redis.call('ZADD', 'scar:jobs-changing', 0, id)  -- what only reads is not restored
+if project ~= '' then redis.call('ZADD', 'scar:jobs-changing:' .. project, 0, id) end
 return {'restored'}

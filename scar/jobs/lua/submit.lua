@@ -49,6 +49,10 @@ emit_waiting(id, state)
 redis.call('ZADD', 'scar:open', now, id)
 redis.call('ZADD', 'scar:jobs', 0, id)
 if project ~= '' then redis.call('ZADD', 'scar:jobs:' .. project, 0, id) end
+if cjson.decode(request).changes then
+  redis.call('ZADD', 'scar:jobs-changing', 0, id)
+  if project ~= '' then redis.call('ZADD', 'scar:jobs-changing:' .. project, 0, id) end
+end
 if idempotency ~= '' then
   redis.call('HSET', 'scar:idempotency:' .. idempotency, 'id', id, 'fingerprint', fingerprint)
   redis.call('EXPIRE', 'scar:idempotency:' .. idempotency, 86400)

@@ -1,0 +1,184 @@
+"""Decides before each route of the page who visits, and sets the headers of every answer.
+
+A POST needs the session's token and has to come from the page itself: the cookie alone makes
+nobody act (OWASP, "Cross-Site Request Forgery Prevention").
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import cast
+from urllib.parse import urlsplit
+
+from flask import Response, g, render_template, request
+from flask.typing import ResponseReturnValue
+
+from scar.access import Actor, Role
+from scar.api.context import context
+from scar.api.page.parts import parts
+from scar.api.page.sessions import Session, Sessions
+from scar.errors import ScarError
+
+SAFE = ("GET", "HEAD")
+_SECURE_COOKIE = "__Host-scar"
+_COOKIE = "scar"
+_OPEN = ("page.sign_in", "page.begin", "page.static")
+"""The routes for everybody."""
+
+_POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "connect-src": "'self'",
+    "img-src": "'self' data:",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+_HEADERS = {
+    # With `no-referrer`, browsers would send `Origin: null` with the page's own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def sessions() -> Sessions:
+    """Return the sessions of the application that handles the current request."""
+    return parts().sessions
+
+
+def session() -> Session:
+    """Return the session of the current request."""
+    return cast(Session, g.session)
+
+
+def cookie() -> str:
+    """Return the session's cookie as the browser has sent it."""
+    return request.cookies.get(cookie_name(), "")
+
+
+def csrf() -> str:
+    """Return the token for the forms of the current session."""
+    return sessions().csrf(cookie())
+
+
+def admit() -> ResponseReturnValue | None:
+    """Set the visitor of each request to the page; show the form to sign in where there is none."""
+    if request.method not in SAFE:
+        _require_same_origin()
+        with context().body_deadline():
+            request.form  # noqa: B018  reads the body
+    if request.endpoint in _OPEN:
+        return None
+    known = sessions().of_cookie(cookie())
+    if known is None:
+        return _comes_from_elsewhere() or sign_in_form(401)
+    g.session, g.actor, g.voucher = known, known.actor, known.voucher
+    _require_known(known.actor)
+    if request.method not in SAFE and not sessions().is_csrf(
+        cookie(), request.form.get("csrf", "")
+    ):
+        raise ScarError(
+            "forbidden", "This form is not of this session", "Load the page again, and try again."
+        )
+    return context().limits.of_actor(known.actor)
+
+
+def sign_in_form(status: int, problem: ScarError | None = None) -> ResponseReturnValue:
+    """Return the form to sign in; `problem` says why the last attempt failed."""
+    going_to = request.full_path.rstrip("?") if request.endpoint not in _OPEN else ""
+    if request.method not in SAFE:
+        going_to = ""
+    body = render_template("sign_in.html", problem=problem, going_to=going_to)
+    return Response(body, status, content_type="text/html; charset=utf-8")
+
+
+def protect(response: Response) -> Response:
+    """Set the headers of an answer of the page."""
+    policy = "; ".join(f"{name} {value}" for name, value in _POLICY.items())
+    response.headers["Content-Security-Policy"] = policy
+    for name, value in _HEADERS.items():
+        response.headers[name] = value
+    return response
+
+
+def keep(response: Response, cookie: str, seconds: int) -> Response:
+    """Give the browser a session's cookie."""
+    response.set_cookie(
+        cookie_name(),
+        cookie,
+        max_age=seconds,
+        path="/",
+        secure=not _is_loopback(),
+        httponly=True,
+        samesite="Strict",
+    )
+    return response
+
+
+def forget(response: Response) -> Response:
+    """Take the session's cookie from the browser."""
+    secure = not _is_loopback()
+    response.delete_cookie(cookie_name(), path="/", secure=secure, httponly=True, samesite="Strict")
+    return response
+
+
+def cookie_name() -> str:
+    """Return the name of the cookie. Browsers take `__Host-` only from a secure page of the very
+    host.
+    """
+    return _COOKIE if _is_loopback() else _SECURE_COOKIE
+
+
+def require_secure() -> None:
+    """Raise `forbidden` where the browser would drop the cookie: over http from another machine."""
+    scheme = urlsplit(request.headers.get("Origin", "")).scheme
+    if scheme == "http" and not _is_loopback():
+        raise ScarError(
+            "forbidden",
+            "Nobody can sign in over http: whoever is on the way could take the session",
+            "Put a proxy with TLS before the API and set SCAR_PAGE_URL to its https:// address; "
+            "on the host itself, use http://127.0.0.1.",
+        )
+
+
+def _is_loopback() -> bool:
+    """Return whether the page was asked for on this machine. Behind a proxy, `Host` is the name
+    that people see.
+    """
+    name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".")
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def _require_same_origin() -> None:
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    own = {request.host, urlsplit(context().services.settings.page_url or "").netloc}
+    foreign = origin is not None and urlsplit(origin).netloc not in own - {""}
+    if foreign or site not in (None, "same-origin"):
+        raise ScarError(
+            "forbidden",
+            "This was sent from another site: nothing was done",
+            "Use the page itself. Behind a proxy, it has to pass on `Host` as people type it.",
+        )
+
+
+def _require_known(actor: Actor) -> None:
+    """Raise `unauthorized` where the person has no role any more, anywhere."""
+    services = context().services
+    if services.access.highest_role(actor, services.projects.projects.values()) is None:
+        services.access.require(actor, Role.VIEWER, None)
+
+
+def _comes_from_elsewhere() -> ResponseReturnValue | None:
+    """Return a page that loads itself again, where a link on another site has led here: to such a
+    visit, browsers do not add the cookie.
+    """
+    if request.method not in SAFE or request.headers.get("Sec-Fetch-Site") != "cross-site":
+        return None
+    body = render_template("again.html", going_to=request.full_path.rstrip("?"))
+    return Response(body, 200, content_type="text/html; charset=utf-8")

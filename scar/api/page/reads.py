@@ -1,0 +1,76 @@
+"""What the page asks workers: a status, log lines, a diff. Young answers are shared by all visitors
+who may see them, so that many open pages ask once.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scar.api.auth import actor
+from scar.api.context import context
+from scar.api.jobs import submit
+from scar.api.page.parts import parts
+from scar.errors import ScarError
+from scar.jobs.record import Job
+from scar.jobs.stream import ends
+from scar.json_object import JsonObject
+from scar.projects import Project
+
+_WAIT_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be read of a project. `not_before` is when it last changed, in milliseconds since
+    the epoch: no older answer counts.
+    """
+
+    kind: str
+    project: Project
+    args: JsonObject
+    not_before: int = 0
+
+    @property
+    def key(self) -> str:
+        """The question as a text."""
+        return json.dumps([self.kind, self.project.name, dict(self.args)], sort_keys=True)
+
+
+def ask(questions: Sequence[Question]) -> list[Job | ScarError]:
+    """Return for each question its job, ended if that took at most three seconds for all of
+    them, or why there is none.
+    """
+    most = min(_WAIT_SECONDS, context().services.settings.wait_seconds)
+    deadline = time.monotonic() + most
+    jobs = [_job(question) for question in questions]
+    with context().waits.during(actor()):
+        return [job if isinstance(job, ScarError) else _waited_for(job, deadline) for job in jobs]
+
+
+def _job(question: Question) -> Job | ScarError:
+    services, answers = context().services, parts().answers
+    try:
+        known = answers.get(question.key)
+        job = services.ledger.get(known) if known else None
+        if job is not None and job.request.created_at >= question.not_before:
+            return job
+        command = services.job_service.commands[question.kind]
+        job = submit(command, question.project, question.args)
+    except ScarError as error:
+        return error
+    answers.put(question.key, job.id)
+    return job
+
+
+def _waited_for(job: Job, deadline: float) -> Job:
+    if job.state.ended or job.error is not None:
+        return job
+    left = deadline - time.monotonic()
+    if left > 0:
+        for event in context().events.follow(job.id, job.last_event, seconds=left):
+            if event is not None and ends(event):
+                break
+    return context().services.job_service.get(job.id)

@@ -1,0 +1,104 @@
+"""The first screen: all projects that the visitor may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from flask.typing import ResponseReturnValue
+
+from scar.access import Role
+from scar.api.auth import actor, known_everywhere, visible_projects
+from scar.api.context import context
+from scar.api.page.reads import Question, ask
+from scar.api.page.rendering import page
+from scar.errors import ErrorRecord, ScarError
+from scar.jobs.record import Job, JobState
+from scar.jobs.results.status import StatusResult
+from scar.projects import Project
+
+_HEALTHY = (None, "healthy")
+
+
+@dataclass(frozen=True)
+class ProjectRow:
+    """A project on the first screen. `health` is one of `well`, `starting`, `ill`, `new` (never
+    deployed) and `unknown`; `problem` says why nothing is known.
+    """
+
+    project: Project
+    status: StatusResult | None
+    health: str
+    problem: ErrorRecord | None
+    latest: Job | None
+    may_change: bool
+
+    @property
+    def running(self) -> Job | None:
+        """The job that changes the project now, or asks whether it may."""
+        return self.latest if self.latest and not self.latest.state.ended else None
+
+
+def projects() -> ResponseReturnValue:
+    """All projects: health, release, whether it is the new code, the running job."""
+    visible = visible_projects()
+    latest = {name: latest_change(name) for name in visible}
+    questions = [status_of(project, latest[name]) for name, project in visible.items()]
+    rows = [
+        _row(project, answer, latest[project.name])
+        for project, answer in zip(visible.values(), ask(questions), strict=True)
+    ]
+    problem = context().services.projects.problem if known_everywhere() else None
+    return page("projects.html", rows=rows, problem=problem)
+
+
+def status_of(project: Project, latest: Job | None) -> Question:
+    """Return the question for a project's status, as it is since its latest change."""
+    return Question("status", project, {}, not_before=changed_at(latest))
+
+
+def changed_at(latest: Job | None) -> int:
+    """Return when a project's latest job has changed it last."""
+    return (latest.finished_at or 0) if latest else 0
+
+
+def latest_change(name: str) -> Job | None:
+    """Return the latest job of a project that changes something."""
+    return next(islice(context().services.ledger.recent(name, batch=20, changes=True), 1), None)
+
+
+def may(role: Role, project: Project | None) -> bool:
+    """Return whether the visitor has a role on a project."""
+    return context().services.access.allows(actor(), role, project)
+
+
+def health_of(status: StatusResult | None) -> str:
+    """Return in one word how a project is."""
+    if status is None:
+        return "unknown"
+    if not status.deployed:
+        return "new"
+    containers = status.containers
+    if any(c.health == "starting" for c in containers):
+        return "starting"
+    well = bool(containers) and all(
+        c.state == "running" and c.health in _HEALTHY for c in containers
+    )
+    return "well" if well else "ill"
+
+
+def result_of(answer: Job | ScarError) -> tuple[Job | None, ErrorRecord | None]:
+    """Return the job that has succeeded, or why there is none; neither where it still runs."""
+    if isinstance(answer, ScarError):
+        return None, answer.record()
+    if answer.state is JobState.SUCCEEDED:
+        return answer, None
+    return None, answer.error
+
+
+def _row(project: Project, answer: Job | ScarError, latest: Job | None) -> ProjectRow:
+    job, problem = result_of(answer)
+    status = job.read_result(StatusResult) if job else None
+    return ProjectRow(
+        project, status, health_of(status), problem, latest, may(Role.OPERATOR, project)
+    )

@@ -1,0 +1,82 @@
+"""Grants: a front-end lets the page ask in the name of one of its people while they are signed in.
+
+The API signs what is asked on the page, and does not speak for the people of other front-ends: the
+grant goes with each request, and who reads the request checks it. A grant is made with a sign-in
+link (`sign_in_links`), and is for as long as a session of the page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from scar.access import Actor
+from scar.jobs.signing import Signatures
+from scar.json_object import JsonObject
+
+SESSION_SECONDS = 12 * 3600
+"""How long a session of the page lasts."""
+
+LINK_SECONDS = 60
+"""How long a sign-in link counts."""
+
+_SKEW_MS = 60_000
+"""How far the clocks of two hosts may be apart."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a front-end has signed: the page may ask for `actor`. `link` is the SHA-256 of the
+    link's code; times are milliseconds since the epoch.
+    """
+
+    actor: Actor
+    link: str
+    at: int
+    expires: int
+
+    @property
+    def link_expires(self) -> int:
+        """Until when the link counts."""
+        return self.at + LINK_SECONDS * 1000
+
+    def seal(self, signatures: Signatures) -> str:
+        """Return the grant, signed."""
+        return signatures.seal("grant", {**asdict(self), "actor": self.actor.to_json()})
+
+
+@dataclass(frozen=True)
+class OpenedGrant:
+    """A grant whose signature is valid, and when its key was retired."""
+
+    grant: Grant
+    retired_at: int | None
+
+
+def open_grant(signatures: Signatures, sealed: str) -> OpenedGrant | None:
+    """Return a grant; None where it was not signed by the front-end of its person."""
+    opened = signatures.open("grant", sealed)
+    if opened is None:
+        return None
+    try:
+        grant = _grant_of(opened.content)
+    except (LookupError, TypeError, ValueError):
+        return None
+    if not opened.signer.speaks_for(grant.actor.frontend):
+        return None
+    return OpenedGrant(grant, opened.signer.retired_at)
+
+
+def grants(signatures: Signatures, sealed: str, actor: Actor, at: int) -> bool:
+    """Return whether the page could ask for `actor` at a time, in milliseconds since the epoch."""
+    opened = open_grant(signatures, sealed)
+    if opened is None or opened.grant.actor != actor:
+        return False
+    retired_at = opened.retired_at
+    if retired_at is not None and at > retired_at:
+        return False
+    return opened.grant.at - _SKEW_MS <= at <= opened.grant.expires + _SKEW_MS
+
+
+def _grant_of(content: JsonObject) -> Grant:
+    actor = Actor.from_json(content["actor"])
+    return Grant(actor, str(content["link"]), int(content["at"]), int(content["expires"]))
