@@ -1,0 +1,1 @@
+"""What somebody who writes to Redis, or has one key, cannot do."""

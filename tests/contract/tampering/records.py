@@ -1,0 +1,42 @@
+"""Reads and writes the records of jobs as somebody does who reaches Redis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+from redis import Redis
+
+from scar.access import Actor
+from scar.bootstrap import Services
+from scar.jobs.record import Job
+
+Ask = Callable[..., Job]
+TAMPERED = "was tampered with"
+FORGED = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+
+def key_of(job: Job) -> str:
+    return f"scar:job:{job.id}"
+
+
+def record_of(redis: Redis, job: Job) -> dict[str, str]:
+    return cast("dict[str, str]", redis.hgetall(key_of(job)))
+
+
+def put_back(redis: Redis, job: Job, record: dict[str, str]) -> None:
+    """Write a job's record as it was, as if nothing had come of it."""
+    redis.delete(key_of(job))
+    redis.hset(key_of(job), mapping=cast("dict[Any, Any]", record))
+    redis.persist(key_of(job))
+    redis.zadd("scar:open", {job.id: 0})
+
+
+def forge(services: Services, job: Job, requester: Actor) -> None:
+    """Write a job that somebody made up who has the key of telegram."""
+    request = {**job.request.to_json(), "id": FORGED, "requested_by": requester.to_json()}
+    text = json.dumps(request)
+    signature = services.signatures.sign("request", text)
+    record = {**record_of(services.redis, job), "request": text, "signature": signature}
+    services.redis.hset(f"scar:job:{FORGED}", mapping=cast("dict[Any, Any]", record))

@@ -1,0 +1,72 @@
+"""A job that was cancelled stays so, and only who may cancel it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+
+from scar.bootstrap import Services
+from scar.errors import ScarError
+from scar.jobs.proofs import valid_cancellation
+from scar.jobs.record import JobState
+from tests.contract.conftest import RecordedQueue
+from tests.contract.tampering.records import (
+    TAMPERED,
+    Ask,
+    key_of,
+    put_back,
+    record_of,
+)
+from workers.runner import Runner
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_job_that_was_cancelled_and_put_back_is_not_done(
+    ask: Ask, services: Services, redis: Redis, queue: RecordedQueue, wake: Callable[[str], None]
+) -> None:
+    job = ask("restart", confirmed=True)
+    confirmed = record_of(redis, job)
+    services.job_service.cancel(job.request.requested_by, job.id)
+    assert queue.wakeups[-1] == ("default", job.id), "the host is told"
+    wake(job.id)
+    put_back(redis, job, confirmed)
+    wake(job.id)
+    ended = services.job_service.get(job.id)
+    assert ended.state is JobState.CANCELLED
+    assert not ended.steps
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_cancellation_that_nobody_signed_is_not_kept(
+    ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    job = ask("restart", confirmed=True)
+    redis.hset(key_of(job), mapping={"state": "cancelled", "cancellation": "x"})
+    with pytest.raises(ScarError, match=TAMPERED):
+        services.job_service.get(job.id)
+    wake(job.id)
+    assert not runner.job_log.begun(job.id)
+
+
+def test_a_cancellation_that_cannot_be_read_cancels_nothing(services: Services, ask: Ask) -> None:
+    job = ask("status")
+    for content in ({"job": job.id}, {"job": job.id, "by": 1, "at": 1, "voucher": None}):
+        sealed = services.signatures.seal("cancellation", content)
+        assert valid_cancellation(services.signatures, job.id, sealed) is None
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_cancellation_that_the_host_could_not_keep_is_told_to_it_again(
+    ask: Ask, services: Services, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    job = ask("restart", confirmed=True)
+    services.job_service.cancel(job.request.requested_by, job.id)
+    done = services.settings.state_dir / "done"
+    done.parent.mkdir(parents=True, exist_ok=True)
+    done.write_text("a file in the way of the folder")
+    wake(job.id)
+    done.unlink()
+    wake(job.id)
+    assert runner.job_log.ended(job.id)

@@ -1,0 +1,122 @@
+"""The locks of persons hold, whatever is written to Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+from redis import Redis
+
+from scar.access import Actor
+from scar.bootstrap import Services
+from scar.errors import ScarError
+from scar.jobs.locks import EVERYTHING, Locks
+from scar.jobs.signing import Signatures
+from scar.jobs.subscriptions import Subscription, Subscriptions
+from scar.keys.key_store import key_pair, trusted_keys
+from scar.settings import Settings
+from tests.contract.tampering.records import (
+    TAMPERED,
+    Ask,
+)
+from tests.support.keys import signatures_of
+from workers.runner import Runner
+from workers.state.known_locks import KnownLocks
+
+
+def test_a_lock_that_is_removed_or_forged_on_redis_holds(
+    ask: Ask, services: Services, redis: Redis
+) -> None:
+    locks = Locks(redis, services.signatures)
+    known = KnownLocks(services.settings.state_dir / "locks.json", services.signatures)
+    locks.acquire("shop", Actor("telegram", "1", "Olga"), "moving the database")
+    known.sync(locks)
+    redis.hdel("scar:locks", "shop")
+    assert known.of("shop") is not None
+    known.sync(locks)
+    with pytest.raises(ScarError, match="moving the database"):
+        ask("restart", confirmed=True)
+    redis.hset("scar:locks", "shop", "released " + signatures_of("api", "another").seal("lock", {}))
+    lock = locks.of("shop")
+    assert lock is not None
+    assert TAMPERED in lock.reason
+    known.sync(locks)
+    assert (locks.of("shop") or lock).reason == "moving the database"
+    locks.release("shop", Actor("telegram", "1", "Olga"))
+    known.sync(locks)
+    assert known.of("shop") is locks.of("shop") is None
+
+
+def test_a_lock_of_another_project_is_not_this_ones(services: Services, redis: Redis) -> None:
+    locks = Locks(redis, services.signatures)
+    locks.acquire("blog", Actor("telegram", "1", "Olga"), "of the blog")
+    redis.hset("scar:locks", EVERYTHING, cast("str", redis.hget("scar:locks", "blog")))
+    lock = locks.of("shop")
+    assert lock is not None
+    assert TAMPERED in lock.reason
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_host_does_not_do_what_a_person_had_locked(
+    ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    locks = Locks(redis, services.signatures)
+    known = KnownLocks(services.settings.state_dir / "locks.json", services.signatures)
+    locks.acquire("shop", Actor("telegram", "1", "Olga"), "moving the database")
+    known.sync(locks)
+    redis.delete("scar:locks")
+    job = ask("restart", confirmed=True)
+    wake(job.id)
+    assert not runner.job_log.begun(job.id)
+    refused = services.job_service.get(job.id)
+    assert refused.error is not None
+    assert "moving the database" in refused.error.message
+
+
+def test_a_change_of_keys_loses_no_lock_and_no_message(
+    redis: Redis, tmp_path: Path, ask: Ask
+) -> None:
+    own = Settings(state_dir=tmp_path / "own")
+    telegram, worker = (Signatures.of(own, part) for part in ("telegram", "worker:default"))
+    olga, known = Actor("telegram", "1", "Olga"), KnownLocks(tmp_path / "locks.json", worker)
+    locks = Locks(redis, telegram)
+    locks.acquire("shop", olga, "moving")
+    locks.release("shop", olga)
+    locks.acquire("blog", olga, "later")
+    subscription = Subscription("telegram", ask("status").id, '["1", null]')
+    Subscriptions(redis, telegram).put(subscription)
+    known.sync(Locks(redis, worker))
+    old = key_pair(own, "telegram").public.id
+    trusted_keys(own).retire(old)
+    renewed = Signatures.of(own, "telegram")
+    assert Locks(redis, renewed).of("shop") is known.of("shop") is None
+    assert (known.of("blog") or locks.of("shop")) == Locks(redis, renewed).of("blog")
+    assert Subscriptions(redis, renewed).of("telegram") == [subscription]
+
+
+def test_a_retired_key_releases_no_lock_that_a_host_knows(redis: Redis, tmp_path: Path) -> None:
+    own = Settings(state_dir=tmp_path / "own")
+    telegram, worker = (Signatures.of(own, part) for part in ("telegram", "worker:default"))
+    olga, known = Actor("telegram", "1", "Olga"), KnownLocks(tmp_path / "locks.json", worker)
+    stolen, on_host = Locks(redis, telegram), Locks(redis, worker)
+    stolen.acquire("shop", olga, "moving")
+    known.sync(on_host)
+    trusted_keys(own).retire(key_pair(own, "telegram").public.id)
+    stolen.release("shop", olga)
+    known.sync(on_host)
+    assert known.of("shop") is not None
+    assert on_host.of("shop") is not None
+
+
+def test_a_key_file_that_cannot_be_read_is_not_taken_for_a_new_key(tmp_path: Path) -> None:
+    own = Settings(state_dir=tmp_path / "own")
+    public = key_pair(own, "telegram").public
+    trusted = trusted_keys(own)
+    trusted.retire(public.id)
+    file = own.trusted_folder / f"{public.id}.json"
+    file.write_text("damaged")
+    with pytest.raises(ScarError, match="cannot be read"):
+        trusted.add(public)
+    assert file.read_text() == "damaged"

@@ -1,0 +1,121 @@
+"""Nothing on Redis that nobody has signed who may say it is shown as true."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from redis import Redis
+
+from scar.bootstrap import Services
+from scar.errors import ScarError
+from scar.jobs.proofs import JobEnd
+from scar.jobs.record import JobState
+from scar.jobs.signing import Signatures
+from scar.jobs.subscriptions import Subscription
+from tests.contract.tampering.records import (
+    TAMPERED,
+    Ask,
+    key_of,
+    put_back,
+    record_of,
+)
+from tests.support.acting_worker import ActingWorker
+
+
+def test_a_question_that_was_put_in_the_place_of_another_is_not_shown(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis
+) -> None:
+    restart, deploy = ask("restart"), ask("deploy")
+    for job in (restart, deploy):
+        worker.plan(job.id)
+    other = record_of(redis, deploy)
+    for fields in (
+        {name: other[name] for name in ("request", "signature")},
+        {name: other[name] for name in ("plan", "plan_hash")},
+        other,
+    ):
+        before = record_of(redis, restart)
+        redis.hset(key_of(restart), mapping=cast("dict[Any, Any]", fields))
+        with pytest.raises(ScarError, match=TAMPERED):
+            services.job_service.get(restart.id)
+        with pytest.raises(ScarError, match=TAMPERED):
+            services.job_service.confirm(restart.request.requested_by, restart.id, "yes")
+        put_back(redis, restart, before)
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state.ended])
+def test_an_end_that_nobody_signed_is_not_shown(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis, state: JobState
+) -> None:
+    job = ask("restart", confirmed=True)
+    worker.claim(job.id).lines("working")
+    redis.hset(key_of(job), mapping={"state": state.value, "finished": "1"})
+    with pytest.raises(ScarError, match=TAMPERED):
+        services.job_service.get(job.id)
+    listed = next(services.ledger.recent())
+    assert listed.error is not None
+    assert TAMPERED in listed.error.message
+
+
+def test_an_end_of_another_job_or_host_is_not_shown(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis
+) -> None:
+    done, running = ask("status"), ask("logs")
+    worker.claim(done.id).succeed({})
+    worker.claim(running.id)
+    redis.hset(key_of(running), "state", "succeeded")
+    far = Signatures.of(services.settings, "worker:far")
+    for end in (
+        record_of(redis, done)["end"],
+        far.seal("end", JobEnd(JobState.SUCCEEDED, {}).of(running.id)),
+    ):
+        redis.hset(key_of(running), "end", end)
+        with pytest.raises(ScarError, match=TAMPERED):
+            services.job_service.get(running.id)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"at": "1", "batch": "9", "events": '[["output",{"line":"a lie"}]]', "seal": "x"},
+        {"at": "1", "type": "job", "data": '{"state": "succeeded"}'},
+        {"at": "1", "type": "output", "data": '{"line": "a lie"}'},
+        {"at": "1", "type": "job", "data": "no JSON"},
+        {"what": "ever"},
+    ],
+)
+def test_an_event_that_nobody_signed_is_not_shown(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis, fields: dict[str, str]
+) -> None:
+    job = ask("status")
+    worker.claim(job.id).lines("the truth")
+    redis.xadd(f"{key_of(job)}:events", cast("Any", fields), id="99-0")
+    with pytest.raises(ScarError, match=TAMPERED):
+        services.ledger.events(job.id)
+
+
+def test_an_event_of_another_job_is_not_shown(
+    ask: Ask, worker: ActingWorker, services: Services, redis: Redis
+) -> None:
+    one, other = ask("status"), ask("logs")
+    worker.claim(one.id).lines("of the other job")
+    worker.claim(other.id)
+    entries = cast("list[Any]", redis.xrange(f"{key_of(one)}:events"))
+    redis.xadd(f"{key_of(other)}:events", entries[-1][1], id="99-0")
+    with pytest.raises(ScarError, match=TAMPERED):
+        services.ledger.events(other.id)
+
+
+def test_a_subscription_that_nobody_signed_shows_nothing(
+    services: Services, redis: Redis, ask: Ask
+) -> None:
+    job = ask("status")
+    subscription = Subscription("telegram", job.id, '["-1001", null]')
+    field = f"{job.id} {subscription.place}"
+    redis.hset("scar:watches:telegram", field, "{}")
+    assert services.subscriptions.of("telegram") == []
+    services.subscriptions.put(subscription)
+    value = cast("str", redis.hget("scar:watches:telegram", field))
+    redis.hset("scar:watches:telegram", f"{job.id} elsewhere", value)
+    assert services.subscriptions.of("telegram") == [subscription]

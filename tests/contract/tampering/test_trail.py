@@ -1,0 +1,149 @@
+"""The audit trail: whoever edits it is seen."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, cast
+
+import pytest
+from redis import Redis
+
+from scar.access import Actor
+from scar.bootstrap import Services
+from scar.errors import ScarError
+from scar.jobs.locks import Locks
+from scar.jobs.trail import AnchorFile, Trail, TrailEntry
+from tests.contract.tampering.records import (
+    Ask,
+)
+
+
+@pytest.mark.usefixtures("worker")
+def test_an_edited_removed_added_or_moved_line_of_the_trail_is_seen(
+    services: Services, redis: Redis
+) -> None:
+    for number in range(5):
+        services.audit.write(Actor("telegram", "1", "Olga"), f"act{number}", "accepted")
+    assert services.audit.problem() is None
+    rows = cast("list[tuple[str, dict[str, str]]]", redis.xrange("scar:audit"))
+    lines = [fields["line"] for _, fields in rows]
+    edited = lines[2].replace("act2", "act9")
+    moved = [lines[0], lines[2], lines[1], *lines[3:]]
+    for attack in (
+        [*lines[:2], edited, *lines[3:]],
+        [*lines[:2], *lines[3:]],
+        lines[:-1],
+        lines[1:],
+        [*lines, lines[-1]],
+        moved,
+        [],
+    ):
+        redis.delete("scar:audit")
+        for line in attack:
+            redis.xadd("scar:audit", {"line": line})
+        assert services.audit.problem() is not None, attack
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_trail_that_was_cut_back_with_its_end_is_seen_by_the_host(
+    services: Services, redis: Redis
+) -> None:
+    for number in range(5):
+        services.audit.write(Actor("telegram", "1", "Olga"), f"act{number}", "accepted")
+        if number == 2:
+            cut = cast("str", redis.get("scar:audit:tip"))
+    seen = cast("str", redis.get("scar:audit:tip"))
+    rows = cast("list[tuple[str, dict[str, str]]]", redis.xrange("scar:audit"))
+    for id, _ in rows[3:]:
+        redis.xdel("scar:audit", id)
+    redis.set("scar:audit:tip", cut)
+    assert services.audit.problem() is None, "without an anchor nobody can know"
+    assert services.audit.problem(seen) is not None
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_line_that_nobody_signed_is_told_apart(services: Services, redis: Redis) -> None:
+    services.audit.write(Actor("telegram", "1", "Olga"), "act", "accepted")
+    redis.xadd("scar:audit", {"line": "x", "actor": "telegram:1", "outcome": "accepted"})
+    assert [entry.actor for entry in services.audit.recent()] == ["?", "telegram:1"]
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"9" * 5000, "99999999 é".encode()])
+def test_a_spoilt_end_of_the_trail_stops_nothing(
+    ask: Ask, services: Services, redis: Redis, value: bytes
+) -> None:
+    redis.set("scar:audit:tip", value)
+    state = services.settings.state_dir
+    state.mkdir(parents=True, exist_ok=True)
+    (state / "audit-tip").write_bytes(value)
+    anchor = AnchorFile(state, services.signatures)
+    with contextlib.suppress(ScarError):  # nothing else may end the thread that asks
+        anchor.follow(redis)
+    with contextlib.suppress(ScarError):
+        ask("status")
+    assert anchor.read() == ""
+
+
+def test_lines_of_an_earlier_version_before_the_chain_are_no_tampering(
+    services: Services, redis: Redis
+) -> None:
+    redis.xadd("scar:audit", {"actor": "telegram:1", "action": "deploy", "outcome": "accepted"})
+    for number in range(3):
+        services.audit.write(Actor("telegram", "1", "Olga"), f"act{number}", "accepted")
+    assert services.audit.problem() is None
+    redis.xadd("scar:audit", {"actor": "telegram:1", "action": "deploy", "outcome": "accepted"})
+    assert services.audit.problem() is not None
+
+
+def test_a_trail_that_was_cut_and_grew_again_is_seen_by_the_host(
+    services: Services, redis: Redis
+) -> None:
+    state = services.settings.state_dir
+    state.mkdir(parents=True, exist_ok=True)
+    anchor = AnchorFile(state, services.signatures)
+    olga = Actor("telegram", "1", "Olga")
+    for number in range(5):
+        services.audit.write(olga, f"act{number}", "accepted")
+        if number == 2:
+            cut = cast("str", redis.get("scar:audit:tip"))
+    anchor.follow(redis)
+    for id, _ in cast("list[tuple[str, Any]]", redis.xrange("scar:audit"))[3:]:
+        redis.xdel("scar:audit", id)
+    redis.set("scar:audit:tip", cut)
+    for number in range(9):
+        services.audit.write(olga, f"later{number}", "accepted")
+        anchor.follow(redis)
+    assert services.audit.problem(anchor.read()) is not None
+    redis.set("scar:audit:tip", "999999999999999 " + "0" * 64)
+    before = anchor.read()
+    anchor.follow(redis)
+    assert anchor.read() == before, "an end that no line has is not kept"
+
+
+def test_an_answer_of_redis_that_was_lost_writes_one_line(
+    services: Services, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client sends a script again where the connection broke before its answer came."""
+    trail = Trail(redis, services.signatures)
+    append = trail._append
+
+    def twice(args: list[str]) -> Any:
+        append(args=args)
+        return append(args=args)
+
+    monkeypatch.setattr(trail, "_append", twice)
+    trail.append(TrailEntry("telegram:1", "Olga", "act"))
+    assert redis.xlen("scar:audit") == 1
+    locks = Locks(redis, services.signatures)
+    script = locks._scripts["lock"]
+
+    def lock_twice(args: list[str]) -> Any:
+        script(args=args)
+        return script(args=args)
+
+    monkeypatch.setattr(locks, "_scripts", {"lock": lock_twice})
+    olga = Actor("telegram", "1", "Olga")
+    assert locks.acquire("shop", olga, "moving").reason == "moving"
+    released = locks.release("shop", olga)
+    assert released is not None
+    assert released.reason == "moving"
