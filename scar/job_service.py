@@ -16,7 +16,17 @@ from scar.errors import ScarError
 from scar.jobs.ledger import ConfirmationOutcome, Ledger
 from scar.jobs.proofs import binding
 from scar.jobs.queue import JobQueue
-from scar.jobs.record import Job
+from scar.jobs.record import Job, JobState
+from scar.jobs.refusals import (
+    awaits_no_confirmation,
+    busy,
+    ended_already,
+    key_used_before,
+    no_plan_named,
+    no_plan_yet,
+    plan_changed,
+    settled,
+)
 from scar.jobs.request import Request
 from scar.jobs.signing import Signatures
 from scar.jobs.subscriptions import Subscriber
@@ -56,16 +66,17 @@ class JobService:
         idempotency_key: str | None = None,
         subscriber: Subscriber | None = None,
         voucher: JsonObject | None = None,
+        entropy: bytes | None = None,
     ) -> Job:
         """Create a job, or return the one created before with the same `idempotency_key`.
 
         `subscriber` is the place that is to show a new job until it has ended; `voucher` is what
-        another front-end has signed to ask for it over the API. Raises `unauthorized` or
+        another front-end has signed to ask for it over the API; `entropy`, at least 10 bytes, is
+        what the id is made of besides the time, instead of chance. Raises `unauthorized` or
         `forbidden`; `busy`; and `conflict` for a key used for another request.
         """
-        role = self._authorise(actor, command.kind, command.role, project)
-        actor = replace(actor, role=role)
-        request = self._request(actor, command, project, args, voucher)
+        actor = replace(actor, role=self._authorise(actor, command.kind, command.role, project))
+        request = self._request(actor, command, project, args, voucher, entropy)
         text = json.dumps(request.to_json(), separators=(",", ":"))
         with self._audited(actor, command.kind, "refused", request.project):
             submission = self.ledger.submit(
@@ -78,9 +89,9 @@ class JobService:
                 subscriber=subscriber,
             )
             if submission.what == "busy":
-                raise _busy(request, submission.job)
+                raise busy(request, submission.job)
         if submission.what == "differs":
-            raise _key_used_before()
+            raise key_used_before()
         if submission.what == "made":
             self.queue.notify(request.host, request.id)
         return submission.job
@@ -96,18 +107,17 @@ class JobService:
     ) -> Job:
         """Answer the question of a job; an answer other than `yes` cancels it.
 
-        `shown` is the hash of the plan that the person saw. Raises `conflict` if the job awaits no
-        confirmation, or if its plan has changed since.
+        `shown` is the hash of the plan that the person saw. A client of the API may leave it out,
+        and then means the plan that the job has now; everybody else names it. Raises `conflict` if
+        the job awaits no confirmation, has no plan yet, or has another plan since.
         """
         job = self.get(id)
         needed, project_of = self._role_for(job), self._project_of(job)
         role = self._authorise(actor, job.request.kind, needed, project_of)
         if answer.strip().lower() != "yes":
             return self.cancel(actor, id, voucher=voucher)
-        plan_hash = shown or job.plan_hash
-        sealed = self._confirmation(
-            replace(actor, role=role), job.request, plan_hash or None, voucher
-        )
+        plan_hash = self._plan_meant(actor, job, shown)
+        sealed = self._confirmation(replace(actor, role=role), job.request, plan_hash, voucher)
         kind, project = job.request.kind, job.request.project
         with self._audited(actor, kind, "not confirmed", project, id):
             self._require_confirmed(job, self.ledger.confirm(job.request, sealed, plan_hash))
@@ -124,21 +134,14 @@ class JobService:
         job = self.get(id)
         own = actor == job.request.requested_by
         role = self._role_for(job) if own else max(self._role_for(job), Role.OPERATOR)
-        self._authorise(actor, job.request.kind, role, self._project_of(job), "a cancel")
-        content = {"job": id, "by": actor.to_json(), "at": self._now(), "voucher": voucher}
+        role = self._authorise(actor, job.request.kind, role, self._project_of(job), "a cancel")
+        by = replace(actor, role=role)
+        content = {"job": id, "by": by.to_json(), "at": self._now(), "voucher": voucher}
         state = self.ledger.cancel(job.request, self.signatures.seal("cancellation", content))
         if state == "settled":
-            raise ScarError(
-                "conflict",
-                f"Too late: {job.request.kind} {id} is done but for its last words",
-                "/docker_rollback brings back what was there before.",
-            )
+            raise settled(job)
         if state not in ("cancelled", "running") or job.state.ended:
-            raise ScarError(
-                "conflict",
-                f"Job {id} has ended already ({job.state.value})",
-                "There is nothing left to cancel.",
-            )
+            raise ended_already(job)
         self.audit.write(
             actor, job.request.kind, "cancel asked", project=job.request.project, job=id
         )
@@ -182,10 +185,11 @@ class JobService:
         project: Project | None,
         args: JsonObject,
         voucher: JsonObject | None,
+        entropy: bytes | None,
     ) -> Request:
         now = self.clock()
         return Request(
-            id=job_id_for(voucher, now),
+            id=job_id_for(voucher, now, entropy),
             kind=command.kind,
             project=project.name if project else None,
             host=project.host if project else self.host,
@@ -242,16 +246,19 @@ class JobService:
         if outcome.what == "queued":
             return
         if outcome.what == "busy":
-            raise _busy(job.request, self.ledger.get(outcome.detail))
+            raise busy(job.request, self.ledger.get(outcome.detail))
         if outcome.what == "changed":
-            raise ScarError(
-                "conflict", "The plan has changed since it was shown", "Look at the new plan first."
-            )
-        raise ScarError(
-            "conflict",
-            f"Job {job.id} awaits no confirmation ({outcome.detail})",
-            "Ask again to get a new question.",
-        )
+            raise plan_changed()
+        raise awaits_no_confirmation(job, outcome.detail)
+
+    def _plan_meant(self, actor: Actor, job: Job, shown: str | None) -> str:
+        if job.state is not JobState.AWAITING_CONFIRMATION:
+            raise awaits_no_confirmation(job, job.state.value)
+        if not job.plan_hash:
+            raise no_plan_yet(job)
+        if not shown and actor.frontend != "api":
+            raise no_plan_named()
+        return shown or job.plan_hash
 
     def _project_of(self, job: Job) -> Project | None:
         """Return the job's project; None if it is no longer in the projects file."""
@@ -260,27 +267,3 @@ class JobService:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _key_used_before() -> ScarError:
-    return ScarError(
-        "conflict",
-        "This Idempotency-Key was used for another request",
-        "Use a new key for a new request.",
-    )
-
-
-def _busy(request: Request, holder: Job | None) -> ScarError:
-    what = f"Project '{request.project}'" if request.project else "What this would change"
-    if holder is None:
-        return ScarError("busy", f"{what} is held", "Ask again in a moment.")
-    if request.project and request.project not in holder.request.locks:
-        what = f"The workspace of '{request.project}'"
-    who = holder.request.requested_by
-    since = time.strftime("%H:%M:%S", time.gmtime(holder.request.created_at / 1000))
-    return ScarError(
-        "busy",
-        f"{what} is held by {holder.request.kind} {holder.id} "
-        f"of {who.name} ({who.frontend}), since {since} UTC",
-        f"Wait until it has ended; /job_{holder.id} shows how far it is.",
-    )

@@ -31,7 +31,9 @@ from scar.jobs.slots import PROCESSES
 from scar.jobs.sweeper import Sweeper
 from scar.keys.key_store import worker_part
 from scar.log import configure
+from scar.projects import ProjectsFile
 from scar.redis_client import connect
+from scar.registration.registry import create_access
 from scar.settings import Settings, SettingsError
 from scar.settings.state_folder import keep_private
 from workers.git.origin_reporter import OriginReporter
@@ -39,6 +41,7 @@ from workers.heartbeat import Heartbeat
 from workers.reconciler import Reconciler
 from workers.registry import handlers
 from workers.runner import Runner
+from workers.runtime.roles import Roles
 from workers.runtime.wakeup_transport import use_in_this_process
 
 _HARD_LIMIT = 2 * 3600
@@ -132,12 +135,13 @@ def _start_background(**_: Any) -> None:
     signatures = Signatures.of(settings, worker_part(settings.host))
     queue, redis = JobQueue(url, signatures), connect(url)
     ledger = Ledger(redis, signatures)
+    roles = Roles(create_access(settings), ProjectsFile.of(settings))
     _background.extend(
         (
             Heartbeat(settings, os.getpid()),
             OriginReporter(settings),
             Sweeper(ledger, queue),
-            Reconciler(redis, signatures, queue, settings.state_dir),
+            Reconciler(redis, signatures, queue, settings.state_dir, roles.may_lock),
         )
     )
     for thread in _background:

@@ -12,7 +12,9 @@ from pathlib import Path
 import structlog
 from redis import Redis
 
+from scar.access import Actor
 from scar.errors import ScarError
+from scar.jobs.job_state import JobState
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
 from scar.jobs.queue import JobQueue
@@ -31,16 +33,24 @@ _MOST_REOPENED = 3
 """Recovery may itself end the worker (no memory): then the project's next job tries it again."""
 
 _RECENT = 2 * 3600.0
+_REMEMBERED = 30 * 86_400.0
+"""How long Redis keeps the record of a job that has changed something."""
+
+_MOST_COMPARED = 20
+"""How many ends are compared at a time: each costs some signatures."""
+
 _log = structlog.get_logger(__name__)
 
 
 class Reconciler:
     """A thread that puts jobs back on the ledger which a worker of this host had begun: those that
-    Redis has lost, and deployments that are said to have ended while their journal is open.
+    Redis has lost, deployments that are said to have ended while their journal is open, and those
+    that are said to have ended otherwise than they did here.
 
     The worker that claims such a job reads in the job log how far it was: a job that ended is
     reported again, an interrupted one is recovered. Only jobs that began or ended within the last
-    two hours are checked: no job may run longer, and Redis keeps every changing job longer.
+    two hours are looked for: no job may run longer, and Redis keeps every changing job longer. Ends
+    are compared in turns, twenty at a time, for as long as Redis keeps them.
     """
 
     def __init__(
@@ -49,19 +59,21 @@ class Reconciler:
         signatures: Signatures,
         queue: JobQueue,
         state: Path,
+        may_lock: Callable[[Actor, str], bool],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redis = redis
         self._ledger = Ledger(redis, signatures)
         self._queue = queue
         self._locks = Locks(redis, signatures)
-        self._known_locks = KnownLocks(state / "locks.json", signatures)
+        self._known_locks = KnownLocks(state / "locks.json", signatures, may_lock)
         self._anchor = AnchorFile(state, signatures)
         self._job_log = JobLog(state / "done")
         self._projects = state / "projects"
         self._monotonic = monotonic
         self._since: dict[str, float] = {}
         self._reopened: Counter[str] = Counter()
+        self._compared = ""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
 
@@ -83,8 +95,9 @@ class Reconciler:
     def _compare(self) -> None:
         sync_quietly(self._known_locks, self._locks)
         self._follow_trail()
-        for id in self._recent():
+        for id in self._recent(_RECENT):
             self._try(id, self._reconcile)
+        self.compare_ends()
         self.look_for_abandoned()
 
     def look_for_abandoned(self) -> None:
@@ -93,6 +106,33 @@ class Reconciler:
         self._since = {id: self._since.get(id, now) for id in abandoned(self._projects)}
         for id in self._since:
             self._try(id, self._reopen)
+
+    def compare_ends(self) -> None:
+        """Have the jobs reported again that ended here otherwise than their records say: what the
+        host has signed counts, not what a sweep was made to believe.
+        """
+        ids = sorted(self._recent(_REMEMBERED))
+        later = [id for id in ids if id > self._compared] or ids
+        for id in later[:_MOST_COMPARED]:
+            self._compared = id
+            self._try(id, self._compare_end)
+
+    def _compare_end(self, id: str) -> None:
+        """Put the job back where its record does not say how it has ended here, three times."""
+        state = self._job_log.state(id)
+        if state is None or self._reopened[id] >= _MOST_REOPENED:
+            return
+        if self._is_said_otherwise(id, state) and self._restore(id, replace=True):
+            self._reopened[id] += 1
+
+    def _is_said_otherwise(self, id: str, state: JobState) -> bool:
+        try:
+            job = self._ledger.get(id)
+        except ScarError as error:
+            if error.code != "tampered":
+                raise
+            return True
+        return job is not None and job.state.ended and job.state is not state
 
     def _follow_trail(self) -> None:
         try:
@@ -106,9 +146,9 @@ class Reconciler:
         except ScarError as error:
             _log.warning("job not compared with the ledger", job=id, reason=error.message)
 
-    def _recent(self) -> list[str]:
+    def _recent(self, seconds: float) -> list[str]:
         try:
-            return self._job_log.recent(_RECENT)
+            return self._job_log.recent(seconds)
         except OSError as error:
             _log.warning("jobs not compared with the ledger", reason=str(error))
             return []

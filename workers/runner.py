@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -34,6 +35,7 @@ from workers.runtime.context import JobContext
 from workers.runtime.handlers import PlanChanged, ReadJob, WriteJob
 from workers.runtime.outcome import Outcome
 from workers.runtime.reporter import JobLost, JobReporter
+from workers.runtime.roles import Roles
 from workers.runtime.verification import Forged, Verification
 from workers.state.job_log import JobLog
 from workers.state.known_locks import KnownLocks
@@ -64,7 +66,8 @@ class Runner:
         signatures = Signatures.of(settings, worker_part(settings.host))
         job_log = JobLog(settings.state_dir / "done")
         projects = ProjectsFile.of(settings)
-        known_locks = KnownLocks(settings.state_dir / "locks.json", signatures)
+        roles = Roles(create_access(settings), projects)
+        known_locks = KnownLocks(settings.state_dir / "locks.json", signatures, roles.may_lock)
         return cls(
             settings=settings,
             ledger=Ledger(redis, signatures),
@@ -74,8 +77,7 @@ class Runner:
                 signatures=signatures,
                 kinds=handlers(),
                 job_log=job_log,
-                access=create_access(settings),
-                projects=projects,
+                roles=roles,
                 lock_of=known_locks.of,
             ),
             projects=projects,
@@ -122,7 +124,6 @@ class Runner:
     def _note_cancelled(self, claim: Claim) -> None:
         """Keep on this host that a job was cancelled before it began, whatever Redis says later."""
         try:
-            self.verification.verify(claim)
             error = cancelled_by(self.verification.cancelled_by(claim))
             self.job_log.note_cancelled(claim.id, claim.signed, error)
             self.ledger.note_cancelled(claim.id)
@@ -141,7 +142,7 @@ class Runner:
             # A key or the job log cannot be read now: the lease lapses, and the job is tried again.
             _log.warning("job not verified", job=claim.id, reason=error.message)
             return
-        with JobReporter(self.ledger, self.signatures, claim, request) as reporter:
+        with self._reporter(claim, request) as reporter:
             try:
                 context = self._context(claim, request, reporter)
                 self._handle(claim, context, confirmed, reporter)
@@ -150,6 +151,10 @@ class Runner:
             except ScarError as error:
                 # Raised while the context was created, so its text was not masked yet.
                 self._finish(reporter, claim.id, error)
+
+    def _reporter(self, claim: Claim, request: Request) -> JobReporter:
+        canceller = partial(self.verification.canceller, request)
+        return JobReporter(self.ledger, self.signatures, claim, request, canceller)
 
     def _context(self, claim: Claim, request: Request, reporter: JobReporter) -> JobContext:
         context = JobContext(
@@ -265,7 +270,7 @@ class Runner:
         )
         nobody = Actor("scar", "scar", "SCAR")
         request = Request(claim.id, "", None, "", {}, nobody, False, False, 0, 0)
-        with JobReporter(self.ledger, self.signatures, claim, request) as reporter:
+        with self._reporter(claim, request) as reporter:
             self._finish(reporter, claim.id, error)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scar.access import Actor, Role
 from scar.commands.command import Command
@@ -25,7 +26,7 @@ class LockCommand(LocalCommand):
 
     def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
         """Lock one project (which takes an operator), or all projects (which takes an admin)."""
-        project, reason = lock_target(self, actor, words, context)
+        actor, project, reason = lock_target(self, actor, words, context)
         if not reason:
             raise self.misuse("A lock needs a reason")
         lock = context.locks.acquire(resource_of(project), actor, " ".join(reason)[:200])
@@ -38,19 +39,20 @@ class LockCommand(LocalCommand):
 
 def lock_target(
     command: Command, actor: Actor, words: Sequence[str], context: CommandContext
-) -> tuple[str | None, list[str]]:
-    """Return the project that is meant, None for all of them, and the words that follow.
+) -> tuple[Actor, str | None, list[str]]:
+    """Return the actor with their role, the project that is meant, None for all of them, and the
+    words that follow.
 
     Raises `forbidden` if the actor may not lock it.
     """
     first = words[0] if words else ""
     if first.lower() == ALL and ALL not in context.projects.projects:
-        context.access.require(actor, Role.ADMIN, None, what=f"{command.noun} of all")
-        return None, list(words[1:])
+        role = context.access.require(actor, Role.ADMIN, None, what=f"{command.noun} of all")
+        return replace(actor, role=role), None, list(words[1:])
     named = first in context.projects.projects
     project = context.projects.get(first) if named else context.default()
-    context.access.require(actor, command.role, project, what=command.noun)
-    return project.name, list(words[1:] if named else words)
+    role = context.access.require(actor, command.role, project, what=command.noun)
+    return replace(actor, role=role), project.name, list(words[1:] if named else words)
 
 
 def resource_of(project: str | None) -> str:

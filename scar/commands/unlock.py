@@ -22,7 +22,7 @@ class UnlockCommand(LocalCommand):
     rank = 25
 
     def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
-        project, more = lock_target(self, actor, words, context)
+        actor, project, more = lock_target(self, actor, words, context)
         if more:
             context.projects.get(more[0])  # raises `project_not_found` for an unknown name
             raise self.misuse(f"/{self.word} takes one project")

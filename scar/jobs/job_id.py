@@ -31,6 +31,11 @@ def time_of_id(id: str) -> int:
     return number >> _RANDOM_BITS
 
 
+def entropy_of(id: str) -> str:
+    """Return the part of an id that does not say when it was made."""
+    return id[-_RANDOM_BITS // 5 :].upper()
+
+
 def is_job_id(text: str) -> bool:
     """Return whether the text has the format of a job's id, which is also that of a release's
     id.

@@ -62,12 +62,14 @@ class LockRecord:
     """What the hash on Redis says of a project: the lock that was set or released last, signed by
     the front-end where somebody did. A release stays, so that a lock that is gone from Redis
     without one is known to be missing. `retired`: the key that signed it was retired since.
+    `actor` is who has set or released it; None in a record of an earlier version.
     """
 
     locked: bool
     lock: Lock
     sealed: str
     retired: bool = False
+    actor: Actor | None = None
 
     @property
     def text(self) -> str:
@@ -85,7 +87,7 @@ class LockRecord:
         word, _, sealed = text.partition(" ")
         try:
             record = cls._opened(sealed, signatures)
-        except (LookupError, TypeError, ValueError):
+        except (AttributeError, LookupError, TypeError, ValueError):
             record = None
         if record is not None and (record.lock.project, record.word) == (project, word):
             return record
@@ -99,9 +101,12 @@ class LockRecord:
             return None
         content = dict(opened.content)
         locked, front_end = bool(content.pop("locked")), str(content.pop("front_end"))
+        actor = Actor.from_json(content.pop("actor")) if "actor" in content else None
         lock = Lock(**{**content, "since": int(content["since"])})
+        if actor is not None and actor.frontend != front_end:
+            return None
         own = opened.signer.part == API or opened.signer.speaks_for(front_end)
-        return cls(locked, lock, sealed, opened.signer.retired) if own else None
+        return cls(locked, lock, sealed, opened.signer.retired, actor) if own else None
 
     @property
     def genuine(self) -> bool:
@@ -175,5 +180,6 @@ class Locks:
         after = before.lock.since + 1 if before else 0
         since = max(int(self._clock() * 1000), after)
         lock = Lock(project, f"{actor.name} ({actor.frontend})", reason, since)
-        content = {**asdict(lock), "locked": locked, "front_end": actor.frontend}
+        about = {"locked": locked, "front_end": actor.frontend, "actor": actor.to_json()}
+        content = {**asdict(lock), **about}
         return LockRecord(locked, lock, self._signatures.seal("lock", content))

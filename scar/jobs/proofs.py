@@ -88,10 +88,16 @@ def may_confirm(signatures: Signatures, opened: Opened, request: Request) -> boo
     return own or vouches(signatures, content["voucher"], asked)
 
 
-def valid_cancellation(signatures: Signatures, job_id: str, sealed: str) -> Actor | None:
-    """Return who has cancelled the job; None where nobody did who may speak for them."""
+def valid_cancellation(
+    signatures: Signatures, job_id: str, sealed: str, *, acts: bool = False
+) -> Actor | None:
+    """Return who has cancelled the job; None where nobody did who may speak for them. Where it
+    `acts`, the cancellation is to stop something, which a key that was retired cannot.
+    """
     opened = signatures.open("cancellation", sealed)
     if opened is None or opened.content.get("job") != job_id:
+        return None
+    if acts and opened.signer.retired:
         return None
     try:
         actor = Actor.from_json(opened.content["by"])

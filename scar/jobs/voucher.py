@@ -82,11 +82,13 @@ def read(signatures: Signatures, token: str) -> VouchedRequest | None:
     return VouchedRequest(actor, **content)
 
 
-def job_id_for(voucher: JsonObject | None, now: float) -> str:
-    """Return the id of a job that is made in the name of a voucher, if there is one."""
+def job_id_for(voucher: JsonObject | None, now: float, entropy: bytes | None = None) -> str:
+    """Return the id of a job that is made in the name of a voucher, if there is one; else it is
+    made of the time, and of `entropy` where that is given.
+    """
     if voucher is not None and "token" in voucher:
         return job_id_of(voucher["token"])
-    return new_job_id(now)
+    return new_job_id(now, entropy)
 
 
 def job_id_of(token: str) -> str:

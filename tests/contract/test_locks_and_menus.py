@@ -16,6 +16,7 @@ from scar.chat.menus import Menus
 from scar.errors import ScarError
 from scar.jobs.locks import EVERYTHING, Locks
 from scar.jobs.record import Job
+from tests.support.acting_worker import ActingWorker
 from workers.state.known_locks import KnownLocks
 
 OLGA, VERA = Actor("telegram", "olga", "Olga"), Actor("telegram", "vera", "Vera")
@@ -42,12 +43,13 @@ def test_a_locked_project_refuses_write_jobs_but_not_read_jobs(
 
 
 def test_a_question_cannot_be_confirmed_once_the_project_is_locked(
-    services: Services, ask: Ask
+    services: Services, ask: Ask, worker: ActingWorker
 ) -> None:
     job = ask("restart")
+    worker.plan(job.id, "a" * 64)
     Locks(services.redis, services.signatures).acquire("shop", OLGA, "later")
     with pytest.raises(ScarError, match="locked by Olga"):
-        services.job_service.confirm(job.request.requested_by, job.id, "yes")
+        services.job_service.confirm(job.request.requested_by, job.id, "yes", shown="a" * 64)
 
 
 def test_the_audit_trail_lists_the_newest_first_and_page_by_page(services: Services) -> None:
@@ -98,7 +100,7 @@ def test_a_lock_is_released_by_a_front_end_whose_clock_is_behind(
 ) -> None:
     now = [2000.0]
     locks = Locks(services.redis, services.signatures, lambda: now[0])
-    known = KnownLocks(tmp_path / "locks.json", services.signatures)
+    known = KnownLocks(tmp_path / "locks.json", services.signatures, lambda *_: True)
     locks.acquire("shop", OLGA, "later")
     known.sync(locks)
     now[0] = 1000.0

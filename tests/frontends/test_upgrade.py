@@ -41,7 +41,7 @@ def test_a_question_of_an_earlier_version_locks_its_project_when_answered(
     job = a_restart(scene)
     asked_before_the_upgrade(scene, job.request)
     scene.worker.plan(job.id)
-    job_service.confirm(job.request.requested_by, job.id, "yes")
+    job_service.confirm(job.request.requested_by, job.id, "yes", shown="a" * 64)
     holder = ledger.lock_holder("shop")
     assert holder is not None
     assert holder.id == job.id
@@ -49,7 +49,7 @@ def test_a_question_of_an_earlier_version_locks_its_project_when_answered(
     later = a_restart(scene)
     scene.worker.plan(later.id)
     with pytest.raises(ScarError, match="is held by restart"):
-        job_service.confirm(later.request.requested_by, later.id, "yes")
+        job_service.confirm(later.request.requested_by, later.id, "yes", shown="a" * 64)
     job_service.cancel(later.request.requested_by, later.id)
     scene.worker.finish(job.id, {"downtime_seconds": 0.1})
     assert ledger.lock_holder("shop") is None

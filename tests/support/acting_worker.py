@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from scar.bootstrap import Services
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.claim import Claim
 from scar.jobs.ledger import Ledger
-from scar.jobs.proofs import JobEnd
+from scar.jobs.proofs import JobEnd, valid_cancellation
 from scar.jobs.record import Job, JobState
 from scar.jobs.request import Request
 from scar.jobs.results import job_kinds
@@ -92,7 +93,8 @@ class ActingWorker:
     def report(self, claim: ActingClaim) -> JobReporter:
         """Return the reporter that a real worker would run the claimed job with."""
         request = replace(self.services.job_service.get(claim.claim.id).request, changes=False)
-        return JobReporter(claim.ledger, claim.signatures, claim.claim, request)
+        canceller = partial(valid_cancellation, claim.signatures, request.id)
+        return JobReporter(claim.ledger, claim.signatures, claim.claim, request, canceller)
 
     def plan(self, id: str, hash: str = "a" * 64, **plan: Any) -> None:
         """Claim a job and ask its question."""

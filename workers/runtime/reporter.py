@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from scar.access import Actor
 from scar.errors import ScarError
 from scar.jobs.claim import Claim
 from scar.jobs.job_state import JobState
 from scar.jobs.ledger import LEASE_MS, Ledger
-from scar.jobs.proofs import JobEnd, valid_cancellation
+from scar.jobs.proofs import JobEnd
 from scar.jobs.request import Request
 from scar.jobs.results.job_kind import JobPlan
 from scar.jobs.results.json_record import JsonRecord
@@ -53,7 +54,7 @@ class _Batch:
 
 class JobReporter:
     """Reports for one claim. Use it as a context manager, with `finish` or `planned` as the last
-    call.
+    call. `canceller` returns who a sealed cancellation is by, None where it does not count.
 
     Plans and results are passed in as dataclasses, and written as JSON.
     """
@@ -64,6 +65,7 @@ class JobReporter:
         signatures: Signatures,
         claim: Claim,
         request: Request,
+        canceller: Callable[[str], Actor | None],
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -71,6 +73,7 @@ class JobReporter:
         self._signatures = signatures
         self._claim = claim
         self._request = request
+        self._canceller = canceller
         self._monotonic = monotonic
         self._wake = threading.Condition()
         self._pending = _Batch()
@@ -256,6 +259,6 @@ class JobReporter:
         self._note_cancellation(cancellation)
 
     def _note_cancellation(self, sealed: str) -> None:
-        actor = valid_cancellation(self._signatures, self._claim.id, sealed) if sealed else None
+        actor = self._canceller(sealed) if sealed else None
         if actor is not None:
             self._cancelled_by = f"{actor.name} ({actor.frontend})"

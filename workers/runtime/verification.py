@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from scar.access import Access, Actor
+from scar.access import Actor
 from scar.errors import ScarError
 from scar.jobs.claim import Claim, SignedRequest
 from scar.jobs.job_id import is_job_id
@@ -18,7 +18,7 @@ from scar.jobs.request import Request
 from scar.jobs.results import job_kinds
 from scar.jobs.signing import WAKEUP, Signatures, sealed_content
 from scar.json_object import JsonObject
-from scar.projects import ProjectsFile
+from workers.runtime.roles import Roles
 
 CONFIRMED_MS = 15 * 60_000
 """How long a `yes` counts: as long as a request that nobody begins."""
@@ -31,6 +31,8 @@ class BegunJobs(Protocol):
     """What this host remembers of the jobs that began here: `workers.state.job_log`."""
 
     def begun(self, id: str) -> bool: ...
+
+    def begun_before(self, id: str) -> str | None: ...
 
     def signed(self, id: str) -> SignedRequest: ...
 
@@ -49,8 +51,7 @@ class Verification:
     signatures: Signatures
     kinds: Collection[str]
     job_log: BegunJobs
-    access: Access
-    projects: ProjectsFile
+    roles: Roles
     lock_of: Callable[[str], Lock | None]
     clock: Callable[[], float] = time.time
 
@@ -88,11 +89,17 @@ class Verification:
         return request, plan
 
     def cancelled_by(self, claim: Claim) -> Actor:
-        """Return who has cancelled a job that has not begun. Raises `Forged`."""
-        actor = valid_cancellation(self.signatures, claim.id, claim.cancellation)
+        """Return who has cancelled a job that has not begun, and may. Raises `Forged`."""
+        request, _ = self.verify(claim)
+        actor = self.canceller(request, claim.cancellation)
         if actor is None:
-            raise Forged("its cancellation carries no valid signature")
+            raise Forged("its cancellation is not signed by who may cancel it")
         return actor
+
+    def canceller(self, request: Request, sealed: str) -> Actor | None:
+        """Return who has cancelled a job; None where nobody did who may."""
+        actor = valid_cancellation(self.signatures, request.id, sealed, acts=True)
+        return actor if actor is not None and self.roles.may_cancel(actor, request) else None
 
     def _begun(self, claim: Claim) -> Request:
         """Return the request of a job that has begun here, if that is what was claimed."""
@@ -125,7 +132,15 @@ class Verification:
             raise Forged("it is too old")
         if request.created_at > now + _SKEW_MS:
             raise Forged("it was asked for in the future")
+        self._require_first(request)
         return request
+
+    def _require_first(self, request: Request) -> None:
+        """Check that a push was not deployed here before, under whatever id it comes now."""
+        if request.requested_by.frontend == "schedule":
+            before = self.job_log.begun_before(request.id)
+            if before is not None:
+                raise Forged(f"this push was taken up here before, as job {before}")
 
     def _confirmation(self, sealed: str, request: Request) -> JsonObject:
         """Return what was confirmed: this job, by who may, not too long ago."""
@@ -144,17 +159,9 @@ class Verification:
         return content
 
     def _require_role(self, actor: Actor, request: Request) -> None:
-        """Check the person's role with this worker's own settings and projects file.
-
-        Where the settings here do not name the people of that front-end, the role counts that the
-        front-end has signed: it alone knows them.
-        """
-        project = self.projects.projects.get(request.project or "")
-        role = self.access.role_of(actor, project)
-        if not self.access.knows_people_of(actor.frontend):
-            role = max((known for known in (role, actor.role) if known is not None), default=None)
+        """Check the person's role with this worker's own settings and projects file."""
         needed = job_kinds()[request.kind].role
-        if role is None or role < needed:
+        if not self.roles.may_ask(actor, request):
             raise Forged(
                 f"{actor.key[:80]} may not {request.kind} here: it needs the role {needed}"
             )

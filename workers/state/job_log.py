@@ -14,6 +14,7 @@ from pathlib import Path
 
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.claim import SignedRequest
+from scar.jobs.job_id import entropy_of, is_job_id
 from scar.jobs.record import JobState
 from scar.jobs.results.json_record import JsonRecord
 from scar.json_object import JsonObject
@@ -68,6 +69,10 @@ class JobLog:
         """Return whether the job has ended on this host."""
         return self.begun(id) and "state" in self._read(id)
 
+    def state(self, id: str) -> JobState | None:
+        """Return in which state the job has ended on this host; None where it has not."""
+        return JobState(self._read(id)["state"]) if self.ended(id) else None
+
     def outcome(self, id: str, result: type[ResultT]) -> Outcome[ResultT] | None:
         """Return the outcome of the job, None if it has not ended. `result` is the result type
         of its kind.
@@ -81,6 +86,14 @@ class JobLog:
             result.from_json(record["result"]) if record["result"] is not None else None,
             ScarError(error.code, error.message, error.hint, lines=error.lines) if error else None,
         )
+
+    def begun_before(self, id: str) -> str | None:
+        """Return another job that began here whose id was made of the same: of the same push."""
+        entropy = entropy_of(id)
+        for path in self._folder.iterdir() if self._folder.exists() else ():
+            if path.name != id and is_job_id(path.name) and entropy_of(path.name) == entropy:
+                return path.name
+        return None
 
     def recent(self, seconds: float) -> list[str]:
         """Return the ids of the jobs that began or ended within the last `seconds`."""

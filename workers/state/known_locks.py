@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
 
+from scar.access import Actor
 from scar.errors import ScarError
 from scar.jobs.locks import EVERYTHING, Lock, LockRecord, Locks
 from scar.jobs.signing import Signatures
@@ -18,11 +19,16 @@ _log = structlog.get_logger(__name__)
 
 
 class KnownLocks:
-    """The newest record of each lock, in the file `path`: set or released, as it was signed."""
+    """The newest record of each lock, in the file `path`: set or released, as it was signed.
+    `may_lock(actor, project)` says whether the worker here knows somebody as who may do either.
+    """
 
-    def __init__(self, path: Path, signatures: Signatures) -> None:
+    def __init__(
+        self, path: Path, signatures: Signatures, may_lock: Callable[[Actor, str], bool]
+    ) -> None:
         self._path = path
         self._signatures = signatures
+        self._may_lock = may_lock
 
     def of(self, project: str) -> Lock | None:
         """Return the lock that a project is under, as far as this host knows."""
@@ -37,9 +43,7 @@ class KnownLocks:
         known, on_redis = dict(self._records()), locks.records()
         kept = dict(known)
         for project, record in on_redis.items():
-            # A key that was retired changes nothing that this host knows.
-            counts = record.genuine and (project not in known or not record.retired)
-            if counts and _is_newer(record, known.get(project)):
+            if self._counts(record, project, known) and _is_newer(record, known.get(project)):
                 kept[project] = record
         for project, record in kept.items():
             if project not in on_redis or _differs(record, on_redis[project]):
@@ -48,6 +52,14 @@ class KnownLocks:
         if kept != known:
             texts = {project: record.text for project, record in kept.items()}
             write_synced(self._path, json.dumps(texts))
+
+    def _counts(self, record: LockRecord, project: str, known: Mapping[str, LockRecord]) -> bool:
+        """Return whether a record may change what this host knows: it is by somebody who may set
+        and release locks. A key that was retired changes nothing that is known.
+        """
+        if not record.genuine or (record.retired and project in known):
+            return False
+        return record.actor is None or self._may_lock(record.actor, project)
 
     def _records(self) -> Mapping[str, LockRecord]:
         if not self._path.exists():

@@ -47,7 +47,10 @@ class AnswerSchema(ClosedSchema):
     shown = fields.String(
         allow_none=True,
         validate=validate.Length(max=200),
-        metadata={"description": "`plan.hash` of the plan that was shown, to confirm no other"},
+        metadata={
+            "description": "`plan.hash` of the plan that was shown, to confirm no other. Clients "
+            "of the API that leave it out mean the plan of this moment; people name it."
+        },
     )
 
 

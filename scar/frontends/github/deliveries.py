@@ -4,7 +4,9 @@ inbox.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from hashlib import sha256
 
 from scar.json_object import JsonObject
 
@@ -68,6 +70,14 @@ class Push:
             login=letter["login"],
             pushed_at=float(letter.get("pushed_at", 0.0)),
         )
+
+    @property
+    def digest(self) -> bytes:
+        """What tells this push from every other, for its project: a push of the same commit at
+        another time is another one.
+        """
+        what = [self.project, self.repository, self.branch, self.commit, self.pushed_at]
+        return sha256(json.dumps(what).encode()).digest()
 
     def to_json(self) -> JsonObject:
         """Return the push as JSON, to be stored on Redis until it is deployed."""

@@ -144,7 +144,8 @@ class PushDeploys:
             project,
             {"push": args},
             confirmed=True,
-            idempotency_key=f"push:{push.id}",
+            idempotency_key=f"push:{push.digest.hex()}",
+            entropy=push.digest,  # by which the host knows a push that it has deployed
         )
 
     def _subscribe_alerts(self, job: Job, project: Project) -> None:

@@ -17,6 +17,8 @@ elseif not ended(state) then
   trail(line, next_tip)
   redis.call('HSET', key, 'cancellation', cancellation)
   close(id, 'cancelled', retention)
+  redis.call('HSET', key, 'rung', now)
+  redis.call('ZADD', 'scar:cancelled', now, id)
   emit(id, {state = 'cancelled'}, 'cancellation', cancellation)
   return {'cancelled'}
 end

@@ -1,5 +1,5 @@
 -- Queues a job that awaits its confirmation, once. ARGV: id, sealed confirmation, hash of the plan
--- that was shown ('' where none was). Returns {'queued', id}, {'busy', id of the job that has locked
+-- that was shown. Returns {'queued', id}, {'busy', id of the job that has locked
 -- the same}, {'locked', the person's lock}, {'changed', id} where another plan is shown now, or
 -- {'not', state}.
 local id, confirmation, shown = ARGV[1], ARGV[2], ARGV[3]
@@ -12,7 +12,7 @@ local locks, requires_free = locks_of(id), job[5] or '[]'
 if confirmed == confirmation and not ended(state) then return {'queued', id} end
 if state ~= 'awaiting_confirmation' then return {'not', state} end
 if tonumber(confirm_until) < tonumber(now) then return {'not', 'expired'} end
-if shown ~= '' and plan_hash and shown ~= plan_hash then return {'changed', id} end
+if shown ~= plan_hash then return {'changed', id} end
 local lock = persons_lock(locks)
 if lock then return {'locked', lock} end
 local holder = acquire(id, locks, requires_free)

@@ -14,6 +14,7 @@ local moved = trail_moved(tip)
 if moved then return moved end
 if acquire(id, locks, '[]') then return {'there'} end
 trail(line, next_tip)
+redis.call('ZREM', 'scar:cancelled', id)
 redis.call('PERSIST', key)
 redis.call('PERSIST', key .. ':events')
 redis.call('HDEL', key, 'end', 'swept', 'cancellation', 'noted', 'settled', 'lease', 'claim', 'finished')

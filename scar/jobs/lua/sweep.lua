@@ -69,6 +69,21 @@ for _, id in ipairs(redis.call('ZRANGE', 'scar:open', 0, 999)) do
     notify[#notify + 1] = host
   end
 end
+-- Hosts that do not know yet that a job of theirs was cancelled. Once its request is too old to be
+-- begun, it does not matter any more.
+for _, id in ipairs(redis.call('ZRANGE', 'scar:cancelled', 0, 99)) do
+  local job = redis.pcall('HMGET', job_key(id), 'state', 'host', 'noted', 'rung', 'finished')
+  if job.err then job = {} end
+  local state, host = job[1], job[2]
+  local age, ended_for = now - (tonumber(job[4] or '0') or 0), now - (tonumber(job[5] or '0') or 0)
+  if state ~= 'cancelled' or not host or job[3] or ended_for > 16 * 60000 then
+    redis.call('ZREM', 'scar:cancelled', id)
+  elseif age > 2000 and queue_length(host) == 0 then
+    redis.call('HSET', job_key(id), 'rung', now)
+    notify[#notify + 1] = id
+    notify[#notify + 1] = host
+  end
+end
 for host in pairs(waiting_on) do
   local id = queue_length(host) == 0 and whose_turn(host, limits)
   if id then

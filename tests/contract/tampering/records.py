@@ -17,6 +17,11 @@ TAMPERED = "was tampered with"
 FORGED = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
+def anybody(*_: object) -> bool:
+    """Say that everybody may lock everything."""
+    return True
+
+
 def key_of(job: Job) -> str:
     return f"scar:job:{job.id}"
 

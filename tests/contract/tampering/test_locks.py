@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from redis import Redis
 
-from scar.access import Actor
+from scar.access import Actor, Role
 from scar.bootstrap import Services
 from scar.errors import ScarError
 from scar.jobs.locks import EVERYTHING, Locks
@@ -20,9 +20,11 @@ from scar.settings import Settings
 from tests.contract.tampering.records import (
     TAMPERED,
     Ask,
+    anybody,
 )
 from tests.support.keys import signatures_of
 from workers.runner import Runner
+from workers.runtime.roles import Roles
 from workers.state.known_locks import KnownLocks
 
 
@@ -30,7 +32,7 @@ def test_a_lock_that_is_removed_or_forged_on_redis_holds(
     ask: Ask, services: Services, redis: Redis
 ) -> None:
     locks = Locks(redis, services.signatures)
-    known = KnownLocks(services.settings.state_dir / "locks.json", services.signatures)
+    known = KnownLocks(services.settings.state_dir / "locks.json", services.signatures, anybody)
     locks.acquire("shop", Actor("telegram", "1", "Olga"), "moving the database")
     known.sync(locks)
     redis.hdel("scar:locks", "shop")
@@ -63,7 +65,7 @@ def test_a_host_does_not_do_what_a_person_had_locked(
     ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
 ) -> None:
     locks = Locks(redis, services.signatures)
-    known = KnownLocks(services.settings.state_dir / "locks.json", services.signatures)
+    known = KnownLocks(services.settings.state_dir / "locks.json", services.signatures, anybody)
     locks.acquire("shop", Actor("telegram", "1", "Olga"), "moving the database")
     known.sync(locks)
     redis.delete("scar:locks")
@@ -80,7 +82,10 @@ def test_a_change_of_keys_loses_no_lock_and_no_message(
 ) -> None:
     own = Settings(state_dir=tmp_path / "own")
     telegram, worker = (Signatures.of(own, part) for part in ("telegram", "worker:default"))
-    olga, known = Actor("telegram", "1", "Olga"), KnownLocks(tmp_path / "locks.json", worker)
+    olga, known = (
+        Actor("telegram", "1", "Olga"),
+        KnownLocks(tmp_path / "locks.json", worker, anybody),
+    )
     locks = Locks(redis, telegram)
     locks.acquire("shop", olga, "moving")
     locks.release("shop", olga)
@@ -99,7 +104,10 @@ def test_a_change_of_keys_loses_no_lock_and_no_message(
 def test_a_retired_key_releases_no_lock_that_a_host_knows(redis: Redis, tmp_path: Path) -> None:
     own = Settings(state_dir=tmp_path / "own")
     telegram, worker = (Signatures.of(own, part) for part in ("telegram", "worker:default"))
-    olga, known = Actor("telegram", "1", "Olga"), KnownLocks(tmp_path / "locks.json", worker)
+    olga, known = (
+        Actor("telegram", "1", "Olga"),
+        KnownLocks(tmp_path / "locks.json", worker, anybody),
+    )
     stolen, on_host = Locks(redis, telegram), Locks(redis, worker)
     stolen.acquire("shop", olga, "moving")
     known.sync(on_host)
@@ -120,3 +128,25 @@ def test_a_key_file_that_cannot_be_read_is_not_taken_for_a_new_key(tmp_path: Pat
     with pytest.raises(ScarError, match="cannot be read"):
         trusted.add(public)
     assert file.read_text() == "damaged"
+
+
+def test_a_host_checks_who_sets_and_releases_a_lock(
+    services: Services, redis: Redis, roles: Roles
+) -> None:
+    locks = Locks(redis, services.signatures)
+    path = services.settings.state_dir / "locks.json"
+    known = KnownLocks(path, services.signatures, roles.may_lock)
+    olga, eve = Actor("telegram", "1", "Olga"), Actor("telegram", "77", "Eve", Role.ADMIN)
+    locks.acquire("shop", olga, "moving")
+    locks.acquire(EVERYTHING, olga, "an operator locks one project")
+    known.sync(locks)
+    lock = known.of("shop")
+    assert lock is not None
+    assert lock.reason == "moving"
+    locks.release("shop", eve)
+    known.sync(locks)
+    assert known.of("shop") == lock
+    locks.acquire("shop", olga, "again")
+    locks.release("shop", olga)
+    known.sync(locks)
+    assert known.of("shop") is None

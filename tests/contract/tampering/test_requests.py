@@ -12,9 +12,10 @@ import pytest
 from redis import Redis
 
 from scar.access import Actor, Role
-from scar.bootstrap import Services
+from scar.bootstrap import Services, bootstrap
 from scar.errors import ScarError
 from scar.jobs.claim import Claim, SignedRequest
+from scar.jobs.record import JobState
 from scar.jobs.signing import Signatures, sealed_content
 from scar.keys.key_store import key_pair, trusted_keys
 from scar.settings import Settings
@@ -26,6 +27,7 @@ from tests.contract.tampering.records import (
     key_of,
     record_of,
 )
+from tests.support.acting_worker import ActingWorker
 from workers.runner import Runner
 from workers.runtime.verification import Forged
 
@@ -147,3 +149,19 @@ def test_a_job_log_entry_is_not_looked_for_outside_its_folder(
     wake(request["id"])
     assert services.redis.hget(key, "state") == "queued"
     assert not runner.job_log.begun(request["id"])
+
+
+def test_a_persons_yes_names_the_plan_and_a_clients_is_for_that_of_the_moment(
+    ask: Ask, services: Services, worker: ActingWorker, redis: Redis
+) -> None:
+    job, olga = ask("restart"), Actor("telegram", "1", "Olga")
+    client = Actor("api", "test", "test")
+    for actor in (olga, client):
+        with pytest.raises(ScarError, match="has no plan yet"):
+            services.job_service.confirm(actor, job.id, "yes")
+    worker.plan(job.id, "a" * 64)
+    with pytest.raises(ScarError, match="does not say to which plan"):
+        services.job_service.confirm(olga, job.id, "yes")
+    api = bootstrap(services.settings, "api")
+    assert api.job_service.confirm(client, job.id, "yes").state is JobState.QUEUED
+    assert sealed_content(record_of(redis, job)["confirmation"])["plan"] == "a" * 64

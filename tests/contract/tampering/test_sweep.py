@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -9,7 +10,6 @@ from redis import Redis
 
 from scar.bootstrap import Services
 from scar.jobs.record import JobState
-from scar.jobs.signing import Signatures
 from tests.contract.conftest import RecordedQueue
 from tests.contract.tampering.records import (
     Ask,
@@ -36,7 +36,13 @@ def test_a_spoilt_record_does_not_stop_the_sweep_of_the_others(
 
 
 def test_a_deployment_that_is_said_to_wait_is_put_back_by_its_host(
-    ask: Ask, worker: ActingWorker, services: Services, redis: Redis, queue: RecordedQueue
+    ask: Ask,
+    worker: ActingWorker,
+    services: Services,
+    redis: Redis,
+    queue: RecordedQueue,
+    reconciler: Reconciler,
+    now: list[float],
 ) -> None:
     job = ask("deploy", confirmed=True)
     state = services.settings.state_dir
@@ -47,9 +53,6 @@ def test_a_deployment_that_is_said_to_wait_is_put_back_by_its_host(
     Journal(folder).begin(job.id)
     redis.hset(key_of(job), "state", "queued")
     redis.zrem("scar:open", job.id)
-    now = [0.0]
-    signatures = Signatures.of(services.settings, "worker:default")
-    reconciler = Reconciler(redis, signatures, cast("Any", queue), state, monotonic=lambda: now[0])
     reconciler.look_for_abandoned()
     assert redis.zscore("scar:open", job.id) is None, "a worker may still come"
     now[0] = 41.0
@@ -72,7 +75,13 @@ def test_a_record_with_spoilt_resources_does_not_keep_others_from_ending(
 
 
 def test_a_deployment_that_ends_its_workers_is_not_put_back_for_ever(
-    ask: Ask, worker: ActingWorker, services: Services, redis: Redis, queue: RecordedQueue
+    ask: Ask,
+    worker: ActingWorker,
+    services: Services,
+    redis: Redis,
+    queue: RecordedQueue,
+    reconciler: Reconciler,
+    now: list[float],
 ) -> None:
     job = ask("deploy", confirmed=True)
     state = services.settings.state_dir
@@ -81,9 +90,6 @@ def test_a_deployment_that_ends_its_workers_is_not_put_back_for_ever(
     folder.mkdir(parents=True)
     (folder / "lock").touch()
     Journal(folder).begin(job.id)
-    signatures = Signatures.of(services.settings, "worker:default")
-    now = [0.0]
-    reconciler = Reconciler(redis, signatures, cast("Any", queue), state, lambda: now[0])
     for _ in range(10):
         redis.hset(key_of(job), mapping={"state": "failed"})
         reconciler.look_for_abandoned()
@@ -91,3 +97,28 @@ def test_a_deployment_that_ends_its_workers_is_not_put_back_for_ever(
     assert [wakeup for wakeup in queue.wakeups if wakeup[1] == job.id][1:] == [
         ("default", job.id)
     ] * 3
+
+
+def test_what_a_host_says_of_an_end_counts_over_what_a_sweep_was_made_to_say(
+    ask: Ask,
+    worker: ActingWorker,
+    services: Services,
+    redis: Redis,
+    reconciler: Reconciler,
+    wake: Callable[[str], None],
+) -> None:
+    job = ask("restart", confirmed=True)
+    wake(job.id)
+    ended = services.job_service.get(job.id)
+    assert ended.state is JobState.FAILED, "there is no Engine here"
+    reconciler.compare_ends()
+    assert services.job_service.get(job.id) == ended
+    redis.hdel(key_of(job), "end")
+    redis.hset(key_of(job), mapping={"state": "awaiting_confirmation", "confirm_until": "1"})
+    redis.zadd("scar:open", {job.id: 0})
+    worker.sweep()
+    assert services.job_service.get(job.id).state is JobState.EXPIRED
+    reconciler.compare_ends()
+    wake(job.id)
+    again = services.job_service.get(job.id)
+    assert (again.state, again.error) == (ended.state, ended.error)

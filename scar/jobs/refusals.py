@@ -1,0 +1,87 @@
+"""Why a job is not made, confirmed or cancelled, as the person who asked is told."""
+
+from __future__ import annotations
+
+import time
+
+from scar.errors import ScarError
+from scar.jobs.record import Job
+from scar.jobs.request import Request
+
+
+def key_used_before() -> ScarError:
+    """Return the error of an idempotency key that belongs to another request."""
+    return ScarError(
+        "conflict",
+        "This Idempotency-Key was used for another request",
+        "Use a new key for a new request.",
+    )
+
+
+def no_plan_named() -> ScarError:
+    """Return the error of a person's `yes` that does not say to what."""
+    return ScarError(
+        "invalid_request",
+        "This `yes` does not say to which plan",
+        "Send `shown`, the hash of the plan that the person has seen.",
+    )
+
+
+def no_plan_yet(job: Job) -> ScarError:
+    """Return the error of a `yes` that comes before the question."""
+    return ScarError(
+        "conflict",
+        f"Job {job.id} has no plan yet that could be confirmed",
+        "Wait until its question is shown.",
+    )
+
+
+def plan_changed() -> ScarError:
+    """Return the error of a `yes` to a plan that is not the job's any more."""
+    return ScarError(
+        "conflict", "The plan has changed since it was shown", "Look at the new plan first."
+    )
+
+
+def awaits_no_confirmation(job: Job, state: str) -> ScarError:
+    """Return the error of a `yes` to a job that asks nothing; `state` says why."""
+    return ScarError(
+        "conflict",
+        f"Job {job.id} awaits no confirmation ({state})",
+        "Ask again to get a new question.",
+    )
+
+
+def settled(job: Job) -> ScarError:
+    """Return the error of a cancellation that comes after the last step."""
+    return ScarError(
+        "conflict",
+        f"Too late: {job.request.kind} {job.id} is done but for its last words",
+        "/docker_rollback brings back what was there before.",
+    )
+
+
+def ended_already(job: Job) -> ScarError:
+    """Return the error of the cancellation of a job that has ended."""
+    return ScarError(
+        "conflict",
+        f"Job {job.id} has ended already ({job.state.value})",
+        "There is nothing left to cancel.",
+    )
+
+
+def busy(request: Request, holder: Job | None) -> ScarError:
+    """Return the error of a job that waits for nobody: `holder` has locked what it needs."""
+    what = f"Project '{request.project}'" if request.project else "What this would change"
+    if holder is None:
+        return ScarError("busy", f"{what} is held", "Ask again in a moment.")
+    if request.project and request.project not in holder.request.locks:
+        what = f"The workspace of '{request.project}'"
+    who = holder.request.requested_by
+    since = time.strftime("%H:%M:%S", time.gmtime(holder.request.created_at / 1000))
+    return ScarError(
+        "busy",
+        f"{what} is held by {holder.request.kind} {holder.id} "
+        f"of {who.name} ({who.frontend}), since {since} UTC",
+        f"Wait until it has ended; /job_{holder.id} shows how far it is.",
+    )
