@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from flask import Flask, Response, render_template
 
 from scar.api.page import gate
+from scar.api.page.assets import asset_url
 from scar.commands.text_format import size, uptime
 from scar.document import Code, Document, Line
 
@@ -58,3 +59,4 @@ def register(app: Flask) -> None:
         shown=shown, clock=clock_time, machine=machine_time, uptime=uptime, size=size
     )
     app.jinja_env.tests["code"] = is_code
+    app.jinja_env.globals["asset"] = asset_url
