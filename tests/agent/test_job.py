@@ -29,7 +29,7 @@ _STOPS_SCAR = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     """Yield one SCAR for the tests that leave it running, in a folder that every user can enter."""
     folder = Path(tempfile.mkdtemp(prefix="scar-agents-", dir="/tmp"))
