@@ -43,6 +43,7 @@ from workers.registry import handlers
 from workers.runner import Runner
 from workers.runtime.roles import Roles
 from workers.runtime.wakeup_transport import use_in_this_process
+from workers.watch.usage_sampler import UsageSampler
 
 _HARD_LIMIT = 2 * 3600
 
@@ -85,7 +86,7 @@ app.conf.update(
 )
 
 _runner: Runner | None = None
-_background: list[Heartbeat | OriginReporter | Sweeper | Reconciler] = []
+_background: list[Heartbeat | OriginReporter | Sweeper | Reconciler | UsageSampler] = []
 
 
 @app.task(name=TASK)
@@ -142,6 +143,7 @@ def _start_background(**_: Any) -> None:
             OriginReporter(settings),
             Sweeper(ledger, queue),
             Reconciler(redis, signatures, queue, settings.state_dir, roles.may_lock),
+            UsageSampler(settings),
         )
     )
     for thread in _background:

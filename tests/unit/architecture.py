@@ -23,6 +23,7 @@ SCAR = (
     Layer("JSON and files", ("scar.json_object", "scar.atomic_file")),
     Layer("words", ("scar", "scar.errors", "scar.role", "scar.document", "scar.redaction")),
     Layer("plans and results", ("scar.jobs.results",)),
+    Layer("pictures", ("scar.charts",)),
     Layer("settings", ("scar.settings",)),
     Layer("keys", ("scar.keys",)),
     Layer("edges", ("scar.redis_client", "scar.git_url", "scar.log")),
@@ -48,6 +49,7 @@ WORKERS = (
     Layer("handlers", ("workers.facts", "workers.operations")),
     Layer("registry", ("workers.registry",)),
     Layer("running", ("workers.runner", "workers.reconciler")),
+    Layer("watching", ("workers.watch",)),
     Layer("heartbeat", ("workers.heartbeat",)),
     Layer("application", ("workers.celery",)),
 )
