@@ -189,8 +189,8 @@ class JobMessage:
 
     def _shows(self, document: Document) -> bool:
         version = _attachment_version(self.job)
-        attached = document.attachment is None or version is None or self._attached == version
-        return document == self._shown and attached
+        attached = version is None or self._attached == version
+        return document == self._shown and (attached or not document.files)
 
     async def _put(self, job: Job) -> None:
         """Send what has changed of the message, then its attachment; store the state after each."""
@@ -206,9 +206,8 @@ class JobMessage:
                     self.question = OpenQuestion(plan, at)
         await self._save()
         version = _attachment_version(job)
-        if document.attachment and version and version != self._attached:
-            front_end = self._context.front_end
-            await front_end.attach(self.place, self.reference or "", document.attachment)
+        if document.files and version and version != self._attached:
+            await self._attach(document)
             self._attached = version
             await self._save()
 
@@ -219,6 +218,13 @@ class JobMessage:
         sent = await front_end.send(self.place, document, tag)
         self.reference = sent.reference
         return sent.at
+
+    async def _attach(self, document: Document) -> None:
+        front_end, reference = self._context.front_end, self.reference or ""
+        if document.attachment:
+            await front_end.attach(self.place, reference, document.attachment)
+        if document.picture:
+            await front_end.send_picture(self.place, reference, document.picture)
 
     async def _save(self) -> None:
         """Store the state if it has changed. If Redis is unavailable, the next edit stores it."""
