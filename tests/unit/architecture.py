@@ -31,6 +31,7 @@ SCAR = (
     Layer("access", ("scar.access",)),
     Layer("registration", ("scar.registration",)),
     Layer("jobs", ("scar.jobs",)),
+    Layer("alerts", ("scar.alerts",)),
     Layer("audit", ("scar.audit",)),
     Layer("commands", ("scar.commands",)),
     Layer("service", ("scar.job_service", "scar.client")),
@@ -55,7 +56,7 @@ WORKERS = (
 )
 """Both tables go from the lowest layer up."""
 
-SHARED = SCAR[: [layer.name for layer in SCAR].index("jobs") + 1]
+SHARED = SCAR[: [layer.name for layer in SCAR].index("alerts") + 1]
 """What `workers` may import of `scar`."""
 
 DOCKER = ("workers.engine", "scar.cli.docker")

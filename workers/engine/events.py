@@ -68,7 +68,7 @@ class EngineEvent:
         )
 
 
-class EventStream:
+class EngineEvents:
     """The events of one Engine's containers. A stream is followed by one thread, and closed by any.
 
     The Engine keeps its last 256 events, so a stream that is opened anew goes on where the last one
