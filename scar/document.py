@@ -81,6 +81,10 @@ class Document:
         """Return the document with this picture."""
         return replace(self, picture=picture)
 
+    def with_buttons(self, *buttons: Button) -> Document:
+        """Return the document with more buttons, behind those that it has."""
+        return replace(self, buttons=(*self.buttons, *buttons))
+
     def with_commands(self) -> Document:
         """Return the document with the commands of its buttons as a last line, for front-ends
         without buttons.
