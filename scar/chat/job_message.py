@@ -14,6 +14,7 @@ from scar.chat.end_delivery import deliver_end_notice, is_to_be_told
 from scar.chat.end_notice import needs_notice
 from scar.chat.front_end import Place, Undelivered
 from scar.chat.job_view import view_job
+from scar.chat.job_wait import WaitNotice
 from scar.chat.message_state import MessageState, OpenQuestion
 from scar.commands.notices import waiting
 from scar.document import Document
@@ -64,6 +65,7 @@ class JobMessage:
         self._shown: Document | None = None
         self._proven_plan: JsonObject | None = None
         self._changed = asyncio.Event()
+        self._wait = WaitNotice(context, lambda: self.job, self._changed.set)
         self._asking = asyncio.Lock()
 
     @property
@@ -87,6 +89,7 @@ class JobMessage:
         before the job has ended.
         """
         reader = asyncio.create_task(self._read_events())
+        waiting_for = asyncio.create_task(self._wait.follow())
         try:
             await self._wait_for_content(reader)
             while delivered := await self._deliver():
@@ -101,7 +104,8 @@ class JobMessage:
                 await self._tell_end()
         finally:
             reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+            waiting_for.cancel()
+            await asyncio.gather(reader, waiting_for, return_exceptions=True)
 
     async def _tell_end(self) -> None:
         long_seconds = self._context.front_end.long_seconds
@@ -253,6 +257,8 @@ class JobMessage:
     def _view(self, job: Job) -> Document:
         services = self._context.services
         document = view_job(services.job_service.commands[job.request.kind], job)
+        if line := self._wait.line(job):
+            document = document.with_line(line)
         return self._context.front_end.fit(document)
 
 
