@@ -15,8 +15,8 @@ from scar.api.page.rendering import page
 from scar.api.page.spoken import choice, command_context, default_project, parse, visible_file
 from scar.commands.command import WhichProject
 from scar.commands.command_parser import ParsedCommand
-from scar.commands.job_command import JobCommand
-from scar.commands.local_command import LocalCommand
+from scar.commands.job_command import Invocation, JobCommand
+from scar.commands.local_command import LocalCommand, RepeatCommand
 from scar.commands.lock import COMMAND as LOCK
 from scar.errors import ScarError
 from scar.jobs.record import Job
@@ -33,7 +33,10 @@ def say() -> ResponseReturnValue:
         if isinstance(parsed.command, LocalCommand):
             return _reply(parsed.command, parsed)
         if isinstance(parsed.command, JobCommand):
-            return to_job(_submit(parsed.command, parsed))
+            return to_job(_submit(*_invocation(parsed.command, parsed)))
+        if isinstance(parsed.command, RepeatCommand):
+            repeated = parsed.command.find(actor(), parsed.words, command_context())
+            return to_job(_submit(*repeated))
         return to_job(parsed.command.find(actor(), parsed.words, command_context()))
     except WhichProject as question:
         offered = [choice(question.short[name], text) for name, text in question.choices.items()]
@@ -94,13 +97,17 @@ def _reply(command: LocalCommand, parsed: ParsedCommand) -> Response:
     return page("reply.html", command=command, document=reply)
 
 
-def _submit(command: JobCommand, parsed: ParsedCommand) -> Job:
+def _invocation(command: JobCommand, parsed: ParsedCommand) -> tuple[JobCommand, Invocation]:
     projects = visible_file()
     invocation = command.parse(parsed.words, projects, partial(default_project, projects))
+    return invocation.command or command, invocation
+
+
+def _submit(command: JobCommand, invocation: Invocation) -> Job:
     submit = partial(
         context().services.job_service.submit,
         actor(),
-        invocation.command or command,
+        command,
         invocation.project,
         invocation.args,
         voucher=voucher(),
