@@ -112,12 +112,14 @@ def _lines(shared: ApiContext, job_id: str, last: int) -> Generator[bytes, None,
 
     While Redis cannot be read, the stream stays open; afterwards it continues without a gap.
     """
+    sent = shared.event_lag.of_stream()
     yield b"retry: 1000\n\n"  # sent at once, so that the client receives the response headers
     while not shared.events.closed.is_set():
         try:
             for event in shared.events.follow(job_id, last, idle=_QUIET_SECONDS):
                 if event is not None:
                     last = event.id
+                    sent(event)
                     yield _server_sent(event)
                 elif _nothing_follows(shared, job_id, last):
                     return
