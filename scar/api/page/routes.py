@@ -14,12 +14,14 @@ from scar.api.page import (
     admin_views,
     gate,
     job_views,
+    live,
     project_views,
     rendering,
     session_views,
     sign_in,
     views,
 )
+from scar.api.page.changes import ChangeCounter, newest_jobs
 from scar.api.page.parts import EXTENSION, PageParts
 from scar.api.page.sessions import Sessions
 from scar.api.page.young_answers import YoungAnswers
@@ -52,7 +54,9 @@ _log = structlog.get_logger(__name__)
 def register(app: Flask, services: Services) -> None:
     """Add the page to the API's application."""
     sessions = Sessions(services.redis, services.signatures, services.settings)
-    app.extensions[EXTENSION] = PageParts(sessions, YoungAnswers())
+    app.extensions[EXTENSION] = PageParts(
+        sessions, YoungAnswers(), ChangeCounter(lambda: newest_jobs(services.ledger))
+    )
     rendering.register(app)
     app.register_blueprint(_blueprint())
 
@@ -72,6 +76,7 @@ def _blueprint() -> Blueprint:
         )
     for path, done in _FORMS.items():
         blueprint.add_url_rule(path, view_func=done, methods=["POST"])
+    blueprint.add_url_rule("/live", "live", live.projects)
     blueprint.add_url_rule("/sign-in", "sign_in", sign_in.show)
     blueprint.add_url_rule("/sign-in", "begin", sign_in.begin, methods=["POST"])
     return blueprint
