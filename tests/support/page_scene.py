@@ -138,6 +138,10 @@ class PageScene:
         command = services.job_service.commands[kind]
         return services.job_service.submit(Actor("web", role, role), command, project, {})
 
+    def plan(self, id: str, plan: dict[str, Any] = PLANNED) -> None:
+        """Ask the question of a deploy or a rollback."""
+        self.worker.claim(id).plan(plan)
+
     def settle(self) -> None:
         """Leave nothing that a test before has left open."""
         for id in _open_jobs(self.services):

@@ -15,6 +15,7 @@ from scar.api.page.rendering import page
 from scar.api.page.spoken import Choice, choices, choices_of
 from scar.api.page.views import may
 from scar.chat.job_view import view_job
+from scar.commands.follow import KIND as FOLLOW
 from scar.document import Button, Document, Line
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.record import Job, JobState
@@ -63,7 +64,8 @@ def job(job_id: str) -> ResponseReturnValue:
 
 def show(job: Job, status: int = 200, problem: ErrorRecord | None = None) -> Response:
     """Return the screen of a job; `problem` says why what the visitor wanted was not done."""
-    return page("job.html", status, screen=screen_of(job), problem=problem)
+    screen = screen_of(replace(job, output=output_of(job)))
+    return page("job.html", status, screen=screen, problem=problem)
 
 
 def readable_job(job_id: str) -> Job:
@@ -84,22 +86,22 @@ def project_of(job: Job) -> Project | None:
 
 
 def screen_of(job: Job) -> JobScreen:
-    """Return what the screen of a job shows to the visitor."""
-    job = replace(job, output=_output_of(job))
+    """Return what the screen of a job shows to the visitor; its output is that of `job`."""
     command = context().services.job_service.commands.get(job.request.kind)
     document = view_job(command, job) if command else Document.of(job.about)
     role = command.role if command else Role.ADMIN
     asks = job.awaits_answer and may(role, project_of(job))
     answers = tuple(b for b in document.buttons if b.command is None) if asks else ()
     own = job.request.requested_by == actor()
+    follows = job.request.kind == FOLLOW
     may_cancel = may(role if own else max(role, Role.OPERATOR), project_of(job))
     return JobScreen(
         job=job,
-        document=_without_typing(document),
+        document=_without_typing(_without_code(document) if follows else document),
         answers=answers,
         choices=[*choices_of(document.buttons, project_of(job)), *_afterwards(job)],
         may_cancel=may_cancel and not job.state.ended and not answers,
-        output=job.output if job.request.changes else (),
+        output=job.output if job.request.changes or follows else (),
     )
 
 
@@ -122,10 +124,18 @@ def _is_latest(job: Job, project: str) -> bool:
     return next((other.id for other in done if other.state is JobState.SUCCEEDED), "") == job.id
 
 
-def _output_of(job: Job) -> tuple[str, ...]:
+def output_of(job: Job) -> tuple[str, ...]:
+    """Return the last lines that the job had written by the event that `job` ends with."""
     after = max(0, job.last_event - _MOST_EVENTS)
     events = context().services.ledger.events(job.id, after, count=_MOST_EVENTS)
-    return tuple(event.data["line"] for event in events if event.type == "output")
+    shown = (event for event in events if event.id <= job.last_event)
+    return tuple(event.data["line"] for event in shown if event.type == "output")
+
+
+def _without_code(document: Document) -> Document:
+    """Leave out the lines that the output shows, where they come one by one."""
+    blocks = tuple(block for block in document.blocks if isinstance(block, Line))
+    return replace(document, blocks=blocks)
 
 
 def _without_typing(document: Document) -> Document:

@@ -30,6 +30,7 @@ _ASK_SECONDS = 15.0
 
 _PACE_SECONDS = 0.04
 _PACE_OF_STREAM_SECONDS = 0.001
+_RETRY_SECONDS = 1.0
 _BEGIN = b"retry: 1000\n\n"
 _GONE = (
     '<p class="problem" role="alert">You are signed out, or what was shown here is gone. '
@@ -39,7 +40,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass
-class Admission:
+class RepeatedCheck:
     """Whether the visitor may still see what a stream shows; asked anew every 10 s. `clock` gives
     seconds.
     """
@@ -91,6 +92,17 @@ def opened(pieces: Iterator[bytes]) -> Response:
     return hold_open(stream_with_context(_guarded(pieces)))
 
 
+def wait_for_redis(error: ScarError) -> bytes:
+    """Wait a moment where Redis cannot be read, and return a sign of life. What else went wrong is
+    raised.
+    """
+    if error.code != "redis_unavailable":
+        raise error
+    _log.warning("a live screen waits", reason=error.message)
+    context().events.closed.wait(_RETRY_SECONDS)
+    return BEAT
+
+
 def _guarded(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield _BEGIN
     try:
@@ -108,16 +120,19 @@ def projects() -> ResponseReturnValue:
 
 def _projects() -> Iterator[bytes]:
     changes, closed = parts().changes, context().events.closed
-    admission = Admission(signed_in)
+    check = RepeatedCheck(signed_in)
     on_screen, count = "", changes.count
     while not closed.is_set():
-        html = render_template("project_rows.html", csrf=gate.csrf(), rows=views.project_rows())
-        yield piece("projects", html) if html != on_screen else BEAT
-        on_screen, known, until = html, count, time.monotonic() + _ASK_SECONDS
-        while count == known and time.monotonic() < until and not closed.is_set():
-            count = changes.wait(known, BEAT_SECONDS)
-            if not admission.holds():
-                yield gone()
-                return
-            yield BEAT
-        pace()
+        try:
+            html = render_template("project_rows.html", rows=views.project_rows())
+            yield piece("projects", html) if html != on_screen else BEAT
+            on_screen, known, until = html, count, time.monotonic() + _ASK_SECONDS
+            while count == known and time.monotonic() < until and not closed.is_set():
+                count = changes.wait(known, BEAT_SECONDS)
+                if not check.holds():
+                    yield gone()
+                    return
+                yield BEAT
+            pace()
+        except ScarError as error:
+            yield wait_for_redis(error)

@@ -15,6 +15,7 @@ from scar.api.page import (
     gate,
     job_views,
     live,
+    live_job,
     project_views,
     rendering,
     session_views,
@@ -77,6 +78,7 @@ def _blueprint() -> Blueprint:
     for path, done in _FORMS.items():
         blueprint.add_url_rule(path, view_func=done, methods=["POST"])
     blueprint.add_url_rule("/live", "live", live.projects)
+    blueprint.add_url_rule("/jobs/<job_id>/live", "job_live", live_job.job)
     blueprint.add_url_rule("/sign-in", "sign_in", sign_in.show)
     blueprint.add_url_rule("/sign-in", "begin", sign_in.begin, methods=["POST"])
     return blueprint
