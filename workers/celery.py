@@ -148,7 +148,7 @@ def _start_background(**_: Any) -> None:
     roles = Roles(create_access(settings), ProjectsFile.of(settings))
     _background.extend(
         (
-            Heartbeat(settings, os.getpid()),
+            Heartbeat(settings, signatures, os.getpid()),
             OriginReporter(settings),
             Sweeper(ledger, queue),
             Reconciler(redis, signatures, queue, settings.state_dir, roles.may_lock),

@@ -115,6 +115,14 @@ class Signatures:
         """The part that signs."""
         return self._own.public.part
 
+    def known_keys(self) -> JsonObject:
+        """Return the ids of the key that this part signs with, and of those that it accepts.
+
+        What a heartbeat tells, so that `scar doctor` sees which part does not know which.
+        """
+        accepted = [key.public.id for key in self._trusted.all() if not key.retired]
+        return {"own": self._own.public.id, "accepted": accepted}
+
     def secret(self, purpose: str) -> bytes:
         """Return a secret of this part alone, for what nobody else has to check."""
         return self._own.secret(purpose)
