@@ -24,7 +24,8 @@ class Project:
     `containers` is in restart order; with `auto_detect` it may be empty, and `primary_container`
     None. `roles` lists the people (`telegram:12345`) who have at least that role on this project.
     `health_timeout` is in seconds. `remote_includes`: its Compose file may include files of other
-    hosts.
+    hosts. `zero_downtime`: which services are replaced without downtime: all that can be, none, or
+    those named; None where the entry does not say.
     """
 
     name: str
@@ -44,12 +45,13 @@ class Project:
     protected: tuple[str, ...] = ()
     agent: str | None = None
     remote_includes: bool = False
+    zero_downtime: bool | tuple[str, ...] | None = None
 
     def to_json(self) -> JsonObject:
         """Return the entry of the projects file with defaults filled in, and with the project's
         `name`.
         """
-        branch = self.auto_deploy_branch
+        branch, standing_in = self.auto_deploy_branch, self.zero_downtime
         return {
             "name": self.name,
             "workspace": str(self.workspace),
@@ -68,6 +70,7 @@ class Project:
             "protected": list(self.protected),
             "agent": self.agent,
             "remote_includes": self.remote_includes,
+            "zero_downtime": list(standing_in) if isinstance(standing_in, tuple) else standing_in,
         }
 
     @classmethod
@@ -75,6 +78,7 @@ class Project:
         """Return the project of an entry that the schema has already validated."""
         containers = tuple(entry.get("containers", ()))
         roles = entry.get("roles") or {}
+        standing_in = entry.get("zero_downtime")
         return cls(
             name=entry["name"],
             workspace=Path(entry["workspace"]),
@@ -93,4 +97,5 @@ class Project:
             protected=tuple(entry.get("protected", ())),
             agent=entry.get("agent"),
             remote_includes=entry.get("remote_includes", False),
+            zero_downtime=tuple(standing_in) if isinstance(standing_in, list) else standing_in,
         )

@@ -114,6 +114,21 @@ class _FlagField(fields.Field[bool]):
         return value
 
 
+class _ServicesField(fields.Field[bool | list[str]]):
+    """A JSON boolean, for all or none, or a list of names of services."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool | list[str]:
+        if isinstance(value, bool):
+            return value
+        if not isinstance(value, list):
+            raise ValidationError("is not true, false or a list of services")
+        for name in value:
+            if not isinstance(name, str) or not _CONTAINER.fullmatch(name):
+                raise ValidationError(f"{quoted(name)} is not a service's name")
+        _require_distinct(value)
+        return value
+
+
 def _distinct_list(check: Callable[[str], None], **options: Any) -> fields.List[Any]:
     return fields.List(fields.String(validate=check), validate=_require_distinct, **options)
 
@@ -147,6 +162,7 @@ class _FoldersAndContainers(Schema):
     keep_releases = fields.Integer(strict=True, validate=validate.Range(1, 1000))
     auto_deploy = fields.Nested(_AutoDeploySchema, allow_none=True)
     remote_includes = _FlagField()
+    zero_downtime = _ServicesField(allow_none=True)
 
     @validates_schema(skip_on_field_errors=False)
     def _require_containers(self, data: JsonObject, **_: Any) -> None:

@@ -74,6 +74,7 @@ EVERYTHING: dict[str, Any] = {
     "protected": ["db"],
     "agent": "claude -p 'do it'",
     "remote_includes": True,
+    "zero_downtime": ["web"],
 }
 MINIMAL = {"workspace": "/w/shop", "production": "/srv/shop", "containers": ["web"]}
 
@@ -144,6 +145,7 @@ def test_fields_that_are_absent_have_their_defaults(path: Path) -> None:
         protected=(),
         agent=None,
         remote_includes=False,
+        zero_downtime=None,
     )
 
 

@@ -6,7 +6,6 @@ from marshmallow import Schema, fields, validate
 
 from scar.api.schemas.fields import JOB_ID, ClosedSchema, Number, cursor, page, text
 from scar.api.schemas.problems import ErrorSchema
-from scar.commands.stats import time_field
 from scar.jobs.results.history import ReleaseRow
 from scar.jobs.results.json_record import schema_of
 
@@ -23,12 +22,6 @@ class LogsQuery(ClosedSchema):
 
     lines = Number(validate=validate.Range(1, 5000))
     container = fields.String(validate=validate.Length(1, 128))
-
-
-class StatsQuery(ClosedSchema):
-    """Query of `/projects/{name}/stats`: over which time, besides now."""
-
-    since = time_field()
 
 
 class FollowQuery(ClosedSchema):
@@ -58,6 +51,8 @@ class ProjectSchema(Schema):
     protected = fields.List(fields.String(), required=True)
     agent = text(none=True)
     remote_includes = fields.Boolean(required=True)
+    # True, false, or a list of services; null where the entry does not say.
+    zero_downtime = fields.Raw(required=True, allow_none=True)
 
 
 class ProjectAnswerSchema(ProjectSchema):
