@@ -26,7 +26,7 @@ RUN install -d -o scar -g scar -m 0755 /keys /keys/api /keys/telegram /keys/gith
 USER scar
 CMD ["scar", "api"]
 
-# The worker: Git, and the Docker command line with a Compose that reports progress as JSON (2.29).
+# The worker: Git, libnftables for deploys without downtime, and the Docker command line with a Compose that reports progress as JSON (2.29).
 # trixie's is older; forky's needs nothing newer than trixie has. An index past its date on a
 # mirror is still a signed one.
 FROM scar AS worker
@@ -36,7 +36,7 @@ RUN mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By:
     && echo "deb [signed-by=$key] $mirror forky main" >/etc/apt/sources.list.d/forky.list \
     && printf 'Package: *\nPin: release n=forky\nPin-Priority: 100\n' >/etc/apt/preferences.d/forky \
     && apt-get -o Acquire::Check-Valid-Until=false update \
-    && apt-get install -y --no-install-recommends git openssh-client \
+    && apt-get install -y --no-install-recommends git openssh-client libnftables1 \
         docker-cli/forky docker-compose/forky docker-buildx/forky \
     && apt-get clean && rm -rf /var/lib/apt/lists/*
 # A new volume takes this mode and owner: nobody else may enter the state.

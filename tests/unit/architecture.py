@@ -23,7 +23,6 @@ SCAR = (
     Layer("JSON and files", ("scar.json_object", "scar.atomic_file")),
     Layer("words", ("scar", "scar.errors", "scar.role", "scar.document", "scar.redaction")),
     Layer("plans and results", ("scar.jobs.results",)),
-    Layer("pictures", ("scar.charts",)),
     Layer("settings", ("scar.settings",)),
     Layer("keys", ("scar.keys",)),
     Layer("edges", ("scar.redis_client", "scar.git_url", "scar.log")),
@@ -31,7 +30,6 @@ SCAR = (
     Layer("access", ("scar.access",)),
     Layer("registration", ("scar.registration",)),
     Layer("jobs", ("scar.jobs",)),
-    Layer("alerts", ("scar.alerts",)),
     Layer("audit", ("scar.audit",)),
     Layer("commands", ("scar.commands",)),
     Layer("service", ("scar.job_service", "scar.client")),
@@ -41,6 +39,7 @@ SCAR = (
     Layer("shell", ("scar.cli",)),
 )
 WORKERS = (
+    Layer("diversion", ("workers.diversion",)),
     Layer("engine and files", ("workers", "workers.engine", "workers.files")),
     Layer("runtime", ("workers.runtime",)),
     Layer("state", ("workers.state",)),
@@ -50,13 +49,12 @@ WORKERS = (
     Layer("handlers", ("workers.facts", "workers.operations")),
     Layer("registry", ("workers.registry",)),
     Layer("running", ("workers.runner", "workers.reconciler")),
-    Layer("watching", ("workers.watch",)),
     Layer("heartbeat", ("workers.heartbeat",)),
     Layer("application", ("workers.celery",)),
 )
 """Both tables go from the lowest layer up."""
 
-SHARED = SCAR[: [layer.name for layer in SCAR].index("alerts") + 1]
+SHARED = SCAR[: [layer.name for layer in SCAR].index("jobs") + 1]
 """What `workers` may import of `scar`."""
 
 DOCKER = ("workers.engine", "scar.cli.docker")
@@ -66,6 +64,7 @@ PROCESSES = (
     "scar.cli.docker",
     "scar.cli.supervisor",
     "workers.agent",
+    "workers.engine.diverter_process",
     "workers.engine.process",
     "workers.engine.supervisor",
     "workers.git",

@@ -1,0 +1,51 @@
+"""What is diverted, as the worker passes it to the program."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Door:
+    """One published TCP port.
+
+    `host_ip` is empty where it is open on every address. `address` and `target` are those of the
+    stand-in on the Engine's network interface `bridge`, `local` the port of the host that the
+    Engine has published for it, `local_ipv6` the same for IPv6, 0 where there is none.
+    `replaced` are the addresses of the container that is replaced: a firewall rule that names one
+    does not count for the stand-in.
+    """
+
+    port: int
+    host_ip: str
+    address: str
+    target: int
+    bridge: str
+    local: int
+    local_ipv6: int
+    replaced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Diversion:
+    """All doors of one project. `table` is the table's name, which is also what the process is
+    known by; `seconds` is the longest that it may last.
+    """
+
+    table: str
+    doors: tuple[Door, ...]
+    seconds: float = 1800.0
+
+    def to_argument(self) -> str:
+        """Return it as one argument of the program."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_argument(cls, argument: str) -> Diversion:
+        """Return what `to_argument` wrote."""
+        document = json.loads(argument)
+        doors = tuple(
+            Door(**{**door, "replaced": tuple(door["replaced"])}) for door in document["doors"]
+        )
+        return cls(document["table"], doors, float(document["seconds"]))
