@@ -49,7 +49,6 @@ class Compose:
         remote: bool = False,
     ) -> None:
         self._env = compose_environment(docker_host, environ, remote=remote)
-        self._remote = remote
 
     def version(self) -> tuple[int, ...]:
         """Return Compose's version, such as (2, 40, 3)."""
@@ -64,13 +63,9 @@ class Compose:
         """Return the configuration of all services, of every profile; raise `project_invalid`.
 
         `home` is the folder in which the project's files will be later: the paths in the result and
-        in the configuration hashes are as if the files were there already. Until then nobody has
-        said `yes` to them: Compose reads nothing but `project.folder`, and has no network, unless
-        it may fetch files of other hosts.
+        in the configuration hashes are as if the files were there already.
         """
         control = control or RunControl(deadline=QUICK_SECONDS)
-        if home is not None and not self._remote:
-            control = replace(control, reads=(str(project.folder),))
         verb = [*_EVERY_PROFILE, "config", "--format", "json"]
         resolved = json.loads(self._read(project, verb, control))
         active = resolved.get("services") or {}
@@ -159,6 +154,29 @@ class Compose:
         if result.code != 0:
             raise command_failed("up", result, progress)
 
+    def run_detached(
+        self,
+        project: ComposeProject,
+        resolved: JsonObject,
+        service: str,
+        control: RunControl,
+        *,
+        name: str,
+        label: str,
+    ) -> None:
+        """Start one more container of a service, as a one-off one that `up` and `ps` leave alone.
+
+        It is made of a resolved configuration, has the service's aliases and published ports, and
+        starts nothing that the service depends on.
+        """
+        options = ["-d", "-T", "--no-deps", "--service-ports", "--use-aliases"]
+        verb = ["run", *options, "--name", name, "--label", label, service]
+        with _from_memory(project, resolved, control) as (in_memory, holding):
+            in_memory = replace(in_memory, env_file=Path(os.devnull))
+            result, progress = self._change(in_memory, verb, holding, ignore_event)
+        if result.code != 0:
+            raise command_failed("run", result, progress)
+
     def _change(
         self, project: ComposeProject, verb: Sequence[str], control: RunControl, on_event: OnEvent
     ) -> tuple[ProcessResult, ProgressParser]:
@@ -193,10 +211,6 @@ class Compose:
         stderr: Callable[[str], None],
     ) -> ProcessResult:
         program, more = compose_program(self._env)
-        if not more:
-            control = replace(control, reads=None)  # the CLI has to look for the plugin
-        elif control.reads is not None:
-            more["DOCKER_CONFIG"] = "/nonexistent"  # it cannot read that, and would complain
         try:
             process = Process(
                 [*program, *argv],

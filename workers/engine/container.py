@@ -11,6 +11,9 @@ from scar.json_object import JsonObject
 from workers.engine.text import plain
 
 PROJECT = "com.docker.compose.project"
+STAND_IN = "scar.standin"
+"""The label of a stand-in, with the token of the takeover that has made it."""
+
 _LABEL = "com.docker.compose."
 
 
@@ -90,8 +93,9 @@ class ContainerDetails:
     """What the Engine reports about a container only on inspection.
 
     `stop_timeout` is in seconds. `probe_output` contains the lines of the last health check.
-    `publishes` is whether the container publishes ports, even while stopped. `environment` contains
-    secrets and is only used to mask them.
+    `publishes` is whether the container publishes ports, even while stopped. `image_volumes` are
+    the paths that its image declares as volumes. `environment` contains secrets and is only used to
+    mask them.
     """
 
     id: str
@@ -111,6 +115,7 @@ class ContainerDetails:
     error: str
     probe_output: tuple[str, ...] = field(default=())
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    image_volumes: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, raw: JsonObject) -> ContainerDetails:
@@ -137,6 +142,7 @@ class ContainerDetails:
             error=str(state.get("Error") or ""),
             probe_output=_probe_output(health.get("Log") or []),
             environment=dict(pair.split("=", 1) for pair in config.get("Env") or [] if "=" in pair),
+            image_volumes=tuple(sorted(config.get("Volumes") or {})),
         )
 
 

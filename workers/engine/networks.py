@@ -26,6 +26,11 @@ class Networks:
             rows = api.networks(filters={"label": [f"{PROJECT}={project}"]})
         return frozenset(str(row["Name"]) for row in rows)
 
+    def drivers(self) -> dict[str, str]:
+        """Return the driver of each of the Engine's networks, by name."""
+        with self._engine.api() as api:
+            return {str(row["Name"]): str(row["Driver"]) for row in api.networks()}
+
     def remove(self, network_id: str) -> None:
         """Remove a network unless a container is connected to it; do nothing if it does not
         exist.

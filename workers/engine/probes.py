@@ -97,6 +97,16 @@ class HealthProbe:
         )
 
 
+def speaks_http(container: Container) -> bool:
+    """Return whether a published port of a container answers HTTP, with a status below 500."""
+    ports = {port.container_port for port in container.ports if port.protocol == "tcp"}
+    return any(
+        _answers(address, http=True)
+        for port in ports
+        for address in _addresses([container], Target(identity(container), port))
+    )
+
+
 def identity(container: Container) -> str:
     """Return a key that stays the same when a container is recreated; replicas of a service
     share the key.
