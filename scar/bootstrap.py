@@ -11,7 +11,6 @@ from scar.audit import Audit
 from scar.commands import all_commands, job_commands
 from scar.commands.local_command import CommandContext
 from scar.job_service import JobService
-from scar.jobs.counters import Counters
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
 from scar.jobs.queue import JobQueue
@@ -38,7 +37,6 @@ class Services:
     audit: Audit
     job_service: JobService
     subscriptions: Subscriptions
-    counters: Counters
     command_context: CommandContext
 
     def default_project(self) -> Project:
@@ -80,7 +78,6 @@ def bootstrap(settings: Settings, part: str) -> Services:
         audit=audit,
         job_service=job_service,
         subscriptions=Subscriptions(redis, signatures),
-        counters=Counters(redis),
         command_context=_command_context(
             settings, job_service, Locks(redis, signatures), SignInLinks(redis, signatures)
         ),

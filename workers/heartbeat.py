@@ -11,7 +11,6 @@ import structlog
 from redis import Redis
 
 from scar.errors import ScarError
-from scar.jobs.signing import Signatures
 from scar.redis_client import connect, redis_errors
 from scar.settings import Settings
 from workers.engine.connection import Engine
@@ -29,9 +28,8 @@ class Heartbeat:
     until which it counts as alive as the score. The hash `scar:worker:<id>` describes the worker.
     """
 
-    def __init__(self, settings: Settings, signatures: Signatures, pid: int) -> None:
+    def __init__(self, settings: Settings, pid: int) -> None:
         self._settings = settings
-        self._signatures = signatures
         started = str(int(time.time()))
         self._worker = f"{settings.host}-{pid}-{started}"
         self._about: dict[Any, Any] = {
@@ -61,16 +59,12 @@ class Heartbeat:
                     if stopped:
                         self._leave(redis)
                     else:
-                        self._beat(redis, self._describe(engine))
+                        self._beat(redis, {**self._about, "engine": json.dumps(_state(engine))})
             except ScarError as error:
                 _log.warning("no sign of life", reason=error.message)
             if stopped:
                 return
             self._stopped.wait(_INTERVAL)
-
-    def _describe(self, engine: Engine) -> dict[Any, Any]:
-        engine_state, keys = _state(engine), self._signatures.known_keys()
-        return {**self._about, "engine": json.dumps(engine_state), "keys": json.dumps(keys)}
 
     @property
     def _workers(self) -> str:

@@ -4,22 +4,9 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response
 
-from scar.api import (
-    audit,
-    commands,
-    docs,
-    errors,
-    events,
-    github,
-    health,
-    hosts,
-    jobs,
-    metrics,
-    projects,
-)
+from scar.api import audit, commands, docs, errors, events, github, health, hosts, jobs, projects
 from scar.api.auth import authenticate
 from scar.api.context import ApiContext, Deadline
 from scar.api.limits import RequestLimits
@@ -77,19 +64,11 @@ def create_app(
     inbox = Inbox(redis, "github", services.signatures)
     shared = ApiContext(services, stream, inbox, body_deadline, limits or RequestLimits())
     app.extensions["scar"] = shared
-    metrics.measure(app, shared)
-    app.before_request(name_job_in_log)
+    health.measure(app, shared)
     app.after_request(_protect)
     _add_routes(app)
     page.register(app, services)
     return app
-
-
-def name_job_in_log() -> None:
-    """Have every line that is logged for this request name the job that it is about."""
-    structlog.contextvars.clear_contextvars()
-    if id := (request.view_args or {}).get("job_id"):
-        structlog.contextvars.bind_contextvars(job=str(id)[:26])
 
 
 def _add_routes(app: Flask) -> None:
@@ -104,7 +83,6 @@ def _add_routes(app: Flask) -> None:
             module.resource.before_request(authenticate)
         api.register_blueprint(module.resource, url_prefix=PREFIX)
     api.register_blueprint(health.resource)
-    api.register_blueprint(metrics.resource)
     api.register_blueprint(github.resource)
     app.register_blueprint(assets.resource)
     describe_submit(api.spec)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from scar.commands.notices import failure, waiting
 from scar.commands.text_format import capitalized, changed_files, counted, listed, uptime
+from scar.commands.ways_view import offer_lines, way_lines
 from scar.document import Code, Document, Line
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.deploy import DeployPlan, DeployResult
@@ -53,6 +54,8 @@ def plan_lines(plan: DeployPlan) -> list[str]:
     lines += [f"⚠️ {notice}" for notice in plan.notices]
     if plan.downtime:
         lines.append(f"⏱️ Estimated downtime: {plan.downtime}")
+    lines += [f"  {line}" for line in way_lines(plan.ways, plan.downtime)]
+    lines += offer_lines(plan.offer)
     return lines
 
 

@@ -6,6 +6,7 @@ from scar.commands.job_command import JobCommand
 from scar.commands.notices import without_result
 from scar.commands.release_lines import ago, button_label, commit_line, moment, short_id
 from scar.commands.text_format import title, uptime
+from scar.commands.ways_view import forecast_text, score_lines
 from scar.document import Button, Document, Line
 from scar.jobs.record import Job
 from scar.jobs.results.history import HistoryResult, ReleaseRow
@@ -27,6 +28,7 @@ class HistoryCommand(JobCommand):
 
 def _releases(history: HistoryResult) -> Document:
     lines = [f"📚 {title(history.project)} - Releases"]
+    lines += score_lines(history.releases)
     for release in history.releases:
         lines += ["", *_release_lines(release)]
     if not history.releases:
@@ -40,7 +42,11 @@ def _releases(history: HistoryResult) -> Document:
 
 def _release_lines(release: ReleaseRow) -> list[str]:
     restored = [f"Back to {short_id(release.restored)}"] if release.restored else []
-    downtime = f", {release.downtime:.1f}s downtime" if release.downtime is not None else ""
+    downtime = (
+        f", {release.downtime:.1f}s downtime{forecast_text(release)}"
+        if release.downtime is not None
+        else ""
+    )
     return [
         f"{short_id(release.id)} ({ago(release)})",
         commit_line(release),

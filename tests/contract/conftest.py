@@ -35,16 +35,14 @@ class RecordedQueue:
         return True
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
     made = RedisProcess(tmp_path_factory.mktemp("contract"))
     yield made
     made.kill()
 
 
-@pytest.fixture(
-    params=["emulated", pytest.param("real", marks=[pytest.mark.redis, pytest.mark.slow])]
-)
+@pytest.fixture(params=["emulated", pytest.param("real", marks=pytest.mark.redis)])
 def redis(request: pytest.FixtureRequest) -> Redis:
     """An empty Redis."""
     if request.param == "emulated":

@@ -21,7 +21,7 @@ OWN_SCAR = {
 """Files whose tests kill parts of SCAR, fill its disk or take its state away."""
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """One SCAR; starting it takes longer than most deploys do."""
     made = deploying_installation(tmp_path_factory.mktemp("deploying"))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from scar.errors import ScarError
 from scar.json_object import JsonObject
 from workers.deployment.production import Production
+from workers.deployment.takeover import Takeover
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.images import Images
 from workers.engine.process import no_check
@@ -65,8 +66,10 @@ class Compensation:
     production: Production
     contents: ContentStore
 
-    def run(self, undo: Undo | None) -> None:
+    def run(self, undo: Undo | None, takeover: Takeover) -> None:
         """Undo every effect that the journal says was begun; `undo` is None if no file was changed.
+
+        Stand-ins go on until the containers are as they were: they answer meanwhile.
 
         Raises `ScarError` if that fails; the journal then stays open, so that the next job tries
         again.
@@ -84,6 +87,9 @@ class Compensation:
             self._restore_images()
         elif applying := self.journal.find("applying"):
             self._start_lost(applying.get("running", ()))
+        takeover.end()
+        if not started and (standing := self.journal.find("standing in")):
+            self._remove_folders(standing, undo)
         self.journal.write("put back")
         Images(self.context.engine).unpin(
             self.context.project.compose_project, f"before-{self.journal.job}"

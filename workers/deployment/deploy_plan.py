@@ -13,6 +13,7 @@ from workers.deployment.plan import NO_CONFIG, Plan, stat_cache_paths
 from workers.deployment.reading import read_entry
 from workers.deployment.requirements import require_own, require_possible, require_protected
 from workers.deployment.services import mounted_services, services_to_pull, services_to_restart
+from workers.deployment.ways import plan_ways
 from workers.engine.build_inputs import build_inputs
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.container import Container
@@ -123,7 +124,8 @@ def _with_services(context: JobContext, plan: Plan) -> Plan:
         mounted=mounted,
         restart=services_to_restart(context, config, plan.containers, (*build, *mounted)),
     )
-    return replace(planned, compose=compose_changes(context, planned))
+    ways = plan_ways(context, config, plan.containers, planned.restart, plan.changes.after)
+    return replace(planned, compose=compose_changes(context, planned), ways=ways)
 
 
 def _as_released(

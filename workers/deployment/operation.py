@@ -13,6 +13,7 @@ from workers.deployment.recovery import recover_deployment
 from workers.deployment.requirements import require_not_scar, require_room
 from workers.deployment.shown_plan import ShownPlan
 from workers.deployment.transaction import Transaction
+from workers.deployment.ways import note_offer
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.own_container import own_container_id
 from workers.runtime.context import JobContext
@@ -74,6 +75,7 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
     def remember_shown(self, context: JobContext, work: Plan, /) -> None:
         """Keep the plan that is shown."""
         ShownPlan(context).save(work)
+        note_offer(context, work.ways)
 
     def changes_since(self, context: JobContext, work: Plan, /) -> tuple[str, ...]:
         """Return which files and containers are not as they were when the question was asked."""
@@ -129,12 +131,13 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
         context.check()
         probing.enter_context(probe)
         with context.steps.step(*_RESTARTING) as step:
-            transaction.put_in_place(work, undo)
+            ways = transaction.put_in_place(work, undo)
             step.skipped = not work.restart
         with context.steps.step(*_VERIFYING):
             containers = transaction.verify(work)
         context.refuse_cancellation()
-        release = transaction.commit(work, containers, probe, execution.started)
+        forecast = execution.plan.downtime
+        release = transaction.commit(work, containers, probe, execution.started, forecast)
         probing.close()
         clear_up(context, transaction)
-        return deployed(context, work, execution.plan, release, containers)
+        return deployed(context, work, execution.plan, release, containers, ways)

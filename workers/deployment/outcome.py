@@ -7,6 +7,8 @@ import structlog
 from scar.errors import ScarError
 from scar.jobs.record import JobState
 from scar.jobs.results.deploy import DeployPlan, DeployResult, PrimaryContainer
+from scar.jobs.results.json_record import ABSENT
+from scar.jobs.results.ways import PLAIN, ServiceWay
 from workers.deployment.plan import Plan
 from workers.engine.container import Container
 from workers.runtime.context import JobContext
@@ -30,6 +32,7 @@ def deployed(
     plan: DeployPlan,
     release: Release,
     containers: list[Container],
+    ways: tuple[ServiceWay, ...],
 ) -> Outcome[DeployResult]:
     """Return the outcome of a deployment that this worker executed from start to end."""
     result = DeployResult(
@@ -43,10 +46,20 @@ def deployed(
         downtime_seconds=release.downtime,
         seconds=release.seconds,
         kept=(*plan.drift, *plan.kept),
-        notices=(_TOO_LATE,) if context.cancelled_too_late else (),
+        notices=(*_given_up(work, ways), *((_TOO_LATE,) if context.cancelled_too_late else ())),
+        ways=ways or ABSENT,
         primary=primary_container(context),
     )
     return Outcome(JobState.SUCCEEDED, result)
+
+
+def _given_up(work: Plan, ways: tuple[ServiceWay, ...]) -> list[str]:
+    """Return a sentence for each service that was to have a stand-in and had none."""
+    return [
+        f"{way.service} was replaced without a stand-in: {way.why}"
+        for way in ways
+        if way.way == PLAIN and way.service in work.stand_ins
+    ]
 
 
 def resumed(context: JobContext, release: Release) -> Outcome[DeployResult]:

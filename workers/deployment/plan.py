@@ -12,7 +12,9 @@ from scar.jobs.results.compose_changes import NO_CHANGES, ComposeChanges
 from scar.jobs.results.deploy import DeployCounts, DeployPlan
 from scar.jobs.results.file_changes import FileNames
 from scar.jobs.results.history import ReleaseRow
+from scar.jobs.results.ways import NO_DOWNTIME, STAND_IN, without_downtime
 from scar.json_object import JsonObject
+from workers.deployment.ways import NO_WAYS, Ways
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.container import Container
 from workers.files.compare import Changes
@@ -38,7 +40,7 @@ class Plan:
     that have a changed file mounted, `restart` all that will be restarted or recreated as far as
     can be told, `compose` what else happens on the Engine. `restores` is the release that is gone
     back to. `outward` are the links among `files` that lead out of the workspace, `special` its
-    sockets, pipes and devices, left out.
+    sockets, pipes and devices, left out. `ways` says how the services are replaced.
     """
 
     files: Mapping[str, Entry] = field(repr=False)
@@ -61,6 +63,12 @@ class Plan:
     compose: ComposeChanges = NO_CHANGES
     outward: tuple[str, ...] = ()
     special: tuple[str, ...] = ()
+    ways: Ways = NO_WAYS
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """The services that are replaced behind a stand-in."""
+        return tuple(way.service for way in self.ways.by_service if way.way == STAND_IN)
 
     @property
     def nothing(self) -> bool:
@@ -113,12 +121,20 @@ def describe(plan: Plan, context: JobContext) -> DeployPlan:
         release=plan.restores.id if plan.restores else None,
         commit=plan.commit,
         dirty=plan.dirty,
-        downtime=DowntimeHistory(context.folder).estimate("deploy") if _interrupts(plan) else None,
+        downtime=_forecast(plan, context),
         notices=_notices(plan, context),
         compose=plan.compose,
         target=plan.restores,
+        ways=plan.ways.by_service,
+        offer=plan.ways.offer,
         hash=plan.hash,
     )
+
+
+def _forecast(plan: Plan, context: JobContext) -> str | None:
+    if without_downtime(plan.ways.by_service):
+        return NO_DOWNTIME
+    return DowntimeHistory(context.folder).estimate("deploy") if _interrupts(plan) else None
 
 
 def _interrupts(plan: Plan) -> bool:

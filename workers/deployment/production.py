@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from scar.json_object import JsonObject
 from workers.engine.compose import Compose
 from workers.engine.compose_command import ComposeProject
 from workers.engine.compose_config import ComposeConfig, compose_files
-from workers.engine.container import Container
+from workers.engine.container import STAND_IN, Container
 from workers.engine.health import Health
 from workers.engine.logs import ContainerLogs
 from workers.engine.networks import Networks
@@ -17,6 +18,7 @@ from workers.engine.restart import restart
 from workers.runtime.context import JobContext
 
 _UP_SECONDS = 3600.0
+_RUN_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,14 @@ class Production:
                 return  # without names, Compose would start every service
         control = RunControl(check, _UP_SECONDS, (self.lock,))
         self._compose.up(self._project(), control, services, dependencies=not protected)
+
+    def run_stand_in(self, resolved: JsonObject, service: str, name: str, token: str) -> None:
+        """Start a stand-in of a service from its resolved configuration."""
+        control = RunControl(self.context.check, _RUN_SECONDS, (self.lock,))
+        label = f"{STAND_IN}={token}"
+        self._compose.run_detached(
+            self._project(), resolved, service, control, name=name, label=label
+        )
 
     def restart_mounted(self, before: Collection[str], services: Collection[str]) -> None:
         """Restart those containers of `services` that have a changed file mounted and that

@@ -11,6 +11,8 @@ from scar.jobs.results.deploy import DeployResult
 from workers.deployment.ending import clear_up, compensate
 from workers.deployment.future_tree import drop_stale_trees
 from workers.deployment.outcome import resumed
+from workers.deployment.production import Production
+from workers.deployment.takeover import Takeover
 from workers.deployment.transaction import Transaction
 from workers.runtime.context import JobContext
 from workers.runtime.outcome import Outcome
@@ -35,6 +37,8 @@ def recover_deployment(context: JobContext, lock: int) -> Outcome[DeployResult] 
     drop_stale_trees(context.folder)
     journal = Journal(context.folder)
     own = journal.job == context.request.id
+    if not journal.open:
+        Takeover(context, Production(context, lock)).recover()
     if not journal.open and not own:
         # This job began, then a later job worked on the project: so this one ended, but its outcome
         # was lost.

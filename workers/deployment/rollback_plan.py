@@ -12,6 +12,7 @@ from workers.deployment.future_tree import FutureTree
 from workers.deployment.plan import NO_CONFIG, Plan, stat_cache_paths
 from workers.deployment.requirements import require_own, require_possible
 from workers.deployment.services import mounted_services, services_to_pull, services_to_restart
+from workers.deployment.ways import plan_ways
 from workers.engine.images import Images
 from workers.engine.regular_file import read_regular_file
 from workers.files.compare import compare
@@ -91,7 +92,8 @@ def _with_services(
         mounted=mounted,
         restart=services_to_restart(context, config, plan.containers, others),
     )
-    return replace(planned, compose=compose_changes(context, planned))
+    ways = plan_ways(context, config, plan.containers, planned.restart, plan.changes.after)
+    return replace(planned, compose=compose_changes(context, planned), ways=ways)
 
 
 def _target(releases: Releases, id: str | None) -> Release:

@@ -15,10 +15,12 @@ from pathlib import Path
 import structlog
 
 from scar.errors import ScarError
+from scar.jobs.results.ways import NO_DOWNTIME, ServiceWay, all_plain
 from workers.deployment.build import ImageBuild
 from workers.deployment.compensation import Compensation, state_before
 from workers.deployment.plan import Plan, stat_cache_paths
 from workers.deployment.production import Production
+from workers.deployment.takeover import Takeover
 from workers.engine.container import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.images import Images
@@ -56,6 +58,11 @@ class Transaction:
     def production(self) -> Production:
         """The project's production folder and containers."""
         return Production(self.context, self.lock)
+
+    @property
+    def takeover(self) -> Takeover:
+        """The stand-ins of the project."""
+        return Takeover(self.context, self.production)
 
     @property
     def release(self) -> Release | None:
@@ -125,8 +132,10 @@ class Transaction:
             new = {p: e for p, e in manifest.items() if not e.same_content(known.get(p))}
             self.contents.take_in(str(folder), new, self.context.check)
 
-    def put_in_place(self, plan: Plan, undo: Undo) -> None:
-        """Bring the files, then the containers, to the new release."""
+    def put_in_place(self, plan: Plan, undo: Undo) -> tuple[ServiceWay, ...]:
+        """Bring the files, then the containers, to the new release; return how the services were
+        replaced.
+        """
         context = self.context
         running = [c.id for c in self.production.containers() if c.state == "running"]
         self.journal.write("applying", {"running": running})
@@ -137,9 +146,15 @@ class Transaction:
         except ScarError as error:
             _log.warning("index not kept: the next look takes longer", reason=error.message)
         before = state_before(self.production, plan.config)
+        ways = plan.ways.by_service
+        if plan.stand_ins:
+            self.journal.write("standing in", {"folders": before["folders"]})
+            if reason := self.takeover.begin(plan.config, plan.stand_ins):
+                ways = all_plain(ways, reason)
         self.journal.write("starting", {**before, "mounted": list(plan.mounted)})
         self.production.up(context.check)
         self.production.restart_mounted(before["containers"], plan.mounted)
+        return ways
 
     def bring_back(self, undo: Undo) -> None:
         """Put files in place whose contents the store has, touch no container, and end.
@@ -170,10 +185,15 @@ class Transaction:
         return [c for c in self.production.containers() if c.service in services]
 
     def commit(
-        self, plan: Plan, containers: list[Container], probe: DowntimeProbe, started: float
+        self,
+        plan: Plan,
+        containers: list[Container],
+        probe: DowntimeProbe,
+        started: float,
+        forecast: str | None,
     ) -> Release:
         """Record the release, which is the point of no return. `started` is the start time by
-        the monotonic clock.
+        the monotonic clock, `forecast` the downtime that was said.
         """
         context = self.context
         request = context.request
@@ -197,10 +217,11 @@ class Transaction:
             relied_on=plan.relied_on,
             primary=self._primary(),
             subject=self._subject(plan),
+            forecast=forecast,
         )
         Releases(context.folder).save(release)
         self.journal.write("committed")
-        if downtime is not None:
+        if downtime is not None and forecast != NO_DOWNTIME:
             DowntimeHistory(context.folder).add(request.kind, downtime)
         return release
 
@@ -219,7 +240,10 @@ class Transaction:
             return None
 
     def end(self) -> None:
-        """Delete files and images that no remaining release needs, and close the journal."""
+        """Remove stand-ins, delete files and images that no remaining release needs, and close the
+        journal.
+        """
+        self.takeover.end()
         context = self.context
         releases = Releases(context.folder)
         images = Images(context.engine)
@@ -241,7 +265,8 @@ class Transaction:
         """Undo every effect that the journal says was begun, with `Compensation`."""
         self._image_build.drop_tree()
         undo = Undo.load(self._undo_path) if self.journal.find("applying") else None
-        Compensation(self.context, self.journal, self.production, self.contents).run(undo)
+        compensation = Compensation(self.context, self.journal, self.production, self.contents)
+        compensation.run(undo, self.takeover)
 
 
 def _released_services(plan: Plan, containers: list[Container]) -> dict[str, ReleasedService]:

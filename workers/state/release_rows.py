@@ -28,4 +28,5 @@ def release_row(release: Release, ago: int) -> ReleaseRow:
         files=len(release.files),
         subject=release.subject,
         ago=ago,
+        forecast=release.forecast,
     )

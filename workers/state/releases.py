@@ -33,7 +33,7 @@ class Release:
     production had of its own that the containers were made with (its `.env`). `restored` is the
     release that this one went back to, `primary` the container that was the project's primary one,
     `subject` the first line of the commit's message; None also where an earlier version wrote it.
-    `dirty` is None where Git could not tell.
+    `dirty` is None where Git could not tell. `forecast` is the downtime that the question said.
     """
 
     id: str
@@ -49,6 +49,7 @@ class Release:
     relied_on: Mapping[str, Entry] = field(repr=False)
     primary: str | None = None
     subject: str | None = None
+    forecast: str | None = None
 
     @property
     def contents(self) -> dict[str, Entry]:
@@ -122,5 +123,6 @@ _PLAIN = (
     "restored",
     "primary",
     "subject",
+    "forecast",
 )
 _HINT = "Remove that file: the release is forgotten then, and the one before it counts instead."

@@ -7,7 +7,6 @@ from typing import cast
 
 from flask import current_app
 
-from scar.api.page.changes import ChangeCounter
 from scar.api.page.sessions import Sessions
 from scar.api.page.young_answers import YoungAnswers
 
@@ -16,11 +15,10 @@ EXTENSION = "scar-page"
 
 @dataclass(frozen=True)
 class PageParts:
-    """The sessions, what workers have answered a moment ago, and what says that jobs changed."""
+    """The sessions, and what workers have answered a moment ago."""
 
     sessions: Sessions
     answers: YoungAnswers
-    changes: ChangeCounter
 
 
 def parts() -> PageParts:

@@ -10,6 +10,7 @@ from scar.jobs.results.file_changes import FileCounts, FileNames
 from scar.jobs.results.history import ReleaseRow
 from scar.jobs.results.job_kind import JobKind, JobPlan
 from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
+from scar.jobs.results.ways import ServiceWay
 from scar.role import Role
 
 
@@ -48,10 +49,14 @@ class DeployPlan(JobPlan):
     release: Annotated[str | None, "The release that is gone back to; null for a deploy"]
     commit: str | None
     dirty: Annotated[bool | None, "There are uncommitted changes; null where unknown"]
-    downtime: Annotated[str | None, "An estimate, such as `0-2 seconds`; null without a restart"]
+    downtime: Annotated[str | None, "An estimate: `0-2 seconds`, `none`; null without a restart"]
     notices: tuple[str, ...]
     compose: ComposeChanges = NO_CHANGES
     target: Annotated[ReleaseRow | None, "The release that is gone back to"] = None
+    ways: Annotated[tuple[ServiceWay, ...], "How each running service is replaced"] = ()
+    offer: Annotated[
+        tuple[str, ...], "Services that could be replaced without downtime; offered once"
+    ] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ class DeployResult(JsonRecord):
         tuple[str, ...] | Absent, "Files made by hand that were replaced; a copy of each is kept"
     ] = ABSENT
     notices: tuple[str, ...] | Absent = ABSENT
+    ways: Annotated[tuple[ServiceWay, ...] | Absent, "How the services were replaced"] = ABSENT
     primary: Annotated[PrimaryContainer | Absent | None, "Null where there is none"] = ABSENT
     production_state: Annotated[
         str | Absent, "How production is now that the job has failed, as a sentence"

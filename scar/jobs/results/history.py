@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -26,6 +27,17 @@ class ReleaseRow(JsonRecord):
     files: Annotated[int, "How many files it has"]
     subject: Annotated[str | None, "The first line of the commit's message"] = None
     ago: Annotated[int, "How many releases came after it: 0 is the newest"] = 0
+    forecast: Annotated[str | None, "The downtime that was said before: `0-2 seconds`, `none`"] = (
+        None
+    )
+
+    @property
+    def as_said(self) -> bool | None:
+        """Whether the downtime was at most what was said; None where one of them is unknown."""
+        if self.forecast is None or self.downtime is None:
+            return None
+        numbers = [int(number) for number in re.findall(r"\d+", self.forecast)]
+        return self.downtime <= (numbers[-1] if numbers else 0)
 
 
 @dataclass(frozen=True)

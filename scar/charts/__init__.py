@@ -1,1 +1,0 @@
-"""Pictures of figures, drawn with Pillow for a phone."""

@@ -1,0 +1,190 @@
+"""Which services are replaced without downtime, and what is said of the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scar.commands.ways_view import offer_lines, score_lines, way_lines
+from scar.jobs.results.history import ReleaseRow
+from scar.jobs.results.ways import PLAIN, STAND_IN, ServiceWay, all_plain, without_downtime
+from workers.deployment.eligibility import (
+    FixedPort,
+    Surroundings,
+    diverted_ports,
+    is_asked_for,
+    reason_against,
+)
+from workers.engine.compose_config import ComposeConfig
+from workers.engine.container import Container, Port
+from workers.engine.stand_in_config import stand_in_config
+
+RUNNING = Container(
+    id="1" * 64, name="shop-web-1", project="shop", service="web", image="shop-web",
+    image_id="sha256:1", state="running", health="healthy", exit_code=None,
+    ports=(Port(80, "tcp", 8080),), depends_on={}, config_hash="a", oneoff=False,
+    working_dir="/srv/shop", replaces="",
+)  # fmt: skip
+SEEN = Surroundings(checked=frozenset({"web"}), drivers={"shop_default": "bridge"})
+WEB = {
+    "image": "shop-web",
+    "networks": {"default": None},
+    "ports": [{"mode": "ingress", "target": 80, "published": "8080", "protocol": "tcp"}],
+}
+DATA = {"type": "volume", "source": "data", "target": "/data"}
+
+
+def config_of(**web: Any) -> ComposeConfig:
+    services = {"web": {**WEB, **web}}
+    networks = {"default": {"name": "shop_default"}}
+    resolved = {"name": "shop", "services": services, "networks": networks}
+    return ComposeConfig.parse(resolved, {}, {"web"})
+
+
+def reason(
+    web: dict[str, Any] | None = None,
+    *,
+    containers: tuple[Container, ...] = (RUNNING,),
+    seen: Surroundings = SEEN,
+    named: bool = False,
+) -> str:
+    return reason_against(config_of(**(web or {})), "web", containers, seen, named=named)
+
+
+def test_a_service_with_a_name_and_a_port_of_its_own_can_have_a_stand_in() -> None:
+    assert reason({"container_name": "shop"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("web", "why"),
+    [
+        ({"ports": [{"target": 53, "published": "53", "protocol": "udp"}]}, "UDP"),
+        ({"ports": [{"target": 80, "published": "80-90", "protocol": "tcp"}]}, "range"),
+        (
+            {"ports": [{"target": 80, "published": "80", "host_ip": "fd00::1"}]},
+            "its port is bound to one IPv6 address",
+        ),
+        ({"network_mode": "host"}, "its network is host"),
+        ({"privileged": True}, "it is privileged"),
+        ({"pid": "host"}, "it shares a namespace (`pid`)"),
+        ({"devices": ["/dev/kvm"]}, "it has `devices`"),
+        ({"deploy": {"replicas": 2}}, "it runs 2 times"),
+        ({"scale": 3}, "it runs 3 times"),
+        ({"volumes": [DATA]}, "it writes to data"),
+        ({"volumes": [{"type": "bind", "source": "/run/docker.sock", "read_only": True}]}, ".sock"),
+        ({"image": "docker.io/bitnami/postgresql:16"}, "it is a database"),
+        ({"healthcheck": {"disable": True}}, "no health check"),
+    ],
+)
+def test_a_service_that_cannot_have_one_says_why(web: dict[str, Any], why: str) -> None:
+    assert why in reason(web)
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        (replace(SEEN, image_volumes={"web": ("/var/lib/x",)}), "its image keeps data in /var/lib"),
+        (replace(SEEN, drivers={"shop_default": "macvlan"}), "network shop_default is no bridge"),
+        (replace(SEEN, drivers={}), "network shop_default is not there yet"),
+        (replace(SEEN, networks_change=True), "its networks change"),
+        (replace(SEEN, checked=frozenset()), "no health check"),
+        (replace(SEEN, unable="rootless Docker"), "rootless Docker"),
+    ],
+)
+def test_what_the_engine_reports_can_forbid_it(seen: Surroundings, why: str) -> None:
+    assert why in reason(seen=seen)
+
+
+def test_a_named_service_may_share_a_volume_but_not_that_of_its_image() -> None:
+    assert reason({"volumes": [DATA]}, named=True) == ""
+    assert "a database" in reason({"image": "redis:7", "volumes": [DATA]}, named=True)
+    assert "keeps data" in reason(
+        seen=replace(SEEN, image_volumes={"web": ("/var/lib/x",)}), named=True
+    )
+
+
+def test_a_service_that_does_not_run_needs_none() -> None:
+    assert reason(containers=(replace(RUNNING, state="exited"),)) == "it does not run"
+    assert reason(containers=(RUNNING, RUNNING)) == "it runs 2 times"
+
+
+def test_only_a_port_that_this_container_publishes_now_is_diverted() -> None:
+    more = [*WEB["ports"], {"target": 81, "published": "9090", "protocol": "tcp"}]
+    assert diverted_ports(config_of(ports=more), "web", RUNNING) == [FixedPort(8080, 80)]
+    assert diverted_ports(config_of(), "web", replace(RUNNING, ports=())) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "labels", "expected"),
+    [
+        (None, {}, (False, False)),
+        (True, {}, (True, False)),
+        (("web",), {}, (True, True)),
+        (("api",), {}, (False, False)),
+        (None, {"scar.zero_downtime": "true"}, (True, True)),
+        (True, {"scar.zero_downtime": "false"}, (False, False)),
+        (False, {"scar.zero_downtime": "true"}, (False, False)),
+    ],
+)
+def test_a_service_is_asked_for_by_the_projects_file_or_by_its_label(
+    wanted: Any, labels: dict[str, str], expected: tuple[bool, bool]
+) -> None:
+    assert is_asked_for(wanted, config_of(labels=labels), "web") == expected
+
+
+def test_a_stand_in_has_nothing_that_two_containers_cannot_both_have() -> None:
+    config = config_of(
+        container_name="shop",
+        restart="always",
+        build={"context": "."},
+        depends_on={"db": {"condition": "service_started"}},
+        deploy={"replicas": 1, "resources": {"limits": {"memory": "64M"}}},
+        networks={"default": {"ipv4_address": "172.18.0.7", "aliases": ["www"]}},
+        volumes=[DATA],
+    )
+    made = stand_in_config(
+        config, "web", volumes={"shop_data"}, networks={"default": "shop_default"}
+    )
+    web = made["services"].pop("web")
+    assert web == {
+        "image": "shop-web",
+        "pull_policy": "never",
+        "deploy": {"resources": {"limits": {"memory": "64M"}}},
+        "networks": {"default": {"aliases": ["www", "shop"]}},
+        "ports": [{"mode": "ingress", "target": 80, "protocol": "tcp"}],
+        "volumes": [DATA],
+    }
+    assert made["services"] == {}
+    assert made["networks"] == {"default": {"name": "shop_default", "external": True}}
+    assert config.resolved["services"]["web"]["container_name"] == "shop"
+
+
+def test_the_plan_says_of_each_service_how_it_will_be_and_why() -> None:
+    ways = (ServiceWay("mail", PLAIN, "UDP"), ServiceWay("web", STAND_IN))
+    assert way_lines(ways, "0-2 seconds") == [
+        "mail: 0-2 seconds of downtime (UDP)",
+        "web: no downtime (stand-in)",
+    ]
+    assert not without_downtime(ways)
+    assert without_downtime(ways[1:])
+    assert all_plain(ways, "no room")[1] == ServiceWay("web", PLAIN, "no room")
+    assert "zero_downtime" in offer_lines(("web",))[0]
+
+
+def test_the_history_says_how_often_the_downtime_was_as_said() -> None:
+    row = ReleaseRow(
+        "01J", "2026-01-01T00:00:00Z", "Ada", None, None, 2.0, 0.0, None, ("web",), 1,
+        forecast="none",
+    )  # fmt: skip
+    rows = (
+        row,
+        replace(row, downtime=0.4),
+        replace(row, forecast="0-2 seconds", downtime=2.0),
+        replace(row, forecast=None),
+        replace(row, downtime=None),
+    )
+    assert [known.as_said for known in rows] == [True, False, True, None, None]
+    assert score_lines(rows) == ["🎯 Downtime as said: 2 of 3"]
+    assert score_lines(rows[3:]) == []

@@ -1,0 +1,210 @@
+"""Decides which services can be replaced behind a stand-in, and says why the others cannot.
+
+Nothing here asks the Engine: what it reports comes in as `Surroundings`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scar.json_object import JsonObject
+from workers.engine.compose_config import ComposeConfig
+from workers.engine.container import Container
+
+LABEL = "scar.zero_downtime"
+"""A label of a service in the Compose file: `true` is like naming it in the projects file."""
+
+_DATABASES = re.compile(
+    r"(?:postgres|postgis|pgvector|timescale|mysql|mariadb|percona|mongo|redis|valkey|keydb|"
+    r"dragonfly|memcached|elasticsearch|opensearch|rabbitmq|kafka|zookeeper|etcd|consul|vault|"
+    r"clickhouse|influxdb|cassandra|scylla|couchdb|couchbase|neo4j|cockroach|mssql|minio|"
+    r"nats|mosquitto|meilisearch|typesense|qdrant|weaviate)"
+)
+_SHARED_NAMESPACES = ("pid", "ipc", "uts", "userns_mode", "cgroup")
+_DEVICES = ("devices", "gpus", "device_cgroup_rules", "volumes_from", "runtime")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the Engine reports about the containers that run now.
+
+    `image_volumes` are paths by service, `checked` the services with a health check, `http` those
+    whose published port answers HTTP, `drivers` those of the Engine's networks by name.
+    `networks_change`: the deployment changes a network. `unable` is why this host can divert
+    nothing, empty where it can.
+    """
+
+    image_volumes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    checked: frozenset[str] = frozenset()
+    http: frozenset[str] = frozenset()
+    drivers: Mapping[str, str] = field(default_factory=dict)
+    networks_change: bool = False
+    unable: str = ""
+
+
+@dataclass(frozen=True, order=True)
+class FixedPort:
+    """A port of the Compose file with a number of its own on the host: `host_ip` is empty where it
+    is open on every address.
+    """
+
+    published: int
+    target: int
+    host_ip: str = ""
+
+
+def is_asked_for(
+    wanted: bool | tuple[str, ...] | None, config: ComposeConfig, name: str
+) -> tuple[bool, bool]:
+    """Return whether a service is to be replaced without downtime, and whether it is named, in the
+    project's entry or by its label.
+    """
+    said = str(_labels(config.resolved["services"][name]).get(LABEL, "")).lower()
+    if said == "false" or wanted is False:
+        return False, False
+    named = said == "true" or (isinstance(wanted, tuple) and name in wanted)
+    return named or wanted is True, named
+
+
+def reason_against(
+    config: ComposeConfig,
+    name: str,
+    containers: Sequence[Container],
+    seen: Surroundings,
+    *,
+    named: bool,
+) -> str:
+    """Return why a service cannot have a stand-in, empty where it can.
+
+    `containers` are those of the service now. A service that is `named` may share what it writes
+    to; never an image's own volume, nor where it is a known database.
+    """
+    raw: JsonObject = config.resolved["services"][name]
+    running = [container for container in containers if container.state == "running"]
+    if len(containers) != 1 or _replicas(raw) != 1:
+        return f"it runs {max(len(containers), _replicas(raw))} times"
+    if not running:
+        return "it does not run"
+    reasons = (
+        _of_ports(raw, running[0]),
+        _of_namespaces(raw),
+        _of_networks(config, name, seen),
+        _of_data(raw, name, seen, named=named),
+        _of_health(raw, name, seen),
+        seen.unable if fixed_ports(config, name) else "",
+    )
+    return next(filter(None, reasons), "")
+
+
+def fixed_ports(config: ComposeConfig, name: str) -> list[FixedPort]:
+    """Return the TCP ports of a service that have a fixed number on the host."""
+    ports = config.resolved["services"][name].get("ports") or []
+    return sorted(
+        FixedPort(int(port["published"]), int(port["target"]), _host_ip(port))
+        for port in ports
+        if port.get("protocol", "tcp") == "tcp" and str(port.get("published") or "").isdigit()
+    )
+
+
+def diverted_ports(config: ComposeConfig, name: str, container: Container) -> list[FixedPort]:
+    """Return the ports to divert: those that this very container publishes now and will again.
+
+    A number in the Compose file alone may be another project's port at this moment.
+    """
+    open_now = {port.host_port for port in container.ports if port.protocol == "tcp"}
+    return [port for port in fixed_ports(config, name) if port.published in open_now]
+
+
+def _host_ip(port: JsonObject) -> str:
+    address = str(port.get("host_ip") or "")
+    return "" if address in ("0.0.0.0", "::") else address
+
+
+def _labels(raw: JsonObject) -> Mapping[str, object]:
+    labels = raw.get("labels") or {}
+    return labels if isinstance(labels, Mapping) else {}
+
+
+def _replicas(raw: JsonObject) -> int:
+    replicas = (raw.get("deploy") or {}).get("replicas")
+    return int(raw.get("scale") or 1) if replicas is None else int(replicas)
+
+
+def _of_ports(raw: JsonObject, container: Container) -> str:
+    for port in raw.get("ports") or []:
+        if port.get("protocol", "tcp") != "tcp":
+            return str(port["protocol"]).upper()
+        if port.get("published") and not str(port["published"]).isdigit():
+            return "its port is one of a range"
+        if ":" in _host_ip(port):
+            return "its port is bound to one IPv6 address"
+    if any(port.protocol != "tcp" for port in container.ports):
+        return "UDP"
+    return ""
+
+
+def _of_namespaces(raw: JsonObject) -> str:
+    mode = str(raw.get("network_mode") or "")
+    if mode and mode != "bridge":
+        return f"its network is {mode.partition(':')[0]}"
+    if raw.get("privileged"):
+        return "it is privileged"
+    shared = next((key for key in _SHARED_NAMESPACES if raw.get(key)), None)
+    if shared:
+        return f"it shares a namespace (`{shared}`)"
+    reserved = ((raw.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
+    device = "devices" if reserved.get("devices") else next((k for k in _DEVICES if raw.get(k)), "")
+    return f"it has `{device}`" if device else ""
+
+
+def _of_networks(config: ComposeConfig, name: str, seen: Surroundings) -> str:
+    if seen.networks_change:
+        return "its networks change"
+    for network in network_names(config, name).values():
+        driver = seen.drivers.get(network)
+        if driver is None:
+            return f"network {network} is not there yet"
+        if driver != "bridge":
+            return f"network {network} is no bridge"
+    users = (
+        other
+        for other, raw in config.resolved["services"].items()
+        if raw.get("network_mode") == f"service:{name}"
+    )
+    user = next(users, None)
+    return f"{user} uses its network" if user else ""
+
+
+def network_names(config: ComposeConfig, name: str) -> dict[str, str]:
+    """Return the Engine's names of a service's networks, external ones too, by their keys."""
+    definitions = config.resolved.get("networks") or {}
+    keys = config.resolved["services"][name].get("networks") or {}
+    return {
+        key: str((definitions.get(key) or {}).get("name") or f"{config.name}_{key}") for key in keys
+    }
+
+
+def _of_data(raw: JsonObject, name: str, seen: Surroundings, *, named: bool) -> str:
+    image = str(raw.get("image") or "").rpartition("/")[2].partition(":")[0]
+    if _DATABASES.search(image):
+        return "it is a database"
+    for path in seen.image_volumes.get(name, ()):
+        return f"its image keeps data in {path}"
+    for mount in raw.get("volumes") or []:
+        if str(mount.get("source") or "").endswith(".sock"):
+            return f"it uses the socket {mount['source']}"
+        if not named and mount.get("type") != "tmpfs" and not mount.get("read_only"):
+            return f"it writes to {mount.get('source') or mount.get('target')}"
+    return ""
+
+
+def _of_health(raw: JsonObject, name: str, seen: Surroundings) -> str:
+    check = raw.get("healthcheck") or {}
+    disabled = check.get("disable") or list(check.get("test") or ()) == ["NONE"]
+    if (check.get("test") and not disabled) or (name in seen.checked and not disabled):
+        return ""
+    if name in seen.http:
+        return ""
+    return "it has no health check, and no port that answers HTTP"

@@ -1,0 +1,120 @@
+"""Plans how each service that runs is replaced: behind a stand-in, or plainly and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scar.errors import ScarError
+from scar.jobs.results.ways import PLAIN, STAND_IN, ServiceWay
+from workers.deployment.eligibility import (
+    Surroundings,
+    fixed_ports,
+    is_asked_for,
+    reason_against,
+)
+from workers.deployment.production import Production
+from workers.engine.compose_config import ComposeConfig
+from workers.engine.container import Container
+from workers.engine.diverter import reason_against_diverting
+from workers.engine.networks import Networks
+from workers.engine.probes import speaks_http
+from workers.files.durable import write_synced
+from workers.runtime.context import JobContext
+
+_OFFERED = "zero_downtime_offered"
+_COMPOSE_ENDINGS = (".yaml", ".yml", ".env")
+
+
+@dataclass(frozen=True)
+class Ways:
+    """`by_service` has every service that runs and is replaced, where the project wants stand-ins;
+    `offer` are services that could have one, where the project has not said and was not asked yet.
+    """
+
+    by_service: tuple[ServiceWay, ...] = ()
+    offer: tuple[str, ...] = ()
+
+
+NO_WAYS = Ways()
+
+
+def plan_ways(
+    context: JobContext,
+    config: ComposeConfig,
+    containers: Sequence[Container],
+    services: Collection[str],
+    changed: Iterable[str],
+) -> Ways:
+    """Return the ways of those of `services` that run. `changed` are paths of changed files."""
+    running = {c.service for c in containers if c.is_up and c.service in services}
+    names = sorted(name for name in running if name in config.services)
+    wanted = context.project.zero_downtime
+    asked = {name: is_asked_for(wanted, config, name) for name in names}
+    offering = wanted is None and not _was_offered(context.folder)
+    any_asked = any(yes for yes, _ in asked.values())
+    if not names or not (any_asked or offering):
+        return NO_WAYS
+    seen = _surroundings(context, config, [c for c in containers if c.service in running], changed)
+
+    def reason(name: str) -> str:
+        own = [container for container in containers if container.service == name]
+        return reason_against(config, name, own, seen, named=asked[name][1])
+
+    if not any_asked:
+        return Ways(offer=tuple(name for name in names if not reason(name)))
+    return Ways(tuple(_way(name, reason(name) if asked[name][0] else _NOT_ASKED) for name in names))
+
+
+_NOT_ASKED = "not in `zero_downtime`"
+
+
+def _way(name: str, why: str) -> ServiceWay:
+    return ServiceWay(name, PLAIN if why else STAND_IN, why)
+
+
+def note_offer(context: JobContext, ways: Ways) -> None:
+    """Note that the question has offered stand-ins, so that the next one does not."""
+    if ways.offer:
+        write_synced(context.folder / _OFFERED, "")
+
+
+def _was_offered(folder: Path) -> bool:
+    return (folder / _OFFERED).exists()
+
+
+def _surroundings(
+    context: JobContext,
+    config: ComposeConfig,
+    containers: Sequence[Container],
+    changed: Iterable[str],
+) -> Surroundings:
+    details = {c.service: context.containers.inspect(c.id) for c in containers}
+    checked = frozenset(name for name, known in details.items() if known.has_health_check)
+    ported = any(fixed_ports(config, name) for name in details)
+    return Surroundings(
+        image_volumes={name: known.image_volumes for name, known in details.items()},
+        checked=checked,
+        http=frozenset(c.service for c in containers if c.service not in checked and _http(c)),
+        drivers=Networks(context.engine).drivers(),
+        networks_change=_networks_change(context, config, changed),
+        unable=reason_against_diverting(context.engine) if ported else "",
+    )
+
+
+def _http(container: Container) -> bool:
+    return container.state == "running" and speaks_http(container)
+
+
+def _networks_change(context: JobContext, config: ComposeConfig, changed: Iterable[str]) -> bool:
+    """Return whether the deployment changes a network: Compose would then remake it, which it
+    cannot with a stand-in connected.
+    """
+    if not any(path.endswith(_COMPOSE_ENDINGS) for path in changed):
+        return False
+    try:
+        before = Production(context, -1).config()
+    except ScarError:
+        return True
+    return before.resolved.get("networks") != config.resolved.get("networks")

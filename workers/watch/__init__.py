@@ -1,1 +1,0 @@
-"""Watches the host's containers for ever, and says what goes wrong with them."""
