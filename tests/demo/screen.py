@@ -48,8 +48,10 @@ class Screen:
         self._recorded.append(Align.right(bubble))
 
     def bot(self, chat: Chat, before: Mapping[int, str], expected: str, seconds: float) -> Message:
-        """Shows the message that answers as it changes, until it says `expected`; `before` is what
-        the messages said until now."""
+        """Show the newest message as it changes, until one says `expected`, and return that one.
+
+        `before` is what the messages said until now. What rings comes behind the one that answers.
+        """
         deadline = time.monotonic() + seconds
         live = Live(console=self.console, refresh_per_second=10)
         shown = ""
@@ -64,9 +66,10 @@ class Screen:
                         live.update(_bubble(new[-1]))
                     else:
                         self.console.print(_bubble(new[-1]))
-                if new and expected in shown:
-                    self._recorded.append(_bubble(new[-1]))
-                    return new[-1]
+                answer = next((m for m in new if expected in m.text), None)
+                if answer is not None:
+                    self._recorded.append(_bubble(answer))
+                    return answer
                 if time.monotonic() > deadline:
                     raise AssertionError(f"the bot did not say it in {seconds} s; it said: {shown}")
                 time.sleep(_LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""A project for each test, most of them in one SCAR that all of a process share."""
+"""A project for each test, most of them in a SCAR that many share."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ import pytest
 from tests.support.deploy_scene import DeployScene, deploying_installation
 from tests.support.installation import Installation
 
-OWN_SCAR = {
-    "test_damaged_state",
-    "test_full_disk",
-    "test_interrupted",
-    "test_reconciled",
-    "test_recovery",
-}
-"""Files whose tests kill parts of SCAR, fill its disk or take its state away."""
+OWN_SCAR = {"test_damaged_state", "test_engine_unreachable", "test_full_disk"}
+"""Files whose tests end SCAR, fill its disk or change its settings."""
+
+KILLS_PARTS = {"test_interrupted", "test_reconciled", "test_recovery"}
+"""Files whose tests kill parts of a SCAR, which starts them again, or empty its Redis."""
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +26,31 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     made.down()
 
 
+@pytest.fixture(scope="module")
+def killed_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One whose parts the tests of a file kill, one after the other."""
+    made = deploying_installation(tmp_path_factory.mktemp("killed"))
+    yield made
+    made.down()
+
+
+def _shared(request: pytest.FixtureRequest) -> Installation | None:
+    if request.path.stem in OWN_SCAR:
+        return None
+    kills = request.path.stem in KILLS_PARTS
+    shared: Installation = request.getfixturevalue(
+        "killed_installation" if kills else "installation"
+    )
+    return shared
+
+
 @pytest.fixture
 def open_scene(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., DeployScene]]:
     """Make a project and a SCAR that knows it; `entry` is added to its entry."""
     scenes: list[DeployScene] = []
-    own = request.path.stem in OWN_SCAR
-    shared = None if own else request.getfixturevalue("installation")
+    shared = _shared(request)
 
     def make(**entry: Any) -> DeployScene:
         scene = DeployScene(tmp_path / f"shop{len(scenes)}", shared, **entry)

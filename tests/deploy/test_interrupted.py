@@ -87,14 +87,3 @@ def test_no_event_is_lost_when_the_api_or_redis_is_killed(scene: DeployScene, pa
     assert seen == list(range(1, len(seen) + 1))
     assert scene.api.job(job.id).state == "succeeded"
     assert scene.site() == "two"
-
-
-def test_the_error_says_that_the_docker_engine_cannot_be_reached(scene: DeployScene) -> None:
-    eventually(lambda: scene.do("status").state == "succeeded", "a status that works")
-    scene.installation.down()
-    scene.installation._settings["DOCKER_HOST"] = "unix:///no/such/docker.sock"
-    scene.installation.up()
-    job = scene.do("status")
-    assert job.state == "failed"
-    assert job.error is not None
-    assert job.error.code == "docker_unavailable"

@@ -94,6 +94,8 @@ class DeployScene:
         self.configure()
         if not self.installation.is_up:
             self.installation.up()
+        # A test before may have killed a part of it.
+        eventually(self.installation.is_ready, f"`scar up` is ready:\n{self.installation.log}")
 
     def configure(self, **entry: Any) -> None:
         """Change the project's entry in the projects file."""
