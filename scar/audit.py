@@ -11,9 +11,9 @@ from redis import Redis
 
 from scar.access import Actor
 from scar.jobs.signing import Signatures
-from scar.jobs.timestamp import rfc3339
+from scar.jobs.timestamp import LATEST, moment, rfc3339
 from scar.jobs.trail import STREAM, TIP, Trail, TrailEntry, broken_at
-from scar.json_object import JsonObject
+from scar.json_object import MALFORMED, JsonObject, member
 from scar.redis_client import redis_errors
 
 _REFUSALS = "scar:refusals"
@@ -114,11 +114,19 @@ class Audit:
     def _read(self, id: str, line: str) -> AuditEntry:
         opened = self._signatures.open("audit", line)
         if opened is None:
-            outcome = "not signed: tampered with, or of an earlier version"
-            return AuditEntry(id, int(id.split("-")[0]), "?", "?", "?", "", "", outcome)
-        content = dict(opened.content)
-        values = {name: content[name] for name in TrailEntry.__dataclass_fields__}
-        return AuditEntry(id, content["at"], **values)
+            return _refused(id, "not signed: tampered with, or of an earlier version")
+        try:
+            content = opened.content
+            values = {name: member(content, name, str) for name in TrailEntry.__dataclass_fields__}
+            return AuditEntry(id, moment(content["at"]), **values)
+        except MALFORMED:
+            return _refused(id, f"signed by {opened.signer.part}, and cannot be read")
+
+
+def _refused(id: str, outcome: str) -> AuditEntry:
+    """Return what is shown in place of a line that says nothing."""
+    at = min(int(id.split("-")[0]), LATEST)
+    return AuditEntry(id, at, "?", "?", "?", "", "", outcome)
 
 
 def _order(id: str) -> tuple[int, int]:

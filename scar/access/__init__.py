@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from scar.errors import ScarError
-from scar.json_object import JsonObject
+from scar.json_object import JsonObject, member
 from scar.projects import Project
 from scar.role import Role
 from scar.settings.parsers import ApiToken
@@ -47,9 +47,10 @@ class Actor:
 
     @classmethod
     def from_json(cls, content: JsonObject) -> Actor:
-        """Parse the JSON that `to_json` returned."""
+        """Parse the JSON that `to_json` returned; raises what `MALFORMED` lists."""
         role = None if content.get("role") is None else Role.parse(content["role"])
-        return cls(content["frontend"], content["id"], content["name"], role)
+        frontend, id, name = (member(content, key, str) for key in ("frontend", "id", "name"))
+        return cls(frontend, id, name, role)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from scar.jobs.timestamp import rfc3339
 from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
+_DAY_MS = 86_400_000
 resource = Resource("hosts", __name__, description="Machines with an Engine and a worker")
 
 
@@ -42,11 +43,11 @@ def live_workers(redis: Redis, names: Iterable[str]) -> dict[str, list[str]]:
     hosts = list(names)
     with redis_errors():
         seconds, microseconds = redis.time()
+        now = seconds * 1000 + microseconds // 1000
         pipe = redis.pipeline(transaction=False)
         for name in hosts:
-            pipe.zrangebyscore(
-                f"scar:workers:{name}", seconds * 1000 + microseconds // 1000, "+inf"
-            )
+            # A sign of life that counts for longer than a day was not a worker's.
+            pipe.zrangebyscore(f"scar:workers:{name}", now, now + _DAY_MS)
         return dict(zip(hosts, pipe.execute() if hosts else [], strict=True))
 
 

@@ -14,7 +14,8 @@ from scar.jobs.event import Event
 from scar.jobs.job_state import JobState
 from scar.jobs.proofs import Proofs, host_unavailable
 from scar.jobs.signing import tampered
-from scar.json_object import JsonObject
+from scar.jobs.timestamp import moment
+from scar.json_object import MALFORMED, JsonObject
 
 Entry = tuple[str, Mapping[str, str]]
 
@@ -23,11 +24,11 @@ def events_of(entry: Entry, proofs: Proofs) -> list[Event]:
     """Return the events of an entry. Raises `tampered` where a signature does not fit."""
     id, fields = entry
     try:
-        last, at = int(id.split("-")[0]), int(fields["at"])
+        last, at = int(id.split("-")[0]), moment(fields["at"])
         if "batch" in fields:
             return _batch(fields, last, at, proofs)
         return [Event(last, "job", at, _state(fields, proofs))]
-    except (LookupError, TypeError, ValueError) as error:
+    except MALFORMED as error:
         raise tampered(f"the events of job {proofs.request.id}") from error
 
 
@@ -35,11 +36,13 @@ def _batch(fields: Mapping[str, str], last: int, at: int, proofs: Proofs) -> lis
     proofs.require_batch(fields["batch"], fields["events"], fields["seal"])
     contents = json.loads(fields["events"])
     first = last - len(contents) + 1
-    events = [Event(first + n, kind, at, data) for n, (kind, data) in enumerate(contents)]
+    events = [
+        Event(first + n, str(kind), at, dict(data)) for n, (kind, data) in enumerate(contents)
+    ]
     until = fields.get("confirm_until")
     if until is None:
         return events
-    asking = {**events[-1].data, "confirm_until_ms": int(until)}
+    asking = {**events[-1].data, "confirm_until_ms": moment(until)}
     return [*events[:-1], Event(last, events[-1].type, at, asking)]
 
 

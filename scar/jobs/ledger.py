@@ -8,7 +8,6 @@ to do distributed locking", 2016).
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,20 +15,18 @@ from typing import Any
 import structlog
 from redis import Redis
 
-from scar.access import Actor
 from scar.errors import ScarError
 from scar.jobs.claim import Claim, SignedRequest
-from scar.jobs.job_id import oldest_id_at
+from scar.jobs.indexes import RETENTION_MS, SCAR, JobIndexes
 from scar.jobs.locks import lock_refusal
 from scar.jobs.overdue import ATTEMPTS, OVERDUE
 from scar.jobs.record import Job, JobState
-from scar.jobs.record_reader import RecordReader
 from scar.jobs.request import Request
 from scar.jobs.scripts import scripts
 from scar.jobs.signing import Signatures
 from scar.jobs.slots import LIMITS, SlotLimits, no_room
-from scar.jobs.subscriptions import Subscriber, forget_unshown, sealed_subscription
-from scar.jobs.trail import Line, Trail, TrailEntry
+from scar.jobs.subscriptions import Subscriber, sealed_subscription
+from scar.jobs.trail import Line, TrailEntry
 from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
 
@@ -41,14 +38,6 @@ _SCRIPTS = (
     *("submit", "restore", "confirm", "claim", "renew", "report", "cancel", "sweep"),
     *("end_overdue", "noted", "next"),
 )
-_DAY_MS = 86_400_000
-_MINUTE_MS = 60_000
-_RETENTION_MS = {True: 30 * _DAY_MS, False: 15 * _MINUTE_MS}
-"""How long the record of an ended job is kept, by whether the job changes anything. What was only
-read can be asked for again: 15 minutes are for those who look for the answer, and for a front-end
-that was away."""
-
-_SCAR = Actor("scar", "scar", "SCAR")
 
 
 @dataclass(frozen=True)
@@ -75,12 +64,11 @@ class ConfirmationOutcome:
     detail: str
 
 
-class Ledger(RecordReader):
+class Ledger(JobIndexes):
     """Every write of job records, as the part of SCAR whose `signatures` these are."""
 
     def __init__(self, redis: Redis, signatures: Signatures) -> None:
         super().__init__(redis, signatures)
-        self._trail = Trail(redis, signatures)
         self._scripts = scripts(redis, *_SCRIPTS)
 
     def _run(self, script: str, *args: str | int) -> Any:
@@ -132,7 +120,7 @@ class Ledger(RecordReader):
         if what == "locked":
             raise lock_refusal(record, request.project, self._signatures)
         if what == "full":
-            raise no_room(request, record[0], [*filter(None, map(self.get, record[1:]))])
+            raise no_room(request, record[0], self._shown(record[1:]))
         fields = dict(zip(record[::2], record[1::2], strict=True))
         return Submission(what, self.read(json.loads(fields["request"])["id"], fields))
 
@@ -158,6 +146,10 @@ class Ledger(RecordReader):
         )
         return bool(what == "restored")
 
+    def _shown(self, ids: Sequence[str]) -> list[Job]:
+        records = [(id, self._fields(id)) for id in ids]
+        return [self._read_or_say(id, fields) for id, fields in records if fields]
+
     def confirm(self, request: Request, confirmation: str, shown: str) -> ConfirmationOutcome:
         """Queue a job that awaits its confirmation. `confirmation` is sealed; `shown` is the hash
         of the plan that the person saw.
@@ -176,7 +168,7 @@ class Ledger(RecordReader):
         empty text where there is no such job.
         """
         entry = self._entry(request, "ended", JobState.CANCELLED.value)
-        retention = _RETENTION_MS[request.changes]
+        retention = RETENTION_MS[request.changes]
         return str(self._run_on_trail(entry, "cancel", request.id, cancellation, retention)[0])
 
     def claim(self, id: str, worker: str, nonce: str, limits: SlotLimits = LIMITS) -> Claim | None:
@@ -228,12 +220,12 @@ class Ledger(RecordReader):
         seal = self._signatures.sign("events", f"{claim.id} {batch} {text}") if events else ""
         state = final.value if final else ""
         arguments = (
-            *(claim.id, claim.fence, batch, _RETENTION_MS[changes], state),
+            *(claim.id, claim.fence, batch, RETENTION_MS[changes], state),
             *(text, len(events), seal, json.dumps(fields) if fields else "{}"),
         )
         if final is None or not final.ended:
             return bool(self._run("report", *arguments, "", "", "")[0] == "written")
-        entry = TrailEntry.of(_SCAR, "ended", state, project=project, job=claim.id)
+        entry = TrailEntry.of(SCAR, "ended", state, project=project, job=claim.id)
         return bool(self._run_on_trail(entry, "report", *arguments)[0] == "written")
 
     def sweep(self) -> list[tuple[str, str]]:
@@ -241,7 +233,11 @@ class Ledger(RecordReader):
 
         Returns the (id, host) pairs of jobs for which the host's workers have to be notified again.
         """
-        notify, overdue = self._run("sweep", QUEUE_PREFIX, LEASE_MS, ATTEMPTS, LIMITS.to_json())
+        notify, overdue, spoilt = self._run(
+            "sweep", QUEUE_PREFIX, LEASE_MS, ATTEMPTS, LIMITS.to_json()
+        )
+        for id in spoilt:
+            _log.warning("record left alone: it is none that SCAR writes", job=id[:40])
         for id, reason in zip(overdue[::2], overdue[1::2], strict=True):
             try:
                 self._end_overdue(id, reason)
@@ -252,22 +248,10 @@ class Ledger(RecordReader):
     def _end_overdue(self, id: str, reason: str) -> None:
         end = OVERDUE[reason]
         sealed = self._signatures.seal("swept", end.of(id))
-        entry = TrailEntry.of(_SCAR, "ended", end.state.value, job=id)
-        retention = _RETENTION_MS[True]
+        entry = TrailEntry.of(SCAR, "ended", end.state.value, job=id)
+        retention = RETENTION_MS[True]
         arguments = (id, reason, end.state.value, sealed, retention, ATTEMPTS)
         self._run_on_trail(entry, "end_overdue", *arguments)
-
-    def forget_old(self) -> None:
-        """Remove the ids of jobs whose records have expired from the indexes, and what no front-end
-        has shown for a day; at most once an hour.
-        """
-        with redis_errors():
-            if not self._redis.set("scar:forget:last", "1", nx=True, ex=3600):
-                return
-            oldest = oldest_id_at(time.time() - _RETENTION_MS[True] / 1000)
-            for index in self._redis.scan_iter("scar:jobs*"):
-                self._redis.zremrangebylex(index, "-", f"({oldest}")
-            forget_unshown(self._redis, oldest_id_at(time.time() - _DAY_MS / 1000))
 
     def _entry(self, request: Request, action: str, outcome: str) -> TrailEntry:
         actor, project = request.requested_by, request.project

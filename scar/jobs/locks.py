@@ -13,8 +13,8 @@ from scar.access import Actor
 from scar.errors import ScarError
 from scar.jobs.scripts import scripts
 from scar.jobs.signing import Signatures
-from scar.jobs.timestamp import rfc3339
-from scar.json_object import JsonObject
+from scar.jobs.timestamp import moment, rfc3339
+from scar.json_object import MALFORMED, JsonObject, member
 from scar.keys.key_store import API
 from scar.redis_client import redis_errors
 
@@ -87,7 +87,7 @@ class LockRecord:
         word, _, sealed = text.partition(" ")
         try:
             record = cls._opened(sealed, signatures)
-        except (AttributeError, LookupError, TypeError, ValueError):
+        except MALFORMED:
             record = None
         if record is not None and (record.lock.project, record.word) == (project, word):
             return record
@@ -102,7 +102,8 @@ class LockRecord:
         content = dict(opened.content)
         locked, front_end = bool(content.pop("locked")), str(content.pop("front_end"))
         actor = Actor.from_json(content.pop("actor")) if "actor" in content else None
-        lock = Lock(**{**content, "since": int(content["since"])})
+        project, by, reason = (member(content, name, str) for name in ("project", "by", "reason"))
+        lock = Lock(project, by, reason, moment(content["since"]))
         if actor is not None and actor.frontend != front_end:
             return None
         own = opened.signer.part == API or opened.signer.speaks_for(front_end)
@@ -177,7 +178,7 @@ class Locks:
     def _record(self, project: str, actor: Actor, reason: str, *, locked: bool) -> LockRecord:
         # The newer record counts (a host keeps it), whatever the clocks of two front-ends say.
         before = self.records().get(project)
-        after = before.lock.since + 1 if before else 0
+        after = before.lock.since + 1 if before and before.genuine else 0
         since = max(int(self._clock() * 1000), after)
         lock = Lock(project, f"{actor.name} ({actor.frontend})", reason, since)
         about = {"locked": locked, "front_end": actor.frontend, "actor": actor.to_json()}

@@ -15,7 +15,7 @@ from scar.jobs.request import Request
 from scar.jobs.results import job_kinds
 from scar.jobs.signing import Opened, Signatures, Signer, tampered
 from scar.jobs.voucher import Asked, vouches
-from scar.json_object import JsonObject
+from scar.json_object import MALFORMED, JsonObject
 from scar.keys.key_store import API
 
 WORKER_LOST_CODE = "worker_lost"
@@ -104,7 +104,7 @@ def valid_cancellation(
         asked = Asked("cancel", actor, opened.content["at"], id=job_id)
         own = opened.signer.speaks_for(actor.frontend)
         return actor if own or vouches(signatures, opened.content["voucher"], asked) else None
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except MALFORMED:
         return None
 
 
@@ -126,7 +126,10 @@ class Proofs:
         if signer is None:
             unknown = signatures.unknown_key(signature)
             raise tampered(f"the request of job {id[:40]}", unknown)
-        request = Request.from_json(json.loads(text))
+        try:
+            request = Request.from_json(json.loads(text))
+        except MALFORMED as error:
+            raise tampered(f"the request of job {id[:40]}, which cannot be read") from error
         if request.id != id or not _may_ask(signatures, signer, request):
             raise tampered(f"the request of job {id[:40]}")
         return cls(signatures, request, signer.retired)

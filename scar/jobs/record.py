@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from scar.access import Actor
-from scar.errors import ErrorRecord
+from scar.errors import ErrorRecord, ScarError
 from scar.jobs.event import Event
 from scar.jobs.job_state import JobState
 from scar.jobs.request import Request
@@ -14,7 +14,7 @@ from scar.jobs.results.job_kind import JobPlan
 from scar.jobs.results.json_record import JsonRecord
 from scar.jobs.step import Progress, Step
 from scar.jobs.timestamp import milliseconds, rfc3339
-from scar.json_object import JsonObject
+from scar.json_object import MALFORMED, JsonObject
 
 __all__ = ["Job", "JobState"]
 
@@ -142,11 +142,19 @@ class Job:
         """Return the job after `event` is applied. Only the last `keep_output` lines of output are
         kept.
 
-        An event that was already applied changes nothing.
+        An event that was already applied changes nothing. Raises `tampered` for one that cannot be
+        read.
         """
         if event.id <= self.last_event:
             return self
-        changed = _FOLD[event.type](self, event) if event.type in _FOLD else self
+        try:
+            changed = _FOLD[event.type](self, event) if event.type in _FOLD else self
+        except MALFORMED as error:
+            raise ScarError(
+                "tampered",
+                f"Event {event.id} of job {self.id} is none that SCAR writes",
+                "Its worker is of another version, or somebody has its key.",
+            ) from error
         return replace(changed, last_event=event.id, output=changed.output[-keep_output:])
 
 

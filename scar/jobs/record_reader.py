@@ -18,6 +18,8 @@ from scar.jobs.record import Job
 from scar.jobs.request import Request
 from scar.jobs.signing import Signatures, tampered
 from scar.jobs.step import Step
+from scar.jobs.timestamp import moment
+from scar.json_object import MALFORMED
 from scar.redis_client import redis_errors
 
 _WAITING = (JobState.AWAITING_CONFIRMATION, JobState.QUEUED)
@@ -49,7 +51,7 @@ class RecordReader:
         try:
             proofs = self._proofs(id, fields)
             return _job_of(fields, proofs)
-        except (LookupError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             raise tampered(f"the record of job {id[:40]}") from error
 
     def lock_holder(self, resource: str) -> Job | None:
@@ -75,6 +77,7 @@ class RecordReader:
         """
         jobs = "scar:jobs-changing" if changes else "scar:jobs"
         index = f"{jobs}:{project}" if project else jobs
+        self._mend(index)
         top = f"({before}" if before else "+"
         while True:
             with redis_errors():
@@ -82,12 +85,22 @@ class RecordReader:
                 pipe = self._redis.pipeline(transaction=False)
                 for id in ids:
                     pipe.hgetall(f"scar:job:{id}")
-                records = pipe.execute() if ids else []
+                # A record of another type than a hash is the error in its place.
+                records = pipe.execute(raise_on_error=False) if ids else []
             rows = zip(ids, records, strict=True)
             yield from (self._read_or_say(id, fields) for id, fields in rows if fields)
             if len(ids) < batch:
                 return
             top = f"({ids[-1]}"
+
+    def _mend(self, index: str) -> None:
+        """Give every id its score again, which is 0: others would not be in the order of ids."""
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for least, most in (("(0", "+inf"), ("-inf", "(0")):
+                pipe.zrangebyscore(index, least, most)
+            for id in [id for ids in pipe.execute() for id in ids]:
+                self._redis.zadd(index, {id: 0})
 
     def events(self, id: str, after: int = 0, *, count: int = 1000) -> list[Event]:
         """Return up to `count` events that follow the event `after`, oldest first.
@@ -113,7 +126,10 @@ class RecordReader:
         request, signature = record
         if request is None:
             return None
-        return self._proofs(id, {"request": request, "signature": signature or ""})
+        try:
+            return self._proofs(id, {"request": request, "signature": signature or ""})
+        except MALFORMED as error:
+            raise tampered(f"the request of job {id[:40]}") from error
 
     def _proofs(self, id: str, fields: Mapping[str, str]) -> Proofs:
         return Proofs.of(self._signatures, id, fields["request"], fields["signature"])
@@ -122,8 +138,10 @@ class RecordReader:
         with redis_errors():
             return cast("dict[str, str]", self._redis.hgetall(f"scar:job:{id}"))
 
-    def _read_or_say(self, id: str, fields: Mapping[str, str]) -> Job:
+    def _read_or_say(self, id: str, fields: Mapping[str, str] | Exception) -> Job:
         try:
+            if isinstance(fields, Exception):
+                raise tampered(f"the record of job {id[:40]}")
             return self.read(id, fields)
         except ScarError as error:
             if error.code != "tampered":
@@ -144,11 +162,11 @@ def _job_of(fields: Mapping[str, str], proofs: Proofs) -> Job:
         request=proofs.request,
         state=state,
         attempt=int(fields["attempt"]),
-        started_at=_integer(fields.get("started")),
-        finished_at=_integer(fields.get("finished")),
+        started_at=_moment(fields.get("started")),
+        finished_at=_moment(fields.get("finished")),
         steps=tuple(map(Step.from_json, steps)),
         plan=proofs.by_worker("plan", plan)["plan"] if plan else None,
-        confirm_until=_integer(fields.get("confirm_until")),
+        confirm_until=_moment(fields.get("confirm_until")),
         result=end.result if end else None,
         error=error,
         last_event=int(fields["seq"]),
@@ -162,5 +180,5 @@ def _refused(id: str, error: ScarError) -> Job:
     return Job(request=request, state=JobState.FAILED, error=error.record())
 
 
-def _integer(text: str | None) -> int | None:
-    return int(text) if text else None
+def _moment(text: str | None) -> int | None:
+    return moment(text) if text else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scar.access import Actor
-from scar.json_object import JsonObject
+from scar.jobs.timestamp import moment
+from scar.json_object import JsonObject, member
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,32 @@ class Request:
     @classmethod
     def from_json(cls, document: JsonObject) -> Request:
         """Parse a request. One of an earlier version names no resources; its job locks its
-        project if it may change something.
+        project if it may change something. Raises what `MALFORMED` lists: its signature says who
+        wrote it, not that it is sound.
         """
-        values = dict(document)
-        values["requested_by"] = Actor.from_json(values["requested_by"])
-        default = (values["project"],) if values["changes"] and values["project"] else ()
-        values["locks"] = tuple(values.pop("holds", default))
-        values["requires_free"] = tuple(values.pop("respects", ()))
-        return cls(**values)
+        project, changes = (
+            member(document, "project", str | None),
+            member(document, "changes", bool),
+        )
+        locked = (project,) if changes and project else ()
+        return cls(
+            id=member(document, "id", str),
+            kind=member(document, "kind", str),
+            project=project,
+            host=member(document, "host", str),
+            args=member(document, "args", dict),
+            requested_by=Actor.from_json(document["requested_by"]),
+            asks=member(document, "asks", bool),
+            changes=changes,
+            created_at=moment(document["created_at"]),
+            expires_at=moment(document["expires_at"]),
+            locks=_names(document.get("holds", locked)),
+            requires_free=_names(document.get("respects", ())),
+            voucher=member({"voucher": None, **document}, "voucher", dict | None),
+        )
+
+
+def _names(resources: object) -> tuple[str, ...]:
+    if not isinstance(resources, list | tuple) or not all(isinstance(r, str) for r in resources):
+        raise TypeError("the resources are no list of names")
+    return tuple(resources)

@@ -155,7 +155,10 @@ class Signatures:
         signer = self.signer(kind, text, signature) if space else None
         if signer is None:
             return None
-        content = json.loads(text)
+        try:
+            content = json.loads(text)
+        except (RecursionError, ValueError):
+            return None
         return Opened(content, signer) if isinstance(content, dict) else None
 
 

@@ -24,6 +24,7 @@ from scar.jobs.event_reader import events_of
 from scar.jobs.job_state import JobState
 from scar.jobs.ledger import Ledger
 from scar.jobs.proofs import Proofs
+from scar.json_object import MALFORMED
 
 _BLOCK_MS = 1000
 _PAGE = 1000
@@ -150,7 +151,7 @@ class EventStream:
                     cursors[stream] = entries[-1][0]
                     if stream != self._wake_key:
                         self._publish(stream, self._events(stream, entries))
-            except (RedisError, LookupError, ValueError):
+            except (RedisError, *MALFORMED):
                 # Redis is unavailable and may have lost its newest events, or an entry is
                 # malformed. Start over: followers read from the ledger, where they get the same
                 # error or continue.

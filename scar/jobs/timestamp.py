@@ -22,6 +22,21 @@ def rfc3339(at: int | None) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at % 1000:03d}Z"
 
 
+LATEST = 4_102_444_800_000
+"""The year 2100, in milliseconds: no time that SCAR has written is later."""
+
+
+def moment(value: object) -> int:
+    """Return a time in milliseconds since the epoch that somebody else wrote, as a number or a
+    text; raise `ValueError` or `TypeError` where it can be none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError(f"a {type(value).__name__} is no time")
+    if not 0 <= int(value) <= LATEST:
+        raise ValueError("that is no time of this century")
+    return int(value)
+
+
 def milliseconds(text: str | None) -> int | None:
     """Parse an RFC 3339 time to milliseconds since the epoch; return None for None."""
     if text is None:

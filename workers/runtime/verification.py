@@ -17,7 +17,7 @@ from scar.jobs.proofs import Proofs, binding, may_confirm, valid_cancellation
 from scar.jobs.request import Request
 from scar.jobs.results import job_kinds
 from scar.jobs.signing import WAKEUP, Signatures, sealed_content
-from scar.json_object import JsonObject
+from scar.json_object import MALFORMED, JsonObject
 from workers.runtime.roles import Roles
 
 CONFIRMED_MS = 15 * 60_000
@@ -68,7 +68,7 @@ class Verification:
         """
         try:
             return self._verify(claim)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             raise Forged(f"it was signed and cannot be read ({type(error).__name__})") from error
 
     def _verify(self, claim: Claim) -> tuple[Request, str | None]:

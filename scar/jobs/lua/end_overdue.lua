@@ -6,17 +6,17 @@ local id, reason, final, sealed, retention, attempts = unpack(ARGV, 1, 6)
 local tip, line, next_tip = unpack(ARGV, 7, 9)
 local key = job_key(id)
 local job = redis.call('HMGET', key, 'state', 'lease', 'attempt', 'confirm_until', 'expires')
-local state, lease, attempt = job[1], tonumber(job[2] or '0'), tonumber(job[3] or '0')
-local overdue = reason == 'lost' and state == 'running' and (lease or 0) < tonumber(now)
+local state, attempt = job[1], tonumber(job[3] or '0') or 0
+local overdue = reason == 'lost' and state == 'running' and until_when(job[2], LEASE) < tonumber(now)
     and attempt >= tonumber(attempts)
-  or reason == 'unanswered' and state == 'awaiting_confirmation' and (tonumber(job[4] or '0') or 0) < tonumber(now)
+  or reason == 'unanswered' and state == 'awaiting_confirmation' and until_when(job[4], ANSWER) < tonumber(now)
   or (reason == 'untaken' or reason == 'no_room') and state == 'queued' and attempt == 0
-    and (tonumber(job[5] or '0') or 0) < tonumber(now)
+    and until_when(job[5], BEGINNING) < tonumber(now)
 if not overdue then return {'goes on'} end
 local moved = trail_moved(tip)
 if moved then return moved end
 trail(line, next_tip)
-redis.call('HINCRBY', key, 'fence', 1)
+if not pcall(redis.call, 'HINCRBY', key, 'fence', 1) then redis.call('HSET', key, 'fence', now) end
 redis.call('HSET', key, 'swept', sealed)
 close(id, final, retention)
 emit(id, {state = final}, 'swept', sealed)

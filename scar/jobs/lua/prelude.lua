@@ -6,6 +6,15 @@
 local t = redis.call('TIME')
 local now = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
 
+-- Nothing that SCAR writes lies further in the future: a lease is for 10 s, a worker's sign of life
+-- for less, an answer is waited for 30 days at most. What lies there was planted, and counts as past.
+local function until_when(text, longest)
+  local at = tonumber(text or '0')
+  if not at or at ~= at or at < 0 or at > now + longest then return 0 end
+  return at
+end
+local LEASE, BEGINNING, DAY, ANSWER = 60000, 3600000, 86400000, 30 * 86400000
+
 local function job_key(id) return 'scar:job:' .. id end
 
 -- Appends an entry that holds `count` events to the stream of the job; its id is the number of the
@@ -52,7 +61,7 @@ end
 local function emit_waiting(id, state)
   local key = job_key(id)
   local host = redis.call('HGET', key, 'host')
-  local unavailable = redis.call('ZCOUNT', 'scar:workers:' .. host, now, '+inf') == 0
+  local unavailable = redis.call('ZCOUNT', 'scar:workers:' .. host, now, now + DAY) == 0
   if unavailable then
     redis.call('HSET', key, 'unavailable', '1')
   else

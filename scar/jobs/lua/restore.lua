@@ -7,6 +7,12 @@ local id, request, signature, project, host = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local confirmation, expires, locks, replace = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 local tip, line, next_tip = ARGV[10], ARGV[11], ARGV[12]
 local key = job_key(id)
+-- A number that somebody else wrote is counted on from only where it can be counted on from.
+local function counted(text, otherwise)
+  local number = tonumber(text or '')
+  if not number or number ~= math.floor(number) or number < 0 or number > 2^52 then return otherwise end
+  return string.format('%.0f', number)
+end
 local state, fence, seq = unpack(redis.call('HMGET', key, 'state', 'fence', 'seq'))
 if state and replace ~= '1' then return {'there'} end
 if redis.call('GET', 'scar:audit:tip') == next_tip then return {'restored'} end  -- run twice
@@ -19,7 +25,7 @@ redis.call('PERSIST', key)
 redis.call('PERSIST', key .. ':events')
 redis.call('HDEL', key, 'end', 'swept', 'cancellation', 'noted', 'settled', 'lease', 'claim', 'finished')
 redis.call('HSET', key, 'request', request, 'signature', signature, 'state', 'queued',
-  'attempt', 1, 'fence', (tonumber(fence) or 0) + 1, 'batch', 0, 'seq', tonumber(seq) or 0, 'rung', now,
+  'attempt', 1, 'fence', counted(fence, now) + 1, 'batch', 0, 'seq', counted(seq, 0), 'rung', now,
   'host', host, 'confirm_ms', 0, 'confirmation', confirmation, 'expires', expires, 'holds', locks,
   'respects', '[]')
 if project ~= '' then redis.call('HSET', key, 'project', project) end

@@ -18,14 +18,21 @@ local function class_of(text, limits)
   return long and 'long_read' or 'read', person
 end
 
+-- Whether there is a job of the host by that id: what is none was planted, and no worker would ever
+-- take it.
+local function is_of_host(id, host)
+  if #id ~= 26 or not string.match(id, '^[0-9A-HJKMNP-TV-Z]+$') then return false end
+  local job = redis.pcall('HMGET', job_key(id), 'state', 'host')
+  return not job.err and job[1] and job[2] == host
+end
+
 -- Returns {{id, class, person}, ...} of one of the three hashes; what `is_over` names is removed.
 local function entries_of(name, host, is_over)
   local key, entries = 'scar:' .. name .. ':' .. host, {}
   local fields = redis.call('HGETALL', key)
   for i = 1, #fields, 2 do
     local class, person = string.match(fields[i + 1], '^(%S+) (.*)$')
-    local job = redis.pcall('HMGET', job_key(fields[i]), 'state', 'lease', 'cancellation')
-    if not class or job.err or not job[1] or is_over(unpack(job)) then
+    if not class or not is_of_host(fields[i], host) or is_over(fields[i]) then
       redis.call('HDEL', key, fields[i])
     else
       entries[#entries + 1] = {fields[i], class, person}
@@ -37,7 +44,10 @@ end
 -- Counts the slots that are taken on a host: of all classes, of each, and of each person's reads.
 local function slots_taken(host)
   local taken = {all = 0, read = 0, long_read = 0, long_change = 0, of = {}, long_of = {}}
-  local function is_over(state, lease) return state ~= 'running' or tonumber(lease or '0') < tonumber(now) end
+  local function is_over(id)
+    local state, lease = unpack(redis.call('HMGET', job_key(id), 'state', 'lease'))
+    return state ~= 'running' or until_when(lease, LEASE) < tonumber(now)
+  end
   for _, entry in ipairs(entries_of('slots', host, is_over)) do
     local _, class, person = unpack(entry)
     taken.all = taken.all + 1
@@ -75,8 +85,10 @@ local function whose_turn(host, limits)
         if not first or own < rank or own == rank and id < first then first, rank = id, own end
       end
     end
-    local state = first and redis.pcall('HGET', job_key(first), 'state')
-    if not first or state == 'queued' then return first end
+    if not first then return nil end
+    if is_of_host(first, host) and redis.call('HGET', job_key(first), 'state') == 'queued' then
+      return first
+    end
     over[first] = true
     redis.call('HDEL', 'scar:waiting:' .. host, first)
   end
@@ -99,7 +111,10 @@ end
 -- it has.
 local function too_many_long(host, class, person, limits)
   local all, own = {'host'}, {'person'}
-  local function is_over(state, _, cancellation) return ended(state) or cancellation end
+  local function is_over(id)
+    local state, cancellation = unpack(redis.call('HMGET', job_key(id), 'state', 'cancellation'))
+    return ended(state) or cancellation or not redis.call('ZSCORE', 'scar:open', id)
+  end
   for _, entry in ipairs(entries_of('long', host, is_over)) do
     if entry[2] == class then
       all[#all + 1] = entry[1]
