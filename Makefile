@@ -41,7 +41,7 @@ tests-without-engine: venv
 	@$(PYTHON) -m pytest -q -n auto -m "not engine and not network and not slow"
 
 all-tests: venv
-	@$(BROWSER) && $(ENGINE) && $(PYTHON) -m pytest -n 4 --dist worksteal
+	@$(BROWSER) && $(ENGINE) && $(PYTHON) -m pytest -n 6 --dist worksteal --reruns 2
 
 check: test  ## what CI runs: the same as `make test`
 

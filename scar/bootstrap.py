@@ -11,6 +11,7 @@ from scar.audit import Audit
 from scar.commands import all_commands, job_commands
 from scar.commands.local_command import CommandContext
 from scar.job_service import JobService
+from scar.jobs.counters import Counters
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
 from scar.jobs.queue import JobQueue
@@ -37,6 +38,7 @@ class Services:
     audit: Audit
     job_service: JobService
     subscriptions: Subscriptions
+    counters: Counters
     command_context: CommandContext
 
     def default_project(self) -> Project:
@@ -78,6 +80,7 @@ def bootstrap(settings: Settings, part: str) -> Services:
         audit=audit,
         job_service=job_service,
         subscriptions=Subscriptions(redis, signatures),
+        counters=Counters(redis),
         command_context=_command_context(
             settings, job_service, Locks(redis, signatures), SignInLinks(redis, signatures)
         ),

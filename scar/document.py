@@ -7,6 +7,7 @@ Text in a document is always plain text: whatever it contains is displayed and n
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,19 @@ class Attachment:
     text: str
 
 
+class Picture(Protocol):
+    """A picture sent with the document. Two are equal if they show the same; the text says it too,
+    for front-ends without pictures.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+
+    def png(self) -> bytes:
+        """Draw it, which takes a fraction of a second."""
+
+
 @dataclass(frozen=True)
 class Document:
     """The content of one message."""
@@ -52,6 +66,7 @@ class Document:
     blocks: tuple[Line | Code, ...]
     buttons: tuple[Button, ...] = ()
     attachment: Attachment | None = None
+    picture: Picture | None = None
 
     @classmethod
     def of(cls, *lines: str) -> Document:
@@ -62,12 +77,25 @@ class Document:
         """Return the document with one more line at its end."""
         return replace(self, blocks=(*self.blocks, Line(text)))
 
+    def with_picture(self, picture: Picture | None) -> Document:
+        """Return the document with this picture."""
+        return replace(self, picture=picture)
+
+    def with_buttons(self, *buttons: Button) -> Document:
+        """Return the document with more buttons, behind those that it has."""
+        return replace(self, buttons=(*self.buttons, *buttons))
+
     def with_commands(self) -> Document:
         """Return the document with the commands of its buttons as a last line, for front-ends
         without buttons.
         """
         lines = [f"{button.label}: {button.command}" for button in self.buttons if button.command]
         return self.with_line("\n".join(lines)) if lines else self
+
+    @property
+    def files(self) -> bool:
+        """Whether something is sent beside the message's text."""
+        return self.attachment is not None or self.picture is not None
 
     @property
     def asks(self) -> bool:

@@ -13,6 +13,7 @@ from scar.access import Access, Actor, Role
 from scar.audit import Audit
 from scar.commands.job_command import JobCommand
 from scar.errors import ScarError
+from scar.jobs.durations import seconds_left
 from scar.jobs.ledger import ConfirmationOutcome, Ledger
 from scar.jobs.proofs import binding
 from scar.jobs.queue import JobQueue
@@ -89,7 +90,7 @@ class JobService:
                 subscriber=subscriber,
             )
             if submission.what == "busy":
-                raise busy(request, submission.job)
+                raise self._busy(request, submission.job)
         if submission.what == "differs":
             raise key_used_before()
         if submission.what == "made":
@@ -246,7 +247,7 @@ class JobService:
         if outcome.what == "queued":
             return
         if outcome.what == "busy":
-            raise busy(job.request, self.ledger.get(outcome.detail))
+            raise self._busy(job.request, self.ledger.get(outcome.detail))
         if outcome.what == "changed":
             raise plan_changed()
         raise awaits_no_confirmation(job, outcome.detail)
@@ -259,6 +260,10 @@ class JobService:
         if not shown and actor.frontend != "api":
             raise no_plan_named()
         return shown or job.plan_hash
+
+    def _busy(self, request: Request, holder: Job | None) -> ScarError:
+        left = seconds_left(self.ledger, holder, self.clock()) if holder else None
+        return busy(request, holder, left)
 
     def _project_of(self, job: Job) -> Project | None:
         """Return the job's project; None if it is no longer in the projects file."""

@@ -62,6 +62,8 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "safety": ("engine", "redis"),
     "telegram": ("redis", "slow"),
     "telegram/test_text.py": (),
+    "watch": ("engine",),
+    "watch/test_rules.py": (),
     "state/test_job_log.py::test_jobs_that_begin_at_the_same_time_are_all_logged": ("slow",),
 }
 _NO_ENGINE = (

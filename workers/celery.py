@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import Any
+from typing import Any, Protocol
 
 from celery import Celery
 from celery.signals import (
@@ -43,8 +43,18 @@ from workers.registry import handlers
 from workers.runner import Runner
 from workers.runtime.roles import Roles
 from workers.runtime.wakeup_transport import use_in_this_process
+from workers.watch.host_watch import HostWatch
+from workers.watch.usage_sampler import UsageSampler
 
 _HARD_LIMIT = 2 * 3600
+
+
+class _Background(Protocol):
+    """A thread of the worker's main process."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 def _settings() -> Settings:
@@ -85,7 +95,7 @@ app.conf.update(
 )
 
 _runner: Runner | None = None
-_background: list[Heartbeat | OriginReporter | Sweeper | Reconciler] = []
+_background: list[_Background] = []
 
 
 @app.task(name=TASK)
@@ -138,10 +148,12 @@ def _start_background(**_: Any) -> None:
     roles = Roles(create_access(settings), ProjectsFile.of(settings))
     _background.extend(
         (
-            Heartbeat(settings, os.getpid()),
+            Heartbeat(settings, signatures, os.getpid()),
             OriginReporter(settings),
             Sweeper(ledger, queue),
             Reconciler(redis, signatures, queue, settings.state_dir, roles.may_lock),
+            UsageSampler(settings),
+            HostWatch(settings, redis, signatures, ledger),
         )
     )
     for thread in _background:

@@ -11,6 +11,7 @@ import structlog
 from redis import Redis
 
 from scar.errors import ScarError
+from scar.jobs.signing import Signatures
 from scar.redis_client import connect, redis_errors
 from scar.settings import Settings
 from workers.engine.connection import Engine
@@ -28,8 +29,9 @@ class Heartbeat:
     until which it counts as alive as the score. The hash `scar:worker:<id>` describes the worker.
     """
 
-    def __init__(self, settings: Settings, pid: int) -> None:
+    def __init__(self, settings: Settings, signatures: Signatures, pid: int) -> None:
         self._settings = settings
+        self._signatures = signatures
         started = str(int(time.time()))
         self._worker = f"{settings.host}-{pid}-{started}"
         self._about: dict[Any, Any] = {
@@ -59,12 +61,16 @@ class Heartbeat:
                     if stopped:
                         self._leave(redis)
                     else:
-                        self._beat(redis, {**self._about, "engine": json.dumps(_state(engine))})
+                        self._beat(redis, self._describe(engine))
             except ScarError as error:
                 _log.warning("no sign of life", reason=error.message)
             if stopped:
                 return
             self._stopped.wait(_INTERVAL)
+
+    def _describe(self, engine: Engine) -> dict[Any, Any]:
+        engine_state, keys = _state(engine), self._signatures.known_keys()
+        return {**self._about, "engine": json.dumps(engine_state), "keys": json.dumps(keys)}
 
     @property
     def _workers(self) -> str:

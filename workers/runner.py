@@ -13,6 +13,7 @@ import structlog
 from scar.access import Actor
 from scar.errors import ScarError
 from scar.jobs.claim import Claim, SignedRequest
+from scar.jobs.counters import ENGINE_ERRORS, Counters
 from scar.jobs.job_state import JobState
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
@@ -57,12 +58,14 @@ class Runner:
     job_log: JobLog
     locks: Locks
     queue: JobQueue
+    counters: Counters
 
     @classmethod
     def of(cls, settings: Settings) -> Runner:
         """Create a runner, with its own connections to Redis and the Engine."""
-        engine = Engine(settings.docker_host)
         redis = connect(settings.effective_redis_url)
+        counters = Counters(redis)
+        engine = Engine(settings.docker_host, on_error=partial(counters.add, ENGINE_ERRORS))
         signatures = Signatures.of(settings, worker_part(settings.host))
         job_log = JobLog(settings.state_dir / "done")
         projects = ProjectsFile.of(settings)
@@ -86,6 +89,7 @@ class Runner:
             job_log=job_log,
             locks=Locks(redis, signatures),
             queue=JobQueue(settings.effective_redis_url, signatures),
+            counters=counters,
         )
 
     def run(self, id: str, signature: str) -> None:
@@ -142,7 +146,10 @@ class Runner:
             # A key or the job log cannot be read now: the lease lapses, and the job is tried again.
             _log.warning("job not verified", job=claim.id, reason=error.message)
             return
-        with self._reporter(claim, request) as reporter:
+        with (
+            structlog.contextvars.bound_contextvars(job=claim.id),
+            self._reporter(claim, request) as reporter,
+        ):
             try:
                 context = self._context(claim, request, reporter)
                 self._handle(claim, context, confirmed, reporter)
@@ -187,6 +194,9 @@ class Runner:
         except Exception as error:  # noqa: BLE001 (a job always ends, whatever happened)
             masked = context.masker.error(context.scar_error(error))
             self._finish(reporter, claim.id, masked)
+        finally:
+            for step, seconds in context.steps.durations:
+                self.counters.observe_step(step, seconds)
 
     def _plan(
         self, handler: WriteJob[Any, Any, Any], context: JobContext, reporter: JobReporter

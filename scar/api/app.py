@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-from flask import Flask, Response
+import structlog
+from flask import Flask, Response, request
 
-from scar.api import audit, commands, docs, errors, events, github, health, hosts, jobs, projects
+from scar.api import (
+    audit,
+    commands,
+    docs,
+    errors,
+    events,
+    github,
+    health,
+    hosts,
+    jobs,
+    metrics,
+    projects,
+)
 from scar.api.auth import authenticate
 from scar.api.context import ApiContext, Deadline
 from scar.api.limits import RequestLimits
@@ -64,11 +77,19 @@ def create_app(
     inbox = Inbox(redis, "github", services.signatures)
     shared = ApiContext(services, stream, inbox, body_deadline, limits or RequestLimits())
     app.extensions["scar"] = shared
-    health.measure(app, shared)
+    metrics.measure(app, shared)
+    app.before_request(name_job_in_log)
     app.after_request(_protect)
     _add_routes(app)
     page.register(app, services)
     return app
+
+
+def name_job_in_log() -> None:
+    """Have every line that is logged for this request name the job that it is about."""
+    structlog.contextvars.clear_contextvars()
+    if id := (request.view_args or {}).get("job_id"):
+        structlog.contextvars.bind_contextvars(job=str(id)[:26])
 
 
 def _add_routes(app: Flask) -> None:
@@ -83,6 +104,7 @@ def _add_routes(app: Flask) -> None:
             module.resource.before_request(authenticate)
         api.register_blueprint(module.resource, url_prefix=PREFIX)
     api.register_blueprint(health.resource)
+    api.register_blueprint(metrics.resource)
     api.register_blueprint(github.resource)
     app.register_blueprint(assets.resource)
     describe_submit(api.spec)

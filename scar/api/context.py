@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from flask import current_app
 
+from scar.api.event_lag import EventLag
 from scar.api.limits import RequestLimits
 from scar.api.waits import OpenWaits
 from scar.bootstrap import Services
@@ -32,6 +33,7 @@ class ApiContext:
     limits: RequestLimits = field(default_factory=RequestLimits)
     open_streams: set[Iterator[bytes]] = field(default_factory=set)
     waits: OpenWaits = field(default_factory=OpenWaits)
+    event_lag: EventLag = field(default_factory=EventLag)
 
 
 def context() -> ApiContext:

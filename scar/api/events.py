@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 
 import structlog
 from flask import Response, request
@@ -67,7 +67,7 @@ def events(query: JsonObject, job_id: str) -> Response:
     if _wants_list(query):
         return _page(job, query)
     # After Redis has lost its last second, the client may know events that no longer exist.
-    after = min(_last_seen(query), job.last_event)
+    after = min(last_seen(query), job.last_event)
     if job.state.ended and after >= job.last_event:
         # The status 204 tells an EventSource not to reconnect (WHATWG HTML, section 9.2.3).
         return Response(status=204)
@@ -83,9 +83,16 @@ def stream(job: Job, after: int = 0, on_close: Callable[[], None] | None = None)
     `on_close` is called once the stream is closed, be it that the job has ended or that the client
     has gone. Raises 429 or 503 where too many requests wait.
     """
+    return hold_open(_lines(context(), job.id, after), on_close)
+
+
+def hold_open(lines: Iterator[bytes], on_close: Callable[[], None] | None = None) -> Response:
+    """Return a stream of Server-Sent Events, counted as a wait of the actor while it is open.
+
+    Raises 429 or 503 where too many requests wait.
+    """
     streams, waits, who = context().open_streams, context().waits, actor()
     waits.begin(who)
-    lines = _lines(context(), job.id, after)
     streams.add(lines)
 
     def close() -> None:
@@ -100,7 +107,7 @@ def stream(job: Job, after: int = 0, on_close: Callable[[], None] | None = None)
     return response
 
 
-def _streamed(body: bytes | Generator[bytes, None, None]) -> Response:
+def _streamed(body: bytes | Iterator[bytes]) -> Response:
     response = Response(body, content_type=f"{STREAM}; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -112,12 +119,14 @@ def _lines(shared: ApiContext, job_id: str, last: int) -> Generator[bytes, None,
 
     While Redis cannot be read, the stream stays open; afterwards it continues without a gap.
     """
+    sent = shared.event_lag.of_stream()
     yield b"retry: 1000\n\n"  # sent at once, so that the client receives the response headers
     while not shared.events.closed.is_set():
         try:
             for event in shared.events.follow(job_id, last, idle=_QUIET_SECONDS):
                 if event is not None:
                     last = event.id
+                    sent(event)
                     yield _server_sent(event)
                 elif _nothing_follows(shared, job_id, last):
                     return
@@ -148,7 +157,8 @@ def _wants_list(query: JsonObject) -> bool:
     return "application/json" in accepted.values() or "after" in query or "wait" in query
 
 
-def _last_seen(query: JsonObject) -> int:
+def last_seen(query: JsonObject) -> int:
+    """Return the id of the last event that the client has: the header counts before `after`."""
     text = request.headers.get("Last-Event-ID")
     if not text:
         return int(query.get("after", 0))

@@ -33,9 +33,14 @@ def hosts() -> Response:
     if known_everywhere():
         with redis_errors():
             names |= cast("set[str]", redis.smembers("scar:hosts"))
-    workers_of = live_workers(redis, names)
-    items = [_host(redis, name, workers) for name, workers in sorted(workers_of.items()) if workers]
+    items = [host for host in hosts_of(redis, names) if host["workers"]]
     return answer({"items": items, "next": None})
+
+
+def hosts_of(redis: Redis, names: Iterable[str]) -> list[JsonObject]:
+    """Return these hosts as the API has them, by name; one without a worker has an empty list."""
+    workers_of = live_workers(redis, names)
+    return [_host(redis, name, workers) for name, workers in sorted(workers_of.items())]
 
 
 def live_workers(redis: Redis, names: Iterable[str]) -> dict[str, list[str]]:

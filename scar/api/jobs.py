@@ -138,7 +138,7 @@ def latest(query: JsonObject) -> Response:
         visible_project(name)
     else:
         visible_projects()
-    filtered = "state" in query or "kind" in query
+    filtered = any(name in query for name in ("state", "kind", "mine"))
     batch = 200 if filtered else query["limit"] + 1
     jobs = context().services.ledger.recent(name, before=query.get("cursor"), batch=batch)
     page: list[Job] = []
@@ -157,6 +157,7 @@ def _matches(job: Job, query: JsonObject) -> bool:
     return (
         query.get("state") in (None, job.state.value)
         and query.get("kind") in (None, job.request.kind)
+        and (not query.get("mine") or job.request.requested_by == actor())
         and may_see(job)
     )
 

@@ -29,6 +29,7 @@ from scar.api.schemas.projects import (
     ProjectsPage,
     ReleasesPage,
     ReleasesQuery,
+    StatsQuery,
 )
 from scar.commands.job_command import JobCommand
 from scar.errors import ScarError
@@ -109,10 +110,11 @@ def status(name: str) -> Response:
 
 
 @resource.route("/projects/<name>/stats", parameters=_NAME)
+@resource.arguments(StatsQuery, location="query")
 @_answers(schema_of(StatsResult))
-def stats(name: str) -> Response:
-    """CPU, memory, network and disk of each container"""
-    return _result(_ask("stats", name, {}))
+def stats(query: JsonObject, name: str) -> Response:
+    """CPU, memory, network and disk of each container, now and where asked over a time"""
+    return _result(_ask("stats", name, query))
 
 
 @resource.route("/projects/<name>/diff", parameters=_NAME)

@@ -9,14 +9,19 @@ from functools import partial
 from scar.chat.confirmations import Confirmations
 from scar.chat.context import ChatContext
 from scar.chat.front_end import IncomingMessage
-from scar.chat.menus import MOST_CHOICES, Menus, menu_document
+from scar.chat.menus import MOST_CHOICES, Menus, menu_document, numbered
 from scar.chat.message_book import MessageBook
 from scar.chat.message_state import MessageState
 from scar.chat.sender import Sender
 from scar.commands.command import WhichProject
 from scar.commands.command_parser import ParsedCommand
-from scar.commands.job_command import JobCommand
-from scar.commands.local_command import CommandContext, LocalCommand, WindowCommand
+from scar.commands.job_command import Invocation, JobCommand
+from scar.commands.local_command import (
+    CommandContext,
+    LocalCommand,
+    RepeatCommand,
+    WindowCommand,
+)
 from scar.errors import ScarError
 from scar.jobs.record import Job
 from scar.jobs.subscriptions import Subscriber
@@ -46,6 +51,8 @@ class CommandRunner:
             elif isinstance(command, WindowCommand):
                 state = MessageState(opener=incoming.actor)
                 job = await self._open_window(incoming, command, words, state)
+            elif isinstance(command, RepeatCommand):
+                job = await asyncio.to_thread(self._repeat, incoming, command, words)
             else:
                 job = await asyncio.to_thread(self._submit, incoming, command, words)
         except WhichProject as question:
@@ -67,7 +74,12 @@ class CommandRunner:
             await self.context.audit_refusal(actor, command.word, error.code)
             raise
         await self.context.audit(actor, command.word, "answered")
-        self.sender.send(incoming.place, reply)
+        tag = ""
+        if reply.buttons:
+            texts = [button.command or "" for button in reply.buttons]
+            tag = await asyncio.to_thread(self.menus.offer, actor, incoming.place, texts)
+            reply = numbered(reply)
+        self.sender.send(incoming.place, reply, tag)
 
     async def _open_window(
         self,
@@ -88,9 +100,20 @@ class CommandRunner:
         services = self.context.services
         default = partial(self._default_project, incoming)
         invocation = command.parse(words, services.projects, default)
-        return services.job_service.submit(
+        return self._ask_for(incoming, invocation.command or command, invocation)
+
+    def _repeat(
+        self, incoming: IncomingMessage, command: RepeatCommand, words: tuple[str, ...]
+    ) -> Job:
+        context = self._command_context(incoming)
+        return self._ask_for(incoming, *command.find(incoming.actor, words, context))
+
+    def _ask_for(
+        self, incoming: IncomingMessage, command: JobCommand, invocation: Invocation
+    ) -> Job:
+        return self.context.services.job_service.submit(
             incoming.actor,
-            invocation.command or command,
+            command,
             invocation.project,
             invocation.args,
             idempotency_key=incoming.key,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from scar.chat.front_end import Undelivered
 
 
 class EditThrottle:
@@ -16,7 +18,9 @@ class EditThrottle:
     calls.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[str], None] = lambda _: None) -> None:
+        """`count` is told of each message: `sent`, `edited` or `refused`."""
+        self._count = count
         self._queue = asyncio.Lock()
         self._next_edit = 0.0
         self._paused_until = 0.0
@@ -31,7 +35,8 @@ class EditThrottle:
                 await asyncio.sleep(wait)
             await self._pause_ends()
             try:
-                yield
+                with self._counted("edited"):
+                    yield
             finally:
                 self._next_edit = _now() + interval
 
@@ -40,13 +45,23 @@ class EditThrottle:
         """Let the block send a new message at once, unless the platform has demanded a pause."""
         await self._pause_ends()
         try:
-            yield
+            with self._counted("sent"):
+                yield
         finally:
             self._next_edit = _now() + interval
 
     def pause(self, seconds: float) -> None:
         """Hold back all messages and edits in this place for this many seconds."""
         self._paused_until = max(self._paused_until, _now() + seconds)
+
+    @contextmanager
+    def _counted(self, outcome: str) -> Iterator[None]:
+        try:
+            yield
+        except Undelivered:
+            self._count("refused")
+            raise
+        self._count(outcome)
 
     async def _pause_ends(self) -> None:
         while (wait := self._paused_until - _now()) > 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from scar.commands.text_format import uptime
 from scar.document import Document
+from scar.jobs.durations import worked_seconds
 from scar.jobs.record import Job, JobState
 
 LONG_SECONDS = 20.0
@@ -43,10 +44,7 @@ def seconds_of(job: Job) -> float:
     """
     begun = job.confirmed_at or job.started_at or job.request.created_at
     waited = (job.finished_at or begun) - begun
-    starts = [step.started_at for step in job.steps if step.started_at is not None]
-    ends = [step.finished_at for step in job.steps if step.finished_at is not None]
-    worked = max(ends) - min(starts) if starts and ends else 0
-    return max(waited, worked) / 1000
+    return max(waited / 1000, worked_seconds(job) or 0)
 
 
 def end_notice(job: Job) -> Document:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from scar.access import Actor
-from scar.document import Attachment, Document
+from scar.document import Attachment, Document, Picture
 from scar.jobs.event import Event
 
 
@@ -124,6 +124,11 @@ class FrontEnd(Protocol):
 
     async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:
         """Send a file that belongs to an earlier message."""
+
+    async def send_picture(self, place: Place, reference: str, picture: Picture) -> None:
+        """Send a picture that belongs to an earlier message; do nothing where none can be shown,
+        since the message says the same in text.
+        """
 
     def interval(self, place: Place) -> float:
         """Return the minimum number of seconds between two edits in this place."""

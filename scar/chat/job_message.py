@@ -14,6 +14,7 @@ from scar.chat.end_delivery import deliver_end_notice, is_to_be_told
 from scar.chat.end_notice import needs_notice
 from scar.chat.front_end import Place, Undelivered
 from scar.chat.job_view import view_job
+from scar.chat.job_wait import WaitNotice
 from scar.chat.message_state import MessageState, OpenQuestion
 from scar.commands.notices import waiting
 from scar.document import Document
@@ -64,6 +65,7 @@ class JobMessage:
         self._shown: Document | None = None
         self._proven_plan: JsonObject | None = None
         self._changed = asyncio.Event()
+        self._wait = WaitNotice(context, lambda: self.job, self._changed.set)
         self._asking = asyncio.Lock()
 
     @property
@@ -87,6 +89,7 @@ class JobMessage:
         before the job has ended.
         """
         reader = asyncio.create_task(self._read_events())
+        waiting_for = asyncio.create_task(self._wait.follow())
         try:
             await self._wait_for_content(reader)
             while delivered := await self._deliver():
@@ -101,7 +104,8 @@ class JobMessage:
                 await self._tell_end()
         finally:
             reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+            waiting_for.cancel()
+            await asyncio.gather(reader, waiting_for, return_exceptions=True)
 
     async def _tell_end(self) -> None:
         long_seconds = self._context.front_end.long_seconds
@@ -189,8 +193,8 @@ class JobMessage:
 
     def _shows(self, document: Document) -> bool:
         version = _attachment_version(self.job)
-        attached = document.attachment is None or version is None or self._attached == version
-        return document == self._shown and attached
+        attached = version is None or self._attached == version
+        return document == self._shown and (attached or not document.files)
 
     async def _put(self, job: Job) -> None:
         """Send what has changed of the message, then its attachment; store the state after each."""
@@ -206,9 +210,8 @@ class JobMessage:
                     self.question = OpenQuestion(plan, at)
         await self._save()
         version = _attachment_version(job)
-        if document.attachment and version and version != self._attached:
-            front_end = self._context.front_end
-            await front_end.attach(self.place, self.reference or "", document.attachment)
+        if document.files and version and version != self._attached:
+            await self._attach(document)
             self._attached = version
             await self._save()
 
@@ -219,6 +222,13 @@ class JobMessage:
         sent = await front_end.send(self.place, document, tag)
         self.reference = sent.reference
         return sent.at
+
+    async def _attach(self, document: Document) -> None:
+        front_end, reference = self._context.front_end, self.reference or ""
+        if document.attachment:
+            await front_end.attach(self.place, reference, document.attachment)
+        if document.picture:
+            await front_end.send_picture(self.place, reference, document.picture)
 
     async def _save(self) -> None:
         """Store the state if it has changed. If Redis is unavailable, the next edit stores it."""
@@ -247,6 +257,8 @@ class JobMessage:
     def _view(self, job: Job) -> Document:
         services = self._context.services
         document = view_job(services.job_service.commands[job.request.kind], job)
+        if line := self._wait.line(job):
+            document = document.with_line(line)
         return self._context.front_end.fit(document)
 
 

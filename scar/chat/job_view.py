@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scar.commands.again import with_again
 from scar.commands.job_command import JobCommand
 from scar.commands.notices import refusal
 from scar.document import Document
@@ -11,8 +12,13 @@ from scar.jobs.record import Job, JobState
 
 def view_job(command: JobCommand, job: Job) -> Document:
     """Return the document for the job's present state: the question while it awaits an answer,
-    the error if no worker can plan it, else the view of its command.
+    the error if no worker can plan it, else the view of its command; at its end with what can be
+    done next.
     """
+    return with_again(_view(command, job), job)
+
+
+def _view(command: JobCommand, job: Job) -> Document:
     if job.awaits_answer:
         return command.question(job)
     if job.state is JobState.AWAITING_CONFIRMATION:

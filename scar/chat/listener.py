@@ -12,6 +12,7 @@ from scar.chat.command_runner import CommandRunner
 from scar.chat.confirmations import ARRIVED_LATE, SEND_AGAIN, Confirmations
 from scar.chat.context import ChatContext
 from scar.chat.front_end import IncomingMessage
+from scar.chat.job_view import view_job
 from scar.chat.menus import Menus
 from scar.chat.projects_file_notice import ProjectsFileNotice
 from scar.chat.sender import Sender
@@ -163,7 +164,7 @@ class Listener:
         command = services.job_service.commands.get(job.request.kind) if job else None
         if job is None or command is None or job.awaits_answer:
             return None
-        buttons = command.view(job).buttons
+        buttons = view_job(command, job).buttons
         return next((b.command for b in buttons if b.answer == incoming.text), None)
 
     async def _refuse_stranger(self, incoming: IncomingMessage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from redis import Redis
@@ -78,6 +79,12 @@ def menu_document(heading: str, choices: Mapping[str, str]) -> Document:
     document = Document((*Document.of(heading).blocks,), buttons[:MOST_CHOICES])
     more = len(buttons) - MOST_CHOICES
     return document.with_line(f"… and {more} more, which you can name.") if more > 0 else document
+
+
+def numbered(document: Document) -> Document:
+    """Return a document whose buttons answer as those of a menu do that offers their commands."""
+    buttons = (replace(b, answer=f"c{number}") for number, b in enumerate(document.buttons))
+    return replace(document, buttons=tuple(buttons))
 
 
 def _is_for(menu: JsonObject, incoming: IncomingMessage) -> bool:

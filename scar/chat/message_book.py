@@ -110,6 +110,8 @@ class MessageBook:
 
     async def _show(self, message: JobMessage) -> None:
         key = message.job.id, message.place
+        # Each message has its own task, and so its own context.
+        structlog.contextvars.bind_contextvars(job=message.job.id)
         try:
             await message.show()
         except ScarError as error:

@@ -22,11 +22,17 @@ class Sender:
         self._finishing = context.finishing
         self._clock = context.clock
         self._tasks = tasks
+        self._counters = context.services.counters
         self._throttles: dict[Place, EditThrottle] = {}
 
     def throttle(self, place: Place) -> EditThrottle:
         """Return the throttle of a place, which all messages there share."""
-        return self._throttles.setdefault(place, EditThrottle())
+        if place not in self._throttles:
+            self._throttles[place] = EditThrottle(self._count)
+        return self._throttles[place]
+
+    def _count(self, outcome: str) -> None:
+        self._counters.add("messages", self._front_end.name, outcome)
 
     def send(self, place: Place, document: Document, tag: str = "") -> None:
         """Send a document in the background; give up after a minute of failed attempts."""

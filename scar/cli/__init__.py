@@ -26,6 +26,7 @@ _MODULES = {
     "jobs": "job_list",
     "job": "job_list",
     "cancel": "job_list",
+    "again": "again",
     **dict.fromkeys(("lock", "unlock", "audit", "projects", "reload"), "answers"),
     "keys": "keys",
 }

@@ -11,7 +11,10 @@ from scar.cli.api_client import ProjectsOfApi, complete_project, connect
 from scar.cli.job_follower import JobFollower
 from scar.cli.jobs import examples
 from scar.commands import job_commands
-from scar.commands.cancel import MOST_READ, job_meant
+from scar.commands.cancel import job_meant
+from scar.commands.job import MOST_READ
+from scar.commands.jobs import COMMAND as JOBS
+from scar.commands.jobs import JobFilter
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
 from scar.jobs.timestamp import rfc3339
@@ -23,12 +26,16 @@ if TYPE_CHECKING:
 _MOST_LISTED = 20
 
 
-@click.command(epilog=examples("jobs", ("", "shop", "shop --json")))
-@click.argument("project", required=False, shell_complete=complete_project)
+@click.command(epilog=examples("jobs", ("", "shop", "failed", "shop failed --json")))
+@click.argument("words", nargs=-1, metavar=JOBS.usage, shell_complete=complete_project)
 @click.option("--json", "as_json", is_flag=True, help="Print the jobs as JSON.")
-def jobs(project: str | None, as_json: bool) -> None:
-    """The latest jobs."""
-    items = _latest(connect(Settings.load()), project, _MOST_LISTED)
+def jobs(words: tuple[str, ...], as_json: bool) -> None:
+    """The latest jobs, or those that failed."""
+    client = connect(Settings.load())
+    wanted = JobFilter.of(words, ProjectsOfApi(client))
+    most = MOST_READ if wanted.failed else _MOST_LISTED
+    items = _latest(client, wanted.project, most, cursor=wanted.before)
+    items = [item for item in items if wanted.takes(Job.from_json(item))][:_MOST_LISTED]
     if as_json:
         click.echo(json.dumps(items, indent=2, ensure_ascii=False))
         return
@@ -71,8 +78,10 @@ def cancel(context: click.Context, job_or_project: str | None) -> None:
     context.exit(0 if job.state is JobState.CANCELLED else 1)
 
 
-def _latest(client: ApiClient, project: str | None, limit: int) -> list[dict[str, Any]]:
-    query: dict[str, Any] = {"limit": limit}
+def _latest(
+    client: ApiClient, project: str | None, limit: int, *, cursor: str | None = None
+) -> list[dict[str, Any]]:
+    query: dict[str, Any] = {"limit": limit, **({"cursor": cursor} if cursor else {})}
     if project:
         query["project"] = project
     items: list[dict[str, Any]] = client.request("GET", "/jobs", params=query)["items"]

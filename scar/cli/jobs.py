@@ -36,7 +36,7 @@ def job_command(kind: str) -> click.Command:
         invocation = _parse(command, words, client)
         if command.asks and not yes:
             require_answerable(command.kind)
-        job = _submit(client, command, invocation, yes=yes)
+        job = submit(client, command, invocation, yes=yes)
         does = job_commands()[job.request.kind]
         code = JobFollower(client, does, as_json=as_json).follow(job)
         _tell_problem(client)
@@ -71,7 +71,8 @@ def examples(word: str, arguments: Sequence[str]) -> str:
     return "\n".join(["\b", "Examples:", *lines])
 
 
-def _submit(client: ApiClient, command: JobCommand, invocation: Invocation, *, yes: bool) -> Job:
+def submit(client: ApiClient, command: JobCommand, invocation: Invocation, *, yes: bool) -> Job:
+    """Ask the API for the job, with the `yes` where it was said beforehand."""
     kind = (invocation.command or command).kind
     body: dict[str, Any] = {"kind": kind, "args": dict(invocation.args)}
     if invocation.project and invocation.project.name:

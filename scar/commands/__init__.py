@@ -7,9 +7,9 @@ from functools import cache
 from importlib import import_module
 
 from scar.commands.job_command import JobCommand
-from scar.commands.local_command import LocalCommand, WindowCommand
+from scar.commands.local_command import LocalCommand, RepeatCommand, WindowCommand
 
-AnyCommand = JobCommand | LocalCommand | WindowCommand
+AnyCommand = JobCommand | LocalCommand | WindowCommand | RepeatCommand
 
 
 @cache

@@ -150,6 +150,8 @@ def _with_changes(blocks: tuple[Line | Code, ...], job: Job) -> Document:
         return Document(blocks)
     report, name = job.read_result(AgentReport), job.request.project or ""
     notices = tuple(Line(f"⚠️ {notice}") for notice in report.notices)
+    if not report.compared:
+        return Document((*blocks, *notices), (_discard(name),))
     if not report.counts.total:
         nothing = Line("✅ Done: nothing was changed in the workspace.")
         return Document((*blocks, nothing, *notices))
@@ -168,8 +170,12 @@ def _buttons(name: str) -> tuple[Button, ...]:
     return (
         Button("🚀 Deploy", "deploy", f"/docker_deploy {name}"),
         Button("🔍 Show diff", "diff", f"/docker_diff {name}"),
-        Button("🗑️ Discard", "discard", f"/agent_discard {name}"),
+        _discard(name),
     )
+
+
+def _discard(name: str) -> Button:
+    return Button("🗑️ Discard", "discard", f"/agent_discard {name}")
 
 
 COMMAND = AgentRunCommand()

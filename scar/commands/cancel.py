@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from typing import Protocol
 
 from scar.access import Actor, Role
+from scar.commands.job import latest_jobs
 from scar.commands.local_command import CommandContext, LocalCommand
 from scar.document import Document
 from scar.errors import ScarError, nearest
 from scar.jobs.job_id import is_job_id
 from scar.jobs.record import Job, JobState
 from scar.projects import Project
-
-MOST_READ = 200
-"""How many of the latest jobs are searched."""
 
 
 class CancelCommand(LocalCommand):
@@ -37,7 +34,7 @@ class CancelCommand(LocalCommand):
         def is_own(job: Job) -> bool:
             return job.request.requested_by == actor
 
-        latest = islice(context.ledger.recent(), MOST_READ)
+        latest = latest_jobs(actor, (), context)
         jobs = [j for j in latest if not j.state.ended and _may_cancel(actor, j, context)]
         if words and is_job_id(words[0]) and context.ledger.get(words[0].upper()) is None:
             raise _unknown(words[0], context.projects.names())

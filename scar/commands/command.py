@@ -1,7 +1,7 @@
 """The base class of every command: its word, its role, and its line in `/help`.
 
-A command is a `JobCommand`, a `LocalCommand` or a `WindowCommand`. None of them depends on the
-front-end in which it is typed.
+A command is a `JobCommand`, a `LocalCommand`, a `WindowCommand` or a `RepeatCommand`. None of them
+depends on the front-end in which it is typed.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from scar.errors import ScarError
 from scar.jobs.job_id import is_job_id
 from scar.jobs.record import Job
 
-_MOST_READ = 200
-"""How many of the latest jobs are searched for one that has not ended."""
+MOST_READ = 200
+"""How many of the latest jobs are searched for the one that is meant."""
 
 
 class ShowJobCommand(WindowCommand):
@@ -30,16 +30,28 @@ class ShowJobCommand(WindowCommand):
         if len(words) > 1:
             raise self.misuse(f"/{self.word} takes one job or project")
         if words and is_job_id(words[0]):
-            job = context.ledger.get(words[0].upper())
-            if job is None or not _may_see(actor, job, context):
-                raise _not_found(f"Job '{words[0]}' not found")
-            return job
-        name = context.projects.get(words[0]).name if words else None
-        latest = islice(context.ledger.recent(name), _MOST_READ)
-        jobs = [job for job in latest if _may_see(actor, job, context)]
+            return job_with_id(actor, words[0], context)
+        jobs = latest_jobs(actor, words, context)
         if not jobs:
             raise _not_found("There is no job yet")
         return next((job for job in jobs if not job.state.ended), jobs[0])
+
+
+def job_with_id(actor: Actor, id: str, context: CommandContext) -> Job:
+    """Return a job that the person may see; raise `job_not_found` where there is none."""
+    job = context.ledger.get(id.upper())
+    if job is None or not _may_see(actor, job, context):
+        raise _not_found(f"Job '{id}' not found")
+    return job
+
+
+def latest_jobs(actor: Actor, words: Sequence[str], context: CommandContext) -> list[Job]:
+    """Return the latest jobs that the person may see, newest first, of the project that the first
+    of `words` names or of all. Raises `project_not_found`.
+    """
+    name = context.projects.get(words[0]).name if words else None
+    latest = islice(context.ledger.recent(name), MOST_READ)
+    return [job for job in latest if _may_see(actor, job, context)]
 
 
 def _may_see(actor: Actor, job: Job, context: CommandContext) -> bool:

@@ -76,6 +76,10 @@ class JobCommand(Command):
             raise self.misuse(f"/{self.word} takes one project, not {len(words)} words")
         return Invocation(projects.get(words[0]) if words else default(), {})
 
+    def repeated(self, args: JsonObject) -> JsonObject:
+        """Return the arguments with which a job is asked for again that had `args`."""
+        return args
+
     def arguments(self, raw: JsonObject) -> JsonObject:
         """Return the arguments of an API request as `schema` has checked them.
 

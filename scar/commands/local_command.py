@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from scar.access import Access, Actor
 from scar.commands.command import Command
+from scar.commands.job_command import Invocation, JobCommand
 from scar.document import Document
 from scar.jobs.record import Job
 from scar.projects import Project, ProjectsFile
@@ -21,7 +22,7 @@ if TYPE_CHECKING:  # they import redis, for which the shell does not wait
 
 @dataclass(frozen=True)
 class CommandContext:
-    """The services that a `LocalCommand` or `WindowCommand` uses.
+    """The services that a command uses which is no `JobCommand`.
 
     `default` returns the project to use if the command names none; `cancel` cancels a job on behalf
     of an actor; `page_link` makes a link that signs a person in to the page. `private`: nobody but
@@ -56,3 +57,13 @@ class WindowCommand(Command):
     @abstractmethod
     def find(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Job:
         """Return the job that the command's words name."""
+
+
+class RepeatCommand(Command):
+    """A command that asks for what an earlier job did, as if it was typed anew."""
+
+    @abstractmethod
+    def find(
+        self, actor: Actor, words: Sequence[str], context: CommandContext
+    ) -> tuple[JobCommand, Invocation]:
+        """Return the command of the job that the words name, and what it was asked for."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import islice
 
 from scar.access import Actor
-from scar.commands.cancel import MOST_READ
 from scar.commands.follow import KIND
+from scar.commands.job import latest_jobs
 from scar.commands.local_command import CommandContext, LocalCommand
 from scar.document import Document
 from scar.errors import ScarError
@@ -28,8 +27,7 @@ class UnfollowCommand(LocalCommand):
         """Cancel the person's own follows, of the project that is named or of all."""
         if len(words) > 1:
             raise self.misuse(f"/{self.word} takes one project")
-        name = context.projects.get(words[0].partition("/")[0]).name if words else None
-        latest = islice(context.ledger.recent(name), MOST_READ)
+        latest = latest_jobs(actor, [word.partition("/")[0] for word in words], context)
         ended = [job for job in latest if _is_own_follow(job, actor) and _end(job, actor, context)]
         if not ended:
             return Document.of("You follow no log here.", "💡 /docker_follow begins.")

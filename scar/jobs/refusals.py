@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from scar.errors import ScarError
+from scar.jobs.durations import about
 from scar.jobs.record import Job
 from scar.jobs.request import Request
 
@@ -70,8 +71,10 @@ def ended_already(job: Job) -> ScarError:
     )
 
 
-def busy(request: Request, holder: Job | None) -> ScarError:
-    """Return the error of a job that waits for nobody: `holder` has locked what it needs."""
+def busy(request: Request, holder: Job | None, left: float | None = None) -> ScarError:
+    """Return the error of a job that waits for nobody: `holder` has locked what it needs, and is
+    likely to go on for `left` seconds.
+    """
     what = f"Project '{request.project}'" if request.project else "What this would change"
     if holder is None:
         return ScarError("busy", f"{what} is held", "Ask again in a moment.")
@@ -79,9 +82,10 @@ def busy(request: Request, holder: Job | None) -> ScarError:
         what = f"The workspace of '{request.project}'"
     who = holder.request.requested_by
     since = time.strftime("%H:%M:%S", time.gmtime(holder.request.created_at / 1000))
+    goes_on = f", {about(left)}" if left else ""
     return ScarError(
         "busy",
         f"{what} is held by {holder.request.kind} {holder.id} "
         f"of {who.name} ({who.frontend}), since {since} UTC",
-        f"Wait until it has ended; /job_{holder.id} shows how far it is.",
+        f"Wait until it has ended{goes_on}; /job_{holder.id} shows how far it is.",
     )

@@ -23,12 +23,13 @@ from scar.settings import Settings
 WAKEUP = "bell"
 """The kind under which wake-up messages are signed. Workers of every version use this name."""
 
-_BY_WORKERS = frozenset(("plan", "steps", "events", "end"))
+_BY_WORKERS = frozenset(("plan", "steps", "events", "end", "alert"))
 _BY_ANY = frozenset(("swept", "audit", WAKEUP))
 _BY_FRONT_ENDS = frozenset(
     (
         *("request", "confirmation", "cancellation", "lock", "subscription"),
         *("service", "letter", "push", "choice", "grant", "session"),
+        *("mute", "alert_chat", "alert_message"),
     )
 )
 _NOW_ONLY = frozenset((WAKEUP, "service", "letter", "push", "choice", "session"))
@@ -93,9 +94,11 @@ class Signatures:
     The kinds: `request` (a job as it was submitted), `confirmation`, `cancellation`, `lock` and
     `subscription` (by the front-end or the API where a person asked), `service` (a front-end's
     access to the API), `letter` (of an inbox), `push` (that waits for its deploy), `choice` (of a
-    menu), `grant` (the page may ask for a person) and `session` (of the page); `plan`, `steps`,
-    `events` and `end` (by a worker: what becomes of a job); `swept` (the end of a job that nobody
-    does), `audit` (a line of the trail) and `WAKEUP` (a job's id on a host's queue), by any part.
+    menu), `grant` (the page may ask for a person) and `session` (of the page), `mute`, `alert_chat`
+    and `alert_message` (who is told of alerts, and was); `plan`, `steps`, `events` and `end` (by a
+    worker: what becomes of a job), `alert` (by a worker: what goes wrong on its host); `swept` (the
+    end of a job that nobody does), `audit` (a line of the trail) and `WAKEUP` (a job's id on a
+    host's queue), by any part.
     """
 
     def __init__(self, own: KeyPair, trusted: TrustedKeys) -> None:
@@ -111,6 +114,14 @@ class Signatures:
     def part(self) -> str:
         """The part that signs."""
         return self._own.public.part
+
+    def known_keys(self) -> JsonObject:
+        """Return the ids of the key that this part signs with, and of those that it accepts.
+
+        What a heartbeat tells, so that `scar doctor` sees which part does not know which.
+        """
+        accepted = [key.public.id for key in self._trusted.all() if not key.retired]
+        return {"own": self._own.public.id, "accepted": accepted}
 
     def secret(self, purpose: str) -> bytes:
         """Return a secret of this part alone, for what nobody else has to check."""

@@ -39,6 +39,15 @@ class Follower(queue.SimpleQueue["Event | None"]):
     ledger.
     """
 
+    def all_within(self, seconds: float) -> list[Event | None]:
+        """Wait for an event and return all that are there by then; none after so many seconds."""
+        received: list[Event | None] = []
+        with contextlib.suppress(queue.Empty):
+            received.append(self.get(timeout=seconds))
+            while len(received) < _PAGE:
+                received.append(self.get_nowait())
+        return received
+
 
 class EventStream:
     """Lets any number of threads follow jobs.
@@ -74,27 +83,52 @@ class EventStream:
         and when the stream is closed. Raises `ScarError` if Redis cannot be read; a new call that
         begins after the last yielded event then misses and repeats nothing.
         """
+        for batch in self.follow_batches(job_id, after, idle=idle, seconds=seconds):
+            if not batch:
+                yield None
+            yield from batch
+
+    def follow_batches(
+        self, job_id: str, after: int = 0, *, idle: float = 15.0, seconds: float | None = None
+    ) -> Iterator[tuple[Event, ...]]:
+        """Yield the same events in batches: all that are there, at most about a thousand. A reader
+        that takes its time gets fewer and larger ones. Yields an empty batch where `follow` yields
+        None.
+        """
         deadline = float("inf") if seconds is None else time.monotonic() + seconds
         last = after
         follower = self._join(job_id)
         try:
             while (left := deadline - time.monotonic()) > 0:
-                try:
-                    received = follower.get(timeout=min(idle, left))
-                except queue.Empty:
-                    yield None
-                    continue
+                received = follower.all_within(min(idle, left))
                 if self.closed.is_set():
                     return
-                for event in self._events_after(last, job_id, received):
-                    last = event.id
-                    yield event
-                    if ends(event):
+                if not received:
+                    yield ()
+                for batch in self._batches(last, job_id, received):
+                    last = batch[-1].id
+                    yield batch
+                    if ends(batch[-1]):
                         return
-                if received is not None and ends(received):
+                if any(event is not None and ends(event) for event in received):
                     return
         finally:
             self._leave(job_id, follower)
+
+    def _batches(
+        self, last: int, job_id: str, received: Sequence[Event | None]
+    ) -> Iterator[tuple[Event, ...]]:
+        """Yield the events after `last`, at least up to the last one of `received`."""
+        batch: list[Event] = []
+        for item in received:
+            for event in self._events_after(last, job_id, item):
+                last = event.id
+                batch.append(event)
+                if len(batch) == _PAGE:
+                    yield tuple(batch)
+                    batch = []
+        if batch:
+            yield tuple(batch)
 
     def _events_after(self, last: int, job_id: str, received: Event | None) -> Iterator[Event]:
         """Yield the events after `last`, at least up to the event `received`."""

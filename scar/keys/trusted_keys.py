@@ -65,6 +65,11 @@ class TrustedKeys:
         self._read: dict[str, tuple[tuple[int, int], TrustedKey]] = {}
         self._derive = lru_cache(maxsize=64)(self._derived)
 
+    @property
+    def derive(self) -> bool:
+        """Whether parts derive their keys from `secret_key`."""
+        return self._secret_key is not None
+
     def get(self, part: str, id: str) -> TrustedKey | None:
         """Return the key of that part and id, where it is trusted."""
         if not _ID.fullmatch(id) or not is_part(part):

@@ -159,6 +159,13 @@ class SettingFields(DeclaredSettings):
         "seconds that a request such as `GET /projects/NAME/status` waits for its job",
         default="10",
     )
+    alert_look_seconds: float = setting(
+        "SCAR_ALERT_LOOK_SECONDS",
+        parsers.positive_seconds,
+        "seconds after which a container that went wrong is looked at once more, before anybody is "
+        "told",
+        default="5",
+    )
     state_dir: Path = setting(
         "SCAR_STATE_DIR",
         parsers.absolute_path,

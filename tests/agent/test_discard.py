@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -246,3 +247,61 @@ def test_a_damaged_undo_record_is_reported(scene: DiscardScene) -> None:
     (scene.state / "undo.json").write_text("{")
     with pytest.raises(ScarError, match="damaged"):
         scene.plan_discard()
+
+
+def test_what_makes_git_run_a_program_or_read_elsewhere_is_seen_and_taken_back(
+    scene: DiscardScene,
+) -> None:
+    write(
+        scene.root,
+        {
+            ".git/config": "[core]\n",
+            ".git/objects/aa/bb": "an object\n",
+            ".git/modules/deep/lib/config": "[core]\n",
+            ".git/modules/deep/lib/index": "an index\n",
+            "vendored/.git": "gitdir: ../.git/modules/deep/lib\n",
+        },
+    )
+    before = seen(scene.root)
+    scene.start_run()
+    changes = {
+        ".git/config": "[include]\n\tpath = ../evil\n",
+        ".git/config.worktree": "[core]\n\tfsmonitor = evil\n",
+        ".git/hooks/post-merge": "#!/bin/sh\n",
+        ".git/info/attributes": "* filter=evil\n",
+        ".git/objects/info/alternates": "/root/private/.git/objects\n",
+        ".git/commondir": "/elsewhere\n",
+        ".git/modules/deep/lib/config": '[filter "evil"]\n',
+        ".git/modules/deep/lib/hooks/pre-commit": "#!/bin/sh\n",
+        ".git/worktrees/one/config.worktree": "[core]\n",
+        "vendored/.git": "gitdir: /elsewhere\n",
+        "nested/.git/hooks/post-checkout": "#!/bin/sh\n",
+    }
+    write(scene.root, changes)
+    of_commits = {
+        ".git/HEAD": "ref: refs/heads/other\n",
+        ".git/index": "an index\n",
+        ".git/refs/heads/other": "1234\n",
+        ".git/objects/cc/dd": "an object\n",
+        ".git/hooks/pre-push.sample": "an example\n",
+        ".git/modules/deep/lib/index": "another index\n",
+    }
+    write(scene.root, of_commits)
+    files = scene.end_run()
+    assert {*files.added, *files.changed} == {*changes}
+    assert scene.discard() == []
+    now = seen(scene.root)
+    assert {path for path in before if now.get(path) != before[path]} == {
+        path for path in of_commits if path in before
+    }
+    assert not {path for path in now if now[path][0] == "file"} - {*before, *of_commits}
+
+
+def test_a_repository_that_is_gone_is_not_half_restored(scene: DiscardScene) -> None:
+    write(scene.root, {".git/config": "[core]\n", ".git/hooks/pre-push": "#!/bin/sh\n"})
+    scene.start_run()
+    shutil.rmtree(scene.root / ".git")
+    (scene.root / ".git").write_text("gitdir: /elsewhere\n")
+    assert scene.end_run().added == (".git",)
+    assert scene.discard() == []
+    assert not (scene.root / ".git").exists()

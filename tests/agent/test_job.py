@@ -29,7 +29,7 @@ _STOPS_SCAR = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     """Yield one SCAR for the tests that leave it running, in a folder that every user can enter."""
     folder = Path(tempfile.mkdtemp(prefix="scar-agents-", dir="/tmp"))
@@ -92,6 +92,43 @@ def test_the_changes_are_reported_and_discarded(scene: AgentScene) -> None:
 
     again = scene.end_of(scene.ask("agent_discard"))
     assert again.state == "succeeded"
+    assert seen(scene.workspace) == before
+
+
+def test_hooks_and_settings_of_git_are_named_and_discarded(scene: AgentScene) -> None:
+    for name in ("objects", "refs/heads", "hooks"):
+        (scene.workspace / ".git" / name).mkdir(parents=True)
+    (scene.workspace / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (scene.workspace / ".git" / "config").write_text("[core]\n\tbare = false\n")
+    for path in (scene.workspace / ".git", *(scene.workspace / ".git").rglob("*")):
+        os.chown(path, OWNER, OWNER)
+    before = seen(scene.workspace)
+    job = scene.do(
+        "write .git/hooks/post-checkout '#!/bin/sh'", "mode 755 .git/hooks/post-checkout",
+        "append .git/config [core]", "append .git/config 'fsmonitor = evil'",
+    )  # fmt: skip
+    text = text_of(job, scene)
+    assert "2 files changed\n+ .git/hooks/post-checkout\n~ .git/config" in text
+    assert "+fsmonitor = evil" in text
+    assert "⚠️ 2 of Git's hooks and settings changed" in text
+    assert scene.end_of(scene.ask("agent_discard")).state == "succeeded"
+    assert seen(scene.workspace) == before
+
+
+def test_a_run_can_be_discarded_where_comparing_after_it_failed(scene: AgentScene) -> None:
+    before = seen(scene.workspace)
+    job = scene.instruct("write app.py two", "say begun", "until go", "remove go")
+    scene.until_told(job, "begun")
+    in_the_way = scene.installation.folder / "state/projects/shop/agent/index.new"
+    in_the_way.mkdir()
+    (scene.workspace / "go").touch()
+    os.chown(scene.workspace / "go", OWNER, OWNER)
+    ended = scene.end_of(job)
+    in_the_way.rmdir()
+    assert ended.state == "failed"
+    assert "What it changed is not known" in text_of(ended, scene)
+    assert [button.command for button in scene.view(ended).buttons] == ["/agent_discard shop"]
+    assert scene.end_of(scene.ask("agent_discard")).state == "succeeded"
     assert seen(scene.workspace) == before
 
 

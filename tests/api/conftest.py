@@ -22,7 +22,7 @@ from tests.support.live_api import TOKENS, ApiProcess, Caller, bearer
 from tests.support.redis_process import RedisProcess
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
     """One Redis for the whole session."""
     process = RedisProcess(tmp_path_factory.mktemp("redis"))
@@ -30,7 +30,7 @@ def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisPro
     process.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def env(redis_process: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Settings: `shop` on the host `default`, `blog` on `far`, and three tokens."""
     folder = tmp_path_factory.mktemp("scar")
@@ -56,7 +56,7 @@ def env(redis_process: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def services(env: dict[str, str]) -> Services:
     """The parts of SCAR that the API has, in this process."""
     return bootstrap(Settings.load(env, dotenv=None), "api")
@@ -76,7 +76,7 @@ def worker(services: Services) -> ActingWorker:
     return worker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(env: dict[str, str]) -> Iterator[ApiProcess]:
     """A server that all tests share and none stops."""
     server = ApiProcess(env)
@@ -102,7 +102,7 @@ def api(server: ApiProcess) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def flask_client(services: Services) -> FlaskClient:
     """The application in this process, for more requests than one client may send."""
     ample = Rate(per_minute=60_000, burst=1_000_000)

@@ -12,7 +12,7 @@ from tests.support.installation import Installation
 VIEWER = "only-for-looking-123"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     installation = Installation(
         tmp_path_factory.mktemp("running"),

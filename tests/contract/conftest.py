@@ -35,14 +35,16 @@ class RecordedQueue:
         return True
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
     made = RedisProcess(tmp_path_factory.mktemp("contract"))
     yield made
     made.kill()
 
 
-@pytest.fixture(params=["emulated", pytest.param("real", marks=pytest.mark.redis)])
+@pytest.fixture(
+    params=["emulated", pytest.param("real", marks=[pytest.mark.redis, pytest.mark.slow])]
+)
 def redis(request: pytest.FixtureRequest) -> Redis:
     """An empty Redis."""
     if request.param == "emulated":

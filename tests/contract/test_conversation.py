@@ -69,7 +69,7 @@ def test_a_job_is_requested_confirmed_and_shown_in_one_message(
             await asyncio.to_thread(worker.finish, job.id, {"downtime_seconds": 0.2})
             ended, document = await sheet_with(box, "Production is live")
             assert ended == asked
-            assert not document.buttons
+            assert [button.label for button in document.buttons] == ["🔁 Again"]
             assert [*box.sheets] == [asked]
             await writer.conversation.settle()
         assert not services.redis.hgetall("scar:watches:telegram")

@@ -18,7 +18,7 @@ KILLS_PARTS = {"test_interrupted", "test_reconciled", "test_recovery"}
 """Files whose tests kill parts of a SCAR, which starts them again, or empty its Redis."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """One SCAR; starting it takes longer than most deploys do."""
     made = deploying_installation(tmp_path_factory.mktemp("deploying"))

@@ -49,6 +49,20 @@ def test_a_container_name_that_another_project_uses_is_refused(
     assert taken in refused(scene)
 
 
+def test_a_port_that_a_container_of_another_project_publishes_is_refused(
+    scene: DeployScene,
+) -> None:
+    name = f"{scene.name}-elsewhere"
+    run_docker("run", "-d", "--name", name, "-p", "127.0.0.1::80", IMAGE, "sleep", "600")
+    try:
+        port = run_docker("port", name, "80/tcp").strip().rpartition(":")[2]
+        scene.write(**{"compose.yaml": COMPOSE + f'    ports: ["{port}:80"]\n'})
+        message = refused(scene)
+    finally:
+        run_docker("rm", "-f", name)
+    assert message.startswith(f"Service 'side' wants port {port}, which is published by '{name}'")
+
+
 @pytest.mark.parametrize("name", [".env", "side.env"])
 def test_a_pipe_in_place_of_an_env_file_is_refused(scene: DeployScene, name: str) -> None:
     os.mkfifo(scene.production / name)

@@ -20,6 +20,7 @@ from tests.support.waiting import eventually
 from workers.engine.compose import Compose
 from workers.engine.compose_command import ComposeProject
 from workers.engine.compose_progress import BuildOutput, BuildStep, ComposeEvent, ResourceState
+from workers.engine.confinement import missing_confinement
 from workers.engine.containers import Containers
 from workers.engine.process import RunControl
 
@@ -300,3 +301,11 @@ def test_a_killed_worker_leaves_no_process_and_no_lock(
             worker.wait(10)
         fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         holder.close()
+
+
+@pytest.mark.skipif(missing_confinement() is not None, reason="what this kernel does not have")
+def test_compose_reads_no_file_of_the_host_for_a_plan(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("services: {web: {image: x, env_file: [/etc/hostname]}}\n")
+    project = ComposeProject("none", tmp_path, (tmp_path / "file",))
+    with pytest.raises(ScarError, match="/etc/hostname: permission denied"):
+        Compose().config(project, home=Path("/srv/none"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from scar.errors import ScarError
 from tests.support.stopwatch import Stopwatch
 from tests.support.waiting import eventually
+from workers.engine.confinement import missing_confinement
 from workers.engine.process import KEPT_BYTES, Process, ProcessResult, RunControl
 
 
@@ -35,6 +37,52 @@ def test_the_exit_code_and_both_streams_are_returned() -> None:
     finished, out, err = run("echo a; echo b >&2; printf c; exit 3")
     assert (finished.code, out, err) == (3, ["a", "c"], ["b"])
     assert sorted(finished.tail) == ["a", "b", "c"]
+
+
+@pytest.mark.skipif(missing_confinement() is not None, reason="what this kernel does not have")
+def test_a_confined_command_reads_its_folder_alone_and_has_no_network(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "file").write_text("read\n")
+    (tmp_path / "other").write_text("other\n")
+    script = f"""
+import _socket
+def attempt(name, act):
+    try:
+        print(name, act())
+    except OSError as error:
+        print(name, error.strerror)
+attempt("own", lambda: open({str(tmp_path / "own" / "file")!r}).read().strip())
+attempt("other", lambda: open({str(tmp_path / "other")!r}).read())
+attempt("write", lambda: open({str(tmp_path / "own" / "new")!r}, "w"))
+attempt("network", lambda: _socket.socket(_socket.AF_INET))
+attempt("engine", lambda: _socket.socket(_socket.AF_UNIX))
+print("caps", [line.split()[1] for line in STATUS if line.startswith(("CapPrm", "CapEff"))])
+""".replace("STATUS", "open('/proc/self/status')")
+    out: list[str] = []
+    reads = (str(tmp_path / "own"), sys.base_prefix, "/proc")
+    process = Process(
+        [os.path.realpath(sys.executable), "-I", "-S", "-c", script],
+        cwd=Path("/"),
+        env={},
+        control=RunControl(deadline=60, reads=reads),
+    )
+    finished = process.run(stdout=out.append, stderr=out.append)
+    none = "0" * 16
+    assert (finished.code, out) == (
+        0,
+        [
+            "own read",
+            *(f"{what} Permission denied" for what in ("other", "write", "network", "engine")),
+            f"caps {[none, none]}",
+        ],
+    )
+
+
+def test_a_command_that_is_not_there_ends_with_127() -> None:
+    out: list[str] = []
+    process = Process(["/none"], cwd=Path("/"), env={}, control=RunControl())
+    assert process.run(stdout=out.append, stderr=out.append).code == 127
+    assert out == ["/none: No such file or directory"]
 
 
 def test_death_by_a_signal_gives_code_128_plus_its_number() -> None:

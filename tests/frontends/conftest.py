@@ -9,7 +9,7 @@ import pytest
 from tests.support.telegram_scene import TelegramScene
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelegramScene]:
     made = TelegramScene(tmp_path_factory.mktemp("letters"), part="console")
     yield made

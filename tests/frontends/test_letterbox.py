@@ -76,7 +76,7 @@ def test_a_job_is_requested_confirmed_and_followed_in_one_message(scene: Telegra
             await asyncio.to_thread(scene.worker.finish, job.id, {"downtime_seconds": 0.2})
             ended, document = await until(box, "Production is live")
             assert ended == asked
-            assert not document.buttons
+            assert [button.label for button in document.buttons] == ["🔁 Again"]
             assert list(box.sheets) == [asked]
             await writer.conversation.settle()
         assert not scene.services.subscriptions.of("console")

@@ -107,6 +107,16 @@ def test_the_subject_runs_nothing_of_the_workspaces_configuration(workspace: Pat
     assert not ran.exists()
 
 
+def test_a_git_folder_that_is_no_repository_has_no_commit(workspace: Path) -> None:
+    """Neither the repository around it counts, nor one that is made of the workspace's files."""
+    inner = workspace / "inner"
+    (inner / ".git").mkdir(parents=True)
+    assert workspace_commit(inner).commit is None
+    git(inner.parent, "clone", "-q", "--bare", str(workspace), "bare")
+    (workspace / "bare" / ".git").mkdir()
+    assert workspace_commit(workspace / "bare").commit is None
+
+
 def test_a_status_that_takes_too_long_is_unknown_and_not_clean(workspace: Path) -> None:
     assert workspace_commit(workspace, seconds=0.0).dirty is None
 

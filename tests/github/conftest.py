@@ -11,7 +11,7 @@ from tests.support.github_scene import GitHubScene
 from tests.support.github_server import GitHubServer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubScene]:
     made = GitHubScene(tmp_path_factory.mktemp("github"))
     yield made

@@ -120,6 +120,9 @@ def main() -> int:
                 print(" ".join(rest), flush=True)
             case ["sleep", seconds]:
                 time.sleep(float(seconds))
+            case ["until", path]:
+                while not Path(path).exists():
+                    time.sleep(0.05)
             case ["exit", code]:
                 return int(code)
             case ["facts", path, *sockets]:

@@ -86,6 +86,25 @@ USAGE = {
     "disk_written": 6,
     "processes": 7,
 }
+SERIES = {
+    "name": "shop-web-1",
+    "cpu": [0.5, None, 1.5],
+    "memory": [1, None, 2],
+    "network_received": [3, None, 4],
+    "network_sent": [3, None, 4],
+    "disk_read": [5, None, 6],
+    "disk_written": [5, None, 6],
+}
+USAGE_OVER_TIME = {
+    "project": "shop",
+    "containers": [USAGE],
+    "history": {
+        "start": 1_790_000_000_000,
+        "step_seconds": 10,
+        "containers": [SERIES],
+        "marks": [{"at": 1_790_000_010_000, "kind": "deploy", "text": "Ada (telegram)"}],
+    },
+}
 RELEASE = {
     "id": "01JAAAAAAAAAAAAAAAAAAAAAAA",
     "at": "2026-01-31T12:00:00.000Z",
@@ -185,6 +204,7 @@ RESULTS: list[tuple[str, Mapping[str, Any]]] = [
     ("logs", {"container": "web", "count": 1, "lines": ["[2026] x"], "notices": []}),
     ("follow", {"container": "web", "count": 0}),
     ("stats", {"project": "shop", "containers": [USAGE]}),
+    ("stats", USAGE_OVER_TIME),
     ("history", {"project": "shop", "releases": [RELEASE]}),
     ("kept", {"project": "shop", "files": [KEPT]}),
     ("kept", {"project": "shop", "files": [{**KEPT, "number": 1}]}),

@@ -9,7 +9,7 @@ from itertools import count
 from scar.access import Actor
 from scar.chat.conversation import Conversation
 from scar.chat.front_end import IncomingMessage, Place, SentMessage
-from scar.document import Attachment, Document
+from scar.document import Attachment, Document, Picture
 
 
 @dataclass
@@ -22,7 +22,7 @@ class LetterBox:
     sheets: dict[str, list[Document]] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     notices: list[tuple[str, str | None]] = field(default_factory=list)
-    enclosed: list[Attachment] = field(default_factory=list)
+    enclosed: list[Attachment | Picture] = field(default_factory=list)
     numbers: count[int] = field(default_factory=lambda: count(1))
 
     def fit(self, document: Document) -> Document:
@@ -48,6 +48,9 @@ class LetterBox:
 
     async def attach(self, place: Place, reference: str, attachment: Attachment) -> None:  # noqa: ARG002
         self.enclosed.append(attachment)
+
+    async def send_picture(self, place: Place, reference: str, picture: Picture) -> None:  # noqa: ARG002
+        self.enclosed.append(picture)
 
 
 @dataclass

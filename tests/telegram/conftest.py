@@ -11,7 +11,7 @@ from tests.support.botapi import Chat
 from tests.support.telegram_scene import TelegramScene
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelegramScene]:
     made = TelegramScene(tmp_path_factory.mktemp("scene"))
     yield made

@@ -10,6 +10,7 @@ from scar.jobs.results.restart import RestartResult
 from scar.jobs.step import StepState
 from tests.support.acting_worker import ActingWorker, building, log_of, restarting, status_of
 from tests.support.botapi import Chat
+from tests.support.job_documents import USAGE_OVER_TIME
 from tests.support.telegram_scene import TOKEN, TelegramScene, question
 
 
@@ -115,6 +116,20 @@ def test_a_long_log_is_sent_as_a_file_once(
     chat.person.says("/help", chat)
     chat.wait_for_text("What you may do here")
     assert len([message for message in chat.from_bot if message.file]) == 1
+
+
+def test_figures_over_a_time_are_sent_as_a_picture_without_a_sound(
+    scene: TelegramScene, chat: Chat, worker: ActingWorker
+) -> None:
+    chat.person.says("/docker_stats shop 1h", chat)
+    job = worker.next_job("stats", str(chat.person.id))
+    worker.finish(job.id, USAGE_OVER_TIME)
+    picture = chat.wait_for(lambda message: message.file is not None)
+    shown = chat.wait_for_text("📈 Shop - Container Stats, last 1h")
+    assert picture.reply_to == shown.id
+    assert chat.content(picture).startswith(b"\x89PNG")
+    (call,) = scene.telegram.calls(chat=chat, method="sendPhoto")
+    assert str(call["params"]["disable_notification"]).lower() == "true"
 
 
 def test_a_long_plan_is_sent_as_a_file_before_the_yes(chat: Chat, worker: ActingWorker) -> None:

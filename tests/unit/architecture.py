@@ -23,6 +23,7 @@ SCAR = (
     Layer("JSON and files", ("scar.json_object", "scar.atomic_file")),
     Layer("words", ("scar", "scar.errors", "scar.role", "scar.document", "scar.redaction")),
     Layer("plans and results", ("scar.jobs.results",)),
+    Layer("pictures", ("scar.charts",)),
     Layer("settings", ("scar.settings",)),
     Layer("keys", ("scar.keys",)),
     Layer("edges", ("scar.redis_client", "scar.git_url", "scar.log")),
@@ -30,6 +31,7 @@ SCAR = (
     Layer("access", ("scar.access",)),
     Layer("registration", ("scar.registration",)),
     Layer("jobs", ("scar.jobs",)),
+    Layer("alerts", ("scar.alerts",)),
     Layer("audit", ("scar.audit",)),
     Layer("commands", ("scar.commands",)),
     Layer("service", ("scar.job_service", "scar.client")),
@@ -49,12 +51,13 @@ WORKERS = (
     Layer("handlers", ("workers.facts", "workers.operations")),
     Layer("registry", ("workers.registry",)),
     Layer("running", ("workers.runner", "workers.reconciler")),
+    Layer("watching", ("workers.watch",)),
     Layer("heartbeat", ("workers.heartbeat",)),
     Layer("application", ("workers.celery",)),
 )
 """Both tables go from the lowest layer up."""
 
-SHARED = SCAR[: [layer.name for layer in SCAR].index("jobs") + 1]
+SHARED = SCAR[: [layer.name for layer in SCAR].index("alerts") + 1]
 """What `workers` may import of `scar`."""
 
 DOCKER = ("workers.engine", "scar.cli.docker")

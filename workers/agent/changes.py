@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+from workers.agent.git_settings import repositories_in
 from workers.agent.snapshot import Contents
 from workers.files.manifest import Entry
 from workers.files.tree import above
@@ -26,16 +27,22 @@ def undo_since(snapshot: Undo, left_out: frozenset[str], now: Contents) -> Undo:
     """Return the undo record that reverts the differences between the snapshot and `now`.
 
     Paths that the snapshot (`left_out`) or `now` could not read are not included, since their
-    content is unknown.
+    content is unknown; neither are hooks and settings of a `.git` folder that is gone, since they
+    alone make no repository.
     """
+    gone = [f for f in repositories_in(snapshot.folders) if f not in now.folders]
     unknown = left_out | (now.left_out - now.special)
     before: dict[str, Entry | None] = {}
     after: dict[str, Entry | None] = {}
     for path in sorted(snapshot.before.keys() | now.files.keys()):
         old, new = snapshot.before.get(path), now.files.get(path)
-        if path not in unknown and not _same_content(old, new):
+        if path not in unknown and not _is_below(path, gone) and not _same_content(old, new):
             before[path], after[path] = old, new
-    folders = {path: f for path, f in snapshot.folders.items() if now.folders.get(path) != f}
+    folders = {
+        path: folder
+        for path, folder in snapshot.folders.items()
+        if now.folders.get(path) != folder and not (path in gone or _is_below(path, gone))
+    }
     return replace(
         snapshot,
         before=before,
@@ -48,6 +55,10 @@ def undo_since(snapshot: Undo, left_out: frozenset[str], now: Contents) -> Undo:
             if path in before or path in folders
         },
     )
+
+
+def _is_below(path: str, folders: Iterable[str]) -> bool:
+    return any(path.startswith(f"{folder}/") for folder in folders)
 
 
 def without_conflicts(undo: Undo, now: Contents) -> tuple[Undo, list[str]]:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from workers.agent.changes import undo_since
 from workers.agent.snapshot import Contents, contents_of, take_snapshot
 from workers.files.content_store import ContentStore
 from workers.files.durable import read_json, write_synced
@@ -109,6 +110,13 @@ class RunStore:
         # then.
         write_synced(self._folder / "begun.json", record.to_json())
         return snapshot
+
+    def undo_until(self, now: Contents) -> Undo:
+        """Return the undo record from the snapshot of the last run, which there is, to `now`."""
+        snapshot, record = self.snapshot, self.last_run
+        assert snapshot is not None
+        assert record is not None
+        return undo_since(snapshot, frozenset(record.left_out), now)
 
     def save_undo(self, undo: Undo) -> None:
         """Save the undo record that reverts the last run's changes."""

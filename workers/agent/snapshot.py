@@ -1,10 +1,10 @@
 """Takes snapshots of a workspace: its contents, and the record and stored files that can restore
 them.
 
-A snapshot does not contain `.git`, special files such as pipes, files that change while they are
-read (such as a log that is written to), sparse files over 1 GiB (created in an instant, they could
-take years to read), and folders nested more than 200 deep. All of these except `.git` are reported
-by name, and restoring does not touch them.
+Of a `.git` a snapshot contains hooks and settings alone (`git_settings`). It contains no special
+files such as pipes, files that change while they are read (such as a log that is written to),
+sparse files over 1 GiB (created in an instant, they could take years to read), and folders nested
+more than 200 deep: they are reported by name, and restoring does not touch them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scar.errors import ScarError
+from workers.agent.git_settings import is_in_snapshot
 from workers.agent.walk import WalkEntry, walk
 from workers.files.compare import Changes
 from workers.files.content_store import ContentStore
@@ -27,7 +28,6 @@ from workers.files.stat_cache import StatCache
 from workers.files.tree import Tree
 from workers.files.undo import Folder, Undo
 
-_SKIPPED = frozenset({".git"})
 _NEVER_SPARSE = 1 << 30
 """Files up to this size in bytes are always read; a larger file only if at least half of it is
 allocated on disk, so that it is not sparse.
@@ -63,7 +63,7 @@ def contents_of(root: Path, index: StatCache) -> Contents:
     left_out: set[str] = set()
     special: set[str] = set()
     with tree:
-        for item in walk(tree, _SKIPPED):
+        for item in walk(tree, _is_taken):
             status = item.status
             if stat.S_ISDIR(status.st_mode):
                 folders[item.path] = _folder(status)
@@ -83,6 +83,10 @@ def contents_of(root: Path, index: StatCache) -> Contents:
                 special.add(item.path)
     index.keep_only(files)
     return Contents(files, folders, frozenset(left_out | special), frozenset(special))
+
+
+def _is_taken(entry: WalkEntry) -> bool:
+    return is_in_snapshot(entry.path, folder=stat.S_ISDIR(entry.status.st_mode))
 
 
 def _folder(status: os.stat_result) -> Folder:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from workers.files.failures import file_errors
@@ -28,25 +28,28 @@ class WalkEntry(NamedTuple):
         return stat.S_ISDIR(self.status.st_mode) and self.path.count("/") >= DEEPEST
 
 
-def walk(tree: Tree, skip: Container[str] = ()) -> Iterator[WalkEntry]:
+def walk(
+    tree: Tree, takes: Callable[[WalkEntry], bool] = lambda _entry: True
+) -> Iterator[WalkEntry]:
     """Yield every path below the root, each folder before its content.
 
-    Names in `skip`, targets of symbolic links, mounted filesystems and files deleted during the
-    walk are omitted. Raises `sync_failed` if a folder cannot be listed.
+    Omitted are paths that `takes` refuses, with what is below them, targets of symbolic links,
+    mounted filesystems, and files deleted during the walk. Raises `sync_failed` if a folder cannot
+    be listed.
     """
     with file_errors(tree.root):
         device = os.fstat(tree.folder("")).st_dev
     waiting = [""]
     while waiting:
         folder = waiting.pop()
-        for entry in _list(tree, folder, skip):
-            if entry.status.st_dev == device:
+        for entry in _list(tree, folder):
+            if entry.status.st_dev == device and takes(entry):
                 if stat.S_ISDIR(entry.status.st_mode) and not entry.is_too_deep:
                     waiting.append(entry.path)
                 yield entry
 
 
-def _list(tree: Tree, folder: str, skip: Container[str]) -> list[WalkEntry]:
+def _list(tree: Tree, folder: str) -> list[WalkEntry]:
     entries: list[WalkEntry] = []
     with file_errors(tree.absolute(folder)):
         try:
@@ -55,10 +58,9 @@ def _list(tree: Tree, folder: str, skip: Container[str]) -> list[WalkEntry]:
         except (FileNotFoundError, NotADirectoryError):
             return []
         for name in sorted(names):
-            if name not in skip:
-                try:
-                    status = os.stat(name, dir_fd=handle, follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                entries.append(WalkEntry(f"{folder}/{name}" if folder else name, status))
+            try:
+                status = os.stat(name, dir_fd=handle, follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            entries.append(WalkEntry(f"{folder}/{name}" if folder else name, status))
     return entries

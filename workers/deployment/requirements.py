@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from scar.errors import ScarError
 from workers.deployment.plan import Plan
-from workers.engine.compose_config import ComposeConfig
+from workers.engine.compose_config import ComposeConfig, Service
 from workers.engine.container import Container
 from workers.engine.own_container import own_compose_project
 from workers.engine.project_containers import project_containers, unknown_protected
@@ -54,25 +54,48 @@ def require_possible(context: JobContext, config: ComposeConfig) -> None:
     """Raise `project_invalid` where the Engine would refuse the Compose file in the middle of a
     deployment, or would protect no container of a name that is to be protected.
     """
+    project = context.project
     require_protected(context, config)
     if not config.active:
         raise ScarError(
             "project_invalid",
-            f"The Compose file of '{context.project.name}' has no service to run",
+            f"The Compose file of '{project.name}' has no service to run",
             "Add one under `services`, or name its profile as COMPOSE_PROFILES in `.env`.",
         )
-    named = {s.container_name: s.name for s in config.active.values() if s.container_name}
-    for container in context.containers.all() if named else ():
-        service_name = named.get(container.name)
-        theirs = (container.project, container.service)
-        if service_name and theirs != (context.project.compose_project, service_name):
-            owner = f"project '{container.project}'" if container.project else "somebody else"
+    for container in context.containers.all():
+        ours = container.project == project.compose_project
+        for service in config.active.values():
+            if not (ours and container.service == service.name):
+                _require_name(service, container)
+            if not (ours and container.service in config.services):
+                _require_ports(service, container)
+
+
+def _require_name(service: Service, other: Container) -> None:
+    """Raise `project_invalid` where the other container has the service's container name."""
+    if service.container_name and service.container_name == other.name:
+        raise ScarError(
+            "project_invalid",
+            f"Service '{service.name}' wants the container name '{other.name}', which a "
+            f"container of {_owner(other)} has",
+            "Change `container_name` in the Compose file, or remove the other container.",
+        )
+
+
+def _require_ports(service: Service, other: Container) -> None:
+    """Raise `project_invalid` where the other container publishes a port of the service."""
+    for port in other.ports:
+        if any(p.meets(port.host_port, port.protocol, port.host_ip) for p in service.published):
             raise ScarError(
                 "project_invalid",
-                f"Service '{service_name}' wants the container name '{container.name}', which a "
-                f"container of {owner} has",
-                "Change `container_name` in the Compose file, or remove the other container.",
+                f"Service '{service.name}' wants port {port.host_port}, which is published by "
+                f"'{other.name}' of {_owner(other)}",
+                "Change the port in the Compose file, or stop the other container.",
             )
+
+
+def _owner(container: Container) -> str:
+    return f"project '{container.project}'" if container.project else "somebody else"
 
 
 def require_protected(context: JobContext, config: ComposeConfig) -> None:

@@ -49,6 +49,7 @@ class Compose:
         remote: bool = False,
     ) -> None:
         self._env = compose_environment(docker_host, environ, remote=remote)
+        self._remote = remote
 
     def version(self) -> tuple[int, ...]:
         """Return Compose's version, such as (2, 40, 3)."""
@@ -63,9 +64,13 @@ class Compose:
         """Return the configuration of all services, of every profile; raise `project_invalid`.
 
         `home` is the folder in which the project's files will be later: the paths in the result and
-        in the configuration hashes are as if the files were there already.
+        in the configuration hashes are as if the files were there already. Until then nobody has
+        said `yes` to them: Compose reads nothing but `project.folder`, and has no network, unless
+        it may fetch files of other hosts.
         """
         control = control or RunControl(deadline=QUICK_SECONDS)
+        if home is not None and not self._remote:
+            control = replace(control, reads=(str(project.folder),))
         verb = [*_EVERY_PROFILE, "config", "--format", "json"]
         resolved = json.loads(self._read(project, verb, control))
         active = resolved.get("services") or {}
@@ -211,6 +216,10 @@ class Compose:
         stderr: Callable[[str], None],
     ) -> ProcessResult:
         program, more = compose_program(self._env)
+        if not more:
+            control = replace(control, reads=None)  # the CLI has to look for the plugin
+        elif control.reads is not None:
+            more["DOCKER_CONFIG"] = "/nonexistent"  # it cannot read that, and would complain
         try:
             process = Process(
                 [*program, *argv],

@@ -19,6 +19,7 @@ _OVERRIDES = (
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
+_ANY = ("0.0.0.0", "::")
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,28 @@ class Build:
 
 
 @dataclass(frozen=True)
+class PublishedPort:
+    """A port of the host that a service publishes; `host_ip` is empty for all addresses."""
+
+    host_port: int
+    protocol: str
+    host_ip: str = ""
+
+    def meets(self, host_port: int, protocol: str, host_ip: str) -> bool:
+        """Return whether the Engine could not publish that port beside this one."""
+        same = (self.host_port, self.protocol) == (host_port, protocol)
+        addresses = {self.host_ip or _ANY[0], host_ip or _ANY[0]}
+        return same and (len(addresses) == 1 or not addresses.isdisjoint(_ANY))
+
+
+@dataclass(frozen=True)
 class Service:
     """A service of a Compose file.
 
     `image` is the name its containers run, Compose's default where the file gives none. `binds`
     are the absolute host paths of its mounts, secrets and configs. `volumes` and `networks` are
-    the names that the Engine has for those it uses, external ones not among them. `active` is
+    the names that the Engine has for those it uses, external ones not among them. `published` are
+    the host ports that the file names, without those that the Engine chooses. `active` is
     whether `up` creates it: a service with profiles only where one of them is enabled.
     `config_hash` is what its containers carry as `com.docker.compose.config-hash`: `up` recreates
     a container with another one. It covers the content of env files.
@@ -57,6 +74,7 @@ class Service:
     config_hash: str
     volumes: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
+    published: tuple[PublishedPort, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,7 +175,16 @@ def _service(resolved: JsonObject, name: str, config_hash: str, *, active: bool)
             resolved, "volumes", [v.get("source") for v in volumes if v.get("type") == "volume"]
         ),
         networks=_own(resolved, "networks", list(raw.get("networks") or {})),
+        published=tuple(
+            PublishedPort(int(port["published"]), port.get("protocol", "tcp"), _host_ip(port))
+            for port in raw.get("ports") or []
+            if _text(port.get("published")).isdecimal() and int(port["published"]) > 0
+        ),
     )
+
+
+def _host_ip(port: JsonObject) -> str:
+    return _text(port.get("host_ip"))
 
 
 def _own(resolved: JsonObject, kind: str, keys: Sequence[str | None]) -> tuple[str, ...]:

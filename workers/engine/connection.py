@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -34,9 +34,17 @@ class Engine:
     a socket; threads may share an instance.
     """
 
-    def __init__(self, docker_host: str | None = None, *, timeout: int = TIMEOUT) -> None:
+    def __init__(
+        self,
+        docker_host: str | None = None,
+        *,
+        timeout: int = TIMEOUT,
+        on_error: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`on_error` is told the code of each error."""
         self.host = docker_host or os.environ.get("DOCKER_HOST") or DEFAULT_HOST
         self.timeout = timeout
+        self._on_error = on_error
         self._lock = Lock()
         self._api: docker.APIClient | None = None
         self._pid = 0
@@ -54,7 +62,9 @@ class Engine:
         except NotFound:
             raise
         except _FAILURES as failure:
-            raise self._error(failure) from failure
+            error = self._error(failure)
+            self._on_error(error.code)
+            raise error from failure
 
     def stream(
         self, path: str, params: Mapping[str, str | int], *, read_timeout: float | None

@@ -38,12 +38,13 @@ class RunControl:
 
     `check` is called at least five times a second and cancels the command by raising. `deadline` is
     in seconds. The command and its children inherit the descriptors `pass_fds` (such as that of a
-    lock).
+    lock). With `reads` they read only these files and folders, and have no network (`confinement`).
     """
 
     check: Callable[[], None] = no_check
     deadline: float = 3600.0
     pass_fds: tuple[int, ...] = ()
+    reads: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Process:
         stdin, self._supervision = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_SUPERVISOR), *argv],
+                [sys.executable, "-I", "-S", str(_SUPERVISOR), *_limits(control), *argv],
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -170,6 +171,11 @@ class Process:
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None and self._process.poll() is not None:
                 pipe.close()
+
+
+def _limits(control: RunControl) -> list[str]:
+    """Return the supervisor's own arguments."""
+    return [] if control.reads is None else ["--reads", str(len(control.reads)), *control.reads]
 
 
 class _OutputTail:

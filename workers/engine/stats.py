@@ -11,6 +11,7 @@ from docker.errors import NotFound
 from scar.json_object import JsonObject
 from workers.engine.connection import Engine
 from workers.engine.container import Container
+from workers.engine.usage_counters import counters_of
 
 _THREADS = 8
 
@@ -49,20 +50,16 @@ def _usage(engine: Engine, container: Container) -> Usage | None:
             stats: JsonObject = api.stats(container.id, stream=False)
         except NotFound:
             return None
-    memory = stats.get("memory_stats", {})
-    cache = memory.get("stats", {})
-    unused = cache.get("inactive_file", cache.get("total_inactive_file", 0))
-    networks = (stats.get("networks") or {}).values()
-    disk = (stats.get("blkio_stats") or {}).get("io_service_bytes_recursive") or []
+    counters = counters_of(stats)
     return Usage(
         name=container.name,
         cpu_percent=_cpu_percent(stats),
-        memory=max(0, memory.get("usage", 0) - unused),
-        memory_limit=memory.get("limit", 0),
-        network_received=sum(network["rx_bytes"] for network in networks),
-        network_sent=sum(network["tx_bytes"] for network in networks),
-        disk_read=_disk_bytes(disk, "read"),
-        disk_written=_disk_bytes(disk, "write"),
+        memory=counters.memory,
+        memory_limit=(stats.get("memory_stats") or {}).get("limit", 0),
+        network_received=counters.received,
+        network_sent=counters.sent,
+        disk_read=counters.read,
+        disk_written=counters.written,
         processes=(stats.get("pids_stats") or {}).get("current", 0),
     )
 
@@ -77,7 +74,3 @@ def _cpu_percent(stats: JsonObject) -> float:
     used = now.get("cpu_usage", {}).get("total_usage", 0)
     used -= before.get("cpu_usage", {}).get("total_usage", 0)
     return round(used / host * now.get("online_cpus", 1) * 100, 1) if host > 0 else 0.0
-
-
-def _disk_bytes(rows: Sequence[JsonObject], direction: str) -> int:
-    return sum(row["value"] for row in rows if row["op"].lower() == direction)

@@ -1,6 +1,7 @@
 """Runs one command, and kills everything it started when the calling process ends.
 
-A separate program, started by `process`: `supervisor.py COMMAND...`, which imports only the
+A separate program, started by `process`: `supervisor.py COMMAND...`, or
+`supervisor.py --reads N PATH... COMMAND...` with N paths to confine it to. It imports only the
 standard library, and little of it: `subprocess` alone would double the 20 ms that it takes.
 Its standard input is a pipe whose other end only the caller holds. A byte on it means "interrupt";
 its end, which also follows a `kill -9` of the caller, means "kill". When the command has ended, its
@@ -25,12 +26,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(command: list[str]) -> int:
-    """Run `command` in its own process group; return its exit code, or 128 + n after signal n."""
+def main(command: list[str], reads: list[str] | None = None) -> int:
+    """Run `command` in its own process group; return its exit code, or 128 + n after signal n.
+
+    With `reads` it is confined to reading these paths.
+    """
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    child = _start(command)
+    child = _start(command, reads)
     exited = os.pidfd_open(child)
     os.set_inheritable(exited, False)
     while select.select([0, exited], [], [])[0] != [exited]:
@@ -46,19 +50,19 @@ def main(command: list[str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _start(command: list[str]) -> int:
+def _start(command: list[str], reads: list[str] | None) -> int:
     """Return the process of the command, which leads its own group by then."""
     started, closed_by_exec = os.pipe()
     child = os.fork()
     if child == 0:
-        _become(command)
+        _become(command, reads)
     os.close(closed_by_exec)
     os.read(started, 1)
     os.close(started)
     return child
 
 
-def _become(command: list[str]) -> None:
+def _become(command: list[str], reads: list[str] | None) -> None:
     """Run the command in this process, in a session of its own.
 
     It inherits the descriptors that the caller passed, such as a lock, and no standard input.
@@ -71,11 +75,21 @@ def _become(command: list[str]) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)
+        if reads is not None:
+            _confine(reads, command[0])
         os.execvp(command[0], command)
     except OSError as error:
         os.write(2, f"{command[0]}: {error.strerror}\n".encode())
     finally:
         os._exit(127)
+
+
+def _confine(reads: list[str], program: str) -> None:
+    """Import what confines only here, where it is needed: this program is started for itself."""
+    sys.path.append(os.path.abspath(f"{__file__}/../../.."))
+    from workers.engine.confinement import confine
+
+    confine(reads, program)
 
 
 def _end_orphans() -> None:
@@ -141,4 +155,7 @@ def _signal(pid: int, parent: int, number: int) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--reads"]:
+        _paths = 3 + int(sys.argv[2])
+        sys.exit(main(sys.argv[_paths:], sys.argv[3:_paths]))
     sys.exit(main(sys.argv[1:]))

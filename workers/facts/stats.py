@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from scar.jobs.results.json_record import ABSENT
 from scar.jobs.results.stats import ContainerUsage, StatsResult
+from scar.jobs.time_span import seconds_of
 from workers.engine.stats import usage
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
 from workers.state.primary_container import containers_of
+from workers.state.usage_history import usage_history
 
 
 class Stats(ReadJob[StatsResult]):
@@ -17,11 +20,17 @@ class Stats(ReadJob[StatsResult]):
     kind = "stats"
 
     def answer(self, context: JobContext) -> StatsResult:
-        """Return one row for each container that runs."""
+        """Return one row for each container that runs; with `since`, what was sampled since then
+        too.
+        """
         containers = containers_of(context).containers
         rows = usage(context.engine, list(containers))
+        since = context.request.args.get("since")
+        names = [container.name for container in containers]
         return StatsResult(
-            context.project.name, tuple(ContainerUsage(**asdict(row)) for row in rows)
+            context.project.name,
+            tuple(ContainerUsage(**asdict(row)) for row in rows),
+            usage_history(context, names, seconds_of(since)) if since else ABSENT,
         )
 
 

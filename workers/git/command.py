@@ -20,7 +20,8 @@ from workers.engine.process import Process, ProcessResult, RunControl
 from workers.files.failures import disk_full
 
 SAFE_OPTIONS = (
-    "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
+    "-c", "safe.directory=*", "-c", "safe.bareRepository=explicit",
+    "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
     "-c", "core.pager=cat", "-c", "protocol.allow=never", "-c", "protocol.https.allow=always",
     "-c", "protocol.ssh.allow=always", "-c", "http.followRedirects=false",
     "-c", "submodule.recurse=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
@@ -44,6 +45,7 @@ _FIXED = {
     "GIT_ALLOW_PROTOCOL": "https:ssh",
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_NO_LAZY_FETCH": "1",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_SSH_COMMAND": _SSH,
     "GIT_SSH_VARIANT": "ssh",
@@ -100,12 +102,16 @@ def environment(
 
 
 def query(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> str | None:
-    """Return the output of a quick Git command; None if it fails or takes longer than 10 s."""
+    """Return the output of a quick Git command; None if it fails or takes longer than 10 s.
+
+    The repository is that of `folder`: where its `.git` is none, no folder above is looked at.
+    """
+    own = {"GIT_CEILING_DIRECTORIES": str(folder.resolve().parent), **(env or {})}
     try:
         result = subprocess.run(
             ["git", *SAFE_OPTIONS, *words],
             cwd=folder,
-            env=environment(None, env),
+            env=environment(None, own),
             capture_output=True,
             timeout=_QUERY_SECONDS,
             umask=UMASK,

@@ -13,7 +13,6 @@ from scar.jobs.record import JobState
 from scar.jobs.results.agent import AgentReport
 from scar.jobs.results.job_kind import JobPlan
 from scar.projects import folders
-from workers.agent.changes import undo_since
 from workers.agent.command import agent_command
 from workers.agent.handover import hand_over, take_back
 from workers.agent.identity import Identity, identity_for, require_privileges
@@ -23,7 +22,7 @@ from workers.agent.run import AgentRun
 from workers.agent.run_store import RunRecord, RunStore
 from workers.agent.workspace import exclusive_workspace, handover_note
 from workers.git.commit import workspace_commit
-from workers.operations.agent_report import AgentChanges
+from workers.operations.agent_report import AgentChanges, not_compared
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import Execution, WriteJob
 from workers.runtime.outcome import Outcome
@@ -202,15 +201,19 @@ def _ended(
 ) -> Outcome[AgentReport]:
     """Compare the workspace with its snapshot and return the outcome; this can no longer be
     cancelled.
+
+    Where comparing fails, the result says so, and `agent_discard` compares.
     """
-    with context.steps.step("comparing", "Looking at what changed"):
-        snapshot, record = run_store.snapshot, run_store.last_run
-        assert snapshot is not None
-        assert record is not None
-        now = run_store.scan(context.project.workspace)
-        undo = undo_since(snapshot, frozenset(record.left_out), now)
-        run_store.save_undo(undo)
-        report = AgentChanges(context, record, undo, now).report(run_store, output, seconds)
+    try:
+        with context.steps.step("comparing", "Looking at what changed"):
+            changes = AgentChanges.since(context, run_store)
+            report = changes.report(run_store, output, seconds)
+    except JobLost:
+        raise
+    except Exception as failure:  # noqa: BLE001 (the agent has worked: that can be discarded)
+        failed = context.scar_error(failure)
+        error = error or failed
+        report = not_compared(context, failed, output, seconds)
     if error is None:
         return Outcome(JobState.SUCCEEDED, report)
     state = JobState.CANCELLED if error.code == "cancelled" else JobState.FAILED

@@ -12,6 +12,7 @@ from scar.jobs.results.agent import AgentReport
 from scar.jobs.results.file_changes import FileCounts, FileNames
 from workers.agent.changes import ChangedPaths, changed_paths
 from workers.agent.difference import difference
+from workers.agent.git_settings import settings_in
 from workers.agent.output import AgentOutput
 from workers.agent.run_store import RunRecord, RunStore
 from workers.agent.snapshot import Contents
@@ -21,6 +22,7 @@ from workers.git.commit import workspace_commit
 from workers.runtime.context import JobContext
 
 _SHOWN = 200
+_NAMED = 5
 _log = structlog.get_logger(__name__)
 
 
@@ -34,6 +36,16 @@ class AgentChanges:
     record: RunRecord
     undo: Undo
     now: Contents
+
+    @classmethod
+    def since(cls, context: JobContext, run_store: RunStore) -> AgentChanges:
+        """Compare the workspace with the snapshot of the last run, and save how to undo it."""
+        now = run_store.scan(context.project.workspace)
+        undo = run_store.undo_until(now)
+        run_store.save_undo(undo)
+        record = run_store.last_run
+        assert record is not None
+        return cls(context, record, undo, now)
 
     def report(
         self, run_store: RunStore, output: AgentOutput, seconds: float | None
@@ -73,7 +85,17 @@ class AgentChanges:
             notices.append("`.git` is gone, with every commit in it: Discard cannot bring it back.")
         elif workspace_commit(workspace).commit != self.record.commit:
             notices.append(
-                "Commits were made: Discard brings files back, and leaves `.git` as it is."
+                "Commits were made: Discard brings files back, and leaves commits as they are."
+            )
+        if settings := settings_in(self.undo.after):
+            names = ", ".join(shown(path) for path in settings[:_NAMED])
+            notices.append(
+                f"{len(settings)} of Git's hooks and settings changed, and can make Git run a "
+                f"program; Discard takes that back: {names}"
+            )
+        if (workspace / ".git").is_file():
+            notices.append(
+                "`.git` is a file: its repository is elsewhere, and what changed there is not seen."
             )
         new = self.now.left_out - set(self.record.left_out)
         for what, paths in (
@@ -81,9 +103,29 @@ class AgentChanges:
             ("Too deep, mostly holes or still being written", new - self.now.special),
         ):
             if paths:
-                names = ", ".join(shown(path) for path in sorted(paths)[:5])
+                names = ", ".join(shown(path) for path in sorted(paths)[:_NAMED])
                 notices.append(f"{what}, Discard leaves them: {names}")
         return notices
+
+
+def not_compared(
+    context: JobContext, failure: ScarError, output: AgentOutput, seconds: float | None
+) -> AgentReport:
+    """Return the result of a run of which nobody knows what it changed."""
+    return AgentReport(
+        workspace=str(context.project.workspace),
+        counts=FileCounts(0, 0, 0),
+        files=FileNames((), (), ()),
+        diff="",
+        not_in_diff=(),
+        notices=(
+            f"What it changed is not known: {failure.message}. Discard compares again, and takes "
+            "back whatever changed since the agent began.",
+        ),
+        output=tuple(context.masker.line(line) for line in output.last),
+        seconds=seconds,
+        compared=False,
+    )
 
 
 def file_counts(paths: ChangedPaths) -> FileCounts:

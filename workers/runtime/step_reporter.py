@@ -24,6 +24,8 @@ class StepReporter:
         self._masker = masker
         self._wall = wall
         self._steps: list[Step] = []
+        self.durations: list[tuple[str, float]] = []
+        """Of each step that this process has ended: its name and seconds."""
         self._output = 0
 
     def announce(self, *steps: tuple[str, str]) -> None:
@@ -83,7 +85,10 @@ class StepReporter:
         return next(step for step in self._steps if step.name == name)
 
     def _end(self, name: str, state: StepState) -> None:
-        self._report(replace(self._named(name), state=state, finished_at=self._now()))
+        ended = replace(self._named(name), state=state, finished_at=self._now())
+        if ended.started_at is not None and state is not StepState.SKIPPED:
+            self.durations.append((name, (self._now() - ended.started_at) / 1000))
+        self._report(ended)
 
     def _keep(self, step: Step) -> None:
         for at, known in enumerate(self._steps):

@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import current_app
 
+from scar.api.page.changes import ChangeCounter
 from scar.api.page.sessions import Sessions
 from scar.api.page.young_answers import YoungAnswers
 
@@ -15,10 +16,11 @@ EXTENSION = "scar-page"
 
 @dataclass(frozen=True)
 class PageParts:
-    """The sessions, and what workers have answered a moment ago."""
+    """The sessions, what workers have answered a moment ago, and what says that jobs changed."""
 
     sessions: Sessions
     answers: YoungAnswers
+    changes: ChangeCounter
 
 
 def parts() -> PageParts:

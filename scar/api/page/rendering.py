@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 
 from flask import Flask, Response, render_template
 
+from scar.access import Role
+from scar.api.context import context
 from scar.api.page import gate
+from scar.api.page.assets import asset_url
 from scar.commands.text_format import size, uptime
 from scar.document import Code, Document, Line
 
@@ -17,9 +20,16 @@ _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066
 """Control characters, and those that turn the direction of what follows."""
 
 
-def page(template: str, status: int = 200, **values: object) -> Response:
+def page(template: str, status: int = 200, /, **values: object) -> Response:
     """Return a screen for the visitor of the current request."""
-    body = render_template(template, csrf=gate.csrf(), visitor=gate.session().actor, **values)
+    actor, access = gate.session().actor, context().services.access
+    body = render_template(
+        template,
+        csrf=gate.csrf(),
+        visitor=actor,
+        is_admin=access.allows(actor, Role.ADMIN, None),
+        **values,
+    )
     return Response(body, status, content_type="text/html; charset=utf-8")
 
 
@@ -58,3 +68,4 @@ def register(app: Flask) -> None:
         shown=shown, clock=clock_time, machine=machine_time, uptime=uptime, size=size
     )
     app.jinja_env.tests["code"] = is_code
+    app.jinja_env.globals["asset"] = asset_url

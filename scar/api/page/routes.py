@@ -2,25 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import structlog
 from flask import Blueprint, Flask, Response, g, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from scar.api.page import gate, rendering, sign_in, views
+from scar.api.page import (
+    actions,
+    admin_views,
+    gate,
+    job_views,
+    live,
+    live_job,
+    project_views,
+    rendering,
+    session_views,
+    sign_in,
+    views,
+)
+from scar.api.page.changes import ChangeCounter, newest_jobs
 from scar.api.page.parts import EXTENSION, PageParts
 from scar.api.page.sessions import Sessions
 from scar.api.page.young_answers import YoungAnswers
 from scar.bootstrap import Services
 from scar.errors import ErrorRecord, ScarError
 
+_SCREENS: Mapping[str, Callable[..., ResponseReturnValue]] = {
+    "/": views.projects,
+    "/projects/<name>": project_views.project,
+    "/projects/<name>/logs": project_views.logs,
+    "/jobs": job_views.jobs,
+    "/jobs/<job_id>": job_views.job,
+    "/audit": admin_views.audit,
+    "/hosts": admin_views.hosts,
+    "/projects-file": admin_views.projects_file,
+    "/sessions": session_views.sessions,
+}
+_FORMS: Mapping[str, Callable[..., ResponseReturnValue]] = {
+    "/commands": actions.say,
+    "/locks/<name>": actions.lock,
+    "/jobs/<job_id>/answer": actions.answer,
+    "/jobs/<job_id>/cancel": actions.cancel,
+    "/sessions/<ref>/end": session_views.end,
+    "/sessions/end-others": session_views.end_others,
+    "/sign-out": sign_in.sign_out,
+}
 _log = structlog.get_logger(__name__)
 
 
 def register(app: Flask, services: Services) -> None:
     """Add the page to the API's application."""
     sessions = Sessions(services.redis, services.signatures, services.settings)
-    app.extensions[EXTENSION] = PageParts(sessions, YoungAnswers())
+    app.extensions[EXTENSION] = PageParts(
+        sessions, YoungAnswers(), ChangeCounter(lambda: newest_jobs(services.ledger))
+    )
     rendering.register(app)
     app.register_blueprint(_blueprint())
 
@@ -32,10 +69,18 @@ def _blueprint() -> Blueprint:
     blueprint.register_error_handler(ScarError, _refused)
     blueprint.register_error_handler(HTTPException, _http)
     blueprint.register_error_handler(Exception, _unexpected)
-    blueprint.add_url_rule("/", view_func=views.projects)
+    for path, shown in _SCREENS.items():
+        blueprint.add_url_rule(path, view_func=shown)
+    for part in ("diff", "releases", "stats", "kept"):
+        blueprint.add_url_rule(
+            f"/projects/<name>/{part}", view_func=project_views.part, defaults={"part": part}
+        )
+    for path, done in _FORMS.items():
+        blueprint.add_url_rule(path, view_func=done, methods=["POST"])
+    blueprint.add_url_rule("/live", "live", live.projects)
+    blueprint.add_url_rule("/jobs/<job_id>/live", "job_live", live_job.job)
     blueprint.add_url_rule("/sign-in", "sign_in", sign_in.show)
     blueprint.add_url_rule("/sign-in", "begin", sign_in.begin, methods=["POST"])
-    blueprint.add_url_rule("/sign-out", view_func=sign_in.sign_out, methods=["POST"])
     return blueprint
 
 

@@ -41,15 +41,19 @@ class ProjectRow:
 
 def projects() -> ResponseReturnValue:
     """All projects: health, release, whether it is the new code, the running job."""
+    problem = context().services.projects.problem if known_everywhere() else None
+    return page("projects.html", rows=project_rows(), problem=problem)
+
+
+def project_rows() -> list[ProjectRow]:
+    """Return what the first screen says of each project that the visitor may see."""
     visible = visible_projects()
     latest = {name: latest_change(name) for name in visible}
     questions = [status_of(project, latest[name]) for name, project in visible.items()]
-    rows = [
+    return [
         _row(project, answer, latest[project.name])
         for project, answer in zip(visible.values(), ask(questions), strict=True)
     ]
-    problem = context().services.projects.problem if known_everywhere() else None
-    return page("projects.html", rows=rows, problem=problem)
 
 
 def status_of(project: Project, latest: Job | None) -> Question:

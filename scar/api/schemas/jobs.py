@@ -60,6 +60,7 @@ class JobsQuery(ClosedSchema):
     project = fields.String(validate=validate.Length(1, 200))
     state = fields.String(validate=_one_of(JobState))
     kind = fields.String(validate=validate.Length(1, 64))
+    mine = fields.Boolean(metadata={"description": "Only those that you asked for"})
     limit = Number(load_default=50, validate=validate.Range(1, 200))
     cursor = fields.String(validate=validate.Regexp(JOB_ID))
 

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from scar.api.schemas.fields import JOB_ID, ClosedSchema, Number, cursor, page, text
 from scar.api.schemas.problems import ErrorSchema
+from scar.commands.stats import time_field
 from scar.jobs.results.history import ReleaseRow
 from scar.jobs.results.json_record import schema_of
 
@@ -22,6 +23,12 @@ class LogsQuery(ClosedSchema):
 
     lines = Number(validate=validate.Range(1, 5000))
     container = fields.String(validate=validate.Length(1, 128))
+
+
+class StatsQuery(ClosedSchema):
+    """Query of `/projects/{name}/stats`: over which time, besides now."""
+
+    since = time_field()
 
 
 class FollowQuery(ClosedSchema):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 
 from scar.cli.checks.check import Check
@@ -17,6 +19,7 @@ from scar.registration.spec import Finding
 from scar.settings import Settings
 
 _OLDEST_COMPOSE = (2, 29)
+_LANDLOCK_CREATE_RULESET = 444
 
 
 def _check_docker_cli(settings: Settings) -> Iterator[Finding]:
@@ -30,6 +33,21 @@ def _check_compose(settings: Settings) -> Iterator[Finding]:
     oldest = ".".join(map(str, _OLDEST_COMPOSE))
     remedy = f"Install Compose {oldest} or later." if numbers < _OLDEST_COMPOSE else ""
     yield Finding("docker compose", f"version {version}", remedy)
+
+
+def _check_planning(_settings: Settings) -> Iterator[Finding]:
+    """Tell whether Compose reads only the project where nobody has said `yes` yet."""
+    version = 0
+    if sys.platform == "linux":
+        version = ctypes.CDLL(None).syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
+    if version > 0:
+        yield Finding("planning", "Compose reads the project's files alone, and has no network")
+    else:
+        yield Finding(
+            "planning",
+            "this kernel has no Landlock: Compose could read other files of this host, if SCAR's "
+            "own look at the Compose file missed one (Linux 5.13 has it)",
+        )
 
 
 def _check_socket(settings: Settings) -> Iterator[Finding]:
@@ -111,6 +129,7 @@ def _was_deployed(project: Project, owners: dict[str, str], settings: Settings) 
 CHECKS = (
     Check("docker command", _check_docker_cli),
     Check("docker compose", _check_compose, needs=("docker command",)),
+    Check("planning", _check_planning, needs=("docker compose",)),
     Check("docker socket", _check_socket),
     Check("docker engine", _check_engine, needs=("docker command", "docker socket")),
     Check("containers", _check_containers, needs=("docker engine",)),

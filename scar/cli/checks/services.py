@@ -10,7 +10,9 @@ import httpx
 from scar.api.hosts import live_workers
 from scar.cli.api_client import connect as connect_to_api
 from scar.cli.checks.check import Check
+from scar.cli.checks.worker_keys import compare_keys
 from scar.errors import ScarError
+from scar.keys.key_store import trusted_keys
 from scar.projects import ProjectsFile
 from scar.redis_client import connect, redis_errors
 from scar.registration.spec import Finding
@@ -38,6 +40,10 @@ def _check_workers(settings: Settings) -> Iterator[Finding]:
         remedy = "" if workers else f"Start one there: SCAR_HOST={host} scar worker"
         detail = f"{len(workers)} alive" if workers else "none listens"
         yield Finding(f"worker of '{host}'", detail, remedy)
+        for worker in workers:
+            with redis_errors():
+                heartbeat: Any = redis.hgetall(f"scar:worker:{worker}")
+            yield from compare_keys(host, heartbeat, trusted_keys(settings))
 
 
 def _check_api(settings: Settings) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from scar.bootstrap import bootstrap
 from scar.chat.conversation import Conversation
 from scar.chat.front_end import IncomingMessage, Place, SentMessage
 from scar.client import ApiClient
-from scar.document import Attachment, Document
+from scar.document import Attachment, Document, Picture
 from scar.frontends.console.input_lines import InputLines
 from scar.frontends.console.screen import Screen
 from scar.settings import Settings
@@ -77,6 +77,9 @@ class ConsoleChat:
         path = Path(tempfile.mkdtemp(prefix="scar-")) / attachment.name
         path.write_text(attachment.text, encoding="utf-8", errors="replace")
         self._screen.line(f"📎 {path}")
+
+    async def send_picture(self, place: Place, reference: str, picture: Picture) -> None:
+        """Do nothing: a terminal shows the text."""
 
     def _show(self, reference: str, document: Document) -> float:
         self._screen.show(reference, document)

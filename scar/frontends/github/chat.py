@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from scar.chat.front_end import Place, SentMessage, Undelivered
-from scar.document import Attachment, Document
+from scar.document import Attachment, Document, Picture
 from scar.errors import ScarError
 from scar.frontends.github.client import GitHub, Refused
 from scar.frontends.github.render import MARK, fit, to_markdown
@@ -90,6 +90,9 @@ class GitHubChat:
         """Do nothing, since GitHub accepts no files; the comment contains the attachment in a
         folded block.
         """
+
+    async def send_picture(self, place: Place, reference: str, picture: Picture) -> None:
+        """Do nothing, since GitHub accepts no files."""
 
     async def _written(self, place: Place, job: Job) -> str | None:
         """Return the id of the comment that an earlier process wrote for the job, or None.

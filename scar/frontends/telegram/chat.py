@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, Tele
 
 from scar.chat.end_notice import LONG_SECONDS
 from scar.chat.front_end import Place, SentMessage, Undelivered
-from scar.document import Attachment, Document
+from scar.document import Attachment, Document, Picture
 from scar.frontends.telegram.render import fit, to_html, to_plain
 from scar.json_object import JsonObject
 
@@ -100,6 +101,17 @@ class TelegramChat:
         with self._undelivered(place):
             message = await self._written(self._bot.send_message, document, tag, **to)
         return SentMessage(str(message.message_id), message.date.timestamp())
+
+    async def send_picture(self, place: Place, reference: str, picture: Picture) -> None:
+        """Send the picture as a photo in reply to its message, without a sound."""
+        content = await asyncio.to_thread(picture.png)
+        with self._undelivered(place):
+            await self._bot.send_photo(
+                photo=InputFile(content, filename=picture.name),
+                reply_parameters=ReplyParameters(int(reference), allow_sending_without_reply=True),
+                disable_notification=True,
+                **self._to(place),
+            )
 
     async def _written(self, method: Any, document: Document, tag: str, **to: Any) -> Message:
         """Send or edit a message as HTML; if Telegram cannot parse the HTML, as plain text."""

@@ -33,7 +33,11 @@ if claimed ~= claim and purpose ~= 'cancelled' then
   if purpose == 'run' then
     local attempt = redis.call('HINCRBY', key, 'attempt', 1)
     redis.call('HSET', key, 'state', 'running')
-    if not started then redis.call('HSET', key, 'started', now) end
+    if not started then
+      redis.call('HSET', key, 'started', now)
+      local queued = tonumber(redis.call('HGET', key, 'queued_at') or '')
+      if queued then count_wait(math.max(0, now - queued)) end
+    end
     emit(id, {state = 'running', attempt = attempt})
   end
 end

@@ -17,7 +17,8 @@ local lock = persons_lock(locks)
 if lock then return {'locked', lock} end
 local holder = acquire(id, locks, requires_free)
 if holder then return {'busy', holder} end
-redis.call('HSET', key, 'state', 'queued', 'confirmation', confirmation, 'rung', now)
+redis.call('HSET', key, 'state', 'queued', 'confirmation', confirmation, 'rung', now,
+  'queued_at', now)
 redis.call('HDEL', key, 'lease', 'claim')
 redis.call('HINCRBY', key, 'fence', 1)
 emit_waiting(id, 'queued')

@@ -146,9 +146,31 @@ local function trail(line, tip)
   redis.call('SET', 'scar:audit:tip', tip)
 end
 
+-- Adds to a counter of /metrics (scar/jobs/counters.py). Where the hash is spoilt, nothing is counted:
+-- no job's end may depend on it.
+local function add_count(field, by) redis.pcall('HINCRBYFLOAT', 'scar:counters', cjson.encode(field), by) end
+
+-- Counts how long a job waited for a worker, in milliseconds, in classes of seconds.
+local function count_wait(waited)
+  local class = '+Inf'
+  for _, bound in ipairs({'0.1', '0.5', '1', '2.5', '5', '15', '60', '300'}) do
+    if waited <= tonumber(bound) * 1000 then class = bound break end
+  end
+  add_count({'queue_wait_seconds', 'le', class}, 1)
+  add_count({'queue_wait_seconds', 'sum'}, string.format('%.3f', waited / 1000))
+end
+
+-- Counts the end of a job by its kind; of a record that nobody can read, nothing.
+local function count_end(id, state)
+  local read, request = pcall(cjson.decode, redis.call('HGET', job_key(id), 'request') or '')
+  local kind = read and type(request) == 'table' and request.kind
+  if type(kind) == 'string' and #kind <= 40 then add_count({'jobs_ended', kind, state}, 1) end
+end
+
 -- Ends the job: state, locks, index of open jobs and expiry of its keys.
 local function close(id, state, retention)
   local key = job_key(id)
+  count_end(id, state)
   redis.call('HSET', key, 'state', state, 'finished', now)
   redis.call('ZREM', 'scar:open', id)
   release(id)

@@ -36,7 +36,7 @@ end
 
 trail(line, next_tip)
 redis.call('HSET', key, 'request', request, 'signature', signature, 'state', state,
-  'attempt', 0, 'fence', 0, 'batch', 0, 'seq', 0, 'rung', now, 'host', host,
+  'attempt', 0, 'fence', 0, 'batch', 0, 'seq', 0, 'rung', now, 'queued_at', now, 'host', host,
   'confirm_ms', confirm_ms, 'expires', expires, 'holds', locks, 'respects', requires_free)
 if project ~= '' then redis.call('HSET', key, 'project', project) end
 if confirmation ~= '' then redis.call('HSET', key, 'confirmation', confirmation) end

@@ -25,6 +25,7 @@ class AgentReport(JsonRecord):
     notices: tuple[str, ...]
     output: Annotated[tuple[str, ...], "The agent's last lines"]
     seconds: Annotated[float | None, "How long it took; null where its worker was killed"]
+    compared: Annotated[bool, "False where looking at what changed failed"] = True
 
 
 KIND = JobKind("agent", Role.ADMIN, AgentReport, JobPlan, long=True)

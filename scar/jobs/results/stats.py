@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind
-from scar.jobs.results.json_record import JsonRecord
+from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
 from scar.role import Role
 
 
@@ -28,11 +28,49 @@ class ContainerUsage(JsonRecord):
 
 
 @dataclass(frozen=True)
+class UsageSeries(JsonRecord):
+    """What a container used over time: one value for each step, null where nothing was measured.
+
+    CPU is in percent of one core, memory in bytes, the rest in bytes a second.
+    """
+
+    name: str
+    cpu: tuple[float | None, ...]
+    memory: tuple[int | None, ...]
+    network_received: tuple[int | None, ...]
+    network_sent: tuple[int | None, ...]
+    disk_read: tuple[int | None, ...]
+    disk_written: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class UsageMark(JsonRecord):
+    """Something that happened meanwhile: a `deploy`, a `rollback` or an `alert`."""
+
+    at: Annotated[int, "Milliseconds since the epoch"]
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class UsageHistory(JsonRecord):
+    """The usage over a time. The first value of each series is of `start`, the next of
+    `step_seconds` later.
+    """
+
+    start: Annotated[int, "Milliseconds since the epoch"]
+    step_seconds: int
+    containers: tuple[UsageSeries, ...]
+    marks: tuple[UsageMark, ...]
+
+
+@dataclass(frozen=True)
 class StatsResult(JsonRecord):
-    """The usage of each running container."""
+    """The usage of each running container; where a time was asked for, also over that time."""
 
     project: str
     containers: tuple[ContainerUsage, ...]
+    history: UsageHistory | Absent = ABSENT
 
 
 KIND = JobKind("stats", Role.VIEWER, StatsResult)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -140,7 +141,7 @@ def browser(services: Services) -> Callable[..., Browser]:
     application = create_app(services)
     parts: PageParts = application.extensions[EXTENSION]
     # Time stands still: an answer stays young however slow the machine is.
-    application.extensions[EXTENSION] = PageParts(parts.sessions, YoungAnswers(lambda: 0.0))
+    application.extensions[EXTENSION] = replace(parts, answers=YoungAnswers(lambda: 0.0))
 
     def opened(name: str | None = None) -> Browser:
         browser = Browser(application.test_client())

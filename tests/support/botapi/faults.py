@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .rules import ApiError, bad
 
 KINDS = ("error", "flood", "drop", "lose", "slow")
-_WRITES = ("sendMessage", "sendDocument", "editMessageText", "editMessageReplyMarkup")
+_WRITES = ("sendMessage", "sendDocument", "sendPhoto", "editMessageText", "editMessageReplyMarkup")
 
 
 @dataclass

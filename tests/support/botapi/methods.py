@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from . import rules
@@ -35,7 +36,8 @@ class Methods:
             "setMyCommands": self._set_my_commands,
             "getMyCommands": lambda _: self._world.commands,
             "sendMessage": self._send_message,
-            "sendDocument": self._send_document,
+            "sendDocument": partial(self._send_file, "document"),
+            "sendPhoto": partial(self._send_file, "photo"),
             "editMessageText": self._edit_message_text,
             "editMessageReplyMarkup": self._edit_message_reply_markup,
             "deleteMessage": self._delete_message,
@@ -111,12 +113,12 @@ class Methods:
         message = self._world.post(chat, self._world.bot, text, entities, markup, **place)
         return self._world.api(message)
 
-    def _send_document(self, params: Params) -> Json:
+    def _send_file(self, kind: str, params: Params) -> Json:
         chat, place = self._destination(params)
         caption, entities = _parsed(params, "caption", "caption_entities")
         if units(caption) > rules.LONGEST_CAPTION:
             raise bad("message caption is too long")
-        file = self._file(params["document"])
+        file = self._file(params[kind])
         markup = params.get("reply_markup")
         message = self._world.post(
             chat, self._world.bot, caption, entities, markup, file=file.id, **place

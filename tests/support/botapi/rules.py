@@ -45,6 +45,14 @@ METHODS: dict[str, dict[str, str]] = {
         "caption_entities": "array",
         "disable_content_type_detection": "bool",
     },
+    "sendPhoto": {
+        **_SEND,
+        "photo": "file",
+        "caption": "str",
+        "caption_entities": "array",
+        "show_caption_above_media": "bool",
+        "has_spoiler": "bool",
+    },
     "editMessageText": {
         "chat_id": "chat",
         "message_id": "int",
@@ -77,6 +85,7 @@ METHODS: dict[str, dict[str, str]] = {
 REQUIRED = {
     "sendMessage": ("chat_id",),
     "sendDocument": ("chat_id", "document"),
+    "sendPhoto": ("chat_id", "photo"),
     "editMessageText": ("chat_id", "message_id"),
     "editMessageReplyMarkup": ("chat_id", "message_id"),
     "deleteMessage": ("chat_id", "message_id"),

@@ -1,0 +1,1 @@
+"""Alerts: what goes wrong with containers and hosts, and who is told of it when."""

@@ -1,0 +1,66 @@
+"""An alert: something that goes wrong with a container or a host, from its beginning to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from scar.jobs.results.json_record import JsonRecord
+
+CRITICAL = "critical"
+WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class ReleaseRef(JsonRecord):
+    """A release of the project: since which it is so, or to which one can go back."""
+
+    id: str
+    at: Annotated[int, "Milliseconds since the epoch"]
+    by: str
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class Alert(JsonRecord):
+    """One alert. Times are milliseconds since the epoch, by the clock of the host.
+
+    `project` and `container` are empty for what concerns the whole host. Alerts of one `group`
+    began together and most likely have one cause. `version` grows with each change.
+    """
+
+    id: str
+    group: str
+    host: str
+    project: str
+    container: str
+    service: str
+    rule: Annotated[str, "`unhealthy`, `exited`, `out_of_memory`, `restart_loop`, `gone`, ..."]
+    severity: Annotated[str, "`critical` or `warning`"]
+    what: Annotated[str, "What is wrong, to be read after the thing's name"]
+    why: Annotated[str, "What it was seen by"]
+    opened_at: int
+    changed_at: int
+    version: int = 1
+    count: Annotated[int, "How often it has happened since it began"] = 1
+    lines: Annotated[tuple[str, ...], "The container's last log lines, masked"] = ()
+    release: ReleaseRef | None = None
+    rollback_to: Annotated[ReleaseRef | None, "The release before"] = None
+    closed_at: Annotated[int | None, "When it had recovered; null while it has not"] = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not recovered."""
+        return self.closed_at is None
+
+    @property
+    def thing(self) -> str:
+        """What it is about: `shop/shop-web-1`, or a host's name."""
+        return f"{self.project}/{self.container}" if self.container else self.host
+
+    @property
+    def name(self) -> str:
+        """What it is about, as a person calls it: `shop/web`, or `Host alpha`."""
+        if not self.container:
+            return f"Host {self.host}"
+        return f"{self.project}/{self.service or self.container}"

@@ -1,0 +1,138 @@
+"""Keeps an open screen live: Server-Sent Events whose data are finished pieces of HTML.
+
+A piece is made of the same partial template as the screen itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import structlog
+from flask import Response, render_template, request, stream_with_context
+from flask.typing import ResponseReturnValue
+
+from scar.api.auth import visible_projects
+from scar.api.context import context
+from scar.api.events import STREAM, hold_open
+from scar.api.page import gate, views
+from scar.api.page.parts import parts
+from scar.errors import ScarError
+
+BEAT_SECONDS = 5.0
+BEAT = b"event: beat\ndata:\n\n"
+_CHECK_SECONDS = 10.0
+"""How long a stream goes on for a visitor who may no longer see it, also while a job writes."""
+
+_ASK_SECONDS = 15.0
+"""How old the health of a project on the first screen may be."""
+
+_PACE_SECONDS = 0.04
+_PACE_OF_STREAM_SECONDS = 0.001
+_RETRY_SECONDS = 1.0
+_BEGIN = b"retry: 1000\n\n"
+_GONE = (
+    '<p class="problem" role="alert">You are signed out, or what was shown here is gone. '
+    '<a href="/">Look again</a></p>'
+)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class RepeatedCheck:
+    """Whether the visitor may still see what a stream shows; asked anew every 10 s. `clock` gives
+    seconds.
+    """
+
+    ask: Callable[[], bool]
+    clock: Callable[[], float] = time.monotonic
+    _at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._at = self.clock()
+
+    def holds(self) -> bool:
+        """Return False once the visitor may no longer see it."""
+        if self.clock() - self._at < _CHECK_SECONDS:
+            return True
+        self._at = self.clock()
+        return self.ask()
+
+
+def piece(name: str, html: str, id: int | None = None) -> bytes:
+    """Encode a piece of HTML as an event (WHATWG HTML, section 9.2)."""
+    # What comes from outside has no other line break than \n left (`rendering.shown`).
+    lines = "".join(f"data: {line}\n" for line in html.split("\n"))
+    number = "" if id is None else f"id: {id}\n"
+    return f"{number}event: {name}\n{lines}\n".encode()
+
+
+def gone() -> bytes:
+    """Return the last piece of a stream that the visitor may no longer see."""
+    return piece("gone", _GONE)
+
+
+def signed_in() -> bool:
+    """Return whether the session of the current request still counts."""
+    return gate.sessions().of_cookie(gate.cookie()) is not None
+
+
+def pace() -> None:
+    """Wait before a stream sends more: the more are open the longer, since each costs a
+    rendering.
+    """
+    time.sleep(_PACE_SECONDS + _PACE_OF_STREAM_SECONDS * len(context().open_streams))
+
+
+def opened(pieces: Iterator[bytes]) -> Response:
+    """Return a stream that stays open. Raises 429 or 503 where too many are."""
+    if request.method == "HEAD":
+        return Response(content_type=STREAM)
+    return hold_open(stream_with_context(_guarded(pieces)))
+
+
+def wait_for_redis(error: ScarError) -> bytes:
+    """Wait a moment where Redis cannot be read, and return a sign of life. What else went wrong is
+    raised.
+    """
+    if error.code != "redis_unavailable":
+        raise error
+    _log.warning("a live screen waits", reason=error.message)
+    context().events.closed.wait(_RETRY_SECONDS)
+    return BEAT
+
+
+def _guarded(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield _BEGIN
+    try:
+        yield from pieces
+    except ScarError as error:
+        _log.info("a live screen ended", reason=error.message)
+        yield gone()
+
+
+def projects() -> ResponseReturnValue:
+    """The stream of the first screen."""
+    visible_projects()
+    return opened(_projects())
+
+
+def _projects() -> Iterator[bytes]:
+    changes, closed = parts().changes, context().events.closed
+    check = RepeatedCheck(signed_in)
+    on_screen, count = "", changes.count
+    while not closed.is_set():
+        try:
+            html = render_template("project_rows.html", rows=views.project_rows())
+            yield piece("projects", html) if html != on_screen else BEAT
+            on_screen, known, until = html, count, time.monotonic() + _ASK_SECONDS
+            while count == known and time.monotonic() < until and not closed.is_set():
+                count = changes.wait(known, BEAT_SECONDS)
+                if not check.holds():
+                    yield gone()
+                    return
+                yield BEAT
+            pace()
+        except ScarError as error:
+            yield wait_for_redis(error)

@@ -1,0 +1,138 @@
+"""Keeps the screen of a job live, from one batch of events to the next.
+
+All but the output replaces what is there, so that a stream that begins anew repeats nothing. Lines
+of output carry the id of the event that they end with; a client that comes back names the last one
+it has, in `Last-Event-ID` or as `after`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from http import HTTPStatus
+
+from flask import Response, render_template, request
+from flask.typing import ResponseReturnValue
+from markupsafe import escape
+
+from scar.api.context import context
+from scar.api.events import last_seen
+from scar.api.page import gate
+from scar.api.page.job_views import JobScreen, output_of, readable_job, screen_of
+from scar.api.page.live import (
+    BEAT,
+    BEAT_SECONDS,
+    RepeatedCheck,
+    gone,
+    opened,
+    pace,
+    piece,
+    signed_in,
+    wait_for_redis,
+)
+from scar.api.page.rendering import shown
+from scar.errors import ScarError
+from scar.jobs.event import Event
+from scar.jobs.record import Job
+
+_END = b"event: end\ndata:\n\n"
+_COUNTED = re.compile(r" \d+/\d+$")
+
+
+def job(job_id: str) -> ResponseReturnValue:
+    """The stream of a job's screen, after an event that the client has."""
+    present = readable_job(job_id)
+    after = min(last_seen({"after": request.args.get("after", 0, type=int)}), present.last_event)
+    if present.state.ended and after >= present.last_event:
+        # The status 204 tells an EventSource not to reconnect (WHATWG HTML, section 9.2.3).
+        return Response(status=HTTPStatus.NO_CONTENT)
+    return opened(_pieces(present, after))
+
+
+def _pieces(present: Job, after: int) -> Iterator[bytes]:
+    events = context().events
+    check = RepeatedCheck(lambda: signed_in() and _is_readable(present.id))
+    screen = LiveJob(replace(present, output=output_of(present)))
+    if present.last_event > after:
+        yield screen.state()
+    while not events.closed.is_set():
+        try:
+            for batch in events.follow_batches(present.id, after, idle=BEAT_SECONDS):
+                if not check.holds():
+                    yield gone()
+                    return
+                after = batch[-1].id if batch else after
+                yield screen.after(batch) if batch else screen.beat()
+                if screen.is_over:
+                    return
+                pace()
+            return
+        except ScarError as error:
+            yield wait_for_redis(error)
+
+
+def _is_readable(id: str) -> bool:
+    try:
+        readable_job(id)
+    except ScarError as error:
+        if error.code == "redis_unavailable":
+            raise
+        return False
+    return True
+
+
+class LiveJob:
+    """A job's screen as batches of events change it."""
+
+    def __init__(self, job: Job) -> None:
+        self.is_over = False
+        self._job = job
+        self._state = self._said = ""
+
+    def after(self, batch: Sequence[Event]) -> bytes:
+        """Return the pieces that a batch of events changes."""
+        lines = [event.data["line"] for event in batch if event.type == "output"]
+        for event in batch:
+            self._job = self._job.after(event)
+        last = batch[-1].id
+        return self._output(lines, last) + self.state(last) + self._end(last)
+
+    def state(self, id: int | None = None) -> bytes:
+        """Return the pieces for the job's present state: those that are not on the screen yet."""
+        screen = screen_of(self._job)
+        html = render_template("job_state.html", csrf=gate.csrf(), screen=screen)
+        said, pieces = _spoken(screen), b""
+        if html != self._state:
+            pieces += piece("state", html, id)
+        if said != self._said:
+            pieces += piece("said", str(escape(shown(said))))
+        self._state, self._said = html, said
+        return pieces
+
+    def beat(self) -> bytes:
+        """Return a sign of life, or the end where nothing follows any more."""
+        present = context().services.ledger.get(self._job.id)
+        if present is None:
+            self.is_over = True
+            return gone()
+        return self._end(present.last_event) or BEAT
+
+    def _output(self, lines: Sequence[str], id: int) -> bytes:
+        html = "".join(f"<span>{escape(shown(line))}\n</span>" for line in lines)
+        return piece("output", html, id) if html else b""
+
+    def _end(self, last: int) -> bytes:
+        self.is_over = self._job.state.ended and self._job.last_event <= last
+        return _END if self.is_over else b""
+
+
+def _spoken(screen: JobScreen) -> str:
+    """Return what a screen reader says of a job: its newest step, its question, its end."""
+    job = screen.job
+    if screen.answers:
+        return f"{job.about} asks for your yes"
+    lines = [line for line in screen.document.text.splitlines() if line.strip()]
+    if job.state.ended or not lines:
+        return f"{job.about}: {job.state.value.replace('_', ' ')}"
+    return _COUNTED.sub("", lines[-1])

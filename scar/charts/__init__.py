@@ -1,0 +1,1 @@
+"""Pictures of figures, drawn with Pillow for a phone."""

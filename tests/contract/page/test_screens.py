@@ -1,0 +1,186 @@
+"""What the screens of the page show, and what is done on them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from scar.bootstrap import Services
+from scar.jobs.record import Job, JobState
+from tests.contract.page.conftest import Browser
+from tests.support.acting_worker import ActingWorker, status_of
+from tests.support.job_documents import DEPLOYED, PLANNED, STATUS
+
+Open = Callable[..., Browser]
+PLAN = "a" * 64
+
+
+def job_id(location: str | None) -> str:
+    made = re.fullmatch(r"/jobs/(\w{26})", location or "")
+    assert made, location
+    return made[1]
+
+
+def planned(visitor: Browser, worker: ActingWorker, text: str = "/docker_deploy shop") -> str:
+    """Ask for a deploy, and have a worker plan it."""
+    id = job_id(visitor.say(text).location)
+    worker.claim(id).plan({**PLANNED, "hash": PLAN})
+    return id
+
+
+@pytest.fixture
+def operator(browser: Open, worker: ActingWorker) -> Browser:  # noqa: ARG001
+    return browser("operator")
+
+
+def test_a_deploy_is_asked_for_confirmed_and_done_on_the_page(
+    operator: Browser, worker: ActingWorker
+) -> None:
+    id = planned(operator, worker)
+    question = operator.get(f"/jobs/{id}").text
+    assert "Deploy Workspace → Production" in question
+    assert "Yes, deploy" in question
+    assert "Output" not in question
+    assert "Type `yes`" not in question
+    shown = re.search(r'name="shown" value="(\w+)"', question)
+    assert shown
+    answered = operator.send(f"/jobs/{id}/answer", answer="yes", shown=shown[1])
+    assert answered.location == f"/jobs/{id}"
+    assert "Yes, deploy" not in operator.get(f"/jobs/{id}").text
+    claim = worker.claim(id)
+    claim.lines("building the image")
+    assert "building the image" in operator.get(f"/jobs/{id}").text
+    claim.succeed(DEPLOYED)
+    done = operator.get(f"/jobs/{id}").text
+    assert "Deployment complete!" in done
+    assert 'value="/docker_rollback shop"' in done
+    assert 'http-equiv="refresh"' not in done
+
+
+def test_a_yes_to_a_plan_that_has_changed_does_nothing(
+    operator: Browser, worker: ActingWorker, services: Services
+) -> None:
+    id = planned(operator, worker)
+    answer = operator.send(f"/jobs/{id}/answer", answer="yes", shown="b" * 64)
+    assert answer.status_code == 409
+    assert "The plan has changed" in answer.text
+    assert "Yes, deploy" in answer.text
+    assert operator.send(f"/jobs/{id}/answer", answer="yes").status_code == 422
+    assert services.job_service.get(id).state is JobState.AWAITING_CONFIRMATION
+
+
+def test_a_no_and_a_cancel_end_the_job(
+    operator: Browser, worker: ActingWorker, services: Services
+) -> None:
+    for path, data in (("answer", {"answer": "no", "shown": "x"}), ("cancel", {})):
+        id = planned(operator, worker, f"/docker_deploy {'shop' if data else 'blog'}")
+        assert operator.send(f"/jobs/{id}/{path}", **data).location == f"/jobs/{id}"
+        assert services.job_service.get(id).state is JobState.CANCELLED
+
+
+def test_one_tap_is_one_job_however_often_it_is_sent(operator: Browser) -> None:
+    first = operator.say("/docker_restart shop", key="a tap")
+    assert operator.say("/docker_restart shop", key="a tap").location == first.location
+
+
+def test_the_first_screen_says_how_each_project_is(
+    operator: Browser, worker: ActingWorker, services: Services
+) -> None:
+    assert "Not known" in operator.get("/").text
+    answers = {"shop": {**STATUS, "old_version": True}, "blog": status_of("blog")}
+    for job in list(services.ledger.recent()):
+        worker.claim(job.id).succeed(answers[job.request.project or ""])
+    text = operator.get("/").text
+    assert "The workspace is newer" in text
+    assert "Is your newest code" in text
+    assert len(list(services.ledger.recent())) == 2, "young answers are shared"
+
+
+def test_a_project_has_its_containers_parts_and_buttons(
+    operator: Browser, worker: ActingWorker, services: Services
+) -> None:
+    assert "Asking the host" in operator.get("/projects/shop").text
+    worker.claim(next(services.ledger.recent()).id).succeed(STATUS)
+    text = operator.get("/projects/shop").text
+    for words in ("shop-web-1", "8001→8000/tcp", "/docker_deploy shop", "/docker_restart shop"):
+        assert words in text
+    for part in ("logs", "diff", "releases", "stats", "kept"):
+        assert f'href="/projects/shop/{part}"' in text
+        assert "Asking the host" in operator.get(f"/projects/shop/{part}").text
+
+
+def test_logs_can_be_searched(operator: Browser, worker: ActingWorker, services: Services) -> None:
+    operator.get("/projects/shop/logs?lines=100")
+    for job in list(services.ledger.recent()):
+        if job.request.kind == "logs":
+            assert job.request.args["lines"] == 100
+            lines = ["GET /", "an ERROR happened"]
+            log = {"container": "shop-web", "count": 2, "lines": lines, "notices": []}
+            worker.claim(job.id).succeed(log)
+    text = operator.get("/projects/shop/logs?lines=100&search=error").text
+    assert "an ERROR happened" in text
+    assert "GET /" not in text
+    assert "/docker_follow shop/shop-web" in text
+
+
+def test_the_latest_jobs_are_those_that_change_something(operator: Browser) -> None:
+    operator.get("/")
+    restart = job_id(operator.say("/docker_restart shop").location)
+    status = job_id(operator.say("/docker_status shop").location)
+    text = operator.get("/jobs").text
+    assert restart in text
+    assert status not in text
+
+
+def test_a_lock_is_set_shown_and_released(operator: Browser) -> None:
+    operator.send("/locks/shop", reason="the database is being moved")
+    text = operator.get("/projects/shop").text
+    assert "the database is being moved" in text
+    assert "/docker_deploy shop" not in text
+    refused = operator.say("/docker_deploy shop")
+    assert refused.status_code == 409
+    assert "operator (web)" in refused.text
+    assert operator.say("/docker_unlock shop").status_code == 200
+    assert "the database is being moved" not in operator.get("/projects/shop").text
+
+
+def test_a_person_of_the_bot_acts_as_in_the_chat(
+    browser: Open,
+    link: Callable[[str], str],
+    worker: ActingWorker,
+    services: Services,
+    bot: Services,
+) -> None:
+    visitor = browser()
+    visitor.post("/sign-in", {"link": link("1")})
+    id = planned(visitor, worker)
+    visitor.send(f"/jobs/{id}/answer", answer="yes", shown=PLAN)
+    job: Job = bot.job_service.get(id)
+    assert job.request.requested_by.key == "telegram:1"
+    assert job.state is JobState.QUEUED
+    claim = worker.claim(id)
+    assert visitor.send(f"/jobs/{id}/cancel").location == f"/jobs/{id}"
+    assert claim.ledger.renew(id, claim.claim.fence)[1], "the worker is told"
+    assert services.job_service.get(id).state is JobState.RUNNING
+
+
+def test_sessions_are_listed_and_ended(browser: Open) -> None:
+    phone, laptop = browser("viewer"), browser("viewer")
+    assert phone.get("/sessions").text.count("<li>") >= 2
+    phone.send("/sessions/end-others")
+    assert laptop.get("/").status_code == 401
+    assert phone.get("/").status_code == 200
+    assert phone.send("/sign-out").location == "/sign-in"
+    assert phone.get("/").status_code == 401
+
+
+def test_an_admin_sees_audit_hosts_and_the_projects_file(browser: Open, services: Services) -> None:
+    admin = browser("admin")
+    assert "signed in" in admin.get("/audit").text
+    assert "No worker listens" in admin.get("/hosts").text
+    assert "In order" in admin.get("/projects-file").text
+    services.projects.path.write_text("{")
+    assert "Projects file not loaded" in admin.get("/projects-file").text
+    assert "Projects file not loaded" in admin.get("/").text

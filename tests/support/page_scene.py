@@ -1,0 +1,150 @@
+"""The web page as people meet it: the API as a process, and workers under the test's hand."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+from scar.access import Actor
+from scar.bootstrap import Services, bootstrap
+from scar.errors import ScarError
+from scar.jobs.record import Job, JobState
+from scar.jobs.slots import SlotLimits
+from scar.settings import Settings
+from tests.support.acting_worker import ActingClaim, ActingWorker
+from tests.support.job_documents import CONTAINER, PLANNED, RELEASE, STATUS, USAGE
+from tests.support.live_api import ApiProcess
+from tests.support.redis_process import RedisProcess
+
+ROLES = ("viewer", "operator", "admin")
+TOKENS = {role: f"{role}-secret-0000001" for role in ROLES}
+WEB = "shop-web-1"
+LONG = "the-service-that-imports-orders-from-the-old-warehouse-1"
+_ENDLESS = SlotLimits(99, 99, 99, 99, 99)
+
+
+def _answers(project: str) -> dict[str, Mapping[str, Any]]:
+    """Return what a worker answers to each kind that only reads."""
+    slow = {
+        **CONTAINER,
+        "name": LONG,
+        "service": "importer",
+        "primary": False,
+        "health": None,
+        "uptime_seconds": 190_000,
+        "ports": [],
+        "image": "registry.example/warehouse/importer-of-orders@sha256:0123456789abcdef",
+    }
+    releases = [
+        {**RELEASE, "id": f"01JA{number}AAAAAAAAAAAAAAAAAAAAA", "commit": f"4be1{number}9c" * 5}
+        for number in range(4)
+    ]
+    lines = [f"2026-01-31T12:00:{n % 60:02}Z GET /orders/{n} 200 {n % 17} ms" for n in range(80)]
+    return {
+        "status": {
+            **STATUS,
+            "project": project,
+            "containers": [{**CONTAINER, "uptime_seconds": 8100}, slow],
+            "workspace": f"/workspace/{project}",
+            "production": f"/srv/production/{project}",
+        },
+        "logs": {"container": WEB, "count": len(lines), "lines": lines, "notices": []},
+        "diff": PLANNED,
+        "history": {"project": project, "releases": releases},
+        "kept": {"project": project, "files": []},
+        "stats": {"project": project, "containers": [USAGE, {**USAGE, "name": LONG}]},
+    }
+
+
+def _open_jobs(services: Services) -> list[str]:
+    return cast("list[str]", services.redis.zrange("scar:open", 0, -1))
+
+
+class ReadingWorker:
+    """Answers every job that only reads, until it is stopped."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._known: set[str] = set()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(0.02):
+            for job in self._new():
+                answers = _answers(job.request.project or "")
+                claim = self._services.ledger.claim(job.id, "reader", uuid4().hex, _ENDLESS)
+                if claim is not None:
+                    ended = ActingClaim.of(self._services, claim)
+                    ended.succeed(dict(answers[job.request.kind]))
+
+    def _new(self) -> list[Job]:
+        with_answers = _answers("").keys()
+        try:
+            open_now = [id for id in _open_jobs(self._services) if id not in self._known]
+            jobs = [self._services.ledger.get(id) for id in open_now]
+        except ScarError:
+            return []
+        new = [job for job in jobs if job and job.request.kind in with_answers]
+        self._known.update(job.id for job in jobs if job)
+        return [job for job in new if job.state is JobState.QUEUED]
+
+
+class PageScene:
+    """A served page with one project, `shop`; `worker` claims what changes it, when told to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.redis = RedisProcess(folder / "redis")
+        project = {
+            "workspace": "/workspace/shop",
+            "production": "/srv/production/shop",
+            "containers": [WEB, LONG],
+        }
+        (folder / "projects.json").write_text(json.dumps({"shop": project}))
+        env = {
+            "SCAR_REDIS_URL": self.redis.url,
+            "SCAR_PROJECTS_FILE": str(folder / "projects.json"),
+            "SCAR_STATE_DIR": str(folder / "state"),
+            "SCAR_SECRET_KEY": "a key that only the tests know",
+            "SCAR_API_TOKENS": ",".join(f"{role}:{role}:{TOKENS[role]}" for role in ROLES),
+        }
+        self.services = bootstrap(Settings.load(env, dotenv=None), "api")
+        self.worker = ActingWorker(self.services)
+        self.worker.alive()
+        self._reader = ReadingWorker(self.services)
+        self.api = ApiProcess(env, folder / "api.log")
+        self.url = self.api.url
+
+    def close(self) -> None:
+        """End everything."""
+        self._reader.stop()
+        self.api.kill()
+        self.redis.kill()
+
+    def ask(self, kind: str, role: str = "operator") -> Job:
+        """Ask for a job as the page does."""
+        services = self.services
+        project = services.projects.get("shop")
+        command = services.job_service.commands[kind]
+        return services.job_service.submit(Actor("web", role, role), command, project, {})
+
+    def plan(self, id: str, plan: dict[str, Any] = PLANNED) -> None:
+        """Ask the question of a deploy or a rollback."""
+        self.worker.claim(id).plan(plan)
+
+    def settle(self) -> None:
+        """Leave nothing that a test before has left open."""
+        for id in _open_jobs(self.services):
+            job = self.services.ledger.get(id)
+            if job is not None and job.request.changes:
+                self.services.job_service.cancel(job.request.requested_by, job.id)

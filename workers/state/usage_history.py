@@ -1,0 +1,81 @@
+"""What the containers of a project used over a time, as far as their rings know it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+import structlog
+
+from scar.errors import ScarError
+from scar.jobs.results.stats import UsageHistory, UsageMark, UsageSeries
+from workers.runtime.context import JobContext
+from workers.state.releases import Releases
+from workers.state.usage_ring import UsageRings, UsageSample, step_of
+
+_MOST_POINTS = 360
+_MOST_VALUES = 3600
+"""Points of all containers together: a project of thirty gets fewer each."""
+
+_LEAST_POINTS = 60
+_log = structlog.get_logger(__name__)
+
+
+def usage_history(context: JobContext, names: Sequence[str], seconds: int) -> UsageHistory:
+    """Return the samples of the last `seconds` of the containers, with the releases of that time.
+
+    A container that has no sample in that time is left out.
+    """
+    points = max(_LEAST_POINTS, min(_MOST_POINTS, _MOST_VALUES // max(1, len(names))))
+    base = step_of(seconds)
+    step = -(-seconds // points // base) * base or base
+    until = int(context.wall()) // step * step + step
+    start = until - -(-seconds // step) * step
+    rings = UsageRings(context.folder)
+    series = [_series(rings, name, start, until, step) for name in names]
+    return UsageHistory(
+        start * 1000,
+        step,
+        tuple(row for row in series if row is not None),
+        tuple(_marks(context, start * 1000)),
+    )
+
+
+def _series(rings: UsageRings, name: str, start: int, until: int, step: int) -> UsageSeries | None:
+    try:
+        samples = rings.of(name).since(start, until)
+    except OSError as error:
+        _log.warning("figures not read", container=name, reason=str(error))
+        return None
+    if not samples:
+        return None
+    by_step = {at: list(group) for at, group in groupby(samples, lambda s: (s.at - start) // step)}
+    steps = [by_step.get(number, []) for number in range((until - start) // step)]
+
+    def values(of: Callable[[Sequence[UsageSample]], float]) -> tuple[int | None, ...]:
+        return tuple(round(of(group)) if group else None for group in steps)
+
+    return UsageSeries(
+        name,
+        tuple(round(max(s.cpu for s in group), 1) if group else None for group in steps),
+        values(lambda group: max(s.memory for s in group)),
+        values(lambda group: sum(s.received for s in group) / len(group)),
+        values(lambda group: sum(s.sent for s in group) / len(group)),
+        values(lambda group: sum(s.read for s in group) / len(group)),
+        values(lambda group: sum(s.written for s in group) / len(group)),
+    )
+
+
+def _marks(context: JobContext, start: int) -> list[UsageMark]:
+    """Return the releases since `start` (in milliseconds), oldest first."""
+    try:
+        releases = Releases(context.folder)
+        rows = [releases.get(id) for id in releases.ids()]
+    except ScarError as error:
+        _log.warning("releases not marked", job=context.request.id, reason=error.message)
+        return []
+    return [
+        UsageMark(row.at, "rollback" if row.restored else "deploy", row.by)
+        for row in rows
+        if row.at >= start
+    ]

@@ -1,0 +1,112 @@
+"""Starts everything that watches this host, in one process of the host alone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from pathlib import Path
+
+import structlog
+from redis import Redis
+
+from scar.alerts.alert_book import AlertBook
+from scar.jobs.ledger import Ledger
+from scar.jobs.signing import Signatures
+from scar.projects import Project, ProjectsFile
+from scar.settings import Settings
+from workers.engine.connection import Engine
+from workers.engine.containers import Containers
+from workers.engine.events import EngineEvents
+from workers.engine.logs import ContainerLogs
+from workers.files.durable import open_own
+from workers.state.roster import Roster
+from workers.watch.alert_details import AlertDetails
+from workers.watch.alert_keeper import AlertKeeper
+from workers.watch.alert_publisher import AlertPublisher
+from workers.watch.watcher import Watcher
+
+_AGAIN_SECONDS = 2.0
+_log = structlog.get_logger(__name__)
+
+
+class HostWatch:
+    """Watches the host from one worker of it: another worker of the same host waits until the
+    first has ended.
+    """
+
+    def __init__(
+        self, settings: Settings, redis: Redis, signatures: Signatures, ledger: Ledger
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._projects = ProjectsFile.of(settings)
+        self._folder = settings.state_dir / "watch"
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._wait, name="host-watch", daemon=True)
+        engine = Engine(settings.docker_host)
+        containers = Containers(engine)
+        details = AlertDetails(
+            settings.state_dir,
+            containers,
+            ContainerLogs(engine, containers),
+            settings.secret_values(),
+        )
+        book = AlertBook(redis, signatures)
+        self._publisher = AlertPublisher(settings.host, book, details)
+        keeper = AlertKeeper(
+            settings.host, self._publisher, look_seconds=settings.alert_look_seconds
+        )
+        self._watcher = Watcher(
+            EngineEvents(engine),
+            containers,
+            Roster(self._folder / "roster.json"),
+            self._own_projects,
+            self._is_under_way,
+            [keeper],
+            look_seconds=settings.alert_look_seconds,
+        )
+
+    def start(self) -> None:
+        """Start to watch, as soon as no other process of this host does."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End every thread soon."""
+        self._stopped.set()
+        self._watcher.stop()
+        self._publisher.stop()
+
+    def _wait(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                if _take_lock(self._folder / "lock"):
+                    self._publisher.start()
+                    self._watcher.start()
+                    return
+            except OSError as error:
+                _log.warning("this host is not watched", reason=str(error))
+            self._stopped.wait(_AGAIN_SECONDS)
+
+    def _own_projects(self) -> dict[str, Project]:
+        host = self._settings.host
+        return {name: p for name, p in self._projects.projects.items() if p.host == host}
+
+    def _is_under_way(self, project: str) -> bool:
+        return self._ledger.lock_holder(project) is not None
+
+
+def _take_lock(path: Path) -> bool:
+    """Take the lock of the one process that watches, for as long as this process lives.
+
+    It is a lock of the process (`fcntl(2)`, F_SETLK), which the processes of the worker's pool do
+    not inherit and so cannot hold beyond its end. The file stays open for that.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = open_own(path, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return False
+    return True
