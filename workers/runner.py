@@ -19,11 +19,11 @@ from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
 from scar.jobs.proofs import cancelled_by
 from scar.jobs.queue import JobQueue
+from scar.jobs.record import Job
 from scar.jobs.request import Request
 from scar.jobs.results import job_kinds
 from scar.jobs.results.json_record import JsonRecord
 from scar.jobs.signing import Signatures
-from scar.jobs.step import Step
 from scar.keys.key_store import worker_part
 from scar.projects import ProjectsFile
 from scar.redis_client import connect
@@ -175,7 +175,9 @@ class Runner:
             attempt=claim.attempt,
         )
         if claim.attempt > 1:
-            context.steps.resume(self._steps_before(claim.id))
+            before = self._before(claim.id)
+            context.steps.resume(before.steps if before else ())
+            context.position_before = partial(self.ledger.position, claim.id)
         return context
 
     def _handle(
@@ -209,16 +211,13 @@ class Runner:
         else:
             reporter.finish(outcome.state, result=outcome.result)
 
-    def _steps_before(self, id: str) -> tuple[Step, ...]:
-        """Return the steps that an earlier, interrupted attempt has reported; they are only
-        displayed.
-        """
+    def _before(self, id: str) -> Job | None:
+        """Return the job as an earlier, interrupted attempt has left it; only for display."""
         try:
-            before = self.ledger.get(id)
+            return self.ledger.get(id)
         except ScarError as error:
             _log.warning("steps of the attempt before not known", job=id, reason=error.message)
-            return ()
-        return before.steps if before else ()
+            return None
 
     def _write(
         self,

@@ -19,7 +19,7 @@ from scar.jobs.request import Request
 from scar.jobs.signing import Signatures, tampered
 from scar.jobs.step import Step
 from scar.jobs.timestamp import moment
-from scar.json_object import MALFORMED
+from scar.json_object import MALFORMED, JsonObject
 from scar.redis_client import redis_errors
 
 _WAITING = (JobState.AWAITING_CONFIRMATION, JobState.QUEUED)
@@ -53,6 +53,18 @@ class RecordReader:
             return _job_of(fields, proofs)
         except MALFORMED as error:
             raise tampered(f"the record of job {id[:40]}") from error
+
+    def position(self, id: str) -> JsonObject | None:
+        """Return where a job goes on whose worker was killed, as that worker has signed it; None
+        where it has said nothing. Raises `tampered`.
+        """
+        proofs = self.proofs(id)
+        with redis_errors():
+            sealed = cast("str | None", self._redis.hget(f"scar:job:{id}", "position"))
+        if proofs is None or sealed is None:
+            return None
+        position: JsonObject = proofs.by_worker("position", sealed)["position"]
+        return position
 
     def lock_holder(self, resource: str) -> Job | None:
         """Return the unfinished job that has locked the resource (a project or a workspace), or

@@ -23,7 +23,7 @@ from scar.settings import Settings
 WAKEUP = "bell"
 """The kind under which wake-up messages are signed. Workers of every version use this name."""
 
-_BY_WORKERS = frozenset(("plan", "steps", "events", "end", "alert"))
+_BY_WORKERS = frozenset(("plan", "steps", "events", "end", "position", "alert"))
 _BY_ANY = frozenset(("swept", "audit", WAKEUP))
 _BY_FRONT_ENDS = frozenset(
     (

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import pytest
 
-from tests.support.compose_project import run_docker
+from scar.jobs.event import Event
+from scar.jobs.record import Job
+from tests.support.compose_project import IMAGE, run_docker
 from tests.support.deploy_scene import DOCKERFILE, DeployScene
 from tests.support.kill_at import KillAt
 from tests.support.waiting import eventually
@@ -87,3 +92,39 @@ def test_no_event_is_lost_when_the_api_or_redis_is_killed(scene: DeployScene, pa
     assert seen == list(range(1, len(seen) + 1))
     assert scene.api.job(job.id).state == "succeeded"
     assert scene.site() == "two"
+
+
+def test_a_live_log_loses_and_repeats_no_line_when_its_worker_is_killed(scene: DeployScene) -> None:
+    side = f"{scene.name}-side-1"
+    job = scene.ask("follow", container=side, grep="LINE", since="1s")
+    scene.until_step(job, "following")
+    write = "i=0; while [ $i -lt 110 ]; do i=$((i+1)); echo line $i; echo noise; sleep 0.05; done"
+    run_docker("exec", "-d", side, "sh", "-c", f"({write}) > /proc/1/fd/1")
+    expected = [f"line {number}" for number in range(1, 111)]
+    lines: list[str] = []
+    killed = False
+    for event in scene.events(job):
+        if event.type != "output":
+            continue
+        lines.append(event.data["line"].partition("] ")[2])
+        if len(lines) == 30 and not killed:
+            killed = True
+            scene.kill_worker()
+        if lines[-1] == expected[-1]:
+            break
+    assert lines == expected
+    run_docker("rm", "-f", side)
+    label = f"com.docker.compose.project={scene.name}"
+    again = "echo a line of the next; exec sleep 100000"
+    run_docker("run", "-d", "--name", side, "--label", label, IMAGE, "sh", "-c", again)
+    later = [
+        e.data["line"] for e in itertools.islice(_output(scene, job), len(lines), 2 + len(lines))
+    ]
+    assert later[0].startswith(f"── {side} was replaced (")
+    assert later[1].endswith("] a line of the next")
+    scene.api.request("POST", f"/jobs/{job.id}/cancel")
+    assert scene.end_of(job).state == "cancelled"
+
+
+def _output(scene: DeployScene, job: Job) -> Iterator[Event]:
+    return (event for event in scene.events(job) if event.type == "output")

@@ -27,12 +27,20 @@ class RecordedReport:
         self.progressed: list[tuple[str, Progress]] = []
         self.all_steps: list[Step] = []
         self.lines: list[Any] = []
+        self.positions: list[Any] = []
 
     def steps(self, _steps: tuple[Step, ...], changed: Step) -> None:
         self.all_steps.append(changed)
 
     def progress(self, step: str, progress: Progress) -> None:
         self.progressed.append((step, progress))
+
+    def output(self, line: str, position: Any) -> None:
+        self.emit("output", {"line": line})
+        self.keep_position(position)
+
+    def keep_position(self, position: Any) -> None:
+        self.positions.append(position)
 
     def emit(self, kind: str, data: Any) -> None:
         self.lines.append((kind, data))

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from time import monotonic, sleep
@@ -20,6 +20,7 @@ from scar.errors import container_not_found
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.engine.log_lines import LogLine, log_decoder
+from workers.engine.log_position import FollowedLine, LogPosition, beyond
 
 MEMORY_BYTES = 8 * 1024 * 1024
 """Maximum number of bytes of a log in memory for one call; beyond it, the oldest lines are
@@ -67,26 +68,45 @@ class ContainerLogs:
         return LastLines(tuple(sorted(tail.lines, key=lambda line: line.at)), cut)
 
     def follow(self, name: str, *, check: Callable[[], None], since: str = "") -> Iterator[LogLine]:
-        """Yield the lines of the container called `name` as they are written.
-
-        The lines begin after the time `since` (a line's `at`), or now if it is empty, and continue
-        when the container is restarted or recreated; no line is yielded twice. `check` is called at
-        least five times a second; an exception of it ends the generator.
+        """Yield the lines of the container called `name` as they are written, from the time `since`
+        (a line's `at`) on, or now.
         """
-        last, seen = since, set[str]()
-        container_id = self._id_of(name)
+        begin = LogPosition(self.id_of(name), since or self.now())
+        for followed in self.follow_from(name, begin, check=check):
+            if followed.line is not None and followed.is_new:
+                yield followed.line
+
+    def follow_from(
+        self, name: str, position: LogPosition, *, check: Callable[[], None]
+    ) -> Iterator[FollowedLine]:
+        """Yield the lines of the container called `name` as they are written, behind a position.
+
+        They continue when the container is restarted or recreated, and when the Engine's connection
+        breaks; no line is new twice, and none is left out that the Engine still has. Some lines
+        before the position come first, which are not new. `check` is called at least five times a
+        second; an exception of it ends the generator.
+        """
+        is_first = True
         while True:
-            for line in self._follow_once(container_id, last, check):
-                if line.at < last or (line.at == last and line.text in seen):
-                    continue
-                if line.at > last:
-                    last, seen = line.at, set()
-                seen.add(line.text)
-                yield line
+            for followed in beyond(self._follow_once(position, check), position):
+                position = followed.position
+                if followed.is_new or is_first:
+                    yield followed
+            is_first = False
             check()
             container_id = self._await_running(name, check)
+            if container_id != position.container:
+                position = LogPosition(container_id)
+                yield FollowedLine(None, position)
 
-    def _id_of(self, name: str) -> str:
+    def now(self) -> str:
+        """Return the time of the Engine's clock, as a line's `at`."""
+        with self._engine.api() as api:
+            at = datetime.fromisoformat(api.info()["SystemTime"]).astimezone(UTC)
+        return f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z"
+
+    def id_of(self, name: str) -> str:
+        """Return the id of the container called `name`; raise `container_not_found`."""
         containers = self._containers.all()
         for container in containers:
             if container.name == name:
@@ -103,15 +123,13 @@ class ContainerLogs:
                 if container.name == name and container.is_up:
                     return container.id
 
-    def _follow_once(
-        self, container_id: str, since: str, check: Callable[[], None]
-    ) -> Iterator[LogLine]:
-        params: dict[str, str | int] = {"follow": 1, "tail": "all" if since else 0}
-        if since:
-            params["since"] = _unix_time(since)
+    def _follow_once(self, position: LogPosition, check: Callable[[], None]) -> Iterator[LogLine]:
+        params: dict[str, str | int] = {"follow": 1, "tail": "all"}
+        if position.since:
+            params["since"] = _unix_time(position.since)
         try:
-            tty = self._containers.inspect(container_id).tty
-            response = self._open(container_id, params, read_timeout=None)
+            tty = self._containers.inspect(position.container).tty
+            response = self._open(position.container, params, read_timeout=None)
         except NotFound:
             return
         thread = _FollowThread(response, tty=tty)

@@ -2,45 +2,122 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from time import sleep
 
 from scar.errors import ScarError
+from scar.jobs.line_filter import LineFilter
 from scar.jobs.results.follow import FollowResult
+from scar.jobs.time_span import seconds_of_any
+from scar.json_object import JsonObject
 from workers.engine.container import Container
+from workers.engine.log_position import LogPosition, shifted
 from workers.engine.logs import ContainerLogs
 from workers.facts.container_logs import container_to_read, stamp
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
+from workers.state.releases import Releases
 
 _SECONDS = 600.0
+_RETRY_SECONDS = 1.0
+_RELEASE_LETTERS = 10
+"""How much of a release's id names it, as everywhere."""
 _ALIVE = ("running", "restarting", "paused")
 
 
+@dataclass(frozen=True)
+class FollowState:
+    """What is kept with the lines: the position behind them, how many were reported, and when the
+    job began, in seconds since the epoch.
+    """
+
+    position: LogPosition
+    count: int
+    begun_at: float
+
+    def to_json(self) -> JsonObject:
+        """Return the state as it is signed. It is made for each line: `asdict` is slow."""
+        at = self.position
+        position = (at.container, at.at, at.count, at.behind)
+        return {"position": position, "count": self.count, "begun_at": self.begun_at}
+
+    @classmethod
+    def from_json(cls, document: JsonObject) -> FollowState:
+        """Read `to_json`."""
+        return cls(LogPosition(*document["position"]), document["count"], document["begun_at"])
+
+
 class Follow(ReadJob[FollowResult]):
-    """Follows the log of the primary container, or of the container that the request names."""
+    """Follows the log of the primary container, or of the container that the request names.
+
+    Where its worker is killed, the next one goes on behind the last line that was reported.
+    """
 
     kind = "follow"
 
     def answer(self, context: JobContext) -> FollowResult:
         """Report lines as output until ten minutes are over or the job is cancelled."""
         container = container_to_read(context)
-        if container.state not in _ALIVE:
-            raise _stopped(container, context.project.name)
+        logs = ContainerLogs(context.engine, context.containers)
+        state = _state_before(context)
+        if state is None:
+            if container.state not in _ALIVE:
+                raise _stopped(container, context.project.name)
+            state = _begin(context, container, logs.now())
         with context.steps.step("following", "Following", detail=container.name):
-            return FollowResult(container.name, _follow(context, container.name))
+            return FollowResult(container.name, _follow(context, logs, container.name, state))
 
 
-def _follow(context: JobContext, name: str) -> int:
-    """Report a container's new lines until the time is over; return how many there were."""
-    check = _until(context, time.monotonic() + _SECONDS)
-    count = 0
+def _state_before(context: JobContext) -> FollowState | None:
+    """Return where an attempt before has come to; wait while that cannot be read, since lines would
+    be lost or repeated without it.
+    """
+    while True:
+        try:
+            kept = context.position_before()
+            return FollowState.from_json(kept) if kept else None
+        except ScarError as error:
+            if error.code == "tampered":
+                raise
+            context.check()
+            sleep(_RETRY_SECONDS)
+
+
+def _begin(context: JobContext, container: Container, now: str) -> FollowState:
+    span = context.request.args.get("since")
+    back = timedelta(seconds=seconds_of_any(span)) if span else timedelta()
+    state = FollowState(LogPosition(container.id, shifted(now, -back)), 0, context.wall())
+    context.steps.log_position(state.to_json())
+    return state
+
+
+def _follow(context: JobContext, logs: ContainerLogs, name: str, state: FollowState) -> int:
+    """Report a container's lines until the time is over; return how many there were."""
+    check = partial(_check, context, state.begun_at + _SECONDS)
+    takes = LineFilter.of(context.request.args.get("grep", "")).takes
+    count = state.count
     with suppress(TimeoutError):
-        for line in ContainerLogs(context.engine, context.containers).follow(name, check=check):
-            context.steps.output(line.text, stamp=f"{stamp(line)} ", endless=True)
-            count += 1
+        for followed in logs.follow_from(name, state.position, check=check):
+            if followed.line is None:
+                text = _replaced(context, name)
+            else:
+                text = context.masker.line(followed.line.text)  # a key may go on from known lines
+                if not (followed.is_new and takes(text)):
+                    continue
+                text = f"{stamp(followed.line)} {text}"
+                count += 1
+            kept = FollowState(followed.position, count, state.begun_at)
+            context.steps.log_line(text, kept.to_json())
     return count
+
+
+def _replaced(context: JobContext, name: str) -> str:
+    ids = Releases(context.folder).ids()
+    release = f" ({ids[-1][:_RELEASE_LETTERS]})" if ids else ""
+    return f"── {name} was replaced{release} ──"
 
 
 def _stopped(container: Container, project: str) -> ScarError:
@@ -53,13 +130,10 @@ def _stopped(container: Container, project: str) -> ScarError:
     )
 
 
-def _until(context: JobContext, deadline: float) -> Callable[[], None]:
-    def check() -> None:
-        context.check()
-        if time.monotonic() > deadline:
-            raise TimeoutError
-
-    return check
+def _check(context: JobContext, deadline: float) -> None:
+    context.check()
+    if context.wall() > deadline:
+        raise TimeoutError
 
 
 HANDLER = Follow()

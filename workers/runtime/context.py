@@ -11,6 +11,7 @@ import structlog
 from scar.errors import ScarError
 from scar.jobs.locks import Locks
 from scar.jobs.request import Request
+from scar.json_object import JsonObject
 from scar.projects import Project
 from scar.settings import Settings
 from workers.engine.connection import Engine
@@ -28,6 +29,7 @@ class JobContext:
 
     `attempt` counts from 1. `begun_at` is when the first attempt began, in seconds since the epoch,
     and `resumed` is whether there was an earlier attempt; both are from this host's job log.
+    `position_before` reads where an attempt that was cut off has said to go on.
     `steps` reports the job's progress, `masker` masks secrets in text.
     """
 
@@ -54,6 +56,7 @@ class JobContext:
         self.attempt = attempt
         self.begun_at = 0.0
         self.resumed = False
+        self.position_before: Callable[[], JsonObject | None] = lambda: None
         self.wall = wall
         secrets = project_secrets(project) if project else ()
         self.masker = Masker((*settings.secret_values(), *secrets), self._container_secrets)

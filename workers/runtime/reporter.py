@@ -45,6 +45,7 @@ class _Batch:
     events: list[tuple[str, JsonObject]] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
     steps: tuple[Step, ...] | None = None
+    position: JsonObject | None = None
     final: JobState | None = None
 
     @property
@@ -102,6 +103,20 @@ class JobReporter:
         """Queue an event of the job, to be written to Redis by the thread."""
         with self._wake:
             self._pending.events.append((type, data))
+            self._wake.notify()
+
+    def keep_position(self, position: JsonObject) -> None:
+        """Queue where the job goes on if its worker is killed, for the next event."""
+        with self._wake:
+            self._pending.position = position
+
+    def output(self, line: str, position: JsonObject) -> None:
+        """Queue a line of output, and where the job goes on behind it if its worker is killed: both
+        are written in one step, or neither is.
+        """
+        with self._wake:
+            self._pending.events.append(("output", {"line": line}))
+            self._pending.position = position
             self._wake.notify()
 
     def steps(self, steps: tuple[Step, ...], changed: Step) -> None:
@@ -246,6 +261,9 @@ class JobReporter:
             if self._unsent.steps is not None:
                 steps = [step.to_json() for step in self._unsent.steps]
                 self._unsent.fields["steps"] = self._seal("steps", {"steps": steps})
+            if self._unsent.position is not None:
+                position = {"position": self._unsent.position}
+                self._unsent.fields["position"] = self._seal("position", position)
         return self._unsent
 
     def _renew(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from scar.jobs.step import Progress, Step, StepState
+from scar.json_object import JsonObject
 from workers.engine.text import shortened
 from workers.runtime.masker import Masker
 from workers.runtime.reporter import JobReporter
@@ -77,6 +78,14 @@ class StepReporter:
             self._reporter.emit("output", {"line": stamp + shortened(self._masker.line(line))})
         elif self._output == _MOST_OUTPUT + 1:
             self._reporter.emit("output", {"line": f"… more than {_MOST_OUTPUT} lines, not shown"})
+
+    def log_line(self, line: str, position: JsonObject) -> None:
+        """Report a masked line of a log, and where to go on behind it."""
+        self._reporter.output(shortened(line), position)
+
+    def log_position(self, position: JsonObject) -> None:
+        """Keep where to go on; it is written with the next event."""
+        self._reporter.keep_position(position)
 
     def _now(self) -> int:
         return int(self._wall() * 1000)
