@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 _LONGEST_NAME = 128
+_LONGEST_GREP = 200
 
 
 class NoArguments(Schema):
@@ -35,6 +37,30 @@ class WholeNumber(fields.Integer):
 def container_field() -> fields.String:
     """Return the field of a container's name."""
     return fields.String(validate=validate.Length(1, _LONGEST_NAME, error="is not a name"))
+
+
+def grep_field() -> fields.String:
+    """Return the field of the words that a line of a log must have."""
+    return fields.String(
+        validate=validate.Length(1, _LONGEST_GREP, error="is empty or too long"),
+        metadata={"description": "Words that a line must have, in any order and case"},
+    )
+
+
+def options_among(
+    words: Sequence[str], names: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the words before the first option, and what follows each: `shop grep a b since 1h` is
+    `shop`, and `a b` and `1h` of two options.
+    """
+    first = next((at for at, word in enumerate(words) if word in names), len(words))
+    options: dict[str, list[str]] = {}
+    for word in words[first:]:
+        if word in names and word not in options:
+            options[word] = values = []
+        else:
+            values.append(word)
+    return tuple(words[:first]), {name: " ".join(values) for name, values in options.items()}
 
 
 def first_problem(error: ValidationError) -> str:

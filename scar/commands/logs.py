@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 
 from marshmallow import validate
 
-from scar.commands.arguments import NoArguments, WholeNumber, container_field
+from scar.commands.arguments import (
+    NoArguments,
+    WholeNumber,
+    container_field,
+    grep_field,
+    options_among,
+)
 from scar.commands.container_argument import container_meant
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import without_result
@@ -23,13 +29,16 @@ _LONGEST_LINE = 300
 
 
 class LogsArguments(NoArguments):
-    """How many lines, of which container; of the primary one where none is named."""
+    """How many lines, of which container; of the primary one where none is named. With `grep`,
+    those of the last lines that have its words.
+    """
 
     lines = WholeNumber(
         load_default=DEFAULT_LINES,
         validate=validate.Range(1, MOST_LINES, error=f"is not from 1 to {MOST_LINES}"),
     )
     container = container_field()
+    grep = grep_field()
 
 
 class LogsCommand(JobCommand):
@@ -38,7 +47,7 @@ class LogsCommand(JobCommand):
     word = "docker_logs"
     kind = "logs"
     schema = LogsArguments
-    usage = "[project[/container]] [lines]"
+    usage = "[project[/container]] [lines] [grep WORDS]"
     summary = "the last log lines"
     examples = ("", "20", "shop 100", "shop/shop-db-1 500")
     rank = 11
@@ -47,6 +56,7 @@ class LogsCommand(JobCommand):
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
         """Parse the words, such as `shop/web 100`, `100 shop`, `20` or none."""
+        words, options = options_among(words, ("grep",))
         if len(words) > 2:
             raise self.misuse(f"/{self.word} takes a project and a number, not {len(words)} words")
         numbers = [word for word in words if _looks_like_number(word)]
@@ -54,7 +64,8 @@ class LogsCommand(JobCommand):
         if len(numbers) > 1 or len(names) > 1:
             raise self.misuse("A project and a number of lines, once each")
         project, container = container_meant(names[0] if names else "", projects, default)
-        args = {**_number(numbers), **({"container": container} if container else {})}
+        of = {"container": container} if container else {}
+        args = {**_number(numbers), **of, **options}
         return Invocation(project, self.arguments(args))
 
     def view(self, job: Job) -> Document:
@@ -62,7 +73,10 @@ class LogsCommand(JobCommand):
         if pending := without_result(job, "📜 Reading logs...", "Logs failed"):
             return pending
         tail = job.read_result(LogTail)
-        heading = Line(f"📜 {tail.container} - Last {job.request.args['lines']} lines")
+        grep = job.request.args.get("grep")
+        with_words = f" with {grep}" if grep else ""
+        count = job.request.args["lines"]
+        heading = Line(f"📜 {tail.container} - Last {count} lines{with_words}")
         notices = [Line(f"⚠️ {notice}") for notice in tail.notices]
         text = "\n".join(tail.lines)
         if not text:

@@ -113,7 +113,8 @@ def test_a_follow_names_its_container_and_stops_by_its_button_or_by_unfollow(
             first = await asyncio.to_thread(begin)
             sheet, shown = await sheet_with(box, "newest")
             assert shown.text == "📜 web - following\nwhole line\nnewest"
-            assert [button.label for button in shown.buttons] == ["⏹️ Stop"]
+            assert [button.label for button in shown.buttons] == ["⏹️ Stop", "📄 Older lines"]
+            assert shown.buttons[1].command == "/docker_logs shop/web 1000"
             await writer.taps("stop", box.tags[sheet])
             await asyncio.to_thread(eventually, lambda: cancelled(services, first))
             await writer.says("/docker_follow")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scar.jobs.line_filter import LineFilter
 from scar.jobs.results.logs import LogTail
 from workers.engine.logs import ContainerLogs
 from workers.engine.text import shortened
@@ -26,9 +27,9 @@ class ReadLogs(ReadJob[LogTail]):
         tail = ContainerLogs(context.engine, context.containers).tail(
             container.id, context.request.args["lines"]
         )
-        lines = [
-            f"{stamp(line)} {shortened(context.masker.line(line.text))}" for line in tail.lines
-        ]
+        takes = LineFilter.of(context.request.args.get("grep", "")).takes
+        masked = ((line, context.masker.line(line.text)) for line in tail.lines)
+        lines = [f"{stamp(line)} {shortened(text)}" for line, text in masked if takes(text)]
         return log_tail(container.name, lines, tail.cut)
 
 
