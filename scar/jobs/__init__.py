@@ -13,6 +13,7 @@ and `proofs` refuses a record whose signatures do not fit.
   days.
 - `scar:jobs-changing` and `scar:jobs-changing:<project>`: the same of jobs that change something.
 - `scar:page:link:<hash>`, string: a sealed sign-in link of the page, 60 s.
+- `scar:page:mini-app:<hash>`, string: what Telegram has signed for a Mini App was used, 2 minutes.
 - `scar:page:session:<ref>`, string: a sealed session of the page; `scar:page:sessions:<person>`,
   set: the person's. 12 hours.
 - `scar:hold:<resource>`, string: the id of the unfinished job that has locked a project or a

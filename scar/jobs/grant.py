@@ -52,6 +52,18 @@ class OpenedGrant:
     retired_at: int | None
 
 
+def open_voucher(signatures: Signatures, voucher: JsonObject) -> OpenedGrant | None:
+    """Return what lets the page ask for somebody: a grant of their front-end, or for who opened the
+    page as a Mini App Telegram's own word. None where neither is signed.
+    """
+    if "grant" in voucher:
+        return open_grant(signatures, str(voucher["grant"]))
+    user = signatures.mini_app.user(str(voucher["mini_app"])) if signatures.mini_app else None
+    if user is None:
+        return None
+    return OpenedGrant(Grant(user.actor, "", user.at, user.at + SESSION_SECONDS * 1000), None)
+
+
 def open_grant(signatures: Signatures, sealed: str) -> OpenedGrant | None:
     """Return a grant; None where it was not signed by the front-end of its person."""
     opened = signatures.open("grant", sealed)
@@ -66,9 +78,14 @@ def open_grant(signatures: Signatures, sealed: str) -> OpenedGrant | None:
     return OpenedGrant(grant, opened.signer.retired_at)
 
 
-def grants(signatures: Signatures, sealed: str, actor: Actor, at: int) -> bool:
+def is_grant(voucher: JsonObject) -> bool:
+    """Return whether a voucher is for a session, and not for one request."""
+    return "grant" in voucher or "mini_app" in voucher
+
+
+def grants(signatures: Signatures, voucher: JsonObject, actor: Actor, at: int) -> bool:
     """Return whether the page could ask for `actor` at a time, in milliseconds since the epoch."""
-    opened = open_grant(signatures, sealed)
+    opened = open_voucher(signatures, voucher)
     if opened is None or opened.grant.actor != actor:
         return False
     retired_at = opened.retired_at

@@ -14,6 +14,7 @@ import json
 from dataclasses import dataclass
 
 from scar.errors import ScarError
+from scar.jobs.mini_app import MiniAppProofs
 from scar.json_object import JsonObject
 from scar.keys.key_pair import KeyPair
 from scar.keys.key_store import API, WORKER, key_pair, trusted_keys, worker_part
@@ -101,14 +102,17 @@ class Signatures:
     host's queue), by any part.
     """
 
-    def __init__(self, own: KeyPair, trusted: TrustedKeys) -> None:
+    def __init__(
+        self, own: KeyPair, trusted: TrustedKeys, mini_app: MiniAppProofs | None = None
+    ) -> None:
         self._own = own
         self._trusted = trusted
+        self.mini_app = mini_app
 
     @classmethod
     def of(cls, settings: Settings, part: str) -> Signatures:
         """Return the signatures of a part of this installation."""
-        return cls(key_pair(settings, part), trusted_keys(settings))
+        return cls(key_pair(settings, part), trusted_keys(settings), MiniAppProofs.of(settings))
 
     @property
     def part(self) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scar.access import Actor
-from scar.jobs.grant import grants
+from scar.jobs.grant import grants, is_grant
 from scar.jobs.job_id import new_job_id
 from scar.jobs.signing import Signatures, sealed_content
 from scar.json_object import JsonObject
@@ -104,8 +104,8 @@ def vouches(signatures: Signatures, voucher: JsonObject | None, asked: Asked) ->
     """Return whether a voucher is for what is done in its name."""
     if voucher is None:
         return False
-    if "grant" in voucher:
-        return grants(signatures, voucher["grant"], asked.actor, asked.at)
+    if is_grant(voucher):
+        return grants(signatures, voucher, asked.actor, asked.at)
     vouched = read(signatures, voucher["token"])
     if (
         vouched is None

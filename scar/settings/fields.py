@@ -89,6 +89,18 @@ class SettingFields(DeclaredSettings):
         parsers.server_url,
         "where people reach the page, such as `https://scar.example.org`; otherwise `SCAR_API_URL`",
     )
+    telegram_bot_id: str | None = setting(
+        "SCAR_TELEGRAM_BOT_ID",
+        parsers.bot_id,
+        "the bot that opens the page as a Mini App: the number before the `:` of its token; "
+        "for the API and workers",
+    )
+    telegram_public_key: str = setting(
+        "SCAR_TELEGRAM_PUBLIC_KEY",
+        parsers.public_key,
+        "the key with which Telegram signs for Mini Apps; its test environment has another",
+        default="e7bf03a2fa4602af4580703d88dda5bb59f32ed8b02a56c187fe7d34caed242d",
+    )
     api_tokens: tuple[ApiToken, ...] = setting(
         "SCAR_API_TOKENS",
         parsers.api_tokens,

@@ -57,6 +57,19 @@ def name(text: str) -> str:
     return text
 
 
+def bot_id(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,20}", text):
+        raise InvalidValue("is not a number, such as the 123456 of a token 123456:ABC")
+    return text
+
+
+def public_key(text: str) -> str:
+    """Parse an Ed25519 public key, 64 hexadecimal digits."""
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise InvalidValue("is not a key of 64 hexadecimal digits")
+    return text
+
+
 def one_word(text: str) -> str:
     if not text.isprintable() or " " in text:
         raise InvalidValue("holds a space or a character that cannot be seen")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import current_app
 
 from scar.api.page.changes import ChangeCounter
 from scar.api.page.sessions import Sessions
+from scar.api.page.used_once import UsedOnce
 from scar.api.page.young_answers import YoungAnswers
 
 EXTENSION = "scar-page"
@@ -16,11 +17,14 @@ EXTENSION = "scar-page"
 
 @dataclass(frozen=True)
 class PageParts:
-    """The sessions, what workers have answered a moment ago, and what says that jobs changed."""
+    """The sessions, what workers have answered a moment ago, what says that jobs changed, and which
+    Mini App's data was used.
+    """
 
     sessions: Sessions
     answers: YoungAnswers
     changes: ChangeCounter
+    used: UsedOnce = field(default_factory=UsedOnce)
 
 
 def parts() -> PageParts:

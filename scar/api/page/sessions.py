@@ -15,7 +15,7 @@ from redis import Redis
 
 from scar.access import Actor
 from scar.errors import ScarError
-from scar.jobs.grant import SESSION_SECONDS, open_grant
+from scar.jobs.grant import SESSION_SECONDS, open_voucher
 from scar.jobs.signing import Signatures
 from scar.json_object import JsonObject
 from scar.keys.key_store import API
@@ -30,9 +30,9 @@ class Session:
     """One browser in which somebody is signed in. `ref` names it and is no secret: the SHA-256 of
     what the cookie holds.
 
-    `grant` is what the person's front-end has signed; `token` stands for the API token that was
-    typed; one of them is empty. `about` is the browser's word for itself. Times are milliseconds
-    since the epoch.
+    `voucher` goes with each request for the person, None for a client of the API; `token` stands
+    for the API token that was typed. `about` is the browser's word for itself. Times are
+    milliseconds since the epoch.
     """
 
     ref: str
@@ -40,13 +40,8 @@ class Session:
     at: int
     expires: int
     about: str
-    grant: str = ""
+    voucher: JsonObject | None = None
     token: str = ""
-
-    @property
-    def voucher(self) -> JsonObject | None:
-        """What goes with each request for the person; None for a client of the API."""
-        return {"grant": self.grant} if self.grant else None
 
 
 class Sessions:
@@ -69,7 +64,9 @@ class Sessions:
         self._cookies = Signer(self._secret, salt="scar.page.session", digest_method=hashlib.sha256)
         self._csrf = Signer(self._secret, salt="scar.page.csrf", digest_method=hashlib.sha256)
 
-    def begin(self, actor: Actor, about: str, *, grant: str = "", secret: str = "") -> str:
+    def begin(
+        self, actor: Actor, about: str, *, voucher: JsonObject | None = None, secret: str = ""
+    ) -> str:
         """Begin a session, and return its cookie. `secret` is the API token that was typed."""
         id = secrets.token_urlsafe(32)
         now = int(self._clock() * 1000)
@@ -79,7 +76,7 @@ class Sessions:
             at=now,
             expires=now + SESSION_SECONDS * 1000,
             about="".join(c for c in about if c.isprintable())[:_LONGEST_ABOUT],
-            grant=grant,
+            voucher=voucher,
             token=self._stands_for(secret) if secret else "",
         )
         content = {**asdict(session), "actor": actor.to_json()}
@@ -138,8 +135,8 @@ class Sessions:
 
     def _is_backed(self, session: Session) -> bool:
         """Return whether what the person signed in with still counts."""
-        if session.grant:
-            opened = open_grant(self._signatures, session.grant)
+        if session.voucher:
+            opened = open_voucher(self._signatures, session.voucher)
             return (
                 opened is not None
                 and opened.retired_at is None

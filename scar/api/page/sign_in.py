@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -11,17 +12,23 @@ from flask.typing import ResponseReturnValue
 from scar.access import Actor
 from scar.api.context import context
 from scar.api.page import gate
+from scar.api.page.parts import parts
 from scar.errors import ScarError
 from scar.jobs.grant import SESSION_SECONDS
 from scar.jobs.sign_in_links import SignInLinks
+from scar.json_object import JsonObject
+from scar.redis_client import redis_errors
+
+_MINI_APP_SECONDS = 60
+_SKEW_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who has shown that they are somebody, and by what: a grant or an API token."""
+    """Who has shown that they are somebody, and by what: a voucher or an API token."""
 
     actor: Actor
-    grant: str = ""
+    voucher: JsonObject | None = None
     secret: str = ""
 
 
@@ -47,7 +54,7 @@ def begin() -> ResponseReturnValue:
     except ScarError as error:
         return gate.sign_in_form(error.status, error)
     about = request.headers.get("User-Agent", "")
-    cookie = gate.sessions().begin(known.actor, about, grant=known.grant, secret=known.secret)
+    cookie = gate.sessions().begin(known.actor, about, voucher=known.voucher, secret=known.secret)
     context().services.audit.write(known.actor, "page", "signed in")
     going_to = local_path(request.form.get("going_to", ""))
     return gate.keep(_see(going_to), cookie, SESSION_SECONDS)
@@ -77,7 +84,9 @@ def _who() -> SignedIn:
     code, secret = request.form.get("link", ""), request.form.get("token", "").strip()
     if code:
         grant, sealed = _links().take(code)
-        return SignedIn(grant.actor, grant=sealed)
+        return SignedIn(grant.actor, {"grant": sealed})
+    if init_data := request.form.get("init_data", ""):
+        return _of_mini_app(init_data)
     actor = context().services.access.actor_of_token(secret, "web") if secret else None
     if actor is not None:
         return SignedIn(actor, secret=secret)
@@ -92,6 +101,31 @@ def _who() -> SignedIn:
         "This token is not known here",
         "Type the SECRET of an entry NAME:ROLE:SECRET of SCAR_API_TOKENS.",
     )
+
+
+def _of_mini_app(init_data: str) -> SignedIn:
+    """Return whom Telegram has signed a Mini App's data for: once, and a moment ago."""
+    services, proofs = context().services, context().services.signatures.mini_app
+    user = proofs.user(init_data) if proofs else None
+    if user is None:
+        raise ScarError(
+            "unauthorized",
+            "Telegram has not signed this for the bot that is known here",
+            "An admin can set SCAR_TELEGRAM_BOT_ID. /page in the chat gives a link that signs in.",
+        )
+    age = time.time() - user.at / 1000
+    with redis_errors():
+        key = f"scar:page:mini-app:{user.digest}"
+        is_new = services.redis.set(key, "1", nx=True, ex=2 * _MINI_APP_SECONDS)
+    # Redis alone could forget it: what was signed is on Redis with each request.
+    is_new = parts().used.add(user.digest) and is_new
+    if not is_new or not -_SKEW_SECONDS <= age <= _MINI_APP_SECONDS:
+        raise ScarError(
+            "unauthorized",
+            "What Telegram has signed counts once, and for a minute",
+            "Close the Mini App and open it again.",
+        )
+    return SignedIn(user.actor, {"mini_app": init_data})
 
 
 def _links() -> SignInLinks:

@@ -145,6 +145,8 @@ def test_a_command_does_nothing_without_the_right(
     assert routes(visitors["admin"], "POST") == FORMS
     commands = [c for c in job_commands().values() if c.for_project]
     for name, command, project in product(ROLES, commands, ("shop", "blog")):
+        if None in ROLES[name] and project == "blog":
+            continue  # the same role on every project
         before = redis.zcard("scar:jobs")
         text = f"/{command.word} {project}{EXTRA.get(command.kind, '')}"
         if ROLES[name]:
