@@ -8,10 +8,10 @@ import pytest
 
 from scar.errors import ScarError
 from scar.projects import Project as Entry
+from scar.settings.own_container import own_container_id
 from tests.support.compose_project import Project, run_docker
 from tests.support.job_context import job_context, settings_in
 from workers.deployment.requirements import require_not_scar
-from workers.engine.own_container import own_container_id
 
 COMPOSE = """
 services:

@@ -64,6 +64,7 @@ DOCKER = ("workers.engine", "scar.cli.docker")
 """Where docker-py is imported and the docker command is run."""
 
 PROCESSES = (
+    "scar.cli.diversion_try",
     "scar.cli.docker",
     "scar.cli.supervisor",
     "workers.agent",

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager, ExitStack
 
 from scar.jobs.results.deploy import DeployPlan, DeployResult
+from scar.settings.own_container import own_container_id
 from workers.deployment.ending import clear_up, compensate
 from workers.deployment.outcome import deployed, unchanged
 from workers.deployment.plan import Plan, describe
@@ -15,7 +16,6 @@ from workers.deployment.shown_plan import ShownPlan
 from workers.deployment.transaction import Transaction
 from workers.deployment.ways import note_offer
 from workers.engine.downtime import DowntimeProbe
-from workers.engine.own_container import own_container_id
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import Execution, WriteJob
 from workers.runtime.outcome import Outcome

@@ -11,11 +11,11 @@ from typing import Protocol
 from docker.errors import NotFound
 
 from scar.errors import ScarError
+from scar.settings.own_container import own_container_id
 from workers.diversion.door import Diversion
 from workers.engine.connection import Engine
 from workers.engine.diverter_container import ContainerDiverter
 from workers.engine.diverter_process import ProcessDiverter
-from workers.engine.own_container import own_container_id
 
 
 class Diverter(Protocol):

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from scar.errors import ScarError, container_not_found
 from scar.jobs.record import JobState
 from scar.jobs.results.restart import RestartPlan, RestartResult
+from scar.settings.own_container import own_container_id
 from workers.deployment.recovery import recover_deployment
 from workers.deployment.requirements import require_not_scar
 from workers.engine.container import Container

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scar.cli.checks import engine, projects, services, settings
+from scar.cli.checks import engine, projects, services, settings, zero_downtime
 from scar.cli.checks.check import Check
 from scar.errors import ScarError
 from scar.registration.registry import front_ends
@@ -19,6 +19,7 @@ CHECKS: tuple[Check, ...] = (
     *settings.CHECKS,
     *projects.CHECKS,
     *engine.CHECKS,
+    *zero_downtime.CHECKS,
     *services.CHECKS,
     *(Check(spec.name, spec.check) for spec in front_ends()),
 )
