@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scar.commands.job_command import JobCommand
 from scar.commands.notices import failure, waiting
+from scar.commands.ways_view import way_lines
 from scar.document import Button, Code, Document, Line
 from scar.jobs.record import Job
 from scar.jobs.results.json_record import present
@@ -34,6 +35,7 @@ class RestartCommand(JobCommand):
             *[f"- {name} (protected, left alone)" for name in plan.protected],
             "",
             f"⏱️ Estimated downtime: {plan.downtime or '10-30 seconds'}",
+            *[f"  {line}" for line in way_lines(plan.ways, plan.downtime)],
             "",
             "Type `yes` to confirm",
         ]

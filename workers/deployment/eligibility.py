@@ -11,10 +11,7 @@ from dataclasses import dataclass, field
 
 from scar.json_object import JsonObject
 from workers.engine.compose_config import ComposeConfig
-from workers.engine.container import Container
-
-LABEL = "scar.zero_downtime"
-"""A label of a service in the Compose file: `true` is like naming it in the projects file."""
+from workers.engine.container import ASKS_FOR_STAND_IN, Container
 
 _DATABASES = re.compile(
     r"(?:postgres|postgis|pgvector|timescale|mysql|mariadb|percona|mongo|redis|valkey|keydb|"
@@ -61,7 +58,7 @@ def is_asked_for(
     """Return whether a service is to be replaced without downtime, and whether it is named, in the
     project's entry or by its label.
     """
-    said = str(_labels(config.resolved["services"][name]).get(LABEL, "")).lower()
+    said = str(_labels(config.resolved["services"][name]).get(ASKS_FOR_STAND_IN, "")).lower()
     if said == "false" or wanted is False:
         return False, False
     named = said == "true" or (isinstance(wanted, tuple) and name in wanted)

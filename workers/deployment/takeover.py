@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
@@ -31,6 +32,7 @@ from workers.engine.stand_in_config import stand_in_config
 from workers.engine.stand_ins import StandIns
 from workers.engine.volumes import Volumes
 from workers.runtime.context import JobContext
+from workers.runtime.reporter import JobLost
 from workers.state.stand_in_record import StandInRecord
 
 _DRAIN_SECONDS = 1.0
@@ -105,6 +107,20 @@ class Takeover:
         for name in there:
             self._stand_ins.remove(name, record.token, kill=not record.diverting)
         StandInRecord.remove(self._context.folder)
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """End the stand-ins after the block, with the containers up where it fails; leave them to
+        another worker that has claimed the job.
+        """
+        try:
+            yield
+        except JobLost:
+            raise
+        except Exception:
+            self.recover()
+            raise
+        self.end()
 
     def recover(self) -> None:
         """Start what a restart that was cut off has left stopped, then `end`."""

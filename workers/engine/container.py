@@ -11,6 +11,9 @@ from scar.json_object import JsonObject
 from workers.engine.text import plain
 
 PROJECT = "com.docker.compose.project"
+ASKS_FOR_STAND_IN = "scar.zero_downtime"
+"""A label of a service in the Compose file: `true` is like naming it in the projects file."""
+
 STAND_IN = "scar.standin"
 """The label of a stand-in, with the token of the takeover that has made it."""
 
@@ -39,6 +42,7 @@ class Container:
     it was created from, `image_id` the image that this name stood for then. `depends_on` maps
     services of the same project to the condition of the dependency. `replaces` is the id of the
     container that Compose was replacing with this one; it remains set if Compose was interrupted.
+    `asks_for_stand_in`: its label says that it is to be replaced without downtime.
     """
 
     id: str
@@ -56,6 +60,7 @@ class Container:
     oneoff: bool
     working_dir: str
     replaces: str
+    asks_for_stand_in: bool = False
 
     @property
     def is_up(self) -> bool:
@@ -85,6 +90,7 @@ class Container:
             oneoff=labels.get(f"{_LABEL}oneoff", "") == "True",
             working_dir=labels.get(f"{_LABEL}project.working_dir", ""),
             replaces=labels.get(f"{_LABEL}replace", ""),
+            asks_for_stand_in=labels.get(ASKS_FOR_STAND_IN, "").lower() == "true",
         )
 
 

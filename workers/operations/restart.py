@@ -8,15 +8,19 @@ from contextlib import AbstractContextManager
 
 from scar.errors import ScarError, container_not_found
 from scar.jobs.record import JobState
+from scar.jobs.results.json_record import ABSENT
 from scar.jobs.results.restart import RestartPlan, RestartResult
+from scar.jobs.results.ways import NO_DOWNTIME, without_downtime
 from scar.settings.own_container import own_container_id
+from workers.deployment.production import Production
 from workers.deployment.recovery import recover_deployment
 from workers.deployment.requirements import require_not_scar
+from workers.deployment.restart_ways import begin_stand_ins, restart_ways
+from workers.deployment.takeover import Takeover
 from workers.engine.container import Container
 from workers.engine.downtime import DowntimeProbe
 from workers.engine.health import Health
 from workers.engine.logs import ContainerLogs
-from workers.engine.own_container import own_container_id
 from workers.engine.project_containers import unknown_protected
 from workers.engine.restart import restart, restart_order
 from workers.runtime.context import JobContext
@@ -63,30 +67,37 @@ class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
         require_not_scar(context, own_container_id())
         containers = _to_restart(context)
         identity = json.dumps([(c.name, c.id) for c in containers])
+        ways = restart_ways(context, containers)
+        downtime = DowntimeHistory(context.folder).estimate(self.kind)
         plan = RestartPlan(
             containers=tuple(c.name for c in containers),
             protected=tuple(context.project.protected),
-            downtime=DowntimeHistory(context.folder).estimate(self.kind),
+            downtime=NO_DOWNTIME if without_downtime(ways) else downtime,
             hash=hashlib.sha256(identity.encode()).hexdigest(),
+            ways=ways,
         )
         return containers, plan
 
     def execute(
-        self, context: JobContext, containers: list[Container], _: Execution[RestartPlan], /
+        self, context: JobContext, containers: list[Container], execution: Execution[RestartPlan], /
     ) -> Outcome[RestartResult]:
         """Restart the containers that no earlier attempt of this job has restarted."""
         names = context.project.containers
+        takeover = Takeover(context, Production(context, execution.lock))
         with DowntimeProbe(context.containers, context.project.compose_project, names) as probe:
-            failures = self._restart_all(context, containers)
-            if not failures:
-                _wait(context, containers, settled=True)
+            with takeover.ending():
+                ways = begin_stand_ins(context, takeover, containers, execution.plan.ways)
+                failures = self._restart_all(context, containers)
+                if not failures:
+                    _wait(context, containers, settled=True)
             downtime = probe.result()
-        if downtime.seconds is not None and not failures:
+        if downtime.seconds is not None and not failures and not without_downtime(ways):
             DowntimeHistory(context.folder).add(self.kind, downtime.seconds)
         result = RestartResult(
             restarted=tuple(c.name for c in containers if c.name not in failures),
             failed=tuple(failures),
             downtime_seconds=downtime.seconds,
+            ways=ways or ABSENT,
         )
         if failures:
             return Outcome(JobState.FAILED, result, next(iter(failures.values())))

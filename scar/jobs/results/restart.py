@@ -7,6 +7,7 @@ from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind, JobPlan
 from scar.jobs.results.json_record import ABSENT, Absent, JsonRecord
+from scar.jobs.results.ways import ServiceWay
 from scar.role import Role
 
 
@@ -16,7 +17,8 @@ class RestartPlan(JobPlan):
 
     containers: tuple[str, ...]
     protected: Annotated[tuple[str, ...], "Containers that are left alone"]
-    downtime: Annotated[str, "An estimate, such as `10-30 seconds`"]
+    downtime: Annotated[str, "An estimate: `10-30 seconds`, `none`"]
+    ways: Annotated[tuple[ServiceWay, ...], "How each running service is restarted"] = ()
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class RestartResult(JsonRecord):
     downtime_seconds: Annotated[
         float | Absent | None, "Measured; null where nothing could be measured"
     ] = ABSENT
+    ways: Annotated[tuple[ServiceWay, ...] | Absent, "How the services were restarted"] = ABSENT
     production_state: Annotated[
         str | Absent, "How an interrupted deploy left production, as a sentence"
     ] = ABSENT
