@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from scar.access import Access
+from scar.alerts.desk import AlertDesk
 from scar.audit import Audit
 from scar.commands import all_commands, job_commands
 from scar.commands.local_command import CommandContext
@@ -39,6 +40,7 @@ class Services:
     job_service: JobService
     subscriptions: Subscriptions
     counters: Counters
+    alerts: AlertDesk
     command_context: CommandContext
 
     def default_project(self) -> Project:
@@ -57,7 +59,10 @@ def bootstrap(settings: Settings, part: str) -> Services:
     access = create_access(settings)
     signatures = Signatures.of(settings, part)
     ledger, audit = Ledger(redis, signatures), Audit(redis, signatures)
-    queue = JobQueue(settings.effective_redis_url, signatures)
+    queue, alerts = (
+        JobQueue(settings.effective_redis_url, signatures),
+        AlertDesk.of(redis, signatures),
+    )
     job_service = JobService(
         projects=projects,
         access=access,
@@ -81,14 +86,19 @@ def bootstrap(settings: Settings, part: str) -> Services:
         job_service=job_service,
         subscriptions=Subscriptions(redis, signatures),
         counters=Counters(redis),
+        alerts=alerts,
         command_context=_command_context(
-            settings, job_service, Locks(redis, signatures), SignInLinks(redis, signatures)
+            settings, job_service, Locks(redis, signatures), SignInLinks(redis, signatures), alerts
         ),
     )
 
 
 def _command_context(
-    settings: Settings, job_service: JobService, locks: Locks, links: SignInLinks
+    settings: Settings,
+    job_service: JobService,
+    locks: Locks,
+    links: SignInLinks,
+    alerts: AlertDesk,
 ) -> CommandContext:
     projects, page = job_service.projects, settings.page_url or settings.api_url
     return CommandContext(
@@ -98,6 +108,7 @@ def _command_context(
         audit=job_service.audit,
         commands=all_commands,
         locks=locks,
+        alerts=alerts,
         default=lambda: projects.default(settings),
         cancel=job_service.cancel,
         page_link=lambda actor: f"{page}/sign-in?link={links.issue(actor)}",

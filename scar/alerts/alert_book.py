@@ -14,7 +14,7 @@ from scar.jobs.signing import Signatures
 from scar.redis_client import redis_errors
 
 _KEY = "scar:alerts"
-_CHANGES = "scar:alerts:changes"
+CHANGES = "scar:alerts:changes"
 KEPT_MS = 86_400_000
 """How long an alert is kept after it has recovered."""
 
@@ -35,7 +35,7 @@ class AlertBook:
         with redis_errors():
             pipe = self._redis.pipeline()
             pipe.hset(_KEY, alert.id, sealed)
-            pipe.incr(_CHANGES)
+            pipe.incr(CHANGES)
             pipe.execute()
 
     def drop(self, id: str) -> None:
@@ -46,7 +46,7 @@ class AlertBook:
     def changes(self) -> str:
         """Return the counter of changes: where it is as before, nothing has changed."""
         with redis_errors():
-            return str(self._redis.get(_CHANGES) or "0")
+            return str(self._redis.get(CHANGES) or "0")
 
     def all(self) -> list[Alert]:
         """Return every alert, oldest first; those that recovered lately too. One that the worker of

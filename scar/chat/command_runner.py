@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from functools import partial
 
+from scar.chat.alert_messages import chat_name
 from scar.chat.confirmations import Confirmations
 from scar.chat.context import ChatContext
 from scar.chat.front_end import IncomingMessage
@@ -135,7 +136,8 @@ class CommandRunner:
     def _command_context(self, incoming: IncomingMessage) -> CommandContext:
         default = partial(self._default_project, incoming)
         command_context = self.context.services.command_context
-        return replace(command_context, default=default, private=incoming.private)
+        chat = chat_name(self.context.front_end.name, incoming.place)
+        return replace(command_context, default=default, private=incoming.private, chat=chat)
 
     def _default_project(self, incoming: IncomingMessage) -> Project:
         """Return the project that the place belongs to (such as a GitHub repository's), else the

@@ -13,6 +13,7 @@ from typing import Any
 
 from scar.bootstrap import Services
 from scar.chat.admission import Admission
+from scar.chat.alert_messages import AlertMessages
 from scar.chat.background_tasks import BackgroundTasks
 from scar.chat.command_runner import CommandRunner
 from scar.chat.confirmations import Confirmations
@@ -50,8 +51,17 @@ class Conversation:
         parser = CommandParser(all_commands())
         notice = ProjectsFileNotice(context, sender)
         admission = Admission(clock)
+        self._alerts = AlertMessages(context, sender, self._tasks)
         self._listener = Listener(
-            context, parser, sender, menus, confirmations, runner, notice, admission
+            context,
+            parser,
+            sender,
+            menus,
+            confirmations,
+            runner,
+            notice,
+            admission,
+            self._alerts,
         )
 
     async def receive(self, incoming: IncomingMessage) -> str | None:
@@ -76,15 +86,20 @@ class Conversation:
         """
         await self._book.follow_subscriptions()
 
+    async def follow_alerts(self) -> None:
+        """Tell the chats of this front-end of alerts. Runs until cancelled."""
+        await self._alerts.follow()
+
     async def run(self, *works: Coroutine[Any, Any, None]) -> None:
         """Resume the unfinished messages, then run the coroutines `works` while polling the
-        subscriptions.
+        subscriptions and the alerts.
 
         Returns or raises with the first of these to end, or when cancelled; the others are then
         cancelled, and the conversation is closed.
         """
         await self.resume()
-        tasks = [asyncio.create_task(work) for work in (self.follow_subscriptions(), *works)]
+        own = self.follow_subscriptions(), self.follow_alerts()
+        tasks = [asyncio.create_task(work) for work in (*own, *works)]
         try:
             await asyncio.gather(*tasks)
         finally:

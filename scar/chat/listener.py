@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from scar.access import Role
 from scar.access.rate_limit import Excess
 from scar.chat.admission import Admission, too_fast
+from scar.chat.alert_messages import AlertMessages
 from scar.chat.command_runner import CommandRunner
 from scar.chat.confirmations import ARRIVED_LATE, SEND_AGAIN, Confirmations
 from scar.chat.context import ChatContext
@@ -43,6 +44,7 @@ class Listener:
     runner: CommandRunner
     notice: ProjectsFileNotice
     admission: Admission
+    alerts: AlertMessages
 
     async def receive(self, incoming: IncomingMessage) -> str | None:
         """Handle a message or a tapped button; return a short reply for the person who tapped a
@@ -144,14 +146,16 @@ class Listener:
         """Run the command that a tapped button stands for, as if the person who tapped had typed
         it.
 
-        The command is from an open menu or from a button of an ended job. Without either, the
-        return value says so.
+        The command is from an open menu, from a button of an ended job or of an alert. Without any
+        of these, the return value says so.
         """
         if incoming.stale:
             return ARRIVED_LATE
         text = await asyncio.to_thread(self.menus.take, incoming)
         if text is None:
             text = await asyncio.to_thread(self._offer_of_job, incoming)
+        if text is None:
+            text = await self.alerts.offer(incoming)
         if text is None:
             return _NO_OFFER
         await self._interpret(replace(incoming, text=text, tag=None))

@@ -15,6 +15,7 @@ from scar.jobs.record import Job
 from scar.projects import Project, ProjectsFile
 
 if TYPE_CHECKING:  # they import redis, for which the shell does not wait
+    from scar.alerts.desk import AlertDesk
     from scar.audit import Audit
     from scar.jobs.ledger import Ledger
     from scar.jobs.locks import Locks
@@ -26,7 +27,8 @@ class CommandContext:
 
     `default` returns the project to use if the command names none; `cancel` cancels a job on behalf
     of an actor; `page_link` makes a link that signs a person in to the page. `private`: nobody but
-    the person reads the reply.
+    the person reads the reply. `chat` is where the command was typed, as the projects file names it
+    under `alerts`: `telegram:-100123/7`.
     """
 
     projects: ProjectsFile
@@ -35,10 +37,12 @@ class CommandContext:
     audit: Audit
     commands: Callable[[], tuple[Command, ...]]
     locks: Locks
+    alerts: AlertDesk
     default: Callable[[], Project]
     cancel: Callable[[Actor, str], Job]
     page_link: Callable[[Actor], str]
     private: bool = False
+    chat: str = ""
 
 
 class LocalCommand(Command):

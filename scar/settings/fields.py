@@ -15,6 +15,7 @@ from scar.role import Role
 from scar.settings import parsers, secret
 from scar.settings.declared import DeclaredSettings
 from scar.settings.parsers import ApiToken
+from scar.settings.quiet_hours import QuietHours
 from scar.settings.setting import setting
 
 _SYSTEM_STATE = Path("/var/lib/scar")
@@ -177,6 +178,11 @@ class SettingFields(DeclaredSettings):
         "seconds after which a container that went wrong is looked at once more, before anybody is "
         "told",
         default="5",
+    )
+    quiet_hours: QuietHours | None = setting(
+        "SCAR_QUIET_HOURS",
+        parsers.quiet_hours,
+        "hours in which only critical alerts make a sound: `22:00-07:00`, by this host's clock",
     )
     state_dir: Path = setting(
         "SCAR_STATE_DIR",

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from scar.role import Role
+from scar.settings.quiet_hours import QuietHours
 
 SECRET_KEY_LENGTH = 16
 """Fewest characters of `SCAR_SECRET_KEY`: the key that signs jobs must not be guessed."""
@@ -142,6 +143,13 @@ def positive_seconds(text: str) -> float:
     if duration == 0:
         raise InvalidValue("has to be more than 0 seconds")
     return duration
+
+
+def quiet_hours(text: str) -> QuietHours:
+    try:
+        return QuietHours.parse(text)
+    except ValueError:
+        raise InvalidValue("is not FROM-TO, such as 22:00-07:00") from None
 
 
 def github_users(text: str) -> dict[str, Role]:

@@ -1,0 +1,95 @@
+"""Which chats are told of a project's alerts: those of the projects file, and what people changed
+with `/docker_alerts on` and `off`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from redis import Redis
+
+from scar.access import Actor
+from scar.alerts.alert_book import CHANGES
+from scar.errors import ScarError
+from scar.jobs.results.json_record import JsonRecord
+from scar.jobs.signing import Signatures
+from scar.keys.key_store import API
+from scar.projects import Project
+from scar.redis_client import redis_errors
+
+_KEY = "scar:alerts:chats"
+_MOST = 500
+
+
+@dataclass(frozen=True)
+class ChatSwitch(JsonRecord):
+    """Somebody has switched a project's alerts on or off in a chat. `since` is in milliseconds."""
+
+    project: str
+    chat: str
+    on: bool
+    by: str
+    since: int
+
+
+class AlertChats:
+    """The hash of switches on Redis, by project and chat, each signed by the chat's front-end."""
+
+    def __init__(
+        self, redis: Redis, signatures: Signatures, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._redis = redis
+        self._signatures = signatures
+        self._clock = clock
+
+    def switch(self, actor: Actor, project: Project, chat: str, *, on: bool) -> None:
+        """Switch the alerts of a project on or off in a chat."""
+        switches = self.switches()
+        if len(switches) >= _MOST and (project.name, chat) not in switches:
+            raise ScarError(
+                "conflict",
+                f"{_MOST} chats are switched already",
+                "Name the chat under `alerts` in the projects file instead.",
+            )
+        now = int(self._clock() * 1000)
+        switch = ChatSwitch(project.name, chat, on, actor.key, now)
+        sealed = self._signatures.seal("alert_chat", switch.to_json())
+        field = f"{project.name} {chat}"
+        with redis_errors():
+            pipe = self._redis.pipeline()
+            if on == (chat in project.alerts):
+                pipe.hdel(_KEY, field)  # as the projects file says
+            else:
+                pipe.hset(_KEY, field, sealed)
+            pipe.incr(CHANGES)
+            pipe.execute()
+
+    def switches(self) -> Mapping[tuple[str, str], ChatSwitch]:
+        """Return what was switched, by project and chat; what nobody has signed is left out."""
+        with redis_errors():
+            rows = cast("dict[str, str]", self._redis.hgetall(_KEY))
+        read = [self._read(field, sealed) for field, sealed in rows.items()]
+        return {(switch.project, switch.chat): switch for switch in read if switch}
+
+    def _read(self, field: str, sealed: str) -> ChatSwitch | None:
+        try:
+            opened = self._signatures.open("alert_chat", sealed)
+            switch = ChatSwitch.from_json(opened.content) if opened else None
+        except (ScarError, TypeError, ValueError):
+            return None
+        if opened is None or switch is None or field != f"{switch.project} {switch.chat}":
+            return None
+        front_end = switch.chat.partition(":")[0]
+        may = opened.signer.part == API or opened.signer.speaks_for(front_end)
+        return switch if may else None
+
+
+def chats_of(project: Project, switches: Mapping[tuple[str, str], ChatSwitch]) -> tuple[str, ...]:
+    """Return the chats that are told of a project's alerts."""
+    own = [switch for (name, _), switch in switches.items() if name == project.name]
+    off = {switch.chat for switch in own if not switch.on}
+    chats = dict.fromkeys((*project.alerts, *(switch.chat for switch in own if switch.on)))
+    return tuple(chat for chat in chats if chat not in off)

@@ -1,0 +1,30 @@
+"""Everything about alerts that a front-end or the API reads and writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis import Redis
+
+from scar.alerts.alert_book import AlertBook
+from scar.alerts.alert_chats import AlertChats
+from scar.alerts.mute_book import MuteBook
+from scar.jobs.signing import Signatures
+
+
+@dataclass(frozen=True)
+class AlertDesk:
+    """The alerts, the mutes, and the chats that are told."""
+
+    book: AlertBook
+    mutes: MuteBook
+    chats: AlertChats
+
+    @classmethod
+    def of(cls, redis: Redis, signatures: Signatures) -> AlertDesk:
+        """Return the desk of a part."""
+        return cls(
+            AlertBook(redis, signatures),
+            MuteBook(redis, signatures),
+            AlertChats(redis, signatures),
+        )

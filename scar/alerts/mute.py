@@ -1,0 +1,56 @@
+"""A mute: a chat is not told of a project or a container, for a time or until it recovers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated
+
+from scar.alerts.alert import Alert
+from scar.jobs.results.json_record import JsonRecord
+
+
+@dataclass(frozen=True)
+class Mute(JsonRecord):
+    """What a chat (`telegram:-100123/7`) is not told of. Times are milliseconds since the epoch.
+
+    Without a `container` it is the whole project. With neither `until` nor `alerts` it is for good.
+    """
+
+    id: str
+    chat: str
+    project: str
+    container: str
+    by: Annotated[str, "A person's key, such as `telegram:12345`"]
+    name: Annotated[str, "The person's name"]
+    since: int
+    until: int | None = None
+    alerts: Annotated[tuple[str, ...], "Until these alerts have recovered"] = ()
+
+    @property
+    def thing(self) -> str:
+        """What is muted, as it is typed."""
+        return f"{self.project}/{self.container}" if self.container else self.project
+
+    @property
+    def until_recovery(self) -> bool:
+        """Whether it ends when what it was set for has recovered."""
+        return bool(self.alerts)
+
+    def holds(self, now: int, alerts: Iterable[Alert]) -> bool:
+        """Return whether it still counts, at `now` and with these alerts."""
+        if self.until is not None:
+            return now < self.until
+        if self.until_recovery:
+            return any(alert.id in self.alerts and alert.is_open for alert in alerts)
+        return True
+
+    def covers(self, alert: Alert) -> bool:
+        """Return whether it is about the alert. One that ends with the recovery of an alert is
+        about that alone.
+        """
+        if self.until_recovery:
+            return alert.id in self.alerts
+        if not alert.project or alert.project != self.project:
+            return False
+        return self.container in ("", alert.container, alert.service)

@@ -1,0 +1,97 @@
+"""Decides what a chat is told next of its alerts. Pure: no clock, no Redis, no platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import groupby
+
+from scar.alerts.alert import CRITICAL, Alert
+from scar.alerts.told import AlertMessage
+
+_MINUTE_MS = 60_000
+_DAY_MS = 86_400_000
+_REPEATS_MS = (30 * _MINUTE_MS, 120 * _MINUTE_MS, 360 * _MINUTE_MS)
+"""When an alert that nobody has seen is told again, since it was told first; then daily."""
+
+
+class Act(Enum):
+    """What is to be done with the message of a group of alerts."""
+
+    RING = "ring"
+    EDIT = "edit"
+    RECOVER = "recover"
+    REPEAT = "repeat"
+    FORGET = "forget"
+
+
+@dataclass(frozen=True)
+class AlertStep:
+    """One act. `told` is the record of the message; None for a new one."""
+
+    act: Act
+    chat: str
+    alerts: tuple[Alert, ...]
+    told: AlertMessage | None
+    silent: bool = False
+
+
+def plan(
+    chat: str,
+    alerts: Sequence[Alert],
+    told: Mapping[str, AlertMessage],
+    *,
+    now: int,
+    is_muted: Callable[[Alert], bool],
+    is_quiet: bool,
+) -> Iterator[AlertStep]:
+    """Yield what a chat has to be told now, at most one act for each group of alerts.
+
+    `alerts` are those that concern the chat, `told` the records of its messages by group; `now` is
+    in milliseconds. In quiet hours (`is_quiet`) only groups with something critical make a sound.
+    """
+    groups = {group: tuple(members) for group, members in _grouped(alerts)}
+    for group, members in groups.items():
+        loud = [alert for alert in members if alert.is_open and not is_muted(alert)]
+        is_loud = any(alert.severity == CRITICAL or not is_quiet for alert in loud)
+        act = _act(members, told.get(group), is_loud=is_loud, now=now)
+        if act is not None:
+            silent = all(map(is_muted, members))
+            yield AlertStep(act, chat, members, told.get(group), silent)
+    for group, message in told.items():
+        if group not in groups:
+            yield AlertStep(Act.FORGET, chat, (), message)
+
+
+def _act(
+    members: Sequence[Alert], message: AlertMessage | None, *, is_loud: bool, now: int
+) -> Act | None:
+    are_open = any(alert.is_open for alert in members)
+    if message is None:
+        return Act.RING if is_loud else None
+    if message.closed:
+        return None
+    if not are_open:
+        return Act.RECOVER
+    if message.shown != versions(members):
+        return Act.EDIT
+    is_due = now >= message.first_at + repeat_after(message.rings)
+    return Act.REPEAT if is_due and is_loud and not message.seen else None
+
+
+def repeat_after(rings: int) -> int:
+    """Return how many milliseconds after the first ring the next one follows."""
+    if rings <= len(_REPEATS_MS):
+        return _REPEATS_MS[rings - 1]
+    return _REPEATS_MS[-1] + (rings - len(_REPEATS_MS)) * _DAY_MS
+
+
+def versions(alerts: Iterable[Alert]) -> str:
+    """Return which versions of the alerts a message shows."""
+    return " ".join(sorted(f"{alert.id}:{alert.version}" for alert in alerts))
+
+
+def _grouped(alerts: Sequence[Alert]) -> Iterator[tuple[str, Iterator[Alert]]]:
+    by_group = sorted(alerts, key=lambda alert: (alert.group, alert.id))
+    return groupby(by_group, key=lambda alert: alert.group)

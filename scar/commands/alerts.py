@@ -1,0 +1,173 @@
+"""`/docker_alerts`: who is told of alerts, silence for a while, and what is wrong now."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scar.access import Actor, Role
+from scar.commands.command import Command
+from scar.commands.local_command import CommandContext, LocalCommand
+from scar.commands.text_format import local_time, uptime
+from scar.document import Document
+from scar.projects import Project
+from scar.settings.front_end import front_end_settings
+
+_DURATION = re.compile(r"([1-9]\d{0,2})([mhd])")
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400}
+_WORDS = ("on", "off", "list", "recovery")
+_MOST_LISTED = 20
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What was typed: one of `_WORDS` or a duration, for a project or a container of it."""
+
+    word: str
+    project: Project
+    container: str
+
+    @property
+    def thing(self) -> str:
+        return f"{self.project.name}/{self.container}" if self.container else self.project.name
+
+
+class AlertsCommand(LocalCommand):
+    """Switches the alerts of a project on or off in this chat, or silences them for a while.
+
+    `recovery` silences what is wrong now until it has recovered. Without a word it lists the
+    alerts, the mutes of this chat, and what the chat is told of.
+    """
+
+    word = "docker_alerts"
+    usage = "[project[/container]] [on|off|2h|recovery|list]"
+    summary = "alerts to this chat, or silence for a while"
+    noun = "a change of the alerts"
+    examples = ("shop on", "shop off", "shop 2h", "shop/shop-web-1 recovery", "list")
+    role = Role.OPERATOR
+    rank = 26
+
+    def reply(self, actor: Actor, words: Sequence[str], context: CommandContext) -> Document:
+        names = [word for word in words if not _is_wish(word)]
+        wishes = [word for word in words if _is_wish(word)]
+        if len(names) > 1 or len(wishes) > 1:
+            raise self.misuse(f"/{self.word} takes a project and one word")
+        if wishes in ([], ["list"]):
+            return _list(self, actor, names, context)
+        name, _, container = (names[0] if names else "").partition("/")
+        project = context.projects.get(name) if name else context.default()
+        context.access.require(actor, self.role, project, what=self.noun)
+        if not context.chat:
+            raise self.misuse("Only a chat is told of alerts, or silenced")
+        wish = _Wish(wishes[0], project, container)
+        document = self._do(actor, wish, context)
+        context.audit.write(actor, self.word, f"{wish.thing}: {wish.word}", project=project.name)
+        return document
+
+    def _do(self, actor: Actor, wish: _Wish, context: CommandContext) -> Document:
+        if wish.word == "on":
+            return self._on(actor, wish, context)
+        if wish.word == "off" and not wish.container:
+            context.alerts.chats.switch(actor, wish.project, context.chat, on=False)
+            return Document.of(
+                f"🔕 This chat is no longer told of {wish.thing}.",
+                f"/{self.word} {wish.thing} on brings it back.",
+            )
+        if wish.word == "recovery":
+            return self._until_recovery(actor, wish, context)
+        seconds = None if wish.word == "off" else _seconds(wish.word)
+        mute = context.alerts.mutes.add(
+            actor, context.chat, wish.project.name, wish.container, seconds=seconds
+        )
+        until = f" until {local_time(mute.until)}" if mute.until else ""
+        return Document.of(
+            f"🔕 {wish.thing} is silent here{until}.",
+            f"/{self.word} {wish.thing} on ends that.",
+        )
+
+    def _on(self, actor: Actor, wish: _Wish, context: CommandContext) -> Document:
+        front_end = front_end_settings().get(context.chat.partition(":")[0])
+        if front_end is None or front_end.chat_id is None:
+            raise self.misuse("No chat of this kind can be told of alerts")
+        desk = context.alerts
+        mutes = [
+            mute
+            for mute in desk.mutes.all()
+            if mute.chat == context.chat
+            and mute.project == wish.project.name
+            and wish.container in ("", mute.container)
+        ]
+        desk.mutes.remove(mutes)
+        if not wish.container:
+            desk.chats.switch(actor, wish.project, context.chat, on=True)
+        ended = f" {len(mutes)} mutes are ended." if mutes else ""
+        return Document.of(f"🔔 This chat is told of {wish.thing}.{ended}")
+
+    def _until_recovery(self, actor: Actor, wish: _Wish, context: CommandContext) -> Document:
+        alerts = [
+            alert
+            for alert in context.alerts.book.all()
+            if alert.is_open
+            and alert.project == wish.project.name
+            and wish.container in ("", alert.container, alert.service)
+        ]
+        if not alerts:
+            return Document.of(f"✅ Nothing is wrong with {wish.thing} now.")
+        context.alerts.mutes.add(
+            actor, context.chat, wish.project.name, wish.container, alerts=alerts
+        )
+        return Document.of(
+            f"🔕 {wish.thing} is silent here until it has recovered.",
+            f"/{self.word} {wish.thing} on ends that.",
+        )
+
+
+def _list(
+    command: Command, actor: Actor, names: Sequence[str], context: CommandContext
+) -> Document:
+    """Return what is wrong, what is muted here, and what this chat is told of."""
+    from scar.alerts.alert_chats import chats_of  # imports redis
+
+    named = [context.projects.get(name.partition("/")[0]) for name in names]
+    every = named or list(context.projects.projects.values())
+    projects = {p.name: p for p in every if context.access.allows(actor, Role.VIEWER, p)}
+    if not projects:
+        context.access.require(actor, Role.VIEWER, named[0] if named else None)
+    hosts = {project.host for project in projects.values()}
+    desk, now = context.alerts, int(time.time() * 1000)
+    known = desk.book.all()
+    alerts = [
+        alert
+        for alert in known
+        if alert.is_open
+        and (alert.project in projects if alert.project else alert.host in hosts and not named)
+    ]
+    lines = [
+        f"🔴 {alert.name} {alert.what}, for {uptime((now - alert.opened_at) / 1000)}"
+        for alert in alerts[:_MOST_LISTED]
+    ]
+    for mute in desk.mutes.all():
+        if mute.chat == context.chat and mute.project in projects and mute.holds(now, known):
+            end = "until it recovers" if mute.until_recovery else "for good"
+            end = f"until {local_time(mute.until)}" if mute.until else end
+            lines.append(f"🔕 {mute.thing} is silent here {end} ({mute.name})")
+    switches = desk.chats.switches()
+    told = [name for name, p in projects.items() if context.chat in chats_of(p, switches)]
+    lines.append(f"📣 This chat is told of: {', '.join(told) or 'nothing'}")
+    nothing = [] if alerts else ["✅ Nothing is wrong now."]
+    return Document.of("🔔 Alerts", *nothing, *lines, f"💡 {command.spelled}")
+
+
+def _is_wish(word: str) -> bool:
+    return word in _WORDS or _DURATION.fullmatch(word) is not None
+
+
+def _seconds(word: str) -> float:
+    match = _DURATION.fullmatch(word)
+    assert match is not None
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+COMMAND = AlertsCommand()

@@ -1,0 +1,177 @@
+"""Alerts from the worker's record to the chat: told, repeated, muted, recovered; on Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from scar.access import Actor
+from scar.alerts.alert import Alert, ReleaseRef
+from scar.alerts.alert_book import AlertBook
+from scar.alerts.mute_book import MOST_OF_ONE
+from scar.bootstrap import Services
+from scar.chat.conversation import Conversation
+from scar.client import ApiClient
+from scar.errors import ScarError
+from scar.jobs.signing import Signatures
+from scar.keys.key_store import worker_part
+from tests.support.letterbox import LetterBox, Writer
+from tests.support.waiting import PATIENCE
+
+CHAT = "telegram:box"
+
+
+def alert_of(id: str = "01JZ0000000000000000000000", **changes: object) -> Alert:
+    now = int(time.time() * 1000)
+    alert = Alert(
+        id=id,
+        group=id,
+        host="default",
+        project="shop",
+        container="shop-web-1",
+        service="web",
+        rule="restart_loop",
+        severity="critical",
+        what="is restarting in a loop",
+        why="It has ended 3 times within 9 s.",
+        opened_at=now,
+        changed_at=now,
+        lines=("cannot reach the database",),
+        release=ReleaseRef("01JY9ZZZZZZZZZZZZZZZZZZZZZ", now - 180_000, "alice", "abcdef1234"),
+        rollback_to=ReleaseRef("01JY8ZZZZZZZZZZZZZZZZZZZZZ", now - 360_000, "bob"),
+    )
+    return replace(alert, **changes)  # type: ignore[arg-type]
+
+
+def worker_book(services: Services, host: str = "default") -> AlertBook:
+    """Return the book as the worker of a host writes it."""
+    return AlertBook(services.redis, Signatures.of(services.settings, worker_part(host)))
+
+
+@contextlib.asynccontextmanager
+async def at_the_box(services: Services, box: LetterBox) -> AsyncIterator[Writer]:
+    conversation = Conversation(box, services, ApiClient("http://127.0.0.1:1", lambda *_: ""))
+    following = asyncio.create_task(conversation.follow_alerts())
+    try:
+        yield Writer(conversation, Actor("telegram", "1", "Olga"))
+    finally:
+        following.cancel()
+        await conversation.close()
+
+
+async def sheet_with(box: LetterBox, words: str) -> str:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            for reference, versions in box.sheets.items():
+                if words in versions[-1].text:
+                    return reference
+            await asyncio.sleep(0.01)
+
+
+def test_an_alert_is_told_edited_muted_and_closed(services: Services) -> None:
+    async def test() -> None:
+        book, box, alert = worker_book(services), LetterBox("telegram"), alert_of()
+        async with at_the_box(services, box) as writer:
+            await writer.says("/docker_alerts shop on")
+            await sheet_with(box, "This chat is told of shop")
+            book.put(alert)
+            told = await sheet_with(box, "is restarting in a loop")
+            document = box.sheets[told][-1]
+            assert "First seen 3m after release 01JY9ZZZZZ (alice" in document.text
+            assert "cannot reach the database" in document.text
+            commands = [button.command for button in document.buttons]
+            assert commands == [
+                "/docker_logs shop/shop-web-1 50",
+                "/docker_restart shop",
+                "/docker_rollback shop 01JY8ZZZZZ",
+                "/docker_alerts shop/shop-web-1 2h",
+                "/docker_alerts shop/shop-web-1 recovery",
+            ]
+            book.put(replace(alert, version=2, count=4, why="It has ended 4 times within 20 s."))
+            assert await sheet_with(box, "4 times") == told
+            await writer.taps("until", box.tags[told])
+            await sheet_with(box, "silent here until it has recovered")
+            await writer.says("/docker_alerts list")
+            await sheet_with(box, "shop/shop-web-1 is silent here until it recovers (Olga)")
+            now = int(time.time() * 1000)
+            book.put(replace(alert, version=3, closed_at=now + 60_000))
+            assert await sheet_with(box, "web has recovered after 1m") == told
+            await writer.conversation.settle()
+        assert len(box.notices) == 1
+
+    asyncio.run(test())
+
+
+def test_a_restarted_front_end_tells_nothing_twice_and_tells_the_recovery(
+    services: Services,
+) -> None:
+    async def test() -> None:
+        book, alert = worker_book(services), alert_of()
+        box = LetterBox("telegram")
+        async with at_the_box(services, box) as writer:
+            await writer.says("/docker_alerts shop on")
+            book.put(alert)
+            told = await sheet_with(box, "is restarting in a loop")
+            await writer.conversation.settle()
+        book.put(replace(alert, version=2, closed_at=alert.opened_at + 90_000))
+        async with at_the_box(services, box) as writer:
+            async with asyncio.timeout(PATIENCE):
+                while len(box.notices) < 2:
+                    await asyncio.sleep(0.01)
+            await writer.conversation.settle()
+        assert "Before, from" in box.sheets[told][-1].text
+        assert box.notices[1] == ("✅ shop/web has recovered after 1m", told)
+        assert len(box.notices) == 2
+
+    asyncio.run(test())
+
+
+def test_only_the_worker_of_a_host_speaks_for_it(services: Services) -> None:
+    worker_book(services).put(alert_of())
+    assert services.alerts.book.all()
+    worker_book(services, "other").put(alert_of(what="is on fire"))
+    assert services.alerts.book.all() == []
+    with pytest.raises(LookupError):
+        services.alerts.book.put(alert_of())
+    services.redis.hset("scar:alerts:mutes", "m", "telegram/x/y {}")
+    services.redis.hset("scar:alerts:chats", "shop telegram:2", "{}")
+    assert services.alerts.mutes.all() == []
+    assert services.alerts.chats.switches() == {}
+
+
+def test_a_mute_replaces_that_of_the_same_thing_and_one_person_has_fifty(
+    services: Services, operator: Actor
+) -> None:
+    mutes = services.alerts.mutes
+    for seconds in (60.0, 3600.0):
+        mutes.add(operator, CHAT, "shop", seconds=seconds)
+    (only,) = mutes.all()
+    assert only.covers(alert_of())
+    assert not only.covers(alert_of(project="blog"))
+    assert not only.holds(only.since + 3_600_001, [])
+    for number in range(MOST_OF_ONE - 1):
+        mutes.add(operator, CHAT, "shop", f"web-{number}", seconds=60)
+    with pytest.raises(ScarError, match="50 of your own"):
+        mutes.add(operator, CHAT, "shop", "one-more", seconds=60)
+    with pytest.raises(ScarError, match="too long"):
+        mutes.add(operator, CHAT, "shop", "x" * 101)
+
+
+def test_what_is_switched_off_in_a_chat_overrides_the_projects_file(
+    services: Services, operator: Actor
+) -> None:
+    from scar.alerts.alert_chats import chats_of
+
+    chats = services.alerts.chats
+    project = replace(services.projects.get("shop"), alerts=("telegram:1", "telegram:2"))
+    chats.switch(operator, project, "telegram:1", on=False)
+    chats.switch(operator, project, CHAT, on=True)
+    assert chats_of(project, chats.switches()) == ("telegram:2", CHAT)
+    chats.switch(operator, project, "telegram:1", on=True)
+    chats.switch(operator, project, CHAT, on=False)
+    assert chats_of(project, chats.switches()) == ("telegram:1", "telegram:2")

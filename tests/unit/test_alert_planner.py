@@ -1,0 +1,113 @@
+"""What a chat is told of its alerts, and when."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from scar.alerts.alert import Alert
+from scar.alerts.planner import Act, plan, versions
+from scar.alerts.told import AlertMessage
+from scar.chat.alert_document import alert_document
+from scar.settings.quiet_hours import QuietHours
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+BEGIN = 1_800_000_000_000
+CHAT = "telegram:1"
+ALERT = Alert(
+    id="A1",
+    group="G1",
+    host="default",
+    project="shop",
+    container="shop-web-1",
+    service="web",
+    rule="exited",
+    severity="critical",
+    what="has exited",
+    why="It failed with exit code 1.",
+    opened_at=BEGIN,
+    changed_at=BEGIN,
+)
+CLOSED = replace(ALERT, version=2, closed_at=BEGIN + MINUTE)
+TOLD = AlertMessage("G1", CHAT, "7", versions([ALERT]), BEGIN)
+
+
+def _act(
+    alerts: Sequence[Alert],
+    told: AlertMessage | None,
+    *,
+    now: int = BEGIN,
+    muted: bool = False,
+    quiet: bool = False,
+) -> Act | None:
+    steps = plan(
+        CHAT,
+        alerts,
+        {told.group: told} if told else {},
+        now=now,
+        is_muted=lambda _alert: muted,
+        is_quiet=quiet,
+    )
+    return next((step.act for step in steps), None)
+
+
+def test_an_alert_rings_once_and_is_edited_as_it_changes() -> None:
+    assert _act([ALERT], None) is Act.RING
+    assert _act([ALERT], TOLD) is None
+    assert _act([replace(ALERT, version=2)], TOLD) is Act.EDIT
+
+
+def test_recovery_is_told_once_and_only_of_what_was_told() -> None:
+    assert _act([CLOSED], None) is None
+    assert _act([CLOSED], TOLD) is Act.RECOVER
+    assert _act([CLOSED], replace(TOLD, closed=True)) is None
+    assert _act([], TOLD) is Act.FORGET
+
+
+def test_one_cause_is_one_message() -> None:
+    other = replace(ALERT, id="A2", container="shop-db-1", service="db")
+    steps = [
+        *plan(CHAT, [ALERT, other], {}, now=BEGIN, is_muted=lambda _alert: False, is_quiet=False)
+    ]
+    assert [(step.act, len(step.alerts)) for step in steps] == [(Act.RING, 2)]
+    assert "2 things of host default" in alert_document(steps[0].alerts).text
+    told = replace(TOLD, shown=versions([ALERT, other]))
+    assert _act([CLOSED, other], told) is Act.EDIT
+
+
+def test_an_alert_is_repeated_ever_slower_until_somebody_has_seen_it() -> None:
+    rings: list[int] = []
+    told = TOLD
+    for minute in range(0, 3 * 24 * 60, 10):
+        now = BEGIN + minute * MINUTE
+        if _act([ALERT], told, now=now) is Act.REPEAT:
+            rings.append(minute)
+            told = replace(told, rings=told.rings + 1)
+    assert rings == [30, 120, 360, 360 + 1440, 360 + 2880]
+    assert _act([ALERT], replace(TOLD, seen=True), now=BEGIN + 30 * DAY) is None
+
+
+def test_a_mute_silences_what_is_new_and_what_is_repeated() -> None:
+    assert _act([ALERT], None, muted=True) is None
+    assert _act([ALERT], TOLD, now=BEGIN + DAY, muted=True) is None
+    steps = [*plan(CHAT, [CLOSED], {"G1": TOLD}, now=BEGIN, is_muted=bool, is_quiet=False)]
+    assert [(step.act, step.silent) for step in steps] == [(Act.RECOVER, True)]
+
+
+def test_quiet_hours_let_what_is_critical_through() -> None:
+    warning = replace(ALERT, severity="warning")
+    assert _act([warning], None, quiet=True) is None
+    assert _act([warning], None) is Act.RING
+    assert _act([ALERT], None, quiet=True) is Act.RING
+
+
+@pytest.mark.parametrize(
+    ("hours", "minute", "quiet"),
+    [("22:00-07:00", 23 * 60, True), ("22:00-07:00", 7 * 60, False), ("1:00-2:30", 149, True)],
+)
+def test_quiet_hours_go_over_midnight(hours: str, minute: int, quiet: bool) -> None:
+    moment = datetime.datetime(2026, 1, 5, minute // 60, minute % 60).astimezone()
+    assert QuietHours.parse(hours).hold(moment.timestamp()) is quiet
