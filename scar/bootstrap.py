@@ -59,10 +59,7 @@ def bootstrap(settings: Settings, part: str) -> Services:
     access = create_access(settings)
     signatures = Signatures.of(settings, part)
     ledger, audit = Ledger(redis, signatures), Audit(redis, signatures)
-    queue, alerts = (
-        JobQueue(settings.effective_redis_url, signatures),
-        AlertDesk.of(redis, signatures),
-    )
+    queue = JobQueue(settings.effective_redis_url, signatures)
     job_service = JobService(
         projects=projects,
         access=access,
@@ -86,29 +83,24 @@ def bootstrap(settings: Settings, part: str) -> Services:
         job_service=job_service,
         subscriptions=Subscriptions(redis, signatures),
         counters=Counters(redis),
-        alerts=alerts,
-        command_context=_command_context(
-            settings, job_service, Locks(redis, signatures), SignInLinks(redis, signatures), alerts
-        ),
+        alerts=AlertDesk.of(redis, signatures),
+        command_context=_command_context(settings, job_service, redis, signatures),
     )
 
 
 def _command_context(
-    settings: Settings,
-    job_service: JobService,
-    locks: Locks,
-    links: SignInLinks,
-    alerts: AlertDesk,
+    settings: Settings, job_service: JobService, redis: Redis, signatures: Signatures
 ) -> CommandContext:
     projects, page = job_service.projects, settings.page_url or settings.api_url
+    links = SignInLinks(redis, signatures)
     return CommandContext(
         projects=projects,
         access=job_service.access,
         ledger=job_service.ledger,
         audit=job_service.audit,
         commands=all_commands,
-        locks=locks,
-        alerts=alerts,
+        locks=Locks(redis, signatures),
+        alerts=AlertDesk.of(redis, signatures),
         default=lambda: projects.default(settings),
         cancel=job_service.cancel,
         page_link=lambda actor: f"{page}/sign-in?link={links.issue(actor)}",

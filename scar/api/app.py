@@ -8,6 +8,7 @@ import structlog
 from flask import Flask, Response, request
 
 from scar.api import (
+    alerts,
     audit,
     commands,
     docs,
@@ -98,7 +99,7 @@ def _add_routes(app: Flask) -> None:
     # After flask-smorest registered its own error handler, which this one replaces.
     errors.register(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    for module in (jobs, events, projects, hosts, audit, commands):
+    for module in (jobs, events, projects, hosts, alerts, audit, commands):
         # Blueprints are made at import and serve any number of applications.
         if authenticate not in module.resource.before_request_funcs.get(None, ()):
             module.resource.before_request(authenticate)

@@ -10,6 +10,7 @@ import structlog
 
 from scar.alerts.alert import Alert
 from scar.alerts.alert_chats import ChatSwitch, chats_of
+from scar.alerts.hosts_away import HostsAway
 from scar.alerts.mute import Mute
 from scar.alerts.planner import Act, AlertStep, plan, versions
 from scar.alerts.told import AlertMessage, ToldBook
@@ -20,8 +21,10 @@ from scar.chat.front_end import IncomingMessage, Place, Undelivered
 from scar.chat.sender import Sender
 from scar.document import Document
 from scar.errors import ScarError
+from scar.projects import Project
 
 _LOOK_SECONDS = 1.0
+_HOSTS_SECONDS = 5.0
 _AGAIN_SECONDS = 5.0
 _REFUSED_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
@@ -41,17 +44,28 @@ class _Known:
 
 class AlertMessages:
     """Looks once a second whether something has changed, which costs one read of a counter, and
-    whether something has to be told again. What cannot be delivered is tried again.
+    whether something has to be told again. What cannot be delivered is tried again. `everything`
+    are chats that are told of every project.
     """
 
-    def __init__(self, context: ChatContext, sender: Sender, tasks: BackgroundTasks) -> None:
+    def __init__(
+        self,
+        context: ChatContext,
+        sender: Sender,
+        tasks: BackgroundTasks,
+        everything: Sequence[str] = (),
+    ) -> None:
         services = context.services
         self._context = context
         self._sender = sender
         self._tasks = tasks
+        self._everything = tuple(everything)
         self._desk = services.alerts
         self._name = context.front_end.name
         self._book = ToldBook(services.redis, services.signatures, self._name)
+        self._hosts = HostsAway(services.redis, clock=context.clock)
+        self._looked_at_hosts = 0.0
+        self._away: tuple[Alert, ...] = ()
         self._known: _Known | None = None
         self._told: dict[_Key, AlertMessage] | None = None
         self._busy: set[_Key] = set()
@@ -68,8 +82,8 @@ class AlertMessages:
 
     async def look(self) -> None:
         """Begin to do everything that is to be done now."""
-        known = await asyncio.to_thread(self._read)
-        if not known.alerts and not self._told:
+        known = await asyncio.to_thread(self._read_all)
+        if not (known.alerts or self._away or self._told):
             return
         for step in self._steps(known):
             key = _key_of(step)
@@ -91,6 +105,17 @@ class AlertMessages:
         if command and message and not message.seen:
             await self._store(replace(message, seen=True))
         return command
+
+    def _read_all(self) -> _Known:
+        """Read what has changed, and every few seconds the heartbeats of the hosts."""
+        known, now = self._read(), self._context.clock()
+        if now - self._looked_at_hosts >= _HOSTS_SECONDS:
+            self._looked_at_hosts = now
+            open_groups = [m.group for m in (self._told or {}).values() if not m.closed]
+            projects = self._context.services.projects.projects.values()
+            hosts = {p.host for p in projects if self._own_chats(p, known)}
+            self._away = self._hosts.look(hosts, open_groups)
+        return known
 
     def _read(self) -> _Known:
         """Read what has changed on Redis; what was told is this front-end's own, and read once."""
@@ -124,17 +149,21 @@ class AlertMessages:
 
     def _chats(self, known: _Known) -> list[str]:
         projects = self._context.services.projects.projects.values()
-        chats = (chat for project in projects for chat in chats_of(project, known.switches))
-        return [chat for chat in chats if chat.startswith(f"{self._name}:")]
+        return [chat for project in projects for chat in self._own_chats(project, known)]
+
+    def _own_chats(self, project: Project, known: _Known) -> list[str]:
+        """Return the chats of this front-end that are told of a project's alerts."""
+        chats = chats_of(project, known.switches)
+        return [*self._everything, *(c for c in chats if c.startswith(f"{self._name}:"))]
 
     def _alerts_of(self, chat: str, known: _Known) -> list[Alert]:
         """Return the alerts that concern a chat: of its projects, and of their hosts."""
         projects = self._context.services.projects.projects.values()
-        own = [p for p in projects if chat in chats_of(p, known.switches)]
+        own = [project for project in projects if chat in self._own_chats(project, known)]
         names, hosts = {p.name for p in own}, {p.host for p in own}
         return [
             alert
-            for alert in known.alerts
+            for alert in (*known.alerts, *self._away)
             if (alert.project in names if alert.project else alert.host in hosts)
         ]
 

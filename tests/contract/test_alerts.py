@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from scar.access import Actor
@@ -175,3 +176,17 @@ def test_what_is_switched_off_in_a_chat_overrides_the_projects_file(
     chats.switch(operator, project, "telegram:1", on=True)
     chats.switch(operator, project, CHAT, on=False)
     assert chats_of(project, chats.switches()) == ("telegram:1", "telegram:2")
+
+
+def test_the_api_lists_what_is_wrong(services: Services, api_url: str) -> None:
+    worker_book(services).put(alert_of())
+    closed = alert_of("01JZ1111111111111111111111", closed_at=int(time.time() * 1000))
+    worker_book(services).put(closed)
+    token = {"Authorization": "Bearer a-secret-of-tests-1"}
+    url = f"{api_url}/api/v1/alerts"
+    (alert,) = httpx.get(url, params={"open": "true"}, headers=token).json()["items"]
+    assert (alert["rule"], alert["count"], alert["closed_at"]) == ("restart_loop", 1, None)
+    assert alert["release"]["by"] == "alice"
+    both = httpx.get(url, headers=token).json()["items"]
+    assert [item["id"] for item in both] == [closed.id, alert_of().id]
+    assert httpx.get(url, params={"project": "blog"}, headers=token).json()["items"] == []

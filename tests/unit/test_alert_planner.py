@@ -5,10 +5,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
+import fakeredis
 import pytest
+from redis import Redis
 
 from scar.alerts.alert import Alert
+from scar.alerts.hosts_away import HostsAway
 from scar.alerts.planner import Act, plan, versions
 from scar.alerts.told import AlertMessage
 from scar.chat.alert_document import alert_document
@@ -111,3 +115,26 @@ def test_quiet_hours_let_what_is_critical_through() -> None:
 def test_quiet_hours_go_over_midnight(hours: str, minute: int, quiet: bool) -> None:
     moment = datetime.datetime(2026, 1, 5, minute // 60, minute % 60).astimezone()
     assert QuietHours.parse(hours).hold(moment.timestamp()) is quiet
+
+
+def test_a_host_without_heartbeat_is_told_once_over_a_restart_and_closed_when_it_is_back() -> None:
+    redis = cast("Redis", fakeredis.FakeRedis(decode_responses=True))
+    now = BEGIN / 1000
+
+    def beat(until: float) -> None:
+        redis.zadd("scar:workers:alpha", {"alpha-1": int(until * 1000)})
+
+    beat(now + 10)
+    first = HostsAway(redis, clock=lambda: now)
+    assert first.look(["alpha"], []) == ()
+    now += 39
+    assert first.look(["alpha"], []) == ()
+    now += 2
+    (away,) = first.look(["alpha"], [])
+    assert (away.rule, away.is_open, away.opened_at) == ("host_away", True, BEGIN + 10_000)
+    second = HostsAway(redis, clock=lambda: now)
+    assert second.look(["alpha"], [away.group])[0].group == away.group
+    beat(now + 10)
+    (back,) = HostsAway(redis, clock=lambda: now).look(["alpha"], [away.group])
+    assert (back.group, back.is_open) == (away.group, False)
+    assert second.look(["alpha"], [away.group])[0].closed_at == BEGIN + 41_000

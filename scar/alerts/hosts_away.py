@@ -1,0 +1,102 @@
+"""Alerts of hosts without a worker. The worker of such a host cannot tell of it, so that every part
+that tells of alerts looks at the heartbeats itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from redis import Redis
+
+from scar.alerts.alert import CRITICAL, Alert
+from scar.redis_client import redis_errors
+
+AWAY_SECONDS = 30.0
+"""A worker that is restarted is back before."""
+
+_PREFIX = "away"
+_ID_LENGTH = 44
+"""A button has 64 bytes for this and its own name."""
+
+
+class HostsAway:
+    """Remembers since when each host has been away, where Redis does not say it."""
+
+    def __init__(
+        self, redis: Redis, *, clock: Callable[[], float] = time.time, seconds: float = AWAY_SECONDS
+    ) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._seconds = seconds
+        self._since: dict[str, int] = {}
+        self._alerts: dict[str, Alert] = {}
+
+    def look(self, hosts: Iterable[str], told: Iterable[str]) -> tuple[Alert, ...]:
+        """Return the alerts of the hosts that are away, and of those that have come back.
+
+        `told` are the groups that were told and not closed: an earlier process may have done it.
+        """
+        now = int(self._clock() * 1000)
+        by_host = {host_part(group): group for group in told if group.startswith(f"{_PREFIX}-")}
+        for host, alive_until in self._heartbeats(set(hosts)).items():
+            alert = self._alerts.get(host) or self._told_before(host, by_host, now)
+            if alive_until > now:
+                self._since.pop(host, None)
+                if alert is not None and alert.is_open:
+                    self._alerts[host] = replace(alert, version=2, closed_at=now, changed_at=now)
+                continue
+            since = self._since.setdefault(host, alive_until or now)
+            if alert is not None and alert.is_open:
+                self._alerts[host] = alert
+            elif now - since >= self._seconds * 1000:
+                self._alerts[host] = _alert(host, since)
+        return tuple(self._alerts.values())
+
+    def _told_before(self, host: str, by_host: dict[str, str], now: int) -> Alert | None:
+        group = by_host.get(host_part(_id(host, now)))
+        return replace(_alert(host, _since(group)), id=group, group=group) if group else None
+
+    def _heartbeats(self, hosts: set[str]) -> dict[str, int]:
+        """Return until when each host's workers count as alive, in milliseconds; 0 where that is
+        not known.
+        """
+        names = sorted(hosts)
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for name in names:
+                pipe.zrevrange(f"scar:workers:{name}", 0, 0, withscores=True)
+            rows = pipe.execute() if names else []
+        return {name: int(row[0][1]) if row else 0 for name, row in zip(names, rows, strict=True)}
+
+
+def host_part(group: str) -> str:
+    """Return the part of a group's id that stands for its host."""
+    return group.split("-", 2)[-1]
+
+
+def _alert(host: str, since: int) -> Alert:
+    id = _id(host, since)
+    return Alert(
+        id=id,
+        group=id,
+        host=host,
+        project="",
+        container="",
+        service="",
+        rule="host_away",
+        severity=CRITICAL,
+        what="is away",
+        why="No worker of it gives a sign of life: the machine, its network or the worker is down.",
+        opened_at=since,
+        changed_at=since,
+    )
+
+
+def _id(host: str, since: int) -> str:
+    return f"{_PREFIX}-{since:x}-{host}"[:_ID_LENGTH]
+
+
+def _since(group: str) -> int:
+    return int(group.split("-", 2)[1], 16)
