@@ -142,6 +142,11 @@ class PageScene:
         """Ask the question of a deploy or a rollback."""
         self.worker.claim(id).plan(plan)
 
+    def confirm(self, job: Job) -> None:
+        """Say yes to the plan that `plan` has shown."""
+        who, shown = job.request.requested_by, str(PLANNED["hash"])
+        self.services.job_service.confirm(who, job.id, "yes", shown=shown)
+
     def settle(self) -> None:
         """Leave nothing that a test before has left open."""
         for id in _open_jobs(self.services):

@@ -99,22 +99,19 @@ def screen_of(job: Job) -> JobScreen:
         job=job,
         document=_without_typing(_without_code(document) if follows else document),
         answers=answers,
-        choices=[*choices_of(document.buttons, project_of(job)), *_afterwards(job)],
+        choices=[*_undo(job), *choices_of(document.buttons, project_of(job))],
         may_cancel=may_cancel and not job.state.ended and not answers,
         output=job.output if job.request.changes or follows else (),
     )
 
 
-def _afterwards(job: Job) -> list[Choice]:
-    """Return what can be done once a job has ended: the same again, or taking it back."""
-    name, project = job.request.project, project_of(job)
-    if not job.state.ended or not job.request.changes:
-        return []
-    buttons = [("🔁 Again", f"/docker_again {job.id}")]
+def _undo(job: Job) -> list[Choice]:
+    """Return the way to take back the latest deploy or rollback, once it has succeeded."""
+    name = job.request.project
     done = job.state is JobState.SUCCEEDED and job.request.kind in _TAKEN_BACK
-    if name and done and _is_latest(job, name):
-        buttons.append(("↩️ Undo", f"/docker_rollback {name}"))
-    return choices(project, *buttons)
+    if not done or not name or not _is_latest(job, name):
+        return []
+    return choices(project_of(job), ("↩️ Undo", f"/docker_rollback {name}"))
 
 
 def _is_latest(job: Job, project: str) -> bool:
