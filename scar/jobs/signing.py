@@ -30,7 +30,7 @@ _BY_FRONT_ENDS = frozenset(
     (
         *("request", "confirmation", "cancellation", "lock", "subscription"),
         *("service", "letter", "push", "choice", "grant", "session"),
-        *("mute", "alert_chat", "alert_message"),
+        *("account", "mute", "alert_chat", "alert_message"),
     )
 )
 _NOW_ONLY = frozenset((WAKEUP, "service", "letter", "push", "choice", "session"))

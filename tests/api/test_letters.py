@@ -17,6 +17,7 @@ import pytest
 from scar.access import Actor
 from scar.chat.front_end import IncomingMessage, Place
 from scar.chat.menus import Menus
+from scar.jobs.github_delivery import from_letter
 from scar.jobs.inbox import Inbox
 from scar.redis_client import connect
 from tests.support.keys import signatures_of
@@ -127,9 +128,9 @@ def test_a_forged_delivery_in_the_inbox_is_ignored(hook: Hook) -> None:
     assert hook.post("push", push()) == "taken"
     ((_, commented), (_, pushed)) = hook.inbox.read("0", wait_ms=1)
     assert commented is not None
-    assert commented["login"] == "ada"
+    assert (from_letter(commented, SECRET) or {})["login"] == "ada"
     assert pushed is not None
-    assert pushed["branch"] == "a/b"
+    assert (from_letter(pushed, SECRET) or {})["branch"] == "a/b"
     hook.client.delete("scar:github:inbox")
     for forged in (
         json.dumps(commented),

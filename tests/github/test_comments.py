@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
 from itertools import pairwise
@@ -10,13 +12,18 @@ from typing import Any
 import pytest
 
 from scar.chat.front_end import Place
+from scar.frontends.github.accounts import Accounts
+from scar.jobs.github_delivery import to_letter
+from scar.jobs.inbox import Inbox
 from scar.jobs.record import Job, JobState
 from scar.jobs.subscriptions import Subscription
 from tests.support.acting_worker import ActingWorker, status_of
 from tests.support.github_scene import GitHubScene
-from tests.support.github_server import BOT, REPOSITORY, Fault, GitHubServer
+from tests.support.github_server import BOT, REPOSITORY, SECRET, Fault, GitHubServer
+from tests.support.keys import signatures_of
 
 EDIT_SECONDS = 3.0
+KEY = "a key that only tests know"
 
 
 def outcome(comment: dict[str, Any]) -> dict[str, Any]:
@@ -219,3 +226,36 @@ def test_where_github_tells_no_permission_nothing_can_be_changed(
     status = worker.next_job("status", "octocat")
     worker.finish(status.id, status_of("shop"))
     github.wait_for(issue, "Production Status")
+
+
+def test_a_comment_that_github_does_not_have_is_not_obeyed(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
+) -> None:
+    """Who has the API's key, and even the webhook's secret, makes up no comment."""
+    real = github.says("stranger", issue, "hello")
+    jobs = len(worker.jobs_of("octocat"))
+    inbox = Inbox(scene.services.redis, "github", signatures_of("api", KEY))
+    for id, login in ((real, "octocat"), (10**9, "octocat")):
+        comment = github.ask("octocat", "GET", f"/repos/{REPOSITORY}/issues/comments/{real}")
+        comment |= {"id": id, "body": "/docker_status", "user": {"login": login, "type": "User"}}
+        where = {"full_name": REPOSITORY, "html_url": f"https://github.example/{REPOSITORY}"}
+        payload = {"action": "created", "comment": comment, "repository": where}
+        body = json.dumps({**payload, "issue": {"number": issue}}).encode()
+        for secret in ("a guess", SECRET):
+            signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+            inbox.put(to_letter("issue_comment", body, signature), [f"made up {id} {secret}"])
+    scene.heard_all()
+    assert len(worker.jobs_of("octocat")) == jobs
+    assert github.comments(issue) == []
+
+
+def test_a_login_of_another_account_is_refused(
+    scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
+) -> None:
+    accounts = Accounts(scene.services.redis, scene.services.signatures)
+    accounts.forget_others([])
+    accounts.require_same("hubot", 10**9)
+    github.says("hubot", issue, "/docker_status")
+    github.wait_for(issue, "belongs to another account")
+    assert worker.jobs_of("hubot") == []
+    accounts.forget_others([])

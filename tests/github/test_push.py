@@ -28,11 +28,15 @@ class Branch:
     def __init__(self, scene: GitHubScene) -> None:
         self._scene = scene
         self._count = 0
+        self._newest = 0
 
     def push(self, ref: str = "refs/heads/main", repository: str = REPOSITORY, at: int = 0) -> str:
         """The commit that was pushed; GitHub's delivery is taken in."""
         self._count += 1
         commit = hashlib.sha1(f"{id(self)} {self._count}".encode()).hexdigest()
+        place = repository, ref.removeprefix("refs/heads/")
+        if at >= self._newest:
+            self._scene.github.heads[place], self._newest = commit, at
         self.deliver(ref, commit, repository, at)
         return commit
 

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from scar.jobs.github_delivery import from_letter
 from scar.jobs.inbox import Inbox
 from scar.json_object import JsonObject
 from scar.redis_client import connect
@@ -72,7 +73,8 @@ class Hook:
         entries = inbox.read("0", wait_ms=1)
         for id, _ in entries:
             inbox.drop(id)
-        return [letter for _, letter in entries if letter is not None]
+        letters = [from_letter(letter, SECRET) for _, letter in entries if letter is not None]
+        return [letter for letter in letters if letter is not None]
 
 
 def sign(body: bytes) -> str:

@@ -77,6 +77,7 @@ class GitHubServer:
         self.faults: list[Fault] = []
         self.statuses: list[tuple[str, str, str, str]] = []
         self.reactions: list[tuple[str, str]] = []
+        self.heads: dict[tuple[str, str], str] = {}
         self.permissions: dict[str, str] = {"octocat": "admin", "hubot": "write"}
         paths = places()
         owner, _, name = REPOSITORY.partition("/")
@@ -194,6 +195,9 @@ class GitHubServer:
         if match := re.fullmatch(r"/repos/[^/]+/[^/]+/collaborators/([^/]+)/permission", path):
             permission = self.permissions.get(match[1], "read")
             return 200, json.dumps({"permission": permission}).encode()
+        if match := re.fullmatch(r"/repos/([^/]+/[^/]+)/branches/(.+)", path):
+            head = self.heads.get((match[1], match[2]))
+            return (200 if head else 404), json.dumps({"commit": {"sha": head}}).encode()
         if method == "POST" and path.endswith("/reactions"):
             self.reactions.append((path.split("/")[-2], content["content"]))
             return 201, b"{}"

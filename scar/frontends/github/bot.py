@@ -23,16 +23,18 @@ from scar.client import ApiClient
 from scar.commands import all_commands
 from scar.commands.command_parser import CommandParser
 from scar.errors import ScarError
+from scar.frontends.github.accounts import Accounts
 from scar.frontends.github.chat import GitHubChat
-from scar.frontends.github.client import GitHub, Refused
+from scar.frontends.github.client import AuthoredComment, GitHub, Refused
 from scar.frontends.github.deliveries import CommentDelivery
 from scar.frontends.github.permissions import Permissions
 from scar.frontends.github.push_deploys import PushDeploys
 from scar.frontends.github.render import first_words
 from scar.frontends.lease import Lease
 from scar.frontends.signals import run_until_signal
+from scar.jobs.github_delivery import from_letter
 from scar.jobs.inbox import Inbox
-from scar.json_object import JsonObject
+from scar.json_object import MALFORMED, JsonObject
 from scar.project_origins import ProjectOrigins, same_repository
 from scar.redis_client import connect
 from scar.settings import Settings
@@ -57,10 +59,14 @@ class GitHubBot:
         self._parser = CommandParser(all_commands())
         self._permissions = Permissions(github, self._parser)
         self._origins = ProjectOrigins(services.redis)
+        self._accounts = Accounts(services.redis, services.signatures)
         self.began = time.time()
 
     async def read(self, inbox: Inbox) -> None:
         """Read and handle deliveries until cancelled."""
+        if self._services.projects.problem is None:  # else nobody knows who is named
+            with suppress(ScarError):  # then the next process forgets them
+                await asyncio.to_thread(self._accounts.forget_others, self._named())
         after = "0"
         while True:
             try:
@@ -77,32 +83,71 @@ class GitHubBot:
         """Handle one delivery. One that cannot be parsed is logged and dropped, since it would
         fail every time.
         """
-        if letter is None:
-            _log.warning("letter without a valid signature", letter=id)
+        secret = self._services.settings.github_webhook_secret or ""
+        delivery = from_letter(letter, secret) if letter is not None and secret else None
+        if delivery is None:
+            _log.warning("delivery that GitHub has not signed", letter=id)
             return
         try:
-            if letter["event"] == "push":
-                await self._pushes.note(id, letter)
+            if delivery["event"] == "push":
+                await self._pushes.note(id, delivery)
             else:
                 received_at = int(id.partition("-")[0]) / 1000
-                await self._handle_comment(received_at, CommentDelivery.from_json(letter))
-        except (LookupError, TypeError, ValueError) as error:
+                await self._handle_comment(received_at, CommentDelivery.from_json(delivery))
+        except MALFORMED as error:
             _log.error("letter not understood", letter=id, exc_info=error)
 
     async def _handle_comment(self, received_at: float, comment: CommentDelivery) -> None:
         incoming = await self._incoming_message(received_at, comment)
         if incoming is None:
             return
+        written = await self._written(comment)
+        if written is None:
+            _log.warning("comment that GitHub does not have like this", comment=comment.id)
+            return
         projects = self._services.projects.projects.values()
         if self._services.access.highest_role(incoming.actor, projects) is None:
             refusal = None  # a stranger; the conversation refuses them with its own message
         else:
-            refusal = await self._permissions.refusal(incoming)
+            refusal = await self._refusal(incoming, written.account)
         if refusal is None:
             await self._react(comment)
             await self._conversation.receive(incoming)
         else:
             await self._conversation.refuse(incoming, refusal)
+
+    async def _written(self, comment: CommentDelivery) -> AuthoredComment | None:
+        """Return the comment as GitHub has it, if that is how it was delivered."""
+        try:
+            written = await self._github.comment_of(
+                comment.repository, comment.id, review=comment.is_review
+            )
+        except Refused as error:
+            if error.retry_after is not None:
+                raise
+            _log.warning("comment not read", comment=comment.id, reason=str(error))
+            return None
+        return written if written is not None and comment.is_same(written) else None
+
+    async def _refusal(self, incoming: IncomingMessage, account: int) -> ScarError | None:
+        """Return why a person whom SCAR knows may not say this, or None."""
+        login = incoming.actor.id
+        if login.lower() in self._named():
+            try:
+                await asyncio.to_thread(self._accounts.require_same, login, account)
+            except ScarError as error:
+                if error.code != "forbidden":
+                    raise
+                return error
+        return await self._permissions.refusal(incoming)
+
+    def _named(self) -> set[str]:
+        """Return the logins that settings and projects file give roles, in small letters."""
+        named = set(self._services.settings.github_users)
+        for project in self._services.projects.projects.values():
+            for people in project.roles.values():
+                named |= {key.partition(":")[2] for key in people if key.startswith("github:")}
+        return {login.lower() for login in named}
 
     async def _incoming_message(
         self, received_at: float, comment: CommentDelivery

@@ -49,6 +49,18 @@ class Comment:
     at: float
 
 
+@dataclass(frozen=True)
+class AuthoredComment:
+    """A comment that somebody has written. `account` is the number of their account, which stays
+    theirs where a login may become somebody else's.
+    """
+
+    login: str
+    account: int
+    body: str
+    created_at: str
+
+
 @dataclass
 class GitHub:
     """A connection to one GitHub server. `clock` returns seconds since the epoch."""
@@ -108,6 +120,33 @@ class GitHub:
         path = f"/repos/{repository}/issues/{number}/comments?since={since}&per_page=100"
         comments = await self._ask("GET", repository, path)
         return [comment for comment in comments if isinstance(comment.get("body"), str)]
+
+    async def comment_of(self, repository: str, id: int, *, review: bool) -> AuthoredComment | None:
+        """Return a comment as GitHub has it now; None where there is none."""
+        kind = "pulls" if review else "issues"
+        try:
+            answer = await self._ask("GET", repository, f"/repos/{repository}/{kind}/comments/{id}")
+        except Refused as error:
+            if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+                return None
+            raise
+        with _as_github_answers():
+            user = answer["user"]
+            return AuthoredComment(
+                str(user["login"]), int(user["id"]), str(answer["body"]), str(answer["created_at"])
+            )
+
+    async def branch_head(self, repository: str, branch: str) -> str | None:
+        """Return the newest commit of a branch; None where SCAR cannot see such a branch."""
+        path = f"/repos/{repository}/branches/{quote(branch, safe='')}"
+        try:
+            answer = await self._ask("GET", repository, path)
+        except Refused as error:
+            if error.retry_after is None:
+                return None
+            raise
+        with _as_github_answers():
+            return str(answer["commit"]["sha"])
 
     async def react(self, repository: str, id: str, *, review: bool, content: str) -> None:
         """Add a reaction to a comment."""

@@ -1,13 +1,13 @@
-"""The contents of GitHub's webhook deliveries, in the form in which the API stores them in the
-inbox.
-"""
+"""What SCAR uses of GitHub's webhook deliveries (`scar.jobs.github_delivery`)."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
+from scar.frontends.github.client import AuthoredComment
 from scar.json_object import JsonObject
 
 
@@ -25,9 +25,17 @@ class CommentDelivery:
     body: str
     created_at: str
 
+    def is_same(self, written: AuthoredComment) -> bool:
+        """Return whether GitHub has the comment as it was delivered: of the same person, and not
+        edited since.
+        """
+        return (written.login.lower(), written.body) == (self.login.lower(), self.body) and (
+            datetime.fromisoformat(written.created_at) == datetime.fromisoformat(self.created_at)
+        )
+
     @classmethod
     def from_json(cls, letter: JsonObject) -> CommentDelivery:
-        """Parse an entry of the inbox; raise `LookupError` if a field is missing."""
+        """Parse a delivery; raise `LookupError` if a field is missing."""
         return cls(
             id=letter["id"],
             is_review=letter["review"],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -32,6 +32,8 @@ from scar.redis_client import redis_errors
 _PENDING = "scar:github:pushes"
 _DEPLOYING = "scar:github:deploys"
 _LOOK_SECONDS = 1.0
+_HEAD_ASKED_SECONDS = 2.0
+_HEAD_WAITED_SECONDS = 30.0
 _OVERTAKEN = "Not deployed by itself: a newer push took its place"
 _COMMIT_STATE = {
     JobState.SUCCEEDED: "success",
@@ -49,6 +51,7 @@ class PushDeploys:
 
     github: GitHub
     services: Services
+    _first_asked: dict[str, float] = field(default_factory=dict)
 
     async def note(self, id: str, letter: JsonObject) -> None:
         """Store a push for every project that deploys this branch of this repository."""
@@ -77,7 +80,11 @@ class PushDeploys:
         while True:
             try:
                 for field, sealed in (await asyncio.to_thread(self._entries, _PENDING)).items():
-                    await self._deploy(field, sealed)
+                    if retry_at.get(sealed, 0.0) > time.monotonic():
+                        continue
+                    retry_at.pop(sealed, None)
+                    if wait := await self._deploy(field, sealed):
+                        retry_at[sealed] = time.monotonic() + wait
                 for id, sealed in (await asyncio.to_thread(self._entries, _DEPLOYING)).items():
                     if retry_at.get(id, 0.0) > time.monotonic():
                         continue
@@ -97,28 +104,30 @@ class PushDeploys:
             and (name not in origins or same_repository(origins[name], letter["repository"]))
         ]
 
-    async def _deploy(self, field: str, sealed: str) -> None:
+    async def _deploy(self, field: str, sealed: str) -> float:
         """Submit the deploy of a push; if another job has locked the project, leave the push
-        stored for the next check.
+        stored for the next check. Return after how many seconds to look again, 0 for the next time.
         """
         name = field.partition(" ")[0]
         push = self._unseal(sealed, name)
         if push is None:
             _log.warning("push without a valid signature", project=name)
             await asyncio.to_thread(self._drop, _PENDING, field, sealed)
-            return
+            return 0.0
         project = self.services.projects.projects.get(name)
         try:
             if project is None or project.auto_deploy_branch != push.branch:
                 raise ScarError("conflict", "It is not deployed on a push any more", "")
             if await asyncio.to_thread(self._is_held, project):
-                return
+                return 0.0
+            if wait := await self._wait_for_head(push, sealed):
+                return wait
             job = await asyncio.to_thread(self._submit, project, push)
         except ScarError as error:
             locks = self.services.command_context.locks
             if error.code == "busy" and not await asyncio.to_thread(locks.of, name):
                 # Another job has just locked the project; a person's lock instead fails the push.
-                return
+                return 0.0
             if error.code in ("redis_unavailable", "disk_full"):
                 raise
             await self._try_status(push, "error", error.message)
@@ -126,7 +135,32 @@ class PushDeploys:
             await asyncio.to_thread(self._put, _DEPLOYING, job.id, sealed)
             await asyncio.to_thread(self._subscribe_alerts, job, project)
             await self._try_status(push, "pending", f"Deploying ({job.id})")
+        self._first_asked.pop(sealed, None)
         await asyncio.to_thread(self._drop, _PENDING, field, sealed)
+        return 0.0
+
+    async def _wait_for_head(self, push: Push, sealed: str) -> float:
+        """Return 0 where GitHub has the pushed commit as the branch's newest, else after how many
+        seconds to ask again. Raises `conflict` where it has another for half a minute: GitHub may
+        tell of a push before it can be read everywhere.
+        """
+        try:
+            head = await self.github.branch_head(push.repository, push.branch)
+        except Refused as error:
+            _log.warning("branch not read", repository=push.repository, reason=str(error))
+            return error.retry_after or _HEAD_ASKED_SECONDS
+        if head == push.commit:
+            return 0.0
+        first = self._first_asked.setdefault(sealed, time.monotonic())
+        if time.monotonic() - first < _HEAD_WAITED_SECONDS:
+            return _HEAD_ASKED_SECONDS
+        if head is None:
+            raise ScarError(
+                "conflict",
+                f"SCAR cannot see {push.branch} on GitHub: its token or App needs `contents: read`",
+                "",
+            )
+        raise ScarError("conflict", _OVERTAKEN, "")
 
     def _is_held(self, project: Project) -> bool:
         """Return whether a job has locked the project or its workspace, so that the deploy has
