@@ -18,13 +18,13 @@ from scar.json_object import JsonObject
 from workers.deployment.production import Production
 from workers.deployment.takeover import Takeover
 from workers.engine.compose_config import ComposeConfig
+from workers.engine.connection import Engine
 from workers.engine.images import Images
 from workers.engine.process import no_check
 from workers.files.apply import revert
 from workers.files.content_store import ContentStore
 from workers.files.stat_cache import StatCache
 from workers.files.undo import Undo
-from workers.runtime.context import JobContext
 from workers.state.journal import ENDED, Journal
 
 _TRIES = 3
@@ -39,15 +39,14 @@ def state_before(production: Production, config: ComposeConfig) -> JsonObject:
         "containers": {c.id: c.service for c in containers},
         "running": sorted({c.service for c in containers if c.state == "running"}),
         "networks": production.networks(),
-        "folders": _missing_folders(production.context, config),
+        "folders": _missing_folders(str(production.project.production), config),
     }
 
 
-def _missing_folders(context: JobContext, config: ComposeConfig) -> list[str]:
+def _missing_folders(root: str, config: ComposeConfig) -> list[str]:
     """Return the folders that do not exist and that the Engine will create because a container
     mounts them, sorted.
     """
-    root = str(context.project.production)
     missing: set[str] = set()
     for service in config.active.values():
         for bind in service.binds:
@@ -61,7 +60,7 @@ def _missing_folders(context: JobContext, config: ComposeConfig) -> list[str]:
 class Compensation:
     """Undoes the effects of one transaction. It cannot be cancelled."""
 
-    context: JobContext
+    engine: Engine
     journal: Journal
     production: Production
     contents: ContentStore
@@ -91,14 +90,14 @@ class Compensation:
         if not started and (standing := self.journal.find("standing in")):
             self._remove_folders(standing, undo)
         self.journal.write("put back")
-        Images(self.context.engine).unpin(
-            self.context.project.compose_project, f"before-{self.journal.job}"
+        Images(self.engine).unpin(
+            self.production.project.compose_project, f"before-{self.journal.job}"
         )
         self.journal.write(ENDED)
 
     def _restore_images(self) -> None:
         building = self.journal.find("building")
-        images = Images(self.context.engine)
+        images = Images(self.engine)
         recorded: Mapping[str, tuple[str, str | None]] = building["images"] if building else {}
         for reference, before in recorded.values():
             now = images.id_of(reference)

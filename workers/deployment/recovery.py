@@ -34,8 +34,9 @@ def recover_deployment(context: JobContext, lock: int) -> Outcome[DeployResult] 
     Returns the job's outcome if the deployment was this job's own, and if production could not be
     restored: in either case the job must not go on. Otherwise returns None.
     """
-    drop_stale_trees(context.folder)
-    journal = Journal(context.folder)
+    folder = context.folder
+    drop_stale_trees(folder)
+    journal = Journal(folder)
     own = journal.job == context.request.id
     if not journal.open:
         Takeover(context, Production(context, lock)).recover()

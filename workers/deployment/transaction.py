@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import structlog
@@ -49,17 +50,17 @@ class Transaction:
     journal: Journal
     lock: int
 
-    @property
+    @cached_property
     def contents(self) -> ContentStore:
         """The project's content store."""
-        return ContentStore(self.context.folder / "objects")
+        return ContentStore(self._folder / "objects")
 
-    @property
+    @cached_property
     def production(self) -> Production:
         """The project's production folder and containers."""
         return Production(self.context, self.lock)
 
-    @property
+    @cached_property
     def takeover(self) -> Takeover:
         """The stand-ins of the project."""
         return Takeover(self.context, self.production)
@@ -69,15 +70,19 @@ class Transaction:
         """The release that the job in the journal has recorded; None before the point of no
         return.
         """
-        releases = Releases(self.context.folder)
+        releases = Releases(self._folder)
         job = str(self.journal.job)
         return releases.get(job) if job in releases.ids() else None
 
-    @property
-    def _undo_path(self) -> Path:
-        return self.context.folder / "undo.json"
+    @cached_property
+    def _folder(self) -> Path:
+        return self.context.folder
 
     @property
+    def _undo_path(self) -> Path:
+        return self._folder / "undo.json"
+
+    @cached_property
     def _image_build(self) -> ImageBuild:
         return ImageBuild(self.context, self.contents, self.lock)
 
@@ -219,10 +224,10 @@ class Transaction:
             subject=self._subject(plan),
             forecast=forecast,
         )
-        Releases(context.folder).save(release)
+        Releases(self._folder).save(release)
         self.journal.write("committed")
         if downtime is not None and forecast != NO_DOWNTIME:
-            DowntimeHistory(context.folder).add(request.kind, downtime)
+            DowntimeHistory(self._folder).add(request.kind, downtime)
         return release
 
     def _subject(self, plan: Plan) -> str | None:
@@ -245,7 +250,7 @@ class Transaction:
         """
         self.takeover.end()
         context = self.context
-        releases = Releases(context.folder)
+        releases = Releases(self._folder)
         images = Images(context.engine)
         name = context.project.compose_project
         for removed in releases.drop_beyond(context.project.keep_releases):
@@ -265,7 +270,9 @@ class Transaction:
         """Undo every effect that the journal says was begun, with `Compensation`."""
         self._image_build.drop_tree()
         undo = Undo.load(self._undo_path) if self.journal.find("applying") else None
-        compensation = Compensation(self.context, self.journal, self.production, self.contents)
+        compensation = Compensation(
+            self.context.engine, self.journal, self.production, self.contents
+        )
         compensation.run(undo, self.takeover)
 
 
