@@ -22,3 +22,9 @@ def password_in_url(url: str) -> Iterable[str]:
 def token_secrets(tokens: tuple[ApiToken, ...]) -> Iterable[str]:
     """Return the secret of each API token."""
     return (token.secret for token in tokens)
+
+
+def addresses(urls: tuple[str, ...]) -> Iterable[str]:
+    """Return each address as a whole, and what follows its scheme."""
+    for url in urls:
+        yield from (url, url.partition("://")[2])

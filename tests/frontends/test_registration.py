@@ -54,8 +54,13 @@ def wait_for_sheet(home: Installation, words: str) -> str:
 
 
 def test_the_front_ends_of_scar_are_registered_the_same_way() -> None:
-    assert {spec.name for spec in front_ends()} >= {"console", "github", "telegram"}
-    assert {spec.shell_command for spec in front_ends()} == {"chat", "github", "telegram"}
+    assert {spec.name for spec in front_ends()} >= {"console", "github", "outbound", "telegram"}
+    assert {spec.shell_command for spec in front_ends()} == {
+        "chat",
+        "github",
+        "outbound",
+        "telegram",
+    }
 
 
 def test_a_registered_front_end_has_a_shell_command(home: Installation) -> None:
