@@ -62,7 +62,7 @@ class RollbackCommand(JobCommand):
     def arguments(self, raw: JsonObject) -> JsonObject:
         """Return `release`, the id of one or its beginning, where it is given."""
         release = super().arguments(raw).get("release")
-        return {} if release is None else {"release": release.upper()}
+        return {} if release is None else {"release": release}
 
     def question(self, job: Job) -> Document:
         plan = job.read_plan(DeployPlan)

@@ -65,7 +65,7 @@ def test_the_beginning_of_an_id_names_a_release(scene: DeployScene, releases: li
 
 @pytest.mark.parametrize(
     ("wrong", "what"),
-    [("ZZZ", "Release 'ZZZ' not found"), ("0", "3 releases begin with '0'")],
+    [("zzz", "Release 'zzz' not found"), ("0", "3 releases begin with '0'")],
 )
 def test_a_wrong_id_is_answered_with_the_list(
     scene: DeployScene, releases: list[str], wrong: str, what: str

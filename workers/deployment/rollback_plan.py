@@ -107,7 +107,7 @@ def _target(releases: Releases, id: str | None) -> Release:
                 "to go back to.",
             )
         return releases.get(known[-2])
-    matching = [release for release in known if release.startswith(id)]
+    matching = [release for release in known if release.startswith(id.upper())]
     if len(matching) != 1:
         many = f"{len(matching)} releases begin with '{id[:40]}'"
         raise ScarError(
