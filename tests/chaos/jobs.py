@@ -12,9 +12,11 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import httpx
@@ -26,6 +28,7 @@ from tests.support.compose_project import IMAGE, run_docker
 from tests.support.installation import Installation
 from tests.support.waiting import eventually
 
+T = TypeVar("T")
 TOKEN = "chaos-operator-token"
 _PATIENCE = 90.0
 _LISTENING_WITHIN = 60.0
@@ -204,7 +207,7 @@ def _judge(
     wanted: Counter[str] = Counter()
     deadline = time.monotonic() + _PATIENCE
     for id, kind, project in asked:
-        while not (job := fleet.api.job(id)).state.ended:
+        while not (job := _job(fleet, id)).state.ended:
             if time.monotonic() > deadline:
                 findings.lost.append(f"{kind} {id} is {job.state.value}")
                 break
@@ -222,10 +225,30 @@ def _judge(
             )
 
 
+def _job(fleet: Fleet, id: str) -> Job:
+    return _within_limits(lambda: fleet.api.job(id))
+
+
+def _within_limits(ask: Callable[[], T]) -> T:
+    """Ask the API as often as one client may."""
+
+    def answer() -> tuple[T] | None:
+        try:
+            return (ask(),)
+        except ScarError as error:
+            if error.code != "too_many_requests":
+                raise
+            return None
+
+    answered = eventually(answer, "the API answers one that asks often")
+    assert answered is not None
+    return answered[0]
+
+
 def _judge_events(fleet: Fleet, job: Job, findings: Findings) -> None:
     if job.state is not JobState.SUCCEEDED:
         findings.failed[f"{job.request.kind}: {job.error.code if job.error else '?'}"] += 1
-    events = list(fleet.api.events(job.id))
+    events = _within_limits(lambda: list(fleet.api.events(job.id)))
     if [event.id for event in events] != list(range(1, len(events) + 1)):
         findings.lost.append(f"events of {job.id}")
     results = [event for event in events if event.type == "result"]
