@@ -92,7 +92,8 @@ class NoEvents:
 
     async def follow(self, id: str, after: int = 0) -> AsyncIterator[Event]:  # noqa: ARG002
         """Yield nothing."""
-        for event in ():
+        nothing: tuple[Event, ...] = ()
+        for event in nothing:
             yield event
 
 
