@@ -7,6 +7,7 @@ Text in a document is always plain text: whatever it contains is displayed and n
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Protocol
 
 
@@ -19,9 +20,20 @@ class Line:
 
 @dataclass(frozen=True)
 class Code:
-    """Preformatted text, such as log lines or a diff."""
+    """Preformatted text, such as log lines or a diff. What is `folded` is shown in short at first,
+    where the front-end can.
+    """
 
     text: str
+    folded: bool = False
+
+
+class Mood(Enum):
+    """What a tapped button leads to: something that is hard to undo, something good, or neither."""
+
+    PLAIN = "plain"
+    DANGER = "danger"
+    GOOD = "good"
 
 
 @dataclass(frozen=True)
@@ -30,12 +42,20 @@ class Button:
     tapped.
 
     With a `command`, `answer` is a short word that is unique among the buttons of the message. A
-    front-end without buttons shows the command as text.
+    front-end without buttons shows the command as text. `mood` says what a tap leads to. With
+    `copies`, a tap does nothing but copy that text, where the front-end can.
     """
 
     label: str
     answer: str
     command: str | None = None
+    mood: Mood = Mood.PLAIN
+    copies: str | None = None
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether a tap answers a question, and nothing else."""
+        return self.command is None and self.copies is None
 
 
 @dataclass(frozen=True)
@@ -100,7 +120,7 @@ class Document:
     @property
     def asks(self) -> bool:
         """Whether the document asks a question that a button or a typed word can answer."""
-        return any(button.command is None for button in self.buttons)
+        return any(button.is_answer for button in self.buttons)
 
     @property
     def text(self) -> str:

@@ -8,10 +8,10 @@ from scar.access import Actor
 from scar.commands.job import job_with_id, latest_jobs
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.local_command import CommandContext, RepeatCommand
-from scar.document import Button, Document
+from scar.document import Button, Document, Mood
 from scar.errors import ScarError
 from scar.jobs.job_id import is_job_id
-from scar.jobs.record import Job
+from scar.jobs.record import Job, JobState
 from scar.projects import Project
 
 GetProject = Callable[[str], Project]
@@ -90,8 +90,13 @@ def with_again(document: Document, job: Job) -> Document:
     """Return the message of an ended job that changed or asked something, with the button."""
     if not job.state.ended or not job.request.changes:
         return document
-    button = Button("🔁 Again", "again", f"/docker_again {job.id}")
+    button = Button("🔁 Again", "again", f"/docker_again {job.id}", _mood(job))
     return document.with_buttons(button)
+
+
+def _mood(job: Job) -> Mood:
+    """Return what the button means: after a failure, it is what a person looks for."""
+    return Mood.PLAIN if job.state is JobState.SUCCEEDED else Mood.GOOD
 
 
 COMMAND = AgainCommand()

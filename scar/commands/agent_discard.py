@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from scar.commands.job_command import JobCommand
 from scar.commands.notices import failure, waiting
 from scar.commands.text_format import changed_files, counted, listed
-from scar.document import Button, Document, Line
+from scar.document import Button, Document, Line, Mood
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.agent_discard import AgentDiscardPlan
 from scar.json_object import JsonObject
@@ -47,7 +47,7 @@ class AgentDiscardCommand(JobCommand):
                 *_left_lines(plan.left),
             ]
         lines += ["", "Type `yes` to discard"]
-        buttons = (Button("🗑️ Yes, discard", "yes"), Button("✖️ No", "no"))
+        buttons = (Button("🗑️ Yes, discard", "yes", mood=Mood.DANGER), Button("✖️ No", "no"))
         return Document((Line("\n".join(lines)),), buttons)
 
     def view(self, job: Job) -> Document:

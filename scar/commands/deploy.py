@@ -10,7 +10,7 @@ from scar.commands.deployment_view import (
     result_details,
 )
 from scar.commands.job_command import JobCommand
-from scar.document import Button, Document, Line
+from scar.document import Button, Document, Line, Mood
 from scar.jobs.record import Job
 from scar.jobs.results.deploy import DeployPlan, DeployResult
 from scar.json_object import JsonObject
@@ -63,8 +63,12 @@ class DeployCommand(JobCommand):
             "",
             "Type `yes` to deploy",
         ]
-        buttons = (Button("🚀 Yes, deploy", "yes"), Button("✖️ No", "no"))
-        return Document((Line("\n".join(lines)),), buttons)
+        buttons = (Button("🚀 Yes, deploy", "yes", mood=Mood.DANGER), Button("✖️ No", "no"))
+        question = Document((Line("\n".join(lines)),), buttons)
+        if not plan.compose.gone:
+            return question
+        removal = f"docker rm -f {' '.join(plan.compose.gone)}"
+        return question.with_buttons(Button("📋 Copy: docker rm -f", "copy", copies=removal))
 
     def view(self, job: Job) -> Document:
         return progress_view(job, "🚀 Deploying...", "Deployment", _result_lines)

@@ -38,7 +38,7 @@ def _diff(project: str, result: DiffResult) -> Document:
     lines = result.lines.rstrip()
     beginning = beginning_of(lines)
     if beginning:
-        blocks.append(Code(beginning))
+        blocks.append(Code(beginning, folded=True))
     if result.not_in_lines:
         names = ", ".join(result.not_in_lines[:_MOST_NAMES])
         more = ", …" if len(result.not_in_lines) > _MOST_NAMES else ""

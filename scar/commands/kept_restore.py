@@ -10,7 +10,7 @@ from scar.commands.arguments import NoArguments, WholeNumber
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
 from scar.commands.text_format import size
-from scar.document import Button, Document, Line
+from scar.document import Button, Document, Line, Mood
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.kept_restore import KeptRestorePlan, KeptRestoreResult
 from scar.projects import Project, ProjectsFile
@@ -64,7 +64,7 @@ class KeptRestoreCommand(JobCommand):
             "",
             "Type `yes` to bring it back",
         ]
-        buttons = (Button("💾 Yes, bring it back", "yes"), Button("✖️ No", "no"))
+        buttons = (Button("💾 Yes, bring it back", "yes", mood=Mood.GOOD), Button("✖️ No", "no"))
         return Document((Line("\n".join(lines)),), buttons)
 
     def view(self, job: Job) -> Document:

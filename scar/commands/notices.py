@@ -12,7 +12,7 @@ def failure(job: Job, title: str) -> Document:
     error = job.error or ErrorRecord("internal", "It ended without a reason", "See SCAR's log.")
     blocks: list[Line | Code] = [Line(f"❌ {title}"), Line(error.message)]
     if error.lines:
-        blocks.append(Code("\n".join(error.lines)))
+        blocks.append(Code("\n".join(error.lines), folded=True))
     blocks.append(Line(f"💡 {error.hint}"))
     return Document(tuple(blocks))
 

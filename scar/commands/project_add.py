@@ -10,7 +10,7 @@ from marshmallow import fields
 from scar.commands.arguments import NoArguments, pattern
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import failure, waiting
-from scar.document import Button, Code, Document, Line
+from scar.document import Button, Code, Document, Line, Mood
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.project_add import ProjectAddPlan, ProjectAddResult
 from scar.json_object import JsonObject
@@ -67,7 +67,7 @@ class ProjectAddCommand(JobCommand):
         """Return the question: the new entry, and the path of the projects file."""
         plan = job.read_plan(ProjectAddPlan)
         code = Code(json.dumps({plan.name: plan.entry.to_json()}, indent=2))
-        buttons = (Button("➕ Yes, add", "yes"), Button("✖️ No", "no"))
+        buttons = (Button("➕ Yes, add", "yes", mood=Mood.GOOD), Button("✖️ No", "no"))
         heading = Line(f"➕ Add a project to {plan.file}")
         return Document((heading, code, Line("Type `yes` to confirm")), buttons)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scar.commands.job_command import JobCommand
 from scar.commands.notices import failure, waiting
 from scar.commands.ways_view import way_lines
-from scar.document import Button, Code, Document, Line
+from scar.document import Button, Code, Document, Line, Mood
 from scar.jobs.record import Job
 from scar.jobs.results.json_record import present
 from scar.jobs.results.restart import RestartPlan, RestartResult
@@ -39,7 +39,7 @@ class RestartCommand(JobCommand):
             "",
             "Type `yes` to confirm",
         ]
-        buttons = (Button("✅ Yes, restart", "yes"), Button("✖️ No", "no"))
+        buttons = (Button("✅ Yes, restart", "yes", mood=Mood.DANGER), Button("✖️ No", "no"))
         return Document((Line("\n".join(lines)),), buttons)
 
     def view(self, job: Job) -> Document:

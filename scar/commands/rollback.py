@@ -16,7 +16,7 @@ from scar.commands.deployment_view import (
 )
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.release_lines import ago, commit_line, moment, short_id
-from scar.document import Button, Document, Line
+from scar.document import Button, Document, Line, Mood
 from scar.jobs.record import Job
 from scar.jobs.results.deploy import DeployPlan, DeployResult
 from scar.json_object import JsonObject
@@ -78,7 +78,7 @@ class RollbackCommand(JobCommand):
             "",
             "Type `yes` to roll back",
         ]
-        buttons = (Button("⏪ Yes, roll back", "yes"), Button("✖️ No", "no"))
+        buttons = (Button("⏪ Yes, roll back", "yes", mood=Mood.DANGER), Button("✖️ No", "no"))
         return Document((Line("\n".join(lines)),), buttons)
 
     def view(self, job: Job) -> Document:

@@ -7,10 +7,12 @@ import re
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from scar.document import Attachment, Button, Code, Document, Line
+from scar.document import Attachment, Button, Code, Document, Line, Mood
+from scar.frontends.telegram.keyboard import keyboard
 from scar.frontends.telegram.render import LONGEST, fit, to_html, to_plain
 from tests.support.botapi.entities import read_html, units
 
+QUOTE = "expandable_blockquote"
 BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _HOSTILE = [
     "<b>bold</b>",
@@ -32,8 +34,9 @@ _long = st.one_of(
     st.text(alphabet="ab <&@\n𝔘", min_size=3000, max_size=9000),
     st.builds(lambda text, times: text * times, _text, st.integers(0, 400)),
 )
-_blocks = st.one_of(st.builds(Line, _text), st.builds(Code, _text))
-_long_blocks = st.one_of(st.builds(Line, _long), st.builds(Code, _long))
+_code = st.builds(Code, st.one_of(_text, _text.map(lambda text: f"{text}\n" * 7)), st.booleans())
+_blocks = st.one_of(st.builds(Line, _text), _code)
+_long_blocks = st.one_of(st.builds(Line, _long), st.builds(Code, _long, st.booleans()))
 documents = st.builds(
     Document,
     st.lists(st.one_of(_blocks, _long_blocks), max_size=6).map(tuple),
@@ -64,7 +67,7 @@ def test_every_document_can_be_sent(document: Document) -> None:
     assert text.strip()
     assert units(text) <= LONGEST
     assert units(to_plain(fitted)) <= LONGEST
-    assert not [entity for entity in entities if entity["type"] not in ("pre", "bot_command")]
+    assert {entity["type"] for entity in entities} <= {"pre", "bot_command", QUOTE}
     assert fitted.buttons == document.buttons
 
 
@@ -101,3 +104,30 @@ def test_only_code_blocks_are_shown_as_code() -> None:
     text, entities = read_html(to_html(document))
     assert text == "a <b>\nx < y\nType `yes` to confirm"
     assert entities == [{"type": "pre", "offset": 6, "length": 5}]
+
+
+def test_long_folded_code_is_a_quote_in_which_nothing_is_live() -> None:
+    lines = ["/docker_deploy", "@somebody", "x/y", "<b>", "", "last"]
+    text, entities = read_html(to_html(Document((Code("\n".join(lines), folded=True),))))
+    assert [entity["type"] for entity in entities] == ["expandable_blockquote"]
+    assert text.replace("\u2060", "").split("\n") == lines
+    short = to_html(Document((Code("one\ntwo", folded=True),)))
+    assert [entity["type"] for entity in read_html(short)[1]] == ["pre"]
+
+
+def test_buttons_stand_in_rows_with_what_they_lead_to() -> None:
+    asked = (Button("🚀 Yes, deploy", "yes", mood=Mood.DANGER), Button("✖️ No", "no"))
+    made = keyboard(Document((), (*asked, Button("📋 Copy", "copy", copies="docker ps"))), "J:p")
+    assert made is not None
+    rows = made.to_dict()["inline_keyboard"]
+    assert rows == [
+        [
+            {"text": "🚀 Yes, deploy", "callback_data": "yes:J:p", "style": "danger"},
+            {"text": "✖️ No", "callback_data": "no:J:p"},
+            {"text": "📋 Copy", "copy_text": {"text": "docker ps"}},
+        ]
+    ]
+    long = keyboard(Document((), (*asked, Button("⏪ Roll back to another", "back", "/x"))), "J:p")
+    assert long is not None
+    assert [len(row) for row in long.inline_keyboard] == [2, 1]
+    assert keyboard(Document((), (Button("📋", "copy", copies="x" * 257),)), "") is None

@@ -91,7 +91,7 @@ def screen_of(job: Job) -> JobScreen:
     document = view_job(command, job) if command else Document.of(job.about)
     role = command.role if command else Role.ADMIN
     asks = job.awaits_answer and may(role, project_of(job))
-    answers = tuple(b for b in document.buttons if b.command is None) if asks else ()
+    answers = tuple(b for b in document.buttons if b.is_answer) if asks else ()
     own = job.request.requested_by == actor()
     follows = job.request.kind == FOLLOW
     may_cancel = may(role if own else max(role, Role.OPERATOR), project_of(job))

@@ -12,8 +12,6 @@ from typing import Any
 import httpx
 from telegram import (
     Bot,
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
     InputFile,
     LinkPreviewOptions,
     Message,
@@ -25,16 +23,13 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, Tele
 from scar.chat.end_notice import LONG_SECONDS
 from scar.chat.front_end import Place, SentMessage, Undelivered
 from scar.document import Attachment, Document, Picture
+from scar.frontends.telegram.keyboard import keyboard
 from scar.frontends.telegram.render import fit, to_html, to_plain
 from scar.json_object import JsonObject
 
 _PRIVATE_SECONDS = 1.0
 _GROUP_SECONDS = 3.0
 _AGAIN_SECONDS = 2.0
-_ONE_ROW = 3
-_WIDTH_OF_MANY = 2
-"""Buttons of a row where there are more than fit into one."""
-
 _GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
 
 
@@ -108,14 +103,14 @@ class TelegramChat:
         with self._undelivered(place):
             await self._bot.send_photo(
                 photo=InputFile(content, filename=picture.name),
-                reply_parameters=ReplyParameters(int(reference), allow_sending_without_reply=True),
+                reply_parameters=_reply(reference),
                 disable_notification=True,
                 **self._to(place),
             )
 
     async def _written(self, method: Any, document: Document, tag: str, **to: Any) -> Message:
         """Send or edit a message as HTML; if Telegram cannot parse the HTML, as plain text."""
-        to["reply_markup"] = _keyboard(document, tag)
+        to["reply_markup"] = keyboard(document, tag)
         to["link_preview_options"] = LinkPreviewOptions(is_disabled=True)
         try:
             sent = await method(text=to_html(document), parse_mode=ParseMode.HTML, **to)
@@ -171,15 +166,3 @@ def wait_of(error: TelegramError) -> float:
         return _AGAIN_SECONDS
     wait = error.retry_after
     return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
-
-
-def _keyboard(document: Document, tag: str) -> InlineKeyboardMarkup | None:
-    if not document.buttons:
-        return None
-    buttons = [
-        InlineKeyboardButton(button.label, callback_data=f"{button.answer}:{tag}")
-        for button in document.buttons
-    ]
-    width = len(buttons) if len(buttons) <= _ONE_ROW else _WIDTH_OF_MANY
-    rows = [buttons[at : at + width] for at in range(0, len(buttons), width)]
-    return InlineKeyboardMarkup(rows)

@@ -20,6 +20,10 @@ _CUT = Line("✂️ The whole is in the file.")
 _EMPTY = "(nothing)"
 _WORD_JOINER = "\u2060"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_FOLDED = 5
+"""Line breaks of folded code from which on it is a quote."""
+
+_LIVE = re.compile(r"(?<![\w/<>@]/)(?<=/)(?=\w)|(?<=@)(?=\w)")
 _MENTION = re.compile(r"@(?=\w)")
 
 _Piece = tuple[int, "Line | Code"]
@@ -36,15 +40,24 @@ def beginning(text: str, room: int) -> str:
 
 
 def to_html(document: Document) -> str:
-    """Return the document as Telegram's HTML: escaped lines, and code in `<pre>`."""
-    parts = [
-        f"<pre>{html.escape(text, quote=False)}</pre>"
-        if isinstance(block, Code) and text.strip()
-        else html.escape(text, quote=False)
-        for block, text in ((block, _inert(block)) for block in document.blocks)
-    ]
-    text = "\n".join(parts)
+    """Return the document as Telegram's HTML: escaped lines, code in `<pre>`, and long code that is
+    folded in a quote that a tap expands.
+    """
+    text = "\n".join(_marked(block) for block in document.blocks)
     return text if text.strip() else _EMPTY
+
+
+def _marked(block: Line | Code) -> str:
+    text = html.escape(_inert(block), quote=False)
+    if isinstance(block, Line) or not text.strip():
+        return text
+    if _is_quote(block):
+        return f"<blockquote expandable>{text}</blockquote>"
+    return f"<pre>{text}</pre>"
+
+
+def _is_quote(block: Line | Code) -> bool:
+    return isinstance(block, Code) and block.folded and block.text.count("\n") >= _FOLDED
 
 
 def to_plain(document: Document) -> str:
@@ -62,7 +75,7 @@ def fit(document: Document) -> Document:
     if units(to_plain(document)) <= LONGEST:
         return document
     pieces = [
-        (number, replace(block, text=line))
+        (number, Code(line) if isinstance(block, Code) else Line(line))
         for number, block in enumerate(document.blocks)
         for line in block.text.split("\n")
     ]
@@ -127,7 +140,10 @@ def _inert(block: Line | Code | str) -> str:
     character.
     """
     text = _shown(block if isinstance(block, str) else block.text)
-    return text if isinstance(block, Code) else _MENTION.sub("@" + _WORD_JOINER, text)
+    if isinstance(block, Code):
+        # Telegram marks commands and names in a quote, and not in code.
+        return _LIVE.sub(_WORD_JOINER, text) if _is_quote(block) else text
+    return _MENTION.sub("@" + _WORD_JOINER, text)
 
 
 def _shown(text: str) -> str:

@@ -217,15 +217,27 @@ def keyboard(markup: Params) -> Params | None:
 def _button(button: Any) -> Params:
     if not isinstance(button, dict):
         raise bad("can't parse inline keyboard button: InlineKeyboardButton must be an Object")
-    _known(button, ("text", "callback_data", "url"), "InlineKeyboardButton")
+    known = ("text", "callback_data", "url", "copy_text", "style")
+    _known(button, known, "InlineKeyboardButton")
     if not isinstance(button.get("text"), str) or not button["text"].strip():
         raise bad('can\'t parse inline keyboard button: Field "text" must be of type String')
-    if ("callback_data" in button) == ("url" in button):
+    if sum(name in button for name in ("callback_data", "url", "copy_text")) != 1:
         raise bad("can't parse inline keyboard button: Text buttons are unallowed")
+    if button.get("style", "primary") not in ("danger", "success", "primary"):
+        raise bad("can't parse inline keyboard button: invalid button style specified")
+    _copied(button.get("copy_text", {"text": "-"}))
     data = button.get("callback_data", "-")
     if not isinstance(data, str) or not 1 <= len(data.encode()) <= 64:
         raise bad("BUTTON_DATA_INVALID")
     return button
+
+
+def _copied(copy: Any) -> None:
+    if not isinstance(copy, dict):
+        raise bad("can't parse inline keyboard button: CopyTextButton must be an Object")
+    _known(copy, ("text",), "CopyTextButton")
+    if not isinstance(copy.get("text"), str) or not 1 <= len(copy["text"]) <= 256:
+        raise bad("BUTTON_COPY_TEXT_INVALID")
 
 
 def command_list(commands: list[Any]) -> list[Params]:
