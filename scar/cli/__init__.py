@@ -29,6 +29,7 @@ _MODULES = {
     "again": "again",
     **dict.fromkeys(("lock", "unlock", "audit", "projects", "reload"), "answers"),
     "keys": "keys",
+    "page": "page",
 }
 _REFUSED = ("unauthorized", "forbidden", "busy", "conflict")
 _MISUSED = ("invalid_request", "project_not_found", "job_not_found", "not_found")

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 
 from tests.demo.screen import Screen
@@ -51,6 +52,7 @@ def main() -> int:
             else:
                 Tour(telegram.private_chat(_PERSON, "Ann"), sample, screen).play()
                 screen.title("Done")
+                _visit_the_page(installation)
                 _tell(screen, installation, sample)
         except AssertionError as error:
             screen.console.print(f"[red]Not as it should be: {error}[/red]")
@@ -62,14 +64,32 @@ def main() -> int:
     return 0
 
 
+def _page_link(installation: Installation) -> str:
+    """Return a link that signs in to the page."""
+    return installation.scar("page").stdout.splitlines()[0]
+
+
+def _visit_the_page(installation: Installation) -> None:
+    """Sign in to the page as a person would, and look for the project."""
+    link = _page_link(installation)
+    address, _, code = link.partition("/sign-in?link=")
+    headers = {"Origin": address}
+    with httpx.Client(base_url=address, headers=headers, follow_redirects=True) as browser:
+        text = browser.post("/sign-in", data={"link": code}).text
+    assert "/projects/shop" in text, f"{address} shows {text}"
+
+
 def _tell(screen: Screen, installation: Installation, sample: Sample) -> None:
     screen.console.print(f"The site was at   http://127.0.0.1:{sample.port}/")
+    screen.console.print(f"The page was at   http://127.0.0.1:{installation.port}/")
     screen.console.print(f"The API was at    http://127.0.0.1:{installation.port}/docs")
     screen.console.print("`make up` brings the same up and stays.")
 
 
 def _stay(screen: Screen, installation: Installation, sample: Sample, token: str) -> None:
     console = screen.console
+    console.print(f"The page:         {_page_link(installation)}", soft_wrap=True)
+    console.print("                  (for a minute, once; `scar page` gives another)")
     console.print(f"The API:          http://127.0.0.1:{installation.port}/docs")
     console.print(f"The site, once deployed: http://127.0.0.1:{sample.port}/")
     console.print(f"The workspace:    {sample.workspace}")

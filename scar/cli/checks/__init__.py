@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scar.cli.checks import engine, projects, services, settings, zero_downtime
+from scar.cli.checks import engine, page, projects, services, settings, zero_downtime
 from scar.cli.checks.check import Check
 from scar.errors import ScarError
 from scar.registration.registry import front_ends
@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     *engine.CHECKS,
     *zero_downtime.CHECKS,
     *services.CHECKS,
+    *page.CHECKS,
     *(Check(spec.name, spec.check) for spec in front_ends()),
 )
 
