@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from scar.access import Role
 from scar.api.auth import actor, visible_project
 from scar.api.context import context
+from scar.api.page.open_alerts import open_alerts, remedies
 from scar.api.page.reads import Question, ask
 from scar.api.page.rendering import page
 from scar.api.page.spoken import Choice, choices, choices_of
@@ -46,8 +47,10 @@ def project(name: str) -> ResponseReturnValue:
     job, problem = result_of(ask([status_of(known, latest)])[0])
     status = job.read_result(StatusResult) if job else None
     running = latest if latest and not latest.state.ended else None
-    locks = context().services.command_context.locks
-    lock = locks.of(name)
+    lock = context().services.command_context.locks.of(name)
+    alerts = open_alerts().get(name, ())
+    possible = [] if running or lock else _changes(known, status)
+    mending = remedies(alerts, known) if possible else []
     return page(
         "project.html",
         project=known,
@@ -57,7 +60,8 @@ def project(name: str) -> ResponseReturnValue:
         pending=job is None and problem is None,
         latest=latest,
         lock=lock,
-        choices=[] if running or lock else _changes(known, status),
+        alerts=alerts,
+        choices=[*mending, *possible],
         unlock=choices(known, ("🔓 Unlock", f"/docker_unlock {name}")) if lock else [],
         may_lock=may(Role.OPERATOR, known),
         parts=_parts(known),

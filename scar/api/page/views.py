@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from flask.typing import ResponseReturnValue
 
 from scar.access import Role
+from scar.alerts.alert import Alert
 from scar.api.auth import actor, known_everywhere, visible_projects
 from scar.api.context import context
+from scar.api.page.open_alerts import HOSTS, open_alerts
 from scar.api.page.reads import Question, ask
 from scar.api.page.rendering import page
 from scar.errors import ErrorRecord, ScarError
@@ -31,7 +34,7 @@ class ProjectRow:
     health: str
     problem: ErrorRecord | None
     latest: Job | None
-    may_change: bool
+    alerts: Sequence[Alert] = ()
 
     @property
     def running(self) -> Job | None:
@@ -42,16 +45,17 @@ class ProjectRow:
 def projects() -> ResponseReturnValue:
     """All projects: health, release, whether it is the new code, the running job."""
     problem = context().services.projects.problem if known_everywhere() else None
-    return page("projects.html", rows=project_rows(), problem=problem)
+    of_hosts = open_alerts().get(HOSTS, ())
+    return page("projects.html", rows=project_rows(), problem=problem, host_alerts=of_hosts)
 
 
 def project_rows() -> list[ProjectRow]:
     """Return what the first screen says of each project that the visitor may see."""
-    visible = visible_projects()
+    visible, alerts = visible_projects(), open_alerts()
     latest = {name: latest_change(name) for name in visible}
     questions = [status_of(project, latest[name]) for name, project in visible.items()]
     return [
-        _row(project, answer, latest[project.name])
+        _row(project, answer, latest[project.name], alerts.get(project.name, ()))
         for project, answer in zip(visible.values(), ask(questions), strict=True)
     ]
 
@@ -100,9 +104,9 @@ def result_of(answer: Job | ScarError) -> tuple[Job | None, ErrorRecord | None]:
     return None, answer.error
 
 
-def _row(project: Project, answer: Job | ScarError, latest: Job | None) -> ProjectRow:
+def _row(
+    project: Project, answer: Job | ScarError, latest: Job | None, alerts: Sequence[Alert]
+) -> ProjectRow:
     job, problem = result_of(answer)
     status = job.read_result(StatusResult) if job else None
-    return ProjectRow(
-        project, status, health_of(status), problem, latest, may(Role.OPERATOR, project)
-    )
+    return ProjectRow(project, status, health_of(status), problem, latest, alerts)

@@ -139,6 +139,15 @@ def shown(visitors: dict[str, Browser], name: str, path: str, jobs: dict[str, Jo
     return answer.status_code == 200
 
 
+def test_a_live_screen_is_refused_without_the_right(
+    visitors: dict[str, Browser], jobs: dict[str, Job]
+) -> None:
+    for path in ("/live", f"/jobs/{jobs['shop'].id}/live"):
+        assert visitors["nobody"].get(path).status_code == 401
+    for name in ("blog viewer", "blog operator", "blog admin"):
+        assert visitors[name].get(f"/jobs/{jobs['shop'].id}/live").status_code == 404
+
+
 def test_a_command_does_nothing_without_the_right(
     visitors: dict[str, Browser], services: Services, redis: Redis
 ) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from scar.alerts.alert import CRITICAL, Alert, ReleaseRef
+from scar.alerts.alert_book import AlertBook
 from scar.bootstrap import Services
 from scar.jobs.record import Job, JobState
+from scar.jobs.signing import Signatures
 from tests.contract.page.conftest import Browser
 from tests.support.acting_worker import ActingWorker, status_of
 from tests.support.job_documents import DEPLOYED, PLANNED, STATUS
@@ -109,6 +113,37 @@ def test_a_project_has_its_containers_parts_and_buttons(
     for part in ("logs", "diff", "releases", "stats", "kept"):
         assert f'href="/projects/shop/{part}"' in text
         assert "Asking the host" in operator.get(f"/projects/shop/{part}").text
+
+
+def test_open_alerts_are_shown_where_they_belong(
+    operator: Browser, browser: Open, link: Callable[[str], str], services: Services
+) -> None:
+    book = AlertBook(services.redis, Signatures.of(services.settings, "worker:default"))
+    before = ReleaseRef("01JAAAAAAAAAAAAAAAAAAAAAAA", 1, "Ada")
+    alert = Alert(
+        *("1", "1", "default", "shop", "shop-web", "web", "restart_loop", CRITICAL),
+        what="restarts in a loop",
+        why="exit 1, not out of memory",
+        opened_at=1_800_000_000_000,
+        changed_at=1,
+        lines=("the last line",),
+        release=before,
+        rollback_to=before,
+    )
+    book.put(alert)
+    book.put(replace(alert, id="2", what="was closed", closed_at=2))
+    book.put(replace(alert, id="3", project="", container="", what="has a full disk"))
+    first, own = operator.get("/").text, operator.get("/projects/shop").text
+    for words in ("shop/web restarts in a loop", "Host default has a full disk"):
+        assert words in first
+    for words in ("exit 1, not out of memory", "the last line", "/docker_rollback shop 01JAAAAAAA"):
+        assert words in own
+    assert "was closed" not in first + own
+    assert "restarts in a loop" not in operator.get("/projects/blog").text
+    blogger = browser()
+    blogger.post("/sign-in", {"link": link("78")})
+    assert "in a loop" not in blogger.get("/").text
+    assert "full disk" not in blogger.get("/").text
 
 
 def test_logs_can_be_searched(operator: Browser, worker: ActingWorker, services: Services) -> None:
