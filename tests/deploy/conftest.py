@@ -14,7 +14,7 @@ from tests.support.installation import Installation
 OWN_SCAR = {"test_damaged_state", "test_engine_unreachable", "test_full_disk"}
 """Files whose tests end SCAR, fill its disk or change its settings."""
 
-KILLS_PARTS = {"test_interrupted", "test_reconciled", "test_recovery"}
+KILLS_PARTS = {"test_interrupted", "test_reconciled", "test_recovery", "test_zero_downtime"}
 """Files whose tests kill parts of a SCAR, which starts them again, or empty its Redis."""
 
 
