@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from docker.errors import NotFound
+from docker.types import LogConfig
 
 from workers.diversion.door import Diversion
 from workers.engine.connection import Engine
@@ -57,6 +58,7 @@ class ContainerDiverter:
                 restart_policy={"Name": "no"},
                 mem_limit="64m",
                 pids_limit=16,
+                log_config=LogConfig(type="json-file"),
             )
             container = api.create_container(
                 self._image,
