@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import structlog
 
+from scar.chat.bake_message import BakeFollower, with_bake
 from scar.chat.context import ChatContext
 from scar.chat.edit_throttle import EditThrottle
 from scar.chat.end_delivery import deliver_end_notice, is_to_be_told
@@ -67,6 +68,9 @@ class JobMessage:
         self._changed = asyncio.Event()
         self._wait = WaitNotice(context, lambda: self.job, self._changed.set)
         self._asking = asyncio.Lock()
+        self._bake = BakeFollower(
+            context, place, throttle, self._deliver, self._record_baked, state.baked
+        )
 
     @property
     def unanswered(self) -> bool:
@@ -102,6 +106,7 @@ class JobMessage:
                 self._changed.clear()
             if delivered:
                 await self._tell_end()
+                await self._bake.follow(self.job, lambda: self.reference)
         finally:
             reader.cancel()
             waiting_for.cancel()
@@ -248,6 +253,9 @@ class JobMessage:
             question=self.question,
         )
 
+    async def _record_baked(self, told: str) -> None:
+        await self._store(replace(self._state(), baked=told))
+
     async def _store(self, state: MessageState) -> None:
         name, services = self._context.front_end.name, self._context.services
         subscription = Subscription(name, self.job.id, self.place.key, state.to_text())
@@ -259,7 +267,7 @@ class JobMessage:
         document = view_job(services.job_service.commands[job.request.kind], job)
         if line := self._wait.line(job):
             document = document.with_line(line)
-        return self._context.front_end.fit(document)
+        return self._context.front_end.fit(with_bake(document, self._bake.bake))
 
 
 def _if_current(question: OpenQuestion | None, job: Job) -> OpenQuestion | None:

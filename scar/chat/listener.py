@@ -9,6 +9,7 @@ from scar.access import Role
 from scar.access.rate_limit import Excess
 from scar.chat.admission import Admission, too_fast
 from scar.chat.alert_messages import AlertMessages
+from scar.chat.bake_message import UNDO, undo_command
 from scar.chat.command_runner import CommandRunner
 from scar.chat.confirmations import ARRIVED_LATE, SEND_AGAIN, Confirmations
 from scar.chat.context import ChatContext
@@ -21,6 +22,7 @@ from scar.commands.command_parser import Answer, CommandParser, ParsedCommand
 from scar.commands.notices import refusal
 from scar.document import Document
 from scar.errors import ScarError
+from scar.jobs.bake import BakeBook
 from scar.redaction import clean
 
 _OLDEST_SECONDS = 60.0
@@ -168,6 +170,9 @@ class Listener:
         command = services.job_service.commands.get(job.request.kind) if job else None
         if job is None or command is None or job.awaits_answer:
             return None
+        if incoming.text == UNDO:
+            bake = BakeBook(services.redis, services.signatures).get(job.id)
+            return undo_command(bake) if bake else None
         buttons = view_job(command, job).buttons
         return next((b.command for b in buttons if b.answer == incoming.text), None)
 

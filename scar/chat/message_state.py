@@ -27,6 +27,8 @@ class MessageState:
     `notified` is set before the message with a sound that tells of the job's end is sent: a process
     that finds it set cannot know whether that was delivered, and sends no second one.
 
+    `baked` is what was told with a sound of what got worse after the deploy.
+
     `reference` is the platform's reference to the message. `attached` says for which version of the
     job a file was last sent. `opener` is the person who displayed the job here with `/job`; None if
     the job was requested here.
@@ -37,6 +39,7 @@ class MessageState:
     question: OpenQuestion | None = None
     opener: Actor | None = None
     notified: bool = False
+    baked: str = ""
 
     def to_text(self) -> str:
         """Return the state as the text that `Subscriptions` stores."""
@@ -47,6 +50,8 @@ class MessageState:
         }
         if self.notified:
             content["notified"] = True
+        if self.baked:
+            content["baked"] = self.baked
         if self.opener:
             content["by"] = self.opener.to_json()
         return json.dumps(content)
@@ -67,4 +72,5 @@ class MessageState:
             OpenQuestion(**question) if question else None,
             Actor.from_json(opener) if opener else None,
             bool(content.get("notified")),
+            str(content.get("baked") or ""),
         )

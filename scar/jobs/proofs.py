@@ -84,8 +84,18 @@ def may_confirm(signatures: Signatures, opened: Opened, request: Request) -> boo
         changes=True,
         shown=content["plan"],
     )
+    if opened.signer.is_worker:
+        return asks_for_itself(opened.signer, actor, request)
     own = opened.signer.speaks_for(actor.frontend)
     return own or vouches(signatures, content["voucher"], asked)
+
+
+def asks_for_itself(signer: Signer, actor: Actor, request: Request) -> bool:
+    """Return whether a worker may ask for, and confirm, such a job: nothing but a rollback on its
+    own host, and in nobody's name but its own.
+    """
+    own = signer.speaks_for(actor.frontend) and signer.works_for(request.host)
+    return own and request.kind == "rollback"
 
 
 def valid_cancellation(
@@ -203,6 +213,8 @@ def _may_ask(signatures: Signatures, signer: Signer, request: Request) -> bool:
         args=request.args,
         changes=request.kind not in job_kinds() or job_kinds()[request.kind].changes,
     )
+    if signer.is_worker:
+        return asks_for_itself(signer, actor, request)
     own = signer.speaks_for(actor.frontend)
     return own or vouches(signatures, request.voucher, asked)
 

@@ -24,7 +24,7 @@ from scar.settings import Settings
 WAKEUP = "bell"
 """The kind under which wake-up messages are signed. Workers of every version use this name."""
 
-_BY_WORKERS = frozenset(("plan", "steps", "events", "end", "position", "alert"))
+_BY_WORKERS = frozenset(("plan", "steps", "events", "end", "position", "alert", "bake"))
 _BY_ANY = frozenset(("swept", "audit", WAKEUP))
 _BY_FRONT_ENDS = frozenset(
     (
@@ -33,6 +33,9 @@ _BY_FRONT_ENDS = frozenset(
         *("account", "mute", "alert_chat", "alert_message"),
     )
 )
+_ALSO_BY_WORKERS = frozenset(("request", "confirmation"))
+"""Of themselves: a rollback of what they see getting worse (`proofs.asks_for_itself`)."""
+
 _NOW_ONLY = frozenset((WAKEUP, "service", "letter", "push", "choice", "session"))
 """What a retired key says no more: the other kinds are read as what was said before."""
 
@@ -97,9 +100,10 @@ class Signatures:
     access to the API), `letter` (of an inbox), `push` (that waits for its deploy), `choice` (of a
     menu), `grant` (the page may ask for a person) and `session` (of the page), `mute`, `alert_chat`
     and `alert_message` (who is told of alerts, and was); `plan`, `steps`, `events` and `end` (by a
-    worker: what becomes of a job), `alert` (by a worker: what goes wrong on its host); `swept` (the
-    end of a job that nobody does), `audit` (a line of the trail) and `WAKEUP` (a job's id on a
-    host's queue), by any part.
+    worker: what becomes of a job), `alert` and `bake` (by a worker: what goes wrong on its host);
+    `swept` (the end of a job that nobody does), `audit` (a line of the trail) and `WAKEUP` (a job's
+    id on a host's queue), by any part. A worker signs a `request` and a `confirmation` as well, but
+    only of rollbacks on its own host, in its own name.
     """
 
     def __init__(
@@ -192,7 +196,10 @@ def _require_known(kind: str) -> None:
 
 def _may_sign(kind: str, part: str) -> bool:
     _require_known(kind)
-    return kind in _BY_ANY or (kind in _BY_WORKERS) == Signer(part).is_worker
+    is_worker = Signer(part).is_worker
+    if kind in _BY_ANY or (is_worker and kind in _ALSO_BY_WORKERS):
+        return True
+    return (kind in _BY_WORKERS) == is_worker
 
 
 def _message(kind: str, text: str) -> bytes:

@@ -25,7 +25,8 @@ class Project:
     None. `roles` lists the people (`telegram:12345`) who have at least that role on this project.
     `health_timeout` is in seconds. `remote_includes`: its Compose file may include files of other
     hosts. `zero_downtime`: which services are replaced without downtime: all that can be, none, or
-    those named; None where the entry does not say.
+    those named; None where the entry does not say. `bake`: a deploy that gets worse is undone
+    without a person (`undo`), or none is looked after (`off`).
     """
 
     name: str
@@ -46,6 +47,7 @@ class Project:
     agent: str | None = None
     remote_includes: bool = False
     zero_downtime: bool | tuple[str, ...] | None = None
+    bake: str | None = None
 
     def to_json(self) -> JsonObject:
         """Return the entry of the projects file with defaults filled in, and with the project's
@@ -71,6 +73,7 @@ class Project:
             "agent": self.agent,
             "remote_includes": self.remote_includes,
             "zero_downtime": list(standing_in) if isinstance(standing_in, tuple) else standing_in,
+            "bake": self.bake,
         }
 
     @classmethod
@@ -98,4 +101,5 @@ class Project:
             agent=entry.get("agent"),
             remote_includes=entry.get("remote_includes", False),
             zero_downtime=tuple(standing_in) if isinstance(standing_in, list) else standing_in,
+            bake=entry.get("bake"),
         )

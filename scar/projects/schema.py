@@ -163,6 +163,9 @@ class _FoldersAndContainers(Schema):
     auto_deploy = fields.Nested(_AutoDeploySchema, allow_none=True)
     remote_includes = _FlagField()
     zero_downtime = _ServicesField(allow_none=True)
+    bake = fields.String(
+        validate=validate.OneOf(("undo", "off"), error="is not undo or off"), allow_none=True
+    )
 
     @validates_schema(skip_on_field_errors=False)
     def _require_containers(self, data: JsonObject, **_: Any) -> None:

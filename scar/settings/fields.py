@@ -172,6 +172,12 @@ class SettingFields(DeclaredSettings):
         "seconds that a request such as `GET /projects/NAME/status` waits for its job",
         default="10",
     )
+    bake_minutes: float = setting(
+        "SCAR_BAKE_MINUTES",
+        parsers.minutes,
+        "minutes for which a deploy is looked after, whether something gets worse; 0 for never",
+        default="10",
+    )
     alert_look_seconds: float = setting(
         "SCAR_ALERT_LOOK_SECONDS",
         parsers.positive_seconds,

@@ -138,6 +138,17 @@ def seconds(text: str) -> float:
     return duration
 
 
+def minutes(text: str) -> float:
+    """Parse a number of minutes, from 0 to an hour."""
+    try:
+        duration = float(text)
+    except ValueError:
+        duration = -1.0
+    if not 0 <= duration <= 60:
+        raise InvalidValue("is not a number of minutes from 0 to 60")
+    return duration
+
+
 def positive_seconds(text: str) -> float:
     duration = seconds(text)
     if duration == 0:

@@ -58,7 +58,7 @@ def test_a_key_that_is_not_trusted_here_signs_nothing_that_counts(
 
 @pytest.mark.parametrize(
     ("kind", "part"),
-    [("plan", "telegram"), ("end", "api"), ("events", "github"), ("request", "worker:default")],
+    [("plan", "telegram"), ("end", "api"), ("events", "github"), ("lock", "worker:default")],
 )
 def test_a_front_end_cannot_speak_as_a_worker_nor_a_worker_as_a_front_end(
     kind: str, part: str

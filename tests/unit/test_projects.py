@@ -75,6 +75,7 @@ EVERYTHING: dict[str, Any] = {
     "agent": "claude -p 'do it'",
     "remote_includes": True,
     "zero_downtime": ["web"],
+    "bake": "undo",
 }
 MINIMAL = {"workspace": "/w/shop", "production": "/srv/shop", "containers": ["web"]}
 
@@ -146,6 +147,7 @@ def test_fields_that_are_absent_have_their_defaults(path: Path) -> None:
         agent=None,
         remote_includes=False,
         zero_downtime=None,
+        bake=None,
     )
 
 
@@ -241,6 +243,7 @@ def test_a_project_as_the_api_shows_it_can_be_pasted_into_the_file(path: Path) -
         ("roles", {"operatr": []}, "Did you mean 'operator'?"),
         ("roles", {"viewer": ["67890"]}, "is not a person"),
         ("protected", "db", "not a valid list"),
+        ("bake", "yes", "is not undo or off"),
         ("agent", "", "empty"),
         ("agent", "a\x00b", "cannot be seen"),
         ("primary_contaner", "web", "unknown field. Did you mean 'primary_container'?"),

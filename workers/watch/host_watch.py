@@ -11,7 +11,10 @@ import structlog
 from redis import Redis
 
 from scar.alerts.alert_book import AlertBook
+from scar.jobs.bake import BakeBook
+from scar.jobs.counters import Counters
 from scar.jobs.ledger import Ledger
+from scar.jobs.queue import JobQueue
 from scar.jobs.signing import Signatures
 from scar.projects import Project, ProjectsFile
 from scar.settings import Settings
@@ -24,7 +27,11 @@ from workers.state.roster import Roster
 from workers.watch.alert_details import AlertDetails
 from workers.watch.alert_keeper import AlertKeeper
 from workers.watch.alert_publisher import AlertPublisher
+from workers.watch.bake_surroundings import BakeSurroundings
+from workers.watch.baker import Baker
+from workers.watch.undo import Undoer
 from workers.watch.watcher import Watcher
+from workers.watch.watcher_lag import WatcherLag
 
 _AGAIN_SECONDS = 2.0
 _log = structlog.get_logger(__name__)
@@ -57,13 +64,20 @@ class HostWatch:
         keeper = AlertKeeper(
             settings.host, self._publisher, look_seconds=settings.alert_look_seconds
         )
+        undoer = Undoer(ledger, signatures, JobQueue(settings.effective_redis_url, signatures))
+        self._baker = Baker(
+            settings.state_dir,
+            self._own_projects,
+            BakeSurroundings(engine, BakeBook(redis, signatures), undoer),
+            seconds=settings.bake_minutes * 60,
+        )
         self._watcher = Watcher(
             EngineEvents(engine),
             containers,
             Roster(self._folder / "roster.json"),
             self._own_projects,
             self._is_under_way,
-            [keeper],
+            [keeper, self._baker, WatcherLag(Counters(redis))],
             look_seconds=settings.alert_look_seconds,
         )
 
@@ -75,6 +89,7 @@ class HostWatch:
         """End every thread soon."""
         self._stopped.set()
         self._watcher.stop()
+        self._baker.stop()
         self._publisher.stop()
 
     def _wait(self) -> None:
@@ -82,6 +97,7 @@ class HostWatch:
             try:
                 if _take_lock(self._folder / "lock"):
                     self._publisher.start()
+                    self._baker.start()
                     self._watcher.start()
                     return
             except OSError as error:

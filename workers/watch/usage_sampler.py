@@ -93,7 +93,7 @@ class UsageSampler:
             self._before.clear()
             return
         running = [c for c in self._containers.all() if c.state == "running"]
-        watched = [(p, c) for p in projects for c in running if _is_of(p, c)]
+        watched = [(p, c) for p in projects for c in running if is_of(p, c)]
         ids = {container.id for _, container in watched}
         self._reader.forget_others(ids)
         self._before = {id: before for id, before in self._before.items() if id in ids}
@@ -127,7 +127,7 @@ class UsageSampler:
             self._rings(project).drop_old(self._wall())
 
 
-def _is_of(project: Project, container: Container) -> bool:
+def is_of(project: Project, container: Container) -> bool:
     """Return whether a container is one of a project's, as `project_containers` knows them."""
     composed = container.project == project.compose_project and not container.oneoff
     return container.name in project.containers or (project.auto_detect and composed)

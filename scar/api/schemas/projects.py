@@ -60,6 +60,7 @@ class ProjectSchema(Schema):
     remote_includes = fields.Boolean(required=True)
     # True, false, or a list of services; null where the entry does not say.
     zero_downtime = fields.Raw(required=True, allow_none=True)
+    bake = text(none=True)
 
 
 class ProjectAnswerSchema(ProjectSchema):

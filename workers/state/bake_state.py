@@ -1,0 +1,96 @@
+"""What is known of a project's containers before and after its last deploy, on disk.
+
+It survives a worker, so that a bake goes on, and so that nothing is undone twice.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import structlog
+
+from scar.errors import ScarError
+from scar.jobs.bake import Bake
+from scar.json_object import JsonObject
+from workers.files.durable import read_json, write_synced
+
+_MINUTES = 60
+_EVENTS = 100
+_DAY = 86_400
+_HINT = "Remove that file: what was seen before the next deploy is then not known."
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class ContainerHistory:
+    """A container, known by its name, since `since`: when it ended unasked and when its health
+    check began to fail (seconds since the epoch), and the error lines of the last hour's minutes
+    (beginning, count). `down`: it is to run and does not.
+    """
+
+    since: float
+    deaths: list[float] = field(default_factory=list)
+    flaps: list[float] = field(default_factory=list)
+    minutes: list[tuple[int, int]] = field(default_factory=list)
+    down: bool = False
+
+    def forget_old(self, now: float) -> None:
+        """Keep the events of a day, a hundred at most, and the minutes of an hour and a bake."""
+        self.since = max(self.since, now - _DAY)
+        self.deaths = [at for at in self.deaths if at > now - _DAY][-_EVENTS:]
+        self.flaps = [at for at in self.flaps if at > now - _DAY][-_EVENTS:]
+        self.minutes = self.minutes[-2 * _MINUTES :]
+
+
+@dataclass
+class BakeState:
+    """The histories of a project's containers by name, and its last bake. `asked` says that the
+    job that undoes it was asked for.
+    """
+
+    histories: dict[str, ContainerHistory] = field(default_factory=dict)
+    bake: Bake | None = None
+    asked: bool = False
+
+    def history(self, container: str, now: float) -> ContainerHistory:
+        """Return a container's history, which begins now where nothing is known."""
+        return self.histories.setdefault(container, ContainerHistory(now))
+
+
+class BakeFile:
+    """The file `bake.json` in the project's state folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "bake.json"
+
+    def load(self) -> BakeState:
+        """Read the state; what is damaged is begun anew."""
+        if not self._path.exists():
+            return BakeState()
+        try:
+            return read_json(self._path, _parse, _HINT)
+        except ScarError as error:
+            _log.warning("bake begun anew", reason=error.message)
+            return BakeState()
+
+    def save(self, state: BakeState) -> None:
+        """Write the state, synced; raises `disk_full` or `sync_failed`."""
+        document = {
+            "histories": {name: asdict(history) for name, history in state.histories.items()},
+            "bake": state.bake.to_json() if state.bake else None,
+            "asked": state.asked,
+        }
+        write_synced(self._path, json.dumps(document))
+
+
+def _parse(document: JsonObject) -> BakeState:
+    histories = {
+        name: ContainerHistory(
+            **{**history, "minutes": [(int(at), int(count)) for at, count in history["minutes"]]}
+        )
+        for name, history in document["histories"].items()
+    }
+    bake = Bake.from_json(document["bake"]) if document["bake"] else None
+    return BakeState(histories, bake, bool(document["asked"]))

@@ -1,0 +1,273 @@
+"""Looks after each deploy for some minutes: what gets worse than under the release before is told
+at once, and undone where the projects file says so.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from scar.errors import ScarError
+from scar.jobs.bake import Bake, BakeFinding
+from scar.jobs.job_id import new_job_id
+from scar.projects import Project
+from workers.state.bake_state import BakeFile, BakeState
+from workers.state.releases import Release, Releases
+from workers.state.usage_ring import UsageRings
+from workers.watch.bake_behaviour import behaviour_after, behaviour_before
+from workers.watch.bake_rules import worsenings
+from workers.watch.observer import ContainerEvent, ContainerView, QuietObserver
+from workers.watch.rules.exited import exited
+from workers.watch.rules.gone import gone
+
+_LOOK_SECONDS = 3.0
+_log = structlog.get_logger(__name__)
+
+
+class BakeEffects(Protocol):
+    """What a baker needs of the Engine and of Redis."""
+
+    def count_errors(
+        self, projects: Mapping[str, Project], start: int, end: int
+    ) -> Mapping[tuple[str, str], int]:
+        """Return the error lines of each running container, by project and name."""
+
+    def publish(self, bake: Bake, now: int) -> None:
+        """Write a bake to where those who tell of it read it."""
+
+    def undo(self, bake: Bake) -> bool:
+        """Ask for the rollback; return whether it was made."""
+
+
+@dataclass
+class _Watched:
+    """A project: its state, the file of it, and what is yet to be published."""
+
+    state: BakeState
+    file: BakeFile
+    unpublished: Bake | None = None
+    seen: int = 0
+
+
+class Baker(QuietObserver):
+    """An observer of the watcher, with a thread that judges, and does all that takes time.
+
+    `projects` returns this host's projects by name; `seconds` is how long a deploy is looked after,
+    0 for never.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        projects: Callable[[], Mapping[str, Project]],
+        around: BakeEffects,
+        *,
+        seconds: float,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._state_dir = state_dir
+        self._projects = projects
+        self._around = around
+        self._seconds = seconds
+        self._wall = wall
+        self._came: deque[ContainerEvent | ContainerView] = deque(maxlen=10_000)
+        self._watched: dict[str, _Watched] = {}
+        self._minute = int(wall()) // 60
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="baker", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; not at all where no deploy is to be looked after."""
+        if self._seconds > 0:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread soon."""
+        self._stopped.set()
+
+    def happened(self, event: ContainerEvent) -> None:
+        """Keep what nobody has asked for."""
+        if not event.own and not event.asked and event.event.action in ("die", "health_status"):
+            self._came.append(event)
+
+    def looked(self, view: ContainerView) -> float | None:
+        """Keep how it was found."""
+        self._came.append(view)
+        return None
+
+    def _work(self) -> None:
+        while not self._stopped.wait(_LOOK_SECONDS):
+            try:
+                self.step()
+            except (ScarError, OSError) as error:
+                reason = error.message if isinstance(error, ScarError) else str(error)
+                _log.warning("deploys not looked after", reason=reason)
+            except Exception:  # noqa: BLE001 (without this thread no deploy is looked after)
+                _log.exception("deploys not looked after")
+
+    def step(self) -> None:
+        """Take what came, begin and end bakes, judge those under way."""
+        projects = {name: p for name, p in self._projects().items() if p.bake != "off"}
+        for name in [name for name in self._watched if name not in projects]:
+            del self._watched[name]
+        changed = self._take(projects)
+        changed |= self._count_minute(projects)
+        for name, project in projects.items():
+            self._look_at(project, self._of(name), changed=name in changed)
+
+    def _of(self, name: str) -> _Watched:
+        if name not in self._watched:
+            file = BakeFile(self._folder(name))
+            self._watched[name] = _Watched(file.load(), file)
+        return self._watched[name]
+
+    def _folder(self, name: str) -> Path:
+        return self._state_dir / "projects" / name
+
+    def _take(self, projects: Mapping[str, Project]) -> set[str]:
+        """Note the events and looks that came; return the projects that they are of."""
+        changed = set()
+        now = self._wall()
+        while self._came:
+            came = self._came.popleft()
+            name = came.project.name
+            if name not in projects:
+                continue
+            state = self._of(name).state
+            if isinstance(came, ContainerView):
+                down = bool(exited(came) or gone(came)) and not came.asked
+                history = state.history(came.name, now)
+                if history.down == down:
+                    continue
+                history.down = down
+            elif came.event.action == "die" and came.event.exit_code != 0:
+                state.history(came.event.name, now).deaths.append(came.event.at)
+            elif came.event.detail == "unhealthy":
+                state.history(came.event.name, now).flaps.append(came.event.at)
+            else:
+                continue
+            changed.add(name)
+        return changed
+
+    def _count_minute(self, projects: Mapping[str, Project]) -> set[str]:
+        """Once a minute, count the error lines of the minute before, of what was deployed here."""
+        minute, before = int(self._wall()) // 60, self._minute
+        if minute == before:
+            return set()
+        self._minute = minute
+        deployed = {n: p for n, p in projects.items() if (self._folder(n) / "releases").is_dir()}
+        start = (minute - 1) * 60
+        counts = self._around.count_errors(deployed, start, start + 60) if deployed else {}
+        for (project, container), count in counts.items():
+            history = self._of(project).state.history(container, float(start))
+            history.minutes.append((start, count))
+            history.forget_old(self._wall())
+        return {project for project, _ in counts}
+
+    def _look_at(self, project: Project, watched: _Watched, *, changed: bool) -> None:
+        bake = self._current(project, watched)
+        if bake is not None and not bake.ended:
+            judged = self._judged(project, watched, bake)
+            if int(self._wall() * 1000) >= judged.until:
+                judged = replace(judged, ended=True)
+            if judged != bake:
+                self._keep(watched, judged)
+                changed = True
+        if changed:
+            watched.file.save(watched.state)
+        self._undo(project, watched)
+        self._publish(watched)
+
+    def _current(self, project: Project, watched: _Watched) -> Bake | None:
+        """Return the bake of the newest release, begun now where that was not there before; the one
+        of an earlier release ends with it.
+        """
+        bake, folder = watched.state.bake, self._folder(project.name)
+        seen = _changed_at(folder / "releases")
+        if seen == watched.seen:
+            return bake
+        releases = Releases(folder)
+        ids = releases.ids()
+        if bake is None or not ids or ids[-1] != bake.release:
+            if bake is not None and not bake.ended:
+                self._keep(watched, replace(bake, ended=True))
+                self._publish(watched)
+            begun = self._begun(project, releases, ids)
+            if begun is not None:
+                self._keep(watched, begun)
+                watched.state.asked = False
+                watched.file.save(watched.state)
+        watched.seen = seen
+        return watched.state.bake
+
+    def _begun(self, project: Project, releases: Releases, ids: list[str]) -> Bake | None:
+        """Return the bake of the last release; None for a first one, which cannot be undone, one
+        that goes back to another, and one of long ago.
+        """
+        if len(ids) < 2:
+            return None
+        release: Release = releases.get(ids[-1])
+        until = release.at + int(self._seconds * 1000)
+        if release.restored is not None or until <= self._wall() * 1000:
+            return None
+        return Bake(project.name, project.host, release.id, ids[-2], release.at, until)
+
+    def _keep(self, watched: _Watched, bake: Bake) -> None:
+        watched.state.bake = bake
+        watched.unpublished = bake
+
+    def _judged(self, project: Project, watched: _Watched, bake: Bake) -> Bake:
+        """Return the bake with what got worse since."""
+        rings, now = UsageRings(self._folder(project.name)), self._wall()
+        for name, history in watched.state.histories.items():
+            before = behaviour_before(history, rings.of(name), bake)
+            after = behaviour_after(history, rings.of(name), bake, now)
+            for worse in worsenings(before, after):
+                known = [(f.container, f.rule) for f in bake.findings if f.sure or not worse.sure]
+                if (name, worse.rule) not in known:
+                    found_at = int(now * 1000)
+                    finding = BakeFinding(name, worse.rule, worse.what, worse.sure, found_at)
+                    bake = bake.with_finding(finding)
+        return bake
+
+    def _undo(self, project: Project, watched: _Watched) -> None:
+        """Ask once for the rollback. Its id is on the disk first, so that nobody asks twice."""
+        state, bake = watched.state, watched.state.bake
+        if bake is None or bake.ended or state.asked or project.bake != "undo":
+            return
+        if not any(finding.sure for finding in bake.findings):
+            return
+        if not bake.undo:
+            self._keep(watched, replace(bake, undo=new_job_id(self._wall())))
+            watched.file.save(state)
+        try:
+            state.asked = self._around.undo(state.bake or bake)
+        except ScarError as error:
+            _log.warning("deploy not undone yet", job=bake.release, reason=error.message)
+            return
+        if state.asked:
+            watched.file.save(state)
+
+    def _publish(self, watched: _Watched) -> None:
+        if watched.unpublished is None:
+            return
+        try:
+            self._around.publish(watched.unpublished, int(self._wall() * 1000))
+        except ScarError as error:
+            _log.warning("bake not told yet", reason=error.message)
+            return
+        watched.unpublished = None
+
+
+def _changed_at(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
