@@ -9,6 +9,7 @@ from scar.jobs.results.json_record import present
 from scar.projects import ProjectsFile
 from tests.support.compose_project import Project
 from tests.support.job_context import job_context, settings_in
+from tests.support.waiting import eventually
 from workers.engine.connection import Engine
 from workers.engine.usage_counters import UsageReader
 from workers.facts.stats import HANDLER
@@ -38,6 +39,16 @@ class Clock:
         return self.now
 
 
+def _wait_until_it_has_worked(engine: Engine, container: str) -> None:
+    def used() -> int:
+        with engine.api() as api:
+            stats = api.stats(container, stream=False, one_shot=True)
+        return int(stats["cpu_stats"]["cpu_usage"]["total_usage"])
+
+    before = used()
+    eventually(lambda: used() > before, "it has used the processor")
+
+
 def test_running_containers_are_sampled_and_shown_over_a_time(
     tmp_path: Path, project: Project, engine: Engine
 ) -> None:
@@ -49,10 +60,12 @@ def test_running_containers_are_sampled_and_shown_over_a_time(
     entry = {"workspace": "/w/shop", "production": "/p/shop", "auto_detect": True}
     content = json.dumps({"shop": {**entry, "compose_project": project.name}})
     settings.projects_file.write_text(content)
+    busy = project.service("busy").name
+    eventually(lambda: project.service("gone").state == "exited", "the other has ended")
     for _ in range(3):
         sampler.sample()
         clock.now += 10
-    busy = project.service("busy").name
+        _wait_until_it_has_worked(engine, busy)
     rings = UsageRings(settings.state_dir / "projects" / "shop")
     samples = rings.of(busy).since(int(clock.now) - 300, int(clock.now))
     assert len(samples) == 2  # the first reading has nothing to be compared with
