@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from tests.support import chromium
 from tests.support.page_scene import TOKENS, PageScene
@@ -17,17 +17,19 @@ _FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 
+expect.set_options(timeout=30_000)
+
 Visit = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageScene]:
     made = PageScene(tmp_path_factory.mktemp("page"))
     yield made
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium.executable(), args=_FLAGS)
@@ -38,7 +40,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def visit(scene: PageScene, browser: Browser) -> Iterator[Visit]:
     """`visit("operator", "/jobs")`: a tab of somebody who is signed in; `visit(None)`: nobody."""
-    contexts = []
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+    failures: list[str] = []
     scene.settle()
 
     def opened(role: str | None = "operator", path: str = "/", *, phone: bool = True) -> Page:
@@ -49,6 +53,8 @@ def visit(scene: PageScene, browser: Browser) -> Iterator[Visit]:
         context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: failures.append(str(error)))
         page.goto("/sign-in" if role else path)
         if role:
             page.get_by_label("token").fill(TOKENS[role])
@@ -61,3 +67,5 @@ def visit(scene: PageScene, browser: Browser) -> Iterator[Visit]:
     yield opened
     for context in contexts:
         context.close()
+    assert [text for text in complaints if "Content Security Policy" in text] == []
+    assert failures == []

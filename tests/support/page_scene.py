@@ -153,3 +153,4 @@ class PageScene:
             job = self.services.ledger.get(id)
             if job is not None and job.request.changes:
                 self.services.job_service.cancel(job.request.requested_by, job.id)
+        self.services.redis.delete("scar:hold:shop")
