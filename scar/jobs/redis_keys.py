@@ -63,6 +63,7 @@ FAMILIES: Mapping[str, str] = {
     "mq:unacked": "hash",
     "mq:unacked_index": "zset",
     "page:link": "string",
+    "page:mini-app": "string",
     "page:session": "string",
     "page:sessions": "set",
     "slots": "hash",

@@ -25,8 +25,10 @@ BEAT = b"event: beat\ndata:\n\n"
 _CHECK_SECONDS = 10.0
 """How long a stream goes on for a visitor who may no longer see it, also while a job writes."""
 
-_ASK_SECONDS = 15.0
-"""How old the health of a project on the first screen may be."""
+_ASK_SECONDS = 60.0
+"""How old the health of a project on the first screen may be where no job and no alert has changed:
+each time it is asked for is a job, and two lines of the audit trail.
+"""
 
 _PACE_SECONDS = 0.04
 _PACE_OF_STREAM_SECONDS = 0.001

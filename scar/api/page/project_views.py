@@ -44,11 +44,11 @@ def project(name: str) -> ResponseReturnValue:
     """A project: its containers, its lock, its latest job, and what can be done with it."""
     known = visible_project(name)
     latest = latest_change(name)
-    job, problem = result_of(ask([status_of(known, latest)])[0])
+    alerts = open_alerts().get(name, ())
+    job, problem = result_of(ask([status_of(known, latest, alerts)])[0])
     status = job.read_result(StatusResult) if job else None
     running = latest if latest and not latest.state.ended else None
     lock = context().services.command_context.locks.of(name)
-    alerts = open_alerts().get(name, ())
     possible = [] if running or lock else _changes(known, status)
     mending = remedies(alerts, known) if possible else []
     return page(
@@ -98,7 +98,7 @@ def logs(name: str) -> ResponseReturnValue:
     latest = latest_change(name)
     args = {"lines": lines, **({"container": container} if container else {})}
     asked = Question("logs", known, args, changed_at(latest))
-    answer, state = ask([asked, status_of(known, latest)])
+    answer, state = ask([asked, status_of(known, latest, ())])
     job, problem = result_of(answer)
     tail = job.read_result(LogTail) if job else None
     named = tail.container if tail else container

@@ -54,8 +54,8 @@ def _job(question: Question) -> Job | ScarError:
     services, answers = context().services, parts().answers
     try:
         known = answers.get(question.key)
-        job = services.ledger.get(known) if known else None
-        if job is not None and job.request.created_at >= question.not_before:
+        job = services.ledger.get(known.id) if known else None
+        if known and job and _counts(job, question, is_young=answers.is_young(known)):
             return job
         command = services.job_service.commands[question.kind]
         job = submit(command, question.project, question.args)
@@ -63,6 +63,11 @@ def _job(question: Question) -> Job | ScarError:
         return error
     answers.put(question.key, job.id)
     return job
+
+
+def _counts(job: Job, question: Question, *, is_young: bool) -> bool:
+    since_change = job.request.created_at >= question.not_before
+    return since_change and (is_young or not job.state.ended)
 
 
 def _waited_for(job: Job, deadline: float) -> Job:

@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response, g, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
+from scar.alerts.alert_book import AlertBook
 from scar.api.page import (
     actions,
     admin_views,
@@ -55,9 +56,9 @@ _log = structlog.get_logger(__name__)
 def register(app: Flask, services: Services) -> None:
     """Add the page to the API's application."""
     sessions = Sessions(services.redis, services.signatures, services.settings)
-    app.extensions[EXTENSION] = PageParts(
-        sessions, YoungAnswers(), ChangeCounter(lambda: newest_jobs(services.ledger))
-    )
+    book = AlertBook(services.redis, services.signatures)
+    changes = ChangeCounter(lambda: (newest_jobs(services.ledger), book.changes()))
+    app.extensions[EXTENSION] = PageParts(sessions, YoungAnswers(), changes)
     rendering.register(app)
     app.register_blueprint(_blueprint())
 

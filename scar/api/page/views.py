@@ -53,16 +53,19 @@ def project_rows() -> list[ProjectRow]:
     """Return what the first screen says of each project that the visitor may see."""
     visible, alerts = visible_projects(), open_alerts()
     latest = {name: latest_change(name) for name in visible}
-    questions = [status_of(project, latest[name]) for name, project in visible.items()]
+    questions = [
+        status_of(project, latest[name], alerts.get(name, ())) for name, project in visible.items()
+    ]
     return [
         _row(project, answer, latest[project.name], alerts.get(project.name, ()))
         for project, answer in zip(visible.values(), ask(questions), strict=True)
     ]
 
 
-def status_of(project: Project, latest: Job | None) -> Question:
+def status_of(project: Project, latest: Job | None, alerts: Sequence[Alert]) -> Question:
     """Return the question for a project's status, as it is since its latest change."""
-    return Question("status", project, {}, not_before=changed_at(latest))
+    changes = (changed_at(latest), *(alert.changed_at for alert in alerts))
+    return Question("status", project, {}, not_before=max(changes))
 
 
 def changed_at(latest: Job | None) -> int:

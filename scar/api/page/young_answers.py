@@ -8,7 +8,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_YOUNG_SECONDS = 3.0
+_YOUNG_SECONDS = 10.0
+"""How long an answer is shown again. Each new one is a job, and two lines of the audit trail; what
+changes a project makes its answers count no more (`Question.not_before`)."""
+
 _MOST_KEPT = 1000
 
 
@@ -28,11 +31,14 @@ class YoungAnswers:
         self._lock = threading.Lock()
         self._asked: OrderedDict[str, YoungAnswer] = OrderedDict()
 
-    def get(self, key: str) -> str | None:
-        """Return the id of a job that was asked for a moment ago."""
+    def get(self, key: str) -> YoungAnswer | None:
+        """Return the job that was asked for last."""
         with self._lock:
-            asked = self._asked.get(key)
-        return asked.id if asked and self._clock() - asked.at < _YOUNG_SECONDS else None
+            return self._asked.get(key)
+
+    def is_young(self, answer: YoungAnswer) -> bool:
+        """Return whether a job was asked for a moment ago."""
+        return self._clock() - answer.at < _YOUNG_SECONDS
 
     def put(self, key: str, id: str) -> None:
         """Remember a job."""
