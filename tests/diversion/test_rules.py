@@ -58,10 +58,12 @@ def test_without_the_engines_rules_every_connection_goes_through_its_proxy() -> 
 
 
 def test_ipv6_goes_to_the_port_that_the_engine_has_opened_for_it() -> None:
-    assert (
-        rules_of(DOOR, direct=True)[-2:]
-        == ["fib daddr type local tcp dport 8080 redirect to :32769"] * 2
-    )
+    redirected = "fib daddr type local tcp dport 8080 redirect to :32769"
+    assert rules_of(DOOR, direct=True)[-2:] == [redirected] * 2
+    with_address = replace(DOOR, address_ipv6="fd00::9")
+    straight = "fib daddr type local tcp dport 8080 dnat to [fd00::9]:80"
+    assert rules_of(with_address, direct=True)[-2:] == [straight, redirected]
+    assert rules_of(with_address, direct=True, proxied=False)[-2:] == [straight] * 2
 
 
 def test_a_port_of_one_address_is_diverted_there_alone() -> None:

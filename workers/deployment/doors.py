@@ -43,6 +43,7 @@ class Doors:
                             local[0],
                             local[1],
                             replaced,
+                            endpoint.address_ipv6,
                         )
                     )
         return Diversion(record.table, tuple(doors))

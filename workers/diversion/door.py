@@ -13,8 +13,8 @@ class Door:
     `host_ip` is empty where it is open on every address. `address` and `target` are those of the
     stand-in on the Engine's network interface `bridge`, `local` the port of the host that the
     Engine has published for it, `local_ipv6` the same for IPv6, 0 where there is none.
-    `replaced` are the addresses of the container that is replaced: a firewall rule that names one
-    does not count for the stand-in.
+    `address_ipv6` is the stand-in's own, empty where it has none. `replaced` are the addresses of
+    the container that is replaced: a firewall rule that names one does not count for the stand-in.
     """
 
     port: int
@@ -25,6 +25,7 @@ class Door:
     local: int
     local_ipv6: int
     replaced: tuple[str, ...] = ()
+    address_ipv6: str = ""
 
 
 @dataclass(frozen=True)

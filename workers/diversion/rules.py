@@ -7,7 +7,7 @@ the first one counts. Connections that are open already keep their way, with the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from workers.diversion.door import Diversion, Door
 
@@ -26,29 +26,34 @@ def ruleset(
     and it sees the client's address; otherwise they go to its own published port. `proxied`: by
     bridge, whether connections of this host go through the Engine's proxy.
     """
-    name, doors = diversion.table, diversion.doors
     before: list[str] = []
     out: list[str] = []
-    ipv6: list[str] = []
-    for door in doors:
-        straight = f"dnat to {door.address}:{door.target}"
-        alone = direct and not proxied.get(door.bridge, True)
+    before_ipv6: list[str] = []
+    out_ipv6: list[str] = []
+    for door in diversion.doors:
+        through_proxy = proxied.get(door.bridge, True)
+        straight = f"dnat to {door.address}:{door.target}" if direct else _local(door)
+        alone = direct and not through_proxy
         if not door.host_ip.startswith("127."):
-            if not alone:
-                before += _from_bridges(door, bridges)
-            before.append(f"{_match(door)} {straight if direct else _local(door)}")
+            before += [] if alone else _from_bridges(door, bridges, _local(door))
+            before.append(f"{_match(door)} {straight}")
         out.append(f"{_match(door)} {straight if alone else _local(door, out=True)}")
         if door.local_ipv6 and not door.host_ip:
-            ipv6.append(f"{_match(door)} redirect to :{door.local_ipv6}")
-    text = _table("ip", name, before, out)
-    return text + (_table("ip6", name, ipv6, ipv6) if ipv6 else "")
+            own = direct and bool(door.address_ipv6)
+            local = f"redirect to :{door.local_ipv6}"
+            straight = f"dnat to [{door.address_ipv6}]:{door.target}" if own else local
+            alone = own and not through_proxy
+            before_ipv6 += [] if alone else _from_bridges(door, bridges, local)
+            before_ipv6.append(f"{_match(door)} {straight}")
+            out_ipv6.append(f"{_match(door)} {straight if alone else local}")
+    text = _table("ip", diversion.table, before, out)
+    return text + (_table("ip6", diversion.table, before_ipv6, out_ipv6) if out_ipv6 else "")
 
 
-def _from_bridges(door: Door, bridges: Sequence[str]) -> Iterator[str]:
-    """Yield the rule for containers: the Engine lets none of another network through directly."""
-    if bridges:
-        names = ", ".join(f'"{name}"' for name in sorted(bridges))
-        yield f"iifname {{ {names} }} {_match(door)} {_local(door)}"
+def _from_bridges(door: Door, bridges: Sequence[str], action: str) -> list[str]:
+    """Return the rule for containers: the Engine lets none of another network through directly."""
+    names = ", ".join(f'"{name}"' for name in sorted(bridges))
+    return [f"iifname {{ {names} }} {_match(door)} {action}"] if bridges else []
 
 
 def _match(door: Door) -> str:

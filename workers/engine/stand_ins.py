@@ -22,6 +22,7 @@ class Endpoint:
     """
 
     address: str
+    address_ipv6: str
     bridge: str
     ports: dict[int, tuple[int, int]]
 
@@ -47,8 +48,13 @@ class StandIns:
                 return None
         options = network.get("Options") or {}
         bridge = options.get("com.docker.network.bridge.name") or f"br-{network['Id'][:12]}"
-        address = settings["Networks"][name]["IPAddress"]
-        return Endpoint(address, bridge, _published(settings.get("Ports") or {}))
+        own = settings["Networks"][name]
+        return Endpoint(
+            own["IPAddress"],
+            str(own.get("GlobalIPv6Address") or ""),
+            bridge,
+            _published(settings.get("Ports") or {}),
+        )
 
     def addresses(self, container: str) -> tuple[str, ...]:
         """Return the addresses of a container on its networks."""
