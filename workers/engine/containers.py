@@ -10,7 +10,7 @@ from docker.errors import APIError, NotFound
 
 from scar.errors import ScarError
 from workers.engine.connection import Engine
-from workers.engine.container import PROJECT, Container, ContainerDetails
+from workers.engine.container import PROJECT, STAND_IN, Container, ContainerDetails
 
 
 class Containers:
@@ -33,6 +33,10 @@ class Containers:
             for container in self._list(filters)
             if (container.project == project and not container.oneoff) or container.name in wanted
         ]
+
+    def stand_ins(self, project: str) -> list[Container]:
+        """Return the containers that stand in for others of a Compose project at present."""
+        return self._list({"label": [f"{PROJECT}={project}", STAND_IN]})
 
     def all(self) -> list[Container]:
         """Return every container of the Engine, ordered by name."""

@@ -105,7 +105,11 @@ class DowntimeProbe:
             return ports
         healthy = [container for container in containers if container.health == "healthy"]
         targets = [Target(identity(container), 0) for container in healthy]
-        return {target: HealthProbe(self._list, target) for target in targets}
+        return {target: HealthProbe(self._list_with_stand_ins, target) for target in targets}
+
+    def _list_with_stand_ins(self) -> list[Container]:
+        """List those that answer by the name of a service: its stand-in does too."""
+        return [*self._list(), *self._containers.stand_ins(self._project)]
 
     def _list(self) -> list[Container]:
         return self._containers.of_project(self._project, self._names)
