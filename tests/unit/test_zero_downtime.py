@@ -97,6 +97,11 @@ def test_what_the_engine_reports_can_forbid_it(seen: Surroundings, why: str) -> 
     assert why in reason(seen=seen)
 
 
+@pytest.mark.parametrize("image", ["mongo-express:1", "vaultwarden/server", "me/redis-page"])
+def test_what_is_called_like_a_database_may_be_none(image: str) -> None:
+    assert reason({"image": image}) == ""
+
+
 def test_a_named_service_may_share_a_volume_but_not_that_of_its_image() -> None:
     assert reason({"volumes": [DATA]}, named=True) == ""
     assert "a database" in reason({"image": "redis:7", "volumes": [DATA]}, named=True)

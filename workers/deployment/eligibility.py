@@ -16,9 +16,12 @@ from workers.engine.container import ASKS_FOR_STAND_IN, Container
 _DATABASES = re.compile(
     r"(?:postgres|postgis|pgvector|timescale|mysql|mariadb|percona|mongo|redis|valkey|keydb|"
     r"dragonfly|memcached|elasticsearch|opensearch|rabbitmq|kafka|zookeeper|etcd|consul|vault|"
-    r"clickhouse|influxdb|cassandra|scylla|couchdb|couchbase|neo4j|cockroach|mssql|minio|"
-    r"nats|mosquitto|meilisearch|typesense|qdrant|weaviate)"
+    r"clickhouse|influxdb|cassandra|scylla|couch|couchbase|neo4j|cockroach|mssql|minio|nats|"
+    r"eclipse-mosquitto|meilisearch|typesense|qdrant|weaviate)"
+    r"(?:ql|db)?(?:-(?:server|stack|stack-server|enterprise|cluster|ha|repmgr|sentinel))?"
 )
+"""Names of images without registry and tag: an admin page such as `mongo-express` is none."""
+
 _SHARED_NAMESPACES = ("pid", "ipc", "uts", "userns_mode", "cgroup")
 _DEVICES = ("devices", "gpus", "device_cgroup_rules", "volumes_from", "runtime")
 
@@ -185,7 +188,7 @@ def network_names(config: ComposeConfig, name: str) -> dict[str, str]:
 
 def _of_data(raw: JsonObject, name: str, seen: Surroundings, *, named: bool) -> str:
     image = str(raw.get("image") or "").rpartition("/")[2].partition(":")[0]
-    if _DATABASES.search(image):
+    if _DATABASES.fullmatch(image):
         return "it is a database"
     for path in seen.image_volumes.get(name, ()):
         return f"its image keeps data in {path}"

@@ -150,6 +150,9 @@ def _notices(plan: Plan, context: JobContext) -> tuple[str, ...]:
             "replaced; a copy of each is kept."
         )
     protected = [c.name for c in plan.containers if c.name in context.project.protected]
+    if plan.ways.unknown:
+        names = ", ".join(plan.ways.unknown)
+        notices.append(f"`zero_downtime` names what is no service of the Compose file: {names}")
     if plan.dirty is None:
         notices.append("Whether the workspace has uncommitted changes is unknown: Git failed.")
     if protected:

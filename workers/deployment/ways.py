@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scar.errors import ScarError
@@ -30,11 +30,13 @@ _COMPOSE_ENDINGS = (".yaml", ".yml", ".env")
 @dataclass(frozen=True)
 class Ways:
     """`by_service` has every service that runs and is replaced, where the project wants stand-ins;
-    `offer` are services that could have one, where the project has not said and was not asked yet.
+    `offer` are services that could have one, where the project has not said and was not asked yet;
+    `unknown` are names in `zero_downtime` that no service has.
     """
 
     by_service: tuple[ServiceWay, ...] = ()
     offer: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 NO_WAYS = Ways()
@@ -54,8 +56,9 @@ def plan_ways(
     asked = {name: is_asked_for(wanted, config, name) for name in names}
     offering = wanted is None and not _was_offered(context.folder)
     any_asked = any(yes for yes, _ in asked.values())
+    unknown = tuple(name for name in _named(wanted) if name not in config.services)
     if not names or not (any_asked or offering):
-        return NO_WAYS
+        return replace(NO_WAYS, unknown=unknown)
     seen = _surroundings(context, config, [c for c in containers if c.service in running], changed)
 
     def reason(name: str) -> str:
@@ -64,10 +67,15 @@ def plan_ways(
 
     if not any_asked:
         return Ways(offer=tuple(name for name in names if not reason(name)))
-    return Ways(tuple(_way(name, reason(name) if asked[name][0] else _NOT_ASKED) for name in names))
+    ways = (_way(name, reason(name) if asked[name][0] else _NOT_ASKED) for name in names)
+    return Ways(tuple(ways), unknown=unknown)
 
 
 _NOT_ASKED = "not in `zero_downtime`"
+
+
+def _named(wanted: bool | tuple[str, ...] | None) -> tuple[str, ...]:
+    return wanted if isinstance(wanted, tuple) else ()
 
 
 def _way(name: str, why: str) -> ServiceWay:
