@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -22,7 +23,14 @@ from scar.errors import ScarError
 from scar.jobs.signing import Signatures
 from scar.keys.key_store import worker_part
 from tests.support.letterbox import LetterBox, Writer
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, eventually
+from workers.engine.connection import Engine
+from workers.engine.containers import Containers
+from workers.engine.logs import ContainerLogs
+from workers.watch.alert_details import AlertDetails
+from workers.watch.alert_keeper import HOST, AlertKeeper, Subject
+from workers.watch.alert_publisher import AlertPublisher
+from workers.watch.rules.problem import Problem
 
 CHAT = "telegram:box"
 
@@ -190,3 +198,31 @@ def test_the_api_lists_what_is_wrong(services: Services, api_url: str) -> None:
     both = httpx.get(url, headers=token).json()["items"]
     assert [item["id"] for item in both] == [closed.id, alert_of().id]
     assert httpx.get(url, params={"project": "blog"}, headers=token).json()["items"] == []
+
+
+def test_an_alert_that_redis_did_not_take_is_written_later(
+    services: Services, tmp_path: Path
+) -> None:
+    engine = Engine("unix:///nowhere/docker.sock")
+    containers = Containers(engine)
+    details = AlertDetails(tmp_path, containers, ContainerLogs(engine, containers))
+    publisher = AlertPublisher("default", worker_book(services), details)
+    keeper = AlertKeeper("default", publisher, look_seconds=0.1)
+    full = Problem("disk", "warning", "has a disk that is full in 9 h", "1 GiB is free")
+    keeper.settle("disk", {HOST: full})
+    publisher.start()
+    (alert,) = eventually(services.alerts.book.all)
+    assert (alert.rule, alert.name) == ("disk", "Host default")
+    keeper.settle("disk", {HOST: replace(full, what="has a disk that is full in 8 h")})
+    eventually(lambda: services.alerts.book.all()[0].version == 2)
+    services.redis.set("scar:alerts", "no hash", keepttl=False)
+    web = Subject("shop", "shop-web-1", "web")
+    keeper.settle("certificate", {web: replace(full, rule="certificate")})
+    keeper.settle("disk", {})
+    services.redis.delete("scar:alerts")
+    rules = {"certificate": True, "disk": False}
+    eventually(lambda: {a.rule: a.is_open for a in services.alerts.book.all()} == rules)
+    restarted = AlertKeeper("default", publisher, look_seconds=0.1)
+    restarted.settle("certificate", {})
+    eventually(lambda: not any(alert.is_open for alert in services.alerts.book.all()))
+    publisher.stop()

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import ssl
+import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from scar.projects import Project
 from workers.engine.container import ContainerDetails
+from workers.engine.disk_usage import usage_of
 from workers.watch.observer import ContainerView, Death
+from workers.watch.rules.certificate import certificate
+from workers.watch.rules.disk import DiskSample, disk
 from workers.watch.rules.exit_words import exit_words
 from workers.watch.rules.judge import judge
+from workers.watch.served_certificates import certificate_end
 
 NOW = 1_000_000.0
 STEADY = 60.0
@@ -144,3 +157,122 @@ def test_a_container_that_was_removed_is_gone_where_it_is_expected() -> None:
 )
 def test_an_exit_is_told_in_words(code: int, words: str) -> None:
     assert words in exit_words(code)
+
+
+def _samples(*free_gib: float, hours: float = 1.0, total_gib: float = 100.0) -> list[DiskSample]:
+    return [
+        DiskSample(NOW + number * hours * 3600, int(free * 2**30), int(total_gib * 2**30))
+        for number, free in enumerate(free_gib)
+    ]
+
+
+def test_a_disk_is_told_of_by_when_it_is_full() -> None:
+    growing = disk("/var", _samples(20, 19, 18))
+    assert growing is not None
+    assert (growing.severity, growing.what) == ("warning", "has a disk that is full in 18 h")
+    assert "18.0 of 100 GiB are free, and 1.0 GiB an hour" in growing.why
+    fast = disk("/var", _samples(20, 10))
+    assert fast is not None
+    assert (fast.severity, fast.what) == ("critical", "has a disk that is full in 1 h")
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        _samples(20),
+        _samples(20, 20),
+        _samples(20, 21),
+        _samples(80, 70),
+        _samples(20, 10, hours=0.4),
+        _samples(30, 29),
+    ],
+)
+def test_a_disk_that_is_full_late_or_never_is_left_alone(samples: list[DiskSample]) -> None:
+    assert disk("/var", samples) is None
+
+
+def test_a_disk_that_is_almost_full_is_told_however_slowly_it_fills() -> None:
+    for free, severity in ((5, "warning"), (0.5, "critical")):
+        problem = disk("/var", _samples(free))
+        assert problem is not None
+        assert problem.severity == severity
+
+
+@pytest.mark.parametrize(
+    ("days", "what"),
+    [
+        (22, None),
+        (20.9, "within 21 days"),
+        (6.9, "within 7 days"),
+        (0.9, "within 1 day"),
+        (-1, "has ended"),
+    ],
+)
+def test_a_certificate_is_told_of_in_three_steps(days: float, what: str | None) -> None:
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+    problem = certificate(443, now + timedelta(days=days), now)
+    assert (problem is None) == (what is None)
+    assert problem is None or (what or "") in problem.what
+
+
+def test_docker_says_what_a_prune_frees() -> None:
+    usage = usage_of(
+        {
+            "LayersSize": 1000,
+            "Images": [
+                {"Containers": 0, "RepoTags": ["<none>:<none>"], "Size": 300, "SharedSize": 100},
+                {"Containers": 0, "RepoTags": ["shop:1"], "Size": 300, "SharedSize": -1},
+                {"Containers": 1, "RepoTags": None, "Size": 300},
+            ],
+            "Containers": [{"State": "running", "SizeRw": 5}, {"State": "exited", "SizeRw": 7}],
+            "Volumes": [{"UsageData": {"Size": 50}}, {"UsageData": None}],
+            "BuildCache": [{"Size": 30, "InUse": False}, {"Size": 40, "InUse": True}],
+        }
+    )
+    assert (usage.total, usage.freed) == (1000 + 12 + 50 + 70, 200 + 7 + 30)
+
+
+def test_the_end_of_a_served_certificate_is_read_and_other_ports_say_nothing(
+    tmp_path: Path,
+) -> None:
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=5)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(_self_signed(tmp_path / "pair.pem", end))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        serving = threading.Thread(target=_serve_once, args=(listener, context), daemon=True)
+        serving.start()
+        assert certificate_end(address) == end
+        serving.join()
+        plain = threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True)
+        plain.start()
+        assert certificate_end(address) is None
+        plain.join()
+
+
+def _serve_once(listener: socket.socket, context: ssl.SSLContext) -> None:
+    connection, _ = listener.accept()
+    with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
+        secured.recv(1)
+
+
+def _self_signed(path: Path, end: datetime) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.example")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(end - timedelta(days=10))
+        .not_valid_after(end)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    return path

@@ -54,7 +54,7 @@ class PortProbe:
         """Return a probe for a port of `containers`; None if the port does not respond at
         present.
         """
-        for address in _addresses(containers, target):
+        for address in published_addresses(containers, target):
             for http in (True, False):
                 if _answers(address, http=http):
                     return cls(list_containers, target, address, http=http)
@@ -67,7 +67,7 @@ class PortProbe:
         if _answers(self._address, http=self._http):
             return True
         try:
-            addresses = _addresses(self._list_containers(), self._target)
+            addresses = published_addresses(self._list_containers(), self._target)
         except ScarError:
             return False  # without the Engine, the new host port cannot be looked up
         for address in addresses:
@@ -103,7 +103,7 @@ def speaks_http(container: Container) -> bool:
     return any(
         _answers(address, http=True)
         for port in ports
-        for address in _addresses([container], Target(identity(container), port))
+        for address in published_addresses([container], Target(identity(container), port))
     )
 
 
@@ -114,7 +114,7 @@ def identity(container: Container) -> str:
     return container.service or container.name
 
 
-def _addresses(containers: list[Container], target: Target) -> list[Address]:
+def published_addresses(containers: list[Container], target: Target) -> list[Address]:
     """Return the addresses at which a service's port is published. If SCAR runs in a container,
     the host is the gateway.
     """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from threading import Lock
+from typing import NamedTuple, Protocol
 
 from scar.alerts.alert import CRITICAL, Alert
 from scar.errors import ScarError
@@ -18,8 +19,22 @@ from workers.watch.rules.problem import Problem
 STEADY_LOOKS = 12
 """A container counts as steady again after so many times the second look: a minute, with 5 s."""
 
+SETTLED = frozenset(("engine_away", "disk", "certificate"))
+"""The rules that are not about the state of a container."""
+
 _LEAST_GROUP_SECONDS = 2.0
 _Thing = tuple[str, str]
+
+
+class Subject(NamedTuple):
+    """What an alert is about: a container of a project, or with nothing of that the host."""
+
+    project: str
+    container: str
+    service: str
+
+
+HOST = Subject("", "", "")
 
 
 class Publisher(Protocol):
@@ -54,23 +69,25 @@ class AlertKeeper(QuietObserver):
         self._wall = wall
         self._open: dict[_Thing, Alert] | None = None
         self._group = ("", 0.0)
+        self._lock = Lock()
 
     def engine_back(self) -> None:
         """Close the alert of the Engine. At the start, take up the alerts that are open."""
-        if self._open is None:
-            alerts = self._publisher.load()
-            self._open = {_thing_of(alert): alert for alert in alerts}
-        self.settle_host("engine_away", None)
+        self.settle("engine_away", {})
 
     def engine_lost(self, error: ScarError) -> None:
         """Open the alert of the Engine."""
         what = "has a Docker Engine that does not answer"
         why = f"{error.message}. {error.hint}"
-        self.settle_host("engine_away", Problem("engine_away", CRITICAL, what, why))
+        self.settle("engine_away", {HOST: Problem("engine_away", CRITICAL, what, why)})
 
     def looked(self, view: ContainerView) -> float | None:
         """Open, change or close the container's alert."""
         problem = judge(view, steady_seconds=self._steady_seconds)
+        with self._lock:
+            return self._keep(view, problem)
+
+    def _keep(self, view: ContainerView, problem: Problem | None) -> float | None:
         thing = view.project.name, view.name
         alert = self._alerts.get(thing)
         if problem is None:
@@ -78,26 +95,34 @@ class AlertKeeper(QuietObserver):
             return None
         id = view.details.id if view.details else ""
         if alert is None:
-            alert = self._new(problem, view.project.name, view.name, view.service)
+            alert = self._new(problem, Subject(view.project.name, view.name, view.service))
             self._put(thing, alert, view.project, id)
         elif _differs(alert, problem):
             self._put(thing, self._changed(alert, problem), view.project, id)
         return self._next_look(view)
 
-    def settle_host(self, rule: str, problem: Problem | None) -> None:
-        """Open, change or close an alert of the host itself."""
-        thing = "", rule
-        alert = self._alerts.get(thing)
-        if problem is None:
-            self._close(thing)
-        elif alert is None:
-            self._put(thing, self._new(problem, "", "", ""), None)
-        elif _differs(alert, problem):
-            self._put(thing, self._changed(alert, problem), None)
+    def settle(self, rule: str, problems: Mapping[Subject, Problem]) -> None:
+        """Open, change and close the alerts of a rule that is not about the state of containers:
+        `problems` are all that there are now. Any thread may call this.
+        """
+        with self._lock:
+            things = {_thing(subject, rule): subject for subject in problems}
+            for thing, alert in list(self._alerts.items()):
+                if alert.rule == rule and thing not in things:
+                    self._close(thing)
+            for thing, subject in things.items():
+                self._settle(thing, subject, problems[subject])
+
+    def _settle(self, thing: _Thing, subject: Subject, problem: Problem) -> None:
+        known = self._alerts.get(thing)
+        if known is None:
+            self._put(thing, self._new(problem, subject), None)
+        elif _differs(known, problem):
+            self._put(thing, self._changed(known, problem), None)
 
     @property
     def _alerts(self) -> dict[_Thing, Alert]:
-        if self._open is None:  # an Engine that was away from the start
+        if self._open is None:
             self._open = {_thing_of(alert): alert for alert in self._publisher.load()}
         return self._open
 
@@ -108,7 +133,7 @@ class AlertKeeper(QuietObserver):
         left = view.deaths[-1].at + self._steady_seconds - view.at
         return max(left, 0.0) + 0.1
 
-    def _new(self, problem: Problem, project: str, container: str, service: str) -> Alert:
+    def _new(self, problem: Problem, subject: Subject) -> Alert:
         now = self._wall()
         id = new_job_id(now)
         group, since = self._group
@@ -119,9 +144,9 @@ class AlertKeeper(QuietObserver):
             id=id,
             group=group,
             host=self._host,
-            project=project,
-            container=container,
-            service=service,
+            project=subject.project,
+            container=subject.container,
+            service=subject.service,
             rule=problem.rule,
             severity=problem.severity,
             what=problem.what,
@@ -156,7 +181,13 @@ class AlertKeeper(QuietObserver):
 
 
 def _thing_of(alert: Alert) -> _Thing:
-    return (alert.project, alert.container) if alert.container else ("", alert.rule)
+    if alert.rule in SETTLED:
+        return _thing(Subject(alert.project, alert.container, alert.service), alert.rule)
+    return alert.project, alert.container
+
+
+def _thing(subject: Subject, rule: str) -> _Thing:
+    return subject.project, f"{subject.container}#{rule}"
 
 
 def _differs(alert: Alert, problem: Problem) -> bool:

@@ -29,6 +29,7 @@ from workers.watch.alert_keeper import AlertKeeper
 from workers.watch.alert_publisher import AlertPublisher
 from workers.watch.bake_surroundings import BakeSurroundings
 from workers.watch.baker import Baker
+from workers.watch.host_checks import HostChecks
 from workers.watch.undo import Undoer
 from workers.watch.watcher import Watcher
 from workers.watch.watcher_lag import WatcherLag
@@ -81,6 +82,8 @@ class HostWatch:
             look_seconds=settings.alert_look_seconds,
         )
 
+        self._checks = HostChecks(keeper, engine, self._own_projects, settings.state_dir)
+
     def start(self) -> None:
         """Start to watch, as soon as no other process of this host does."""
         self._thread.start()
@@ -90,6 +93,7 @@ class HostWatch:
         self._stopped.set()
         self._watcher.stop()
         self._baker.stop()
+        self._checks.stop()
         self._publisher.stop()
 
     def _wait(self) -> None:
@@ -99,6 +103,7 @@ class HostWatch:
                     self._publisher.start()
                     self._baker.start()
                     self._watcher.start()
+                    self._checks.start()
                     return
             except OSError as error:
                 _log.warning("this host is not watched", reason=str(error))

@@ -1,0 +1,68 @@
+"""A disk that fills up: what counts is when it is full, at the speed of the last hours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scar.alerts.alert import CRITICAL, WARNING
+from workers.watch.rules.problem import Problem
+
+SPAN_SECONDS = 6 * 3600.0
+"""Over how much time the speed is measured."""
+
+_LEAST_SPAN_SECONDS = 1800.0
+_HOUR = 3600.0
+_GIB = 1 << 30
+_SOON_HOURS = 24
+_VERY_SOON_HOURS = 3
+_USED_TO_WORRY = 0.7
+_USED_TOO_MUCH = 0.95
+_USED_UP = 0.99
+
+
+@dataclass(frozen=True)
+class DiskSample:
+    """The room of a disk, in bytes. `at` is in seconds since the epoch."""
+
+    at: float
+    free: int
+    total: int
+
+    @property
+    def used(self) -> float:
+        """The share that is used, from 0 to 1."""
+        return 1 - self.free / self.total if self.total else 0.0
+
+
+def disk(path: str, samples: Sequence[DiskSample]) -> Problem | None:
+    """Return the problem of the disk that holds `path`, with its samples, oldest first."""
+    if not samples or not samples[-1].total:
+        return None
+    last, hours = samples[-1], hours_to_full(samples)
+    room = f"{path}: {last.free / _GIB:.1f} of {last.total / _GIB:.0f} GiB are free"
+    if hours is not None and hours <= _SOON_HOURS and last.used >= _USED_TO_WORRY:
+        severity = CRITICAL if hours <= _VERY_SOON_HOURS else WARNING
+        speed = last.free / hours / _GIB
+        why = f"{room}, and {speed:.1f} GiB an hour come on top."
+        return Problem("disk", severity, f"has a disk that is full in {_about(hours)}", why)
+    if last.used >= _USED_TOO_MUCH:
+        severity = CRITICAL if last.used >= _USED_UP else WARNING
+        return Problem("disk", severity, "has a disk that is almost full", f"{room}.")
+    return None
+
+
+def hours_to_full(samples: Sequence[DiskSample]) -> float | None:
+    """Return in how many hours the disk is full; None where it does not fill up, or where it was
+    not watched for half an hour.
+    """
+    first, last = samples[0], samples[-1]
+    span = last.at - first.at
+    lost = first.free - last.free
+    if span < _LEAST_SPAN_SECONDS or lost <= 0:
+        return None
+    return last.free / (lost / span) / _HOUR
+
+
+def _about(hours: float) -> str:
+    return f"{max(1, round(hours))} h" if hours >= 1 else "less than 1 h"
