@@ -303,6 +303,25 @@ def test_a_killed_worker_leaves_no_process_and_no_lock(
         holder.close()
 
 
+def test_a_plan_has_the_variables_that_up_will_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config" / "cli-plugins").mkdir(parents=True)
+    (tmp_path / "config" / "config.json").write_text("{}")
+    config = os.environ.get("DOCKER_CONFIG", os.path.expanduser("~/.docker"))
+    place = f"{config}/cli-plugins/docker-compose"
+    if os.path.exists(place):
+        (tmp_path / "config" / "cli-plugins" / "docker-compose").symlink_to(place)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "file").write_text("services: {web: {image: '${DOCKER_CONFIG}'}}\n")
+    project = ComposeProject("none", folder, (folder / "file",))
+    now, planned = Compose().config(project), Compose().config(project, home=Path("/srv/none"))
+    assert now.services["web"].image == str(tmp_path / "config")
+    assert planned.services["web"].image == now.services["web"].image
+
+
 @pytest.mark.skipif(missing_confinement() is not None, reason="what this kernel does not have")
 def test_compose_reads_no_file_of_the_host_for_a_plan(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("services: {web: {image: x, env_file: [/etc/hostname]}}\n")

@@ -219,7 +219,9 @@ class Compose:
         if not more:
             control = replace(control, reads=None)  # the CLI has to look for the plugin
         elif control.reads is not None:
-            more["DOCKER_CONFIG"] = "/nonexistent"  # it cannot read that, and would complain
+            # It cannot read the CLI's configuration, and would complain. No variable is changed for
+            # that: a Compose file may use it.
+            program.insert(1, "--config=/nonexistent")
         try:
             process = Process(
                 [*program, *argv],
