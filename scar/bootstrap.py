@@ -13,6 +13,7 @@ from scar.commands import all_commands, job_commands
 from scar.commands.local_command import CommandContext
 from scar.job_service import JobService
 from scar.jobs.counters import Counters
+from scar.jobs.host_reports import HostReports
 from scar.jobs.ledger import Ledger
 from scar.jobs.locks import Locks
 from scar.jobs.queue import JobQueue
@@ -92,7 +93,7 @@ def _command_context(
     settings: Settings, job_service: JobService, redis: Redis, signatures: Signatures
 ) -> CommandContext:
     projects, page = job_service.projects, settings.page_url or settings.api_url
-    links = SignInLinks(redis, signatures)
+    links, reports = SignInLinks(redis, signatures), HostReports(redis, signatures)
     return CommandContext(
         projects=projects,
         access=job_service.access,
@@ -103,5 +104,6 @@ def _command_context(
         alerts=AlertDesk.of(redis, signatures),
         default=lambda: projects.default(settings),
         cancel=job_service.cancel,
+        problems=lambda: reports.problems(p.host for p in projects.projects.values()),
         page_link=lambda actor: f"{page}/sign-in?link={links.issue(actor)}",
     )

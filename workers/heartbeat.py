@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
 from redis import Redis
 
 from scar.errors import ScarError
+from scar.jobs.host_reports import HostReports
 from scar.jobs.signing import Signatures
+from scar.projects import ProjectsFile
 from scar.redis_client import connect, redis_errors
 from scar.settings import Settings
 from workers.engine.connection import Engine
+from workers.engine.containers import Containers
+from workers.engine.project_containers import ownership_problems
 
 _INTERVAL = 3.0
 _KEPT_MS = 10_000
@@ -32,6 +37,7 @@ class Heartbeat:
     def __init__(self, settings: Settings, signatures: Signatures, pid: int) -> None:
         self._settings = settings
         self._signatures = signatures
+        self._projects = ProjectsFile.of(settings)
         started = str(int(time.time()))
         self._worker = f"{settings.host}-{pid}-{started}"
         self._about: dict[Any, Any] = {
@@ -61,16 +67,19 @@ class Heartbeat:
                     if stopped:
                         self._leave(redis)
                     else:
-                        self._beat(redis, self._describe(engine))
+                        state = _state(engine)
+                        self._beat(redis, self._describe(state))
+                        if "error" not in state:
+                            self._report(redis, engine)
             except ScarError as error:
                 _log.warning("no sign of life", reason=error.message)
             if stopped:
                 return
             self._stopped.wait(_INTERVAL)
 
-    def _describe(self, engine: Engine) -> dict[Any, Any]:
-        engine_state, keys = _state(engine), self._signatures.known_keys()
-        return {**self._about, "engine": json.dumps(engine_state), "keys": json.dumps(keys)}
+    def _describe(self, engine: Mapping[str, str]) -> dict[Any, Any]:
+        keys = self._signatures.known_keys()
+        return {**self._about, "engine": json.dumps(engine), "keys": json.dumps(keys)}
 
     @property
     def _workers(self) -> str:
@@ -86,6 +95,14 @@ class Heartbeat:
         pipe.hset(f"scar:worker:{self._worker}", mapping=about)
         pipe.pexpire(f"scar:worker:{self._worker}", 2 * _KEPT_MS)
         pipe.execute()
+
+    def _report(self, redis: Redis, engine: Engine) -> None:
+        """Tell what the Engine knows to be wrong with this host's projects."""
+        host = self._settings.host
+        projects = [p for p in self._projects.projects.values() if p.host == host]
+        problems = ownership_problems(Containers(engine), projects) if projects else {}
+        records = {name: problem.record() for name, problem in problems.items()}
+        HostReports(redis, self._signatures).publish(host, records)
 
     def _leave(self, redis: Redis) -> None:
         pipe = redis.pipeline()

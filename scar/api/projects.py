@@ -59,12 +59,17 @@ def _shown(project: Project) -> JsonObject:
     return entry
 
 
-def _problem() -> JsonObject | None:
-    """Return the error in the projects file, if there is one and the actor may see every
-    project.
+def _problem(name: str | None = None) -> JsonObject | None:
+    """Return what is wrong with the file, or with the project `name` where its host's Engine says
+    so. Of the file, and of all projects, only who may see all of them is told.
     """
-    problem = context().services.projects.problem
-    return problem.to_json() if problem and known_everywhere() else None
+    services = context().services
+    problem = services.projects.problem if known_everywhere() else None
+    if problem is None:
+        wrong = services.command_context.problems()
+        shown = visible_projects() if known_everywhere() else {}
+        problem = next((wrong[at] for at in ([name] if name else shown) if at in wrong), None)
+    return problem.to_json() if problem else None
 
 
 @resource.route("/projects")
@@ -82,7 +87,7 @@ def projects() -> Response:
 @resource.alt_response(404, response="NOT_FOUND")
 def project(name: str) -> Response:
     """A project as in force, and what is wrong with the file"""
-    return answer({**_shown(visible_project(name)), "problem": _problem()})
+    return answer({**_shown(visible_project(name)), "problem": _problem(name)})
 
 
 def _answers(schema: type[Schema]) -> Callable[[View], View]:

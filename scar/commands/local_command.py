@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from scar.access import Access, Actor
 from scar.commands.command import Command
 from scar.commands.job_command import Invocation, JobCommand
 from scar.document import Document
+from scar.errors import ErrorRecord
 from scar.jobs.record import Job
 from scar.projects import Project, ProjectsFile
 
@@ -26,9 +27,10 @@ class CommandContext:
     """The services that a command uses which is no `JobCommand`.
 
     `default` returns the project to use if the command names none; `cancel` cancels a job on behalf
-    of an actor; `page_link` makes a link that signs a person in to the page. `private`: nobody but
-    the person reads the reply. `chat` is where the command was typed, as the projects file names it
-    under `alerts`: `telegram:-100123/7`.
+    of an actor; `problems` returns what hosts find wrong with their projects, by name; `page_link`
+    makes a link that signs a person in to the page. `private`: nobody but the person reads the
+    reply. `chat` is where the command was typed, as the projects file names it under `alerts`:
+    `telegram:-100123/7`.
     """
 
     projects: ProjectsFile
@@ -40,6 +42,7 @@ class CommandContext:
     alerts: AlertDesk
     default: Callable[[], Project]
     cancel: Callable[[Actor, str], Job]
+    problems: Callable[[], Mapping[str, ErrorRecord]]
     page_link: Callable[[Actor], str]
     private: bool = False
     chat: str = ""

@@ -28,6 +28,7 @@ class ProjectsCommand(LocalCommand):
             context.access.require(actor, self.role, None)
         default = context.default() if allowed else None
         lines = ["📚 Projects"]
+        problems = context.problems()
         for project in allowed:
             mark = " (default)" if default and project.name == default.name else ""
             lines += [
@@ -37,6 +38,8 @@ class ProjectsCommand(LocalCommand):
                 f"📁 Workspace: {project.workspace}",
                 f"🖥️ Host: {project.host}",
             ]
+            if wrong := problems.get(project.name):
+                lines += [f"⚠️ {wrong.message}", f"💡 {wrong.hint}"]
         problem = context.projects.problem
         if problem:
             lines += ["", f"⚠️ {problem.message}", f"💡 {problem.hint}"]

@@ -29,7 +29,12 @@ class ReloadCommand(LocalCommand):
             return Document.of(
                 f"⚠️ {problem.message}", f"💡 {problem.hint}", f"In force: {in_force}"
             )
-        return Document.of(f"✅ Projects file read. {in_force}")
+        wrong = [
+            f"⚠️ {name}: {record.message}\n💡 {record.hint}"
+            for name, record in sorted(context.problems().items())
+            if name in names
+        ]
+        return Document.of(f"✅ Projects file read. {in_force}", *wrong)
 
 
 COMMAND = ReloadCommand()

@@ -66,6 +66,7 @@ FAMILIES: Mapping[str, str] = {
     "page:mini-app": "string",
     "page:session": "string",
     "page:sessions": "set",
+    "report": "string",
     "slots": "hash",
     "waiting": "hash",
     "wake": "stream",

@@ -24,7 +24,7 @@ from scar.settings import Settings
 WAKEUP = "bell"
 """The kind under which wake-up messages are signed. Workers of every version use this name."""
 
-_BY_WORKERS = frozenset(("plan", "steps", "events", "end", "position", "alert", "bake"))
+_BY_WORKERS = frozenset(("plan", "steps", "events", "end", "position", "alert", "bake", "report"))
 _BY_ANY = frozenset(("swept", "audit", WAKEUP))
 _BY_FRONT_ENDS = frozenset(
     (
@@ -100,7 +100,8 @@ class Signatures:
     access to the API), `letter` (of an inbox), `push` (that waits for its deploy), `choice` (of a
     menu), `grant` (the page may ask for a person) and `session` (of the page), `mute`, `alert_chat`
     and `alert_message` (who is told of alerts, and was); `plan`, `steps`, `events` and `end` (by a
-    worker: what becomes of a job), `alert` and `bake` (by a worker: what goes wrong on its host);
+    worker: what becomes of a job), `alert`, `bake` and `report` (by a worker: what goes wrong on
+    its host);
     `swept` (the end of a job that nobody does), `audit` (a line of the trail) and `WAKEUP` (a job's
     id on a host's queue), by any part. A worker signs a `request` and a `confirmation` as well, but
     only of rollbacks on its own host, in its own name.

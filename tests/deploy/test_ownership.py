@@ -11,6 +11,7 @@ import pytest
 from scar.jobs.record import Job
 from tests.support.compose_project import IMAGE, run_docker
 from tests.support.deploy_scene import COMPOSE, DeployScene
+from tests.support.waiting import eventually
 
 ONE_MORE = COMPOSE + "  api:\n    image: IMAGE\n    command: [sleep, '99']\n    stop_signal: KILL\n"
 
@@ -49,6 +50,21 @@ def test_a_container_of_another_compose_project_is_refused(
     assert said.startswith(f"Container '{neighbour}' belongs to Compose project 'bank', not to")
     assert (scene.started(neighbour), scene.started(web)) == before
     assert scene.site() == "one"
+
+
+def test_the_projects_file_is_told_to_name_a_container_of_another_project(
+    scene: DeployScene, neighbour: str
+) -> None:
+    web = f"{scene.name}-web-1"
+    configure(scene, containers=[web, neighbour])
+
+    def told() -> str:
+        problem = scene.api.request("GET", "/projects/shop")["problem"]
+        return str(problem["message"]) if problem else ""
+
+    assert neighbour in eventually(told, "the host's worker has looked")
+    configure(scene, containers=[web])
+    eventually(lambda: not told(), "it looks again")
 
 
 def test_a_protected_container_that_nobody_has_is_an_error(scene: DeployScene) -> None:

@@ -86,6 +86,26 @@ def unknown_protected(project: Project, known: Iterable[str]) -> ScarError | Non
     )
 
 
+def ownership_problems(containers: Containers, projects: Iterable[Project]) -> dict[str, ScarError]:
+    """Return, by the project's name, which `containers` belong to another Compose project, and
+    which `protected` one nobody has where a project has containers. Asks the Engine once.
+    """
+    everything = containers.all()
+    by_name = {container.name: container for container in everything}
+    problems: dict[str, ScarError] = {}
+    for project in projects:
+        try:
+            for name in project.containers:
+                if name in by_name:
+                    _require_own(by_name[name], project)
+            own = [c.name for c in everything if c.project == project.compose_project]
+            if own and (unknown := unknown_protected(project, own)):
+                raise unknown
+        except ScarError as problem:
+            problems[project.name] = problem
+    return problems
+
+
 def _require_own(container: Container, project: Project) -> None:
     if container.project in ("", project.compose_project):
         return

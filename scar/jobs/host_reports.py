@@ -1,0 +1,70 @@
+"""What only a host's Engine knows of the projects file, as the host's worker has told it last.
+
+A front-end reads the file and reaches no Engine: whose a container is, a worker has to say.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from redis import Redis
+
+from scar.errors import ErrorRecord
+from scar.jobs.signing import Signatures
+from scar.redis_client import redis_errors
+
+_KIND = "report"
+_KEPT_SECONDS = 60
+_OLDEST_MS = 10 * 60_000
+"""How old a report may be; clocks of hosts differ by less."""
+
+
+def _key(host: str) -> str:
+    return f"scar:report:{host}"
+
+
+class HostReports:
+    """Publishes and reads the reports. Each is signed by its host's worker."""
+
+    def __init__(
+        self, redis: Redis, signatures: Signatures, *, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._redis: Any = redis
+        self._signatures = signatures
+        self._wall = wall
+
+    def publish(self, host: str, problems: Mapping[str, ErrorRecord]) -> None:
+        """Tell what is wrong with this host's projects, by name; it is forgotten after a minute."""
+        content = {
+            "host": host,
+            "at": int(self._wall() * 1000),
+            "problems": {name: problem.to_json() for name, problem in problems.items()},
+        }
+        with redis_errors():
+            self._redis.set(_key(host), self._signatures.seal(_KIND, content), ex=_KEPT_SECONDS)
+
+    def problems(self, hosts: Iterable[str]) -> dict[str, ErrorRecord]:
+        """Return what is wrong with the projects of these hosts, by the project's name.
+
+        A report that is of another host, too old, or not signed by the host's worker says nothing.
+        """
+        names = sorted(set(hosts))
+        if not names:
+            return {}
+        with redis_errors():
+            texts = self._redis.mget([_key(name) for name in names])
+        problems: dict[str, ErrorRecord] = {}
+        for host, text in zip(names, texts, strict=True):
+            problems.update(self._read(host, text))
+        return problems
+
+    def _read(self, host: str, text: str | None) -> dict[str, ErrorRecord]:
+        opened = self._signatures.open(_KIND, text)
+        if opened is None or not opened.signer.works_for(host):
+            return {}
+        content = opened.content
+        if content["host"] != host or abs(self._wall() * 1000 - content["at"]) > _OLDEST_MS:
+            return {}
+        return {name: ErrorRecord.from_json(row) for name, row in content["problems"].items()}
