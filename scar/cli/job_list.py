@@ -16,6 +16,7 @@ from scar.commands.job import MOST_READ
 from scar.commands.jobs import COMMAND as JOBS
 from scar.commands.jobs import JobFilter
 from scar.errors import ScarError
+from scar.jobs.job_id import is_job_id
 from scar.jobs.record import Job, JobState
 from scar.jobs.timestamp import rfc3339
 from scar.settings import Settings
@@ -46,14 +47,17 @@ def jobs(words: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"{job.id}  {at}  {job.state.value:<12}  {job.about:<32}  {by}")
 
 
-@click.command(epilog=examples("job", ("01JZ0000000000000000000000",)))
-@click.argument("id")
+@click.command(epilog=examples("job", ("", "shop", "01JZ0000000000000000000000")))
+@click.argument("job_or_project", required=False, shell_complete=complete_project)
 @click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
 @click.pass_context
-def job(context: click.Context, id: str, as_json: bool) -> None:
-    """Show a job as it goes on, wherever it was asked for; where it asks, answer."""
+def job(context: click.Context, job_or_project: str | None, as_json: bool) -> None:
+    """Show a job as it goes on, wherever it was asked for; where it asks, answer.
+
+    Of a project, or of all, it is the latest that has not ended, else the latest.
+    """
     client = connect(Settings.load())
-    shown = client.job(id.upper())
+    shown = _shown(client, job_or_project)
     command = job_commands().get(shown.request.kind)
     if command is None:
         raise ScarError(
@@ -76,6 +80,18 @@ def cancel(context: click.Context, job_or_project: str | None) -> None:
         job = job.after(event)
     click.echo(f"{job.about}: {job.state.value}")
     context.exit(0 if job.state is JobState.CANCELLED else 1)
+
+
+def _shown(client: ApiClient, word: str | None) -> Job:
+    if word and is_job_id(word):
+        return client.job(word.upper())
+    project = ProjectsOfApi(client).get(word).name if word else None
+    latest = [Job.from_json(item) for item in _latest(client, project, MOST_READ)]
+    if not latest:
+        raise ScarError(
+            "job_not_found", "There is no job yet", "`scar jobs` lists the latest ones."
+        )
+    return next((job for job in latest if not job.state.ended), latest[0])
 
 
 def _latest(

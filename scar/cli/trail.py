@@ -15,7 +15,7 @@ def verify_trail(settings: Settings) -> None:
 
     On the host of a worker, what that worker has seen of the trail is compared as well.
     """
-    signatures = Signatures.of(settings, "console")
+    signatures = Signatures.for_reading(settings)
     trail = Audit(connect(settings.effective_redis_url), signatures)
     problem = trail.problem(AnchorFile(settings.state_dir, signatures).read())
     if problem is not None:

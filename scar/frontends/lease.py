@@ -16,9 +16,12 @@ _RENEWED_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 # KEYS: the lease. ARGV: who asks, milliseconds. Takes or renews it; returns 0 if another has it.
+# One that does not end within that time is no process's: somebody else has written it.
 _TAKE = """
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+local left = redis.call('PTTL', KEYS[1])
+local is_held = left >= 0 and left <= tonumber(ARGV[2])
+if holder and holder ~= ARGV[1] and is_held then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from scar.errors import ErrorRecord
 from scar.jobs.event import Event
 from scar.jobs.job_state import JobState
-from scar.jobs.proofs import Proofs, host_unavailable
+from scar.jobs.proofs import Proofs, waits_for
 from scar.jobs.signing import tampered
 from scar.jobs.timestamp import moment
 from scar.json_object import MALFORMED, JsonObject
 
+_WAITING = (JobState.AWAITING_CONFIRMATION, JobState.QUEUED)
 Entry = tuple[str, Mapping[str, str]]
 
 
@@ -51,8 +52,9 @@ def _state(fields: Mapping[str, str], proofs: Proofs) -> JsonObject:
     state = JobState(written["state"])
     end = proofs.require_state(state, fields)
     error: ErrorRecord | None = end.error if end else None
-    if written.get("unavailable"):
-        error = host_unavailable(proofs.request.host)
+    if state in _WAITING:
+        unavailable = bool(written.get("unavailable"))
+        error = waits_for(proofs.signatures, proofs.request.host, unavailable=unavailable)
     data: dict[str, object] = {"state": state.value}
     if state is JobState.RUNNING:
         data["attempt"] = int(written["attempt"])

@@ -16,7 +16,7 @@ from scar.jobs.results import job_kinds
 from scar.jobs.signing import Opened, Signatures, Signer, tampered
 from scar.jobs.voucher import Asked, vouches
 from scar.json_object import MALFORMED, JsonObject
-from scar.keys.key_store import API
+from scar.keys.key_store import API, worker_part
 
 WORKER_LOST_CODE = "worker_lost"
 
@@ -47,6 +47,23 @@ def host_unavailable(host: str) -> ErrorRecord:
         "host_unavailable",
         f"No worker listens for host '{host}'",
         "Start one there with `scar worker`; the job waits for it and expires if none comes.",
+    )
+
+
+def waits_for(signatures: Signatures, host: str, *, unavailable: bool) -> ErrorRecord | None:
+    """Return for what a job waits that has not begun: that its host's worker runs, or that its key
+    is known here, without which nothing that it says could be shown.
+    """
+    if unavailable:
+        return host_unavailable(host)
+    part = worker_part(host)
+    if signatures.knows(part):
+        return None
+    return ErrorRecord(
+        "host_unavailable",
+        f"Waiting: no key of {part} is known here",
+        f"Add it: scar keys add {part} KEY. `scar keys` on that host shows it; the host needs the "
+        "keys of this one as well.",
     )
 
 

@@ -13,7 +13,7 @@ from scar.errors import ScarError
 from scar.jobs.event import Event
 from scar.jobs.event_reader import events_of
 from scar.jobs.job_state import JobState
-from scar.jobs.proofs import Proofs, host_unavailable
+from scar.jobs.proofs import Proofs, waits_for
 from scar.jobs.record import Job
 from scar.jobs.request import Request
 from scar.jobs.signing import Signatures, tampered
@@ -168,8 +168,9 @@ def _job_of(fields: Mapping[str, str], proofs: Proofs) -> Job:
     plan, sealed_steps = fields.get("plan"), fields.get("steps")
     steps = proofs.by_worker("steps", sealed_steps)["steps"] if sealed_steps else ()
     error = end.error if end else None
-    if fields.get("unavailable") and state in _WAITING:
-        error = host_unavailable(proofs.request.host)
+    if state in _WAITING:
+        unavailable = bool(fields.get("unavailable"))
+        error = waits_for(proofs.signatures, proofs.request.host, unavailable=unavailable)
     return Job(
         request=proofs.request,
         state=state,

@@ -119,6 +119,11 @@ class Signatures:
         """Return the signatures of a part of this installation."""
         return cls(key_pair(settings, part), trusted_keys(settings), MiniAppProofs.of(settings))
 
+    @classmethod
+    def for_reading(cls, settings: Settings) -> Signatures:
+        """Return signatures that only check: for one who must not need a key of their own."""
+        return cls(KeyPair.generate("reader"), trusted_keys(settings))
+
     @property
     def part(self) -> str:
         """The part that signs."""
@@ -155,6 +160,10 @@ class Signatures:
         if key.retired and kind in _NOW_ONLY:
             return None
         return Signer(part, key.retired_at)
+
+    def knows(self, part: str) -> bool:
+        """Return whether a key of a part is accepted here."""
+        return self._trusted.has(part)
 
     def unknown_key(self, sealed: str) -> str:
         """Return part and id of the key that a signature, or a sealed text, names; an empty text

@@ -170,7 +170,7 @@ def broken_at(
     last, first, ended, anchored = "", 0, not tip, not anchor
     for id, sealed in lines:
         content = _content(signatures, sealed)
-        if content is None and not first:
+        if not sealed and not first:
             continue  # an earlier version signed nothing; the chain begins with number 1
         if content is None or "prev" not in content:
             unknown = signatures.unknown_key(sealed)

@@ -85,6 +85,12 @@ class TrustedKeys:
         keys = [key for id in self._ids() if (key := self._from_file(id)) is not None]
         return sorted(keys, key=lambda key: (key.public.part, key.added_at))
 
+    def has(self, part: str) -> bool:
+        """Return whether a key of a part is accepted, retired ones left out."""
+        if self._secret_key is not None:
+            return True
+        return any(key.public.part == part and not key.retired for key in self.all())
+
     def add(self, public: PublicKey) -> TrustedKey:
         """Trust a key. Raises `conflict` where it was retired."""
         known = self._from_file(public.id)

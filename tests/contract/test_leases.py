@@ -58,3 +58,10 @@ def test_what_no_front_end_shows_is_forgotten_after_a_day(
     services.ledger.forget_old()
     left = {subscription.job_id for subscription in services.subscriptions.of("telegram")}
     assert left == {still_open, new}
+
+
+def test_a_lease_that_never_ends_is_nobodys(redis: Redis) -> None:
+    for seconds in (None, 3600):
+        redis.set("scar:lease:github", "planted", ex=seconds)
+        assert Lease(redis, "github").take()
+        assert 0 < redis.pttl("scar:lease:github") <= 5000

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from scar.jobs.record import JobState
+from scar.jobs.record import Job, JobState
 from scar.jobs.step import StepState
 from tests.support.acting_worker import ActingWorker, restarting, status_of
 from tests.support.waiting import PATIENCE
 
+Ask = Callable[..., Job]
 Begin = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -141,3 +142,15 @@ def test_cancel_of_a_wrong_name_says_so(begin: Begin) -> None:
     assert process.returncode == 2
     assert "No job or project 'shp'" in complained
     assert "Did you mean 'shop'?" in complained
+
+
+@pytest.mark.usefixtures("services")
+def test_a_job_is_meant_by_its_project(worker: ActingWorker, ask: Ask, begin: Begin) -> None:
+    ended, latest = ask("restart"), ask("status")
+    worker.plan(ended.id)
+    worker.services.job_service.cancel(ended.request.requested_by, ended.id)
+    worker.claim(latest.id).succeed(status_of("shop"))
+    process = begin("job", "shop")
+    said, complained = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, complained) == (0, "")
+    assert "Production Status" in said

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from redis import Redis
 
+from scar.access import Actor
 from scar.bootstrap import Services
+from scar.cli.trail import verify_trail
 from scar.errors import ScarError
 from scar.jobs.proofs import JobEnd
 from scar.jobs.record import JobState
+from scar.jobs.record_reader import RecordReader
 from scar.jobs.signing import Signatures
 from scar.jobs.subscriptions import Subscription
+from scar.keys.key_store import key_pair, trusted_keys
+from scar.settings import Settings
 from tests.contract.tampering.records import (
     TAMPERED,
     Ask,
@@ -119,3 +125,40 @@ def test_a_subscription_that_nobody_signed_shows_nothing(
     value = cast("str", redis.hget("scar:watches:telegram", field))
     redis.hset("scar:watches:telegram", f"{job.id} elsewhere", value)
     assert services.subscriptions.of("telegram") == [subscription]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_key_that_is_missing_here_is_named_at_once(
+    ask: Ask, redis: Redis, tmp_path: Path
+) -> None:
+    own = Settings(state_dir=tmp_path / "own")
+    telegram = Signatures.of(own, "telegram")
+    job = ask("status")
+    signature = telegram.sign("request", record_of(redis, job)["request"])
+    redis.hset(key_of(job), "signature", signature)
+    here = RecordReader(redis, telegram)
+    waiting = here.get(job.id)
+    assert waiting is not None
+    assert waiting.error is not None
+    assert waiting.error.message == "Waiting: no key of worker:default is known here"
+    assert "scar keys add worker:default KEY" in waiting.error.hint
+    assert [event.data.get("error", {}) for event in here.events(job.id)] == [
+        waiting.error.to_json()
+    ]
+    Signatures.of(own, "worker:default")
+    assert (here.get(job.id) or job).error is None
+    trusted_keys(own).retire(key_pair(own, "worker:default").public.id)
+    assert (here.get(job.id) or job).error is not None
+
+
+def test_who_only_verifies_the_audit_trail_needs_no_key(
+    services: Services, redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scar.cli.trail.connect", lambda *_: redis)
+    own = Settings(state_dir=tmp_path / "own", trusted_keys=tmp_path / "trusted")
+    verify_trail(own)
+    services.audit.write(Actor("telegram", "1", "Olga"), "act", "accepted")
+    with pytest.raises(ScarError, match="its key is not known here"):
+        verify_trail(own)
+    assert not (tmp_path / "own").exists()
+    assert not (tmp_path / "trusted").exists()
