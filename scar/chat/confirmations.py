@@ -102,6 +102,8 @@ class Confirmations:
         """
         if incoming.tag is None:
             messages = list(self._book.opened_by(incoming.actor, incoming.place))
+            if incoming.reply_to is not None:  # a reply answers the message that it replies to
+                messages = [one for one in messages if one.reference == incoming.reply_to]
         else:
             message = self._book.get(_parts(incoming.tag)[0], incoming.place)
             messages = [message] if message else []

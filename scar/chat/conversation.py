@@ -23,6 +23,7 @@ from scar.chat.listener import Listener
 from scar.chat.menus import Menus
 from scar.chat.message_book import MessageBook
 from scar.chat.projects_file_notice import ProjectsFileNotice
+from scar.chat.replies import Replies
 from scar.chat.sender import Sender
 from scar.commands import all_commands
 from scar.commands.command_parser import CommandParser
@@ -62,6 +63,7 @@ class Conversation:
             notice,
             admission,
             self._alerts,
+            Replies(context, self._book),
         )
 
     async def receive(self, incoming: IncomingMessage) -> str | None:

@@ -45,16 +45,19 @@ async def deliver_end_notice(
     *,
     reply_to: str | None,
     record: RecordNotified,
-) -> None:
-    """Send the message. The intent is recorded first, and withdrawn where the platform refuses it:
-    after a kill in between, nobody can know whether it was delivered, and it is not sent again.
+) -> str | None:
+    """Send the message; return its reference, None where it was not delivered.
+
+    The intent is recorded first, and withdrawn where the platform refuses it: after a kill in
+    between, nobody can know whether it was delivered, and it is not sent again.
     """
     front_end = context.front_end
 
-    async def send() -> None:
+    async def send() -> str:
         await record(True)
         try:
-            await front_end.notify(place, front_end.fit(end_notice(job)), "", reply_to=reply_to)
+            document = front_end.fit(end_notice(job))
+            return (await front_end.notify(place, document, "", reply_to=reply_to)).reference
         except Undelivered as error:
             if not error.unsure:
                 with contextlib.suppress(ScarError):
@@ -64,14 +67,12 @@ async def deliver_end_notice(
     while True:
         try:
             async with throttle.send(front_end.interval(place)):
-                await context.finishing.run(send())
+                return await context.finishing.run(send())
         except Undelivered as error:
             if error.retry_after is None or error.unsure:
                 _log.warning("end of a job not told", job=job.id, reason=str(error))
-                return
+                return None
             throttle.pause(error.retry_after)
         except ScarError as error:
             _log.warning("end of a job not told yet", job=job.id, reason=error.message)
             await asyncio.sleep(_RETRY_SECONDS)
-        else:
-            return

@@ -39,10 +39,11 @@ class IncomingMessage:
 
     Of a tapped button, `text` is the button's answer and `tag` the tag of the message it stands
     under. `number` is the position of a written message in its chat, where the chat counts its
-    messages. `key` is an idempotency key: what arrives twice under one key is done once. `stale`
-    says that the message arrived while the front-end was down. `project` is the project that the
-    place is about, where it is about one. `private` says that nobody but SCAR reads the place, so
-    that what is no command is for SCAR too.
+    messages. `reply_to` is the reference of the message of SCAR's that it replies to. `key` is
+    an idempotency key: what arrives twice under one key is done once. `stale` says that the
+    message arrived while the front-end was down. `project` is the project that the place is
+    about, where it is about one. `private` says that nobody but SCAR reads the place, so that
+    what is no command is for SCAR too.
     """
 
     actor: Actor
@@ -51,6 +52,7 @@ class IncomingMessage:
     sent_at: float
     tag: str | None = None
     number: int | None = None
+    reply_to: str | None = None
     key: str | None = None
     stale: bool = False
     project: str | None = None

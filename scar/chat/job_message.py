@@ -59,6 +59,7 @@ class JobMessage:
         self.place = place
         self.opener = state.opener or job.request.requested_by
         self.reference = state.reference
+        self.notice: str | None = None
         self.question = _if_current(state.question, job)
         self.answered_plan: str | None = None
         self._attached = state.attached
@@ -117,7 +118,7 @@ class JobMessage:
         if not self._tells_end or long_seconds is None:
             return
         if needs_notice(self.job, long_seconds=long_seconds):
-            await deliver_end_notice(
+            self.notice = await deliver_end_notice(
                 self._context,
                 self.place,
                 self._throttle,

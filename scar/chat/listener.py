@@ -17,6 +17,7 @@ from scar.chat.front_end import IncomingMessage
 from scar.chat.job_view import view_job
 from scar.chat.menus import Menus
 from scar.chat.projects_file_notice import ProjectsFileNotice
+from scar.chat.replies import Replies
 from scar.chat.sender import Sender
 from scar.commands.command_parser import Answer, CommandParser, ParsedCommand
 from scar.commands.notices import refusal
@@ -47,11 +48,13 @@ class Listener:
     notice: ProjectsFileNotice
     admission: Admission
     alerts: AlertMessages
+    replies: Replies
 
     async def receive(self, incoming: IncomingMessage) -> str | None:
         """Handle a message or a tapped button; return a short reply for the person who tapped a
         button.
         """
+        incoming = await self.replies.resolve(incoming)
         if self._is_for_scar(incoming) and (excess := self._excess(incoming)):
             return await self._refuse_excess(incoming, excess)
         try:

@@ -15,6 +15,7 @@ from scar.chat.front_end import Place
 from scar.chat.job_message import JobMessage
 from scar.chat.message_state import MessageState
 from scar.chat.sender import Sender
+from scar.chat.shown_messages import ShownMessages
 from scar.commands.notices import refusal
 from scar.errors import ScarError
 from scar.jobs.record import Job
@@ -36,8 +37,15 @@ class MessageBook:
         self._name = context.front_end.name
         self._sender = sender
         self._tasks = tasks
+        services = context.services
+        self.shown = ShownMessages(services.redis, services.signatures, self._name)
         self._open: dict[tuple[str, Place], JobMessage] = {}
         self._completed: deque[tuple[str, Place]] = deque(maxlen=_REMEMBERED)
+
+    def at(self, place: Place, reference: str) -> JobMessage | None:
+        """Return the unfinished message with this reference, or None."""
+        open_there = (m for m in self._open.values() if m.place == place)
+        return next((m for m in open_there if m.reference == reference), None)
 
     def get(self, job_id: str, place: Place) -> JobMessage | None:
         """Return the unfinished message of a job in a place, or None."""
@@ -119,7 +127,16 @@ class MessageBook:
         finally:
             self._open.pop(key, None)
             self._completed.append(key)
+        await self._keep_shown(message)
         await self._unsubscribe(*key)
+
+    async def _keep_shown(self, message: JobMessage) -> None:
+        """Keep which job the message shows, and the one that told of its end, for replies."""
+        for reference in filter(None, (message.reference, message.notice)):
+            try:
+                await asyncio.to_thread(self.shown.put, message.place, reference, message.job.id)
+            except ScarError as error:
+                _log.warning("message not kept", job=message.job.id, reason=error.message)
 
     async def _unsubscribe(self, job_id: str, place: Place) -> None:
         """Delete a subscription. If Redis is unavailable it stays, and the next process deletes

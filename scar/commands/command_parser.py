@@ -20,7 +20,9 @@ AGENT = "agent"
 _MENTION = re.compile(r"@([A-Za-z0-9_-]+)[,:]?(?:\s+(.*)|$)", re.DOTALL)
 _PREFIX = "docker_"
 _JOB_LINK = "job_"
-"""`/job_<id>`, unlike `/job <id>`, is displayed as a link by Telegram, since it is one word."""
+"""`/job_<id>`, unlike `/job <id>`, is displayed as a link by Telegram, since it is one word. The
+link `t.me/<bot>?start=job_<id>` sends `/start job_<id>`.
+"""
 
 
 class Answer(Enum):
@@ -71,6 +73,8 @@ class CommandParser:
             return None
         if word.lower().startswith(_JOB_LINK):
             return self._command("job", word[len(_JOB_LINK) :])
+        if word.lower() == "start" and rest.strip().lower().startswith(_JOB_LINK):
+            return self._command("job", rest.strip()[len(_JOB_LINK) :])
         return self._command(word, rest)
 
     def _nearest(self, word: str) -> str:

@@ -155,3 +155,23 @@ def test_the_emulator_can_run_in_another_process_and_be_controlled_from_here() -
         finally:
             os.kill(process.pid, signal.SIGTERM)
         assert process.wait(5) == 0
+
+
+@pytest.mark.parametrize(
+    ("scope", "reason"),
+    [
+        ({"type": "chat"}, "an identifier is missing"),
+        ({"type": "chat", "chat_id": 8}, "chat not found"),
+        ({"type": "chat_member", "chat_id": 7, "user_id": 7}, "for groups"),
+        ({"type": "somebody"}, "unsupported type"),
+        ({"type": "default", "chat_id": 7}, 'unknown field "chat_id"'),
+    ],
+)
+def test_a_menu_is_for_a_chat_that_is_there(
+    server: BotApiServer, scope: dict[str, Any], reason: str
+) -> None:
+    server.private_chat(7, "Ann")
+    command = {"command": "help", "description": "Help"}
+    status, description = _call(server, "setMyCommands", commands=[command], scope=scope)
+    assert status == 400
+    assert reason in description

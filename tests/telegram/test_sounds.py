@@ -1,4 +1,4 @@
-"""Which of the bot's messages make a sound on a phone."""
+"""What a phone shows and plays beside the messages themselves: sounds, menus, reactions."""
 
 from __future__ import annotations
 
@@ -32,3 +32,24 @@ def test_only_the_end_that_went_wrong_makes_a_sound_also_where_the_bot_is_killed
     assert scene.stop_bot() == 0
     scene.start_bot()
     assert [message.id for message in chat.sounds] == [sound.id]
+
+
+def test_a_person_has_a_menu_of_what_they_may_do_and_sees_that_a_request_was_read(
+    scene: TelegramScene, chat: Chat
+) -> None:
+    said = chat.person.says("/docker_restart", chat)
+    menu: list[str] = []
+
+    def is_set() -> bool:
+        menu[:] = scene.telegram.menu("chat", str(chat.id))
+        eyes = [one.reactions for one in chat.messages if one.id == said.id]
+        return bool(menu) and eyes == [["👀"]]
+
+    scene.telegram.wait_for(is_set, 60)
+    assert "docker_deploy" in menu
+    assert "audit" not in menu
+    group = scene.telegram.group("ops")
+    user = scene.telegram.person(scene.user())
+    user.says("/help", group)
+    member = ("chat_member", str(group.id), str(user.id))
+    scene.telegram.wait_for(lambda: scene.telegram.menu(*member) == menu, 60)

@@ -89,3 +89,9 @@ def test_a_word_that_is_no_command_is_told_the_nearest(language: CommandParser) 
     with pytest.raises(ScarError, match="There is no command '/docker_statsu'") as caught:
         said(language, "/docker_statsu")
     assert "/docker_stat" in caught.value.hint
+
+
+def test_a_link_into_the_chat_shows_its_job() -> None:
+    parsed = CommandParser(all_commands()).parse("/start job_01JZ0000000000000000000000")
+    assert isinstance(parsed, ParsedCommand)
+    assert (parsed.command.word, parsed.words) == ("job", ("01JZ0000000000000000000000",))

@@ -12,18 +12,23 @@ import warnings
 
 import structlog
 from telegram import Bot, BotCommand, CallbackQuery, Update
+from telegram.constants import ReactionEmoji
 from telegram.error import BadRequest, Conflict, InvalidToken, TelegramError
 from telegram.request import HTTPXRequest
 from telegram.warnings import PTBDeprecationWarning
 
 from scar.bootstrap import Services, bootstrap
+from scar.chat.background_tasks import BackgroundTasks
 from scar.chat.conversation import Conversation
 from scar.chat.front_end import IncomingMessage
 from scar.client import ApiClient
 from scar.commands import all_commands
+from scar.commands.command_parser import CommandParser, ParsedCommand
+from scar.commands.job_command import JobCommand
 from scar.errors import ScarError
 from scar.frontends.signals import run_until_signal
 from scar.frontends.telegram.chat import TelegramChat, wait_of
+from scar.frontends.telegram.command_menus import CommandMenus
 from scar.frontends.telegram.render import beginning
 from scar.frontends.telegram.settings import TelegramSettings
 from scar.frontends.telegram.updates import incoming_message
@@ -45,6 +50,11 @@ class TelegramBot:
         self._bot = bot
         self._redis = services.redis
         self._conversation = conversation
+        self._access = services.access
+        self._projects = services.projects
+        self._menus = CommandMenus(bot, services.access, services.projects)
+        self._parser = CommandParser(all_commands())
+        self._beside = BackgroundTasks()
 
     async def poll(self) -> None:
         """Poll until cancelled; raise if the token is invalid or if another process polls the
@@ -84,10 +94,36 @@ class TelegramBot:
         if incoming is None or await self._is_handled(key):
             return
         if update.callback_query is None:
+            if self._takes_long(incoming):
+                self._beside.start(self._react(incoming))
             await self._conversation.receive(incoming)
+            self._beside.start(self._menus.refresh(incoming))
         else:
             await self._receive_tap(incoming, update.callback_query)
         await self._remember(key)
+
+    def _takes_long(self, incoming: IncomingMessage) -> bool:
+        """Return whether somebody known asks for what a worker plans first: the question comes
+        only after that.
+        """
+        people = self._projects.projects.values()
+        if incoming.stale or self._access.highest_role(incoming.actor, people) is None:
+            return False
+        try:
+            meaning = self._parser.parse(incoming.text, bot_name=self._bot.username)
+        except ScarError:
+            return False
+        command = meaning.command if isinstance(meaning, ParsedCommand) else None
+        return isinstance(command, JobCommand) and command.asks
+
+    async def _react(self, incoming: IncomingMessage) -> None:
+        """Show that a message was received; a failure is only logged."""
+        try:
+            await self._bot.set_message_reaction(
+                incoming.place.chat, incoming.number or 0, ReactionEmoji.EYES
+            )
+        except TelegramError as error:
+            _log.info("no reaction", reason=str(error))
 
     async def _receive_tap(self, incoming: IncomingMessage, query: CallbackQuery) -> None:
         """Handle a tapped button. Answer the tap within two seconds, with the reply if it is

@@ -32,10 +32,20 @@ def incoming_message(update: Update, *, key: str, stale: bool) -> IncomingMessag
         text=message.text,
         sent_at=message.date.timestamp(),
         number=message.message_id,
+        reply_to=_replied(message),
         key=key,
         stale=stale,
         private=message.chat.type == ChatType.PRIVATE,
     )
+
+
+def _replied(message: Message) -> str | None:
+    """Return the id of the bot's message that this one replies to. In a topic every message replies
+    to the one that made the topic, which no bot wrote.
+    """
+    replied = message.reply_to_message
+    is_bots = replied is not None and replied.from_user is not None and replied.from_user.is_bot
+    return str(replied.message_id) if replied is not None and is_bots else None
 
 
 def _tapped(query: CallbackQuery, key: str, stale: bool) -> IncomingMessage | None:

@@ -38,6 +38,7 @@ class Control:
             "calls": self._calls,
             "pending": lambda: len(self._world.updates),
             "commands": lambda: self._world.commands,
+            "menu": lambda scope: self._world.menus.get(tuple(scope), []),
             "file": self._file,
             "fault": self._fault,
             "clear_faults": self._faults.clear,

@@ -34,6 +34,7 @@ class Methods:
             "getUpdates": self._get_updates,
             "deleteWebhook": self._delete_webhook,
             "setMyCommands": self._set_my_commands,
+            "deleteMyCommands": self._delete_my_commands,
             "getMyCommands": lambda _: self._world.commands,
             "sendMessage": self._send_message,
             "sendDocument": partial(self._send_file, "document"),
@@ -103,8 +104,24 @@ class Methods:
         return True
 
     def _set_my_commands(self, params: Params) -> bool:
-        self._world.commands = rules.command_list(params["commands"])
+        self._menu(params, rules.command_list(params["commands"]))
         return True
+
+    def _delete_my_commands(self, params: Params) -> bool:
+        self._menu(params, [])
+        return True
+
+    def _menu(self, params: Params, commands: list[Json]) -> None:
+        """Sets the menu of everybody, or of a chat or one of its people, which has to be there."""
+        scope = rules.command_scope(params.get("scope"))
+        if len(scope) == 1:
+            self._world.commands = commands
+            return
+        chat = self._world.open_to_bot(int(scope[1]))
+        if scope[0] == "chat_member" and chat.kind == "private":
+            raise bad("chat member scope is for groups")
+        self._world.menus[scope] = commands
+        self._world.touch()
 
     def _send_message(self, params: Params) -> Json:
         chat, place = self._destination(params)

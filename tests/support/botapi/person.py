@@ -144,6 +144,10 @@ class Telegram:
         commands: list[Json] = self.control("commands")
         return commands
 
+    def menu(self, *scope: str) -> list[str]:
+        """The words of a menu the bot has set: of a `chat` ID, or a `chat_member` CHAT USER."""
+        return [command["command"] for command in self.control("menu", scope=scope)]
+
     def wait_for(self, condition: Callable[[], bool], timeout: float = 10.0) -> None:
         """Waits until the condition holds, looking after each change; `TimeoutError` if never."""
         deadline = time.monotonic() + timeout

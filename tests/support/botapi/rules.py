@@ -36,6 +36,7 @@ METHODS: dict[str, dict[str, str]] = {
     },
     "deleteWebhook": {"drop_pending_updates": "bool"},
     "setMyCommands": {"commands": "array", "scope": "object", "language_code": "str"},
+    "deleteMyCommands": {"scope": "object", "language_code": "str"},
     "getMyCommands": {"scope": "object", "language_code": "str"},
     "sendMessage": {**_SEND, "text": "str", "entities": "array", "link_preview_options": "object"},
     "sendDocument": {
@@ -266,3 +267,26 @@ def reaction_list(reaction: list[Any]) -> list[Params]:
         if one.get("emoji") not in REACTIONS:
             raise bad("REACTION_INVALID")
     return reaction
+
+
+_SCOPES: dict[str, tuple[str, ...]] = {
+    "default": (),
+    "all_private_chats": (),
+    "all_group_chats": (),
+    "all_chat_administrators": (),
+    "chat": ("chat_id",),
+    "chat_administrators": ("chat_id",),
+    "chat_member": ("chat_id", "user_id"),
+}
+
+
+def command_scope(scope: Params | None) -> tuple[str, ...]:
+    """The scope of a menu as its key: its type and whose it is."""
+    scope = scope or {"type": "default"}
+    if scope.get("type") not in _SCOPES:
+        raise bad("can't parse BotCommandScope: unsupported type specified")
+    fields = _SCOPES[scope["type"]]
+    _known(scope, ("type", *fields), "BotCommandScope")
+    if not all(_is_int(scope.get(name, "")) for name in fields):
+        raise bad("can't parse BotCommandScope: an identifier is missing")
+    return (scope["type"], *(str(scope[name]) for name in fields))

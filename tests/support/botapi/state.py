@@ -130,6 +130,7 @@ class World:
         self.files: dict[str, File] = {}
         self.taps: dict[str, Tap] = {}
         self.commands: list[Json] = []
+        self.menus: dict[tuple[str, ...], list[Json]] = {}
         self.calls: list[Json] = []
         self.updates: list[Json] = []
         self.allowed: list[str] = []
