@@ -16,8 +16,13 @@ from scar.chat.end_notice import needs_notice
 from scar.chat.front_end import Place, Undelivered
 from scar.chat.job_view import view_job
 from scar.chat.job_wait import WaitNotice
+from scar.chat.message_moments import (
+    attachment_version,
+    before_first_event,
+    has_content,
+    if_current,
+)
 from scar.chat.message_state import MessageState, OpenQuestion
-from scar.commands.notices import waiting
 from scar.document import Document
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
@@ -30,7 +35,6 @@ TAG_LENGTH = 16
 _FIRST_SECONDS = 0.4
 _FIRST_SECONDS_OF_QUESTION = 2.0
 _PROOF_SECONDS = 1.0
-_ENDED = "end"
 _log = structlog.get_logger(__name__)
 
 
@@ -55,12 +59,12 @@ class JobMessage:
         self._throttle = throttle
         self._known_until = job.last_event
         self._saved = state
-        self.job = _before_first_event(job)
+        self.job = before_first_event(job)
         self.place = place
         self.opener = state.opener or job.request.requested_by
         self.reference = state.reference
         self.notice: str | None = None
-        self.question = _if_current(state.question, job)
+        self.question = if_current(state.question, job)
         self.answered_plan: str | None = None
         self._attached = state.attached
         self._tells_end = is_to_be_told(state, job)
@@ -151,7 +155,7 @@ class JobMessage:
         asks = self.job.request.asks
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_SECONDS_OF_QUESTION if asks else _FIRST_SECONDS):
-                while not (reader.done() or _has_content(self.job)):
+                while not (reader.done() or has_content(self.job)):
                     self._changed.clear()
                     await self._changed.wait()
         self._changed.clear()
@@ -198,7 +202,7 @@ class JobMessage:
         return True
 
     def _shows(self, document: Document) -> bool:
-        version = _attachment_version(self.job)
+        version = attachment_version(self.job)
         attached = version is None or self._attached == version
         return document == self._shown and (attached or not document.files)
 
@@ -215,7 +219,7 @@ class JobMessage:
                 if asks and self.question is None and self.answered_plan != plan:
                     self.question = OpenQuestion(plan, at)
         await self._save()
-        version = _attachment_version(job)
+        version = attachment_version(job)
         if document.files and version and version != self._attached:
             await self._attach(document)
             self._attached = version
@@ -269,33 +273,3 @@ class JobMessage:
         if line := self._wait.line(job):
             document = document.with_line(line)
         return self._context.front_end.fit(with_bake(document, self._bake.bake))
-
-
-def _if_current(question: OpenQuestion | None, job: Job) -> OpenQuestion | None:
-    """Return the question that an earlier process showed, if the job still awaits an answer to
-    it.
-    """
-    current = question and job.awaits_answer and question.plan == job.plan_hash
-    return question if current else None
-
-
-def _before_first_event(job: Job) -> Job:
-    """Return the job as it was before its events, which are then applied one by one."""
-    if job.state.ended:
-        return Job(request=job.request, state=JobState.QUEUED)
-    return Job(request=job.request, state=job.state, error=job.error)
-
-
-def _attachment_version(job: Job) -> str | None:
-    """Return the plan's hash, or "end": an attachment is sent once for each of them. None while
-    the job runs.
-    """
-    if job.state.ended:
-        return _ENDED
-    return job.plan_hash if job.awaits_answer else None
-
-
-def _has_content(job: Job) -> bool:
-    """Return whether there is more to show than that the job was received."""
-    waits = job.state is JobState.AWAITING_CONFIRMATION and job.error is not None
-    return job.state.ended or job.awaits_answer or waits or waiting(job) is not None
