@@ -101,4 +101,6 @@ def test_pictures(scene: PageScene, visit: Visit) -> None:
                 page.set_viewport_size(size)
                 page.emulate_media(color_scheme=colour, reduced_motion="reduce")
                 page.wait_for_timeout(400)  # the colours fade
-                page.screenshot(path=PICTURES / f"page-{name}-{kind}-{colour}.png")
+                page.screenshot(
+                    full_page=name == "stats", path=PICTURES / f"page-{name}-{kind}-{colour}.png"
+                )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ from scar.bootstrap import Services, bootstrap
 from scar.errors import ScarError
 from scar.jobs.record import Job, JobState
 from scar.jobs.slots import SlotLimits
+from scar.json_object import JsonObject
 from scar.settings import Settings
 from tests.support.acting_worker import ActingClaim, ActingWorker
 from tests.support.job_documents import CONTAINER, PLANNED, RELEASE, STATUS, USAGE
@@ -25,6 +27,30 @@ TOKENS = {role: f"{role}-secret-0000001" for role in ROLES}
 WEB = "shop-web-1"
 LONG = "the-service-that-imports-orders-from-the-old-warehouse-1"
 _ENDLESS = SlotLimits(99, 99, 99, 99, 99)
+
+
+def _history() -> JsonObject:
+    """Return six hours of figures, with a deploy and a time in which nothing was measured."""
+    step, steps = 300, 72
+    start = (int(time.time()) // step - steps) * step
+
+    def series(level: float) -> list[int | None]:
+        return [None if 30 <= n < 34 else int(level * (1 + n % 12 / 20)) for n in range(steps)]
+
+    def usage(name: str, level: float) -> JsonObject:
+        rates = ("network_received", "network_sent", "disk_read", "disk_written")
+        memory = series(level * (12 << 20))
+        return {"name": name, "cpu": series(level), "memory": memory} | {
+            rate: series(level * 900) for rate in rates
+        }
+
+    deploy = {"at": (start + 50 * step) * 1000, "kind": "deploy", "text": "r42 by Ada"}
+    return {
+        "start": start * 1000,
+        "step_seconds": step,
+        "containers": [usage(WEB, 15), usage(LONG, 6)],
+        "marks": [deploy],
+    }
 
 
 def _answers(project: str) -> dict[str, Mapping[str, Any]]:
@@ -56,7 +82,14 @@ def _answers(project: str) -> dict[str, Mapping[str, Any]]:
         "diff": PLANNED,
         "history": {"project": project, "releases": releases},
         "kept": {"project": project, "files": []},
-        "stats": {"project": project, "containers": [USAGE, {**USAGE, "name": LONG}]},
+        "stats": {
+            "project": project,
+            "containers": [
+                {**USAGE, "memory": 180 << 20, "memory_limit": 512 << 20},
+                {**USAGE, "name": LONG, "cpu_percent": 12.5, "memory": 96 << 20},
+            ],
+            "history": _history(),
+        },
     }
 
 

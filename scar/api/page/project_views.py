@@ -36,7 +36,7 @@ PARTS = {
     "stats": "Figures",
     "kept": "Kept files",
 }
-_KINDS = {"diff": "diff", "releases": "history", "stats": "stats", "kept": "kept"}
+_KINDS = {"diff": "diff", "releases": "history", "kept": "kept"}
 _LINES = 200
 
 
@@ -64,12 +64,12 @@ def project(name: str) -> ResponseReturnValue:
         choices=[*mending, *possible],
         unlock=choices(known, ("🔓 Unlock", f"/docker_unlock {name}")) if lock else [],
         may_lock=may(Role.OPERATOR, known),
-        parts=_parts(known),
+        parts=parts_of(known),
     )
 
 
 def part(name: str, part: str) -> ResponseReturnValue:
-    """A part of a project that is one command's answer: `diff`, `releases`, `stats`, `kept`."""
+    """A part of a project that is one command's answer: `diff`, `releases`, `kept`."""
     known = visible_project(name)
     kind = _KINDS[part]
     command = context().services.job_service.commands[kind]
@@ -86,7 +86,7 @@ def part(name: str, part: str) -> ResponseReturnValue:
         problem=problem,
         pending=job is None and problem is None,
         choices=choices_of(document.buttons, known) if document else [],
-        parts=_parts(known),
+        parts=parts_of(known),
     )
 
 
@@ -114,7 +114,7 @@ def logs(name: str) -> ResponseReturnValue:
         problem=problem,
         pending=job is None and problem is None,
         choices=choices(known, ("▶️ Follow", f"/docker_follow {name}/{named}" if named else "")),
-        parts=_parts(known),
+        parts=parts_of(known),
     )
 
 
@@ -130,7 +130,7 @@ def _changes(project: Project, status: StatusResult | None) -> list[Choice]:
     return choices(project, *ordered, rollback)
 
 
-def _parts(project: Project) -> dict[str, str]:
+def parts_of(project: Project) -> dict[str, str]:
     """Return the parts of a project that the visitor may see."""
     commands = context().services.job_service.commands
     return {

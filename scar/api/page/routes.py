@@ -21,6 +21,7 @@ from scar.api.page import (
     rendering,
     session_views,
     sign_in,
+    stats_view,
     views,
 )
 from scar.api.page.changes import ChangeCounter, newest_jobs
@@ -34,6 +35,7 @@ _SCREENS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "/": views.projects,
     "/projects/<name>": project_views.project,
     "/projects/<name>/logs": project_views.logs,
+    "/projects/<name>/stats": stats_view.stats,
     "/jobs": job_views.jobs,
     "/jobs/<job_id>": job_views.job,
     "/audit": admin_views.audit,
@@ -72,7 +74,7 @@ def _blueprint() -> Blueprint:
     blueprint.register_error_handler(Exception, _unexpected)
     for path, shown in _SCREENS.items():
         blueprint.add_url_rule(path, view_func=shown)
-    for part in ("diff", "releases", "stats", "kept"):
+    for part in ("diff", "releases", "kept"):
         blueprint.add_url_rule(
             f"/projects/<name>/{part}", view_func=project_views.part, defaults={"part": part}
         )

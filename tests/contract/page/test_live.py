@@ -1,0 +1,153 @@
+"""What keeps a screen live: pieces of HTML, in an order that repeats and loses nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from redis import Redis
+
+from scar.access import Actor
+from scar.api.page import live
+from scar.bootstrap import Services
+from scar.jobs.record import Job
+from tests.contract.page.conftest import Browser
+from tests.support.acting_worker import ActingClaim, ActingWorker
+from tests.support.job_documents import DEPLOYED, PLANNED
+
+Open = Callable[..., Browser]
+Event = tuple[str, str, str]
+HOSTILE = "</pre><script>\revent: gone"
+
+
+def events(answer: bytes) -> list[Event]:
+    """Return the id, the name and the data of each event of a stream."""
+    seen = []
+    for block in answer.decode().split("\n\n"):
+        fields: dict[str, list[str]] = {"id": [], "event": [], "data": []}
+        for line in block.split("\n"):
+            name, _, value = line.partition(": ")
+            fields.setdefault(name.rstrip(":"), []).append(value)
+        if fields["event"]:
+            id, name = "".join(fields["id"]), fields["event"][0]
+            seen.append((id, name, "\n".join(fields["data"])))
+    return seen
+
+
+def lines(seen: list[Event]) -> list[str]:
+    """Return the lines of output in a stream."""
+    html = "".join(data for _, name, data in seen if name == "output")
+    return re.findall(r"<span>(.*?)\n</span>", html, re.S)
+
+
+def without_keys(html: str) -> str:
+    """Return HTML without the keys of its buttons, which are made anew each time."""
+    return re.sub(r'name="key" value="[^"]*"', "", html).strip()
+
+
+@pytest.fixture
+def job(services: Services, worker: ActingWorker) -> Job:  # noqa: ARG001
+    """A deploy that somebody has asked for and confirmed."""
+    project = services.projects.get("shop")
+    command = services.job_service.commands["deploy"]
+    return services.job_service.submit(
+        Actor("web", "operator", "operator"), command, project, {}, confirmed=True
+    )
+
+
+@pytest.fixture
+def claim(worker: ActingWorker, job: Job) -> ActingClaim:
+    return worker.claim(job.id)
+
+
+def test_a_job_is_shown_to_its_end(browser: Open, job: Job, claim: ActingClaim) -> None:
+    claim.lines("one", HOSTILE)
+    claim.succeed(DEPLOYED)
+    visitor = browser("viewer")
+    seen = events(visitor.get(f"/jobs/{job.id}/live").data)
+    assert lines(seen) == [
+        "one",
+        "&lt;/pre&gt;&lt;script&gt;\ufffdevent: gone",
+    ]
+    assert [name for _, name, _ in seen][-1] == "end"
+    states = [data for _, name, data in seen if name == "state"]
+    assert "Deployment complete!" in states[-1]
+    assert without_keys(states[-1]) in without_keys(visitor.get(f"/jobs/{job.id}").text)
+
+
+@pytest.mark.parametrize("how", ["header", "address"])
+def test_a_stream_goes_on_after_the_last_line_that_was_seen(
+    browser: Open, job: Job, claim: ActingClaim, how: str
+) -> None:
+    for number in range(3):
+        claim.lines(f"line {number}")
+    claim.succeed(DEPLOYED)
+    visitor = browser("viewer")
+    ids = {
+        line: id
+        for id, name, data in events(visitor.get(f"/jobs/{job.id}/live").data)
+        for line in lines([(id, name, data)])
+    }
+    last = int(ids["line 2"])
+    before = str(last - 3)  # what ended: a result and a state follow the third line
+    seen = events(
+        visitor.get(f"/jobs/{job.id}/live", headers={"Last-Event-ID": before}).data
+        if how == "header"
+        else visitor.get(f"/jobs/{job.id}/live?after={before}").data
+    )
+    assert lines(seen) == ["line 2"]
+    ended = visitor.get(f"/jobs/{job.id}/live?after={last}")
+    assert ended.status_code == 204
+
+
+def test_a_stream_ends_for_whom_was_signed_out_while_the_job_writes(
+    browser: Open, job: Job, claim: ActingClaim, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "_CHECK_SECONDS", 0.0)
+    visitor = browser("viewer")
+    answer = visitor.get(f"/jobs/{job.id}/live", buffered=False)
+    stream: Iterator[bytes] = iter(answer.response)  # type: ignore[arg-type]
+    claim.lines("before")
+    seen = b""
+    while b"before" not in seen:
+        seen += next(stream)
+    for key in redis.scan_iter("scar:page:session:*"):
+        redis.delete(key)
+    claim.lines("after")
+    rest = b"".join(stream)
+    answer.close()
+    assert [name for _, name, _ in events(rest)] == ["gone"]
+    assert b"after" not in rest
+
+
+def test_who_may_not_see_a_job_gets_no_stream(browser: Open, job: Job) -> None:
+    assert browser().get(f"/jobs/{job.id}/live").status_code == 401
+    assert browser("viewer").get("/jobs/01JAAAAAAAAAAAAAAAAAAAAAAA/live").status_code == 404
+    assert browser().get("/live").status_code == 401
+
+
+def test_a_question_comes_without_loading_the_page_again(
+    browser: Open, services: Services, worker: ActingWorker
+) -> None:
+    project = services.projects.get("shop")
+    command = services.job_service.commands["deploy"]
+    asker = Actor("web", "operator", "operator")
+    asked = services.job_service.submit(asker, command, project, {})
+    answer = browser("operator").get(f"/jobs/{asked.id}/live", buffered=False)
+    stream: Iterator[bytes] = iter(answer.response)  # type: ignore[arg-type]
+    worker.claim(asked.id).plan({**PLANNED, "hash": "a" * 64})
+    seen = b""
+    while b"Yes, deploy" not in seen:
+        seen += next(stream)
+    answer.close()
+    assert "deploy shop asks for your yes" in [data for _, name, data in events(seen)]
+
+
+def test_the_first_load_is_at_most_40_kb(browser: Open) -> None:
+    visitor = browser("viewer")
+    html = visitor.get("/").data
+    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', html.decode())
+    sizes = [len(visitor.get(path, headers={"Accept-Encoding": "gzip"}).data) for path in files]
+    assert len(files) == 5
+    assert len(html) + sum(sizes) <= 40_000
