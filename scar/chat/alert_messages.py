@@ -68,6 +68,7 @@ class AlertMessages:
         self._away: tuple[Alert, ...] = ()
         self._known: _Known | None = None
         self._told: dict[_Key, AlertMessage] | None = None
+        self._unsaved: dict[_Key, AlertMessage] = {}
         self._busy: set[_Key] = set()
         self._not_before: dict[_Key, float] = {}
 
@@ -83,6 +84,7 @@ class AlertMessages:
     async def look(self) -> None:
         """Begin to do everything that is to be done now."""
         known = await asyncio.to_thread(self._read_all)
+        await self._save()
         if not (known.alerts or self._away or self._told):
             return
         for step in self._steps(known):
@@ -235,14 +237,22 @@ class AlertMessages:
             await front_end.notify(place, document, f"{told.group}:", reply_to=told.reference)
 
     async def _store(self, message: AlertMessage) -> None:
-        """Note what was told here and on Redis; where Redis is away, the next change is noted."""
+        """Note what was told here and on Redis; where Redis is away, it is noted there later."""
         if self._told is not None:
             self._told[message.key] = message
-        await asyncio.to_thread(self._book.put, message)
+        self._unsaved[message.key] = message
+        await self._save()
+
+    async def _save(self) -> None:
+        for key, message in list(self._unsaved.items()):
+            await asyncio.to_thread(self._book.put, message)
+            if self._unsaved.get(key) is message:
+                del self._unsaved[key]
 
     async def _forget(self, message: AlertMessage) -> None:
         if self._told is not None:
             self._told.pop(message.key, None)
+        self._unsaved.pop(message.key, None)
         await asyncio.to_thread(self._book.drop, message)
 
 
