@@ -74,6 +74,8 @@ def _act(
         return None
     if not are_open:
         return Act.RECOVER
+    if not message.reference:
+        return Act.RING if is_loud else None
     if message.shown != versions(members):
         return Act.EDIT
     is_due = now >= message.first_at + repeat_after(message.rings)

@@ -17,8 +17,9 @@ from scar.redis_client import redis_errors
 class AlertMessage(JsonRecord):
     """The message that tells a chat of a group of alerts. Times are milliseconds since the epoch.
 
-    `reference` is the platform's; `shown` says which versions of the alerts the message shows;
-    `rings` counts the sounds, of which the first was made at `first_at`.
+    `reference` is the platform's, empty where it is not known whether the message was sent; `shown`
+    says which versions of the alerts the message shows; `rings` counts the sounds, of which the
+    first was made at `first_at`.
     """
 
     group: str

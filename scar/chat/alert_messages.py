@@ -216,16 +216,25 @@ class AlertMessages:
             await self._store(told)
 
     async def _ring(self, step: AlertStep) -> None:
+        """Send the message. That it is sent is noted before: a process that is killed between the
+        two leaves a record without a reference, so that the recovery at least is told.
+        """
         front_end, place = self._context.front_end, place_of(step.chat)
         document = front_end.fit(alert_document(step.alerts))
-        group = step.alerts[0].group
-        async with self._sender.throttle(place).send(front_end.interval(place)):
-            sent = await front_end.notify(place, document, f"{group}:", reply_to=None)
-        now = int(self._context.clock() * 1000)
-        shown = versions(step.alerts)
-        await self._store(AlertMessage(group, step.chat, sent.reference, shown, now))
+        group, now = step.alerts[0].group, int(self._context.clock() * 1000)
+        message = AlertMessage(group, step.chat, "", versions(step.alerts), now)
+        await self._store(message)
+        try:
+            async with self._sender.throttle(place).send(front_end.interval(place)):
+                sent = await front_end.notify(place, document, f"{group}:", reply_to=None)
+        except Undelivered:
+            await self._forget(message)
+            raise
+        await self._store(replace(message, reference=sent.reference))
 
     async def _edit(self, step: AlertStep, told: AlertMessage) -> None:
+        if not told.reference:
+            return
         front_end, place = self._context.front_end, place_of(step.chat)
         document = front_end.fit(alert_document(step.alerts))
         async with self._sender.throttle(place).edit(front_end.interval(place)):
@@ -234,7 +243,9 @@ class AlertMessages:
     async def _reply(self, told: AlertMessage, document: Document) -> None:
         front_end, place = self._context.front_end, place_of(told.chat)
         async with self._sender.throttle(place).send(front_end.interval(place)):
-            await front_end.notify(place, document, f"{told.group}:", reply_to=told.reference)
+            await front_end.notify(
+                place, document, f"{told.group}:", reply_to=told.reference or None
+            )
 
     async def _store(self, message: AlertMessage) -> None:
         """Note what was told here and on Redis; where Redis is away, it is noted there later."""

@@ -71,6 +71,12 @@ def test_recovery_is_told_once_and_only_of_what_was_told() -> None:
     assert _act([], TOLD) is Act.FORGET
 
 
+def test_a_message_that_may_not_have_been_sent_is_sent_again_or_at_least_its_recovery() -> None:
+    unsure = replace(TOLD, reference="")
+    assert _act([ALERT], unsure) is Act.RING
+    assert _act([CLOSED], unsure) is Act.RECOVER
+
+
 def test_one_cause_is_one_message() -> None:
     other = replace(ALERT, id="A2", container="shop-db-1", service="db")
     steps = [
