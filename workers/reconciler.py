@@ -36,6 +36,7 @@ _RECENT = 2 * 3600.0
 _REMEMBERED = 30 * 86_400.0
 """How long Redis keeps the record of a job that has changed something."""
 
+_ENDS_COMPARED = 30.0
 _MOST_COMPARED = 20
 """How many ends are compared at a time: each costs some signatures."""
 
@@ -50,7 +51,7 @@ class Reconciler:
     The worker that claims such a job reads in the job log how far it was: a job that ended is
     reported again, an interrupted one is recovered. Only jobs that began or ended within the last
     two hours are looked for: no job may run longer, and Redis keeps every changing job longer. Ends
-    are compared in turns, twenty at a time, for as long as Redis keeps them.
+    are compared in turns, twenty every half minute, for as long as Redis keeps them.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Reconciler:
         self._since: dict[str, float] = {}
         self._reopened: Counter[str] = Counter()
         self._compared = ""
+        self._ends_due = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reconciler", daemon=True)
 
@@ -97,7 +99,9 @@ class Reconciler:
         self._follow_trail()
         for id in self._recent(_RECENT):
             self._try(id, self._reconcile)
-        self.compare_ends()
+        if self._monotonic() >= self._ends_due:
+            self._ends_due = self._monotonic() + _ENDS_COMPARED
+            self.compare_ends()
         self.look_for_abandoned()
 
     def look_for_abandoned(self) -> None:

@@ -26,6 +26,11 @@ that was away."""
 
 _MOST_FOUND = 5000
 
+NEVER_BEGUN_MS = _DAY_MS
+"""How long the record of a job is kept that nobody confirmed or took: who asks and does not answer
+fills no Redis.
+"""
+
 SCAR = Actor("scar", "scar", "SCAR")
 _log = structlog.get_logger(__name__)
 

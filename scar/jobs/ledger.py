@@ -17,7 +17,7 @@ from redis import Redis
 
 from scar.errors import ScarError
 from scar.jobs.claim import Claim, SignedRequest
-from scar.jobs.indexes import RETENTION_MS, SCAR, JobIndexes
+from scar.jobs.indexes import NEVER_BEGUN_MS, RETENTION_MS, SCAR, JobIndexes
 from scar.jobs.locks import lock_refusal
 from scar.jobs.overdue import ATTEMPTS, OVERDUE
 from scar.jobs.record import Job, JobState
@@ -168,7 +168,7 @@ class Ledger(JobIndexes):
         empty text where there is no such job.
         """
         entry = self._entry(request, "ended", JobState.CANCELLED.value)
-        retention = RETENTION_MS[request.changes]
+        retention = min(RETENTION_MS[request.changes], NEVER_BEGUN_MS)
         return str(self._run_on_trail(entry, "cancel", request.id, cancellation, retention)[0])
 
     def claim(self, id: str, worker: str, nonce: str, limits: SlotLimits = LIMITS) -> Claim | None:
@@ -249,7 +249,7 @@ class Ledger(JobIndexes):
         end = OVERDUE[reason]
         sealed = self._signatures.seal("swept", end.of(id))
         entry = TrailEntry.of(SCAR, "ended", end.state.value, job=id)
-        retention = RETENTION_MS[True]
+        retention = RETENTION_MS[True] if reason == "lost" else NEVER_BEGUN_MS
         arguments = (id, reason, end.state.value, sealed, retention, ATTEMPTS)
         self._run_on_trail(entry, "end_overdue", *arguments)
 

@@ -25,9 +25,12 @@ _PAGE = 1000
 TYPES: Mapping[str, str] = {
     "alerts": "hash",
     "alerts:changes": "string",
+    "alerts:chats": "hash",
+    "alerts:mutes": "hash",
     "audit": "stream",
     "audit:tip": "string",
     "cancelled": "zset",
+    "counters": "hash",
     "forget:last": "string",
     "github:accounts": "hash",
     "github:deploys": "hash",
@@ -48,6 +51,8 @@ TYPES: Mapping[str, str] = {
 """The type of each key of one name, without `scar:`."""
 
 FAMILIES: Mapping[str, str] = {
+    "alerts:told": "hash",
+    "bake": "string",
     "choice": "string",
     "github:seen": "string",
     "heard": "string",

@@ -11,7 +11,8 @@ local function type_of(name)
   if string.find(name, '^job:[^:]*:events$') then return 'stream' end
   local family = string.match(name, '^(mq:host%.)') or string.match(name, '^(mq:_kombu%.binding%.)')
     or string.match(name, '^(mq:unacked_index)$') or string.match(name, '^(mq:unacked)$')
-    or string.match(name, '^(github:seen):') or string.match(name, '^(page:%w+):') or string.match(name, '^([^:]+):')
+    or string.match(name, '^(github:seen):') or string.match(name, '^(page:[%w-]+):')
+    or string.match(name, '^(alerts:told):') or string.match(name, '^([^:]+):')
   return family and families[family]
 end
 
