@@ -32,13 +32,13 @@ class AuditCommand(LocalCommand):
         those of this host, which the heading names.
         """
         context.access.require(actor, self.role, None, what=self.noun)
-        groups = _by_job(islice(context.audit.recent(), _MOST_READ))
+        groups = by_job(islice(context.audit.recent(), _MOST_READ))
         lines = [_line(entries) for entries in islice(groups, _MOST)]
         heading = f"🧾 Audit, newest first ({local_zone()})"
         return Document.of(heading, *(lines or ["Nothing yet."]))
 
 
-def _by_job(entries: Iterable[AuditEntry]) -> Iterable[list[AuditEntry]]:
+def by_job(entries: Iterable[AuditEntry]) -> Iterable[list[AuditEntry]]:
     """Return the entries of each job together, newest first; one without a job stands alone."""
     groups: dict[str, list[AuditEntry]] = {}
     for entry in entries:

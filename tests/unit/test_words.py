@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from scar.access import Actor
 from scar.audit import AuditEntry
-from scar.commands.audit import _by_job, _line
+from scar.commands.audit import _line, by_job
 from scar.commands.status import COMMAND as STATUS
 from scar.commands.text_format import changed_files, local_time
 from scar.jobs.record import Job, JobState
@@ -48,7 +48,7 @@ def test_the_audit_has_one_line_a_job_with_its_end_and_whoever_else_took_part() 
     answered = AuditEntry("2-0", now, "api:ci", "ci", "audit", "", "", "answered")
     confirmed = replace(end, id="3-0", actor="telegram:2", name="Bob", outcome="confirmed")
     accepted = replace(end, id="1-0", outcome="accepted")
-    groups = [list(group) for group in _by_job([end, confirmed, answered, accepted])]
+    groups = [list(group) for group in by_job([end, confirmed, answered, accepted])]
     assert [_line(group) for group in groups] == [
         f"{local_time(now)} Ada (telegram:1) deploy shop → succeeded, "
         "confirmed by Bob (telegram:2)",

@@ -14,23 +14,24 @@ from scar.api.auth import require
 from scar.api.context import context
 from scar.api.hosts import hosts_of
 from scar.api.page.rendering import page
+from scar.commands.audit import by_job
 from scar.json_object import JsonObject
 from scar.redaction import mask
 from scar.redis_client import redis_errors
 
-_MOST = 50
+_MOST = 200
 _STREAM_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,6}")
 
 
 def audit() -> ResponseReturnValue:
-    """The audit trail, newest first."""
+    """The audit trail, newest first: who asked for what, and what came of it."""
     require(Role.ADMIN)
     before = request.args.get("before", "")
     top = before if _STREAM_ID.fullmatch(before) else None
     trail = context().services.audit.recent(before=top, batch=_MOST + 1)
     entries = list(islice(trail, _MOST + 1))
     following = entries[_MOST - 1].id if len(entries) > _MOST else None
-    return page("audit.html", entries=entries[:_MOST], following=following)
+    return page("audit.html", jobs=by_job(entries[:_MOST]), following=following)
 
 
 def hosts() -> ResponseReturnValue:

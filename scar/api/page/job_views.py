@@ -14,10 +14,12 @@ from scar.api.context import context
 from scar.api.page.rendering import page
 from scar.api.page.spoken import Choice, choices, choices_of
 from scar.api.page.views import may
+from scar.chat.bake_message import with_bake
 from scar.chat.job_view import view_job
 from scar.commands.follow import KIND as FOLLOW
 from scar.document import Button, Document, Line
 from scar.errors import ErrorRecord, ScarError
+from scar.jobs.bake import Bake, BakeBook
 from scar.jobs.record import Job, JobState
 from scar.projects import Project
 
@@ -89,6 +91,8 @@ def screen_of(job: Job) -> JobScreen:
     """Return what the screen of a job shows to the visitor; its output is that of `job`."""
     command = context().services.job_service.commands.get(job.request.kind)
     document = view_job(command, job) if command else Document.of(job.about)
+    bake = _bake_of(job)
+    document = with_bake(document, bake)
     role = command.role if command else Role.ADMIN
     asks = job.awaits_answer and may(role, project_of(job))
     answers = tuple(b for b in document.buttons if b.is_answer) if asks else ()
@@ -99,17 +103,26 @@ def screen_of(job: Job) -> JobScreen:
         job=job,
         document=_without_typing(_without_code(document) if follows else document),
         answers=answers,
-        choices=[*_undo(job), *choices_of(document.buttons, project_of(job))],
+        choices=[*_undo(job, bake), *choices_of(document.buttons, project_of(job))],
         may_cancel=may_cancel and not job.state.ended and not answers,
         output=job.output if job.request.changes or follows else (),
     )
 
 
-def _undo(job: Job) -> list[Choice]:
-    """Return the way to take back the latest deploy or rollback, once it has succeeded."""
+def _bake_of(job: Job) -> Bake | None:
+    """Return what is seen after a deploy; None where it is not looked after."""
+    services = context().services
+    done = job.state is JobState.SUCCEEDED and job.request.kind in _TAKEN_BACK
+    return BakeBook(services.redis, services.signatures).get(job.id) if done else None
+
+
+def _undo(job: Job, bake: Bake | None) -> list[Choice]:
+    """Return the way to take back the latest deploy or rollback, once it has succeeded. While it
+    bakes, its document has that.
+    """
     name = job.request.project
     done = job.state is JobState.SUCCEEDED and job.request.kind in _TAKEN_BACK
-    if not done or not name or not _is_latest(job, name):
+    if not done or not name or (bake and not bake.ended) or not _is_latest(job, name):
         return []
     return choices(project_of(job), ("↩️ Undo", f"/docker_rollback {name}"))
 

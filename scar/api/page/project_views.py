@@ -122,9 +122,11 @@ def _changes(project: Project, status: StatusResult | None) -> list[Choice]:
     """Return the buttons of a project; the first one is what its state calls for."""
     name = project.name
     deploy = ("🚀 Deploy", f"/docker_deploy {name}")
+    if status is not None and not status.deployed:
+        return choices(project, deploy)
     restart = ("🔄 Restart", f"/docker_restart {name}")
     well = status is not None and health_of(status) in ("well", "starting")
-    newer = status is None or status.old_version or not status.deployed
+    newer = status is None or status.old_version
     ordered = [deploy, restart] if newer or well else [restart, deploy]
     rollback = ("⏪ Roll back", f"/docker_rollback {name}")
     return choices(project, *ordered, rollback)

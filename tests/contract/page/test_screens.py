@@ -11,6 +11,7 @@ import pytest
 from scar.alerts.alert import CRITICAL, Alert, ReleaseRef
 from scar.alerts.alert_book import AlertBook
 from scar.bootstrap import Services
+from scar.jobs.bake import Bake, BakeBook, BakeFinding
 from scar.jobs.record import Job, JobState
 from scar.jobs.signing import Signatures
 from tests.contract.page.conftest import Browser
@@ -40,7 +41,7 @@ def operator(browser: Open, worker: ActingWorker) -> Browser:  # noqa: ARG001
 
 
 def test_a_deploy_is_asked_for_confirmed_and_done_on_the_page(
-    operator: Browser, worker: ActingWorker
+    operator: Browser, worker: ActingWorker, services: Services
 ) -> None:
     id = planned(operator, worker)
     question = operator.get(f"/jobs/{id}").text
@@ -57,7 +58,16 @@ def test_a_deploy_is_asked_for_confirmed_and_done_on_the_page(
     claim.lines("building the image")
     assert "building the image" in operator.get(f"/jobs/{id}").text
     claim.succeed(DEPLOYED)
+    previous = "01JAAAAAAAAAAAAAAAAAAAAAAA"
+    bake = Bake("shop", "default", id, previous, began=0, until=600_000)
+    worse = bake.with_finding(BakeFinding("web", "restarts", "restarted 3 times", True, 1))
     done = operator.get(f"/jobs/{id}").text
+    book = BakeBook(services.redis, Signatures.of(services.settings, "worker:default"))
+    book.put(worse, now=0)
+    baking = operator.get(f"/jobs/{id}").text
+    assert "restarted 3 times" in baking
+    assert "/docker_rollback shop 01JAAAAAAA" in baking
+    assert 'value="/docker_rollback shop"' not in baking
     assert "Deployment complete!" in done
     assert 'value="/docker_rollback shop"' in done
     assert 'http-equiv="refresh"' not in done
@@ -213,7 +223,10 @@ def test_sessions_are_listed_and_ended(browser: Open) -> None:
 
 def test_an_admin_sees_audit_hosts_and_the_projects_file(browser: Open, services: Services) -> None:
     admin = browser("admin")
-    assert "signed in" in admin.get("/audit").text
+    status = admin.say("/docker_status shop").location or ""
+    trail = admin.get("/audit").text
+    assert "signed in" in trail
+    assert f'href="{status}">status shop</a>' in trail
     assert "No worker listens" in admin.get("/hosts").text
     assert "In order" in admin.get("/projects-file").text
     services.projects.path.write_text("{")
