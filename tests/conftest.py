@@ -56,6 +56,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "github": ("network", "redis", "slow"),
     "github/test_deploy.py": ("engine", "network", "redis"),
     "github/test_fix_a_bug.py": ("engine", "network", "redis"),
+    "github/test_deployments.py": (),
     "github/test_text.py": (),
     "machine": ("engine",),
     "page": ("browser", "redis", "slow"),

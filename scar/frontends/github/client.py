@@ -101,36 +101,36 @@ class GitHub:
                 if error.retry_after is None:
                     return None
                 raise
-            with _as_github_answers():
+            with as_github_answers():
                 self._login = str(answer["login"] if token else f"{answer['slug']}[bot]")
         return self._login
 
     async def comment(self, repository: str, number: str, body: str) -> Comment:
         """Write a comment on an issue or a pull request."""
         path = f"/repos/{repository}/issues/{number}/comments"
-        return _comment(await self._ask("POST", repository, path, {"body": body}))
+        return _comment(await self.ask("POST", repository, path, {"body": body}))
 
     async def edit(self, repository: str, id: str, body: str) -> Comment:
         """Replace the text of a comment."""
         path = f"/repos/{repository}/issues/comments/{id}"
-        return _comment(await self._ask("PATCH", repository, path, {"body": body}))
+        return _comment(await self.ask("PATCH", repository, path, {"body": body}))
 
     async def comments(self, repository: str, number: str, since: str) -> list[JsonObject]:
         """Return up to a hundred comments written or edited since a time in RFC 3339 format."""
         path = f"/repos/{repository}/issues/{number}/comments?since={since}&per_page=100"
-        comments = await self._ask("GET", repository, path)
+        comments = await self.ask("GET", repository, path)
         return [comment for comment in comments if isinstance(comment.get("body"), str)]
 
     async def comment_of(self, repository: str, id: int, *, review: bool) -> AuthoredComment | None:
         """Return a comment as GitHub has it now; None where there is none."""
         kind = "pulls" if review else "issues"
         try:
-            answer = await self._ask("GET", repository, f"/repos/{repository}/{kind}/comments/{id}")
+            answer = await self.ask("GET", repository, f"/repos/{repository}/{kind}/comments/{id}")
         except Refused as error:
             if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
                 return None
             raise
-        with _as_github_answers():
+        with as_github_answers():
             user = answer["user"]
             return AuthoredComment(
                 str(user["login"]), int(user["id"]), str(answer["body"]), str(answer["created_at"])
@@ -140,19 +140,19 @@ class GitHub:
         """Return the newest commit of a branch; None where SCAR cannot see such a branch."""
         path = f"/repos/{repository}/branches/{quote(branch, safe='')}"
         try:
-            answer = await self._ask("GET", repository, path)
+            answer = await self.ask("GET", repository, path)
         except Refused as error:
             if error.retry_after is None:
                 return None
             raise
-        with _as_github_answers():
+        with as_github_answers():
             return str(answer["commit"]["sha"])
 
     async def react(self, repository: str, id: str, *, review: bool, content: str) -> None:
         """Add a reaction to a comment."""
         kind = "pulls" if review else "issues"
         path = f"/repos/{repository}/{kind}/comments/{id}/reactions"
-        await self._ask("POST", repository, path, {"content": content})
+        await self.ask("POST", repository, path, {"content": content})
 
     async def permission(self, repository: str, login: str) -> str | None:
         """Return a user's permission on a repository: `admin`, `write`, `read` or `none`; None
@@ -160,7 +160,7 @@ class GitHub:
         """
         path = f"/repos/{repository}/collaborators/{quote(login, safe='')}/permission"
         try:
-            answer = await self._ask("GET", repository, path)
+            answer = await self.ask("GET", repository, path)
         except Refused as error:
             hidden = error.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
             if hidden and error.retry_after is None:
@@ -174,13 +174,14 @@ class GitHub:
     ) -> None:
         """Set a commit status: `pending`, `success`, `failure` or `error`."""
         content = {"state": state, "context": context, "description": description[:140]}
-        await self._ask("POST", repository, f"/repos/{repository}/statuses/{commit}", content)
+        await self.ask("POST", repository, f"/repos/{repository}/statuses/{commit}", content)
 
     async def close(self) -> None:
         """Close the connections."""
         await self.http.aclose()
 
-    async def _ask(self, method: str, repository: str, path: str, content: Any = None) -> Any:
+    async def ask(self, method: str, repository: str, path: str, content: Any = None) -> Any:
+        """Send a request about a repository, as the token or the App; return the JSON answer."""
         token = self.settings.github_token or await self._installation_token(repository)
         try:
             return await self._send(method, path, token, content)
@@ -194,10 +195,10 @@ class GitHub:
         if expires - _RENEWED_BEFORE < self.clock():
             app = self._app_token()
             installation = await self._send("GET", f"/repos/{repository}/installation", app)
-            with _as_github_answers():
+            with as_github_answers():
                 path = f"/app/installations/{installation['id']}/access_tokens"
             made = await self._send("POST", path, app, {})
-            with _as_github_answers():
+            with as_github_answers():
                 until = datetime.fromisoformat(made["expires_at"]).timestamp()
                 token, expires = str(made["token"]), until
             self._tokens[repository] = token, expires
@@ -250,13 +251,13 @@ class GitHub:
 
 
 def _comment(answer: Any) -> Comment:
-    with _as_github_answers():
+    with as_github_answers():
         at = datetime.fromisoformat(answer.get("updated_at") or answer["created_at"])
         return Comment(str(answer["id"]), at.timestamp())
 
 
 @contextmanager
-def _as_github_answers() -> Iterator[None]:
+def as_github_answers() -> Iterator[None]:
     """Raise `Refused` if the block fails to parse a response, such as an error page of a proxy.
 
     The request is not repeated, because GitHub may have executed it.

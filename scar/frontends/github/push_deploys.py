@@ -20,6 +20,7 @@ from scar.chat.front_end import Place
 from scar.errors import ScarError
 from scar.frontends.github.client import GitHub, Refused
 from scar.frontends.github.deliveries import Push
+from scar.frontends.github.deployments import DeployedCommit, Deployments
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.deploy import DeployResult
 from scar.jobs.results.json_record import present
@@ -135,6 +136,7 @@ class PushDeploys:
             await asyncio.to_thread(self._put, _DEPLOYING, job.id, sealed)
             await asyncio.to_thread(self._subscribe_alerts, job, project)
             await self._try_status(push, "pending", f"Deploying ({job.id})")
+            await Deployments(self.github).begin(_deployed(push, job.id))
         self._first_asked.pop(sealed, None)
         await asyncio.to_thread(self._drop, _PENDING, field, sealed)
         return 0.0
@@ -212,6 +214,7 @@ class PushDeploys:
             _log.warning("status not set", commit=push.commit, reason=str(error))
             if error.retry_after is not None:
                 return error.retry_after
+        await Deployments(self.github).end(_deployed(push, id), job, description)
         await asyncio.to_thread(self._drop, _DEPLOYING, id, sealed)
         return 0.0
 
@@ -252,6 +255,10 @@ class PushDeploys:
 _DROP = """
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
 """
+
+
+def _deployed(push: Push, job_id: str) -> DeployedCommit:
+    return DeployedCommit(push.repository, push.commit, push.project, job_id)
 
 
 def _description(job: Job) -> str:

@@ -154,6 +154,8 @@ def test_a_push_that_github_does_not_have_is_not_deployed(
         if "/statuses/" in request.url.path:
             told.append(json.loads(request.content)["state"])
             return httpx.Response(201, json={})
+        if request.url.path.endswith("/deployments"):
+            return httpx.Response(403, json={"message": "Resource not accessible"})
         assert request.url.path.endswith("/repos/ada/shop/branches/main")
         return httpx.Response(200, json={"commit": heads})
 
