@@ -11,6 +11,7 @@ from uuid import uuid4
 import structlog
 
 from scar.access import Actor
+from scar.alerts.alert_book import AlertBook
 from scar.errors import ScarError
 from scar.jobs.claim import Claim, SignedRequest
 from scar.jobs.counters import ENGINE_ERRORS, Counters
@@ -59,6 +60,7 @@ class Runner:
     locks: Locks
     queue: JobQueue
     counters: Counters
+    alerts: AlertBook
 
     @classmethod
     def of(cls, settings: Settings) -> Runner:
@@ -90,6 +92,7 @@ class Runner:
             locks=Locks(redis, signatures),
             queue=JobQueue(settings.effective_redis_url, signatures),
             counters=counters,
+            alerts=AlertBook(redis, signatures),
         )
 
     def run(self, id: str, signature: str) -> None:
@@ -174,6 +177,7 @@ class Runner:
             self.locks,
             attempt=claim.attempt,
         )
+        context.alerts = self.alerts.all
         if claim.attempt > 1:
             before = self._before(claim.id)
             context.steps.resume(before.steps if before else ())

@@ -21,6 +21,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
+from scar.alerts.alert_book import AlertBook
 from scar.api.context import ApiContext
 from scar.api.hosts import live_workers, queue_lengths
 from scar.api.resource import Resource
@@ -116,7 +117,7 @@ class _OnRedis(Collector):
         yield streams
         try:
             counters = read_counters(self._shared.services.redis)
-            metrics = [self._jobs(), *self._hosts(), *_counted(counters)]
+            metrics = [self._jobs(), self._alerts(), *self._hosts(), *_counted(counters)]
         except ScarError:
             up.add_metric([], 0)
             yield up
@@ -140,6 +141,19 @@ class _OnRedis(Collector):
         for (kind, state), count in sorted(tally.items()):
             jobs.add_metric([kind, state], count)
         return jobs
+
+    def _alerts(self) -> Metric:
+        services = self._shared.services
+        alerts = GaugeMetricFamily(
+            "scar_alerts",
+            "Alerts, open or recovered lately",
+            labels=("rule", "state"),
+        )
+        book = AlertBook(services.redis, services.signatures)
+        tally = Tally((a.rule, "open" if a.is_open else "recovered") for a in book.all())
+        for (rule, state), count in sorted(tally.items()):
+            alerts.add_metric([rule, state], count)
+        return alerts
 
     def _hosts(self) -> list[Metric]:
         services = self._shared.services

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from redis import Redis
 
+from scar.alerts.alert import Alert
+from scar.alerts.alert_book import AlertBook
 from scar.api.app import create_app
 from scar.bootstrap import Services, bootstrap
 from scar.errors import ScarError
 from scar.jobs.counters import KEY, Counters, read_counters
 from scar.jobs.record import Job
+from scar.jobs.signing import Signatures
 from tests.support.acting_worker import ActingWorker
 
 Ask = Callable[..., Job]
@@ -76,6 +80,18 @@ def test_times_and_messages_are_counted_and_unknown_labels_are_not_shown(
         assert line in text.splitlines()
     assert "somebody" not in text
     assert "nobody" not in text
+
+
+def test_alerts_are_counted_by_their_rule_and_state(services: Services, redis: Redis) -> None:
+    book = AlertBook(redis, Signatures.of(services.settings, "worker:default"))
+    for number, closed_at in enumerate((None, None, 5)):
+        id = f"a{number}"
+        about = ("default", "shop", "web", "web", "exited", "critical", "has exited", "Why", 1, 2)
+        book.put(replace(Alert(id, id, *about), closed_at=closed_at))
+    text = metrics(services)
+    assert 'scar_alerts{rule="exited",state="open"} 2.0' in text
+    assert 'scar_alerts{rule="exited",state="recovered"} 1.0' in text
+    assert "shop" not in text
 
 
 def test_a_spoilt_hash_of_counters_keeps_no_job_from_its_end(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+from scar.alerts.alert import Alert
 from scar.jobs.results.json_record import present
 from scar.projects import ProjectsFile
 from tests.support.compose_project import Project
@@ -76,9 +78,13 @@ def test_running_containers_are_sampled_and_shown_over_a_time(
         "stats", {"since": "5m"}, settings, project=ProjectsFile.of(settings).get("shop")
     )
     context.wall = clock
+    at = int(clock.now * 1000) - 20_000
+    about = ("default", "shop", busy, "busy", "exited", "critical", "has exited", "Why", at, at)
+    context.alerts = lambda: [Alert("a", "a", *about), replace(Alert("b", "b", *about), project="")]
     history = present(HANDLER.answer(context).history)
     assert history is not None
     (series,) = history.containers
+    assert [(mark.at, mark.kind) for mark in history.marks] == [(at, "alert")]
     assert (series.name, history.step_seconds, len(series.cpu)) == (busy, 10, 30)
     assert [value is not None for value in series.cpu] == [False] * 27 + [True, True, False]
     assert [c for c in (series.network_received, series.disk_read) if len(c) == 30]

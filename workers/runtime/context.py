@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import structlog
 
+from scar.alerts.alert import Alert
 from scar.errors import ScarError
 from scar.jobs.locks import Locks
 from scar.jobs.request import Request
@@ -30,6 +31,7 @@ class JobContext:
     `attempt` counts from 1. `begun_at` is when the first attempt began, in seconds since the epoch,
     and `resumed` is whether there was an earlier attempt; both are from this host's job log.
     `position_before` reads where an attempt that was cut off has said to go on.
+    `alerts` returns what goes wrong, and what has recovered lately, on every host.
     `steps` reports the job's progress, `masker` masks secrets in text.
     """
 
@@ -57,6 +59,7 @@ class JobContext:
         self.begun_at = 0.0
         self.resumed = False
         self.position_before: Callable[[], JsonObject | None] = lambda: None
+        self.alerts: Callable[[], Sequence[Alert]] = lambda: ()
         self.wall = wall
         secrets = project_secrets(project) if project else ()
         self.masker = Masker((*settings.secret_values(), *secrets), self._container_secrets)

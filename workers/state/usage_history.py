@@ -67,15 +67,25 @@ def _series(rings: UsageRings, name: str, start: int, until: int, step: int) -> 
 
 
 def _marks(context: JobContext, start: int) -> list[UsageMark]:
-    """Return the releases since `start` (in milliseconds), oldest first."""
-    try:
-        releases = Releases(context.folder)
-        rows = [releases.get(id) for id in releases.ids()]
-    except ScarError as error:
-        _log.warning("releases not marked", job=context.request.id, reason=error.message)
-        return []
+    """Return the releases and alerts since `start` (in milliseconds), oldest first."""
+    marks: list[UsageMark] = []
+    for mark in (_release_marks, _alert_marks):
+        try:
+            marks += mark(context)
+        except ScarError as error:
+            _log.warning("figures not marked", job=context.request.id, reason=error.message)
+    return sorted((m for m in marks if m.at >= start), key=lambda m: m.at)
+
+
+def _release_marks(context: JobContext) -> list[UsageMark]:
+    releases = Releases(context.folder)
+    rows = [releases.get(id) for id in releases.ids()]
+    return [UsageMark(r.at, "rollback" if r.restored else "deploy", r.by) for r in rows]
+
+
+def _alert_marks(context: JobContext) -> list[UsageMark]:
     return [
-        UsageMark(row.at, "rollback" if row.restored else "deploy", row.by)
-        for row in rows
-        if row.at >= start
+        UsageMark(alert.opened_at, "alert", f"{alert.container} {alert.what}")
+        for alert in context.alerts()
+        if alert.project == context.project.name
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -12,7 +13,7 @@ from redis import Redis
 
 from scar.alerts.alert_book import AlertBook
 from scar.jobs.bake import BakeBook
-from scar.jobs.counters import Counters
+from scar.jobs.counters import ENGINE_ERRORS, Counters
 from scar.jobs.ledger import Ledger
 from scar.jobs.queue import JobQueue
 from scar.jobs.signing import Signatures
@@ -52,7 +53,8 @@ class HostWatch:
         self._folder = settings.state_dir / "watch"
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._wait, name="host-watch", daemon=True)
-        engine = Engine(settings.docker_host)
+        counters = Counters(redis)
+        engine = Engine(settings.docker_host, on_error=partial(counters.add, ENGINE_ERRORS))
         containers = Containers(engine)
         details = AlertDetails(
             settings.state_dir,
@@ -65,24 +67,28 @@ class HostWatch:
         keeper = AlertKeeper(
             settings.host, self._publisher, look_seconds=settings.alert_look_seconds
         )
-        undoer = Undoer(ledger, signatures, JobQueue(settings.effective_redis_url, signatures))
-        self._baker = Baker(
-            settings.state_dir,
-            self._own_projects,
-            BakeSurroundings(engine, BakeBook(redis, signatures), undoer),
-            seconds=settings.bake_minutes * 60,
-        )
+        self._baker = self._new_baker(engine, redis, signatures)
         self._watcher = Watcher(
             EngineEvents(engine),
             containers,
             Roster(self._folder / "roster.json"),
             self._own_projects,
             self._is_under_way,
-            [keeper, self._baker, WatcherLag(Counters(redis))],
+            [keeper, self._baker, WatcherLag(counters)],
             look_seconds=settings.alert_look_seconds,
         )
 
         self._checks = HostChecks(keeper, engine, self._own_projects, settings.state_dir)
+
+    def _new_baker(self, engine: Engine, redis: Redis, signatures: Signatures) -> Baker:
+        queue = JobQueue(self._settings.effective_redis_url, signatures)
+        undoer = Undoer(self._ledger, signatures, queue)
+        return Baker(
+            self._settings.state_dir,
+            self._own_projects,
+            BakeSurroundings(engine, BakeBook(redis, signatures), undoer),
+            seconds=self._settings.bake_minutes * 60,
+        )
 
     def start(self) -> None:
         """Start to watch, as soon as no other process of this host does."""
