@@ -37,6 +37,9 @@ from scar.jobs.event import Event
 from scar.jobs.record import Job
 
 _END = b"event: end\ndata:\n\n"
+_SHOWS_OUTPUT = "agent"
+"""The kind whose document has lines of the output; all others stay as they are for a new line."""
+
 _COUNTED = re.compile(r" \d+/\d+$")
 
 
@@ -96,7 +99,9 @@ class LiveJob:
         for event in batch:
             self._job = self._job.after(event)
         last = batch[-1].id
-        return self._output(lines, last) + self.state(last) + self._end(last)
+        only_output = len(lines) == len(batch) and self._job.request.kind != _SHOWS_OUTPUT
+        state = b"" if only_output else self.state(last)
+        return self._output(lines, last) + state + self._end(last)
 
     def state(self, id: int | None = None) -> bytes:
         """Return the pieces for the job's present state: those that are not on the screen yet."""
