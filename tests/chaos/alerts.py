@@ -53,7 +53,7 @@ class AlertChaos:
         self.installation = Installation(
             folder,
             SCAR_ALERT_LOOK_SECONDS=str(_LOOK_SECONDS),
-            SCAR_ALERT_URLS=f"json://127.0.0.1:{self._server.server_port}/",
+            SCAR_ALERT_URLS=f"json://127.0.0.1:{self._server.server_port}/?cto=60&rto=60",
         )
 
     def begin(self) -> None:

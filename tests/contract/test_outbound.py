@@ -33,7 +33,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"json://127.0.0.1:{self.port}/secret-path"
+        return f"json://127.0.0.1:{self.port}/secret-path?cto=60&rto=60"
 
 
 def _serve(receiver: Receiver) -> ThreadingHTTPServer:

@@ -57,7 +57,7 @@ services:
   web:
     <<: *base
     command: sleep 3600
-    healthcheck: {test: "test ! -e /control/sick", interval: 0.5s, timeout: 5s, retries: 1}
+    healthcheck: {test: "test ! -e /control/sick", interval: 0.5s, timeout: 60s, retries: 1}
   spare:
     <<: *base
     command: sleep 3600
