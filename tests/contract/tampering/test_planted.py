@@ -213,6 +213,7 @@ def test_keys_of_a_wrong_type_keep_jobs_from_being_asked_for_until_the_next_swee
     eventually(is_back, "what was planted is out of the way")
     eventually(lambda: redis.zscore("scar:open", job.id) is not None, "open jobs are known again")
     sweeper.stop()
+    sweeper._thread.join()
     assert services.ledger.claim(job.id, "test", "nonce") is not None
     told = [entry.outcome for entry in services.audit.recent() if entry.action == "redis"]
     assert told.count("set aside: scar:hold:shop") == 1
