@@ -23,10 +23,10 @@ from tests.support.waiting import eventually
 PARTS = {"worker": "celery", "redis": "valkey", "messenger": "scar.cli outbound"}
 """What is killed, and a word of its command line."""
 
-BEGUN = ("🟠", "🔴")
+BEGUN = ("🟠 shop/", "🔴 shop/")
 """A worker that was killed no longer knows that the container was ended by hand."""
 
-RECOVERED = ("✅",)
+RECOVERED = ("✅ shop/",)
 _LOOK_SECONDS = 0.5
 _PATIENCE = 90.0
 
@@ -38,7 +38,9 @@ class Told:
     titles: list[str] = field(default_factory=list)
 
     def count(self, signs: tuple[str, ...]) -> int:
-        """Return how many messages began with one of these signs."""
+        """Return how many messages began so: of the container, since a host whose worker is slow
+        to come back is told of too.
+        """
         return sum(title.startswith(signs) for title in self.titles)
 
 
