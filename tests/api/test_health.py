@@ -102,6 +102,7 @@ def test_every_promised_route_is_in_the_openapi_document(call: Call) -> None:
         f"GET {project}",
         *(f"GET {project}/{word}" for word in ("releases", "status", "logs", "logs/follow")),
         *(f"GET {project}/{word}" for word in ("stats", "diff")),
+        "GET /api/v1/alerts",
         "GET /api/v1/hosts",
         "GET /api/v1/audit",
         "POST /api/v1/commands/{word}",

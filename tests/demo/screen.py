@@ -50,14 +50,18 @@ class Screen:
     def bot(self, chat: Chat, before: Mapping[int, str], expected: str, seconds: float) -> Message:
         """Show the newest message as it changes, until one says `expected`, and return that one.
 
-        `before` is what the messages said until now. What rings comes behind the one that answers.
+        `before` is what the messages said until now. What rings comes behind the one that answers;
+        those before it may change, too: a deploy's message tells how its bake ends.
         """
         deadline = time.monotonic() + seconds
         live = Live(console=self.console, refresh_per_second=10)
         shown = ""
         with live if self.console.is_terminal else contextlib.nullcontext():
             while True:
-                new = [m for m in chat.from_bot if m.text != before.get(m.id)]
+                latest = max(before, default=0)
+                new = [
+                    m for m in chat.from_bot if m.id >= latest and m.text != before.get(m.id)
+                ]
                 if new and new[-1].text != shown:
                     shown = new[-1].text
                     if "🔨" in shown and expected not in shown:

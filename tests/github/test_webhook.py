@@ -211,7 +211,6 @@ def test_an_invalid_delivery_id_is_refused(hook: Hook, delivery: str) -> None:
         {"issue": {"number": []}},
         {"issue": None},
         {"repository": None},
-        {"installation": 7},
     ],
 )
 def test_events_other_than_new_comments_are_ignored(hook: Hook, changes: dict[str, Any]) -> None:
