@@ -12,7 +12,7 @@ from scar.chat.context import ChatContext
 from scar.chat.edit_throttle import EditThrottle
 from scar.chat.front_end import Place, Undelivered
 from scar.commands.release_lines import short_id
-from scar.commands.text_format import title
+from scar.commands.text_format import title, uptime
 from scar.document import Button, Document, Line
 from scar.errors import ScarError
 from scar.jobs.bake import Bake, BakeBook
@@ -35,10 +35,10 @@ def with_bake(document: Document, bake: Bake | None) -> Document:
     """Return a deploy's message with what its bake says, and with Undo while it lasts."""
     if bake is None:
         return document
-    minutes = max(1, round((bake.until - bake.began) / 60_000))
+    lasts = uptime((bake.until - bake.began) / 1000)
     if bake.is_well:
-        well = f"✅ Nothing got worse within {minutes} min"
-        watched = f"👀 Watched for {minutes} min, whether anything gets worse"
+        well = f"✅ Nothing got worse within {lasts}"
+        watched = f"👀 Watched for {lasts}, whether anything gets worse"
         lines = [well if bake.ended else watched]
     else:
         lines = _worse_lines(bake)

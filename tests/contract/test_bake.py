@@ -177,7 +177,9 @@ def test_a_bake_ends_with_the_next_release(world: World) -> None:
     world.let_pass(30)
     world.release()
     world.let_pass(30)
-    assert bake_of(world, release).ended
+    bake = bake_of(world, release)
+    assert bake.ended
+    assert bake.until - bake.began <= 31_000, "it was looked after no longer"
 
 
 def test_a_bake_that_the_worker_of_its_host_has_not_signed_is_refused(
@@ -231,7 +233,7 @@ def test_the_message_of_a_deploy_tells_what_got_worse_and_offers_undo(
             await writer.says("yes")
             result = DeployResult(nothing=False, release=job.id).to_json()
             await asyncio.to_thread(worker.finish, job.id, result)
-            reference, document = await sheet_with(box, "Watched for 10 min")
+            reference, document = await sheet_with(box, "Watched for 10m")
             assert [button.answer for button in document.buttons][-1] == "undo"
             finding = BakeFinding("web", "exits", "has ended twice by itself", True, 0)
             world.publish(bake.with_finding(finding), 0)

@@ -197,7 +197,8 @@ class Baker(QuietObserver):
         ids = releases.ids()
         if bake is None or not ids or ids[-1] != bake.release:
             if bake is not None and not bake.ended:
-                self._keep(watched, replace(bake, ended=True))
+                now = int(self._wall() * 1000)
+                self._keep(watched, replace(bake, ended=True, until=min(now, bake.until)))
                 self._publish(watched)
             begun = self._begun(project, releases, ids)
             if begun is not None:
