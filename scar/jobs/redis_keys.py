@@ -72,6 +72,7 @@ FAMILIES: Mapping[str, str] = {
     "page:session": "string",
     "page:sessions": "set",
     "report": "string",
+    "shown": "string",
     "slots": "hash",
     "waiting": "hash",
     "wake": "stream",

