@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from scar.jobs.results.json_record import JsonRecord
+from scar.projects import Project
 
 CRITICAL = "critical"
 WARNING = "warning"
@@ -52,6 +53,12 @@ class Alert(JsonRecord):
     def is_open(self) -> bool:
         """Whether it has not recovered."""
         return self.closed_at is None
+
+    def is_of(self, project: Project | None) -> bool:
+        """Whether it is about the project: its own host has said so. A worker speaks for no project
+        of another host.
+        """
+        return project is not None and (self.project, self.host) == (project.name, project.host)
 
     @property
     def thing(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import cast
 
 import structlog
@@ -11,9 +12,12 @@ from redis import Redis
 from scar.alerts.alert import Alert
 from scar.errors import ScarError
 from scar.jobs.signing import Signatures
+from scar.jobs.timestamp import moment
+from scar.json_object import MALFORMED
 from scar.redis_client import redis_errors
 
 _KEY = "scar:alerts"
+_ID = re.compile(r"[0-9A-Za-z]{1,26}")
 CHANGES = "scar:alerts:changes"
 KEPT_MS = 86_400_000
 """How long an alert is kept after it has recovered."""
@@ -73,7 +77,10 @@ class AlertBook:
         try:
             opened = self._signatures.open("alert", sealed)
             alert = Alert.from_json(opened.content) if opened else None
-        except (ScarError, TypeError, ValueError, json.JSONDecodeError):
+            if opened and alert:
+                json.dumps(dict(opened.content), ensure_ascii=False).encode()  # no half characters
+                _require_sound(alert)
+        except (ScarError, *MALFORMED):
             opened, alert = None, None
         if opened and alert and alert.id == id and opened.signer.works_for(alert.host):
             return alert
@@ -81,3 +88,15 @@ class AlertBook:
             self._refused.add(id)
             _log.warning("alert refused: it is not signed by the worker of its host", alert=id[:40])
         return None
+
+
+def _require_sound(alert: Alert) -> None:
+    """Raise `ValueError` where ids or times are none that a worker gives: whoever shows alerts, or
+    notes which were told, relies on them. A worker's signature says only who wrote it.
+    """
+    refs = [ref.at for ref in (alert.release, alert.rollback_to) if ref is not None]
+    for at in (alert.opened_at, alert.changed_at, alert.closed_at or 0, *refs):
+        moment(at)
+    for id in (alert.id, alert.group):
+        if _ID.fullmatch(id) is None:
+            raise ValueError("that is no alert's id")

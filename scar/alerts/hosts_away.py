@@ -4,6 +4,7 @@ that tells of alerts looks at the heartbeats itself.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -11,12 +12,14 @@ from dataclasses import replace
 from redis import Redis
 
 from scar.alerts.alert import CRITICAL, Alert
+from scar.jobs.timestamp import LATEST
 from scar.redis_client import redis_errors
 
 AWAY_SECONDS = 30.0
 """A worker that is restarted is back before."""
 
 _PREFIX = "away"
+_GROUP = re.compile(rf"{_PREFIX}-[0-9a-f]{{1,11}}-.+", re.DOTALL)
 _ID_LENGTH = 44
 """A button has 64 bytes for this and its own name."""
 
@@ -39,7 +42,7 @@ class HostsAway:
         `told` are the groups that were told and not closed: an earlier process may have done it.
         """
         now = int(self._clock() * 1000)
-        by_host = {host_part(group): group for group in told if group.startswith(f"{_PREFIX}-")}
+        by_host = {host_part(group): group for group in told if _GROUP.fullmatch(group)}
         for host, alive_until in self._heartbeats(set(hosts)).items():
             alert = self._alerts.get(host) or self._told_before(host, by_host, now)
             if alive_until > now:
@@ -68,7 +71,8 @@ class HostsAway:
             for name in names:
                 pipe.zrevrange(f"scar:workers:{name}", 0, 0, withscores=True)
             rows = pipe.execute() if names else []
-        return {name: int(row[0][1]) if row else 0 for name, row in zip(names, rows, strict=True)}
+        scores = {name: row[0][1] if row else 0 for name, row in zip(names, rows, strict=True)}
+        return {name: _until(score) for name, score in scores.items()}
 
 
 def host_part(group: str) -> str:
@@ -100,3 +104,8 @@ def _id(host: str, since: int) -> str:
 
 def _since(group: str) -> int:
     return int(group.split("-", 2)[1], 16)
+
+
+def _until(score: float) -> int:
+    """Return a heartbeat's score as a time; 0, which is not known, for one that can be none."""
+    return int(score) if 0 <= score <= LATEST else 0

@@ -26,7 +26,7 @@ def alerts(query: JsonObject) -> Response:
     wanted = [
         alert
         for alert in context().services.alerts.book.all()
-        if (alert.project in projects if alert.project else everywhere)
+        if (alert.is_of(projects.get(alert.project)) if alert.project else everywhere)
         and query.get("project") in (None, alert.project)
         and query.get("open") in (None, alert.is_open)
     ]

@@ -29,6 +29,7 @@ from scar.errors import ScarError
 from scar.jobs.counters import BOUNDS, STEPS, read_counters
 from scar.jobs.job_state import JobState
 from scar.jobs.results import job_kinds
+from scar.json_object import MALFORMED
 from scar.redis_client import redis_errors
 
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
@@ -137,7 +138,9 @@ class _OnRedis(Collector):
             for id in ids:
                 pipe.hmget(f"scar:job:{id}", "request", "state")
             records = pipe.execute() if ids else []
-        tally = Tally((json.loads(r)["kind"], state) for r, state in records if r and state)
+        states = {state.value for state in JobState}
+        named = ((_kind_of(request), state) for request, state in records)
+        tally = Tally((kind, state) for kind, state in named if kind and state in states)
         for (kind, state), count in sorted(tally.items()):
             jobs.add_metric([kind, state], count)
         return jobs
@@ -173,6 +176,15 @@ class _OnRedis(Collector):
             states = pipe.execute()
         engines.add_metric([], sum('"error"' in (state or "") for state in states))
         return [workers, queue, engines]
+
+
+def _kind_of(request: str | None) -> str | None:
+    """Return the kind of a job that somebody has written; None for one that nobody knows."""
+    try:
+        kind = json.loads(request or "")["kind"]
+        return str(kind) if kind in job_kinds() else None
+    except MALFORMED:
+        return None
 
 
 def _counted(counters: _Values) -> list[Metric]:

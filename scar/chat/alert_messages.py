@@ -79,6 +79,8 @@ class AlertMessages:
                 await self.look()
             except ScarError as error:
                 _log.warning("not looked for alerts", reason=error.message)
+            except Exception:  # noqa: BLE001 (without this task nobody is told of alerts)
+                _log.exception("not looked for alerts")
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def look(self) -> None:
@@ -162,11 +164,11 @@ class AlertMessages:
         """Return the alerts that concern a chat: of its projects, and of their hosts."""
         projects = self._context.services.projects.projects.values()
         own = [project for project in projects if chat in self._own_chats(project, known)]
-        names, hosts = {p.name for p in own}, {p.host for p in own}
+        by_name, hosts = {p.name: p for p in own}, {p.host for p in own}
         return [
             alert
             for alert in (*known.alerts, *self._away)
-            if (alert.project in names if alert.project else alert.host in hosts)
+            if (alert.is_of(by_name.get(alert.project)) if alert.project else alert.host in hosts)
         ]
 
     async def _do(self, step: AlertStep) -> None:

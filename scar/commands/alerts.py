@@ -110,7 +110,7 @@ class AlertsCommand(LocalCommand):
             alert
             for alert in context.alerts.book.all()
             if alert.is_open
-            and alert.project == wish.project.name
+            and alert.is_of(wish.project)
             and wish.container in ("", alert.container, alert.service)
         ]
         if not alerts:
@@ -142,7 +142,11 @@ def _list(
         alert
         for alert in known
         if alert.is_open
-        and (alert.project in projects if alert.project else alert.host in hosts and not named)
+        and (
+            alert.is_of(projects.get(alert.project))
+            if alert.project
+            else alert.host in hosts and not named
+        )
     ]
     lines = [
         f"🔴 {alert.name} {alert.what}, for {uptime((now - alert.opened_at) / 1000)}"

@@ -17,6 +17,7 @@ import structlog
 from redis import Redis
 
 from scar.errors import ScarError
+from scar.json_object import MALFORMED
 from scar.redis_client import redis_errors
 
 KEY = "scar:counters"
@@ -99,8 +100,10 @@ def read_counters(redis: Redis) -> dict[tuple[str, ...], float]:
     counters = {}
     for field, value in rows.items():
         try:
-            words = json.loads(field)
-            counters[tuple(map(str, words))] = float(value)
-        except (ValueError, TypeError):
+            words = tuple(map(str, json.loads(field)))
+            "".join(words).encode()
+            if words:
+                counters[words] = float(value)
+        except MALFORMED:
             continue
     return counters

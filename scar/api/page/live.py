@@ -5,6 +5,7 @@ A piece is made of the same partial template as the screen itself.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ _ASK_SECONDS = 60.0
 """How old the health of a project on the first screen may be where no job and no alert has changed:
 each time it is asked for is a job, and two lines of the audit trail.
 """
+
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+"""What ends a line of a stream: a name with one in it must not begin another event."""
 
 _PACE_SECONDS = 0.04
 _PACE_OF_STREAM_SECONDS = 0.001
@@ -64,8 +68,7 @@ class RepeatedCheck:
 
 def piece(name: str, html: str, id: int | None = None) -> bytes:
     """Encode a piece of HTML as an event (WHATWG HTML, section 9.2)."""
-    # What comes from outside has no other line break than \n left (`rendering.shown`).
-    lines = "".join(f"data: {line}\n" for line in html.split("\n"))
+    lines = "".join(f"data: {line}\n" for line in _LINE_BREAK.split(html))
     number = "" if id is None else f"id: {id}\n"
     return f"{number}event: {name}\n{lines}\n".encode()
 

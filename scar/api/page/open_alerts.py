@@ -22,7 +22,8 @@ def open_alerts() -> Mapping[str, Sequence[Alert]]:
     services, visible = context().services, visible_projects()
     by_project: dict[str, list[Alert]] = defaultdict(list)
     for alert in AlertBook(services.redis, services.signatures).all():
-        shown = alert.project in visible if alert.project else known_everywhere()
+        of = visible.get(alert.project)
+        shown = alert.is_of(of) if alert.project else known_everywhere()
         if alert.is_open and shown:
             by_project[alert.project].append(alert)
     return by_project

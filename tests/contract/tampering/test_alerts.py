@@ -1,0 +1,98 @@
+"""What a worker has signed about alerts, or somebody has left on Redis, ends no front-end, and says
+nothing about the projects of another host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from scar.access import Actor
+from scar.alerts.alert_book import AlertBook
+from scar.alerts.hosts_away import HostsAway
+from scar.bootstrap import Services
+from scar.chat.conversation import Conversation
+from scar.client import ApiClient
+from scar.jobs.counters import KEY as COUNTERS
+from scar.jobs.signing import Signatures
+from scar.keys.key_store import worker_part
+from tests.contract.test_alerts import CHAT, alert_of
+from tests.contract.test_metrics import metrics
+from tests.support.letterbox import LetterBox
+
+OLGA = Actor("telegram", "1", "Olga")
+
+
+def book_of(services: Services, host: str) -> AlertBook:
+    return AlertBook(services.redis, Signatures.of(services.settings, worker_part(host)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"group": "away-xyz-default"},
+        {"group": "away-1-default"},
+        {"group": "\ud800"},
+        {"group": ""},
+        {"opened_at": 10**18},
+        {"closed_at": -(10**18)},
+        {"release": {"id": "r", "at": 10**30, "by": "x"}},
+        {"what": "\ud800"},
+        {"what": ["x"]},
+        {"lines": 5},
+    ],
+    ids=repr,
+)
+def test_a_malformed_alert_that_a_worker_has_signed_is_left_out(
+    services: Services, changes: dict[str, Any]
+) -> None:
+    sound = alert_of()
+    far = Signatures.of(services.settings, worker_part("far"))
+    spoilt = {**alert_of(id="01JZ0000000000000000000001", host="far").to_json(), **changes}
+    book_of(services, "default").put(sound)
+    services.redis.hset("scar:alerts", spoilt["id"], far.seal("alert", spoilt))
+    assert services.alerts.book.all() == [sound]
+
+
+def test_a_worker_tells_of_no_project_of_another_host(services: Services) -> None:
+    async def told() -> list[str]:
+        box = LetterBox("telegram")
+        conversation = Conversation(box, services, ApiClient("http://127.0.0.1:1", lambda *_: ""))
+        await conversation._alerts.look()  # one look, instead of one a second
+        await conversation.settle()
+        await conversation.close()
+        return [text for text, _ in box.notices]
+
+    project = services.projects.get("shop")
+    services.alerts.chats.switch(OLGA, project, CHAT, on=True)
+    book_of(services, "far").put(alert_of(host="far", what="is a lie"))
+    assert asyncio.run(told()) == []
+    book_of(services, "default").put(replace(alert_of(), id="01JZ0000000000000000000009"))
+    assert len(asyncio.run(told())) == 1
+
+
+@pytest.mark.parametrize("score", ["inf", "1e300", "-1e300"])
+def test_an_impossible_heartbeat_does_not_end_who_tells_of_alerts(redis: Redis, score: str) -> None:
+    redis.zadd("scar:workers:default", {"w": score})
+    away = HostsAway(redis, clock=time.time, seconds=0.0)
+    groups = ["away-zz-default", "away-", f"away-{'f' * 40}-default"]
+    (alert,) = away.look(["default"], groups)
+    assert (alert.rule, alert.host) == ("host_away", "default")
+
+
+def test_what_somebody_has_planted_does_not_end_the_metrics(
+    services: Services, redis: Redis
+) -> None:
+    deep = "[" * 100_000
+    fields = ("[]", "{}", deep, '["messages", "\\ud800", "sent"]')
+    redis.hset(COUNTERS, mapping=dict.fromkeys(fields, "1"))
+    for id, request in enumerate(("no json", "[]", json.dumps({"kind": {}}), deep)):
+        redis.zadd("scar:open", {f"{id}": 0})
+        redis.hset(f"scar:job:{id}", mapping={"request": request, "state": "queued"})
+    assert "scar_redis_up 1.0" in metrics(services)
