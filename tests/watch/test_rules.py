@@ -58,6 +58,11 @@ _VIEW = ContainerView(
 )
 
 
+def running(**changes: object) -> ContainerDetails:
+    """Return a container that runs, with these changes."""
+    return replace(_RUNNING, **changes)  # type: ignore[arg-type]
+
+
 def _rule(view: ContainerView) -> str | None:
     problem = judge(view, steady_seconds=STEADY)
     return problem.rule if problem else None
@@ -174,6 +179,15 @@ def test_a_disk_is_told_of_by_when_it_is_full() -> None:
     fast = disk("/var", _samples(20, 10))
     assert fast is not None
     assert (fast.severity, fast.what) == ("critical", "has a disk that is full in 1 h")
+
+
+def test_a_disk_without_any_room_is_told() -> None:
+    problem = disk("/var", _samples(20, 0))
+    assert problem is not None
+    assert (problem.severity, problem.what) == (
+        "critical",
+        "has a disk that is full in less than 1 h",
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def disk(path: str, samples: Sequence[DiskSample]) -> Problem | None:
     room = f"{path}: {last.free / _GIB:.1f} of {last.total / _GIB:.0f} GiB are free"
     if hours is not None and hours <= _SOON_HOURS and last.used >= _USED_TO_WORRY:
         severity = CRITICAL if hours <= _VERY_SOON_HOURS else WARNING
-        speed = last.free / hours / _GIB
+        speed = _lost_in_a_second(samples) * _HOUR / _GIB
         why = f"{room}, and {speed:.1f} GiB an hour come on top."
         return Problem("disk", severity, f"has a disk that is full in {_about(hours)}", why)
     if last.used >= _USED_TOO_MUCH:
@@ -57,11 +57,14 @@ def hours_to_full(samples: Sequence[DiskSample]) -> float | None:
     not watched for half an hour.
     """
     first, last = samples[0], samples[-1]
-    span = last.at - first.at
-    lost = first.free - last.free
-    if span < _LEAST_SPAN_SECONDS or lost <= 0:
+    if last.at - first.at < _LEAST_SPAN_SECONDS or last.free >= first.free:
         return None
-    return last.free / (lost / span) / _HOUR
+    return last.free / _lost_in_a_second(samples) / _HOUR
+
+
+def _lost_in_a_second(samples: Sequence[DiskSample]) -> float:
+    first, last = samples[0], samples[-1]
+    return (first.free - last.free) / (last.at - first.at)
 
 
 def _about(hours: float) -> str:
