@@ -18,6 +18,11 @@ from scar.redis_client import redis_errors
 AWAY_SECONDS = 30.0
 """A worker that is restarted is back before."""
 
+_GAP_SECONDS = 15.0
+"""After so long without a look (Redis was away, or this machine slept), a host's time begins anew:
+its worker may not have reached Redis either.
+"""
+
 _PREFIX = "away"
 _GROUP = re.compile(rf"{_PREFIX}-[0-9a-f]{{1,11}}-.+", re.DOTALL)
 _ID_LENGTH = 44
@@ -25,7 +30,11 @@ _ID_LENGTH = 44
 
 
 class HostsAway:
-    """Remembers since when each host has been away, where Redis does not say it."""
+    """Remembers since when each host has been away, where Redis does not say it.
+
+    A host is away once this process has looked without a break for as long: what Redis kept from
+    before a restart of everything says nothing.
+    """
 
     def __init__(
         self, redis: Redis, *, clock: Callable[[], float] = time.time, seconds: float = AWAY_SECONDS
@@ -34,6 +43,7 @@ class HostsAway:
         self._clock = clock
         self._seconds = seconds
         self._since: dict[str, int] = {}
+        self._began = self._looked = 0
         self._alerts: dict[str, Alert] = {}
 
     def look(self, hosts: Iterable[str], told: Iterable[str]) -> tuple[Alert, ...]:
@@ -42,6 +52,9 @@ class HostsAway:
         `told` are the groups that were told and not closed: an earlier process may have done it.
         """
         now = int(self._clock() * 1000)
+        if now - self._looked > _GAP_SECONDS * 1000:
+            self._began = now
+        self._looked = now
         by_host = {host_part(group): group for group in told if _GROUP.fullmatch(group)}
         for host, alive_until in self._heartbeats(set(hosts)).items():
             alert = self._alerts.get(host) or self._told_before(host, by_host, now)
@@ -53,7 +66,7 @@ class HostsAway:
             since = self._since.setdefault(host, alive_until or now)
             if alert is not None and alert.is_open:
                 self._alerts[host] = alert
-            elif now - since >= self._seconds * 1000:
+            elif now - max(since, self._began) >= self._seconds * 1000:
                 self._alerts[host] = _alert(host, since)
         return tuple(self._alerts.values())
 
