@@ -226,3 +226,28 @@ def test_an_alert_that_redis_did_not_take_is_written_later(
     restarted.settle("certificate", {})
     eventually(lambda: not any(alert.is_open for alert in services.alerts.book.all()))
     publisher.stop()
+
+
+def test_the_end_of_an_alert_says_no_secret_that_its_beginning_has_masked(
+    services: Services, tmp_path: Path
+) -> None:
+    engine = Engine("unix:///nowhere/docker.sock")
+    containers = Containers(engine)
+    logs = ContainerLogs(engine, containers)
+    details = AlertDetails(tmp_path, containers, logs, ("hunter2hunter2",))
+    publisher = AlertPublisher("default", worker_book(services), details)
+    shop, now = services.projects.get("shop"), int(time.time() * 1000)
+
+    def end(alert: Alert) -> None:
+        publisher.publish(replace(alert, closed_at=now), None)
+
+    written, unwritten = (alert_of(id, why="no hunter2hunter2") for id in ("A", "B"))
+    publisher.publish(unwritten, shop, "c" * 64)
+    end(unwritten)
+    publisher.publish(written, shop, "c" * 64)
+    publisher.start()
+    eventually(lambda: len(services.alerts.book.all()) == 2)
+    end(written)
+    eventually(lambda: not any(alert.is_open for alert in services.alerts.book.all()))
+    publisher.stop()
+    assert [alert.why for alert in services.alerts.book.all()] == ["no ***"] * 2

@@ -85,10 +85,17 @@ class AlertPublisher:
             work = self._queue.get(timeout=_AGAIN_SECONDS if self._waiting else None)
             while True:
                 if work is not None:
-                    self._waiting[work.alert.id] = work
+                    self._waiting[work.alert.id] = self._merged(work)
                 work = self._queue.get_nowait()
         except Empty:
             return
+
+    def _merged(self, work: _Work) -> _Work:
+        """Return what is to be written of an alert: an end does not say again whose it was."""
+        before = self._waiting.get(work.alert.id)
+        if before is None or work.project is not None:
+            return work
+        return replace(before, alert=work.alert)
 
     def _try(self, work: _Work) -> None:
         try:
@@ -114,7 +121,9 @@ class AlertPublisher:
         elif project is not None:
             release, earlier = self._releases(project)
             alert = replace(alert, release=release, rollback_to=earlier)
-        if project is not None:
+        if before is not None and not alert.is_open:
+            alert = replace(alert, why=before.why)  # as it was masked
+        elif project is not None:
             alert = replace(alert, why=self._details.masked(project, alert.why, work.container_id))
         self._put(alert)
         if not alert.is_open:
