@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ _ACTIONS = (
     *("create", "start", "die", "oom", "kill", "stop", "destroy", "rename", "health_status"),
     *("pause", "unpause"),
 )
+_KEPT = 256
+"""So many events the Engine keeps, and sends again to who asks for those since one of them."""
+
 _CHUNK_BYTES = 65536
 _NANOSECONDS = 1_000_000_000
 QUIET_SECONDS = 30.0
@@ -35,7 +39,8 @@ class EngineEvent:
     clock.
 
     `action` is the Engine's word (`die`, `health_status`, ...), `detail` what follows it
-    (`unhealthy`). `project` and `service` are Compose's labels, `exit_code` that of a `die`.
+    (`unhealthy`). `project` and `service` are Compose's labels, `exit_code` that of a `die`,
+    `signal` the number of the signal of a `kill`.
     """
 
     at: float
@@ -47,6 +52,7 @@ class EngineEvent:
     service: str
     oneoff: bool
     exit_code: int | None
+    signal: str = ""
 
     @classmethod
     def parse(cls, raw: JsonObject) -> EngineEvent:
@@ -65,20 +71,24 @@ class EngineEvent:
             service=labels.get("com.docker.compose.service", ""),
             oneoff=labels.get("com.docker.compose.oneoff", "") == "True",
             exit_code=int(code) if code.isdecimal() else None,
+            signal=labels.get("signal", ""),
         )
 
 
 class EngineEvents:
     """The events of one Engine's containers. A stream is followed by one thread, and closed by any.
 
-    The Engine keeps its last 256 events, so a stream that is opened anew goes on where the last one
-    ended; who follows it should compare the containers' states all the same.
+    The Engine keeps its last events, so a stream that is opened anew goes on where the last one
+    ended; who follows it should compare the containers' states all the same. What was yielded is
+    known by itself and not by its time: the Engine's clock may be set back, and two events that
+    happen together may come in either order.
     """
 
     def __init__(self, engine: Engine, *, quiet_seconds: float = QUIET_SECONDS) -> None:
         self._engine = engine
         self._quiet_seconds = quiet_seconds
         self._last = 0  # nanoseconds
+        self._recent: deque[tuple[int, str, str]] = deque(maxlen=_KEPT)
         self._lock = Lock()
         self._response: requests.Response | None = None
         self._closed = False
@@ -96,10 +106,12 @@ class EngineEvents:
             yield None
             for line in _lines(response):
                 raw = json.loads(line)
-                at = int(raw.get("timeNano") or 0)
-                if at > self._last:
+                event, at = EngineEvent.parse(raw), int(raw.get("timeNano") or 0)
+                key = at, event.action, event.id
+                if key not in self._recent:
+                    self._recent.append(key)
                     self._last = at
-                    yield EngineEvent.parse(raw)
+                    yield event
         finally:
             with self._lock:
                 self._response = None

@@ -91,7 +91,8 @@ class AlertKeeper(QuietObserver):
         thing = view.project.name, view.name
         alert = self._alerts.get(thing)
         if problem is None:
-            self._close(thing)
+            if not _is_on_its_way(view):
+                self._close(thing)
             return None
         id = view.details.id if view.details else ""
         if alert is None:
@@ -137,7 +138,8 @@ class AlertKeeper(QuietObserver):
         now = self._wall()
         id = new_job_id(now)
         group, since = self._group
-        if not group or now - since > self._group_seconds:
+        is_open = any(alert.group == group for alert in self._alerts.values())
+        if not is_open or now - since > self._group_seconds:  # a group that has recovered is over
             group, since = id, now
             self._group = group, since
         return Alert(
@@ -178,6 +180,14 @@ class AlertKeeper(QuietObserver):
         if alert is not None:
             now = int(self._wall() * 1000)
             self._publisher.publish(replace(alert, closed_at=now, changed_at=now), None)
+
+
+def _is_on_its_way(view: ContainerView) -> bool:
+    """Return whether it is yet to be seen how the container is: an event tells of that."""
+    details = view.details
+    if details is None:
+        return False
+    return details.health == "starting" or details.state in ("created", "restarting", "removing")
 
 
 def _thing_of(alert: Alert) -> _Thing:

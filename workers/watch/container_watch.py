@@ -16,6 +16,8 @@ from workers.state.roster import Member, Roster
 from workers.watch.observer import ContainerView, Death
 
 _DEATHS = 20
+_TELLING = frozenset(("1", "10", "12"))
+"""SIGHUP, SIGUSR1 and SIGUSR2 tell a program to read its settings, or to begin its log anew."""
 
 
 class ContainerWatch:
@@ -35,6 +37,7 @@ class ContainerWatch:
         self.name = name
         self.due: float | None = None
         self.asked = False
+        self._asked_at = 0.0
         self._containers = containers
         self._monotonic = monotonic
         self._wall = wall
@@ -68,8 +71,9 @@ class ContainerWatch:
         if event.action == "start":
             self.asked, self._started = False, True
             self._ran_out.discard(event.id)
-        elif event.action in ("kill", "stop"):
+        elif event.action == "stop" or (event.action == "kill" and event.signal not in _TELLING):
             self.asked = self.asked or not own
+            self._asked_at = event.at
         elif event.action == "oom":
             self._ran_out.add(event.id)
         elif event.action == "die" and not (own or self.asked):
@@ -85,6 +89,7 @@ class ContainerWatch:
         service = row.service if row else before.service if before else ""
         expected, runs = before is not None, before is not None and before.runs
         if details is not None:
+            self.note_start(details)
             runs = self._is_to_run(details, before)
             roster.put(project.name, self.name, Member(service, runs))
         elif self._own or (service and any(row.service == service for row in rows)):
@@ -102,6 +107,14 @@ class ContainerWatch:
             deaths=tuple(self._deaths),
             at=self._wall(),
         )
+
+    def note_start(self, details: ContainerDetails) -> None:
+        """Note a start whose event did not come: an Engine that starts begins with its containers,
+        before it sends events.
+        """
+        started = details.started_at
+        if details.state == "running" and started and started.timestamp() > self._asked_at:
+            self.asked = False
 
     def _is_to_run(self, details: ContainerDetails, before: Member | None) -> bool:
         """Return whether it runs or has run while it was watched: what had ended before it was
