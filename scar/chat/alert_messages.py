@@ -175,6 +175,7 @@ class AlertMessages:
         key = _key_of(step)
         throttle = self._sender.throttle(place_of(step.chat))
         wait = _AGAIN_SECONDS
+        self._not_before[key] = self._context.clock() + wait
         try:
             await self._context.finishing.run(self._put(step))
             self._not_before.pop(key, None)
