@@ -11,7 +11,7 @@ from typing import cast
 
 from redis import Redis
 
-from scar.access import Actor
+from scar.access import Access, Actor
 from scar.alerts.alert_book import CHANGES
 from scar.errors import ScarError
 from scar.jobs.results.json_record import JsonRecord
@@ -87,9 +87,17 @@ class AlertChats:
         return switch if may else None
 
 
-def chats_of(project: Project, switches: Mapping[tuple[str, str], ChatSwitch]) -> tuple[str, ...]:
+def chats_of(
+    project: Project, switches: Mapping[tuple[str, str], ChatSwitch], access: Access
+) -> tuple[str, ...]:
     """Return the chats that are told of a project's alerts."""
     own = [switch for (name, _), switch in switches.items() if name == project.name]
     off = {switch.chat for switch in own if not switch.on}
-    chats = dict.fromkeys((*project.alerts, *(switch.chat for switch in own if switch.on)))
-    return tuple(chat for chat in chats if chat not in off)
+    on = (switch.chat for switch in own if switch.on and _counts(switch, project, access))
+    return tuple(chat for chat in dict.fromkeys((*project.alerts, *on)) if chat not in off)
+
+
+def _counts(switch: ChatSwitch, project: Project, access: Access) -> bool:
+    """Return False for the private chat of a person who has no role on the project any more."""
+    front_end, _, id = switch.by.partition(":")
+    return switch.chat != switch.by or access.role_of(Actor(front_end, id, ""), project) is not None

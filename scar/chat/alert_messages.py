@@ -157,7 +157,7 @@ class AlertMessages:
 
     def _own_chats(self, project: Project, known: _Known) -> list[str]:
         """Return the chats of this front-end that are told of a project's alerts."""
-        chats = chats_of(project, known.switches)
+        chats = chats_of(project, known.switches, self._context.services.access)
         return [*self._everything, *(c for c in chats if c.startswith(f"{self._name}:"))]
 
     def _alerts_of(self, chat: str, known: _Known) -> list[Alert]:

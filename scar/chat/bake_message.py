@@ -88,7 +88,7 @@ class BakeFollower:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _FIRST_SECONDS
         while self.bake is None or not self.bake.ended:
-            bake = await self._read(job.id)
+            bake = await self._read(job)
             if bake is not None and bake != self.bake:
                 self.bake = bake
                 if not await self.show():
@@ -99,11 +99,11 @@ class BakeFollower:
             if bake is None or not bake.ended:
                 await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _read(self, job_id: str) -> Bake | None:
+    async def _read(self, job: Job) -> Bake | None:
         services = self.context.services
         book = BakeBook(services.redis, services.signatures)
         try:
-            return await asyncio.to_thread(book.get, job_id)
+            return await asyncio.to_thread(book.of, job)
         except ScarError as error:
             _log.warning("bake not read", reason=error.message)
             return self.bake

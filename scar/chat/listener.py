@@ -174,7 +174,7 @@ class Listener:
         if job is None or command is None or job.awaits_answer:
             return None
         if incoming.text == UNDO:
-            bake = BakeBook(services.redis, services.signatures).get(job.id)
+            bake = BakeBook(services.redis, services.signatures).of(job)
             return undo_command(bake) if bake else None
         buttons = view_job(command, job).buttons
         return next((b.command for b in buttons if b.answer == incoming.text), None)

@@ -158,7 +158,8 @@ def _list(
             end = f"until {local_time(mute.until)}" if mute.until else end
             lines.append(f"🔕 {mute.thing} is silent here {end} ({mute.name})")
     switches = desk.chats.switches()
-    told = [name for name, p in projects.items() if context.chat in chats_of(p, switches)]
+    access = context.access
+    told = [name for name, p in projects.items() if context.chat in chats_of(p, switches, access)]
     lines.append(f"📣 This chat is told of: {', '.join(told) or 'nothing'}")
     nothing = [] if alerts else ["✅ Nothing is wrong now."]
     return Document.of("🔔 Alerts", *nothing, *lines, f"💡 {command.spelled}")

@@ -10,8 +10,10 @@ from typing import cast
 
 from redis import Redis
 
+from scar.jobs.record import Job
 from scar.jobs.signing import Signatures, tampered
-from scar.json_object import JsonObject
+from scar.jobs.timestamp import moment
+from scar.json_object import MALFORMED, JsonObject, member
 from scar.redis_client import redis_errors
 
 _KEPT_MS = 3_600_000
@@ -29,6 +31,14 @@ class BakeFinding:
     what: str
     sure: bool
     at: int
+
+    @classmethod
+    def from_json(cls, document: JsonObject) -> BakeFinding:
+        """Parse a finding; raises what `MALFORMED` lists."""
+        container, rule, what = (
+            member(document, name, str) for name in ("container", "rule", "what")
+        )
+        return cls(container, rule, what, member(document, "sure", bool), moment(document["at"]))
 
 
 @dataclass(frozen=True)
@@ -64,9 +74,15 @@ class Bake:
 
     @classmethod
     def from_json(cls, document: JsonObject) -> Bake:
-        """Parse what `to_json` has made."""
-        findings = tuple(BakeFinding(**finding) for finding in document["findings"])
-        return cls(**{**document, "findings": findings})
+        """Parse what `to_json` has made; raises what `MALFORMED` lists."""
+        project, host, release, previous, undo = (
+            member(document, name, str)
+            for name in ("project", "host", "release", "previous", "undo")
+        )
+        began, until = moment(document["began"]), moment(document["until"])
+        findings = tuple(map(BakeFinding.from_json, member(document, "findings", list)))
+        ended = member(document, "ended", bool)
+        return cls(project, host, release, previous, began, until, findings, undo, ended)
 
 
 class BakeBook:
@@ -84,6 +100,17 @@ class BakeBook:
                 _key(bake.release), self._signatures.seal("bake", bake.to_json()), px=kept
             )
 
+    def of(self, job: Job) -> Bake | None:
+        """Return the bake of a deploy; None where there is none.
+
+        Raises `tampered` where it is of another project or host than the job: a worker may speak
+        for its own jobs alone.
+        """
+        bake, asked = self.get(job.id), job.request
+        if bake is not None and (bake.project, bake.host) != (asked.project, asked.host):
+            raise tampered(f"the bake of job {job.id}")
+        return bake
+
     def get(self, job: str) -> Bake | None:
         """Return the bake of the deploy that was this job; None where there is none.
 
@@ -96,7 +123,7 @@ class BakeBook:
         opened = self._signatures.open("bake", sealed)
         try:
             bake = Bake.from_json(opened.content) if opened else None
-        except (LookupError, TypeError):
+        except MALFORMED:
             bake = None
         if opened is None or bake is None or bake.release != job:
             raise tampered(f"the bake of job {job[:40]}")

@@ -6,13 +6,14 @@ A front-end reads the file and reaches no Engine: whose a container is, a worker
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from redis import Redis
 
 from scar.errors import ErrorRecord
 from scar.jobs.signing import Signatures
+from scar.json_object import MALFORMED
 from scar.redis_client import redis_errors
 
 _KIND = "report"
@@ -45,19 +46,21 @@ class HostReports:
         with redis_errors():
             self._redis.set(_key(host), self._signatures.seal(_KIND, content), ex=_KEPT_SECONDS)
 
-    def problems(self, hosts: Iterable[str]) -> dict[str, ErrorRecord]:
-        """Return what is wrong with the projects of these hosts, by the project's name.
+    def problems(self, host_of: Mapping[str, str]) -> dict[str, ErrorRecord]:
+        """Return what is wrong with projects, by the project's name. `host_of` are the projects'
+        hosts: a host says nothing about the projects of another.
 
         A report that is of another host, too old, or not signed by the host's worker says nothing.
         """
-        names = sorted(set(hosts))
+        names = sorted(set(host_of.values()))
         if not names:
             return {}
         with redis_errors():
             texts = self._redis.mget([_key(name) for name in names])
         problems: dict[str, ErrorRecord] = {}
         for host, text in zip(names, texts, strict=True):
-            problems.update(self._read(host, text))
+            said = self._read(host, text)
+            problems.update({name: said[name] for name in said if host_of.get(name) == host})
         return problems
 
     def _read(self, host: str, text: str | None) -> dict[str, ErrorRecord]:
@@ -65,6 +68,9 @@ class HostReports:
         if opened is None or not opened.signer.works_for(host):
             return {}
         content = opened.content
-        if content["host"] != host or abs(self._wall() * 1000 - content["at"]) > _OLDEST_MS:
+        try:
+            if content["host"] != host or abs(self._wall() * 1000 - content["at"]) > _OLDEST_MS:
+                return {}
+            return {name: ErrorRecord.from_json(row) for name, row in content["problems"].items()}
+        except MALFORMED:
             return {}
-        return {name: ErrorRecord.from_json(row) for name, row in content["problems"].items()}

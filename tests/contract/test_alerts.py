@@ -180,10 +180,10 @@ def test_what_is_switched_off_in_a_chat_overrides_the_projects_file(
     project = replace(services.projects.get("shop"), alerts=("telegram:1", "telegram:2"))
     chats.switch(operator, project, "telegram:1", on=False)
     chats.switch(operator, project, CHAT, on=True)
-    assert chats_of(project, chats.switches()) == ("telegram:2", CHAT)
+    assert chats_of(project, chats.switches(), services.access) == ("telegram:2", CHAT)
     chats.switch(operator, project, "telegram:1", on=True)
     chats.switch(operator, project, CHAT, on=False)
-    assert chats_of(project, chats.switches()) == ("telegram:1", "telegram:2")
+    assert chats_of(project, chats.switches(), services.access) == ("telegram:1", "telegram:2")
 
 
 def test_the_api_lists_what_is_wrong(services: Services, api_url: str) -> None:

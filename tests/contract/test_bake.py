@@ -194,6 +194,20 @@ def test_a_bake_that_the_worker_of_its_host_has_not_signed_is_refused(
         BakeBook(services.redis, services.signatures).put(bake, 0)
 
 
+def test_a_worker_says_nothing_of_the_deploys_of_another_host(ask: Ask, services: Services) -> None:
+    job, far = ask("deploy"), Signatures.of(services.settings, "worker:far")
+    bake, book = Bake("shop", "far", job.id, new_job_id(START), 0, 1), BakeBook(services.redis, far)
+    book.put(bake, 0)
+    with pytest.raises(ScarError, match="tampered"):
+        book.of(job)
+    malformed = ({"until": "x"}, {"began": 10**30}, {"findings": [5]}, {"findings": 5}, {"undo": 1})
+    for change in malformed:
+        sealed = far.seal("bake", {**bake.to_json(), **change})
+        services.redis.set(f"scar:bake:{job.id}", sealed)
+        with pytest.raises(ScarError, match="tampered"):
+            book.get(job.id)
+
+
 @pytest.mark.parametrize(
     ("changed", "signer"),
     [

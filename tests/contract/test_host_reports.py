@@ -59,3 +59,18 @@ def test_a_report_that_the_hosts_worker_did_not_sign_just_now_says_nothing(
     assert WRONG.message not in shown(services, operator), "an old one that was put back"
     with pytest.raises(LookupError):
         reports_of(services, "api").publish("default", {"shop": WRONG})
+
+
+def test_a_host_says_nothing_of_the_projects_of_another_and_ends_nothing(
+    services: Services, operator: Actor
+) -> None:
+    signatures = Signatures.of(services.settings, worker_part("far"))
+    far = HostReports(services.redis, signatures)
+    far.publish("far", {"shop": WRONG})
+    hosts = {"shop": "default", "blog": "far"}
+    assert far.problems(hosts) == {}
+    now = int(time.time() * 1000)
+    for content in ({}, {"host": "far", "at": "x"}, {"host": "far", "at": now, "problems": 5}):
+        services.redis.set("scar:report:far", signatures.seal("report", content))
+        assert far.problems(hosts) == {}
+    assert shown(services, operator)

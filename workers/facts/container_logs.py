@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from scar.errors import ScarError
 from scar.redaction import secret_values
 from workers.engine.container import Container
 from workers.engine.log_lines import LogLine
 from workers.runtime.context import JobContext
+from workers.runtime.project_secrets import project_secrets
 from workers.state.primary_container import containers_of
 
 
@@ -20,6 +22,18 @@ def container_to_read(context: JobContext) -> Container:
     container = containers.named(name) if name else containers.main()
     context.masker.hide(secret_values(context.containers.inspect(container.id).environment))
     return container
+
+
+def hide_secrets_of(context: JobContext, container_id: str) -> None:
+    """Have the job's masker hide the secrets of a container that has taken the place of another:
+    its environment may be a new one, and so may the project's `.env` files.
+    """
+    context.masker.hide(project_secrets(context.project))
+    try:
+        context.masker.hide(secret_values(context.containers.inspect(container_id).environment))
+    except ScarError as error:
+        if error.code != "container_not_found":  # then it has nothing more to say
+            raise
 
 
 def stamp(line: LogLine) -> str:

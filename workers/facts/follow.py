@@ -16,7 +16,7 @@ from scar.json_object import JsonObject
 from workers.engine.container import Container
 from workers.engine.log_position import LogPosition, shifted
 from workers.engine.logs import ContainerLogs
-from workers.facts.container_logs import container_to_read, stamp
+from workers.facts.container_logs import container_to_read, hide_secrets_of, stamp
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
 from workers.state.releases import Releases
@@ -68,7 +68,7 @@ class Follow(ReadJob[FollowResult]):
                 raise _stopped(container, context.project.name)
             state = _begin(context, container, logs.now())
         with context.steps.step("following", "Following", detail=container.name):
-            return FollowResult(container.name, _follow(context, logs, container.name, state))
+            return FollowResult(container.name, follow_lines(context, logs, container.name, state))
 
 
 def _state_before(context: JobContext) -> FollowState | None:
@@ -94,7 +94,7 @@ def _begin(context: JobContext, container: Container, now: str) -> FollowState:
     return state
 
 
-def _follow(context: JobContext, logs: ContainerLogs, name: str, state: FollowState) -> int:
+def follow_lines(context: JobContext, logs: ContainerLogs, name: str, state: FollowState) -> int:
     """Report a container's lines until the time is over; return how many there were."""
     check = partial(_check, context, state.begun_at + _SECONDS)
     takes = LineFilter.of(context.request.args.get("grep", "")).takes
@@ -102,6 +102,7 @@ def _follow(context: JobContext, logs: ContainerLogs, name: str, state: FollowSt
     with suppress(TimeoutError):
         for followed in logs.follow_from(name, state.position, check=check):
             if followed.line is None:
+                hide_secrets_of(context, followed.position.container)
                 text = _replaced(context, name)
             else:
                 text = context.masker.line(followed.line.text)  # a key may go on from known lines

@@ -87,5 +87,5 @@ def _alert_marks(context: JobContext) -> list[UsageMark]:
     return [
         UsageMark(alert.opened_at, "alert", f"{alert.container} {alert.what}")
         for alert in context.alerts()
-        if alert.project == context.project.name
+        if alert.is_of(context.project)
     ]

@@ -113,7 +113,7 @@ def _bake_of(job: Job) -> Bake | None:
     """Return what is seen after a deploy; None where it is not looked after."""
     services = context().services
     done = job.state is JobState.SUCCEEDED and job.request.kind in _TAKEN_BACK
-    return BakeBook(services.redis, services.signatures).get(job.id) if done else None
+    return BakeBook(services.redis, services.signatures).of(job) if done else None
 
 
 def _undo(job: Job, bake: Bake | None) -> list[Choice]:

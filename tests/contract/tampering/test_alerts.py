@@ -15,6 +15,7 @@ from redis import Redis
 
 from scar.access import Actor
 from scar.alerts.alert_book import AlertBook
+from scar.alerts.alert_chats import chats_of
 from scar.alerts.hosts_away import HostsAway
 from scar.bootstrap import Services
 from scar.chat.conversation import Conversation
@@ -96,3 +97,12 @@ def test_what_somebody_has_planted_does_not_end_the_metrics(
         redis.zadd("scar:open", {f"{id}": 0})
         redis.hset(f"scar:job:{id}", mapping={"request": request, "state": "queued"})
     assert "scar_redis_up 1.0" in metrics(services)
+
+
+def test_a_private_chat_is_told_as_long_as_its_person_has_a_role(services: Services) -> None:
+    project, chats = services.projects.get("shop"), services.alerts.chats
+    gone = Actor("telegram", "2", "Gone")
+    for actor, chat in ((OLGA, OLGA.key), (gone, gone.key), (gone, "telegram:-100")):
+        chats.switch(actor, project, chat, on=True)
+    told = chats_of(project, chats.switches(), services.access)
+    assert set(told) == {OLGA.key, "telegram:-100"}
