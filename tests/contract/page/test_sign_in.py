@@ -24,6 +24,7 @@ def test_the_page_shows_the_form_to_whom_nobody_knows(browser: Open) -> None:
         answer = browser().get(path)
         assert answer.status_code == (401 if path == "/" else 200)
         assert 'name="token"' in answer.text
+        assert "<title>Sign in - SCAR</title>" in answer.text
         assert "shop" not in answer.text
 
 
