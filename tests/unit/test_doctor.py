@@ -15,6 +15,7 @@ import yaml
 from scar.cli.checks import findings
 from scar.cli.checks.settings import OF_COMPOSE
 from scar.cli.docker import DockerCommand
+from scar.keys.key_store import key_pair
 from scar.registration.spec import Finding
 from scar.settings import Settings
 
@@ -66,6 +67,16 @@ def test_one_cause_is_one_line_and_nothing_is_written(doctor: Doctor, tmp_path: 
     assert "the first `scar up` makes them" in told["keys"]
     assert not (tmp_path / "state").exists()
     assert not (tmp_path / "production/shop").exists()
+
+
+def test_before_the_first_start_the_key_of_the_worker_is_not_to_be_added_by_hand(
+    doctor: Doctor, tmp_path: Path
+) -> None:
+    key_pair(Settings.load({"SCAR_STATE_DIR": str(tmp_path / "state")}, dotenv=None), "console")
+    told = wrong(doctor({"host": "far"}))["keys"]
+    assert told.startswith("that of worker:far is not known here")
+    assert "`scar up`" not in told
+    assert "`scar up` makes it" in wrong(doctor())["keys"]
 
 
 def test_a_misspelt_setting_is_told_the_nearest(doctor: Doctor) -> None:

@@ -53,10 +53,12 @@ def _check_workers(settings: Settings, parts: set[str]) -> Iterator[Finding]:
     projects = ProjectsFile.of(settings).projects.values()
     hosts = {settings.host, *(project.host for project in projects)}
     for part in sorted(set(map(worker_part, hosts)) - parts):
+        own = part == worker_part(settings.host)
+        begin = "`scar up` makes it. Of a worker elsewhere," if own else "Add it:"
         yield Finding(
             "keys",
             f"that of {part} is not known here: what it says would be refused",
-            f"Add it: `scar keys` on its host shows it, `scar keys add {part} KEY` here adds it.",
+            f"{begin} `scar keys` on its host shows it, `scar keys add {part} KEY` here adds it.",
         )
 
 
