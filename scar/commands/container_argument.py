@@ -39,8 +39,9 @@ def _owner(
 
 
 def _has(project: Project, container: str) -> bool:
-    """Return whether a project has a container, as far as the projects file alone can tell: of a
-    project with `auto_detect`, Compose's own names are known, `shop-web-1`.
+    """Return whether a project has a container or service, as far as the projects file alone can
+    tell: of a project with `auto_detect`, Compose's own names are known, `shop-web-1`.
     """
     composed = container.startswith((f"{project.compose_project}-", f"{project.compose_project}_"))
-    return container in project.containers or (project.auto_detect and composed)
+    names = {container, f"{project.compose_project}-{container}-1"}
+    return not names.isdisjoint(project.containers) or (project.auto_detect and composed)

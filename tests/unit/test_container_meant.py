@@ -23,7 +23,7 @@ class Known:
             )
             for name, containers in (
                 ("shop", ("backend", "db")),
-                ("store", ("db", "worker")),
+                ("store", ("db", "worker", "store-cache-1")),
                 ("blog", ()),
             )
         }
@@ -46,6 +46,7 @@ class Known:
         (("backend",), "shop", "backend"),
         (("db",), "shop", "db"),
         (("worker",), "store", "worker"),
+        (("cache",), "store", "cache"),
         (("blog-web-1",), "blog", "blog-web-1"),
     ],
 )
