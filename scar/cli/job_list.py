@@ -40,6 +40,8 @@ def jobs(words: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(items, indent=2, ensure_ascii=False))
         return
+    if not items:
+        click.echo("None yet.", err=True)
     for job in map(Job.from_json, items):
         who = job.request.requested_by
         at = rfc3339(job.request.created_at)

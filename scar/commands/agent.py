@@ -79,6 +79,8 @@ class AgentRunCommand(JobCommand):
         Raises `WhichProject` if several projects could be meant.
         """
         text = " ".join(words)
+        if not text.strip():
+            raise self.misuse("@scar takes an instruction")
         project, instruction = _addressed(text, projects)
         args = self.arguments({"instruction": instruction})
         return Invocation(project or _project_meant(args["instruction"], projects, default), args)

@@ -124,6 +124,11 @@ def test_an_ended_input_is_told_at_once_and_no_job_is_made(
     assert not worker.jobs_of("test")
 
 
+def test_a_list_without_jobs_says_so_beside_the_output(begin: Begin) -> None:
+    said, complained = begin("jobs", "failed").communicate(timeout=PATIENCE)
+    assert (said, complained) == ("", "None yet.\n")
+
+
 def test_looking_at_a_question_of_somebody_else_without_an_input_does_not_answer_it(
     worker: ActingWorker, begin: Begin, ask: Callable[..., object]
 ) -> None:

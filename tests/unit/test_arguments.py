@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -12,6 +12,11 @@ from scar.bootstrap import bootstrap
 from scar.commands import job_commands
 from scar.errors import ScarError
 from scar.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scar.projects import Project, ProjectsFile
 
 CASES: list[tuple[str, dict[str, Any], bool]] = [
     ("project_add", {"name": "shop"}, True),
@@ -74,6 +79,12 @@ def test_the_schema_and_the_server_agree(
         with pytest.raises(ScarError) as refused:
             job_commands()[kind].arguments(args)
         assert refused.value.code == "invalid_request"
+
+
+def test_a_mention_alone_is_told_what_follows_it() -> None:
+    nothing = cast("ProjectsFile", None)
+    with pytest.raises(ScarError, match="@scar takes an instruction"):
+        job_commands()["agent"].parse((), nothing, cast("Callable[[], Project]", None))
 
 
 def test_each_kind_has_a_body_of_its_own(described: dict[str, Any]) -> None:
