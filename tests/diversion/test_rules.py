@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from workers.diversion.__main__ import watch
 from workers.diversion.door import Diversion, Door
 from workers.diversion.rules import engine_keeps_rules, rule_that_names, ruleset
@@ -110,3 +112,14 @@ def test_a_diversion_ends_after_its_time() -> None:
 def test_the_argument_of_the_program_is_read_as_it_was_written() -> None:
     diversion = Diversion("scar_t", (DOOR,))
     assert Diversion.from_argument(diversion.to_argument()) == diversion
+
+
+def test_what_a_compose_file_names_ends_no_rule_and_begins_none() -> None:
+    for field in ("host_ip", "address", "address_ipv6"):
+        spoilt = replace(DOOR, **{field: '0.0.0.0 accept; add rule x "'})  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="accept"):
+            Diversion.from_argument(Diversion("scar_t", (spoilt,)).to_argument())
+    bridges = ["br-1", 'a"}drop#']
+    text = ruleset(Diversion("t", (DOOR,)), bridges=bridges, direct=True, proxied={})
+    assert 'iifname { "br-1" }' in text
+    assert "drop" not in text

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scar.commands.ways_view import offer_lines, score_lines, way_lines
+from scar.errors import ScarError
 from scar.jobs.results.history import ReleaseRow
 from scar.jobs.results.ways import PLAIN, STAND_IN, ServiceWay, all_plain, without_downtime
 from workers.deployment.eligibility import (
@@ -28,11 +29,8 @@ RUNNING = Container(
     working_dir="/srv/shop", replaces="",
 )  # fmt: skip
 SEEN = Surroundings(checked=frozenset({"web"}), drivers={"shop_default": "bridge"})
-WEB = {
-    "image": "shop-web",
-    "networks": {"default": None},
-    "ports": [{"mode": "ingress", "target": 80, "published": "8080", "protocol": "tcp"}],
-}
+PORT = {"mode": "ingress", "target": 80, "published": "8080", "protocol": "tcp"}
+WEB = {"image": "shop-web", "networks": {"default": None}, "ports": [PORT]}
 DATA = {"type": "volume", "source": "data", "target": "/data"}
 
 
@@ -119,6 +117,27 @@ def test_only_a_port_that_this_container_publishes_now_is_diverted() -> None:
     more = [*WEB["ports"], {"target": 81, "published": "9090", "protocol": "tcp"}]
     assert diverted_ports(config_of(ports=more), "web", RUNNING) == [FixedPort(8080, 80)]
     assert diverted_ports(config_of(), "web", replace(RUNNING, ports=())) == []
+
+
+def test_the_same_number_on_another_address_may_be_another_projects() -> None:
+    own = replace(RUNNING, ports=(Port(80, "tcp", 8080, "127.0.0.1"),))
+    everywhere = replace(RUNNING, ports=(Port(80, "tcp", 8080, "0.0.0.0"),))
+    for address, of_own in (("127.0.0.1", True), ("192.0.2.7", False), ("", False)):
+        config = config_of(ports=[{**PORT, "host_ip": address}])
+        port = [FixedPort(8080, 80, address)]
+        assert diverted_ports(config, "web", own) == (port if of_own else [])
+        assert diverted_ports(config, "web", everywhere) == port
+
+
+def test_what_is_no_address_becomes_no_rule() -> None:
+    for address in ("127.0.0.1 accept; x", "127.1", "localhost"):
+        port = {**PORT, "host_ip": address}
+        assert reason({"ports": [port]}) == "its port is bound to what is no address"
+
+
+def test_a_service_that_a_program_of_the_host_provides_is_refused() -> None:
+    with pytest.raises(ScarError, match="would run it on the host itself"):
+        config_of(provider={"type": "/srv/shop/run.sh"})
 
 
 @pytest.mark.parametrize(

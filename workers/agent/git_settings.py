@@ -42,10 +42,10 @@ def _in_repository(inner: list[str], *, folder: bool) -> bool:
 
 def _in_nested(inner: list[str], *, folder: bool) -> bool:
     """Return the same for a path below `modules` or `worktrees`, where repositories are at any
-    depth.
+    depth. The first name is that of a module or a work tree, even where it reads `logs`.
     """
     for at, name in enumerate(inner):
-        if name in _LARGE or name in _FOLDERS or (name in _FILES and at == len(inner) - 1):
+        if (at and name in _LARGE) or name in _FOLDERS or (name in _FILES and at == len(inner) - 1):
             return _in_repository(inner[at:], folder=folder)
     return folder
 

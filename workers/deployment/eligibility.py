@@ -5,6 +5,7 @@ Nothing here asks the Engine: what it reports comes in as `Surroundings`.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -111,14 +112,24 @@ def fixed_ports(config: ComposeConfig, name: str) -> list[FixedPort]:
 def diverted_ports(config: ComposeConfig, name: str, container: Container) -> list[FixedPort]:
     """Return the ports to divert: those that this very container publishes now and will again.
 
-    A number in the Compose file alone may be another project's port at this moment.
+    A number in the Compose file alone may be another project's port at this moment, and so may the
+    same number on another address.
     """
-    open_now = {port.host_port for port in container.ports if port.protocol == "tcp"}
-    return [port for port in fixed_ports(config, name) if port.published in open_now]
+    tcp = (port for port in container.ports if port.protocol == "tcp")
+    open_now = {(port.host_port, _without_any(port.host_ip)) for port in tcp}
+    return [
+        port
+        for port in fixed_ports(config, name)
+        if {(port.published, ""), (port.published, port.host_ip)} & open_now
+    ]
 
 
 def _host_ip(port: JsonObject) -> str:
-    address = str(port.get("host_ip") or "")
+    return _without_any(str(port.get("host_ip") or ""))
+
+
+def _without_any(address: str) -> str:
+    """Return an address of the host; empty for every address."""
     return "" if address in ("0.0.0.0", "::") else address
 
 
@@ -140,9 +151,18 @@ def _of_ports(raw: JsonObject, container: Container) -> str:
             return "its port is one of a range"
         if ":" in _host_ip(port):
             return "its port is bound to one IPv6 address"
+        if _host_ip(port) and not _is_ipv4(_host_ip(port)):
+            return "its port is bound to what is no address"
     if any(port.protocol != "tcp" for port in container.ports):
         return "UDP"
     return ""
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        return str(ipaddress.IPv4Address(text)) == text
+    except ValueError:
+        return False
 
 
 def _of_namespaces(raw: JsonObject) -> str:

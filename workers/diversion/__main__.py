@@ -43,7 +43,7 @@ def main(argument: str) -> int:
             return 0
         diversion = Diversion.from_argument(argument)
         tables = _put_in_force(diversion)
-    except (Unable, OSError) as reason:
+    except (Unable, OSError, ValueError) as reason:
         print(f"unable: {reason}", flush=True)
         return _UNABLE
     print("diverting", flush=True)

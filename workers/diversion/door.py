@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from dataclasses import asdict, dataclass
 
@@ -44,9 +45,16 @@ class Diversion:
 
     @classmethod
     def from_argument(cls, argument: str) -> Diversion:
-        """Return what `to_argument` wrote."""
+        """Return what `to_argument` wrote; raise `ValueError` where an address is none: it becomes
+        part of a firewall rule, and the Compose file has named it.
+        """
         document = json.loads(argument)
         doors = tuple(
             Door(**{**door, "replaced": tuple(door["replaced"])}) for door in document["doors"]
         )
+        for door in doors:
+            for address in filter(None, (door.host_ip, door.address)):
+                ipaddress.IPv4Address(address)
+            if door.address_ipv6:
+                ipaddress.IPv6Address(door.address_ipv6)
         return cls(document["table"], doors, float(document["seconds"]))

@@ -14,6 +14,9 @@ from workers.diversion.door import Diversion, Door
 _PRIORITY = -110
 _ENGINES_TABLES = frozenset({"filter", "nat", "raw", "mangle", "docker-bridges"})
 _CHAIN = re.compile(r"\s*chain (\S+) \{")
+_INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+"""A Compose file may name the bridge of a network, and the kernel takes nearly everything."""
+
 _TABLE = re.compile(r"table \S+ (\S+) \{")
 
 
@@ -52,8 +55,8 @@ def ruleset(
 
 def _from_bridges(door: Door, bridges: Sequence[str], action: str) -> list[str]:
     """Return the rule for containers: the Engine lets none of another network through directly."""
-    names = ", ".join(f'"{name}"' for name in sorted(bridges))
-    return [f"iifname {{ {names} }} {_match(door)} {action}"] if bridges else []
+    names = ", ".join(f'"{name}"' for name in sorted(bridges) if _INTERFACE.fullmatch(name))
+    return [f"iifname {{ {names} }} {_match(door)} {action}"] if names else []
 
 
 def _match(door: Door) -> str:

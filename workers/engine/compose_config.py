@@ -93,8 +93,12 @@ class ComposeConfig:
     def parse(
         cls, resolved: JsonObject, hashes: Mapping[str, str], active: Set[str]
     ) -> ComposeConfig:
-        """Parse the JSON of `docker compose config --format json`."""
+        """Parse the JSON of `docker compose config --format json`; raise `project_invalid` for a
+        service that no container provides.
+        """
         services: JsonObject = resolved.get("services") or {}
+        for name, service in services.items():
+            _require_container(name, service)
         return cls(
             str(resolved.get("name", "")),
             {
@@ -108,6 +112,16 @@ class ComposeConfig:
     def active(self) -> dict[str, Service]:
         """The services that `up` creates, by name."""
         return {name: service for name, service in self.services.items() if service.active}
+
+
+def _require_container(name: str, service: JsonObject) -> None:
+    """Compose runs what `provider` names as a program of the worker's host."""
+    if service.get("provider"):
+        raise ScarError(
+            "project_invalid",
+            f"Service '{name[:100]}' has a `provider`: Compose would run it on the host itself",
+            "Give the service an image or a build. SCAR runs nothing of a project but containers.",
+        )
 
 
 def map_paths(value: Any, locate: Callable[[str], str]) -> Any:

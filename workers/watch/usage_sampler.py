@@ -128,9 +128,13 @@ class UsageSampler:
 
 
 def is_of(project: Project, container: Container) -> bool:
-    """Return whether a container is one of a project's, as `project_containers` knows them."""
+    """Return whether a container is one of a project's, as `project_containers` knows them: one of
+    another Compose project is none, whatever the projects file names.
+    """
+    if container.name in project.containers:
+        return container.project in ("", project.compose_project)
     composed = container.project == project.compose_project and not container.oneoff
-    return container.name in project.containers or (project.auto_detect and composed)
+    return project.auto_detect and composed
 
 
 def _sample(at: int, seconds: float, before: UsageCounters, counters: UsageCounters) -> UsageSample:
