@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,13 +15,16 @@ import pytest
 
 from scar.alerts.alert import Alert
 from scar.projects import Project
+from tests.support.waiting import PATIENCE, eventually
 from tests.watch.test_rules import NOW, running
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.engine.events import EngineEvent, EngineEvents
+from workers.state.roster import Roster
 from workers.watch.alert_keeper import AlertKeeper
 from workers.watch.container_watch import ContainerWatch
-from workers.watch.observer import ContainerView
+from workers.watch.observer import ContainerView, QuietObserver
+from workers.watch.watcher import Watcher
 
 SECOND = 1_000_000_000
 
@@ -31,29 +35,42 @@ def batches() -> list[list[int]]:
     return []
 
 
-@pytest.fixture
-def events(batches: list[list[int]]) -> Iterator[EngineEvents]:
-    """The events of a server that speaks as the Engine does, and ends each stream."""
+@contextmanager
+def engine_that(answers: Callable[[str], bytes | None]) -> Iterator[Engine]:
+    """A server that speaks as the Engine does: `answers` returns what a path has, None for an error
+    of the server.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            known = self.path.endswith("/version")
+            body = json.dumps({"ApiVersion": "1.44"}).encode() if known else answers(self.path)
+            self.send_response(200 if body is not None else 500)
             self.end_headers()
-            if self.path.endswith("/version"):
-                self.wfile.write(json.dumps({"ApiVersion": "1.44"}).encode())
-                return
-            for at in batches.pop(0):
-                event = {"Action": "die", "timeNano": at, "Actor": {"ID": "c"}}
-                self.wfile.write(json.dumps(event).encode() + b"\n")
+            self.wfile.write(body or b"")
 
         def log_message(self, *_: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield EngineEvents(Engine(f"tcp://127.0.0.1:{server.server_port}"))
+    engine = Engine(f"tcp://127.0.0.1:{server.server_port}")
+    yield engine
+    engine.close()
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def events(batches: list[list[int]]) -> Iterator[EngineEvents]:
+    """Events of an Engine that ends each stream."""
+
+    def next_batch(_path: str) -> bytes:
+        rows = [{"Action": "die", "timeNano": at, "Actor": {"ID": "c"}} for at in batches.pop(0)]
+        return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+    with engine_that(next_batch) as engine:
+        yield EngineEvents(engine)
 
 
 def test_each_event_comes_once_in_whatever_order_and_after_the_clock_was_set_back(
@@ -126,3 +143,48 @@ def test_an_alert_does_not_join_a_group_whose_recovery_is_told() -> None:
     keeper.looked(_view("unhealthy", "shop-job-1"))
     first, _, second, third = (alert.group for alert in written.alerts)
     assert first != second == third
+
+
+class Looks(QuietObserver):
+    """The containers that were looked at."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def looked(self, view: ContainerView) -> None:
+        self.names.add(view.name)
+
+
+def test_one_container_that_cannot_be_looked_at_keeps_no_other_from_it(tmp_path: Path) -> None:
+    project = Project("shop", Path("/w/shop"), Path("/srv/shop"), "shop", auto_detect=True)
+    names = {"web", "db", "job", "cache", "mail"}
+    labels = {"com.docker.compose.project": "shop"}
+    rows = [{"Id": n, "Names": [f"/{n}"], "Labels": labels} for n in (*names, "bad")]
+
+    def answer(path: str) -> bytes | None:
+        if "/events" in path:
+            return b""
+        if "/containers/json" in path:
+            return json.dumps(rows).encode()
+        name = path.split("/")[-2]
+        details = {"Id": name, "Name": name, "State": {"Status": "running"}}
+        full = {**details, "Config": {}, "HostConfig": {}}
+        return None if name == "bad" else json.dumps(full).encode()
+
+    looks = Looks()
+    with engine_that(answer) as engine:
+        watcher = Watcher(
+            EngineEvents(engine),
+            Containers(engine),
+            Roster(tmp_path / "roster.json"),
+            lambda: {"shop": project},
+            lambda _: False,
+            [looks],
+            look_seconds=0.01,
+        )
+        watcher.start()
+        try:
+            eventually(lambda: looks.names == names)
+        finally:
+            watcher.stop()
+            watcher.join(PATIENCE)

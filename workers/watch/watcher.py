@@ -89,9 +89,12 @@ class Watcher:
         could not be.
         """
         while not self._stopped.is_set():
+            opened = self._monotonic()
             try:
                 for event in self._events.follow():
                     self._queue.put(event)
+                # An Engine that is ending, or a proxy, may end each stream at once.
+                self._stopped.wait(opened + _AGAIN_SECONDS - self._monotonic())
             except ScarError as error:
                 self._queue.put(error)
                 self._stopped.wait(_AGAIN_SECONDS)
@@ -204,9 +207,12 @@ class Watcher:
         watch.due = None
         try:
             view = watch.view(project, self._containers, self._roster)
-        except ScarError:
+        except ScarError as error:
             watch.look_in(_AGAIN_SECONDS)
-            raise
+            if error.code.startswith("docker_"):
+                raise  # no other container can be looked at either
+            _log.warning("container not looked at", container=watch.name, reason=error.message)
+            return
         if view.details is None and not view.expected:
             self._watches.pop((project.name, watch.name), None)
         for observer in self._observers:
