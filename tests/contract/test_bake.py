@@ -25,11 +25,12 @@ from tests.contract.conftest import RecordedQueue
 from tests.contract.test_conversation import opened, run, sheet_with
 from tests.support.acting_worker import ActingWorker
 from tests.support.letterbox import LetterBox
+from tests.watch.test_rules import running
 from workers.engine.events import EngineEvent
 from workers.runner import Runner
 from workers.state.releases import Release, Releases
 from workers.watch.baker import Baker
-from workers.watch.observer import ContainerEvent
+from workers.watch.observer import ContainerEvent, ContainerView
 from workers.watch.undo import Undoer
 
 Ask = Callable[..., Job]
@@ -50,6 +51,7 @@ class World:
         self.state = services.settings.state_dir
         self.releases = Releases(self.state / "projects" / "shop")
         self.bake_word: str | None = "undo"
+        self.others: tuple[str, ...] = ()
         self.baker = self.restarted()
 
     def restarted(self) -> Baker:
@@ -57,7 +59,8 @@ class World:
         return self.baker
 
     def projects(self) -> Mapping[str, Project]:
-        return {"shop": replace(self.services.projects.get("shop"), bake=self.bake_word)}
+        shop = replace(self.services.projects.get("shop"), bake=self.bake_word)
+        return {name: replace(shop, name=name) for name in (*self.others, "shop")}
 
     def count_errors(
         self,
@@ -87,9 +90,17 @@ class World:
             self.now = min(self.now + 60, until)
             self.baker.step()
 
+    def look(self, state: str) -> None:
+        self.baker.looked(view(self.projects()["shop"], state))
+
     def die(self) -> None:
         event = EngineEvent(self.now, "die", "", "0" * 64, "web", "shop", "web", False, 1)
         self.baker.happened(ContainerEvent(self.projects()["shop"], event, own=False))
+
+
+def view(project: Project, state: str) -> ContainerView:
+    details = running(state=state, exit_code=1)
+    return ContainerView(project, "web", "web", details, True, True, False, (), START)
 
 
 @pytest.fixture

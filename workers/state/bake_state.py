@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 class ContainerHistory:
     """A container, known by its name, since `since`: when it ended unasked and when its health
     check began to fail (seconds since the epoch), and the error lines of the last hour's minutes
-    (beginning, count). `down`: it is to run and does not.
+    (beginning, count). `down`: it is to run and does not, since `down_since`.
     """
 
     since: float
@@ -35,6 +35,7 @@ class ContainerHistory:
     flaps: list[float] = field(default_factory=list)
     minutes: list[tuple[int, int]] = field(default_factory=list)
     down: bool = False
+    down_since: float = 0.0
 
     def forget_old(self, now: float) -> None:
         """Keep the events of a day, a hundred at most, and the minutes of an hour and a bake."""
@@ -74,6 +75,13 @@ class BakeFile:
         except ScarError as error:
             _log.warning("bake begun anew", reason=error.message)
             return BakeState()
+
+    def saved_at(self) -> float:
+        """Return when the state was saved last, in seconds since the epoch; 0 for never."""
+        try:
+            return self._path.stat().st_mtime
+        except OSError:
+            return 0.0
 
     def save(self, state: BakeState) -> None:
         """Write the state, synced; raises `disk_full` or `sync_failed`."""

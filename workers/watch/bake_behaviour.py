@@ -24,6 +24,7 @@ def behaviour_before(history: ContainerHistory, ring: UsageRing, bake: Bake) -> 
         _count(history.flaps, start, end),
         whole_minutes(history.minutes[-60:], start, end),
         _memory(ring, int(end) - _MEMORY_BEFORE_SECONDS, int(end)),
+        history.down and history.down_since <= end,
     )
 
 

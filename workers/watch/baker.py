@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +18,6 @@ from scar.errors import ScarError
 from scar.jobs.bake import Bake, BakeFinding
 from scar.jobs.job_id import new_job_id
 from scar.projects import Project
-from workers.state.bake_state import BakeFile, BakeState
 from workers.state.releases import Release, Releases
 from workers.state.usage_ring import UsageRings
 from workers.watch.bake_behaviour import behaviour_after, behaviour_before
@@ -26,8 +25,10 @@ from workers.watch.bake_rules import worsenings
 from workers.watch.observer import ContainerEvent, ContainerView, QuietObserver
 from workers.watch.rules.exited import exited
 from workers.watch.rules.gone import gone
+from workers.watch.watched_project import WatchedProject
 
 _LOOK_SECONDS = 3.0
+_LATE_SECONDS = 120.0
 _log = structlog.get_logger(__name__)
 
 
@@ -44,16 +45,6 @@ class BakeEffects(Protocol):
 
     def undo(self, bake: Bake) -> bool:
         """Ask for the rollback; return whether it was made."""
-
-
-@dataclass
-class _Watched:
-    """A project: its state, the file of it, and what is yet to be published."""
-
-    state: BakeState
-    file: BakeFile
-    unpublished: Bake | None = None
-    seen: int = 0
 
 
 class Baker(QuietObserver):
@@ -78,7 +69,7 @@ class Baker(QuietObserver):
         self._seconds = seconds
         self._wall = wall
         self._came: deque[ContainerEvent | ContainerView] = deque(maxlen=10_000)
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[str, WatchedProject] = {}
         self._minute = int(wall()) // 60
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="baker", daemon=True)
@@ -94,12 +85,18 @@ class Baker(QuietObserver):
 
     def happened(self, event: ContainerEvent) -> None:
         """Keep what nobody has asked for."""
-        if not event.own and not event.asked and event.event.action in ("die", "health_status"):
+        if (
+            self._seconds > 0
+            and not event.own
+            and not event.asked
+            and event.event.action in ("die", "health_status")
+        ):
             self._came.append(event)
 
     def looked(self, view: ContainerView) -> float | None:
         """Keep how it was found."""
-        self._came.append(view)
+        if self._seconds > 0:
+            self._came.append(view)
         return None
 
     def _work(self) -> None:
@@ -107,8 +104,7 @@ class Baker(QuietObserver):
             try:
                 self.step()
             except (ScarError, OSError) as error:
-                reason = error.message if isinstance(error, ScarError) else str(error)
-                _log.warning("deploys not looked after", reason=reason)
+                _warn(error)
             except Exception:  # noqa: BLE001 (without this thread no deploy is looked after)
                 _log.exception("deploys not looked after")
 
@@ -120,12 +116,14 @@ class Baker(QuietObserver):
         changed = self._take(projects)
         changed |= self._count_minute(projects)
         for name, project in projects.items():
-            self._look_at(project, self._of(name), changed=name in changed)
+            try:
+                self._look_at(project, self._of(name), changed=name in changed)
+            except (ScarError, OSError) as error:  # the others are looked at all the same
+                _warn(error, project=name)
 
-    def _of(self, name: str) -> _Watched:
+    def _of(self, name: str) -> WatchedProject:
         if name not in self._watched:
-            file = BakeFile(self._folder(name))
-            self._watched[name] = _Watched(file.load(), file)
+            self._watched[name] = WatchedProject.of(self._folder(name), self._wall())
         return self._watched[name]
 
     def _folder(self, name: str) -> Path:
@@ -146,7 +144,7 @@ class Baker(QuietObserver):
                 history = state.history(came.name, now)
                 if history.down == down:
                     continue
-                history.down = down
+                history.down, history.down_since = down, now
             elif came.event.action == "die" and came.event.exit_code != 0:
                 state.history(came.event.name, now).deaths.append(came.event.at)
             elif came.event.detail == "unhealthy":
@@ -171,21 +169,32 @@ class Baker(QuietObserver):
             history.forget_old(self._wall())
         return {project for project, _ in counts}
 
-    def _look_at(self, project: Project, watched: _Watched, *, changed: bool) -> None:
+    def _look_at(self, project: Project, watched: WatchedProject, *, changed: bool) -> None:
         bake = self._current(project, watched)
         if bake is not None and not bake.ended:
-            judged = self._judged(project, watched, bake)
-            if int(self._wall() * 1000) >= judged.until:
-                judged = replace(judged, ended=True)
+            judged = self._ended(self._judged(project, watched, bake), watched)
             if judged != bake:
                 self._keep(watched, judged)
                 changed = True
+        watched.looked = self._wall()
         if changed:
             watched.file.save(watched.state)
         self._undo(project, watched)
         self._publish(watched)
 
-    def _current(self, project: Project, watched: _Watched) -> Bake | None:
+    def _ended(self, bake: Bake, watched: WatchedProject) -> Bake:
+        """Return the bake, ended where its time is over: where nobody looked at its end, since the
+        worker was away, with the last look.
+        """
+        now = self._wall()
+        if int(now * 1000) < bake.until:
+            return bake
+        until = bake.until
+        if now - watched.looked > _LATE_SECONDS:
+            until = max(bake.began, min(until, int(watched.looked * 1000)))
+        return replace(bake, ended=True, until=until)
+
+    def _current(self, project: Project, watched: WatchedProject) -> Bake | None:
         """Return the bake of the newest release, begun now where that was not there before; the one
         of an earlier release ends with it.
         """
@@ -220,11 +229,11 @@ class Baker(QuietObserver):
             return None
         return Bake(project.name, project.host, release.id, ids[-2], release.at, until)
 
-    def _keep(self, watched: _Watched, bake: Bake) -> None:
+    def _keep(self, watched: WatchedProject, bake: Bake) -> None:
         watched.state.bake = bake
         watched.unpublished = bake
 
-    def _judged(self, project: Project, watched: _Watched, bake: Bake) -> Bake:
+    def _judged(self, project: Project, watched: WatchedProject, bake: Bake) -> Bake:
         """Return the bake with what got worse since."""
         rings, now = UsageRings(self._folder(project.name)), self._wall()
         for name, history in watched.state.histories.items():
@@ -238,7 +247,7 @@ class Baker(QuietObserver):
                     bake = bake.with_finding(finding)
         return bake
 
-    def _undo(self, project: Project, watched: _Watched) -> None:
+    def _undo(self, project: Project, watched: WatchedProject) -> None:
         """Ask once for the rollback. Its id is on the disk first, so that nobody asks twice."""
         state, bake = watched.state, watched.state.bake
         if bake is None or bake.ended or state.asked or project.bake != "undo":
@@ -256,7 +265,7 @@ class Baker(QuietObserver):
         if state.asked:
             watched.file.save(state)
 
-    def _publish(self, watched: _Watched) -> None:
+    def _publish(self, watched: WatchedProject) -> None:
         if watched.unpublished is None:
             return
         try:
@@ -265,6 +274,11 @@ class Baker(QuietObserver):
             _log.warning("bake not told yet", reason=error.message)
             return
         watched.unpublished = None
+
+
+def _warn(error: ScarError | OSError, **about: str) -> None:
+    reason = error.message if isinstance(error, ScarError) else str(error)
+    _log.warning("deploys not looked after", reason=reason, **about)
 
 
 def _changed_at(folder: Path) -> int:
