@@ -73,6 +73,8 @@ class Heartbeat:
                             self._report(redis, engine)
             except ScarError as error:
                 _log.warning("no sign of life", reason=error.message)
+            except Exception:  # noqa: BLE001 (without this thread the host counts as away)
+                _log.exception("no sign of life")
             if stopped:
                 return
             self._stopped.wait(_INTERVAL)

@@ -72,6 +72,8 @@ class RoleChanges:
                 self.look()
             except ScarError as error:
                 _log.warning("roles not compared", reason=error.message)
+            except Exception:  # noqa: BLE001 (without this thread no change of roles is told)
+                _log.exception("roles not compared")
 
 
 def _differences(before: Roles, now: Roles) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from scar.api.role_changes import RoleChanges
 from scar.bootstrap import Services
+from tests.support.waiting import eventually
 
 
 def changes(services: Services) -> list[tuple[str, str]]:
@@ -34,3 +35,15 @@ def test_a_change_of_roles_is_in_the_audit_trail_once(services: Services) -> Non
     second.look()
     change = ("shop", "roles: +viewer telegram:666, -admin telegram:666")
     assert changes(services)[0] == change
+
+
+def test_nonsense_of_somebody_else_on_redis_does_not_end_the_comparison(services: Services) -> None:
+    services.redis.set("scar:roles", "nonsense")
+    watching = RoleChanges(services.redis, services.projects, services.audit, interval=0.01)
+    watching.start()
+    try:
+        eventually(lambda: services.redis.get("scar:roles") != "nonsense")
+        services.redis.set("scar:roles", json.dumps({"shop": ["admin telegram:666"]}))
+        eventually(lambda: changes(services))
+    finally:
+        watching.stop()

@@ -33,6 +33,8 @@ class ProcessDiverter:
         if not self._host.startswith(("unix://", "/")):
             return "the Engine is on another machine than the worker"
         said, process = _start(["try"])
+        if not said:
+            process.kill()  # it has said nothing in all that time: it may never end
         process.wait()
         return _reason(said, "able")
 

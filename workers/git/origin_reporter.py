@@ -45,6 +45,8 @@ class OriginReporter:
                 origins.report(self._origins())
             except ScarError as error:
                 _log.warning("origins of workspaces not reported", reason=error.message)
+            except Exception:  # noqa: BLE001 (without this thread GitHub knows no origin)
+                _log.exception("origins of workspaces not reported")
             if self._stopped.wait(_INTERVAL):
                 return
 
