@@ -20,6 +20,7 @@ from scar.commands.notices import refusal
 from scar.errors import ScarError
 from scar.jobs.record import Job
 from scar.jobs.subscriptions import Subscription
+from scar.json_object import MALFORMED
 
 _LOOK_SECONDS = 1.0
 _REMEMBERED = 1000
@@ -87,7 +88,7 @@ class MessageBook:
         for subscription in await asyncio.to_thread(self._subscriptions.of, self._name):
             try:
                 await self._resume(subscription)
-            except (LookupError, TypeError, ValueError, ScarError) as error:
+            except (*MALFORMED, ScarError) as error:
                 if isinstance(error, ScarError) and error.code != "tampered":
                     raise
                 _log.error("message not understood", job=subscription.job_id, exc_info=error)

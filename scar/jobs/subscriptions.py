@@ -16,6 +16,7 @@ from redis import Redis
 
 from scar.jobs.job_id import is_job_id, time_of_id
 from scar.jobs.signing import Opened, Signatures
+from scar.json_object import member
 from scar.redis_client import redis_errors
 
 NEW_MESSAGE = "{}"
@@ -87,7 +88,9 @@ class Subscriptions:
             return None
         try:
             subscription = Subscription(**opened.content)
-        except TypeError:
+            for name in ("front_end", "job_id", "place", "message"):
+                member(opened.content, name, str)
+        except (LookupError, TypeError):
             return None
         fits = (subscription.front_end, _field(subscription)) == (front_end, field)
         return subscription if fits and _may_subscribe(opened, subscription) else None

@@ -27,6 +27,10 @@ _SKEW_MS = 60_000
 """How far the clocks of two hosts may be apart."""
 
 
+LOCK_NO_PROJECT = frozenset({"agent", "agent_discard", "clone", "project_add"})
+"""The kinds that change something and lock another thing than their project."""
+
+
 class BegunJobs(Protocol):
     """What this host remembers of the jobs that began here: `workers.state.job_log`."""
 
@@ -167,8 +171,11 @@ class Verification:
             )
 
     def _require_unlocked(self, request: Request, asked_at: int) -> None:
-        """Check that no person had locked what the job locks when it was asked for."""
-        for resource in request.locks:
+        """Check that no person had locked what the job locks when it was asked for. What the
+        request says that it locks is not all: its signature says only who wrote it.
+        """
+        own = request.project if request.kind not in LOCK_NO_PROJECT else None
+        for resource in dict.fromkeys((*request.locks, *filter(None, (own,)))):
             # No person's lock is on a workspace, as in `persons_lock` of the scripts.
             lock = None if resource.startswith("workspace:") else self.lock_of(resource)
             if lock is not None and lock.since <= asked_at:

@@ -196,7 +196,7 @@ class PushDeploys:
         """Set the commit status to the deploy's outcome; return after how many seconds to retry,
         0 if done.
         """
-        job = await asyncio.to_thread(self.services.ledger.get, id)
+        job = await asyncio.to_thread(self._job, id)
         if job is not None and not job.state.ended:
             return 0.0
         project = (job.request.project if job else None) or ""
@@ -217,6 +217,18 @@ class PushDeploys:
         await Deployments(self.github).end(_deployed(push, id), job, description)
         await asyncio.to_thread(self._drop, _DEPLOYING, id, sealed)
         return 0.0
+
+    def _job(self, id: str) -> Job | None:
+        """Return a job; None where there is none whose record holds. One that was tampered with
+        must not keep the others from being told of.
+        """
+        try:
+            return self.services.ledger.get(id)
+        except ScarError as error:
+            if error.code != "tampered":
+                raise
+            _log.warning("record refused", job=id[:40], reason=error.message)
+            return None
 
     async def _try_status(self, push: Push, state: str, description: str) -> None:
         """Set the commit's status; log a failure, which must not prevent the deploy."""

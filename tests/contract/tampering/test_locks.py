@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from redis import Redis
 
 from scar.access import Actor, Role
 from scar.bootstrap import Services
+from scar.commands import job_commands
 from scar.errors import ScarError
 from scar.jobs.locks import EVERYTHING, Locks
-from scar.jobs.signing import Signatures
+from scar.jobs.signing import Signatures, sealed_content
 from scar.jobs.subscriptions import Subscription, Subscriptions
 from scar.keys.key_store import key_pair, trusted_keys
+from scar.projects import Project
 from scar.settings import Settings
 from tests.contract.tampering.records import (
     TAMPERED,
     Ask,
     anybody,
+    key_of,
+    record_of,
 )
 from tests.support.keys import signatures_of
 from workers.runner import Runner
 from workers.runtime.roles import Roles
+from workers.runtime.verification import LOCK_NO_PROJECT
 from workers.state.known_locks import KnownLocks
 
 
@@ -75,6 +81,34 @@ def test_a_host_does_not_do_what_a_person_had_locked(
     refused = services.job_service.get(job.id)
     assert refused.error is not None
     assert "moving the database" in refused.error.message
+
+
+def test_a_request_that_says_that_it_locks_nothing_is_refused_by_a_lock(
+    ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    locks = Locks(redis, services.signatures)
+    known = KnownLocks(services.settings.state_dir / "locks.json", services.signatures, anybody)
+    job = ask("restart", confirmed=True)
+    locks.acquire("shop", Actor("telegram", "1", "Olga"), "moving the database")
+    known.sync(locks)
+    text = json.dumps({**job.request.to_json(), "holds": []})
+    changes = {"request": text, "signature": services.signatures.sign("request", text)}
+    sealed = sealed_content(record_of(redis, job)["confirmation"])
+    later = {**sealed, "at": sealed["at"] + 1000}
+    changes["confirmation"] = services.signatures.seal("confirmation", later)
+    redis.hset(key_of(job), mapping=cast("dict[Any, Any]", changes))
+    wake(job.id)
+    assert not runner.job_log.begun(job.id)
+    refused = services.job_service.get(job.id)
+    assert refused.error is not None
+    assert "moving the database" in refused.error.message
+
+
+def test_what_locks_no_project_is_known_to_the_worker() -> None:
+    project = Project("shop", Path("/w"), Path("/p"), "shop", ("web",), "web")
+    changing = [command for command in job_commands().values() if command.changes]
+    others = {c.kind for c in changing if "shop" not in c.locks(project, {"name": "x"})}
+    assert others == LOCK_NO_PROJECT
 
 
 def test_a_change_of_keys_loses_no_lock_and_no_message(

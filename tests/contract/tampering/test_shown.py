@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,13 +11,15 @@ from redis import Redis
 
 from scar.access import Actor
 from scar.bootstrap import Services
+from scar.chat.conversation import Conversation
 from scar.cli.trail import verify_trail
+from scar.client import ApiClient
 from scar.errors import ScarError
 from scar.jobs.proofs import JobEnd
 from scar.jobs.record import JobState
 from scar.jobs.record_reader import RecordReader
 from scar.jobs.signing import Signatures
-from scar.jobs.subscriptions import Subscription
+from scar.jobs.subscriptions import NEW_MESSAGE, Subscription
 from scar.keys.key_store import key_pair, trusted_keys
 from scar.settings import Settings
 from tests.contract.tampering.records import (
@@ -27,6 +30,7 @@ from tests.contract.tampering.records import (
     record_of,
 )
 from tests.support.acting_worker import ActingWorker
+from tests.support.letterbox import LetterBox
 
 
 def test_a_question_that_was_put_in_the_place_of_another_is_not_shown(
@@ -125,6 +129,26 @@ def test_a_subscription_that_nobody_signed_shows_nothing(
     value = cast("str", redis.hget("scar:watches:telegram", field))
     redis.hset("scar:watches:telegram", f"{job.id} elsewhere", value)
     assert services.subscriptions.of("telegram") == [subscription]
+
+
+@pytest.mark.parametrize("place", [5, None, ["x"], "5", "[" * 100_000])
+def test_a_malformed_subscription_that_another_part_has_signed_ends_no_front_end(
+    services: Services, redis: Redis, ask: Ask, place: object
+) -> None:
+    async def resume() -> None:
+        conversation = Conversation(
+            LetterBox("telegram"), services, ApiClient("http://127.0.0.1:1", lambda *_: "")
+        )
+        await conversation.resume()
+        await conversation.close()
+
+    job = ask("status")
+    content = {"front_end": "telegram", "job_id": job.id, "place": place, "message": NEW_MESSAGE}
+    github = Signatures.of(services.settings, "github")
+    sealed = github.seal("subscription", content)
+    redis.hset("scar:watches:telegram", f"{job.id} {place}", sealed)
+    asyncio.run(resume())
+    assert services.subscriptions.of("telegram") == []
 
 
 @pytest.mark.usefixtures("worker")
