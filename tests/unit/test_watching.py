@@ -21,9 +21,10 @@ from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.engine.events import EngineEvent, EngineEvents
 from workers.state.roster import Roster
-from workers.watch.alert_keeper import AlertKeeper
+from workers.watch.alert_keeper import AlertKeeper, Subject
 from workers.watch.container_watch import ContainerWatch
 from workers.watch.observer import ContainerView, QuietObserver
+from workers.watch.rules.problem import Problem
 from workers.watch.watcher import Watcher
 
 SECOND = 1_000_000_000
@@ -143,6 +144,17 @@ def test_an_alert_does_not_join_a_group_whose_recovery_is_told() -> None:
     keeper.looked(_view("unhealthy", "shop-job-1"))
     first, _, second, third = (alert.group for alert in written.alerts)
     assert first != second == third
+
+
+def test_a_certificate_that_could_not_be_asked_for_is_not_renewed() -> None:
+    written = Written()
+    keeper = AlertKeeper("default", written, look_seconds=5, wall=lambda: NOW)
+    web, problem = Subject("shop", "web", "web"), Problem("certificate", "warning", "ends", "")
+    keeper.settle("certificate", {web: problem})
+    keeper.settle("certificate", {}, [web])
+    assert [alert.is_open for alert in written.alerts] == [True]
+    keeper.settle("certificate", {})
+    assert [alert.is_open for alert in written.alerts] == [True, False]
 
 
 class Looks(QuietObserver):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from threading import Lock
 from typing import NamedTuple, Protocol
@@ -102,14 +102,18 @@ class AlertKeeper(QuietObserver):
             self._put(thing, self._changed(alert, problem), view.project, id)
         return self._next_look(view)
 
-    def settle(self, rule: str, problems: Mapping[Subject, Problem]) -> None:
+    def settle(
+        self, rule: str, problems: Mapping[Subject, Problem], unknown: Collection[Subject] = ()
+    ) -> None:
         """Open, change and close the alerts of a rule that is not about the state of containers:
-        `problems` are all that there are now. Any thread may call this.
+        `problems` are all that there are now, but for the subjects that could not be looked at. Any
+        thread may call this.
         """
         with self._lock:
             things = {_thing(subject, rule): subject for subject in problems}
+            kept = {*things, *(_thing(subject, rule) for subject in unknown)}
             for thing, alert in list(self._alerts.items()):
-                if alert.rule == rule and thing not in things:
+                if alert.rule == rule and thing not in kept:
                     self._close(thing)
             for thing, subject in things.items():
                 self._settle(thing, subject, problems[subject])

@@ -92,17 +92,24 @@ class HostChecks:
         self._keeper.settle("disk", {HOST: problem} if problem else {})
 
     def check_certificates(self) -> None:
-        """Tell of each container that serves a certificate that ends soon."""
+        """Tell of each container that serves a certificate that ends soon: of its first to end. One
+        that serves none now, since it is down or busy, is as it was.
+        """
         now = datetime.fromtimestamp(self._wall(), UTC)
         problems: dict[Subject, Problem] = {}
+        unknown: list[Subject] = []
         for project in self._projects().values():
-            rows = self._containers.of_project(project.compose_project, project.containers)
-            for row in (row for row in rows if row.is_up):
-                for port, end in served_certificates(row):
-                    problem = certificate(port, end, now)
-                    if problem is not None:
-                        problems[Subject(project.name, row.name, row.service)] = problem
-        self._keeper.settle("certificate", problems)
+            for row in self._containers.of_project(project.compose_project, project.containers):
+                subject = Subject(project.name, row.name, row.service)
+                served = list(served_certificates(row)) if row.is_up else []
+                if not served:
+                    unknown.append(subject)
+                    continue
+                port, end = min(served, key=lambda one: one[1])
+                problem = certificate(port, end, now)
+                if problem is not None:
+                    problems[subject] = problem
+        self._keeper.settle("certificate", problems, unknown)
 
     def _check_certificates_sometimes(self) -> None:
         if self._wall() - self._certificates_at >= _CERTIFICATE_SECONDS:
