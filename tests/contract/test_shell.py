@@ -40,6 +40,8 @@ def begin(api_url: str, tmp_path: Path) -> Iterator[Begin]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Where the tests run in the background of a script, Ctrl-C is ignored and so inherited.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         begun.append(process)
         return process
