@@ -39,7 +39,7 @@ def for_shell(document: Document) -> Document:
 @cache
 def _names() -> dict[str, str]:
     commands = (c for c in all_commands() if c.word not in _ONLY_IN_A_CHAT)
-    return {command.word: shell_word(command) for command in commands}
+    return {"docker_unfollow": "cancel", **{c.word: shell_word(c) for c in commands}}
 
 
 @cache

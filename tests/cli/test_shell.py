@@ -63,6 +63,7 @@ def test_the_help_of_a_command_has_examples() -> None:
         ("💡 Production: /srv/jobs", "💡 Production: /srv/jobs"),
         ("GET /api/v1/jobs lists", "GET /api/v1/jobs lists"),
         ("/jobs/shop is no folder", "/jobs/shop is no folder"),
+        ("/docker_unfollow ends it.", "scar cancel ends it."),
         ("/help lists what you can do here.", "scar --help lists what you can do here."),
     ],
 )
