@@ -8,8 +8,10 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Coroutine
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from scar.access import Actor
 from scar.bootstrap import bootstrap
@@ -106,12 +108,15 @@ async def _chat(settings: Settings) -> None:
     front_end = ConsoleChat(screen)
     conversation = Conversation(front_end, services, client)
     place = Place(user)
-    lines = InputLines(prompt=_PROMPT if screen.in_place and sys.stdin.isatty() else "")
+    by_hand = screen.in_place and sys.stdin.isatty()
+    lines = InputLines(prompt=_PROMPT if by_hand else "")
     try:
         await conversation.resume()
         while True:
             with screen:
-                await _wait_for_turn(conversation, front_end)
+                turns = [conversation.settle(), front_end.asking.wait()]
+                # A person need not wait for a log that goes on; a script's lines come in order.
+                await _first_of(*turns, *([lines.typed()] if by_hand else []))
             line = await lines.next()
             if line is None:
                 break
@@ -123,14 +128,11 @@ async def _chat(settings: Settings) -> None:
         await conversation.close()
 
 
-async def _wait_for_turn(conversation: Conversation, front_end: ConsoleChat) -> None:
-    """Wait until every message shows that its job has ended, or until a question needs an
-    answer.
+async def _first_of(*turns: Coroutine[Any, Any, object]) -> None:
+    """Wait until every message shows that its job has ended, a question needs an answer, or
+    something was typed.
     """
-    waits = [
-        asyncio.create_task(conversation.settle()),
-        asyncio.create_task(front_end.asking.wait()),
-    ]
+    waits = [asyncio.create_task(turn) for turn in turns]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()

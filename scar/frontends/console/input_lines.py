@@ -15,22 +15,36 @@ class InputLines:
     directly, because Python cannot exit while a thread is blocked in `sys.stdin`.
     """
 
-    def __init__(self, prompt: str) -> None:
+    def __init__(self, prompt: str, descriptor: int = 0) -> None:
         self._prompt = prompt
+        self._descriptor = descriptor
         self._requests = threading.Semaphore(0)
         self._loop = asyncio.get_running_loop()
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self._asked = False
         threading.Thread(target=self._read, name="input", daemon=True).start()
 
     async def next(self) -> str | None:
         """Return the next line without its line end; None at the end of the input."""
-        if self._prompt:
+        if self._prompt and self._lines.empty():
             print(self._prompt, end="", flush=True)
-        self._requests.release()
-        return await self._lines.get()
+        self._ask()
+        line = await self._lines.get()
+        self._asked = False
+        return line
+
+    async def typed(self) -> None:
+        """Wait, without a prompt, until there is a line for `next`."""
+        self._ask()
+        self._lines.put_nowait(await self._lines.get())
+
+    def _ask(self) -> None:
+        if not self._asked:
+            self._asked = True
+            self._requests.release()
 
     def _read(self) -> None:
-        lines = _lines_of(0)
+        lines = _lines_of(self._descriptor)
         while self._requests.acquire():
             line = next(lines, None)
             self._loop.call_soon_threadsafe(self._lines.put_nowait, line)

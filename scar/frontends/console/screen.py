@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from scar.document import Code, Document
 
 if TYPE_CHECKING:  # slow to import, and of no use on a pipe
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.live import Live
     from rich.text import Text
 
@@ -59,7 +60,8 @@ class Screen:
         from rich.console import Group
 
         self._live_messages[name] = document
-        self._live.update(Group(*map(_text, self._live_messages.values())), refresh=True)
+        messages = Group(*map(_text, self._live_messages.values()))
+        self._live.update(_Newest(messages, self._live), refresh=True)
         self._printed[name] = document.text.split("\n")
 
     def _print(self, name: str, document: Document) -> None:
@@ -82,10 +84,31 @@ class Screen:
             print(text, file=self._stream, flush=True)
 
 
+class _Newest:
+    """The last lines of `content`, as many as the terminal has, and all of them once `live` ends.
+
+    Rich itself would show the first lines, and of a log that goes on nothing new.
+    """
+
+    def __init__(self, content: RenderableType, live: Live) -> None:
+        self._content = content
+        self._live = live
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+
+        lines = console.render_lines(self._content, options, pad=False)
+        room = options.size.height if self._live.is_started else len(lines)
+        for line in lines[-room:]:
+            yield from line
+            yield Segment.line()
+
+
 def _text(document: Document) -> Text:
+    """Return the document's text, whose long lines go on in the next one."""
     from rich.text import Text
 
-    text = Text()
+    text = Text(no_wrap=False, overflow="fold")
     for number, block in enumerate(document.blocks):
         text.append("\n" if number else "")
         text.append(block.text, style="dim" if isinstance(block, Code) else "")
