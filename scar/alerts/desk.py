@@ -8,17 +8,19 @@ from redis import Redis
 
 from scar.alerts.alert_book import AlertBook
 from scar.alerts.alert_chats import AlertChats
+from scar.alerts.hosts_away import HostsAway
 from scar.alerts.mute_book import MuteBook
 from scar.jobs.signing import Signatures
 
 
 @dataclass(frozen=True)
 class AlertDesk:
-    """The alerts, the mutes, and the chats that are told."""
+    """The alerts, the mutes, the chats that are told, and the hosts that nobody watches."""
 
     book: AlertBook
     mutes: MuteBook
     chats: AlertChats
+    hosts: HostsAway
 
     @classmethod
     def of(cls, redis: Redis, signatures: Signatures) -> AlertDesk:
@@ -27,4 +29,5 @@ class AlertDesk:
             AlertBook(redis, signatures),
             MuteBook(redis, signatures),
             AlertChats(redis, signatures),
+            HostsAway(redis),
         )

@@ -6,14 +6,18 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scar.access import Actor, Role
 from scar.commands.command import Command
 from scar.commands.local_command import CommandContext, LocalCommand
-from scar.commands.text_format import local_time, uptime
+from scar.commands.text_format import counted, local_time, uptime
 from scar.document import Document
 from scar.projects import Project
 from scar.settings.front_end import front_end_settings
+
+if TYPE_CHECKING:
+    from scar.alerts.mute import Mute
 
 _DURATION = re.compile(r"([1-9]\d{0,2})([mhd])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400}
@@ -102,8 +106,18 @@ class AlertsCommand(LocalCommand):
         desk.mutes.remove(mutes)
         if not wish.container:
             desk.chats.switch(actor, wish.project, context.chat, on=True)
-        ended = f" {len(mutes)} mutes are ended." if mutes else ""
+        ended = f" {counted(len(mutes), 'mute')} ended." if mutes else ""
+        if wish.container and context.chat not in self._told(wish, context):
+            return Document.of(
+                f"🔔 {wish.thing} is not silent here.{ended}",
+                f"/{self.word} {wish.project.name} on: this chat is told of the project's alerts.",
+            )
         return Document.of(f"🔔 This chat is told of {wish.thing}.{ended}")
+
+    def _told(self, wish: _Wish, context: CommandContext) -> Sequence[str]:
+        from scar.alerts.alert_chats import chats_of  # imports redis
+
+        return chats_of(wish.project, context.alerts.chats.switches(), context.access)
 
     def _until_recovery(self, actor: Actor, wish: _Wish, context: CommandContext) -> Document:
         alerts = [
@@ -154,15 +168,21 @@ def _list(
     ]
     for mute in desk.mutes.all():
         if mute.chat == context.chat and mute.project in projects and mute.holds(now, known):
-            end = "until it recovers" if mute.until_recovery else "for good"
-            end = f"until {local_time(mute.until)}" if mute.until else end
-            lines.append(f"🔕 {mute.thing} is silent here {end} ({mute.name})")
+            lines.append(_mute_line(mute))
     switches = desk.chats.switches()
     access = context.access
     told = [name for name, p in projects.items() if context.chat in chats_of(p, switches, access)]
     lines.append(f"📣 This chat is told of: {', '.join(told) or 'nothing'}")
-    nothing = [] if alerts else ["✅ Nothing is wrong now."]
+    silent = desk.hosts.silent(hosts)
+    lines += [f"⚠️ Host {host} gives no sign of life: nobody watches it." for host in silent]
+    nothing = [] if alerts or silent else ["✅ Nothing is wrong now."]
     return Document.of("🔔 Alerts", *nothing, *lines, f"💡 {command.spelled}")
+
+
+def _mute_line(mute: Mute) -> str:
+    end = "until it recovers" if mute.until_recovery else "for good"
+    end = f"until {local_time(mute.until)}" if mute.until else end
+    return f"🔕 {mute.thing} is silent here {end} ({mute.name})"
 
 
 def _is_wish(word: str) -> bool:

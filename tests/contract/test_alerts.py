@@ -19,6 +19,7 @@ from scar.alerts.mute_book import MOST_OF_ONE
 from scar.bootstrap import Services
 from scar.chat.conversation import Conversation
 from scar.client import ApiClient
+from scar.commands.alerts import COMMAND
 from scar.errors import ScarError
 from scar.jobs.signing import Signatures
 from scar.keys.key_store import worker_part
@@ -251,3 +252,28 @@ def test_the_end_of_an_alert_says_no_secret_that_its_beginning_has_masked(
     eventually(lambda: not any(alert.is_open for alert in services.alerts.book.all()))
     publisher.stop()
     assert [alert.why for alert in services.alerts.book.all()] == ["no ***"] * 2
+
+
+def test_nothing_is_wrong_is_said_only_of_hosts_that_somebody_watches(
+    services: Services, operator: Actor
+) -> None:
+    def listed() -> str:
+        return COMMAND.reply(operator, ["list"], services.command_context).text
+
+    assert "Host default gives no sign of life" in listed()
+    assert "Nothing is wrong" not in listed()
+    now = int(time.time() * 1000)
+    services.redis.zadd("scar:workers:default", {"default-1": now + 10 * 60_000})
+    assert "Nothing is wrong now" in listed()
+    assert "no sign of life" not in listed()
+
+
+def test_a_chat_that_is_told_of_nothing_is_not_said_to_be_told_of_a_container(
+    services: Services, operator: Actor
+) -> None:
+    context = replace(services.command_context, chat=CHAT)
+    services.alerts.mutes.add(operator, CHAT, "shop", "web", seconds=60)
+    text = COMMAND.reply(operator, ["shop/web", "on"], context).text
+    assert "is not silent here. 1 mute ended." in text
+    COMMAND.reply(operator, ["shop", "on"], context)
+    assert "told of shop/web" in COMMAND.reply(operator, ["shop/web", "on"], context).text
