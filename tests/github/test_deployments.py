@@ -68,18 +68,20 @@ def api() -> DeploymentsApi:
     return DeploymentsApi()
 
 
-def told(api: DeploymentsApi, *ends: Job | None, begin: bool = True) -> None:
-    async def tell() -> None:
+def told(api: DeploymentsApi, *ends: Job | None, begin: bool = True) -> list[float]:
+    """Tell of a deploy; return after how many seconds each end is to be told again."""
+
+    async def tell() -> list[float]:
         settings = Settings.load({"SCAR_GITHUB_TOKEN": "a-token-of-nobody"}, dotenv=None)
         github = GitHub(settings, httpx.AsyncClient(transport=api))
         deployments = Deployments(github)
         if begin:
             await deployments.begin(DEPLOYED)
-        for job in ends:
-            await deployments.end(DEPLOYED, job, "Deployed, " + "x" * 200)
+        again = [await deployments.end(DEPLOYED, job, "Deployed, " + "x" * 200) for job in ends]
         await github.close()
+        return again
 
-    asyncio.run(tell())
+    return asyncio.run(tell())
 
 
 def ended(state: JobState) -> Job:
@@ -112,5 +114,15 @@ def test_what_did_not_come_about_is_told_as_that(
 
 def test_a_refusal_disturbs_no_deploy(api: DeploymentsApi) -> None:
     api.status = 403
-    told(api, ended(JobState.SUCCEEDED))
+    assert told(api, ended(JobState.SUCCEEDED)) == [0]
     assert api.states == {}
+
+
+def test_an_end_that_github_could_not_take_now_is_told_again(api: DeploymentsApi) -> None:
+    told(api)
+    api.status = 502
+    (again,) = told(api, ended(JobState.SUCCEEDED), begin=False)
+    assert again > 0
+    api.status = 201
+    assert told(api, ended(JobState.SUCCEEDED), begin=False) == [0]
+    assert api.states == {2: ["in_progress", "success"]}

@@ -47,18 +47,22 @@ class Deployments:
         """Say that the deploy runs."""
         await self._tell(deployed, "in_progress", "Deploying")
 
-    async def end(self, deployed: DeployedCommit, job: Job | None, description: str) -> None:
-        """Say how the deploy has ended; `error` where nothing was deployed, or nobody knows."""
+    async def end(self, deployed: DeployedCommit, job: Job | None, description: str) -> float:
+        """Say how the deploy has ended; `error` where nothing was deployed, or nobody knows. Return
+        after how many seconds to say it again: 0 where it is said, or cannot be.
+        """
         state = _STATE.get(job.state, "error") if job else "error"
-        await self._tell(deployed, state, description)
+        return await self._tell(deployed, state, description)
 
-    async def _tell(self, deployed: DeployedCommit, state: str, description: str) -> None:
+    async def _tell(self, deployed: DeployedCommit, state: str, description: str) -> float:
         try:
             id = await self._known(deployed) or await self._make(deployed)
             content = {"state": state, "description": description[:_LONGEST_DESCRIPTION]}
             await self._ask("POST", deployed, f"/{id}/statuses", content)
         except Refused as error:
             _log.warning("deployment not told", commit=deployed.commit, reason=str(error))
+            return error.retry_after or 0.0
+        return 0.0
 
     async def _known(self, deployed: DeployedCommit) -> str | None:
         """Return the id of the deployment that was made for the job; None where there is none."""

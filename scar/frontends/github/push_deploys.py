@@ -214,7 +214,8 @@ class PushDeploys:
             _log.warning("status not set", commit=push.commit, reason=str(error))
             if error.retry_after is not None:
                 return error.retry_after
-        await Deployments(self.github).end(_deployed(push, id), job, description)
+        if wait := await Deployments(self.github).end(_deployed(push, id), job, description):
+            return wait
         await asyncio.to_thread(self._drop, _DEPLOYING, id, sealed)
         return 0.0
 
