@@ -181,6 +181,19 @@ def test_a_disk_is_told_of_by_when_it_is_full() -> None:
     assert (fast.severity, fast.what) == ("critical", "has a disk that is full in 1 h")
 
 
+def test_what_a_build_writes_at_once_does_not_fill_the_disk_up() -> None:
+    minutes = [20.0] * 120 + [20.0 - built for built in range(1, 9)] + [12.0] * 60
+    for number in range(40, len(minutes) + 1):
+        assert disk("/var", _samples(*minutes[:number], hours=1 / 60)) is None
+
+
+def test_a_disk_that_something_begins_to_fill_is_told_within_the_half_hour() -> None:
+    minutes = [20.0] * 120 + [20.0 - 0.2 * minute for minute in range(20)]
+    problem = disk("/var", _samples(*minutes, hours=1 / 60))
+    assert problem is not None
+    assert problem.severity == "critical"
+
+
 def test_a_disk_without_any_room_is_told() -> None:
     problem = disk("/var", _samples(20, 0))
     assert problem is not None

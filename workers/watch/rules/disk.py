@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median_low
 
 from scar.alerts.alert import CRITICAL, WARNING
 from workers.watch.rules.problem import Problem
@@ -12,6 +14,7 @@ SPAN_SECONDS = 6 * 3600.0
 """Over how much time the speed is measured."""
 
 _LEAST_SPAN_SECONDS = 1800.0
+_PARTS = 6
 _HOUR = 3600.0
 _GIB = 1 << 30
 _SOON_HOURS = 24
@@ -43,7 +46,7 @@ def disk(path: str, samples: Sequence[DiskSample]) -> Problem | None:
     room = f"{path}: {last.free / _GIB:.1f} of {last.total / _GIB:.0f} GiB are free"
     if hours is not None and hours <= _SOON_HOURS and last.used >= _USED_TO_WORRY:
         severity = CRITICAL if hours <= _VERY_SOON_HOURS else WARNING
-        speed = _lost_in_a_second(samples) * _HOUR / _GIB
+        speed = _speed(samples) * _HOUR / _GIB
         why = f"{room}, and {speed:.1f} GiB an hour come on top."
         return Problem("disk", severity, f"has a disk that is full in {_about(hours)}", why)
     if last.used >= _USED_TOO_MUCH:
@@ -56,16 +59,39 @@ def hours_to_full(samples: Sequence[DiskSample]) -> float | None:
     """Return in how many hours the disk is full; None where it does not fill up, or where it was
     not watched for half an hour.
     """
-    first, last = samples[0], samples[-1]
-    if last.at - first.at < _LEAST_SPAN_SECONDS or last.free >= first.free:
-        return None
-    return last.free / _lost_in_a_second(samples) / _HOUR
+    speed = _speed(samples)
+    return samples[-1].free / speed / _HOUR if speed > 0 else None
 
 
-def _lost_in_a_second(samples: Sequence[DiskSample]) -> float:
-    first, last = samples[0], samples[-1]
-    return (first.free - last.free) / (last.at - first.at)
+def _speed(samples: Sequence[DiskSample]) -> float:
+    """Return how many bytes a second the disk fills up with, in the last half hour or in all of the
+    time, whichever is more; 0 where it was not watched for half an hour.
+    """
+    first, last = samples[0].at, samples[-1].at
+    if last - first < _LEAST_SPAN_SECONDS:
+        return 0.0
+    return max(_median_speed(samples, begin) for begin in (first, last - _LEAST_SPAN_SECONDS))
+
+
+def _median_speed(samples: Sequence[DiskSample], begin: float) -> float:
+    """Return the lower median of the speeds of six parts of the time since `begin`: what was
+    written at once, such as the images of a build, does not go on.
+    """
+    seconds = (samples[-1].at - begin) / _PARTS
+    rooms = [_free_at(samples, begin + seconds * number) for number in range(_PARTS + 1)]
+    return median_low((earlier - later) / seconds for earlier, later in pairwise(rooms))
+
+
+def _free_at(samples: Sequence[DiskSample], at: float) -> float:
+    """Return the room at a moment, in between two samples as if it had changed evenly."""
+    before = samples[0]
+    for sample in samples:
+        if sample.at >= at:
+            share = (at - before.at) / (sample.at - before.at) if sample.at > before.at else 1.0
+            return before.free + (sample.free - before.free) * share
+        before = sample
+    return before.free
 
 
 def _about(hours: float) -> str:
-    return f"{max(1, round(hours))} h" if hours >= 1 else "less than 1 h"
+    return f"{round(hours)} h" if round(hours) >= 1 else "less than 1 h"
