@@ -12,7 +12,6 @@ from dataclasses import replace
 from redis import Redis
 
 from scar.alerts.alert import CRITICAL, Alert
-from scar.jobs.timestamp import LATEST
 from scar.redis_client import redis_errors
 
 AWAY_SECONDS = 30.0
@@ -25,6 +24,7 @@ its worker may not have reached Redis either.
 
 _PREFIX = "away"
 _GROUP = re.compile(rf"{_PREFIX}-[0-9a-f]{{1,11}}-.+", re.DOTALL)
+_DAY_MS = 86_400_000
 _ID_LENGTH = 44
 """A button has 64 bytes for this and its own name."""
 
@@ -56,7 +56,7 @@ class HostsAway:
             self._began = now
         self._looked = now
         by_host = {host_part(group): group for group in told if _GROUP.fullmatch(group)}
-        for host, alive_until in self._heartbeats(set(hosts)).items():
+        for host, alive_until in self._heartbeats(set(hosts), now).items():
             alert = self._alerts.get(host) or self._told_before(host, by_host, now)
             if alive_until > now:
                 self._since.pop(host, None)
@@ -79,7 +79,7 @@ class HostsAway:
         group = by_host.get(host_part(_id(host, now)))
         return replace(_alert(host, _since(group)), id=group, group=group) if group else None
 
-    def _heartbeats(self, hosts: set[str]) -> dict[str, int]:
+    def _heartbeats(self, hosts: set[str], now: int) -> dict[str, int]:
         """Return until when each host's workers count as alive, in milliseconds; 0 where that is
         not known.
         """
@@ -87,10 +87,11 @@ class HostsAway:
         with redis_errors():
             pipe = self._redis.pipeline(transaction=False)
             for name in names:
-                pipe.zrevrange(f"scar:workers:{name}", 0, 0, withscores=True)
+                key, latest = f"scar:workers:{name}", now + _DAY_MS
+                # A sign of life that counts for longer than a day was not a worker's.
+                pipe.zrevrangebyscore(key, latest, 0, start=0, num=1, withscores=True)
             rows = pipe.execute() if names else []
-        scores = {name: row[0][1] if row else 0 for name, row in zip(names, rows, strict=True)}
-        return {name: _until(score) for name, score in scores.items()}
+        return {name: int(row[0][1]) if row else 0 for name, row in zip(names, rows, strict=True)}
 
 
 def host_part(group: str) -> str:
@@ -122,8 +123,3 @@ def _id(host: str, since: int) -> str:
 
 def _since(group: str) -> int:
     return int(group.split("-", 2)[1], 16)
-
-
-def _until(score: float) -> int:
-    """Return a heartbeat's score as a time; 0, which is not known, for one that can be none."""
-    return int(score) if 0 <= score <= LATEST else 0

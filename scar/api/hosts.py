@@ -15,8 +15,8 @@ from scar.api.resource import Resource, answer
 from scar.api.schemas.hosts import HostsPage
 from scar.jobs.ledger import QUEUE_PREFIX
 from scar.jobs.queue import queue_of
-from scar.jobs.timestamp import rfc3339
-from scar.json_object import JsonObject
+from scar.jobs.timestamp import moment, rfc3339
+from scar.json_object import MALFORMED, JsonObject
 from scar.redis_client import redis_errors
 
 _DAY_MS = 86_400_000
@@ -72,7 +72,7 @@ def _host(redis: Redis, name: str, workers: list[str]) -> JsonObject:
         for id in workers:
             pipe.hgetall(f"scar:worker:{id}")
         records = pipe.execute()
-    engines = [json.loads(record["engine"]) for record in records if "engine" in record]
+    engines = [engine for record in records if (engine := _engine(record))]
     return {
         "name": name,
         "workers": [_worker(id, record) for id, record in zip(workers, records, strict=True)],
@@ -81,10 +81,20 @@ def _host(redis: Redis, name: str, workers: list[str]) -> JsonObject:
     }
 
 
+def _engine(record: Mapping[str, str]) -> dict[str, str]:
+    """Return what a heartbeat says of the Engine; nothing where that cannot be read: nobody has
+    signed it.
+    """
+    try:
+        said = dict(json.loads(record["engine"]))
+    except MALFORMED:
+        return {}
+    return {name: str(said[name]) for name in ("version", "error") if name in said}
+
+
 def _worker(id: str, record: Mapping[str, str]) -> JsonObject:
-    started = record.get("started_at")
-    return {
-        "id": id,
-        "pid": int(record["pid"]) if "pid" in record else None,
-        "started_at": rfc3339(int(started) * 1000) if started else None,
-    }
+    try:
+        started = rfc3339(moment(int(record["started_at"]) * 1000))
+        return {"id": id, "pid": int(record["pid"]), "started_at": started}
+    except MALFORMED:
+        return {"id": id, "pid": None, "started_at": None}

@@ -156,6 +156,8 @@ class Listener:
         """
         if incoming.stale:
             return ARRIVED_LATE
+        if not self._knows(incoming):  # whoever taps an alert has seen it, and is not told again
+            await self._refuse_stranger(incoming)
         text = await asyncio.to_thread(self.menus.take, incoming)
         if text is None:
             text = await asyncio.to_thread(self._offer_of_job, incoming)

@@ -39,6 +39,8 @@ class CommandMenus:
                 role = self._access.highest_role(seen[1], projects)
                 if role != known and await self._set(*seen, role):
                     self._roles[seen] = role
+                if self._roles[seen] is None and role is None:
+                    del self._roles[seen]  # a stranger: there may be any number of them
 
     async def _set(self, chat: str, actor: Actor, role: Role | None) -> bool:
         """Set one menu; return False where Telegram did not take it, to be tried again."""

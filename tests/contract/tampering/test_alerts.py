@@ -8,7 +8,7 @@ import asyncio
 import json
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis import Redis
@@ -17,13 +17,15 @@ from scar.access import Actor
 from scar.alerts.alert_book import AlertBook
 from scar.alerts.alert_chats import chats_of
 from scar.alerts.hosts_away import HostsAway
+from scar.alerts.told import ToldBook
+from scar.api.hosts import hosts_of
 from scar.bootstrap import Services
 from scar.chat.conversation import Conversation
 from scar.client import ApiClient
 from scar.jobs.counters import KEY as COUNTERS
 from scar.jobs.signing import Signatures
 from scar.keys.key_store import worker_part
-from tests.contract.test_alerts import CHAT, alert_of
+from tests.contract.test_alerts import CHAT, alert_of, at_the_box, sheet_with
 from tests.contract.test_metrics import metrics
 from tests.support.letterbox import LetterBox
 
@@ -78,7 +80,7 @@ def test_a_worker_tells_of_no_project_of_another_host(services: Services) -> Non
     assert len(asyncio.run(told())) == 1
 
 
-@pytest.mark.parametrize("score", ["inf", "1e300", "-1e300"])
+@pytest.mark.parametrize("score", ["inf", "1e300", "-1e300", "4000000000000"])
 def test_an_impossible_heartbeat_does_not_end_who_tells_of_alerts(redis: Redis, score: str) -> None:
     redis.zadd("scar:workers:default", {"w": score})
     away = HostsAway(redis, clock=time.time, seconds=0.0)
@@ -106,3 +108,34 @@ def test_a_private_chat_is_told_as_long_as_its_person_has_a_role(services: Servi
         chats.switch(actor, project, chat, on=True)
     told = chats_of(project, chats.switches(), services.access)
     assert set(told) == {OLGA.key, "telegram:-100"}
+
+
+def test_a_tap_of_a_stranger_silences_no_alert(services: Services) -> None:
+    async def test() -> str | None:
+        box = LetterBox("telegram")
+        async with at_the_box(services, box) as writer:
+            told = await sheet_with(box, "is restarting in a loop")
+            await writer.conversation.settle()
+            stranger = replace(writer, actor=Actor("telegram", "666", "Eve"))
+            return await stranger.taps("until", box.tags[told])
+
+    services.alerts.chats.switch(OLGA, services.projects.get("shop"), CHAT, on=True)
+    book_of(services, "default").put(alert_of())
+    assert "not known here" in str(asyncio.run(test()))
+    (message,) = ToldBook(services.redis, services.signatures, "telegram").all()
+    assert not message.seen
+
+
+def test_a_spoilt_heartbeat_ends_no_list_of_hosts(redis: Redis) -> None:
+    until = int(time.time() * 1000) + 30_000
+    spoilt: list[dict[str, str]] = [
+        {"engine": "no json", "pid": "x", "started_at": "9" * 400},
+        {"engine": "[]", "pid": "1", "started_at": "1e300"},
+        {"engine": '{"version": []}'},
+    ]
+    for number, record in enumerate(spoilt):
+        redis.zadd("scar:workers:default", {f"w{number}": until})
+        redis.hset(f"scar:worker:w{number}", mapping=cast("dict[Any, Any]", record))
+    (host,) = hosts_of(redis, ["default"])
+    assert len(host["workers"]) == len(spoilt)
+    assert set(host["engine"]) <= {"version", "error"}
