@@ -73,7 +73,7 @@ class HostsAway:
     def silent(self, hosts: Iterable[str]) -> list[str]:
         """Return the hosts whose workers give no sign of life now: nobody watches them."""
         now = int(self._clock() * 1000)
-        return [name for name, until in self._heartbeats(set(hosts)).items() if until <= now]
+        return [name for name, until in self._heartbeats(set(hosts), now).items() if until <= now]
 
     def _told_before(self, host: str, by_host: dict[str, str], now: int) -> Alert | None:
         group = by_host.get(host_part(_id(host, now)))

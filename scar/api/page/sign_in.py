@@ -51,6 +51,7 @@ def begin() -> ResponseReturnValue:
     gate.require_secure()
     try:
         known = _who()
+        _require_no_other(known)
     except ScarError as error:
         return gate.sign_in_form(error.status, error)
     about = request.headers.get("User-Agent", "")
@@ -101,6 +102,19 @@ def _who() -> SignedIn:
         "This token is not known here",
         "Type the SECRET of an entry NAME:ROLE:SECRET of SCAR_API_TOKENS.",
     )
+
+
+def _require_no_other(known: SignedIn) -> None:
+    """Raise `forbidden` where a Mini App's data would put another person in the place of the one
+    who is signed in: a link to the page can carry that of somebody else.
+    """
+    present = gate.sessions().of_cookie(gate.cookie())
+    if "mini_app" in (known.voucher or {}) and present and present.actor != known.actor:
+        raise ScarError(
+            "forbidden",
+            f"This would sign you in as {known.actor.name}; you are {present.actor.name} here",
+            "Sign out first, if you want that.",
+        )
 
 
 def _of_mini_app(init_data: str) -> SignedIn:

@@ -69,6 +69,19 @@ def test_who_opens_the_mini_app_is_signed_in_and_may_what_they_may(
     assert runner.job_log.begun(id), "a worker takes Telegram's word"
 
 
+def test_the_data_of_somebody_else_takes_nobodys_session(
+    browser: Callable[..., Browser],
+) -> None:
+    visitor, now = browser(), time.time()
+    assert visitor.post("/sign-in", {"init_data": init_data(at=now)}).location == "/"
+    answer = visitor.post("/sign-in", {"init_data": init_data(2, at=now)})
+    assert answer.status_code == 403
+    assert "Sign out first" in answer.text
+    assert "telegram:1" in visitor.get("/sessions").text
+    again = init_data(at=now - 20)
+    assert visitor.post("/sign-in", {"init_data": again}).location == "/"
+
+
 def test_what_telegram_has_signed_counts_once(
     browser: Callable[..., Browser], redis: Redis
 ) -> None:
