@@ -21,7 +21,7 @@ from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.engine.events import EngineEvent, EngineEvents
 from workers.state.roster import Roster
-from workers.watch.alert_keeper import AlertKeeper, Subject
+from workers.watch.alert_keeper import HOST, AlertKeeper, Subject
 from workers.watch.container_watch import ContainerWatch
 from workers.watch.observer import ContainerView, QuietObserver
 from workers.watch.rules.problem import Problem
@@ -155,6 +155,20 @@ def test_a_certificate_that_could_not_be_asked_for_is_not_renewed() -> None:
     assert [alert.is_open for alert in written.alerts] == [True]
     keeper.settle("certificate", {})
     assert [alert.is_open for alert in written.alerts] == [True, False]
+
+
+def test_the_alerts_of_a_project_that_is_gone_from_the_file_are_closed() -> None:
+    written = Written()
+    keeper = AlertKeeper("default", written, look_seconds=5, wall=lambda: NOW)
+    keeper.looked(_view("unhealthy"))
+    keeper.settle("disk", {HOST: Problem("disk", "warning", "is almost full", "")})
+    keeper.keep_only(["shop"])
+    keeper.keep_only(["blog"])
+    assert [(alert.rule, alert.is_open) for alert in written.alerts] == [
+        ("unhealthy", True),
+        ("disk", True),
+        ("unhealthy", False),
+    ]
 
 
 class Looks(QuietObserver):

@@ -118,6 +118,13 @@ class AlertKeeper(QuietObserver):
             for thing, subject in things.items():
                 self._settle(thing, subject, problems[subject])
 
+    def keep_only(self, projects: Collection[str]) -> None:
+        """Close the alerts of projects that this host has no more. Any thread may call this."""
+        with self._lock:
+            for thing, alert in list(self._alerts.items()):
+                if alert.project and alert.project not in projects:
+                    self._close(thing)
+
     def _settle(self, thing: _Thing, subject: Subject, problem: Problem) -> None:
         known = self._alerts.get(thing)
         if known is None:

@@ -68,7 +68,7 @@ class HostChecks:
 
     def _work(self) -> None:
         while not self._stopped.wait(_DISK_SECONDS):
-            for check in (self.check_disks, self._check_certificates_sometimes):
+            for check in (self._drop_others, self.check_disks, self._check_certificates_sometimes):
                 try:
                     check()
                 except (ScarError, OSError) as error:
@@ -110,6 +110,11 @@ class HostChecks:
                 if problem is not None:
                     problems[subject] = problem
         self._keeper.settle("certificate", problems, unknown)
+
+    def _drop_others(self) -> None:
+        projects = self._projects()
+        if projects:  # none: the file may be broken since before this process
+            self._keeper.keep_only(projects)
 
     def _check_certificates_sometimes(self) -> None:
         if self._wall() - self._certificates_at >= _CERTIFICATE_SECONDS:

@@ -156,13 +156,14 @@ class Watcher:
         them at the start and after the Engine was away.
         """
         rows = self._containers.all()
-        self._roster.keep_only(self._projects())
+        if projects := self._projects():  # none: the file may be broken since before this process
+            self._roster.keep_only(projects)
         every = self._is_new or self._lost_since is not None
         if every:
             for observer in self._observers:
                 observer.engine_back()
         self._lost_since, self._is_lost, self._is_new = None, False, False
-        for project in self._projects().values():
+        for project in projects.values():
             members = self._roster.of(project.name)
             present = {row.name: row for row in rows if _belongs(row, project)}
             for name in {*present, *members}:
