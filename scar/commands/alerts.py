@@ -13,6 +13,7 @@ from scar.commands.command import Command
 from scar.commands.local_command import CommandContext, LocalCommand
 from scar.commands.text_format import counted, local_time, uptime
 from scar.document import Document
+from scar.errors import ScarError
 from scar.projects import Project
 from scar.settings.front_end import front_end_settings
 
@@ -92,9 +93,13 @@ class AlertsCommand(LocalCommand):
         )
 
     def _on(self, actor: Actor, wish: _Wish, context: CommandContext) -> Document:
-        front_end = front_end_settings().get(context.chat.partition(":")[0])
-        if front_end is None or front_end.chat_id is None:
-            raise self.misuse("No chat of this kind can be told of alerts")
+        able = [name for name, known in front_end_settings().items() if known.chat_id]
+        if context.chat.partition(":")[0] not in able:
+            raise ScarError(
+                "invalid_request",
+                "No chat of this kind can be told of alerts",
+                f"Type it in one of: {', '.join(able)}.",
+            )
         desk = context.alerts
         mutes = [
             mute

@@ -277,3 +277,6 @@ def test_a_chat_that_is_told_of_nothing_is_not_said_to_be_told_of_a_container(
     assert "is not silent here. 1 mute ended." in text
     COMMAND.reply(operator, ["shop", "on"], context)
     assert "told of shop/web" in COMMAND.reply(operator, ["shop/web", "on"], context).text
+    with pytest.raises(ScarError, match="No chat of this kind") as refused:
+        COMMAND.reply(operator, ["shop", "on"], replace(context, chat="console:ada"))
+    assert "telegram" in refused.value.hint
