@@ -134,6 +134,6 @@ def visible_job(id: str) -> Job:
         raise ScarError(
             "job_not_found",
             f"Job '{id[:40]}' not found",
-            "GET /api/v1/jobs lists the latest ones; old ones are forgotten after a while.",
+            "/jobs lists the latest ones; old ones are forgotten after a while.",
         )
     return job

@@ -13,7 +13,7 @@ from importlib.metadata import version as version_of
 
 import click
 
-from scar.errors import ScarError
+from scar.errors import ScarError, nearest
 from scar.settings import SettingsError
 
 WRONG_SETTINGS = os.EX_CONFIG
@@ -54,6 +54,18 @@ class Shell(click.Group):
             made: click.Command | None = import_module("scar.cli.jobs").job_command(cmd_name)
             return made
         return _one_of("front_ends", cmd_name) if cmd_name in _front_ends() else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named; an unknown one is told the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if args[0].startswith("-"):
+                raise
+            hint = nearest(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"{error.message}{hint}", ctx) from error
 
 
 def _one_of(module: str, name: str) -> click.Command | None:

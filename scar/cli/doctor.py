@@ -10,7 +10,7 @@ from scar.settings import Settings
 @click.command()
 @click.pass_context
 def doctor(context: click.Context) -> None:
-    """Checks everything that has to be in place, and says how to mend what is not.
+    """Checks what has to be in place, and says how to mend it.
 
     It writes nothing.
     """

@@ -22,7 +22,10 @@ _OWN_SETTING = "SCAR_REDIS_URL="
 
 @click.command()
 def init() -> None:
-    """Writes a first projects file from the running Compose projects; overwrites nothing."""
+    """Writes a first projects file from what Compose runs.
+
+    It overwrites nothing.
+    """
     settings = Settings.load()
     path = settings.projects_file
     if path.exists():

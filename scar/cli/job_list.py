@@ -54,9 +54,10 @@ def jobs(words: tuple[str, ...], as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
 @click.pass_context
 def job(context: click.Context, job_or_project: str | None, as_json: bool) -> None:
-    """Show a job as it goes on, wherever it was asked for; where it asks, answer.
+    """Show a job as it goes on, and answer where it asks.
 
-    Of a project, or of all, it is the latest that has not ended, else the latest.
+    It may have been asked for anywhere. Of a project, or of all, it is the latest that has not
+    ended, else the latest.
     """
     client = connect(Settings.load())
     shown = _shown(client, job_or_project)
@@ -72,7 +73,10 @@ def job(context: click.Context, job_or_project: str | None, as_json: bool) -> No
 @click.argument("job_or_project", required=False, shell_complete=complete_project)
 @click.pass_context
 def cancel(context: click.Context, job_or_project: str | None) -> None:
-    """Stop a job, or the one that works on a project, or the only one that runs."""
+    """Stop a job.
+
+    It is named by its id or its project, or is the only one that runs.
+    """
     client = connect(Settings.load())
     words = (job_or_project,) if job_or_project else ()
     latest = map(Job.from_json, _latest(client, None, MOST_READ))

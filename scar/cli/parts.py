@@ -32,7 +32,10 @@ def api() -> None:
 
 @click.command()
 def worker() -> None:
-    """What does the jobs of this host: the only part that needs the Docker socket."""
+    """What does the jobs of this host.
+
+    It is the only part that needs the Docker socket.
+    """
     from scar.keys.key_store import key_pair, worker_part
 
     settings = Settings.load()

@@ -23,7 +23,10 @@ _LOOK_SECONDS = 0.3
 
 @click.command()
 def up() -> None:
-    """Everything: API, worker, every configured front-end, and a Redis where none is set."""
+    """The API, the worker, every configured front-end.
+
+    Where no Redis is set, it brings its own.
+    """
     settings = Settings.load()
     keep_private(settings.state_dir)
     _make_keys(settings)

@@ -25,7 +25,7 @@ class KeptCommand(JobCommand):
 
     word = "docker_kept"
     kind = "kept"
-    summary = "files changed by hand that were replaced, and how to have them back"
+    summary = "files changed by hand that were replaced, to bring back"
     rank = 26
 
     def parse(

@@ -126,6 +126,14 @@ def test_an_ended_input_is_told_at_once_and_no_job_is_made(
     assert not worker.jobs_of("test")
 
 
+def test_an_unknown_command_is_told_the_nearest_and_every_summary_is_whole(begin: Begin) -> None:
+    _, complained = begin("deply").communicate(timeout=PATIENCE)
+    assert "No such command 'deply'. Did you mean 'deploy'?" in complained
+    said, _ = begin("--help").communicate(timeout=PATIENCE)
+    listed = said.partition("Commands:")[2].splitlines()
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 def test_a_list_without_jobs_says_so_beside_the_output(begin: Begin) -> None:
     said, complained = begin("jobs", "failed").communicate(timeout=PATIENCE)
     assert (said, complained) == ("", "None yet.\n")

@@ -23,7 +23,7 @@ def _users(settings: Settings) -> UserDirectory:  # noqa: ARG001
 FRONTEND = FrontendSpec(
     name="console",
     command="chat",
-    summary="The chat in this terminal: /help, /docker_status, /docker_deploy, yes, ...",
+    summary="The chat in this terminal. It knows /docker_status, /help, yes, ...",
     serve=_serve,
     users=_users,
 )
