@@ -21,6 +21,7 @@ from scar.jobs.queue import JobQueue
 from scar.jobs.request import Request
 from scar.jobs.signing import Signatures
 from scar.jobs.trail import AnchorFile
+from scar.json_object import MALFORMED
 from workers.state.job_log import JobLog
 from workers.state.journal import abandoned
 from workers.state.known_locks import KnownLocks, sync_quietly
@@ -141,7 +142,8 @@ class Reconciler:
     def _follow_trail(self) -> None:
         try:
             self._anchor.follow(self._redis)
-        except (ScarError, OSError) as error:
+        except (ScarError, OSError, *MALFORMED) as error:
+            # A line of another form than it must have keeps no lost job from coming back.
             _log.warning("end of the audit trail not kept", reason=str(error))
 
     def _try(self, id: str, compare: Callable[[str], None]) -> None:

@@ -172,7 +172,7 @@ def broken_at(
         content = _content(signatures, sealed)
         if not sealed and not first:
             continue  # an earlier version signed nothing; the chain begins with number 1
-        if content is None or "prev" not in content:
+        if content is None:
             unknown = signatures.unknown_key(sealed)
             hint = f", or its key is not known here ({unknown}): see `scar keys`" if unknown else ""
             return f"line {id} is not signed by a part of SCAR: it was edited or added{hint}"
@@ -192,8 +192,10 @@ def broken_at(
 
 
 def _content(signatures: Signatures, sealed: str) -> JsonObject | None:
-    """Return what a signed line says; None where nobody has signed it, or it has no number."""
+    """Return what a signed line of the chain says; None where nobody has signed it, or it is of no
+    chain, as the lines of refusals are: they could be put between those of the trail.
+    """
     opened = signatures.open("audit", sealed)
-    if opened is None or type(opened.content.get("n", 0)) is not int:
-        return None
-    return opened.content
+    content = opened.content if opened else {}
+    is_chained = type(content.get("n")) is int and isinstance(content.get("prev"), str)
+    return content if is_chained else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,30 +14,21 @@ from scar.jobs.locks import EVERYTHING, Lock, LockRecord, Locks
 from scar.jobs.signing import Signatures
 from workers.files.durable import read_json, write_synced
 
-_SKEW_MS = 60_000
-"""How far the clocks of two hosts may be apart."""
-
 _HINT = "Remove the file: the locks that Redis has are kept again."
 _log = structlog.get_logger(__name__)
 
 
 class KnownLocks:
     """The newest record of each lock, in the file `path`: set or released, as it was signed.
-    `may_lock(actor, project)` says whether the worker here knows somebody as who may do either;
-    `clock` gives seconds.
+    `may_lock(actor, project)` says whether the worker here knows somebody as who may do either.
     """
 
     def __init__(
-        self,
-        path: Path,
-        signatures: Signatures,
-        may_lock: Callable[[Actor, str], bool],
-        clock: Callable[[], float] = time.time,
+        self, path: Path, signatures: Signatures, may_lock: Callable[[Actor, str], bool]
     ) -> None:
         self._path = path
         self._signatures = signatures
         self._may_lock = may_lock
-        self._clock = clock
 
     def of(self, project: str) -> Lock | None:
         """Return the lock that a project is under, as far as this host knows."""
@@ -69,8 +59,6 @@ class KnownLocks:
         """
         if not record.genuine or (record.retired and project in known):
             return False
-        if record.lock.since > self._clock() * 1000 + _SKEW_MS:
-            return False  # it would be newer than whatever people set from now on
         return record.actor is None or self._may_lock(record.actor, project)
 
     def _records(self) -> Mapping[str, LockRecord]:

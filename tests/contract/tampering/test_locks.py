@@ -104,24 +104,6 @@ def test_a_request_that_says_that_it_locks_nothing_is_refused_by_a_lock(
     assert "moving the database" in refused.error.message
 
 
-def test_a_release_that_is_dated_ahead_keeps_nobody_from_locking(
-    services: Services, redis: Redis, tmp_path: Path
-) -> None:
-    olga = Actor("telegram", "1", "Olga")
-    ahead = Locks(redis, services.signatures, lambda: 4_000_000_000.0)
-    ahead.acquire("shop", olga, "x")
-    ahead.release("shop", olga)
-    known = KnownLocks(tmp_path / "locks.json", services.signatures, anybody)
-    known.sync(ahead)
-    redis.delete("scar:locks")
-    locks = Locks(redis, services.signatures)
-    locks.acquire("shop", olga, "moving the database")
-    known.sync(locks)
-    lock = known.of("shop")
-    assert lock is not None
-    assert lock.reason == "moving the database"
-
-
 def test_what_locks_no_project_is_known_to_the_worker() -> None:
     project = Project("shop", Path("/w"), Path("/p"), "shop", ("web",), "web")
     changing = [command for command in job_commands().values() if command.changes]

@@ -84,6 +84,28 @@ def test_a_spoilt_end_of_the_trail_stops_nothing(
     assert anchor.read() == ""
 
 
+@pytest.mark.parametrize("line", ["refusal", {"n": 2}, {"prev": ""}, {"n": 2, "prev": 5}], ids=str)
+def test_a_line_of_no_chain_ends_nobody_who_follows_the_trail(
+    services: Services, redis: Redis, line: Any
+) -> None:
+    olga, state = Actor("telegram", "1", "Olga"), services.settings.state_dir
+    state.mkdir(parents=True, exist_ok=True)
+    anchor = AnchorFile(state, services.signatures)
+    services.audit.write(olga, "act", "accepted")
+    anchor.follow(redis)
+    seen = anchor.read()
+    if line == "refusal":  # signed, and on Redis for everybody to copy
+        services.audit.write_refusal(olga, "restart", "refused: forbidden")
+        ((_, fields),) = cast("list[tuple[str, dict[str, str]]]", redis.xrange("scar:refusals"))
+        sealed = fields["line"]
+    else:
+        sealed = services.signatures.seal("audit", line)
+    redis.xadd("scar:audit", {"line": sealed})
+    anchor.follow(redis)
+    assert anchor.read() == seen
+    assert services.audit.problem(seen) is not None
+
+
 def test_lines_of_an_earlier_version_before_the_chain_are_no_tampering(
     services: Services, redis: Redis
 ) -> None:
