@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import islice
 
+import structlog
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 
@@ -23,6 +24,7 @@ from scar.jobs.bake import Bake, BakeBook
 from scar.jobs.record import Job, JobState
 from scar.projects import Project
 
+_log = structlog.get_logger(__name__)
 _MOST = 30
 _MOST_EVENTS = 500
 _ASKS_TO_TYPE = "Type `yes` to "
@@ -113,7 +115,13 @@ def _bake_of(job: Job) -> Bake | None:
     """Return what is seen after a deploy; None where it is not looked after."""
     services = context().services
     done = job.state is JobState.SUCCEEDED and job.request.kind in _TAKEN_BACK
-    return BakeBook(services.redis, services.signatures).of(job) if done else None
+    try:
+        return BakeBook(services.redis, services.signatures).of(job) if done else None
+    except ScarError as error:
+        if error.code != "tampered":
+            raise
+        _log.warning("bake refused", job=job.id, reason=error.message)
+        return None  # the job itself is as its worker has signed it
 
 
 def _undo(job: Job, bake: Bake | None) -> list[Choice]:

@@ -68,6 +68,8 @@ def test_a_deploy_is_asked_for_confirmed_and_done_on_the_page(
     assert "restarted 3 times" in baking
     assert "/docker_rollback shop 01JAAAAAAA" in baking
     assert 'value="/docker_rollback shop"' not in baking
+    services.redis.set(f"scar:bake:{id}", "planted")
+    assert "Deployment complete!" in operator.get(f"/jobs/{id}").text
     assert "Deployment complete!" in done
     assert 'value="/docker_rollback shop"' in done
     assert 'http-equiv="refresh"' not in done
