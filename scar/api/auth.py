@@ -117,12 +117,17 @@ def visible_project(name: str) -> Project:
 
 
 def may_see(job: Job) -> bool:
-    """Return whether the actor asked for the job, or has a role on its project."""
+    """Return whether the actor asked for the job, or has a role on its project: that of its command
+    where it only read something. A front-end itself looks at every job, to show it.
+    """
     services, who = context().services, actor()
     if job.request.requested_by == who:
         return True
+    command = services.job_service.commands.get(job.request.kind)
+    is_for_all = job.request.changes or command is None or who.frontend == "service"
+    needed = Role.VIEWER if is_for_all or command is None else command.role
     project = services.projects.projects.get(job.request.project or "")
-    return services.access.role_of(who, project) is not None
+    return services.access.allows(who, needed, project)
 
 
 def visible_job(id: str) -> Job:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from scar.access import Actor, Role
+from scar.commands.job_command import JobCommand
 from scar.commands.local_command import CommandContext, WindowCommand
 from scar.errors import ScarError
 from scar.jobs.job_id import is_job_id
@@ -55,8 +56,16 @@ def latest_jobs(actor: Actor, words: Sequence[str], context: CommandContext) -> 
 
 
 def _may_see(actor: Actor, job: Job, context: CommandContext) -> bool:
-    project = context.projects.projects.get(job.request.project or "")
-    return job.request.requested_by == actor or context.access.allows(actor, Role.VIEWER, project)
+    """Return whether a person asked for the job, or may: what was read for somebody with a higher
+    role, such as which files are kept, is not for viewers. What changes something is for all.
+    """
+    request = job.request
+    project = context.projects.projects.get(request.project or "")
+    needed = Role.VIEWER
+    if not request.changes:
+        commands = (c for c in context.commands() if isinstance(c, JobCommand))
+        needed = next((c.role for c in commands if c.kind == request.kind), needed)
+    return request.requested_by == actor or context.access.allows(actor, needed, project)
 
 
 def _not_found(message: str) -> ScarError:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from scar.access import Actor
+from scar.access import Access, Actor, Role, UserDirectory
 from scar.bootstrap import Services
 from scar.chat.conversation import Conversation
 from scar.client import ApiClient
 from scar.commands import all_commands, job_commands
 from scar.commands.again import COMMAND as AGAIN
+from scar.commands.job import COMMAND as JOB
 from scar.commands.jobs import COMMAND as JOBS
 from scar.errors import ScarError
 from scar.jobs.record import Job
@@ -102,3 +104,18 @@ def test_jobs_are_listed_by_page_and_those_that_failed_alone(
     failed = JOBS.reply(operator, ("failed",), context)
     assert failed.text.startswith("🗂️ Jobs that failed, newest first\n❌ restart shop: failed")
     assert len(failed.text.splitlines()) == 3
+
+
+def test_a_viewer_does_not_see_what_was_read_for_an_operator(
+    ask: Ask, services: Services, worker: ActingWorker, operator: Actor
+) -> None:
+    people = UserDirectory({"1": Role.OPERATOR, "2": Role.VIEWER})
+    context = replace(services.command_context, access=Access({"telegram": people}, ()))
+    viewer = Actor("telegram", "2", "Vera")
+    kept, status, restart = ask("kept"), ask("status"), ask("restart")
+    worker.finish(kept.id, {"files": []})
+    for job in (status, restart):
+        assert JOB.find(viewer, [job.id], context).id == job.id
+    with pytest.raises(ScarError, match="not found"):
+        JOB.find(viewer, [kept.id], context)
+    assert JOB.find(operator, [kept.id], context).id == kept.id
