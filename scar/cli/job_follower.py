@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -66,7 +67,12 @@ class JobFollower:
         self._screen = Screen(sys.stderr if self._piped else sys.stdout)
 
     def follow(self, submitted: Job) -> int:
-        """Return the exit code: 0 where the job succeeded, 1 where it did not; 130 after Ctrl-C."""
+        """Return the exit code: 0 where the job succeeded, 1 where it did not; 130 after Ctrl-C.
+
+        A terminal that is closed, and SIGTERM, count as Ctrl-C.
+        """
+        for ends in (signal.SIGHUP, signal.SIGTERM):
+            signal.signal(ends, signal.default_int_handler)
         self._job = Job(request=submitted.request, state=JobState.QUEUED)
         try:
             while not self._job.state.ended:
@@ -134,11 +140,10 @@ class JobFollower:
 
         A follow that was stopped has done what it was asked for.
         """
-        click.echo(err=True)
         begun = job.state in (JobState.RUNNING, JobState.QUEUED) and job.request.changes
         if begun or not self._own:
             click.echo(
-                f"{self._command.kind} {job.request.project or ''}".rstrip()
+                f"\n{self._command.kind} {job.request.project or ''}".rstrip()
                 + f" goes on without this terminal.\nSee it: scar job {job.id}\n"
                 f"Stop it: scar cancel {job.id}",
                 err=True,
@@ -148,5 +153,5 @@ class JobFollower:
             self._client.request("POST", f"/jobs/{job.id}/cancel")
         if self._command.kind == LIVE:
             return os.EX_OK
-        click.echo("Stopped: nothing was done.", err=True)
+        click.echo("\nStopped: nothing was done.", err=True)
         return INTERRUPTED

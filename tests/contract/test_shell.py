@@ -57,15 +57,16 @@ def line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
+@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGHUP])
 def test_a_follow_prints_its_lines_alone_and_ctrl_c_ends_its_job(
-    worker: ActingWorker, begin: Begin
+    worker: ActingWorker, begin: Begin, ends: signal.Signals
 ) -> None:
     process = begin("follow", "shop")
     job = worker.next_job("follow", "test")
     claim = worker.claim(job.id)
     claim.lines("[1] one", "[2] two")
     assert (line(process), line(process)) == ("[1] one\n", "[2] two\n")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ends)
     said, complained = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert (said, complained.strip()) == ("", "")
