@@ -29,6 +29,11 @@ class Roles:
             role = max((known for known in (role, actor.role) if known is not None), default=None)
         return role
 
+    def host_of(self, project: str | None) -> str | None:
+        """Return the host that the projects file says a project is on; None for an unknown one."""
+        known = self.projects.projects.get(project or "")
+        return known.host if known else None
+
     def may_ask(self, actor: Actor, request: Request) -> bool:
         """Return whether a person may ask for such a job, or confirm it."""
         return self._has(actor, job_kinds()[request.kind].role, request.project)

@@ -131,6 +131,8 @@ class Verification:
             raise Forged("the key that its request was signed with was retired")
         if request.host != self.host:
             raise Forged(f"it is addressed to host '{request.host}'")
+        if (host := self.roles.host_of(request.project)) not in (None, self.host):
+            raise Forged(f"its project is on host '{host}'")
         now = self.clock() * 1000
         if request.expires_at < now or now - request.created_at > CONFIRMED_MS + _SKEW_MS:
             raise Forged("it is too old")

@@ -49,6 +49,22 @@ def test_a_yes_to_one_job_does_not_run_another(
 
 
 @pytest.mark.usefixtures("worker")
+def test_a_host_does_nothing_for_a_project_of_another(
+    ask: Ask, services: Services, runner: Runner, wake: Callable[[str], None]
+) -> None:
+    job = ask("restart", confirmed=True)
+    path = services.projects.path
+    entries = json.loads(path.read_text())
+    entries["shop"]["host"] = "far"
+    path.write_text(json.dumps(entries))
+    wake(job.id)
+    refused = services.job_service.get(job.id)
+    assert refused.error is not None
+    assert "its project is on host 'far'" in refused.error.message
+    assert not runner.job_log.begun(job.id)
+
+
+@pytest.mark.usefixtures("worker")
 def test_a_yes_that_is_too_old_runs_nothing(
     ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
 ) -> None:
