@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from scar.jobs.record import JobState
 from tests.support.acting_worker import ActingWorker
 from tests.support.telegram_scene import TelegramScene
+from tests.support.waiting import PATIENCE
 
 Done = subprocess.CompletedProcess[str]
 
@@ -101,6 +103,16 @@ def test_a_question_is_asked_and_answered_over_a_pipe(
     assert done.stdout.count("✅ web restarted") == 1
 
 
+def _read_until(shell: subprocess.Popen[bytes], expected: bytes) -> bytes:
+    assert shell.stdout is not None
+    shown = b""
+    while expected not in shown:
+        more = os.read(shell.stdout.fileno(), 65_536)
+        assert more, f"it ended, and showed: {shown.decode()}"
+        shown += more
+    return shown
+
+
 def test_on_a_terminal_the_message_changes_in_place(
     scene: TelegramScene, worker: ActingWorker
 ) -> None:
@@ -116,13 +128,15 @@ def test_on_a_terminal_the_message_changes_in_place(
     shell.stdin.flush()
     job = worker.next_job("restart", getpass.getuser())
     worker.plan(job.id)
+    asked = _read_until(shell, b"Type `yes`")  # a yes before it does not count
     shell.stdin.write(b"yes\n")
     shell.stdin.flush()
     worker.finish(job.id, {"downtime_seconds": None})
     worker.until(job.id, JobState.SUCCEEDED)
+    ended = _read_until(shell, b"Production is live")
     shell.stdin.write(b"\x04")
     shell.stdin.flush()
-    shown = shell.communicate(timeout=20)[0].decode()
+    shown = (asked + ended + shell.communicate(timeout=PATIENCE)[0]).decode()
     assert shell.returncode == 0
     assert "Production is live" in shown
     assert "\x1b[" in shown
