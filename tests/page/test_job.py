@@ -86,6 +86,7 @@ def test_a_deploy_is_done_and_taken_back(
     scene.plan(rollback)
     press(page, "No")
     scene.worker.until(rollback, JobState.CANCELLED)
+    expect(page.locator(".told")).to_contain_text("Cancelled by")
 
 
 def test_no_line_is_lost_or_repeated_and_nothing_moves(scene: PageScene, visit: Visit) -> None:
