@@ -20,7 +20,7 @@ from tests.watch.test_rules import NOW, running
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.engine.events import EngineEvent, EngineEvents
-from workers.state.roster import Roster
+from workers.state.roster import Death, Member, Roster
 from workers.watch.alert_keeper import HOST, AlertKeeper, Subject
 from workers.watch.container_watch import ContainerWatch
 from workers.watch.observer import ContainerView, QuietObserver
@@ -214,3 +214,26 @@ def test_one_container_that_cannot_be_looked_at_keeps_no_other_from_it(tmp_path:
         finally:
             watcher.stop()
             watcher.join(PATIENCE)
+
+
+def test_a_restart_loop_is_one_across_a_restart_of_the_worker(tmp_path: Path) -> None:
+    """A new watcher reads the ends that the one before has seen, as soon as they were seen."""
+    path = tmp_path / "roster.json"
+    project = Project("shop", Path("/w/shop"), Path("/srv/shop"), "shop", ("web",))
+    deaths: list[tuple[Death, ...]] = []
+    with engine_that(lambda path: None if path.endswith("/json") else b"[]") as engine:
+        for number in (1, 2):
+            roster = Roster(path)
+            roster.put("shop", "web", roster.of("shop").get("web") or Member("web", runs=True))
+            watcher = Watcher(
+                EngineEvents(engine),
+                Containers(engine),
+                roster,
+                lambda: {"shop": project},
+                lambda _: False,
+                [],
+                look_seconds=PATIENCE,
+            )
+            watcher._note_event(_event("die", NOW + number, name="web", exit_code=number))
+            deaths.append(Roster(path).of("shop")["web"].deaths)  # as one killed now leaves it
+    assert deaths == [(Death(NOW + 1, 1),), (Death(NOW + 1, 1), Death(NOW + 2, 2))]

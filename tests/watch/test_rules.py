@@ -19,7 +19,8 @@ from cryptography.x509.oid import NameOID
 from scar.projects import Project
 from workers.engine.container import ContainerDetails
 from workers.engine.disk_usage import usage_of
-from workers.watch.observer import ContainerView, Death
+from workers.state.roster import Death
+from workers.watch.observer import ContainerView
 from workers.watch.rules.certificate import certificate
 from workers.watch.rules.disk import DiskSample, disk
 from workers.watch.rules.exit_words import exit_words

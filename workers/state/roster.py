@@ -1,14 +1,15 @@
 """The containers that this host's projects had when they were last looked at, on disk.
 
 A watcher that starts compares with it: what ran then and does not run now has ended while nobody
-watched.
+watched. The latest ends of each are kept too, so that a restart loop is one across a restart of the
+worker.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -21,14 +22,31 @@ _HINT = "Remove that file: the containers that run now are taken as they are."
 _log = structlog.get_logger(__name__)
 
 
+MOST_DEATHS = 20
+"""So many ends of a container are kept."""
+
+
+@dataclass(frozen=True)
+class Death:
+    """An end of a container that neither a job of SCAR's nor a stop or kill by hand has caused.
+
+    `at` is in seconds since the epoch. `out_of_memory`: the kernel killed it for its memory.
+    """
+
+    at: float
+    exit_code: int
+    out_of_memory: bool = False
+
+
 @dataclass(frozen=True)
 class Member:
-    """A container of a project: its Compose service (or an empty text), and whether it has ever
-    run while it was watched.
+    """A container of a project: its Compose service (or an empty text), whether it has ever run
+    while it was watched, and its latest ends, oldest first.
     """
 
     service: str
     runs: bool
+    deaths: tuple[Death, ...] = ()
 
 
 class Roster:
@@ -49,6 +67,12 @@ class Roster:
         if members.get(name) != member:
             members[name] = member
             self._changed = True
+
+    def note_deaths(self, project: str, name: str, deaths: Iterable[Death]) -> None:
+        """Note the latest ends of a container; nothing for one that was not looked at yet."""
+        member = self._members.get(project, {}).get(name)
+        if member is not None:
+            self.put(project, name, replace(member, deaths=tuple(deaths)))
 
     def drop(self, project: str, name: str) -> None:
         """Forget a container that is not expected any more."""
@@ -90,8 +114,16 @@ class Roster:
 def _members_of(content: JsonObject) -> dict[str, dict[str, Member]]:
     return {
         project: {
-            name: Member(str(member["service"]), bool(member["runs"]))
+            name: Member(
+                str(member["service"]),
+                bool(member["runs"]),
+                tuple(_death_of(death) for death in member.get("deaths", ())[-MOST_DEATHS:]),
+            )
             for name, member in members.items()
         }
         for project, members in content.items()
     }
+
+
+def _death_of(death: JsonObject) -> Death:
+    return Death(float(death["at"]), int(death["exit_code"]), bool(death["out_of_memory"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from scar.errors import ScarError
@@ -12,10 +12,9 @@ from scar.projects import Project
 from workers.engine.container import ContainerDetails
 from workers.engine.containers import Containers
 from workers.engine.events import EngineEvent
-from workers.state.roster import Member, Roster
-from workers.watch.observer import ContainerView, Death
+from workers.state.roster import MOST_DEATHS, Death, Member, Roster
+from workers.watch.observer import ContainerView
 
-_DEATHS = 20
 _TELLING = frozenset(("1", "10", "12"))
 """SIGHUP, SIGUSR1 and SIGUSR2 tell a program to read its settings, or to begin its log anew."""
 
@@ -24,7 +23,8 @@ class ContainerWatch:
     """A container, known by its name: one that replaces it under the same name is the same here.
 
     `due` is when to look at it, by the clock `monotonic`; None where nothing has happened. `asked`
-    says that somebody had it stopped or killed since it started last.
+    says that somebody had it stopped or killed since it started last. `deaths` are those that an
+    earlier watcher has seen.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class ContainerWatch:
         containers: Containers,
         monotonic: Callable[[], float],
         wall: Callable[[], float] = time.time,
+        deaths: Iterable[Death] = (),
     ) -> None:
         self.name = name
         self.due: float | None = None
@@ -41,11 +42,16 @@ class ContainerWatch:
         self._containers = containers
         self._monotonic = monotonic
         self._wall = wall
-        self._deaths: deque[Death] = deque(maxlen=_DEATHS)
+        self._deaths: deque[Death] = deque(deaths, maxlen=MOST_DEATHS)
         self._ran_out: set[str] = set()
         self._started = False
         self._after_job = False
         self._own = False
+
+    @property
+    def deaths(self) -> tuple[Death, ...]:
+        """The latest ends, oldest first."""
+        return tuple(self._deaths)
 
     def look_in(self, seconds: float) -> None:
         """Look in so many seconds, or earlier where an earlier look is due."""
@@ -91,7 +97,7 @@ class ContainerWatch:
         if details is not None:
             self.note_start(details)
             runs = self._is_to_run(details, before)
-            roster.put(project.name, self.name, Member(service, runs))
+            roster.put(project.name, self.name, Member(service, runs, self.deaths))
         elif self._own or (service and any(row.service == service for row in rows)):
             roster.drop(project.name, self.name)  # a job has removed it, or another is in its place
             expected = False
@@ -104,7 +110,7 @@ class ContainerWatch:
             expected=expected,
             is_to_run=runs,
             asked=self.asked,
-            deaths=tuple(self._deaths),
+            deaths=self.deaths,
             at=self._wall(),
         )
 

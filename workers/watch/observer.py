@@ -9,6 +9,7 @@ from scar.errors import ScarError
 from scar.projects import Project
 from workers.engine.container import ContainerDetails
 from workers.engine.events import EngineEvent
+from workers.state.roster import Death
 
 
 @dataclass(frozen=True)
@@ -21,18 +22,6 @@ class ContainerEvent:
     event: EngineEvent
     own: bool
     asked: bool = False
-
-
-@dataclass(frozen=True)
-class Death:
-    """An end of a container that neither a job of SCAR's nor a stop or kill by hand has caused.
-
-    `at` is in seconds since the epoch. `out_of_memory`: the kernel killed it for its memory.
-    """
-
-    at: float
-    exit_code: int
-    out_of_memory: bool = False
 
 
 @dataclass(frozen=True)

@@ -182,10 +182,12 @@ class Watcher:
                     self._watch(project.name, name).look_in(self._look_seconds)
             watch = self._watch(project.name, event.name)
             watch.note(event, own=own)
+            self._roster.note_deaths(project.name, event.name, watch.deaths)
             watch.look_in(self._look_seconds)
             told = ContainerEvent(project, event, own=own, asked=watch.asked)
             for observer in self._observers:
                 observer.happened(told)
+        self._roster.save()
 
     def _look_at_due(self) -> None:
         now = self._monotonic()
@@ -224,7 +226,11 @@ class Watcher:
     def _watch(self, project: str, name: str) -> ContainerWatch:
         key = project, name
         if key not in self._watches:
-            self._watches[key] = ContainerWatch(name, self._containers, self._monotonic)
+            member = self._roster.of(project).get(name)
+            deaths = member.deaths if member else ()
+            self._watches[key] = ContainerWatch(
+                name, self._containers, self._monotonic, deaths=deaths
+            )
         return self._watches[key]
 
     def _is_under_way(self, project: str) -> bool:
