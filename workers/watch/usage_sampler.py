@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -85,7 +85,7 @@ class UsageSampler:
 
     def sample(self) -> None:
         """Read the counters of each container that runs, and write what it used since the last
-        time.
+        time. Raises what the Engine said of one that it refused, after all others were written.
         """
         host = self._settings.host
         projects = [p for p in self._projects.projects.values() if p.host == host]
@@ -97,12 +97,30 @@ class UsageSampler:
         ids = {container.id for _, container in watched}
         self._reader.forget_others(ids)
         self._before = {id: before for id, before in self._before.items() if id in ids}
-        usages = {id: self._usage(id) for id in ids}
+        usages, refused = self._usages(ids)
         for project, container in watched:
-            usage = usages[container.id]
+            usage = usages.get(container.id)
             if usage is not None:
                 self._rings(project).of(container.name).add(usage)
         self._clean(projects)
+        if refused is not None:
+            raise refused
+
+    def _usages(self, ids: Iterable[str]) -> tuple[dict[str, UsageSample], ScarError | None]:
+        """Return what the containers used, and the error of the last one that cannot be read."""
+        usages: dict[str, UsageSample] = {}
+        refused = None
+        for id in ids:
+            try:
+                usage = self._usage(id)
+            except ScarError as error:
+                if error.code.startswith("docker_"):
+                    raise  # no other can be read either
+                refused = error
+                continue
+            if usage is not None:
+                usages[id] = usage
+        return usages, refused
 
     def _usage(self, id: str) -> UsageSample | None:
         """Return what a container used since it was read last; None the first time."""
