@@ -58,6 +58,7 @@ class AlertBook:
         """
         with redis_errors():
             rows = cast("dict[str, str]", self._redis.hgetall(_KEY))
+        self._refused &= rows.keys()  # else whoever writes there could fill this process's memory
         alerts = [alert for id, sealed in rows.items() if (alert := self._read(id, sealed))]
         return sorted(alerts, key=lambda alert: (alert.opened_at, alert.id))
 

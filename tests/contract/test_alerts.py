@@ -154,6 +154,15 @@ def test_only_the_worker_of_a_host_speaks_for_it(services: Services) -> None:
     assert services.alerts.chats.switches() == {}
 
 
+def test_what_was_refused_is_remembered_as_long_as_it_is_there(services: Services) -> None:
+    book = worker_book(services)
+    for number in range(20):
+        services.redis.hset("scar:alerts", f"planted{number}", "telegram/x/y {}")
+        assert book.all() == []
+        services.redis.hdel("scar:alerts", f"planted{number}")
+    assert len(book._refused) <= 1
+
+
 def test_a_mute_replaces_that_of_the_same_thing_and_one_person_has_fifty(
     services: Services, operator: Actor
 ) -> None:
