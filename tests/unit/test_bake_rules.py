@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from workers.state.bake_state import BakeState, ContainerHistory
 from workers.watch.bake_rules import (
     SETTLING_SECONDS,
     Behaviour,
@@ -164,3 +165,20 @@ def test_one_traceback_is_no_rate() -> None:
 
 def test_only_whole_minutes_within_a_time_count() -> None:
     assert whole_minutes([(0, 1), (60, 2), (120, 3), (180, 4)], 30, 190) == (2, 3)
+
+
+def test_containers_of_long_ago_are_forgotten_but_for_those_that_are_down() -> None:
+    day, state = 86_400.0, BakeState()
+    state.histories = {
+        "idle": ContainerHistory(0.0, deaths=[1.0]),
+        "down": ContainerHistory(0.0, down=True),
+        "crashing": ContainerHistory(0.0, deaths=[day + n for n in range(500)]),
+    }
+    state.forget_old(2 * day)
+    assert set(state.histories) == {"down", "crashing"}
+    assert len(state.histories["crashing"].deaths) == 100
+    for number in range(1000):
+        state.history(f"shop-run-{number}", 2 * day + number)
+    state.forget_old(2 * day + 1000)
+    assert len(state.histories) == 200
+    assert "shop-run-999" in state.histories

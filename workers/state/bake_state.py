@@ -18,6 +18,7 @@ from workers.files.durable import read_json, write_synced
 
 _MINUTES = 60
 _EVENTS = 100
+_CONTAINERS = 200
 _DAY = 86_400
 _HINT = "Remove that file: what was seen before the next deploy is then not known."
 _log = structlog.get_logger(__name__)
@@ -44,6 +45,14 @@ class ContainerHistory:
         self.flaps = [at for at in self.flaps if at > now - _DAY][-_EVENTS:]
         self.minutes = self.minutes[-2 * _MINUTES :]
 
+    @property
+    def last_at(self) -> float:
+        """When something of the container was noted last, or the day before which all is forgotten;
+        in seconds since the epoch.
+        """
+        latest = (self.deaths[-1:], self.flaps[-1:], [at for at, _ in self.minutes[-1:]])
+        return max(self.since, self.down_since, *(at for moments in latest for at in moments))
+
 
 @dataclass
 class BakeState:
@@ -58,6 +67,18 @@ class BakeState:
     def history(self, container: str, now: float) -> ContainerHistory:
         """Return a container's history, which begins now where nothing is known."""
         return self.histories.setdefault(container, ContainerHistory(now))
+
+    def forget_old(self, now: float) -> None:
+        """Forget what is old of each container, and every container of which nothing was noted for
+        a day, but for those that are down. Two hundred are kept at most, the latest.
+        """
+        for name, history in list(self.histories.items()):
+            if history.last_at < now - _DAY and not history.down:
+                del self.histories[name]
+            history.forget_old(now)
+        latest = sorted(self.histories, key=lambda name: self.histories[name].last_at)
+        for name in latest[:-_CONTAINERS]:
+            del self.histories[name]
 
 
 class BakeFile:

@@ -155,7 +155,9 @@ class Baker(QuietObserver):
         return changed
 
     def _count_minute(self, projects: Mapping[str, Project]) -> set[str]:
-        """Once a minute, count the error lines of the minute before, of what was deployed here."""
+        """Once a minute, count the error lines of the minute before, of what was deployed here, and
+        forget what is old.
+        """
         minute, before = int(self._wall()) // 60, self._minute
         if minute == before:
             return set()
@@ -166,7 +168,8 @@ class Baker(QuietObserver):
         for (project, container), count in counts.items():
             history = self._of(project).state.history(container, float(start))
             history.minutes.append((start, count))
-            history.forget_old(self._wall())
+        for name in projects:
+            self._of(name).state.forget_old(self._wall())
         return {project for project, _ in counts}
 
     def _look_at(self, project: Project, watched: WatchedProject, *, changed: bool) -> None:
