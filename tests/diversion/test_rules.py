@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from workers.diversion.__main__ import watch
 from workers.diversion.door import Diversion, Door
-from workers.diversion.rules import engine_keeps_rules, rule_that_names, ruleset
+from workers.diversion.rules import engine_keeps_rules, let_go, rule_that_names, ruleset, tracking
 
 DOOR = Door(8080, "", "172.18.0.9", 80, "br-1", 32768, 32769, ("172.18.0.2",))
 IPTABLES = """\
@@ -25,6 +28,9 @@ table ip filter {
 """
 
 
+SYN = "tcp flags & (fin | syn | rst | ack) == syn "
+
+
 def rules_of(door: Door, *, direct: bool, proxied: bool = True) -> list[str]:
     text = ruleset(
         Diversion("scar_t", (door,)),
@@ -32,13 +38,37 @@ def rules_of(door: Door, *, direct: bool, proxied: bool = True) -> list[str]:
         direct=direct,
         proxied={"br-1": proxied},
     )
-    return [line for line in text.splitlines() if " dport " in line]
+    rules = [line for line in text.splitlines() if " dport " in line]
+    assert all(SYN in rule for rule in rules)
+    return [rule.replace(SYN, "") for rule in rules]
 
 
 def test_a_diversion_belongs_to_the_process_that_makes_it() -> None:
     text = ruleset(Diversion("scar_t", (DOOR,)), bridges=[], direct=True, proxied={})
     assert text.count("flags owner") == text.count("table ip") == 2
     assert text.count("priority -110") == 4
+
+
+def test_connections_are_tracked_before_the_rules_and_until_the_tables_are_gone() -> None:
+    diversion = Diversion("scar_t", (DOOR,))
+    before = tracking(diversion)
+    assert before.count("flags owner") == before.count("table ip") == before.count("dnat") == 2
+    chains = [
+        f"flush chain {family} scar_t {chain}"
+        for family in ("ip", "ip6")
+        for chain in ("pre", "out")
+    ]
+    assert let_go(diversion).splitlines() == chains
+
+
+def test_open_connections_go_on_on_a_host_without_rules_of_its_own() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root has a network of its own")
+    command = ["unshare", "--net", sys.executable, "-m", "tests.diversion.loopback"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    if done.stdout.startswith("unable"):
+        pytest.skip(done.stdout)
+    assert done.stdout == "as before\n", done.stderr
 
 
 def test_the_stand_in_sees_the_clients_address_where_the_engine_keeps_rules() -> None:

@@ -98,12 +98,14 @@ class Takeover:
         record = StandInRecord.load(self._context.folder)
         if record is None:
             return
+        begun = time.monotonic()
         self._diverter.stop(record.table)
         there = {
             name for name in record.names.values() if self._stand_ins.id_of(name, record.token)
         }
         if record.diverting and there:
-            self._pause(_DRAIN_SECONDS)
+            # A program that was still there has taken this time itself.
+            self._pause(max(0.0, begun + _DRAIN_SECONDS - time.monotonic()))
         for name in there:
             self._stand_ins.remove(name, record.token, kill=not record.diverting)
         StandInRecord.remove(self._context.folder)

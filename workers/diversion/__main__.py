@@ -2,7 +2,8 @@
 
 Prints `diverting` once the rules are in force; `unable: REASON`, and ends with 3, where that cannot
 be. `python -m workers.diversion try` prints `able` instead, and ends. It ends by itself when the
-stand-in no longer answers, so that nobody is sent to what is dead.
+stand-in no longer answers, so that nobody is sent to what is dead. Told to end, it diverts no new
+connection and stays a second for those that are open.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ from pathlib import Path
 from workers.diversion.door import Diversion, Door
 from workers.diversion.nftables import NfTables, Unable
 from workers.diversion.privileges import has_net_admin, keep_only_net_admin
-from workers.diversion.rules import engine_keeps_rules, rule_that_names, ruleset
+from workers.diversion.rules import engine_keeps_rules, let_go, rule_that_names, ruleset, tracking
 
 _UNABLE = 3
 _LOOK_SECONDS = 0.5
 _TRIES = 3
 _AGAIN_SECONDS = 0.2
 _ANSWER_SECONDS = 1.0
+_TRACKING_SECONDS = 0.05
+"""A connection that was half open when tracking began is open before it could be diverted."""
+
+LINGER_SECONDS = 1.0
 _INTERFACES = Path("/sys/class/net")
 _SYSCTLS = Path("/proc/sys/net/ipv4/conf")
 _LEGACY = Path("/proc/net/ip_tables_names")
@@ -46,9 +51,13 @@ def main(argument: str) -> int:
     except (Unable, OSError, ValueError) as reason:
         print(f"unable: {reason}", flush=True)
         return _UNABLE
-    print("diverting", flush=True)
-    watch(diversion, answers)
-    tables.close()
+    try:
+        print("diverting", flush=True)
+        watch(diversion, answers)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        tables.run(let_go(diversion))
+        time.sleep(LINGER_SECONDS)
     return 0
 
 
@@ -94,6 +103,8 @@ def _put_in_force(diversion: Diversion) -> NfTables:
         proxied={door.bridge: _is_proxied(door.bridge) for door in diversion.doors},
     )
     tables = NfTables()
+    tables.run(tracking(diversion))
+    time.sleep(_TRACKING_SECONDS)
     tables.run(text)
     return tables
 

@@ -12,6 +12,7 @@ from workers.engine.connection import Engine
 
 LABEL = "scar.diversion"
 _START_SECONDS = 20.0
+_END_SECONDS = 5
 _POLL_SECONDS = 0.05
 
 
@@ -38,11 +39,12 @@ class ContainerDiverter:
         return reason
 
     def stop(self, table: str) -> None:
-        """Remove the container of a table; do nothing where there is none, or it is not ours."""
+        """End and remove the container of a table; leave alone what is not ours."""
         with self._engine.api() as api:
             try:
                 labels = api.inspect_container(_name(table))["Config"]["Labels"] or {}
                 if labels.get(LABEL) == table:
+                    api.stop(_name(table), timeout=_END_SECONDS)
                     api.remove_container(_name(table), force=True)
             except NotFound:
                 return

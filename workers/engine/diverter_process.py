@@ -53,10 +53,10 @@ class ProcessDiverter:
     def stop(self, table: str) -> None:
         """End the process of a table, and wait until it has; raise `timeout` where it does not."""
         deadline = time.monotonic() + _END_SECONDS
+        for pid in _processes(table):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         while running := list(_processes(table)):
-            for pid in running:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
             if time.monotonic() > deadline:
                 raise ScarError(
                     "timeout",
