@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby
+from typing import NamedTuple
 
 from scar.alerts.alert import CRITICAL, Alert
 from scar.alerts.told import AlertMessage
@@ -21,6 +22,7 @@ class Act(Enum):
 
     RING = "ring"
     EDIT = "edit"
+    WORSEN = "worsen"
     RECOVER = "recover"
     REPEAT = "repeat"
     FORGET = "forget"
@@ -54,8 +56,8 @@ def plan(
     groups = {group: tuple(members) for group, members in _grouped(alerts)}
     for group, members in groups.items():
         loud = [alert for alert in members if alert.is_open and not is_muted(alert)]
-        is_loud = any(alert.severity == CRITICAL or not is_quiet for alert in loud)
-        act = _act(members, told.get(group), is_loud=is_loud, now=now)
+        sound = _Sound(is_critical(loud), bool(loud) and not is_quiet)
+        act = _act(members, told.get(group), sound, now=now)
         if act is not None:
             silent = all(map(is_muted, members))
             yield AlertStep(act, chat, members, told.get(group), silent)
@@ -64,10 +66,18 @@ def plan(
             yield AlertStep(Act.FORGET, chat, (), message)
 
 
+class _Sound(NamedTuple):
+    """Whether there is something critical that may make a sound, or something else."""
+
+    critical: bool
+    other: bool
+
+
 def _act(
-    members: Sequence[Alert], message: AlertMessage | None, *, is_loud: bool, now: int
+    members: Sequence[Alert], message: AlertMessage | None, sound: _Sound, *, now: int
 ) -> Act | None:
     are_open = any(alert.is_open for alert in members)
+    is_loud = any(sound)
     if message is None:
         return Act.RING if is_loud else None
     if message.closed:
@@ -76,10 +86,17 @@ def _act(
         return Act.RECOVER
     if not message.reference:
         return Act.RING if is_loud else None
+    if sound.critical and not message.critical:
+        return Act.WORSEN
     if message.shown != versions(members):
         return Act.EDIT
     is_due = now >= message.first_at + repeat_after(message.rings)
     return Act.REPEAT if is_due and is_loud and not message.seen else None
+
+
+def is_critical(alerts: Iterable[Alert]) -> bool:
+    """Return whether one of the alerts is critical, and has not recovered."""
+    return any(alert.is_open and alert.severity == CRITICAL for alert in alerts)
 
 
 def repeat_after(rings: int) -> int:

@@ -18,8 +18,8 @@ class AlertMessage(JsonRecord):
     """The message that tells a chat of a group of alerts. Times are milliseconds since the epoch.
 
     `reference` is the platform's, empty where it is not known whether the message was sent; `shown`
-    says which versions of the alerts the message shows; `rings` counts the sounds, of which the
-    first was made at `first_at`.
+    says which versions of the alerts the message shows; `rings` counts the sounds since something
+    was told for the first time, or as critical for the first time, at `first_at`.
     """
 
     group: str
@@ -30,6 +30,7 @@ class AlertMessage(JsonRecord):
     rings: int = 1
     seen: Annotated[bool, "Somebody has tapped a button of it: it is not repeated"] = False
     closed: Annotated[bool, "Its recovery was told"] = False
+    critical: Annotated[bool, "A sound has told of something critical"] = True
 
     @property
     def key(self) -> tuple[str, str]:

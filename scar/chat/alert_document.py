@@ -39,6 +39,13 @@ def recovery_document(alerts: Sequence[Alert]) -> Document:
     return Document.of(f"✅ {what} {verb} recovered after {uptime(seconds_of(longest))}")
 
 
+def worse_document(alerts: Sequence[Alert]) -> Document:
+    """Return the reply that says that something critical has come of a warning."""
+    critical = [alert for alert in alerts if alert.is_open and alert.severity == CRITICAL]
+    more = f", and {len(critical) - 1} more" if len(critical) > 1 else ""
+    return Document.of(f"🔴 Now critical: {critical[0].name} {critical[0].what}{more}")
+
+
 def repeat_document(alerts: Sequence[Alert], now: int) -> Document:
     """Return the reply that says that it is still so. `now` is in milliseconds."""
     are_open = [alert for alert in alerts if alert.is_open]

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from functools import partial
 
-from scar.chat.alert_messages import chat_name
+from scar.chat.alert_places import chat_name
 from scar.chat.confirmations import Confirmations
 from scar.chat.context import ChatContext
 from scar.chat.front_end import IncomingMessage

@@ -141,6 +141,31 @@ def test_a_restarted_front_end_tells_nothing_twice_and_tells_the_recovery(
     asyncio.run(test())
 
 
+def test_a_warning_that_becomes_critical_makes_one_more_sound(services: Services) -> None:
+    async def test() -> None:
+        book, box = worker_book(services), LetterBox("telegram")
+        warning = alert_of(severity="warning", what="has a disk that is almost full")
+        async with at_the_box(services, box) as writer:
+            await writer.says("/docker_alerts shop on")
+            book.put(warning)
+            told = await sheet_with(box, "🟠 shop/web has a disk that is almost full")
+            for version, severity in ((2, "critical"), (3, "warning"), (4, "critical")):
+                book.put(replace(warning, version=version, severity=severity, why=f"{version}"))
+                assert await sheet_with(box, f"💡 {version}") == told
+            await writer.conversation.settle()
+            book.put(replace(warning, version=5, closed_at=warning.opened_at + 60_000))
+            assert await sheet_with(box, "web has recovered after 1m") == told
+            await writer.conversation.settle()
+        assert [text.partition("\n")[0] for text, _ in box.notices] == [
+            "🟠 shop/web has a disk that is almost full",
+            "🔴 Now critical: shop/web has a disk that is almost full",
+            "✅ shop/web has recovered after 1m",
+        ]
+        assert [reply_to for _, reply_to in box.notices] == [None, told, told]
+
+    asyncio.run(test())
+
+
 def test_only_the_worker_of_a_host_speaks_for_it(services: Services) -> None:
     worker_book(services).put(alert_of())
     assert services.alerts.book.all()

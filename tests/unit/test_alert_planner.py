@@ -64,6 +64,18 @@ def test_an_alert_rings_once_and_is_edited_as_it_changes() -> None:
     assert _act([replace(ALERT, version=2)], TOLD) is Act.EDIT
 
 
+def test_what_gets_worse_makes_one_more_sound_unless_it_is_muted() -> None:
+    warning = replace(ALERT, severity="warning")
+    worse, told = replace(ALERT, version=2), replace(TOLD, critical=False)
+    assert _act([warning], told) is None
+    assert _act([replace(warning, version=2)], told) is Act.EDIT
+    assert _act([worse], told) is Act.WORSEN
+    assert _act([worse], told, quiet=True) is Act.WORSEN
+    assert _act([worse], told, muted=True) is Act.EDIT
+    assert _act([replace(warning, version=3)], TOLD) is Act.EDIT
+    assert _act([replace(worse, closed_at=BEGIN + MINUTE)], told) is Act.RECOVER
+
+
 def test_recovery_is_told_once_and_only_of_what_was_told() -> None:
     assert _act([CLOSED], None) is None
     assert _act([CLOSED], TOLD) is Act.RECOVER

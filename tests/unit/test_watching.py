@@ -110,12 +110,13 @@ def test_a_container_that_the_engine_began_with_was_not_stopped_by_hand() -> Non
 
 @dataclass
 class Written:
-    """What a keeper has published."""
+    """What a keeper has published; `known` is what one before it has."""
 
     alerts: list[Alert] = field(default_factory=list)
+    known: list[Alert] = field(default_factory=list)
 
     def load(self) -> list[Alert]:
-        return []
+        return self.known
 
     def publish(self, alert: Alert, project: Project | None, container_id: str = "") -> None:  # noqa: ARG002
         self.alerts.append(alert)
@@ -133,6 +134,20 @@ def test_a_container_that_starts_again_has_not_recovered_yet() -> None:
     for health in ("unhealthy", "starting", "unhealthy", "starting", "healthy"):
         keeper.looked(_view(health))
     assert [alert.is_open for alert in written.alerts] == [True, False]
+
+
+def test_a_watcher_that_was_started_anew_still_knows_that_it_was_stopped_by_hand() -> None:
+    ended = running(state="exited", exit_code=137, started_at=datetime.fromtimestamp(NOW - 9, UTC))
+    by_hand = replace(_view("healthy"), details=ended, asked=True)
+    written = Written()
+    AlertKeeper("default", written, look_seconds=5, wall=lambda: NOW).looked(by_hand)
+    restarted = Written(known=[*written.alerts])
+    keeper = AlertKeeper("default", restarted, look_seconds=5, wall=lambda: NOW)
+    keeper.looked(replace(by_hand, asked=False))
+    assert restarted.alerts == []
+    again = replace(ended, started_at=datetime.fromtimestamp(NOW + 9, UTC))
+    keeper.looked(replace(by_hand, details=again, asked=False))
+    assert [alert.severity for alert in restarted.alerts] == ["critical"]
 
 
 def test_an_alert_does_not_join_a_group_whose_recovery_is_told() -> None:

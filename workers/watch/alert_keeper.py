@@ -98,7 +98,7 @@ class AlertKeeper(QuietObserver):
         if alert is None:
             alert = self._new(problem, Subject(view.project.name, view.name, view.service))
             self._put(thing, alert, view.project, id)
-        elif _differs(alert, problem):
+        elif _differs(alert, problem) and not _is_same_end(alert, problem, view):
             self._put(thing, self._changed(alert, problem), view.project, id)
         return self._next_look(view)
 
@@ -199,6 +199,16 @@ def _is_on_its_way(view: ContainerView) -> bool:
     if details is None:
         return False
     return details.health == "starting" or details.state in ("created", "restarting", "removing")
+
+
+def _is_same_end(alert: Alert, problem: Problem, view: ContainerView) -> bool:
+    """Return whether the alert tells of this end of the container already: a watcher that was
+    started since does not know that somebody had it stopped.
+    """
+    if view.details is None or not alert.rule == problem.rule == "exited":
+        return False
+    started = view.details.started_at
+    return started is None or started.timestamp() * 1000 <= alert.opened_at
 
 
 def _thing_of(alert: Alert) -> _Thing:

@@ -1,0 +1,181 @@
+"""Tells chats of alerts: one message for each group, edited as it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+
+from scar.alerts.planner import Act, AlertStep, is_critical, versions
+from scar.alerts.told import AlertMessage, ToldBook
+from scar.chat.alert_document import (
+    alert_document,
+    recovery_document,
+    repeat_document,
+    worse_document,
+)
+from scar.chat.alert_places import place_of
+from scar.chat.context import ChatContext
+from scar.chat.front_end import Undelivered
+from scar.chat.sender import Sender
+from scar.document import Document
+from scar.errors import ScarError
+
+_AGAIN_SECONDS = 5.0
+_REFUSED_SECONDS = 60.0
+_log = structlog.get_logger(__name__)
+
+_Key = tuple[str, str]
+
+
+class AlertDelivery:
+    """Sends and edits, and records on Redis what was told. `told` are the records by group and
+    chat: they are this front-end's own, and read once.
+    """
+
+    def __init__(self, context: ChatContext, sender: Sender) -> None:
+        services = context.services
+        self._context = context
+        self._sender = sender
+        self._book = ToldBook(services.redis, services.signatures, context.front_end.name)
+        self.told: dict[_Key, AlertMessage] = {}
+        self._is_loaded = False
+        self._unsaved: dict[_Key, AlertMessage] = {}
+        self._busy: set[_Key] = set()
+        self._not_before: dict[_Key, float] = {}
+
+    def load(self) -> None:
+        """Read what an earlier process has told, the first time."""
+        if not self._is_loaded:
+            self.told = {message.key: message for message in self._book.all()}
+            self._is_loaded = True
+
+    def take(self, step: AlertStep) -> bool:
+        """Return whether an act is to be done now: whoever is told so does it."""
+        key = _key_of(step)
+        if key in self._busy or self._context.clock() < self._not_before.get(key, 0.0):
+            return False
+        self._busy.add(key)
+        return True
+
+    async def do(self, step: AlertStep) -> None:
+        """Do one act; where it fails, it is due again later."""
+        key = _key_of(step)
+        throttle = self._sender.throttle(place_of(step.chat))
+        wait = _AGAIN_SECONDS
+        self._not_before[key] = self._context.clock() + wait
+        try:
+            await self._context.finishing.run(self._put(step))
+            self._not_before.pop(key, None)
+            return
+        except Undelivered as error:
+            _log.warning("alert not delivered", chat=step.chat, reason=str(error))
+            if error.gone and step.told is not None:
+                await self._forget(step.told)
+                wait = 0.0
+            elif error.retry_after is None:
+                wait = _REFUSED_SECONDS
+            else:
+                throttle.pause(error.retry_after)
+                wait = error.retry_after
+        except ScarError as error:
+            _log.warning("alert not noted", chat=step.chat, reason=error.message)
+        finally:
+            self._busy.discard(key)
+        self._not_before[key] = self._context.clock() + wait
+
+    async def _put(self, step: AlertStep) -> None:
+        """Send or edit, and record it."""
+        told = step.told
+        if step.act is Act.RING:
+            await self._ring(step)
+        elif told is None:
+            return
+        elif step.act is Act.FORGET:
+            await self._forget(told)
+        elif step.act is Act.REPEAT:
+            repeat = repeat_document(step.alerts, int(self._context.clock() * 1000))
+            await self._reply(told, repeat)
+            await self.store(replace(told, rings=told.rings + 1))
+        else:
+            await self._edit(step, told)
+            told = replace(told, shown=versions(step.alerts))
+            if step.act is Act.WORSEN:
+                await self._worsen(step, told)
+                return
+            if step.act is Act.RECOVER:
+                if not step.silent:
+                    await self._reply(told, recovery_document(step.alerts))
+                told = replace(told, closed=True)
+            await self.store(told)
+
+    async def _ring(self, step: AlertStep) -> None:
+        """Send the message. That it is sent is noted before: a process that is killed between the
+        two leaves a record without a reference, so that the recovery at least is told.
+        """
+        front_end, place = self._context.front_end, place_of(step.chat)
+        document = front_end.fit(alert_document(step.alerts))
+        group, now = step.alerts[0].group, int(self._context.clock() * 1000)
+        message = AlertMessage(
+            group, step.chat, "", versions(step.alerts), now, critical=is_critical(step.alerts)
+        )
+        await self.store(message)
+        try:
+            async with self._sender.throttle(place).send(front_end.interval(place)):
+                sent = await front_end.notify(place, document, f"{group}:", reply_to=None)
+        except Undelivered:
+            await self._forget(message)
+            raise
+        await self.store(replace(message, reference=sent.reference))
+
+    async def _worsen(self, step: AlertStep, told: AlertMessage) -> None:
+        """Make one more sound. It is noted before, and withdrawn where the platform refuses it: the
+        message itself was told already, so that a kill between the two loses no alert.
+        """
+        now = int(self._context.clock() * 1000)
+        await self.store(replace(told, critical=True, seen=False, first_at=now, rings=1))
+        try:
+            await self._reply(told, worse_document(step.alerts))
+        except Undelivered as error:
+            if not error.unsure:
+                await self.store(told)
+            raise
+
+    async def _edit(self, step: AlertStep, told: AlertMessage) -> None:
+        if not told.reference:
+            return
+        front_end, place = self._context.front_end, place_of(step.chat)
+        document = front_end.fit(alert_document(step.alerts))
+        async with self._sender.throttle(place).edit(front_end.interval(place)):
+            await front_end.edit(place, told.reference, document, f"{told.group}:")
+
+    async def _reply(self, told: AlertMessage, document: Document) -> None:
+        front_end, place = self._context.front_end, place_of(told.chat)
+        async with self._sender.throttle(place).send(front_end.interval(place)):
+            await front_end.notify(
+                place, document, f"{told.group}:", reply_to=told.reference or None
+            )
+
+    async def store(self, message: AlertMessage) -> None:
+        """Note what was told here and on Redis; where Redis is away, it is noted there later."""
+        self.told[message.key] = message
+        self._unsaved[message.key] = message
+        await self.save()
+
+    async def save(self) -> None:
+        """Write to Redis what could not be written yet."""
+        for key, message in list(self._unsaved.items()):
+            await asyncio.to_thread(self._book.put, message)
+            if self._unsaved.get(key) is message:
+                del self._unsaved[key]
+
+    async def _forget(self, message: AlertMessage) -> None:
+        self.told.pop(message.key, None)
+        self._unsaved.pop(message.key, None)
+        await asyncio.to_thread(self._book.drop, message)
+
+
+def _key_of(step: AlertStep) -> _Key:
+    group = step.told.group if step.told else step.alerts[0].group
+    return group, step.chat
