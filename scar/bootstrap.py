@@ -104,6 +104,7 @@ def _command_context(
         alerts=AlertDesk.of(redis, signatures),
         default=lambda: projects.default(settings),
         cancel=job_service.cancel,
+        containers=reports.containers,
         problems=lambda: reports.problems({n: p.host for n, p in projects.projects.items()}),
         page_link=lambda actor: f"{page}/sign-in?link={links.issue(actor)}",
     )

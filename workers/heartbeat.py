@@ -19,7 +19,7 @@ from scar.redis_client import connect, redis_errors
 from scar.settings import Settings
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
-from workers.engine.project_containers import ownership_problems
+from workers.engine.project_containers import known_names, ownership_problems
 
 _INTERVAL = 3.0
 _KEPT_MS = 10_000
@@ -99,12 +99,14 @@ class Heartbeat:
         pipe.execute()
 
     def _report(self, redis: Redis, engine: Engine) -> None:
-        """Tell what the Engine knows to be wrong with this host's projects."""
+        """Tell which containers this host's projects have, and what is wrong with them."""
         host = self._settings.host
         projects = [p for p in self._projects.projects.values() if p.host == host]
-        problems = ownership_problems(Containers(engine), projects) if projects else {}
+        everything = Containers(engine).all() if projects else []
+        problems = ownership_problems(everything, projects)
         records = {name: problem.record() for name, problem in problems.items()}
-        HostReports(redis, self._signatures).publish(host, records)
+        names = {project.name: known_names(everything, project) for project in projects}
+        HostReports(redis, self._signatures).publish(host, records, names)
 
     def _leave(self, redis: Redis) -> None:
         pipe = redis.pipeline()

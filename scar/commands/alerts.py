@@ -13,7 +13,7 @@ from scar.commands.command import Command
 from scar.commands.local_command import CommandContext, LocalCommand
 from scar.commands.text_format import counted, local_time, uptime
 from scar.document import Document
-from scar.errors import ScarError
+from scar.errors import ScarError, container_not_found
 from scar.projects import Project
 from scar.settings.front_end import front_end_settings
 
@@ -66,6 +66,8 @@ class AlertsCommand(LocalCommand):
         context.access.require(actor, self.role, project, what=self.noun)
         if not context.chat:
             raise self.misuse("Only a chat is told of alerts, or silenced")
+        if wishes[0] != "on":  # which ends the mute of a container that is no more, too
+            _require_known(container, project, context)
         wish = _Wish(wishes[0], project, container)
         document = self._do(actor, wish, context)
         context.audit.write(actor, self.word, f"{wish.thing}: {wish.word}", project=project.name)
@@ -141,6 +143,19 @@ class AlertsCommand(LocalCommand):
             f"🔕 {wish.thing} is silent here until it has recovered.",
             f"/{self.word} {wish.thing} on ends that.",
         )
+
+
+def _require_known(container: str, project: Project, context: CommandContext) -> None:
+    """Raise `container_not_found` for what is neither a container nor a service of the project, as
+    far as its host or the projects file tells. One that is gone is known by its alert.
+    """
+    known = context.containers(project) or (() if project.auto_detect else project.containers)
+    if not container or not known:
+        return
+    alerts = [alert for alert in context.alerts.book.all() if alert.is_of(project)]
+    names = {*known, *(name for one in alerts for name in (one.container, one.service))}
+    if names.isdisjoint((container, f"{project.compose_project}-{container}-1")):
+        raise container_not_found(container, list(known))
 
 
 def _list(

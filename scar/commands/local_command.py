@@ -27,7 +27,8 @@ class CommandContext:
     """The services that a command uses which is no `JobCommand`.
 
     `default` returns the project to use if the command names none; `cancel` cancels a job on behalf
-    of an actor; `problems` returns what hosts find wrong with their projects, by name; `page_link`
+    of an actor; `problems` returns what hosts find wrong with their projects, by name; `containers`
+    the names of a project's containers and services, None where its host tells none; `page_link`
     makes a link that signs a person in to the page. `private`: nobody but the person reads the
     reply. `chat` is where the command was typed, as the projects file names it under `alerts`:
     `telegram:-100123/7`.
@@ -43,6 +44,7 @@ class CommandContext:
     default: Callable[[], Project]
     cancel: Callable[[Actor, str], Job]
     problems: Callable[[], Mapping[str, ErrorRecord]]
+    containers: Callable[[Project], Sequence[str] | None]
     page_link: Callable[[Actor], str]
     private: bool = False
     chat: str = ""

@@ -1,12 +1,14 @@
 """What only a host's Engine knows of the projects file, as the host's worker has told it last.
 
-A front-end reads the file and reaches no Engine: whose a container is, a worker has to say.
+A front-end reads the file and reaches no Engine: whose a container is, and which containers a
+project has, a worker has to say.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from redis import Redis
@@ -14,6 +16,7 @@ from redis import Redis
 from scar.errors import ErrorRecord
 from scar.jobs.signing import Signatures
 from scar.json_object import MALFORMED
+from scar.projects import Project
 from scar.redis_client import redis_errors
 
 _KIND = "report"
@@ -26,6 +29,14 @@ def _key(host: str) -> str:
     return f"scar:report:{host}"
 
 
+@dataclass(frozen=True)
+class _Report:
+    """What a host has told, by the project's name."""
+
+    problems: Mapping[str, ErrorRecord] = field(default_factory=dict)
+    containers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 class HostReports:
     """Publishes and reads the reports. Each is signed by its host's worker."""
 
@@ -36,12 +47,20 @@ class HostReports:
         self._signatures = signatures
         self._wall = wall
 
-    def publish(self, host: str, problems: Mapping[str, ErrorRecord]) -> None:
-        """Tell what is wrong with this host's projects, by name; it is forgotten after a minute."""
+    def publish(
+        self,
+        host: str,
+        problems: Mapping[str, ErrorRecord],
+        containers: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Tell what is wrong with this host's projects, and the names of their containers and
+        services, by the project's name; it is forgotten after a minute.
+        """
         content = {
             "host": host,
             "at": int(self._wall() * 1000),
             "problems": {name: problem.to_json() for name, problem in problems.items()},
+            "containers": {name: list(names) for name, names in (containers or {}).items()},
         }
         with redis_errors():
             self._redis.set(_key(host), self._signatures.seal(_KIND, content), ex=_KEPT_SECONDS)
@@ -59,18 +78,30 @@ class HostReports:
             texts = self._redis.mget([_key(name) for name in names])
         problems: dict[str, ErrorRecord] = {}
         for host, text in zip(names, texts, strict=True):
-            said = self._read(host, text)
+            said = self._read(host, text).problems
             problems.update({name: said[name] for name in said if host_of.get(name) == host})
         return problems
 
-    def _read(self, host: str, text: str | None) -> dict[str, ErrorRecord]:
+    def containers(self, project: Project) -> tuple[str, ...] | None:
+        """Return the names of a project's containers and services; None where its host has not told
+        them.
+        """
+        with redis_errors():
+            text = self._redis.get(_key(project.host))
+        return self._read(project.host, text).containers.get(project.name)
+
+    def _read(self, host: str, text: str | None) -> _Report:
         opened = self._signatures.open(_KIND, text)
         if opened is None or not opened.signer.works_for(host):
-            return {}
+            return _Report()
         content = opened.content
         try:
             if content["host"] != host or abs(self._wall() * 1000 - content["at"]) > _OLDEST_MS:
-                return {}
-            return {name: ErrorRecord.from_json(row) for name, row in content["problems"].items()}
+                return _Report()
+            problems = content["problems"].items()
+            return _Report(
+                {name: ErrorRecord.from_json(row) for name, row in problems},
+                {name: tuple(map(str, row)) for name, row in content["containers"].items()},
+            )
         except MALFORMED:
-            return {}
+            return _Report()

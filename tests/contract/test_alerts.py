@@ -21,6 +21,7 @@ from scar.chat.conversation import Conversation
 from scar.client import ApiClient
 from scar.commands.alerts import COMMAND
 from scar.errors import ScarError
+from scar.jobs.host_reports import HostReports
 from scar.jobs.signing import Signatures
 from scar.keys.key_store import worker_part
 from tests.support.letterbox import LetterBox, Writer
@@ -300,6 +301,21 @@ def test_nothing_is_wrong_is_said_only_of_hosts_that_somebody_watches(
     services.redis.zadd("scar:workers:default", {"default-1": now + 10 * 60_000})
     assert "Nothing is wrong now" in listed()
     assert "no sign of life" not in listed()
+
+
+def test_what_is_no_container_of_the_project_is_not_silenced(
+    services: Services, operator: Actor
+) -> None:
+    context = replace(services.command_context, chat=CHAT)
+    signatures = Signatures.of(services.settings, worker_part("default"))
+    reports = HostReports(services.redis, signatures)
+    reports.publish("default", {}, {"shop": ["shop-web-1", "web"]})
+    for word in ("2h", "off", "recovery"):
+        with pytest.raises(ScarError, match="Container 'nosuch' not found") as refused:
+            COMMAND.reply(operator, ["shop/nosuch", word], context)
+        assert "shop-web-1, web" in refused.value.hint
+    assert services.alerts.mutes.all() == []
+    assert "is silent here" in COMMAND.reply(operator, ["shop/web", "2h"], context).text
 
 
 def test_a_chat_that_is_told_of_nothing_is_not_said_to_be_told_of_a_container(

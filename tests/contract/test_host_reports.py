@@ -70,7 +70,8 @@ def test_a_host_says_nothing_of_the_projects_of_another_and_ends_nothing(
     hosts = {"shop": "default", "blog": "far"}
     assert far.problems(hosts) == {}
     now = int(time.time() * 1000)
-    for content in ({}, {"host": "far", "at": "x"}, {"host": "far", "at": now, "problems": 5}):
+    whole = {"host": "far", "at": now, "problems": {}}
+    for content in ({}, {**whole, "at": "x"}, {**whole, "problems": 5}, {**whole, "containers": 5}):
         services.redis.set("scar:report:far", signatures.seal("report", content))
         assert far.problems(hosts) == {}
     assert shown(services, operator)

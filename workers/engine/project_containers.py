@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from scar.errors import ScarError, container_not_found, nearest
@@ -86,11 +86,27 @@ def unknown_protected(project: Project, known: Iterable[str]) -> ScarError | Non
     )
 
 
-def ownership_problems(containers: Containers, projects: Iterable[Project]) -> dict[str, ScarError]:
-    """Return, by the project's name, which `containers` belong to another Compose project, and
-    which `protected` one nobody has where a project has containers. Asks the Engine once.
+def known_names(everything: Iterable[Container], project: Project) -> list[str]:
+    """Return the names by which a project's containers are called, of all of the Engine's: their
+    own, and those of their services.
     """
-    everything = containers.all()
+    own = [
+        one
+        for one in everything
+        if one.name in project.containers
+        or (one.project == project.compose_project and not one.oneoff)
+    ]
+    names = (name for one in own for name in (one.name, one.service) if name)
+    return sorted({*project.containers, *names})
+
+
+def ownership_problems(
+    everything: Sequence[Container], projects: Iterable[Project]
+) -> dict[str, ScarError]:
+    """Return, by the project's name, which `containers` belong to another Compose project, and
+    which `protected` one nobody has where a project has containers. `everything` are all
+    containers of the Engine.
+    """
     by_name = {container.name: container for container in everything}
     problems: dict[str, ScarError] = {}
     for project in projects:
