@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from scar.access import Actor
-from scar.commands.job import job_with_id, latest_jobs
+from scar.commands.job import job_with_id, latest_jobs, require_project
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.local_command import CommandContext, RepeatCommand
 from scar.document import Button, Document, Mood
@@ -40,6 +40,7 @@ class AgainCommand(RepeatCommand):
         if words and is_job_id(words[0]):
             job = job_with_id(actor, words[0], context)
         else:
+            require_project(words, context)
             job = latest_own(latest_jobs(actor, words, context), actor)
         return repeated(job, commands, context.projects.get)
 

@@ -8,7 +8,7 @@ from itertools import islice
 from scar.access import Actor, Role
 from scar.commands.job_command import JobCommand
 from scar.commands.local_command import CommandContext, WindowCommand
-from scar.errors import ScarError
+from scar.errors import ScarError, nearest
 from scar.jobs.job_id import is_job_id
 from scar.jobs.record import Job
 
@@ -32,6 +32,7 @@ class ShowJobCommand(WindowCommand):
             raise self.misuse(f"/{self.word} takes one job or project")
         if words and is_job_id(words[0]):
             return job_with_id(actor, words[0], context)
+        require_project(words, context)
         jobs = latest_jobs(actor, words, context)
         if not jobs:
             raise _not_found("There is no job yet")
@@ -44,6 +45,15 @@ def job_with_id(actor: Actor, id: str, context: CommandContext) -> Job:
     if job is None or not _may_see(actor, job, context):
         raise _not_found(f"Job '{id}' not found")
     return job
+
+
+def require_project(words: Sequence[str], context: CommandContext) -> None:
+    """Raise `job_not_found` where the first of `words`, which is no job, is no project either."""
+    known = list(context.projects.projects)
+    if words and words[0] not in known:
+        hint = f"{nearest(words[0], known)} /jobs lists the latest jobs.".lstrip()
+        message = f"'{words[0][:64]}' is neither a job nor a project"
+        raise ScarError("job_not_found", message, hint)
 
 
 def latest_jobs(actor: Actor, words: Sequence[str], context: CommandContext) -> list[Job]:

@@ -16,6 +16,7 @@ from scar.commands import all_commands, job_commands
 from scar.commands.again import COMMAND as AGAIN
 from scar.commands.job import COMMAND as JOB
 from scar.commands.jobs import COMMAND as JOBS
+from scar.commands.local_command import RepeatCommand, WindowCommand
 from scar.errors import ScarError
 from scar.jobs.record import Job
 from tests.support.acting_worker import ActingWorker
@@ -119,3 +120,12 @@ def test_a_viewer_does_not_see_what_was_read_for_an_operator(
     with pytest.raises(ScarError, match="not found"):
         JOB.find(viewer, [kept.id], context)
     assert JOB.find(operator, [kept.id], context).id == kept.id
+
+
+@pytest.mark.parametrize("command", [JOB, AGAIN])
+def test_a_word_that_is_neither_a_job_nor_a_project_is_said_to_be_none(
+    services: Services, operator: Actor, command: WindowCommand | RepeatCommand
+) -> None:
+    with pytest.raises(ScarError, match="'shpo' is neither a job nor a project") as refused:
+        command.find(operator, ["shpo"], services.command_context)
+    assert refused.value.hint == "Did you mean 'shop'? /jobs lists the latest jobs."
