@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MOST = 20
 _MOST_READ = 400
+_ITSELF = "scar:scar"
+"""Who writes how a job has ended, which the line says already."""
 
 
 class AuditCommand(LocalCommand):
@@ -51,7 +53,11 @@ def _line(entries: Sequence[AuditEntry]) -> str:
     newest, oldest = entries[0], entries[-1]
     about = f"{oldest.action} {oldest.project}".rstrip()
     line = f"{local_time(oldest.at)} {oldest.name} ({oldest.actor}) {about} → {newest.outcome}"
-    others = [f"{e.outcome} by {e.name} ({e.actor})" for e in entries if e.actor != oldest.actor]
+    others = [
+        f"{e.outcome} by {e.name} ({e.actor})"
+        for e in entries
+        if e.actor not in (oldest.actor, _ITSELF)
+    ]
     return ", ".join([line, *reversed(others)])
 
 

@@ -44,10 +44,10 @@ def test_a_long_path_is_shown_by_its_end() -> None:
 
 def test_the_audit_has_one_line_a_job_with_its_end_and_whoever_else_took_part() -> None:
     now = int(time.time() * 1000)
-    end = AuditEntry("4-0", now, "telegram:1", "Ada", "deploy", "shop", "01J", "succeeded")
+    end = AuditEntry("4-0", now, "scar:scar", "SCAR", "deploy", "shop", "01J", "succeeded")
     answered = AuditEntry("2-0", now, "api:ci", "ci", "audit", "", "", "answered")
     confirmed = replace(end, id="3-0", actor="telegram:2", name="Bob", outcome="confirmed")
-    accepted = replace(end, id="1-0", outcome="accepted")
+    accepted = replace(end, id="1-0", actor="telegram:1", name="Ada", outcome="accepted")
     groups = [list(group) for group in by_job([end, confirmed, answered, accepted])]
     assert [_line(group) for group in groups] == [
         f"{local_time(now)} Ada (telegram:1) deploy shop → succeeded, "
