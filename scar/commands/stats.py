@@ -10,7 +10,7 @@ from marshmallow import fields
 from scar.commands.arguments import NoArguments, pattern
 from scar.commands.job_command import Invocation, JobCommand
 from scar.commands.notices import without_result
-from scar.commands.text_format import counted, size, title
+from scar.commands.text_format import counted, size, title, uptime
 from scar.commands.usage_picture import sparkline, usage_picture
 from scar.document import Document
 from scar.jobs.record import Job
@@ -98,7 +98,21 @@ def _history_lines(history: UsageHistory) -> list[str]:
         return ["Nothing was measured in this time yet: the first figures take half a minute."]
     marks = [mark.kind for mark in history.marks]
     counts = [counted(marks.count(kind), kind) for kind in dict.fromkeys(marks)]
-    return [f"🚀 Meanwhile: {', '.join(counts)}"] if counts else []
+    meanwhile = [f"🚀 Meanwhile: {', '.join(counts)}"] if counts else []
+    return [*meanwhile, *_young_line(history)]
+
+
+def _young_line(history: UsageHistory) -> list[str]:
+    """Say how little there is yet, where nothing was measured in the first half of the time."""
+    steps = len(history.containers[0].cpu)
+    firsts = [
+        next((n for n, value in enumerate(row.cpu) if value is not None), steps)
+        for row in history.containers
+    ]
+    if (first := min(firsts)) <= steps // 2:
+        return []
+    measured = uptime((steps - first) * history.step_seconds)
+    return [f"💡 Measured for {measured} so far: there are no figures of the time before."]
 
 
 def _container_lines(row: ContainerUsage, series: UsageSeries | None) -> list[str]:

@@ -81,7 +81,9 @@ def test_running_containers_are_sampled_and_shown_over_a_time(
     at = int(clock.now * 1000) - 20_000
     about = ("default", "shop", busy, "busy", "exited", "critical", "has exited", "Why", at, at)
     context.alerts = lambda: [Alert("a", "a", *about), replace(Alert("b", "b", *about), project="")]
-    history = present(HANDLER.answer(context).history)
+    answer = HANDLER.answer(context)
+    assert [row.cpu_percent for row in answer.containers] == [round(samples[-1].cpu, 1)]
+    history = present(answer.history)
     assert history is not None
     (series,) = history.containers
     assert [(mark.at, mark.kind) for mark in history.marks] == [(at, "alert")]

@@ -129,6 +129,14 @@ def test_before_anything_was_measured_no_picture_is_sent() -> None:
     assert document.picture is None
 
 
+def test_a_short_past_is_said_to_be_short() -> None:
+    assert "Measured for" not in shown(history()).text
+    cpu = (*[None] * 348, *range(12))
+    web = UsageSeries("web", cpu, cpu, cpu, cpu, cpu, cpu)
+    text = shown(UsageHistory(START * 1000, 60, (web,), ())).text
+    assert "💡 Measured for 12m so far: there are no figures of the time before." in text
+
+
 @pytest.mark.parametrize(("count", "names"), [(1, 1), (360, 12)])
 def test_the_picture_can_be_sent_to_a_phone(count: int, names: int) -> None:
     picture = shown(history(count, names)).picture

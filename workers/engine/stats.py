@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from docker.errors import NotFound
 
@@ -20,9 +21,9 @@ _THREADS = 8
 class Usage:
     """The resource usage of a container.
 
-    `cpu_percent` is relative to one core, measured over about a second. All other values are bytes:
-    memory without the page cache, as in `docker stats`; network and disk since the container's
-    start.
+    `cpu_percent` is relative to one core, measured over about a second, or as it is known. All
+    other values are bytes: memory without the page cache, as in `docker stats`; network and disk
+    since the container's start.
     """
 
     name: str
@@ -36,24 +37,28 @@ class Usage:
     processes: int
 
 
-def usage(engine: Engine, containers: Sequence[Container]) -> list[Usage]:
-    """Return the usage of each running container, all measured in the same second."""
+def usage(
+    engine: Engine, containers: Sequence[Container], cpu: Mapping[str, float] = MappingProxyType({})
+) -> list[Usage]:
+    """Return the usage of each running container, all measured in the same second. `cpu` is what is
+    known of their processor time, by name: the Engine measures that for a second or two.
+    """
     running = [container for container in containers if container.state == "running"]
     with ThreadPoolExecutor(_THREADS) as pool:
-        usages = pool.map(lambda container: _usage(engine, container), running)
+        usages = pool.map(lambda one: _usage(engine, one, cpu.get(one.name)), running)
         return [usage for usage in usages if usage is not None]
 
 
-def _usage(engine: Engine, container: Container) -> Usage | None:
+def _usage(engine: Engine, container: Container, cpu: float | None) -> Usage | None:
     with engine.api() as api:
         try:
-            stats: JsonObject = api.stats(container.id, stream=False)
+            stats: JsonObject = api.stats(container.id, stream=False, one_shot=cpu is not None)
         except NotFound:
             return None
     counters = counters_of(stats)
     return Usage(
         name=container.name,
-        cpu_percent=_cpu_percent(stats),
+        cpu_percent=_cpu_percent(stats) if cpu is None else cpu,
         memory=counters.memory,
         memory_limit=(stats.get("memory_stats") or {}).get("limit", 0),
         network_received=counters.received,

@@ -11,7 +11,7 @@ from workers.engine.stats import usage
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
 from workers.state.primary_container import containers_of
-from workers.state.usage_history import usage_history
+from workers.state.usage_history import newest_cpu, usage_history
 
 
 class Stats(ReadJob[StatsResult]):
@@ -24,9 +24,11 @@ class Stats(ReadJob[StatsResult]):
         too.
         """
         containers = containers_of(context).containers
-        rows = usage(context.engine, list(containers))
         since = context.request.args.get("since")
         names = [container.name for container in containers]
+        # The curve ends with the newest sample: who sees it need not wait for another measurement.
+        cpu = newest_cpu(context, names) if since else {}
+        rows = usage(context.engine, list(containers), cpu)
         return StatsResult(
             context.project.name,
             tuple(ContainerUsage(**asdict(row)) for row in rows),

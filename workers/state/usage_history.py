@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import groupby
 
 import structlog
@@ -11,13 +12,14 @@ from scar.errors import ScarError
 from scar.jobs.results.stats import UsageHistory, UsageMark, UsageSeries
 from workers.runtime.context import JobContext
 from workers.state.releases import Releases
-from workers.state.usage_ring import UsageRings, UsageSample, step_of
+from workers.state.usage_ring import FINE_SECONDS, UsageRings, UsageSample, step_of
 
 _MOST_POINTS = 360
 _MOST_VALUES = 3600
 """Points of all containers together: a project of thirty gets fewer each."""
 
 _LEAST_POINTS = 60
+_NEW_SECONDS = 2 * FINE_SECONDS
 _log = structlog.get_logger(__name__)
 
 
@@ -39,6 +41,19 @@ def usage_history(context: JobContext, names: Sequence[str], seconds: int) -> Us
         tuple(row for row in series if row is not None),
         tuple(_marks(context, start * 1000)),
     )
+
+
+def newest_cpu(context: JobContext, names: Sequence[str]) -> dict[str, float]:
+    """Return the CPU of the newest sample of each container, in percent of one core; a container
+    that was not sampled within the last 20 seconds is left out.
+    """
+    rings, now = UsageRings(context.folder), int(context.wall())
+    newest: dict[str, float] = {}
+    for name in names:
+        with suppress(OSError):
+            for sample in rings.of(name).since(now - _NEW_SECONDS, now + 1):
+                newest[name] = round(sample.cpu, 1)
+    return newest
 
 
 def _series(rings: UsageRings, name: str, start: int, until: int, step: int) -> UsageSeries | None:

@@ -17,7 +17,7 @@ class ContainerUsage(JsonRecord):
     """
 
     name: str
-    cpu_percent: Annotated[float, "Of one core, over about a second"]
+    cpu_percent: Annotated[float, "Of one core, over a second; of a series, over its last 10"]
     memory: Annotated[int, "Bytes in use, without the page cache"]
     memory_limit: int
     network_received: int
