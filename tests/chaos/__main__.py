@@ -1,8 +1,9 @@
 """`make chaos`: breaks everything at random instants, and looks what is left.
 
-First jobs are asked for while the worker and Redis are killed; then `--rounds` deploys and
-rollbacks each meet a fault, on an Engine of their own where one can be set up. Several runs can go
-side by side, each with another `--engine`.
+First jobs are asked for while the worker and Redis are killed; then `--alerts` rounds of a
+container that goes wrong while a part is killed; then `--rounds` deploys and rollbacks each meet a
+fault, on an Engine of their own where one can be set up. Several runs can go side by side, each
+with another `--engine`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import deploys, jobs
+from . import alerts, deploys, jobs
 from .engine import PrivateEngine
 from .points import run_points
 from .table import Round, table
@@ -33,6 +34,7 @@ def main() -> int:
     parser.add_argument("--points", type=int, default=0, help="one kill every so many system calls")
     parser.add_argument("--first", type=int, default=1, help="the first of these system calls")
     parser.add_argument("--jobs", type=int, default=500, help="0 leaves the first part out")
+    parser.add_argument("--alerts", type=int, default=0, help="rounds of alerts, each with a kill")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--engine", default="chaos", help="the name of its own Engine")
     parser.add_argument("--out", type=Path, help="a file that gets a JSON line for each round")
@@ -41,6 +43,7 @@ def main() -> int:
     console.print(f"seed {asked.seed} (again with --seed {asked.seed})")
     with _own_engine(asked.engine, console) as engine:
         wrong = _jobs(asked.jobs, asked.seed, console) if asked.jobs else 0
+        wrong += _alerts(asked.alerts, asked.seed, engine, console) if asked.alerts else 0
         wrong += _deploys(asked, engine, console) if asked.rounds or asked.points else 0
     return 1 if wrong else 0
 
@@ -73,6 +76,22 @@ def _jobs(count: int, seed: int, console: Console) -> int:
     for violation in findings.violations:
         console.print(violation, style="red", markup=False)
     return len(findings.violations)
+
+
+def _alerts(rounds: int, seed: int, engine: PrivateEngine | None, console: Console) -> int:
+    wrong = 0
+    with tempfile.TemporaryDirectory() as folder:
+        chaos = alerts.AlertChaos(Path(folder), seed, engine)
+        try:
+            chaos.begin()
+            for number, part in enumerate(alerts.parts(rounds, engine), 1):
+                violations = chaos.round(part)
+                wrong += len(violations)
+                console.print(f"{number:4} alert, {part} kill -9: {violations or 'told once'}")
+        finally:
+            chaos.end()
+    console.print(f"{rounds} rounds of alerts, {wrong} lost or told twice")
+    return wrong
 
 
 def _deploys(asked: argparse.Namespace, engine: PrivateEngine | None, console: Console) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .alerts import AlertChaos, violations
+from .alerts import AlertChaos
 
 
 @pytest.mark.timeout(240)
@@ -15,7 +15,6 @@ def test_no_alert_is_lost_or_told_twice_while_worker_and_redis_are_killed(tmp_pa
     try:
         chaos.begin()
         for part in ("worker", "redis"):
-            chaos.round(part)
-        assert violations(chaos.told, rounds=2) == [], chaos.installation.log
+            assert chaos.round(part) == [], chaos.installation.log
     finally:
         chaos.end()

@@ -41,9 +41,9 @@ class Installation:
             **self._settings,
         }
 
-    def project(self, name: str, *containers: str) -> None:
+    def project(self, name: str, *containers: str, **fields: object) -> None:
         """Makes a project with two empty folders the only one of the projects file."""
-        entry: dict[str, object] = {"containers": list(containers)}
+        entry: dict[str, object] = {"containers": list(containers), **fields}
         for what in ("workspace", "production"):
             (self.folder / what / name).mkdir(parents=True, exist_ok=True)
             entry[what] = str(self.folder / what / name)
