@@ -19,7 +19,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         SCAR_API_TOKENS=f"phone:viewer:{VIEWER}",
         SCAR_CONFIRM_SECONDS="20",
     )
-    installation.project("shop", "scar-test-no-such-container")
+    none = "scar-test-no-such-project"  # the Engine may run a project `shop` of somebody's
+    installation.project("shop", "scar-test-no-such-container", compose_project=none)
     installation.up()
     yield installation
     installation.down()
