@@ -15,6 +15,7 @@ from scar.job_service import JobService
 from scar.jobs.counters import Counters
 from scar.jobs.host_reports import HostReports
 from scar.jobs.ledger import Ledger
+from scar.jobs.links import Links
 from scar.jobs.locks import Locks
 from scar.jobs.queue import JobQueue
 from scar.jobs.sign_in_links import SignInLinks
@@ -42,6 +43,7 @@ class Services:
     subscriptions: Subscriptions
     counters: Counters
     alerts: AlertDesk
+    links: Links
     command_context: CommandContext
 
     def default_project(self) -> Project:
@@ -85,6 +87,7 @@ def bootstrap(settings: Settings, part: str) -> Services:
         subscriptions=Subscriptions(redis, signatures),
         counters=Counters(redis),
         alerts=AlertDesk.of(redis, signatures),
+        links=Links(redis, signatures, settings.page_url),
         command_context=_command_context(settings, job_service, redis, signatures),
     )
 

@@ -59,6 +59,14 @@ class Button:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A link of SCAR's own, shown below the message. What comes from outside never is one."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Attachment:
     """A text file sent with the document: the full text of what a message is too short for."""
 
@@ -87,6 +95,7 @@ class Document:
     buttons: tuple[Button, ...] = ()
     attachment: Attachment | None = None
     picture: Picture | None = None
+    links: tuple[Link, ...] = ()
 
     @classmethod
     def of(cls, *lines: str) -> Document:
@@ -100,6 +109,10 @@ class Document:
     def with_picture(self, picture: Picture | None) -> Document:
         """Return the document with this picture."""
         return replace(self, picture=picture)
+
+    def with_links(self, links: tuple[Link, ...]) -> Document:
+        """Return the document with these links."""
+        return replace(self, links=links)
 
     def with_buttons(self, *buttons: Button) -> Document:
         """Return the document with more buttons, behind those that it has."""

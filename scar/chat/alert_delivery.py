@@ -11,6 +11,7 @@ from scar.alerts.planner import Act, AlertStep, is_critical, versions
 from scar.alerts.told import AlertMessage, ToldBook
 from scar.chat.alert_document import (
     alert_document,
+    alert_links,
     recovery_document,
     repeat_document,
     worse_document,
@@ -115,7 +116,7 @@ class AlertDelivery:
         two leaves a record without a reference, so that the recovery at least is told.
         """
         front_end, place = self._context.front_end, place_of(step.chat)
-        document = front_end.fit(alert_document(step.alerts))
+        document = front_end.fit(await self._document(step))
         group, now = step.alerts[0].group, int(self._context.clock() * 1000)
         message = AlertMessage(
             group, step.chat, "", versions(step.alerts), now, critical=is_critical(step.alerts)
@@ -146,9 +147,13 @@ class AlertDelivery:
         if not told.reference:
             return
         front_end, place = self._context.front_end, place_of(step.chat)
-        document = front_end.fit(alert_document(step.alerts))
+        document = front_end.fit(await self._document(step))
         async with self._sender.throttle(place).edit(front_end.interval(place)):
             await front_end.edit(place, told.reference, document, f"{told.group}:")
+
+    async def _document(self, step: AlertStep) -> Document:
+        links = await asyncio.to_thread(alert_links, step.alerts, self._context.services.links)
+        return alert_document(step.alerts).with_links(links)
 
     async def _reply(self, told: AlertMessage, document: Document) -> None:
         front_end, place = self._context.front_end, place_of(told.chat)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from scar.alerts.alert import CRITICAL, Alert, ReleaseRef
 from scar.commands.release_lines import short_id
 from scar.commands.text_format import counted, local_time, uptime
-from scar.document import Button, Code, Document, Line
+from scar.document import Button, Code, Document, Line, Link
+from scar.jobs.links import Links
 
 _LOG_LINES = 50
 _MOST_NAMED = 10
@@ -29,6 +30,16 @@ def alert_document(alerts: Sequence[Alert]) -> Document:
     if len(alerts) > _MOST_NAMED:
         lines.append(f"… and {len(alerts) - _MOST_NAMED} more")
     return Document((Line(heading), *map(Line, lines)), _buttons_of_many(are_open))
+
+
+def alert_links(alerts: Sequence[Alert], links: Links) -> tuple[Link, ...]:
+    """Return the links to the project, and to the deploy since which it is so."""
+    projects = {alert.project for alert in alerts if alert.project}
+    if len(projects) != 1:
+        return ()
+    release = alerts[0].release if len(alerts) == 1 else None
+    of_deploy = links.of_job(release.id, "Its deploy") if release else ()
+    return (*of_deploy, *links.of_project(projects.pop()))
 
 
 def recovery_document(alerts: Sequence[Alert]) -> Document:

@@ -56,8 +56,8 @@ async def deliver_end_notice(
     async def send() -> str:
         await record(True)
         try:
-            document = front_end.fit(end_notice(job))
-            return (await front_end.notify(place, document, "", reply_to=reply_to)).reference
+            document, tag = front_end.fit(end_notice(job)), f"{job.id}:"
+            return (await front_end.notify(place, document, tag, reply_to=reply_to)).reference
         except Undelivered as error:
             if not error.unsure:
                 with contextlib.suppress(ScarError):

@@ -47,6 +47,7 @@ TYPES: Mapping[str, str] = {
     "roles": "string",
     "sweep:grace": "string",
     "sweep:last": "string",
+    "telegram:bot": "string",
 }
 """The type of each key of one name, without `scar:`."""
 

@@ -30,7 +30,7 @@ _BY_FRONT_ENDS = frozenset(
     (
         *("request", "confirmation", "cancellation", "lock", "subscription"),
         *("service", "letter", "push", "choice", "grant", "session"),
-        *("account", "mute", "alert_chat", "alert_message"),
+        *("account", "mute", "alert_chat", "alert_message", "bot"),
     )
 )
 _ALSO_BY_WORKERS = frozenset(("request", "confirmation"))
@@ -99,9 +99,9 @@ class Signatures:
     `subscription` (by the front-end or the API where a person asked), `service` (a front-end's
     access to the API), `letter` (of an inbox), `push` (that waits for its deploy), `choice` (of a
     menu), `grant` (the page may ask for a person) and `session` (of the page), `mute`, `alert_chat`
-    and `alert_message` (who is told of alerts, and was); `plan`, `steps`, `events` and `end` (by a
-    worker: what becomes of a job), `alert`, `bake` and `report` (by a worker: what goes wrong on
-    its host);
+    and `alert_message` (who is told of alerts, and was), `bot` (the name of the Telegram bot);
+    `plan`, `steps`, `events` and `end` (by a worker: what becomes of a job), `alert`, `bake` and
+    `report` (by a worker: what goes wrong on its host);
     `swept` (the end of a job that nobody does), `audit` (a line of the trail) and `WAKEUP` (a job's
     id on a host's queue), by any part. A worker signs a `request` and a `confirmation` as well, but
     only of rollbacks on its own host, in its own name.

@@ -208,7 +208,9 @@ async def _run(settings: Settings) -> None:
     await lease.wait()
     github = GitHub(settings)
     client = ApiClient.for_service(settings.api_url, services.signatures)
-    conversation = Conversation(GitHubChat(github, services.ledger.get), services, client)
+    conversation = Conversation(
+        GitHubChat(github, services.ledger.get, services.links.of_job), services, client
+    )
     pushes = PushDeploys(github, services)
     bot = GitHubBot(github, services, conversation, pushes)
     inbox = Inbox(connect(settings.effective_redis_url, timeout=5.0), "github", services.signatures)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from scar.chat.front_end import Place, SentMessage, Undelivered
-from scar.document import Attachment, Document, Picture
+from scar.document import Attachment, Document, Link, Picture
 from scar.errors import ScarError
 from scar.frontends.github.client import GitHub, Refused
 from scar.frontends.github.render import MARK, fit, to_markdown
@@ -26,7 +26,8 @@ class GitHubChat:
     """Implements the chat's `FrontEnd` for GitHub. A place is a repository and the number of an
     issue or pull request.
 
-    `job` returns a job by its id; a comment contains the job's outcome as hidden JSON for programs.
+    `job` returns a job by its id, `links` the links to it; a comment contains the job's outcome as
+    hidden JSON for programs.
     """
 
     name = "github"
@@ -37,11 +38,13 @@ class GitHubChat:
         self,
         github: GitHub,
         job: Callable[[str], Job | None],
+        links: Callable[[str], tuple[Link, ...]],
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._github = github
         self._job = job
+        self._links = links
         self._began = clock()
 
     def fit(self, document: Document) -> Document:
@@ -57,7 +60,7 @@ class GitHubChat:
         edit that one.
         """
         job = await self._job_of(tag)
-        body = to_markdown(document, _outcome(job) if job else None)
+        body = await self._body(document, job)
         with _undelivered():
             written = await self._written(place, job) if job else None
             if written is not None:
@@ -70,19 +73,21 @@ class GitHubChat:
         self,
         place: Place,
         document: Document,
-        tag: str,  # noqa: ARG002
+        tag: str,
         *,
         reply_to: str | None,  # noqa: ARG002
     ) -> SentMessage:
         """Write a comment of its own: GitHub tells nobody of one that is edited."""
+        job = await self._job_of(tag)
+        body = to_markdown(await self._linked(document, job))
         with _undelivered():
-            made = await self._github.comment(place.chat, place.thread or "", to_markdown(document))
+            made = await self._github.comment(place.chat, place.thread or "", body)
         return SentMessage(made.id, made.at)
 
     async def edit(self, place: Place, reference: str, document: Document, tag: str) -> float:
         """Edit a comment."""
         job = await self._job_of(tag)
-        body = to_markdown(document, _outcome(job) if job else None)
+        body = await self._body(document, job)
         with _undelivered():
             return (await self._github.edit(place.chat, reference, body)).at
 
@@ -110,6 +115,16 @@ class GitHubChat:
             if separator and named in outcome and own and _author(comment) == own.lower():
                 return str(comment["id"])
         return None
+
+    async def _body(self, document: Document, job: Job | None) -> str:
+        """Return the comment about a job, with its outcome for programs."""
+        return to_markdown(await self._linked(document, job), _outcome(job) if job else None)
+
+    async def _linked(self, document: Document, job: Job | None) -> Document:
+        """Return the document with the links to its job."""
+        if job is None:
+            return document
+        return document.with_links(await asyncio.to_thread(self._links, job.id))
 
     async def _job_of(self, tag: str) -> Job | None:
         id = tag.partition(":")[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 
 from scar.document import Code, Document, Line
 from scar.json_object import JsonObject
@@ -40,6 +41,10 @@ def to_markdown(document: Document, outcome: JsonObject | None = None) -> str:
         labels = [_text(button.label.replace("\n", " ")).replace("`", "'") for button in offers]
         commands = [_code_span(button.command) for button in offers]
         parts += [f"- {label}: {code}" for label, code in zip(labels, commands, strict=True)]
+    if document.links:
+        parts.append(
+            "\n" + " · ".join(f"[{_text(one.label)}](<{one.url}>)" for one in document.links)
+        )
     hidden = _hidden(outcome)
     if document.attachment is not None:
         room = LONGEST - sum(map(len, parts)) - len(parts) - len(hidden) - 3
@@ -49,11 +54,11 @@ def to_markdown(document: Document, outcome: JsonObject | None = None) -> str:
 
 def fit(document: Document) -> Document:
     """Return a document that fits into one comment: only the end of each overlong block is kept."""
-    if len(to_markdown(Document(document.blocks, document.buttons))) <= _ROOM:
+    if len(to_markdown(replace(document, attachment=None))) <= _ROOM:
         return document
     room = _ROOM // max(1, len(document.blocks))
     blocks = tuple(_shortened(block, room) for block in document.blocks)
-    return Document(blocks, document.buttons, document.attachment)
+    return replace(document, blocks=blocks)
 
 
 def _shortened(block: Line | Code, room: int) -> Line | Code:

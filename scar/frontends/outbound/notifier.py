@@ -72,6 +72,7 @@ class OutboundServices:
         if url is None:
             raise Undelivered("this service is no longer in SCAR_ALERT_URLS", None)
         title, _, body = _inert(document.text).partition("\n")
+        body = "\n".join([body, *(f"{link.label}: {link.url}" for link in document.links)]).strip()
         if not await asyncio.to_thread(_send, url, title, body or title):
             raise Undelivered("the service did not take it", self._again_seconds)
         return SentMessage("sent", time.time())

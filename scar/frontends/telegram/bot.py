@@ -173,6 +173,7 @@ async def _run(settings: Settings) -> None:
     try:
         await _introduce(bot)
         chat.bot_name = bot.username
+        await _introduce_to_others(services, bot.username)
         _log.info("listening", bot=f"@{bot.username}")
         await conversation.run(TelegramBot(bot, services, conversation).poll())
     finally:
@@ -219,6 +220,14 @@ async def _introduce(bot: Bot) -> None:
             await asyncio.sleep(wait_of(error))
         else:
             return
+
+
+async def _introduce_to_others(services: Services, name: str) -> None:
+    """Tell the other parts the bot's name; without it they only have no links to it."""
+    try:
+        await asyncio.to_thread(services.links.introduce, name)
+    except ScarError as error:
+        _log.warning("name of the bot not told", reason=error.message)
 
 
 def _handled(key: str) -> str:

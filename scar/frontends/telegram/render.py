@@ -18,6 +18,7 @@ LONGEST = 4096
 _HEAD = 1000
 _CUT = Line("✂️ The whole is in the file.")
 _EMPTY = "(nothing)"
+_BETWEEN = " · "
 _WORD_JOINER = "\u2060"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _FOLDED = 5
@@ -44,7 +45,10 @@ def to_html(document: Document) -> str:
     folded in a quote that a tap expands.
     """
     text = "\n".join(_marked(block) for block in document.blocks)
-    return text if text.strip() else _EMPTY
+    links = [
+        f'<a href="{html.escape(one.url)}">{html.escape(one.label)}</a>' for one in document.links
+    ]
+    return "\n".join([text if text.strip() else _EMPTY, *([_BETWEEN.join(links)] if links else [])])
 
 
 def _marked(block: Line | Code) -> str:
@@ -63,7 +67,12 @@ def _is_quote(block: Line | Code) -> bool:
 def to_plain(document: Document) -> str:
     """Return the document as plain text: what `to_html` displays, without its markup."""
     text = "\n".join(_inert(block) for block in document.blocks)
-    return text if text.strip() else _EMPTY
+    return "\n".join([text if text.strip() else _EMPTY, *_linked(document)])
+
+
+def _linked(document: Document) -> list[str]:
+    """Return the links as plain lines."""
+    return [f"{link.label}: {link.url}" for link in document.links]
 
 
 def fit(document: Document) -> Document:
@@ -80,7 +89,8 @@ def fit(document: Document) -> Document:
         for line in block.text.split("\n")
     ]
     head = _take(pieces, _HEAD)
-    room = LONGEST - 2 - units(_inert(_CUT.text)) - _length(head)
+    links = sum(units(line) + 1 for line in _linked(document))
+    room = LONGEST - 2 - units(_inert(_CUT.text)) - _length(head) - links
     tail = _take(reversed(pieces[len(head) :]), room)[::-1]
     return replace(
         document,
