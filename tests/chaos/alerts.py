@@ -108,6 +108,8 @@ class AlertChaos:
             self._kill(part)
         recovered = ("recovered",) if is_engine else ("recovered", "service_recovered")
         self._wait_for(before, *recovered)
+        if is_engine and self._told().service_begun > before.service_begun:
+            self._wait_for(before, "service_recovered")
         after = self._told()
         # What an Engine's end takes along is one message with it: a service has heard of the
         # Engine then, and is told of the container at the recovery of both.
@@ -124,6 +126,7 @@ class AlertChaos:
             time.sleep(self._chance.uniform(0.0, 3 * _LOOK_SECONDS))
             self._engine.up()
             return
+        eventually(lambda: self.installation.has_other(PARTS[part], 0), part, _PATIENCE)
         killed = self.installation.kill(PARTS[part])
         eventually(lambda: self.installation.has_other(PARTS[part], killed), part, _PATIENCE)
         eventually(self.installation.is_ready, "ready again", _PATIENCE)
@@ -155,9 +158,10 @@ class AlertChaos:
             if one.reply_to is None and any(name in version.text for version in one.versions)
         ]
         # A bot that was killed before it had noted the first message has nothing to reply to.
+        others = [one for one in sounds if one.id not in about]
         ends = [
             one
-            for one in sounds
+            for one in others
             if one.text.startswith(_RECOVERED) and (one.reply_to in about or name in one.text)
         ]
         titles = self._titles
