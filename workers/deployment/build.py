@@ -36,11 +36,16 @@ class ImageBuild:
 
     def run(self, plan: Plan, step: RunningStep) -> None:
         """Pull the images that are missing, and build those whose inputs have changed."""
+        try:
+            self._run(plan, self._make_tree(plan), step)
+        finally:
+            drop_build_tree(self.context.folder)
+
+    def _run(self, plan: Plan, tree: Path, step: RunningStep) -> None:
         context = self.context
         control = RunControl(context.check, _BUILD_SECONDS, (self.lock,))
         on_event = self._event_reporter(step)
         compose = Compose(context.settings.docker_host)
-        tree = self._make_tree(plan)
         env_file = (tree if ".env" in plan.files else context.project.production) / ".env"
         project = ComposeProject(
             context.project.compose_project, tree, (), env_file if env_file.is_file() else None
@@ -50,22 +55,13 @@ class ImageBuild:
             compose.pull(project, resolved, plan.pull, control, on_event)
         if plan.build:
             compose.build_resolved(project, resolved, plan.build, control, on_event)
-        self.drop_tree()
-
-    def drop_tree(self) -> None:
-        """Delete the folder that served as the build context, if it exists."""
-        shutil.rmtree(self._tree, ignore_errors=True)
-
-    @property
-    def _tree(self) -> Path:
-        return self.context.folder / "build"
 
     def _make_tree(self, plan: Plan) -> Path:
         """Create the build context: a folder of hard links to the plan's files in the content
         store.
         """
-        tree = self._tree
-        shutil.rmtree(tree, ignore_errors=True)
+        drop_build_tree(self.context.folder)
+        tree = _build_tree(self.context.folder)
         make_folders(tree)
         self.contents.link_tree(plan.files, tree)
         return tree
@@ -91,3 +87,14 @@ class ImageBuild:
                 self.context.steps.output(event.line)
 
         return report
+
+
+def drop_build_tree(folder: Path) -> None:
+    """Delete the build context of a project, if there is one. `folder` is the project's in
+    `SCAR_STATE_DIR`.
+    """
+    shutil.rmtree(_build_tree(folder), ignore_errors=True)
+
+
+def _build_tree(folder: Path) -> Path:
+    return folder / "build"

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, ExitStack
 
 from scar.jobs.results.deploy import DeployPlan, DeployResult
 from scar.settings.own_container import own_container_id
-from workers.deployment.ending import clear_up, compensate
+from workers.deployment.compensation import compensate
+from workers.deployment.completion import complete
 from workers.deployment.outcome import deployed, unchanged
 from workers.deployment.plan import Plan, describe
 from workers.deployment.recovery import recover_deployment
@@ -22,6 +23,7 @@ from workers.runtime.outcome import Outcome
 from workers.runtime.reporter import JobLost
 from workers.state.journal import Journal
 from workers.state.project_lock import project_lock, refuse_if_held
+from workers.state.releases import Releases
 
 _COPYING = ("copying", "Copying files")
 _BUILDING = ("building", "Building new image")
@@ -93,8 +95,9 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
             for name, _ in _STEPS:
                 context.steps.skip(name)
             return unchanged(context)
-        transaction = Transaction(context, Journal(context.folder), execution.lock)
-        transaction.journal.begin(context.request.id)
+        journal = Journal(context.folder)
+        journal.begin(context.request.id)
+        transaction = Transaction(context, journal, execution.lock)
         probe = DowntimeProbe(context.containers, context.project.compose_project)
         with ExitStack() as probing:
             try:
@@ -102,9 +105,10 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
             except JobLost:
                 raise
             except Exception as error:
-                if transaction.release is not None:
+                if Releases(context.folder).find(context.request.id) is not None:
                     raise
-                return compensate(context, transaction, context.scar_error(error), probe)
+                reason = context.scar_error(error)
+                return compensate(context, journal, execution.lock, reason, probe)
 
     def _go_forward(
         self,
@@ -139,5 +143,5 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
         forecast = execution.plan.downtime
         release = transaction.commit(work, containers, probe, execution.started, forecast)
         probing.close()
-        clear_up(context, transaction)
+        complete(context, transaction.journal, execution.lock)
         return deployed(context, work, execution.plan, release, containers, ways)

@@ -1,9 +1,12 @@
-"""The containers of a production folder: started by Compose, waited for, and removed."""
+"""The containers of a production folder: started by Compose, waited for, and brought back."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Collection
 
+from scar.errors import ScarError
 from scar.json_object import JsonObject
 from workers.engine.compose import Compose
 from workers.engine.compose_command import ComposeProject
@@ -12,12 +15,13 @@ from workers.engine.container import STAND_IN, Container
 from workers.engine.health import Health
 from workers.engine.logs import ContainerLogs
 from workers.engine.networks import Networks
-from workers.engine.process import RunControl
+from workers.engine.process import RunControl, no_check
 from workers.engine.restart import restart
 from workers.runtime.context import JobContext
 
 _UP_SECONDS = 3600.0
 _RUN_SECONDS = 300.0
+_TRIES = 3
 
 
 class Production:
@@ -62,7 +66,7 @@ class Production:
             if container.state == "paused":
                 self._containers.unpause(container.id)
             elif container.state in ("dead", "removing"):
-                self.remove(container)
+                self._containers.remove(container.id)
         services: tuple[str, ...] = ()
         if protected:
             services = tuple(name for name in self.config().active if name not in protected)
@@ -109,24 +113,90 @@ class Production:
             check=check,
         )
 
-    def start(self, container: Container) -> None:
-        """Start a container without changing it, unless it was removed or is protected."""
-        if container.name not in self.project.protected:
-            self._containers.start(container.id)
+    def state(self, config: ComposeConfig) -> JsonObject:
+        """Return what `restore` has to know, to be journalled before the first container is
+        changed: containers, networks, and the folders that are missing.
+        """
+        containers = self.containers()
+        return {
+            "containers": {c.id: c.service for c in containers},
+            "running": sorted({c.service for c in containers if c.state == "running"}),
+            "networks": self._network_ids(),
+            "folders": _missing_folders(str(self.project.production), config),
+        }
 
-    def remove(self, container: Container) -> None:
-        """Remove a container that a deployment created, but not its volumes."""
-        self._containers.remove(container.id)
+    def restore(self, before: JsonObject) -> None:
+        """Bring containers and networks back to a `state`. Production's files must be back already.
 
-    def networks(self) -> list[str]:
-        """Return the ids of the project's networks."""
+        `mounted` in `before` are the services that have a changed file mounted.
+        """
+        containers = before["containers"]
+        self._remove_half_made()
+        if containers:
+            self._up_again()
+        wanted = {*self.config().active, *containers.values()} if containers else set()
+        for container in self.containers():
+            if container.id not in containers and container.service not in wanted:
+                self._containers.remove(container.id)
+        for network in self._network_ids():
+            if network not in before["networks"]:
+                self._networks.remove(network)
+        if containers:
+            self.restart_mounted(containers, before["mounted"])
+            self.wait(before["running"], stable_seconds=0.0, check=no_check)
+
+    def start_stopped(self, ids: Collection[str]) -> None:
+        """Start the containers of `ids` that have exited, and wait until they are healthy;
+        protected ones are left alone.
+
+        If the Engine was killed, containers stay stopped whatever their restart policy is.
+        """
+        stopped = [c for c in self.containers() if c.id in ids and c.state == "exited"]
+        for container in stopped:
+            if container.name not in self.project.protected:
+                self._containers.start(container.id)
+        if stopped:
+            services = {c.service for c in stopped}
+            self.wait(services, stable_seconds=0.0, check=no_check)
+
+    def _up_again(self) -> None:
+        """Run `docker compose up`, up to 3 times."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                self.up(no_check)
+            except ScarError:
+                if attempt == _TRIES:
+                    raise
+                time.sleep(attempt)
+                self._remove_half_made()
+            else:
+                return
+
+    def _remove_half_made(self) -> None:
+        """Remove containers that Compose had created as replacements and not started when it was
+        killed.
+        """
+        for container in self.containers():
+            if container.replaces and container.state == "created":
+                self._containers.remove(container.id)
+
+    def _network_ids(self) -> list[str]:
         return self._networks.of_project(self.project.compose_project)
-
-    def remove_network(self, id: str) -> None:
-        """Remove a network that a deployment created, unless a container is connected to it."""
-        self._networks.remove(id)
 
     def _project(self) -> ComposeProject:
         folder = self.project.production
         files = tuple(folder / name for name in compose_files(folder))
         return ComposeProject(self.project.compose_project, folder, files)
+
+
+def _missing_folders(root: str, config: ComposeConfig) -> list[str]:
+    """Return the folders that do not exist and that the Engine will create because a container
+    mounts them, sorted.
+    """
+    missing: set[str] = set()
+    for service in config.active.values():
+        for bind in service.binds:
+            while bind.startswith(f"{root}/") and not os.path.lexists(bind):
+                missing.add(bind)
+                bind = os.path.dirname(bind)
+    return sorted(missing)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.record import JobState
 from scar.jobs.results.deploy import DeployResult
-from workers.deployment.ending import clear_up, compensate
+from workers.deployment.build import drop_build_tree
+from workers.deployment.compensation import compensate
+from workers.deployment.completion import complete
 from workers.deployment.future_tree import drop_stale_trees
 from workers.deployment.outcome import resumed
 from workers.deployment.production import Production
 from workers.deployment.takeover import Takeover
-from workers.deployment.transaction import Transaction
 from workers.runtime.context import JobContext
 from workers.runtime.outcome import Outcome
 from workers.state.job_log import JobLog
@@ -36,6 +37,7 @@ def recover_deployment(context: JobContext, lock: int) -> Outcome[DeployResult] 
     """
     folder = context.folder
     drop_stale_trees(folder)
+    drop_build_tree(folder)
     journal = Journal(folder)
     own = journal.job == context.request.id
     if not journal.open:
@@ -46,7 +48,7 @@ def recover_deployment(context: JobContext, lock: int) -> Outcome[DeployResult] 
         overtaken = context.attempt > 1 and (journal.job or "") > context.request.id
         return _overtaken(context) if overtaken else None
     # This job's journal is closed if the worker was killed just before it could report the end.
-    outcome = _recovered(context, Transaction(context, journal, lock))
+    outcome = _recovered(context, journal, lock)
     if own or journal.open:
         return outcome
     job_log = JobLog(context.settings.state_dir / "done")
@@ -55,21 +57,28 @@ def recover_deployment(context: JobContext, lock: int) -> Outcome[DeployResult] 
     return None
 
 
-def _recovered(context: JobContext, transaction: Transaction) -> Outcome[DeployResult]:
-    release = transaction.release
+def _recovered(context: JobContext, journal: Journal, lock: int) -> Outcome[DeployResult]:
+    """Complete the deployment in the journal if it has passed its point of no return; otherwise
+    compensate it.
+    """
+    release = Releases(context.folder).find(str(journal.job))
     if release is not None:
-        clear_up(context, transaction)
+        complete(context, journal, lock)
         return resumed(context, release)
-    if transaction.journal.find(RESTORED):
-        if transaction.journal.open:
-            transaction.journal.write(ENDED)
+    if journal.find(RESTORED):
+        if journal.open:
+            journal.write(ENDED)
         return Outcome(JobState.SUCCEEDED, DeployResult(nothing=False))
-    failed = transaction.journal.find("failed")
+    return compensate(context, journal, lock, _cause(journal))
+
+
+def _cause(journal: Journal) -> ScarError:
+    """Return the error of the deployment in the journal; `worker_lost` if it had not failed."""
+    failed = journal.find("failed")
     if failed is None:
-        return compensate(context, transaction, _LOST)
+        return _LOST
     record = ErrorRecord.from_json(failed["error"])
-    error = ScarError(record.code, record.message, record.hint, lines=record.lines)
-    return compensate(context, transaction, error)
+    return ScarError(record.code, record.message, record.hint, lines=record.lines)
 
 
 def _overtaken(context: JobContext) -> Outcome[DeployResult]:

@@ -27,7 +27,6 @@ from workers.engine.diverter import Diverter, diverter_of
 from workers.engine.health import Health
 from workers.engine.logs import ContainerLogs
 from workers.engine.probes import speaks_http
-from workers.engine.process import no_check
 from workers.engine.stand_in_config import stand_in_config
 from workers.engine.stand_ins import StandIns
 from workers.engine.volumes import Volumes
@@ -129,15 +128,7 @@ class Takeover:
         record = StandInRecord.load(self._context.folder)
         if record is None:
             return
-        replaced = set(record.replaced.values())
-        stopped = [
-            c for c in self._production.containers() if c.id in replaced and c.state == "exited"
-        ]
-        for container in stopped:
-            self._production.start(container)
-        if stopped:
-            services = {container.service for container in stopped}
-            self._production.wait(services, stable_seconds=0.0, check=no_check)
+        self._production.start_stopped(record.replaced.values())
         self.end()
 
     @property

@@ -2,7 +2,7 @@
 
 The order: copy new and old contents into the content store; build images from there (a failed build
 has not changed production); then files, containers, health, and the release, which is the point of
-no return. `compensate` depends on the journal alone, so it works the same after a kill.
+no return.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import structlog
 from scar.errors import ScarError
 from scar.jobs.results.ways import NO_DOWNTIME, ServiceWay, all_plain
 from workers.deployment.build import ImageBuild
-from workers.deployment.compensation import Compensation, state_before
 from workers.deployment.plan import Plan, stat_cache_paths
 from workers.deployment.production import Production
 from workers.deployment.takeover import Takeover
@@ -65,15 +64,6 @@ class Transaction:
         """The stand-ins of the project."""
         return Takeover(self.context, self.production)
 
-    @property
-    def release(self) -> Release | None:
-        """The release that the job in the journal has recorded; None before the point of no
-        return.
-        """
-        releases = Releases(self._folder)
-        job = str(self.journal.job)
-        return releases.get(job) if job in releases.ids() else None
-
     @cached_property
     def _folder(self) -> Path:
         return self.context.folder
@@ -81,10 +71,6 @@ class Transaction:
     @property
     def _undo_path(self) -> Path:
         return self._folder / "undo.json"
-
-    @cached_property
-    def _image_build(self) -> ImageBuild:
-        return ImageBuild(self.context, self.contents, self.lock)
 
     def copy(self, plan: Plan, step: RunningStep) -> Undo:
         """Copy new and old contents into the store, and save the undo record. Production is not
@@ -103,7 +89,7 @@ class Transaction:
     def build(self, plan: Plan, step: RunningStep) -> None:
         """Build the images whose inputs have changed, and pull those that are missing."""
         self._note_images({n: plan.config.services[n].image for n in (*plan.build, *plan.pull)})
-        self._image_build.run(plan, step)
+        ImageBuild(self.context, self.contents, self.lock).run(plan, step)
         self.journal.write("built")
 
     def name_images(self, plan: Plan) -> None:
@@ -150,7 +136,7 @@ class Transaction:
             plan.workspace_index.save(stat_cache_paths(context)[0])
         except ScarError as error:
             _log.warning("index not kept: the next look takes longer", reason=error.message)
-        before = state_before(self.production, plan.config)
+        before = self.production.state(plan.config)
         ways = plan.ways.by_service
         if plan.stand_ins:
             self.journal.write("standing in", {"folders": before["folders"]})
@@ -243,37 +229,6 @@ class Transaction:
         except ScarError as error:
             _log.warning("primary container not noted", reason=error.message)
             return None
-
-    def end(self) -> None:
-        """Remove stand-ins, delete files and images that no remaining release needs, and close the
-        journal.
-        """
-        self.takeover.end()
-        context = self.context
-        releases = Releases(self._folder)
-        images = Images(context.engine)
-        name = context.project.compose_project
-        for removed in releases.drop_beyond(context.project.keep_releases):
-            images.unpin(name, removed)
-        images.unpin(name, f"before-{self.journal.job}")
-        keep = [releases.get(id).contents for id in releases.ids()]
-        undo = Undo.load(self._undo_path)
-        if undo:
-            # The files replaced by this deployment, among them hand-made ones, are kept until the
-            # next one.
-            keep.append({path: entry for path, entry in undo.before.items() if entry})
-        self.contents.sweep(keep)
-        self._image_build.drop_tree()
-        self.journal.write(ENDED)
-
-    def compensate(self) -> None:
-        """Undo every effect that the journal says was begun, with `Compensation`."""
-        self._image_build.drop_tree()
-        undo = Undo.load(self._undo_path) if self.journal.find("applying") else None
-        compensation = Compensation(
-            self.context.engine, self.journal, self.production, self.contents
-        )
-        compensation.run(undo, self.takeover)
 
 
 def _released_services(plan: Plan, containers: list[Container]) -> dict[str, ReleasedService]:

@@ -13,7 +13,7 @@ from scar.jobs.record import JobState
 from scar.jobs.results.deploy import DeployResult
 from scar.jobs.results.kept_restore import KeptRestorePlan, KeptRestoreResult
 from scar.jobs.timestamp import rfc3339
-from workers.deployment.ending import compensate
+from workers.deployment.compensation import compensate
 from workers.deployment.plan import stat_cache_paths
 from workers.deployment.recovery import recover_deployment
 from workers.deployment.transaction import Transaction
@@ -97,17 +97,18 @@ class KeptRestore(WriteJob[Restoring, KeptRestorePlan, KeptRestoreResult]):
         done = self.already_done(context, execution.plan)
         if done is not None:
             return done
-        transaction = Transaction(context, Journal(context.folder), execution.lock)
-        transaction.journal.begin(context.request.id)
+        journal, lock = Journal(context.folder), execution.lock
+        journal.begin(context.request.id)
         root = str(context.project.production)
         try:
             with context.steps.step("restoring", f"Bringing {execution.plan.path} back"):
                 context.check()
+                transaction = Transaction(context, journal, lock)
                 transaction.bring_back(Undo.of(context.request.id, root, work.changes))
         except JobLost:
             raise
         except Exception as error:  # noqa: BLE001 (production is brought back, whatever happened)
-            return _outcome_of(compensate(context, transaction, context.scar_error(error)))
+            return _outcome_of(compensate(context, journal, lock, context.scar_error(error)))
         result = KeptRestoreResult(path=execution.plan.path, nothing=False)
         return Outcome(JobState.SUCCEEDED, result)
 

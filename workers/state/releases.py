@@ -78,6 +78,10 @@ class Releases:
         """Return the release with this id; raise `sync_failed` if its file is damaged."""
         return _read(self._folder / f"{id}.json")
 
+    def find(self, id: str) -> Release | None:
+        """Return the release with this id, None if there is none."""
+        return self.get(id) if id in self.ids() else None
+
     def save(self, release: Release) -> None:
         """Write a release, atomically and synced. The deployment counts as succeeded from here
         on.

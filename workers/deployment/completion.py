@@ -1,0 +1,47 @@
+"""Completes a deployment whose release is recorded: deletes what is not needed any more."""
+
+from __future__ import annotations
+
+import structlog
+
+from scar.errors import ScarError
+from workers.deployment.production import Production
+from workers.deployment.takeover import Takeover
+from workers.engine.images import Images
+from workers.files.content_store import ContentStore
+from workers.files.undo import Undo
+from workers.runtime.context import JobContext
+from workers.state.journal import ENDED, Journal
+from workers.state.releases import Releases
+
+_log = structlog.get_logger(__name__)
+
+
+def complete(context: JobContext, journal: Journal, lock: int) -> None:
+    """Clean up after the release is recorded, and close the journal. If that fails, the deployment
+    still counts as succeeded, and the next job cleans up.
+    """
+    if journal.open:
+        try:
+            Takeover(context, Production(context, lock)).end()
+            _drop_unneeded(context, f"before-{journal.job}")
+            journal.write(ENDED)
+        except ScarError as error:
+            _log.warning("not cleared up", job=context.request.id, reason=error.message)
+
+
+def _drop_unneeded(context: JobContext, pinned: str) -> None:
+    """Delete the files and images that no remaining release needs. `pinned` names the tags of the
+    images that the deployment replaced.
+    """
+    folder, project = context.folder, context.project
+    releases, images = Releases(folder), Images(context.engine)
+    for removed in (*releases.drop_beyond(project.keep_releases), pinned):
+        images.unpin(project.compose_project, removed)
+    keep = [releases.get(id).contents for id in releases.ids()]
+    undo = Undo.load(folder / "undo.json")
+    if undo:
+        # The files replaced by this deployment, among them hand-made ones, are kept until the
+        # next one.
+        keep.append({path: entry for path, entry in undo.before.items() if entry})
+    ContentStore(folder / "objects").sweep(keep)
