@@ -38,6 +38,13 @@ def connect(url: str, *, timeout: float = 2.0, retries: int = 1) -> Redis:
     return Redis.from_pool(pool)
 
 
+def redis_time_ms(redis: Redis) -> int:
+    """Return the time by Redis' clock, with which heartbeats are compared, in milliseconds."""
+    with redis_errors():
+        seconds, microseconds = redis.time()
+    return int(seconds * 1000 + microseconds // 1000)
+
+
 @contextmanager
 def redis_errors() -> Iterator[None]:
     """Raise exceptions of redis-py in the block as `ScarError`."""

@@ -15,7 +15,7 @@ from scar.errors import ScarError
 from scar.jobs.host_reports import HostReports
 from scar.jobs.signing import Signatures
 from scar.projects import ProjectsFile
-from scar.redis_client import connect, redis_errors
+from scar.redis_client import connect, redis_errors, redis_time_ms
 from scar.settings import Settings
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
@@ -45,6 +45,7 @@ class Heartbeat:
             "pid": str(pid),
             "started_at": started,
         }
+        self._keys_problem = ""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
 
@@ -80,16 +81,23 @@ class Heartbeat:
             self._stopped.wait(_INTERVAL)
 
     def _describe(self, engine: Mapping[str, str]) -> dict[Any, Any]:
-        keys = self._signatures.known_keys()
-        return {**self._about, "engine": json.dumps(engine), "keys": json.dumps(keys)}
+        about = {**self._about, "engine": json.dumps(engine)}
+        try:
+            about["keys"] = json.dumps(self._signatures.known_keys())
+            self._keys_problem = ""
+        except ScarError as error:
+            # The host still takes jobs; only `scar doctor` does not learn which keys it knows.
+            if error.message != self._keys_problem:
+                self._keys_problem = error.message
+                _log.warning("keys not reported", reason=error.message)
+        return about
 
     @property
     def _workers(self) -> str:
         return f"scar:workers:{self._settings.host}"
 
     def _beat(self, redis: Redis, about: dict[Any, Any]) -> None:
-        seconds, _ = redis.time()
-        now = seconds * 1000  # Redis' clock, with which the Lua scripts compare
+        now = redis_time_ms(redis)
         pipe = redis.pipeline()
         pipe.sadd("scar:hosts", self._settings.host)
         pipe.zremrangebyscore(self._workers, "-inf", now - _KEPT_MS)

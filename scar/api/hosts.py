@@ -17,7 +17,7 @@ from scar.jobs.ledger import QUEUE_PREFIX
 from scar.jobs.queue import queue_of
 from scar.jobs.timestamp import moment, rfc3339
 from scar.json_object import MALFORMED, JsonObject
-from scar.redis_client import redis_errors
+from scar.redis_client import redis_errors, redis_time_ms
 
 _DAY_MS = 86_400_000
 resource = Resource("hosts", __name__, description="Machines with an Engine and a worker")
@@ -46,9 +46,8 @@ def hosts_of(redis: Redis, names: Iterable[str]) -> list[JsonObject]:
 def live_workers(redis: Redis, names: Iterable[str]) -> dict[str, list[str]]:
     """Return the ids of the workers whose heartbeat has not expired, by host."""
     hosts = list(names)
+    now = redis_time_ms(redis)
     with redis_errors():
-        seconds, microseconds = redis.time()
-        now = seconds * 1000 + microseconds // 1000
         pipe = redis.pipeline(transaction=False)
         for name in hosts:
             # A sign of life that counts for longer than a day was not a worker's.

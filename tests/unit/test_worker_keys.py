@@ -12,6 +12,8 @@ from scar.cli.checks.worker_keys import compare_keys
 from scar.jobs.signing import Signatures
 from scar.keys.key_pair import KeyPair
 from scar.keys.trusted_keys import TrustedKeys
+from tests.support.job_context import settings_in
+from workers.heartbeat import Heartbeat
 
 Place = tuple[Signatures, TrustedKeys]
 Install = Callable[[str], Place]
@@ -60,3 +62,14 @@ def test_a_worker_that_tells_no_keys_is_not_complained_of(install: Install) -> N
     _, here = install("telegram")
     assert list(compare_keys("far", {}, here)) == []
     assert list(compare_keys("far", {"keys": "[1]"}, here)) == []
+
+
+def test_a_trusted_key_that_cannot_be_read_does_not_end_the_signs_of_life(
+    install: Install, tmp_path: Path
+) -> None:
+    worker, trusted = install("worker:far")
+    heartbeat = Heartbeat(settings_in(tmp_path), worker, 1)
+    assert "keys" in heartbeat._describe({"version": "1"})
+    (trusted.folder / f"{'0' * 16}.json").write_text("{")
+    about = heartbeat._describe({"version": "1"})
+    assert (about["host"], "keys" in about) == ("default", False)
