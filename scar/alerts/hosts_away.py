@@ -5,14 +5,14 @@ that tells of alerts looks at the heartbeats itself.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from redis import Redis
 
 from scar.alerts.alert import CRITICAL, Alert
-from scar.redis_client import redis_errors
+from scar.redis_client import redis_errors, redis_time_ms
 
 AWAY_SECONDS = 30.0
 """A worker that is restarted is back before."""
@@ -33,14 +33,19 @@ class HostsAway:
     """Remembers since when each host has been away, where Redis does not say it.
 
     A host is away once this process has looked without a break for as long: what Redis kept from
-    before a restart of everything says nothing.
+    before a restart of everything says nothing. `clock_ms` is Redis' clock, by which heartbeats are
+    dated: this machine's may be wrong.
     """
 
     def __init__(
-        self, redis: Redis, *, clock: Callable[[], float] = time.time, seconds: float = AWAY_SECONDS
+        self,
+        redis: Redis,
+        *,
+        clock_ms: Callable[[], int] | None = None,
+        seconds: float = AWAY_SECONDS,
     ) -> None:
         self._redis = redis
-        self._clock = clock
+        self._clock_ms = clock_ms or partial(redis_time_ms, redis)
         self._seconds = seconds
         self._since: dict[str, int] = {}
         self._began = self._looked = 0
@@ -51,7 +56,7 @@ class HostsAway:
 
         `told` are the groups that were told and not closed: an earlier process may have done it.
         """
-        now = int(self._clock() * 1000)
+        now = self._clock_ms()
         if now - self._looked > _GAP_SECONDS * 1000:
             self._began = now
         self._looked = now
@@ -72,7 +77,7 @@ class HostsAway:
 
     def silent(self, hosts: Iterable[str]) -> list[str]:
         """Return the hosts whose workers give no sign of life now: nobody watches them."""
-        now = int(self._clock() * 1000)
+        now = self._clock_ms()
         return [name for name, until in self._heartbeats(set(hosts), now).items() if until <= now]
 
     def _told_before(self, host: str, by_host: dict[str, str], now: int) -> Alert | None:

@@ -143,17 +143,17 @@ def test_a_host_without_heartbeat_is_told_once_over_a_restart_and_closed_when_it
         redis.zadd("scar:workers:alpha", {"alpha-1": int(until * 1000)})
 
     beat(now + 10)
-    first = HostsAway(redis, clock=lambda: now)
+    first = HostsAway(redis, clock_ms=lambda: int(now * 1000))
     for _ in range(8):
         assert first.look(["alpha"], []) == ()
         now += 5
     now += 1
     (away,) = first.look(["alpha"], [])
     assert (away.rule, away.is_open, away.opened_at) == ("host_away", True, BEGIN + 10_000)
-    second = HostsAway(redis, clock=lambda: now)
+    second = HostsAway(redis, clock_ms=lambda: int(now * 1000))
     assert second.look(["alpha"], [away.group])[0].group == away.group
     beat(now + 10)
-    (back,) = HostsAway(redis, clock=lambda: now).look(["alpha"], [away.group])
+    (back,) = HostsAway(redis, clock_ms=lambda: int(now * 1000)).look(["alpha"], [away.group])
     assert (back.group, back.is_open) == (away.group, False)
     assert second.look(["alpha"], [away.group])[0].closed_at == BEGIN + 41_000
 
@@ -162,7 +162,7 @@ def test_a_heartbeat_of_before_everything_was_restarted_is_no_host_away() -> Non
     redis = cast("Redis", fakeredis.FakeRedis(decode_responses=True))
     now = BEGIN / 1000
     redis.zadd("scar:workers:alpha", {"alpha-1": BEGIN - DAY})
-    hosts = HostsAway(redis, clock=lambda: now)
+    hosts = HostsAway(redis, clock_ms=lambda: int(now * 1000))
     for _ in range(6):
         assert hosts.look(["alpha"], []) == ()
         now += 5
@@ -171,3 +171,11 @@ def test_a_heartbeat_of_before_everything_was_restarted_is_no_host_away() -> Non
     now += 300  # Redis was away, and with it every heartbeat
     redis.zadd("scar:workers:beta", {"beta-1": int(now * 1000) - 200_000})
     assert [alert.host for alert in hosts.look(["alpha", "beta"], [])] == ["alpha"]
+
+
+def test_a_wrong_clock_of_this_machine_makes_no_host_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    redis = cast("Redis", fakeredis.FakeRedis(decode_responses=True))
+    monkeypatch.setattr(redis, "time", lambda: (BEGIN // 1000 - 3600, 0))
+    for host, seconds in (("alive", 5), ("gone", -5)):
+        redis.zadd(f"scar:workers:{host}", {"1": BEGIN - 3_600_000 + seconds * 1000})
+    assert HostsAway(redis).silent(["alive", "gone"]) == ["gone"]

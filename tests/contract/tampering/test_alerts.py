@@ -83,7 +83,7 @@ def test_a_worker_tells_of_no_project_of_another_host(services: Services) -> Non
 @pytest.mark.parametrize("score", ["inf", "1e300", "-1e300", "4000000000000"])
 def test_an_impossible_heartbeat_does_not_end_who_tells_of_alerts(redis: Redis, score: str) -> None:
     redis.zadd("scar:workers:default", {"w": score})
-    away = HostsAway(redis, clock=time.time, seconds=0.0)
+    away = HostsAway(redis, seconds=0.0)
     groups = ["away-zz-default", "away-", f"away-{'f' * 40}-default"]
     (alert,) = away.look(["default"], groups)
     assert (alert.rule, alert.host) == ("host_away", "default")
