@@ -133,7 +133,9 @@ def _take_lock(path: Path) -> bool:
     handle = open_own(path, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(handle)
-        return False
+        if isinstance(error, BlockingIOError):
+            return False
+        raise
     return True
