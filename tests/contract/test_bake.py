@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 from redis import Redis
+from structlog.testing import capture_logs
 
 from scar.access import Actor
 from scar.bootstrap import Services
@@ -275,3 +276,19 @@ def test_the_message_of_a_deploy_tells_what_got_worse_and_offers_undo(
             assert len(box.notices) == 1
 
     run(test)
+
+
+def test_a_damaged_release_is_warned_of_once(world: World) -> None:
+    world.release()
+    world.now += 60
+    damaged = world.state / "projects" / "shop" / "releases" / f"{world.release()}.json"
+    content = damaged.read_text()
+    with capture_logs() as logs:
+        damaged.write_text("{")
+        world.let_pass(180)
+        damaged.write_text(content)
+        world.let_pass(60)
+        assert world.book.get(damaged.stem), "it is looked after once it is mended"
+    assert [(line["event"], line["project"]) for line in logs] == [
+        ("deploys not looked after", "shop")
+    ]

@@ -70,6 +70,7 @@ class Baker(QuietObserver):
         self._wall = wall
         self._came: deque[ContainerEvent | ContainerView] = deque(maxlen=10_000)
         self._watched: dict[str, WatchedProject] = {}
+        self._warned: dict[str, str] = {}
         self._minute = int(wall()) // 60
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="baker", daemon=True)
@@ -103,8 +104,9 @@ class Baker(QuietObserver):
         while not self._stopped.wait(_LOOK_SECONDS):
             try:
                 self.step()
+                self._warned.pop("", None)
             except (ScarError, OSError) as error:
-                _warn(error)
+                self._warn(error)
             except Exception:  # noqa: BLE001 (without this thread no deploy is looked after)
                 _log.exception("deploys not looked after")
 
@@ -118,8 +120,16 @@ class Baker(QuietObserver):
         for name, project in projects.items():
             try:
                 self._look_at(project, self._of(name), changed=name in changed)
+                self._warned.pop(name, None)
             except (ScarError, OSError) as error:  # the others are looked at all the same
-                _warn(error, project=name)
+                self._warn(error, name)
+
+    def _warn(self, error: ScarError | OSError, project: str = "") -> None:
+        """Log a warning, once for as long as its reason stays the same."""
+        reason = error.message if isinstance(error, ScarError) else str(error)
+        if self._warned.get(project) != reason:
+            self._warned[project] = reason
+            _log.warning("deploys not looked after", project=project or "all", reason=reason)
 
     def _of(self, name: str) -> WatchedProject:
         if name not in self._watched:
@@ -277,11 +287,6 @@ class Baker(QuietObserver):
             _log.warning("bake not told yet", reason=error.message)
             return
         watched.unpublished = None
-
-
-def _warn(error: ScarError | OSError, **about: str) -> None:
-    reason = error.message if isinstance(error, ScarError) else str(error)
-    _log.warning("deploys not looked after", reason=reason, **about)
 
 
 def _changed_at(folder: Path) -> int:
