@@ -9,16 +9,26 @@ import pytest
 from redis import Redis
 
 from scar.bootstrap import Services
-from scar.jobs.record import JobState
+from scar.jobs.record import Job, JobState
 from tests.contract.conftest import RecordedQueue
-from tests.contract.tampering.records import (
-    Ask,
-    key_of,
-)
+from tests.contract.tampering.records import Ask, key_of
 from tests.support.acting_worker import ActingWorker
 from workers.reconciler import Reconciler
 from workers.state.job_log import JobLog
 from workers.state.journal import Journal
+
+
+@pytest.fixture
+def interrupted(ask: Ask, worker: ActingWorker, services: Services) -> Job:
+    """A deploy whose worker was killed: it has begun in the job log and in the journal."""
+    job = ask("deploy", confirmed=True)
+    state = services.settings.state_dir
+    JobLog(state / "done").begin(job.id, worker.claim(job.id).claim.signed)
+    folder = state / "projects" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "lock").touch()
+    Journal(folder).begin(job.id)
+    return job
 
 
 @pytest.mark.parametrize(
@@ -36,29 +46,20 @@ def test_a_spoilt_record_does_not_stop_the_sweep_of_the_others(
 
 
 def test_a_deployment_that_is_said_to_wait_is_put_back_by_its_host(
-    ask: Ask,
-    worker: ActingWorker,
-    services: Services,
+    interrupted: Job,
     redis: Redis,
     queue: RecordedQueue,
     reconciler: Reconciler,
     now: list[float],
 ) -> None:
-    job = ask("deploy", confirmed=True)
-    state = services.settings.state_dir
-    JobLog(state / "done").begin(job.id, worker.claim(job.id).claim.signed)
-    folder = state / "projects" / "shop"
-    folder.mkdir(parents=True)
-    (folder / "lock").touch()
-    Journal(folder).begin(job.id)
-    redis.hset(key_of(job), "state", "queued")
-    redis.zrem("scar:open", job.id)
+    redis.hset(key_of(interrupted), "state", "queued")
+    redis.zrem("scar:open", interrupted.id)
     reconciler.look_for_abandoned()
-    assert redis.zscore("scar:open", job.id) is None, "a worker may still come"
+    assert redis.zscore("scar:open", interrupted.id) is None, "a worker may still come"
     now[0] = 41.0
     reconciler.look_for_abandoned()
-    assert redis.zscore("scar:open", job.id) is not None
-    assert queue.wakeups[-1] == ("default", job.id)
+    assert redis.zscore("scar:open", interrupted.id) is not None
+    assert queue.wakeups[-1] == ("default", interrupted.id)
 
 
 @pytest.mark.parametrize("holds", ["x", '"text"', '{"a": 1}', "[[]]", "[1, null]"])
@@ -75,27 +76,18 @@ def test_a_record_with_spoilt_resources_does_not_keep_others_from_ending(
 
 
 def test_a_deployment_that_ends_its_workers_is_not_put_back_for_ever(
-    ask: Ask,
-    worker: ActingWorker,
-    services: Services,
+    interrupted: Job,
     redis: Redis,
     queue: RecordedQueue,
     reconciler: Reconciler,
     now: list[float],
 ) -> None:
-    job = ask("deploy", confirmed=True)
-    state = services.settings.state_dir
-    JobLog(state / "done").begin(job.id, worker.claim(job.id).claim.signed)
-    folder = state / "projects" / "shop"
-    folder.mkdir(parents=True)
-    (folder / "lock").touch()
-    Journal(folder).begin(job.id)
     for _ in range(10):
-        redis.hset(key_of(job), mapping={"state": "failed"})
+        redis.hset(key_of(interrupted), mapping={"state": "failed"})
         reconciler.look_for_abandoned()
         now[0] += 41.0
-    assert [wakeup for wakeup in queue.wakeups if wakeup[1] == job.id][1:] == [
-        ("default", job.id)
+    assert [wakeup for wakeup in queue.wakeups if wakeup[1] == interrupted.id][1:] == [
+        ("default", interrupted.id)
     ] * 3
 
 
