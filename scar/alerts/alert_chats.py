@@ -7,18 +7,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from redis import Redis
 
 from scar.access import Access, Actor
-from scar.alerts.alert_book import CHANGES
+from scar.alerts.chat_records import ChatRecords
 from scar.errors import ScarError
 from scar.jobs.results.json_record import JsonRecord
 from scar.jobs.signing import Signatures
-from scar.keys.key_store import API
 from scar.projects import Project
-from scar.redis_client import redis_errors
 
 _KEY = "scar:alerts:chats"
 _MOST = 500
@@ -41,8 +38,9 @@ class AlertChats:
     def __init__(
         self, redis: Redis, signatures: Signatures, clock: Callable[[], float] = time.time
     ) -> None:
-        self._redis = redis
-        self._signatures = signatures
+        self._records = ChatRecords(
+            redis, signatures, _KEY, "alert_chat", ChatSwitch, lambda s: f"{s.project} {s.chat}"
+        )
         self._clock = clock
 
     def switch(self, actor: Actor, project: Project, chat: str, *, on: bool) -> None:
@@ -56,35 +54,14 @@ class AlertChats:
             )
         now = int(self._clock() * 1000)
         switch = ChatSwitch(project.name, chat, on, actor.key, now)
-        sealed = self._signatures.seal("alert_chat", switch.to_json())
-        field = f"{project.name} {chat}"
-        with redis_errors():
-            pipe = self._redis.pipeline()
-            if on == (chat in project.alerts):
-                pipe.hdel(_KEY, field)  # as the projects file says
-            else:
-                pipe.hset(_KEY, field, sealed)
-            pipe.incr(CHANGES)
-            pipe.execute()
+        if on == (chat in project.alerts):
+            self._records.change([], [f"{project.name} {chat}"])  # as the projects file says
+        else:
+            self._records.change([switch], [])
 
     def switches(self) -> Mapping[tuple[str, str], ChatSwitch]:
         """Return what was switched, by project and chat; what nobody has signed is left out."""
-        with redis_errors():
-            rows = cast("dict[str, str]", self._redis.hgetall(_KEY))
-        read = [self._read(field, sealed) for field, sealed in rows.items()]
-        return {(switch.project, switch.chat): switch for switch in read if switch}
-
-    def _read(self, field: str, sealed: str) -> ChatSwitch | None:
-        try:
-            opened = self._signatures.open("alert_chat", sealed)
-            switch = ChatSwitch.from_json(opened.content) if opened else None
-        except (ScarError, TypeError, ValueError):
-            return None
-        if opened is None or switch is None or field != f"{switch.project} {switch.chat}":
-            return None
-        front_end = switch.chat.partition(":")[0]
-        may = opened.signer.part == API or opened.signer.speaks_for(front_end)
-        return switch if may else None
+        return {(switch.project, switch.chat): switch for switch in self._records.all()}
 
 
 def chats_of(

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import cast
 
 from redis import Redis
 
 from scar.access import Actor
 from scar.alerts.alert import Alert
-from scar.alerts.alert_book import CHANGES
+from scar.alerts.chat_records import ChatRecords
 from scar.alerts.mute import Mute
 from scar.errors import ScarError
 from scar.jobs.job_id import new_job_id
 from scar.jobs.signing import Signatures
-from scar.keys.key_store import API
-from scar.redis_client import redis_errors
 
 MOST = 500
 MOST_OF_ONE = 50
@@ -30,8 +27,7 @@ class MuteBook:
     def __init__(
         self, redis: Redis, signatures: Signatures, clock: Callable[[], float] = time.time
     ) -> None:
-        self._redis = redis
-        self._signatures = signatures
+        self._records = ChatRecords(redis, signatures, _KEY, "mute", Mute, lambda mute: mute.id)
         self._clock = clock
 
     def add(
@@ -69,47 +65,18 @@ class MuteBook:
         same = [m for m in known if (m.chat, m.thing) == (chat, mute.thing)]
         kept = [m for m in known if m not in same and (m.until is None or m.until > now)]
         _require_room(kept, actor)
-        self._write(mute, drop=[m.id for m in known if m not in kept])
+        self._records.change([mute], [m.id for m in known if m not in kept])
         return mute
 
     def remove(self, mutes: Iterable[Mute]) -> None:
         """Remove mutes."""
         ids = [mute.id for mute in mutes]
         if ids:
-            with redis_errors():
-                pipe = self._redis.pipeline()
-                pipe.hdel(_KEY, *ids)
-                pipe.incr(CHANGES)
-                pipe.execute()
+            self._records.change([], ids)
 
     def all(self) -> list[Mute]:
         """Return every mute, oldest first; those that nobody has signed who may are left out."""
-        with redis_errors():
-            rows = cast("dict[str, str]", self._redis.hgetall(_KEY))
-        mutes = [mute for id, sealed in rows.items() if (mute := self._read(id, sealed))]
-        return sorted(mutes, key=lambda mute: mute.id)
-
-    def _write(self, mute: Mute, drop: list[str]) -> None:
-        sealed = self._signatures.seal("mute", mute.to_json())
-        with redis_errors():
-            pipe = self._redis.pipeline()
-            pipe.hset(_KEY, mute.id, sealed)
-            if drop:
-                pipe.hdel(_KEY, *drop)
-            pipe.incr(CHANGES)
-            pipe.execute()
-
-    def _read(self, id: str, sealed: str) -> Mute | None:
-        try:
-            opened = self._signatures.open("mute", sealed)
-            mute = Mute.from_json(opened.content) if opened else None
-        except (ScarError, TypeError, ValueError):
-            return None
-        if opened is None or mute is None or mute.id != id:
-            return None
-        front_end = mute.chat.partition(":")[0]
-        may = opened.signer.part == API or opened.signer.speaks_for(front_end)
-        return mute if may else None
+        return sorted(self._records.all(), key=lambda mute: mute.id)
 
 
 def _require_room(mutes: list[Mute], actor: Actor) -> None:
