@@ -1,4 +1,4 @@
-"""Who asks for a job (`Actor`), and which role allows what (`Access`)."""
+"""Access control: who makes a request (`Actor`), and which role allows what (`Access`)."""
 
 from __future__ import annotations
 
@@ -84,8 +84,9 @@ class UserDirectory:
 class Access:
     """Decides what an actor may do, by the roles in the settings and in the projects file.
 
-    `directories` are those of the front-ends, by name. A schedule does what the projects file says
-    and is an operator. A service, the front-end itself, looks at jobs to show them.
+    `directories` are those of the front-ends, by name. A schedule, which runs what the projects
+    file says, is an operator. A service, which is a front-end itself and no person of it, may read
+    jobs to show them.
     """
 
     def __init__(
@@ -118,8 +119,8 @@ class Access:
     def require(
         self, actor: Actor, role: Role, project: Project | None, *, what: str = "this"
     ) -> Role:
-        """Return the actor's role where it is `role` or higher. `what` is what they ask for, as a
-        sentence begins with it: `a restart`.
+        """Return the actor's role where it is `role` or higher. `what` names the request in the
+        error's message, such as `a restart`.
 
         Raises `unauthorized` for a stranger (an actor without any role), `forbidden` for anybody
         else.

@@ -1,4 +1,4 @@
-"""How many requests one person, client or address may make in a time."""
+"""Limits how many requests one person, client or address may make."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_KEYS = 10_000
 
 @dataclass(frozen=True)
 class Rate:
-    """`per_minute` requests in the long run, and `burst` at once."""
+    """A limit: `per_minute` requests in the long run, and `burst` at once."""
 
     per_minute: float
     burst: int
@@ -21,8 +21,8 @@ class Rate:
 
 @dataclass(frozen=True)
 class Excess:
-    """A request that is one too many: in how many `seconds` one is allowed again, and whether it is
-    the `first` since the bucket was last half full: who is refused is told once.
+    """A refused request: in how many `seconds` the next one is allowed, and whether this is the
+    `first` refusal since the bucket was last half full. Only the first one is answered.
     """
 
     seconds: float
@@ -37,7 +37,8 @@ class _Bucket:
 
 
 class RateLimit:
-    """A token bucket for each key. Those not used for longest are forgotten: memory is bounded.
+    """A token bucket for each key. The least recently used ones are dropped, so that memory is
+    bounded.
 
     `clock` returns seconds; it need not be the time of day.
     """

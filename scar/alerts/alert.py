@@ -14,7 +14,7 @@ WARNING = "warning"
 
 @dataclass(frozen=True)
 class ReleaseRef(JsonRecord):
-    """A release of the project: since which it is so, or to which one can go back."""
+    """A release that an alert names: the one after which it began, or the one to roll back to."""
 
     id: str
     at: Annotated[int, "Milliseconds since the epoch"]
@@ -51,23 +51,23 @@ class Alert(JsonRecord):
 
     @property
     def is_open(self) -> bool:
-        """Whether it has not recovered."""
+        """Whether the alert has not recovered."""
         return self.closed_at is None
 
     def is_of(self, project: Project | None) -> bool:
-        """Whether it is about the project: its own host has said so. A worker speaks for no project
-        of another host.
+        """Return whether the alert is about the project and is from the project's own host: alerts
+        of a worker count only for projects of its host.
         """
         return project is not None and (self.project, self.host) == (project.name, project.host)
 
     @property
     def thing(self) -> str:
-        """What it is about: `shop/shop-web-1`, or a host's name."""
+        """The container or host that the alert is about: `shop/shop-web-1`, or a host's name."""
         return f"{self.project}/{self.container}" if self.container else self.host
 
     @property
     def name(self) -> str:
-        """What it is about, as a person calls it: `shop/web`, or `Host alpha`."""
+        """The container or host in words for a person: `shop/web`, or `Host alpha`."""
         if not self.container:
             return f"Host {self.host}"
         return f"{self.project}/{self.service or self.container}"

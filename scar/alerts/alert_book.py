@@ -48,7 +48,9 @@ class AlertBook:
             self._redis.hdel(_KEY, id)
 
     def changes(self) -> str:
-        """Return the counter of changes: where it is as before, nothing has changed."""
+        """Return the counter of changes. If it is the same as before, no alert, mute or switch has
+        changed.
+        """
         with redis_errors():
             return str(self._redis.get(CHANGES) or "0")
 
@@ -79,7 +81,7 @@ class AlertBook:
             opened = self._signatures.open("alert", sealed)
             alert = Alert.from_json(opened.content) if opened else None
             if opened and alert:
-                json.dumps(dict(opened.content), ensure_ascii=False).encode()  # no half characters
+                json.dumps(dict(opened.content), ensure_ascii=False).encode()  # no lone surrogates
                 _require_sound(alert)
         except (ScarError, *MALFORMED):
             opened, alert = None, None
@@ -92,8 +94,8 @@ class AlertBook:
 
 
 def _require_sound(alert: Alert) -> None:
-    """Raise `ValueError` where ids or times are none that a worker gives: whoever shows alerts, or
-    notes which were told, relies on them. A worker's signature says only who wrote it.
+    """Raise `ValueError` for ids or times that no worker writes. A valid signature proves only who
+    wrote the alert, and the code that shows alerts relies on their form.
     """
     refs = [ref.at for ref in (alert.release, alert.rollback_to) if ref is not None]
     for at in (alert.opened_at, alert.changed_at, alert.closed_at or 0, *refs):

@@ -55,12 +55,12 @@ class AlertChats:
         now = int(self._clock() * 1000)
         switch = ChatSwitch(project.name, chat, on, actor.key, now)
         if on == (chat in project.alerts):
-            self._records.change([], [f"{project.name} {chat}"])  # as the projects file says
+            self._records.change([], [f"{project.name} {chat}"])  # the projects file says the same
         else:
             self._records.change([switch], [])
 
     def switches(self) -> Mapping[tuple[str, str], ChatSwitch]:
-        """Return what was switched, by project and chat; what nobody has signed is left out."""
+        """Return the switches with a valid signature, by project and chat."""
         return {(switch.project, switch.chat): switch for switch in self._records.all()}
 
 

@@ -1,4 +1,4 @@
-"""Everything about alerts that a front-end or the API reads and writes."""
+"""Groups everything about alerts that a front-end or the API reads and writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scar.jobs.signing import Signatures
 
 @dataclass(frozen=True)
 class AlertDesk:
-    """The alerts, the mutes, the chats that are told, and the hosts that nobody watches."""
+    """The alerts, the mutes, the chats that receive alerts, and the hosts without a worker."""
 
     book: AlertBook
     mutes: MuteBook
@@ -24,7 +24,7 @@ class AlertDesk:
 
     @classmethod
     def of(cls, redis: Redis, signatures: Signatures) -> AlertDesk:
-        """Return the desk of a part."""
+        """Return the desk of one part of SCAR, which signs with `signatures`."""
         return cls(
             AlertBook(redis, signatures),
             MuteBook(redis, signatures),

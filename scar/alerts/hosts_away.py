@@ -1,5 +1,5 @@
-"""Alerts of hosts without a worker. The worker of such a host cannot tell of it, so that every part
-that tells of alerts looks at the heartbeats itself.
+"""Alerts about hosts without a worker. No worker of such a host can write the alert, so each
+front-end that sends alerts reads the heartbeats itself.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from scar.alerts.alert import CRITICAL, Alert
 from scar.redis_client import redis_errors, redis_time_ms
 
 AWAY_SECONDS = 30.0
-"""A worker that is restarted is back before."""
+"""How long a host may have no heartbeat. A restart of its worker takes less."""
 
 _GAP_SECONDS = 15.0
-"""After so long without a look (Redis was away, or this machine slept), a host's time begins anew:
-its worker may not have reached Redis either.
+"""After a pause of this length between two looks (Redis was down, or this machine slept), the time
+of each host is counted anew, since its worker could not reach Redis either.
 """
 
 _PREFIX = "away"
 _GROUP = re.compile(rf"{_PREFIX}-[0-9a-f]{{1,11}}-.+", re.DOTALL)
 _DAY_MS = 86_400_000
 _ID_LENGTH = 44
-"""A button has 64 bytes for this and its own name."""
+"""A Telegram button carries at most 64 bytes: this id and the button's name."""
 
 
 class HostsAway:
-    """Remembers since when each host has been away, where Redis does not say it.
+    """Finds hosts that have no heartbeat, and remembers since when.
 
-    A host is away once this process has looked without a break for as long: what Redis kept from
-    before a restart of everything says nothing. `clock_ms` is Redis' clock, by which heartbeats are
-    dated: this machine's may be wrong.
+    A host counts as away only after this process has looked for `seconds` without a pause, because
+    heartbeats from before a restart of all of SCAR are always old. `clock_ms` is by default Redis'
+    clock, by which heartbeats are dated.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class HostsAway:
     def look(self, hosts: Iterable[str], told: Iterable[str]) -> tuple[Alert, ...]:
         """Return the alerts of the hosts that are away, and of those that have come back.
 
-        `told` are the groups that were told and not closed: an earlier process may have done it.
+        `told` are the open groups of alerts that were already sent, perhaps by an earlier process.
         """
         now = self._clock_ms()
         if now - self._looked > _GAP_SECONDS * 1000:
@@ -76,7 +76,7 @@ class HostsAway:
         return tuple(self._alerts.values())
 
     def silent(self, hosts: Iterable[str]) -> list[str]:
-        """Return the hosts whose workers give no sign of life now: nobody watches them."""
+        """Return the hosts that have no live worker now, and so are not watched."""
         now = self._clock_ms()
         return [name for name, until in self._heartbeats(set(hosts), now).items() if until <= now]
 
@@ -93,7 +93,7 @@ class HostsAway:
             pipe = self._redis.pipeline(transaction=False)
             for name in names:
                 key, latest = f"scar:workers:{name}", now + _DAY_MS
-                # A sign of life that counts for longer than a day was not a worker's.
+                # No worker writes a heartbeat that expires in more than a day.
                 pipe.zrevrangebyscore(key, latest, 0, start=0, num=1, withscores=True)
             rows = pipe.execute() if names else []
         return {name: int(row[0][1]) if row else 0 for name, row in zip(names, rows, strict=True)}

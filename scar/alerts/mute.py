@@ -29,16 +29,16 @@ class Mute(JsonRecord):
 
     @property
     def thing(self) -> str:
-        """What is muted, as it is typed."""
+        """The muted project or container, as a command names it."""
         return f"{self.project}/{self.container}" if self.container else self.project
 
     @property
     def until_recovery(self) -> bool:
-        """Whether it ends when what it was set for has recovered."""
+        """Whether the mute ends when its alerts have recovered."""
         return bool(self.alerts)
 
     def holds(self, now: int, alerts: Iterable[Alert]) -> bool:
-        """Return whether it still counts, at `now` and with these alerts."""
+        """Return whether the mute is still in force at `now`, given the present alerts."""
         if self.until is not None:
             return now < self.until
         if self.until_recovery:
@@ -46,8 +46,8 @@ class Mute(JsonRecord):
         return True
 
     def covers(self, alert: Alert) -> bool:
-        """Return whether it is about the alert. One that ends with the recovery of an alert is
-        about that alone.
+        """Return whether the mute applies to the alert. A mute until recovery applies only to the
+        alerts it was set for.
         """
         if self.until_recovery:
             return alert.id in self.alerts

@@ -1,4 +1,4 @@
-"""The mutes on Redis, each signed by the front-end where somebody has set it."""
+"""Reads and writes the mutes on Redis, each signed by the front-end in which it was set."""
 
 from __future__ import annotations
 
@@ -42,8 +42,7 @@ class MuteBook:
     ) -> Mute:
         """Mute a thing in a chat: for `seconds`, until the `alerts` have recovered, or for good.
 
-        It takes the place of a mute of the same thing there. Raises `conflict` where there are too
-        many.
+        It replaces a mute of the same thing in that chat. Raises `conflict` if there are too many.
         """
         if max(len(chat), len(container)) > LONGEST_NAME:
             raise ScarError(
@@ -75,7 +74,7 @@ class MuteBook:
             self._records.change([], ids)
 
     def all(self) -> list[Mute]:
-        """Return every mute, oldest first; those that nobody has signed who may are left out."""
+        """Return every mute with a valid signature, oldest first."""
         return sorted(self._records.all(), key=lambda mute: mute.id)
 
 

@@ -1,4 +1,6 @@
-"""Decides what a chat is told next of its alerts. Pure: no clock, no Redis, no platform."""
+"""Decides which messages about alerts a chat gets next. It reads no clock, no Redis and no
+platform.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,13 @@ from scar.alerts.told import AlertMessage
 _MINUTE_MS = 60_000
 _DAY_MS = 86_400_000
 _REPEATS_MS = (30 * _MINUTE_MS, 120 * _MINUTE_MS, 360 * _MINUTE_MS)
-"""When an alert that nobody has seen is told again, since it was told first; then daily."""
+"""When an alert that nobody acknowledged is repeated, in milliseconds after its first message;
+after these, daily.
+"""
 
 
 class Act(Enum):
-    """What is to be done with the message of a group of alerts."""
+    """What to do with the message about a group of alerts."""
 
     RING = "ring"
     EDIT = "edit"
@@ -30,7 +34,7 @@ class Act(Enum):
 
 @dataclass(frozen=True)
 class AlertStep:
-    """One act. `told` is the record of the message; None for a new one."""
+    """One act for one group of alerts. `told` is the record of its message; None for a new one."""
 
     act: Act
     chat: str
@@ -48,7 +52,7 @@ def plan(
     is_muted: Callable[[Alert], bool],
     is_quiet: bool,
 ) -> Iterator[AlertStep]:
-    """Yield what a chat has to be told now, at most one act for each group of alerts.
+    """Yield what to send to a chat now, at most one act for each group of alerts.
 
     `alerts` are those that concern the chat, `told` the records of its messages by group; `now` is
     in milliseconds. In quiet hours (`is_quiet`) only groups with something critical make a sound.

@@ -1,4 +1,6 @@
-"""What a front-end has told: one record for each group of alerts and chat, on Redis."""
+"""Stores on Redis which messages about alerts a front-end has sent: one record for each group of
+alerts and chat.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ class AlertMessage(JsonRecord):
     shown: str
     first_at: int
     rings: int = 1
-    seen: Annotated[bool, "Somebody has tapped a button of it: it is not repeated"] = False
+    seen: Annotated[bool, "Somebody tapped one of its buttons, so it is not repeated"] = False
     closed: Annotated[bool, "Its recovery was told"] = False
     critical: Annotated[bool, "A sound has told of something critical"] = True
 

@@ -87,7 +87,7 @@ def create_app(
 
 
 def name_job_in_log() -> None:
-    """Have every line that is logged for this request name the job that it is about."""
+    """Add the id of the job in the URL to every log line of this request."""
     structlog.contextvars.clear_contextvars()
     if id := (request.view_args or {}).get("job_id"):
         structlog.contextvars.bind_contextvars(job=str(id)[:26])
@@ -115,7 +115,7 @@ def _add_routes(app: Flask) -> None:
 
 
 def _describe_limits(document: JsonObject) -> None:
-    """Add to every route that wants a token that it answers 429 to what is too much."""
+    """Describe the response 429 (too many requests) for every route that requires a token."""
     for path, operations in document["paths"].items():
         for operation in operations.values() if path.startswith(PREFIX) else ():
             if "responses" in operation:

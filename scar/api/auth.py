@@ -28,8 +28,8 @@ _JOB_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 def authenticate() -> ResponseReturnValue | None:
-    """Set the actor of each request to `/api/v1`; respond 401 without a valid token,
-    and 429 to what is too much.
+    """Set the actor of each request to `/api/v1`; respond 401 without a valid token, and 429 to an
+    actor or address that exceeds its limit.
     """
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
@@ -57,7 +57,9 @@ def authenticate() -> ResponseReturnValue | None:
 
 
 def _vouched_actor(token: str) -> Actor | None:
-    """Return whom a front-end's token for just this request speaks for."""
+    """Return the person for whom a front-end has signed this one request; None for another kind of
+    token.
+    """
     vouched = read(context().services.signatures, token)
     if vouched is None or vouched.expires < time.time() * 1000:
         return None
@@ -69,7 +71,7 @@ def _vouched_actor(token: str) -> Actor | None:
 
 
 def voucher() -> JsonObject | None:
-    """Return what a front-end has signed to make this request; None for a client of the API."""
+    """Return the token that a front-end has signed for this request; None for a client of the API."""
     return cast("JsonObject | None", g.voucher)
 
 
@@ -111,14 +113,14 @@ def visible_project(name: str) -> Project:
         return visible[name]
     projects = context().services.projects
     if not projects.projects:
-        # Raises `project_not_found`, or what is wrong with the projects file.
+        # Raises `project_not_found`, or the error in the projects file.
         return projects.get(name)
     raise project_not_found(name, list(visible))
 
 
 def may_see(job: Job) -> bool:
-    """Return whether the actor asked for the job, or has a role on its project: that of its command
-    where it only read something. A front-end itself looks at every job, to show it.
+    """Return whether the actor may read the job: they requested it, or have a role on its project.
+    A job that only reads needs the role of its command. Front-ends themselves may read every job.
     """
     services, who = context().services, actor()
     if job.request.requested_by == who:

@@ -1,4 +1,4 @@
-"""`/commands`: the commands of the chat that are answered at once, without a job."""
+"""`/commands`: the chat's commands that are answered at once, without a job."""
 
 from __future__ import annotations
 

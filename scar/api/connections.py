@@ -1,8 +1,9 @@
-"""Clients whose request has not arrived as a whole: how many may be connected, and for how long.
+"""Limits how many clients with an incomplete request may be connected, and for how long.
 
-A connection costs a greenlet and a place among the server's 640. One that sends a byte now and then
-needs no token, so such clients get a share of the places, each address a part of that, and whoever
-has waited longest gives way to a new one: a client that sends its request is never that one.
+A connection costs a greenlet and a place among the server's 640. A client can hold one without a
+token by sending a byte now and then. Such clients therefore get a share of the places, and each
+address a part of that share; if it is used up, the connection that has waited longest is closed for
+a new one. A client that sends its request promptly is never closed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import gevent  # type: ignore[import-untyped]
 MOST = 192
 MOST_OF_ADDRESS = 96
 _SHORTEST_WAIT = 0.5
-"""Seconds that each client has: those that connect at the same moment do not end each other."""
+"""Seconds that each client has at least, so that clients that connect at the same moment do not
+close each other.
+"""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,9 @@ class Client:
 
 @dataclass
 class ClientWait:
-    """A wait for the head or the body of a request, which `end` ends when it is thrown there."""
+    """A greenlet's wait for the head or the body of a request. Throwing `end` into the greenlet
+    ends it.
+    """
 
     client: Client
     end: BaseException
@@ -60,7 +65,9 @@ class WaitingClients:
 
     @contextmanager
     def waiting(self, end: BaseException, *, ends_at_stop: bool) -> Iterator[ClientWait]:
-        """Wait for the client in this greenlet; where it has to give way, `end` is raised here."""
+        """Surround a wait for the client in this greenlet; raise `end` in it if the connection has
+        to be closed.
+        """
         greenlet = gevent.getcurrent()
         wait = ClientWait(self._clients[greenlet], end, ends_at_stop)
         self._make_room(wait.client.address)

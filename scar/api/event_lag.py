@@ -1,4 +1,4 @@
-"""How long events take from their writing to the stream of a reader."""
+"""Measures how long an event takes from being written to being sent on a reader's stream."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EventLag:
         )
 
     def of_stream(self) -> Callable[[Event], None]:
-        """Return what a stream that is opened now calls with each event that it sends."""
+        """Return the function that a newly opened stream calls with each event that it sends."""
         opened = self._clock()
 
         def observe(event: Event) -> None:

@@ -80,16 +80,17 @@ def stream(job: Job, after: int = 0, on_close: Callable[[], None] | None = None)
     """Return the job's events that follow the event `after` as an open stream of Server-Sent
     Events.
 
-    `on_close` is called once the stream is closed, be it that the job has ended or that the client
-    has gone. Raises 429 or 503 where too many requests wait.
+    `on_close` is called once the stream is closed, by the job's end or by the client. Raises 429 or
+    503 if too many requests wait.
     """
     return hold_open(_lines(context(), job.id, after), on_close)
 
 
 def hold_open(lines: Iterator[bytes], on_close: Callable[[], None] | None = None) -> Response:
-    """Return a stream of Server-Sent Events, counted as a wait of the actor while it is open.
+    """Return a stream of Server-Sent Events that counts as one of the actor's waiting requests
+    while it is open.
 
-    Raises 429 or 503 where too many requests wait.
+    Raises 429 or 503 if there are too many.
     """
     streams, waits, who = context().open_streams, context().waits, actor()
     waits.begin(who)
@@ -115,7 +116,7 @@ def _streamed(body: bytes | Iterator[bytes]) -> Response:
 
 
 def _lines(shared: ApiContext, job_id: str, last: int) -> Generator[bytes, None, None]:
-    """Yield the job's events that follow the event `last`, and SSE comments while nothing happens.
+    """Yield the job's events that follow the event `last`, and SSE comments while there are none.
 
     While Redis cannot be read, the stream stays open; afterwards it continues without a gap.
     """

@@ -50,7 +50,7 @@ def live_workers(redis: Redis, names: Iterable[str]) -> dict[str, list[str]]:
     with redis_errors():
         pipe = redis.pipeline(transaction=False)
         for name in hosts:
-            # A sign of life that counts for longer than a day was not a worker's.
+            # No worker writes a heartbeat that expires in more than a day.
             pipe.zrangebyscore(f"scar:workers:{name}", now, now + _DAY_MS)
         return dict(zip(hosts, pipe.execute() if hosts else [], strict=True))
 
@@ -81,8 +81,8 @@ def _host(redis: Redis, name: str, workers: list[str]) -> JsonObject:
 
 
 def _engine(record: Mapping[str, str]) -> dict[str, str]:
-    """Return what a heartbeat says of the Engine; nothing where that cannot be read: nobody has
-    signed it.
+    """Return what a heartbeat says about the Engine; an empty object if it cannot be parsed, since
+    heartbeats are not signed.
     """
     try:
         said = dict(json.loads(record["engine"]))

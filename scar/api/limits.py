@@ -18,22 +18,22 @@ OF_WRONG_TOKENS = Rate(per_minute=10, burst=20)
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """The requests of each actor, and the wrong tokens of each address. A right token always
-    counts: behind a proxy, people share an address with whoever guesses.
+    """The requests of each actor, and the wrong tokens of each address. Wrong tokens never block a
+    right one: behind a proxy, people share an address with an attacker who guesses.
     """
 
     actors: RateLimit = field(default_factory=lambda: RateLimit(OF_ACTOR))
     wrong_tokens: RateLimit = field(default_factory=lambda: RateLimit(OF_WRONG_TOKENS))
 
     def of_actor(self, actor: Actor) -> Response | None:
-        """Return 429 where the actor asks too often. A front-end itself is a part of SCAR: it looks
-        at every open job of its people.
+        """Respond 429 if the actor makes too many requests. A front-end itself has no limit, since
+        it reads every open job of its people.
         """
         excess = None if actor.frontend == "service" else self.actors.take(actor.key)
         return _too_many(excess, f"{actor.name} asks too often") if excess else None
 
     def of_wrong_token(self, address: str) -> Response | None:
-        """Return 429 where the address has sent too many wrong tokens."""
+        """Respond 429 if the address has sent too many wrong tokens."""
         excess = self.wrong_tokens.take(address)
         what = "Too many wrong tokens came from this address"
         return _too_many(excess, what) if excess else None

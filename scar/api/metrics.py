@@ -49,7 +49,7 @@ def metrics() -> Response:
 
 
 class Metrics:
-    """What this process and Redis count, as text."""
+    """The counts of this process and of Redis as text."""
 
     def __init__(self, shared: ApiContext, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -72,8 +72,8 @@ class Metrics:
         )
 
     def text(self) -> bytes:
-        """Return the metrics; those of less than two seconds ago, so that no number of readers
-        keeps Redis busy.
+        """Return the metrics, cached for two seconds, so that many readers cost Redis no more than
+        one.
         """
         now = self._monotonic()
         if now >= self._until:
@@ -179,7 +179,7 @@ class _OnRedis(Collector):
 
 
 def _kind_of(request: str | None) -> str | None:
-    """Return the kind of a job that somebody has written; None for one that nobody knows."""
+    """Return the kind in a job's request; None if it cannot be parsed or is unknown."""
     try:
         kind = json.loads(request or "")["kind"]
         return str(kind) if kind in job_kinds() else None
@@ -188,7 +188,7 @@ def _kind_of(request: str | None) -> str | None:
 
 
 def _counted(counters: _Values) -> list[Metric]:
-    """Return the metrics of the counters on Redis; labels that nobody knows are left out."""
+    """Return the metrics of the counters on Redis; unknown labels are left out."""
     kinds, states = job_kinds(), [state.value for state in JobState]
     return [
         _counter(
@@ -215,7 +215,9 @@ def _counted(counters: _Values) -> list[Metric]:
 def _counter(
     counters: _Values, about: tuple[str, str], labels: Mapping[str, Collection[str] | None]
 ) -> Metric:
-    """Return one counter; `labels` are the values of each that are shown, None for all."""
+    """Return one counter as a metric. `labels` are the permitted values of each label, None for
+    any.
+    """
     metric = CounterMetricFamily(*about, labels=list(labels))
     name = about[0].removeprefix("scar_")
     for (first, *values), value in sorted(counters.items()):
@@ -230,7 +232,7 @@ def _counter(
 def _times(
     counters: _Values, about: tuple[str, str], steps: Collection[str] | None = None
 ) -> Metric:
-    """Return one histogram, of each of the steps that has been done where `steps` are given."""
+    """Return one histogram; with `steps`, labelled by step."""
     metric = HistogramMetricFamily(*about, labels=["step"] if steps else [])
     name = about[0].removeprefix("scar_")
     for labels in [[step] for step in steps] if steps else [[]]:

@@ -60,8 +60,8 @@ def _shown(project: Project) -> JsonObject:
 
 
 def _problem(name: str | None = None) -> JsonObject | None:
-    """Return what is wrong with the file, or with the project `name` where its host's Engine says
-    so. Of the file, and of all projects, only who may see all of them is told.
+    """Return the error in the projects file, or what the Engine of its host finds wrong with the
+    project `name`. Errors of the whole file are shown only to actors who may see every project.
     """
     services = context().services
     problem = services.projects.problem if known_everywhere() else None

@@ -1,4 +1,4 @@
-"""Changes of `roles` in the projects file: told to the audit trail and to the log."""
+"""Writes changes of `roles` in the projects file to the audit trail and the log."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Roles = Mapping[str, list[str]]
 
 
 class RoleChanges:
-    """A thread that compares the roles in force with those known before, every 2 seconds.
+    """A thread that compares the present roles with the last known ones every 2 seconds.
 
-    Those known before are on Redis, so that a change is told once, by whichever process sees it
-    first, and also where it was made while no part of SCAR ran.
+    The last known roles are on Redis, so that each change is reported once, by the process that
+    sees it first, even if it was made while SCAR was stopped.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class RoleChanges:
         self._thread.start()
 
     def stop(self) -> None:
-        """Have the thread end after the look that is under way."""
+        """End the thread after its present comparison."""
         self._stopped.set()
 
     def look(self) -> None:
-        """Tell what has changed since the last look of any process."""
+        """Report what has changed since the last comparison of any process."""
         if self._projects.problem is not None:
-            return  # what is in force may be the nothing of a process that has just started
+            return  # a process that has just started may not have read any roles yet
         now = {
             name: sorted(f"{role} {who}" for role, people in p.roles.items() for who in people)
             for name, p in self._projects.projects.items()

@@ -68,8 +68,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
         """Limit how long to wait for the headers of a connection's next request; gunicorn calls
         this.
 
-        The connection is closed where the limit is reached, and at once after a stop. One that
-        gives way is told why.
+        The connection is closed where the limit is reached, and at once after a stop. A client that
+        has to give way to another gets an error response.
         """
         seconds = self.cfg.keepalive if self.alive else 0
         with (
@@ -164,7 +164,9 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 def _tell_to_come_back(client: socket) -> None:
-    """Answer a client whose request has not arrived, before its connection is closed."""
+    """Send an error response to a client whose request is incomplete, before its connection is
+    closed.
+    """
     from scar.api.connections import MOST_OF_ADDRESS
     from scar.api.errors import problem
 

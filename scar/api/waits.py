@@ -1,4 +1,4 @@
-"""Requests that wait for something to happen: event streams, long polls, jobs being waited for."""
+"""Counts the requests that wait: event streams, long polls, and requests that wait for a job."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 from scar.access import Actor
 
 MOST = 384
-"""Waits at once. Each occupies a connection of the server, which takes 640: with the clients that
-have not sent their request yet (`connections`), 64 are left for what is answered at once."""
+"""How many requests may wait at once. Each occupies one of the server's 640 connections. Clients
+with incomplete requests (`connections`) have a share of their own, which leaves 64 connections for
+requests that are answered at once.
+"""
 
 MOST_OF_ACTOR = 256
-"""Waits of one actor: a front-end follows each open job of its people, so there are many."""
+"""How many requests of one actor may wait. There can be many, since a front-end follows each open
+job of its people.
+"""
 
 
 class OpenWaits:
@@ -27,7 +31,9 @@ class OpenWaits:
         self._of_actor: Counter[Actor] = Counter()
 
     def begin(self, actor: Actor) -> None:
-        """Count a wait. Raises 429 where the actor has too many, 503 where all together have."""
+        """Count a waiting request. Raises 429 if the actor has too many, 503 if there are too many
+        in all.
+        """
         with self._lock:
             if self._of_actor[actor] >= MOST_OF_ACTOR:
                 raise TooManyRequests(f"{actor.name} waits for {MOST_OF_ACTOR} answers already")
@@ -36,7 +42,7 @@ class OpenWaits:
             self._of_actor[actor] += 1
 
     def end(self, actor: Actor) -> None:
-        """Count one less."""
+        """Count one waiting request less."""
         with self._lock:
             self._of_actor[actor] -= 1
             if not self._of_actor[actor]:
@@ -44,7 +50,7 @@ class OpenWaits:
 
     @contextmanager
     def during(self, actor: Actor) -> Iterator[None]:
-        """Count a wait while the block runs."""
+        """Count a waiting request while the block runs."""
         self.begin(actor)
         try:
             yield

@@ -1,4 +1,4 @@
-"""What a visitor does: says a command, answers a job's question, cancels a job."""
+"""The page's actions: run a command, answer a job's question, cancel a job."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONGEST_KEY = 64
 
 
 def say() -> ResponseReturnValue:
-    """Run a command; lead to its job, or show its reply."""
+    """Run a command; redirect to its job, or show its reply."""
     text = request.form.get("text", "")[:_LONGEST_TEXT]
     try:
         parsed = parse(text)
@@ -44,7 +44,7 @@ def say() -> ResponseReturnValue:
 
 
 def lock(name: str) -> ResponseReturnValue:
-    """Lock a project, for the reason that was typed."""
+    """Lock a project with the reason that was typed."""
     known, reason = visible_project(name), " ".join(request.form.get("reason", "").split())
     parsed = ParsedCommand(LOCK, (known.name, *reason.split()))
     _reply(LOCK, parsed)
@@ -77,12 +77,12 @@ def cancel(job_id: str) -> ResponseReturnValue:
 
 
 def to_job(job: Job) -> Response:
-    """Return the way to a job's screen."""
+    """Return a redirect to a job's screen."""
     return see_other(f"/jobs/{job.id}")
 
 
 def see_other(path: str) -> Response:
-    """Return the way to another screen, which is loaded with GET."""
+    """Return a redirect to another screen, which is loaded with GET."""
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path})
 
 
@@ -114,5 +114,6 @@ def _submit(command: JobCommand, invocation: Invocation) -> Job:
     )
     key = request.form.get("key", "")[:_LONGEST_KEY]
     job = submit(idempotency_key=f"page:{key}" if key else None)
-    # The same button, tapped again after its job has ended: a person came back to the screen.
+    # The idempotency key of a button was used before: the person went back to the screen and tapped
+    # it again.
     return submit() if job.state.ended and job.request.asks else job

@@ -1,7 +1,6 @@
 """The page's style sheets and scripts: read and compressed once, each at an address with its hash.
 
-What an address names never changes, so that a browser asks for a file once and not again until a
-new version of SCAR has another one.
+The content at an address never changes, so browsers may cache it for good.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def asset_url(name: str) -> str:
 
 @resource.get(f"{PATH}/<digest>/<name>")
 def asset(digest: str, name: str) -> ResponseReturnValue:
-    """Serve a file. The address that an older version gave out leads to the present one."""
+    """Serve a file. An address with the hash of an earlier version redirects to the present file."""
     present = assets().get(name)
     if present is None:
         abort(404)

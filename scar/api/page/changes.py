@@ -1,4 +1,4 @@
-"""Says when the projects' jobs have changed, to all open screens of this process at once."""
+"""Notifies all open screens of this process when the projects' jobs have changed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _log = structlog.get_logger(__name__)
 
 
 def newest_jobs(ledger: RecordReader) -> Hashable:
-    """Return what differs once a job was asked for, has begun a step or has ended."""
+    """Return a value that differs after a job was submitted, has begun a step or has ended."""
     jobs = islice(ledger.recent(batch=_MOST_JOBS, changes=True), _MOST_JOBS)
     return tuple((job.id, job.state, *((s.name, s.state) for s in job.steps)) for job in jobs)
 
 
 class ChangeCounter:
-    """A counter that `look` moves: it is called twice a second while somebody waits, however many
-    they are, and what it returns is compared with what it has returned before.
+    """Counts the changes of what `look` returns. While at least one caller waits, `look` is called
+    twice a second for all of them together.
     """
 
     def __init__(self, look: Callable[[], Hashable], every: float = _LOOK_SECONDS) -> None:
@@ -39,11 +39,11 @@ class ChangeCounter:
 
     @property
     def count(self) -> int:
-        """How often something has changed so far."""
+        """The number of changes so far."""
         return self._count
 
     def wait(self, known: int, seconds: float) -> int:
-        """Wait until more has changed than `known`, at most so many seconds; return the count."""
+        """Wait until the count is above `known`, at most `seconds`; return the count."""
         with self._changed:
             self._waiting += 1
             try:

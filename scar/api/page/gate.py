@@ -1,7 +1,7 @@
-"""Decides before each route of the page who visits, and sets the headers of every answer.
+"""Identifies the visitor before each route of the page, and sets the headers of every response.
 
-A POST needs the session's token and has to come from the page itself: the cookie alone makes
-nobody act (OWASP, "Cross-Site Request Forgery Prevention").
+A POST needs the session's CSRF token and must come from the page itself; the cookie alone is not
+enough (OWASP, "Cross-Site Request Forgery Prevention").
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def csrf() -> str:
 
 
 def admit() -> ResponseReturnValue | None:
-    """Set the visitor of each request to the page; show the form to sign in where there is none."""
+    """Set the visitor of each request to the page; show the sign-in form if nobody is signed in."""
     if request.method not in SAFE:
         _require_same_origin()
         with context().body_deadline():
@@ -96,7 +96,7 @@ def sign_in_form(status: int, problem: ScarError | None = None) -> ResponseRetur
 
 
 def protect(response: Response) -> Response:
-    """Set the headers of an answer of the page."""
+    """Set the security headers of a response of the page."""
     policy = "; ".join(f"{name} {value}" for name, value in _POLICY.items())
     response.headers["Content-Security-Policy"] = policy
     for name, value in _HEADERS.items():
@@ -105,7 +105,7 @@ def protect(response: Response) -> Response:
 
 
 def keep(response: Response, cookie: str, seconds: int) -> Response:
-    """Give the browser a session's cookie."""
+    """Set a session's cookie in the browser."""
     response.set_cookie(
         cookie_name(),
         cookie,
@@ -119,21 +119,23 @@ def keep(response: Response, cookie: str, seconds: int) -> Response:
 
 
 def forget(response: Response) -> Response:
-    """Take the session's cookie from the browser."""
+    """Delete the session's cookie in the browser."""
     secure = not _is_loopback()
     response.delete_cookie(cookie_name(), path="/", secure=secure, httponly=True, samesite="Strict")
     return response
 
 
 def cookie_name() -> str:
-    """Return the name of the cookie. Browsers take `__Host-` only from a secure page of the very
-    host.
+    """Return the name of the cookie. Browsers accept the prefix `__Host-` only over https and from
+    the host itself.
     """
     return _COOKIE if _is_loopback() else _SECURE_COOKIE
 
 
 def require_secure() -> None:
-    """Raise `forbidden` where the browser would drop the cookie: over http from another machine."""
+    """Raise `forbidden` if the browser would drop the cookie, which happens over http from another
+    machine.
+    """
     scheme = urlsplit(request.headers.get("Origin", "")).scheme
     if scheme == "http" and not _is_loopback():
         raise ScarError(
@@ -168,15 +170,15 @@ def _require_same_origin() -> None:
 
 
 def _require_known(actor: Actor) -> None:
-    """Raise `unauthorized` where the person has no role any more, anywhere."""
+    """Raise `unauthorized` if the person has lost every role."""
     services = context().services
     if services.access.highest_role(actor, services.projects.projects.values()) is None:
         services.access.require(actor, Role.VIEWER, None)
 
 
 def _comes_from_elsewhere() -> ResponseReturnValue | None:
-    """Return a page that loads itself again, where a link on another site has led here: to such a
-    visit, browsers do not add the cookie.
+    """Return a page that reloads itself if the visit came from a link on another site, because
+    browsers do not send the cookie with such a visit; else None.
     """
     if request.method not in SAFE or request.headers.get("Sec-Fetch-Site") != "cross-site":
         return None

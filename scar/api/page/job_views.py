@@ -67,14 +67,14 @@ def job(job_id: str) -> ResponseReturnValue:
 
 
 def show(job: Job, status: int = 200, problem: ErrorRecord | None = None) -> Response:
-    """Return the screen of a job; `problem` says why what the visitor wanted was not done."""
+    """Return the screen of a job; `problem` says why the visitor's action was refused."""
     screen = screen_of(replace(job, output=output_of(job)))
     return page("job.html", status, screen=screen, problem=problem)
 
 
 def readable_job(job_id: str) -> Job:
-    """Return a job that the visitor may see. Who has asked what needs a higher role, such as which
-    files are kept, is the only one to read it with a lower one.
+    """Return a job that the visitor may see. With a lower role than the job's kind requires,
+    visitors see only their own jobs.
     """
     job = visible_job(job_id)
     command = context().services.job_service.commands.get(job.request.kind)
@@ -112,7 +112,7 @@ def screen_of(job: Job) -> JobScreen:
 
 
 def _bake_of(job: Job) -> Bake | None:
-    """Return what is seen after a deploy; None where it is not looked after."""
+    """Return the deploy's bake (what got worse after it); None if it has none."""
     services = context().services
     done = job.state is JobState.SUCCEEDED and job.request.kind in _TAKEN_BACK
     try:
@@ -121,12 +121,12 @@ def _bake_of(job: Job) -> Bake | None:
         if error.code != "tampered":
             raise
         _log.warning("bake refused", job=job.id, reason=error.message)
-        return None  # the job itself is as its worker has signed it
+        return None  # the job itself was verified
 
 
 def _undo(job: Job, bake: Bake | None) -> list[Choice]:
-    """Return the way to take back the latest deploy or rollback, once it has succeeded. While it
-    bakes, its document has that.
+    """Return the button that undoes the latest successful deploy or rollback. During its bake the
+    document has that button already.
     """
     name = job.request.project
     done = job.state is JobState.SUCCEEDED and job.request.kind in _TAKEN_BACK
@@ -151,13 +151,13 @@ def output_of(job: Job) -> tuple[str, ...]:
 
 
 def _without_code(document: Document) -> Document:
-    """Leave out the lines that the output shows, where they come one by one."""
+    """Remove the code blocks, because the screen shows the output line by line."""
     blocks = tuple(block for block in document.blocks if isinstance(block, Line))
     return replace(document, blocks=blocks)
 
 
 def _without_typing(document: Document) -> Document:
-    """Leave out the line that says what to type: the buttons are below."""
+    """Remove the line that says what to type, because the screen has buttons."""
     blocks = tuple(
         Line(_cut(block.text)) if isinstance(block, Line) else block for block in document.blocks
     )

@@ -24,15 +24,15 @@ from scar.errors import ScarError
 BEAT_SECONDS = 5.0
 BEAT = b"event: beat\ndata:\n\n"
 _CHECK_SECONDS = 10.0
-"""How long a stream goes on for a visitor who may no longer see it, also while a job writes."""
+"""After how many seconds a stream ends whose visitor has lost the right to see it."""
 
 _ASK_SECONDS = 60.0
-"""How old the health of a project on the first screen may be where no job and no alert has changed:
-each time it is asked for is a job, and two lines of the audit trail.
+"""How old a project's health on the first screen may be while no job or alert changes. Each refresh
+costs a job and two lines of the audit trail.
 """
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
-"""What ends a line of a stream: a name with one in it must not begin another event."""
+"""Line breaks, which must not occur in an event's name because they would begin another event."""
 
 _PACE_SECONDS = 0.04
 _PACE_OF_STREAM_SECONDS = 0.001
@@ -47,7 +47,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass
 class RepeatedCheck:
-    """Whether the visitor may still see what a stream shows; asked anew every 10 s. `clock` gives
+    """Checks every 10 s whether the visitor may still see what a stream shows. `clock` gives
     seconds.
     """
 
@@ -84,22 +84,22 @@ def signed_in() -> bool:
 
 
 def pace() -> None:
-    """Wait before a stream sends more: the more are open the longer, since each costs a
-    rendering.
+    """Wait before a stream sends more. The wait grows with the number of open streams, since each
+    update costs a rendering.
     """
     time.sleep(_PACE_SECONDS + _PACE_OF_STREAM_SECONDS * len(context().open_streams))
 
 
 def opened(pieces: Iterator[bytes]) -> Response:
-    """Return a stream that stays open. Raises 429 or 503 where too many are."""
+    """Return a response that streams `pieces`. Raises 429 or 503 if too many streams are open."""
     if request.method == "HEAD":
         return Response(content_type=STREAM)
     return hold_open(stream_with_context(_guarded(pieces)))
 
 
 def wait_for_redis(error: ScarError) -> bytes:
-    """Wait a moment where Redis cannot be read, and return a sign of life. What else went wrong is
-    raised.
+    """If Redis cannot be read, wait a moment and return an SSE comment that keeps the stream open;
+    raise any other error.
     """
     if error.code != "redis_unavailable":
         raise error

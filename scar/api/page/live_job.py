@@ -1,6 +1,6 @@
-"""Keeps the screen of a job live, from one batch of events to the next.
+"""Updates the screen of a job with each batch of its events.
 
-All but the output replaces what is there, so that a stream that begins anew repeats nothing. Lines
+Every piece but the output replaces the one before, so a reconnected stream repeats nothing. Lines
 of output carry the id of the event that they end with; a client that comes back names the last one
 it has, in `Last-Event-ID` or as `after`.
 """
@@ -38,7 +38,9 @@ from scar.jobs.record import Job
 
 _END = b"event: end\ndata:\n\n"
 _SHOWS_OUTPUT = "agent"
-"""The kind whose document has lines of the output; all others stay as they are for a new line."""
+"""The only kind whose document contains its output, so that it has to be rendered anew for each new
+line.
+"""
 
 _COUNTED = re.compile(r" \d+/\d+$")
 
@@ -104,7 +106,7 @@ class LiveJob:
         return self._output(lines, last) + state + self._end(last)
 
     def state(self, id: int | None = None) -> bytes:
-        """Return the pieces for the job's present state: those that are not on the screen yet."""
+        """Return the pieces of the job's present state that the screen does not show yet."""
         screen = screen_of(self._job)
         html = render_template("job_state.html", csrf=gate.csrf(), screen=screen)
         said, pieces = _spoken(screen), b""
@@ -116,7 +118,9 @@ class LiveJob:
         return pieces
 
     def beat(self) -> bytes:
-        """Return a sign of life, or the end where nothing follows any more."""
+        """Return an SSE comment that keeps the stream open, or the stream's last piece if the job
+        has ended or is gone.
+        """
         present = context().services.ledger.get(self._job.id)
         if present is None:
             self.is_over = True
@@ -133,7 +137,7 @@ class LiveJob:
 
 
 def _spoken(screen: JobScreen) -> str:
-    """Return what a screen reader says of a job: its newest step, its question, its end."""
+    """Return the text for screen readers: the job's newest step, its question, or its end."""
     job = screen.job
     if screen.answers:
         return f"{job.about} asks for your yes"

@@ -14,7 +14,7 @@ from scar.commands.release_lines import short_id
 from scar.projects import Project
 
 HOSTS = ""
-"""The key of what concerns a whole host, for those who have a role on every project."""
+"""The key of the alerts about whole hosts, which only people with a role on every project see."""
 
 
 def open_alerts() -> Mapping[str, Sequence[Alert]]:
@@ -30,7 +30,7 @@ def open_alerts() -> Mapping[str, Sequence[Alert]]:
 
 
 def remedies(alerts: Sequence[Alert], project: Project) -> list[Choice]:
-    """Return what can be done against alerts: going back to the release before."""
+    """Return the buttons against a project's alerts: a rollback to the release before."""
     earlier = {alert.rollback_to.id for alert in alerts if alert.rollback_to is not None}
     buttons = [
         (f"⏪ Back to {short_id(id)}", f"/docker_rollback {project.name} {short_id(id)}")

@@ -1,4 +1,4 @@
-"""What all requests to the page share in this process."""
+"""The state that all requests to the page share in this process."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ EXTENSION = "scar-page"
 
 @dataclass(frozen=True)
 class PageParts:
-    """The sessions, what workers have answered a moment ago, what says that jobs changed, and which
-    Mini App's data was used.
+    """The sessions, the recent answers of workers, the counter of changed jobs, and the Mini App
+    data that was used.
     """
 
     sessions: Sessions

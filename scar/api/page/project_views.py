@@ -69,7 +69,7 @@ def project(name: str) -> ResponseReturnValue:
 
 
 def part(name: str, part: str) -> ResponseReturnValue:
-    """A part of a project that is one command's answer: `diff`, `releases`, `kept`."""
+    """A screen that shows the answer of one command: `diff`, `releases` or `kept`."""
     known = visible_project(name)
     kind = _KINDS[part]
     command = context().services.job_service.commands[kind]
@@ -119,7 +119,7 @@ def logs(name: str) -> ResponseReturnValue:
 
 
 def _changes(project: Project, status: StatusResult | None) -> list[Choice]:
-    """Return the buttons of a project; the first one is what its state calls for."""
+    """Return the buttons of a project, the one that suits its state first."""
     name = project.name
     deploy = ("🚀 Deploy", f"/docker_deploy {name}")
     if status is not None and not status.deployed:
@@ -147,7 +147,7 @@ def _matching(lines: Sequence[str], words: str) -> list[str]:
 
 
 def _containers(project: Project, state: Job | ScarError, named: str) -> list[str]:
-    """Return the containers to choose from, as far as they are known."""
+    """Return the names of the containers that a visitor can choose, as far as they are known."""
     job, _ = result_of(state)
     running = job.read_result(StatusResult).containers if job else ()
     names = [c.name for c in running] or list(project.containers)

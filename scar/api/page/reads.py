@@ -1,5 +1,5 @@
-"""What the page asks workers: a status, log lines, a diff. Young answers are shared by all visitors
-who may see them, so that many open pages ask once.
+"""Reads a status, log lines or a diff from workers for the page. Recent answers are shared by all
+visitors who may see them, so many open pages cost one job.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _WAIT_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be read of a project. `not_before` is when it last changed, in milliseconds since
-    the epoch: no older answer counts.
+    """What to read of a project. `not_before` is the time of its last change in milliseconds since
+    the epoch; older answers are not used.
     """
 
     kind: str
@@ -35,13 +35,13 @@ class Question:
 
     @property
     def key(self) -> str:
-        """The question as a text."""
+        """The key under which the answer is cached."""
         return json.dumps([self.kind, self.project.name, dict(self.args)], sort_keys=True)
 
 
 def ask(questions: Sequence[Question]) -> list[Job | ScarError]:
-    """Return for each question its job, ended if that took at most three seconds for all of
-    them, or why there is none.
+    """Return for each question its job, or the error that prevented it. Waits at most three seconds
+    in all for the jobs to end.
     """
     most = min(_WAIT_SECONDS, context().services.settings.wait_seconds)
     deadline = time.monotonic() + most

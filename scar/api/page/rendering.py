@@ -1,6 +1,4 @@
-"""Makes HTML of documents, and of the page's templates. Whatever a document says is shown as text:
-the templates escape all of it.
-"""
+"""Renders documents and the page's templates as HTML. The templates escape all text of a document."""
 
 from __future__ import annotations
 
@@ -17,11 +15,11 @@ from scar.commands.text_format import size, uptime
 from scar.document import Code, Document, Line
 
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and those that turn the direction of what follows."""
+"""Control characters, and those that change the direction of the text that follows."""
 
 
 def page(template: str, status: int = 200, /, **values: object) -> Response:
-    """Return a screen for the visitor of the current request."""
+    """Render a template for the visitor of the current request."""
     actor, access = gate.session().actor, context().services.access
     body = render_template(
         template,
@@ -34,7 +32,7 @@ def page(template: str, status: int = 200, /, **values: object) -> Response:
 
 
 def shown(text: object) -> str:
-    """Return a text from outside without what would hide or turn it."""
+    """Return a text without invisible characters and those that change its direction."""
     plain = str(text).encode("utf-8", "replace").decode("utf-8")
     return _INVISIBLE.sub("\ufffd", plain)
 
@@ -62,7 +60,7 @@ def one_line(document: Document) -> str:
 
 
 def register(app: Flask) -> None:
-    """Give the templates what they use."""
+    """Register the filters and functions that the templates use."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         shown=shown, clock=clock_time, machine=machine_time, uptime=uptime, size=size

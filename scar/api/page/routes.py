@@ -107,7 +107,7 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
 
 
 def _problem(error: ErrorRecord, status: int) -> Response:
-    """Return a screen that says what happened, for a visitor or somebody who is none."""
+    """Return a screen with the error, for signed-in visitors and for everybody else."""
     if "session" in g:
         return rendering.page("problem.html", status, error=error)
     body = render_template("problem.html", error=error)

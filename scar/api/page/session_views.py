@@ -1,4 +1,4 @@
-"""Who the visitor is, and where they are signed in."""
+"""The screens of the visitor's own sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is signed in to the page: a signed cookie, and a record on Redis that the API has sealed."""
+"""Sessions of the page: a signed cookie, and a record on Redis that the API has sealed."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Session:
     """One browser in which somebody is signed in. `ref` names it and is no secret: the SHA-256 of
     what the cookie holds.
 
-    `voucher` goes with each request for the person, None for a client of the API; `token` stands
-    for the API token that was typed. `about` is the browser's word for itself. Times are
-    milliseconds since the epoch.
+    `voucher` goes with each request for the person, None for a client of the API; `token`
+    identifies the API token that was typed, without revealing it. `about` is the browser's
+    `User-Agent`. Times are milliseconds since the epoch.
     """
 
     ref: str
@@ -90,7 +90,7 @@ class Sessions:
         return self._cookies.sign(id).decode()
 
     def of_cookie(self, cookie: str) -> Session | None:
-        """Return the session of a cookie; None where it counts no more."""
+        """Return the session of a cookie; None if it has ended or is invalid."""
         id = self._id(cookie)
         return self._read(_ref(id)) if id else None
 
@@ -99,7 +99,7 @@ class Sessions:
         return self._csrf.get_signature(self._id(cookie)).decode()
 
     def is_csrf(self, cookie: str, given: str) -> bool:
-        """Return whether a form was made for the session, in constant time."""
+        """Return whether `given` is the session's CSRF token; compares in constant time."""
         return hmac.compare_digest(self.csrf(cookie).encode(), given.encode("utf-8", "replace"))
 
     def of(self, actor: Actor) -> list[Session]:
@@ -134,7 +134,7 @@ class Sessions:
         return session if counts and self._is_backed(session) else None
 
     def _is_backed(self, session: Session) -> bool:
-        """Return whether what the person signed in with still counts."""
+        """Return whether the person's grant or API token is still valid."""
         if session.voucher:
             opened = open_voucher(self._signatures, session.voucher)
             return (
@@ -150,7 +150,7 @@ class Sessions:
         )
 
     def _stands_for(self, token: str) -> str:
-        """Return what is kept instead of an API token: it cannot be guessed from Redis."""
+        """Return a keyed hash of an API token, which is stored instead of the token."""
         return hmac.new(self._secret, f"token {token}".encode(), "sha256").hexdigest()
 
     def _id(self, cookie: str) -> str:

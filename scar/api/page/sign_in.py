@@ -1,4 +1,4 @@
-"""Signing in to the page, by a link of `/page` or an API token, and out of it."""
+"""Signs visitors in to the page, by a link of `/page`, an API token or a Mini App, and out again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SKEW_SECONDS = 60
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who has shown that they are somebody, and by what: a voucher or an API token."""
+    """An authenticated person, with the voucher or API token that proves it."""
 
     actor: Actor
     voucher: JsonObject | None = None
@@ -33,7 +33,9 @@ class SignedIn:
 
 
 def show() -> ResponseReturnValue:
-    """Show the form; for a link, a button: looking at a link does not use it up."""
+    """Show the sign-in form. For a sign-in link, show a button, so that a preview of the link does
+    not use it up.
+    """
     code = request.args.get("link", "")
     if not code:
         return gate.sign_in_form(HTTPStatus.OK)
@@ -105,8 +107,8 @@ def _who() -> SignedIn:
 
 
 def _require_no_other(known: SignedIn) -> None:
-    """Raise `forbidden` where a Mini App's data would put another person in the place of the one
-    who is signed in: a link to the page can carry that of somebody else.
+    """Raise `forbidden` if a Mini App's data is for another person than the one who is signed in,
+    since an attacker's link could contain the attacker's data.
     """
     present = gate.sessions().of_cookie(gate.cookie())
     if "mini_app" in (known.voucher or {}) and present and present.actor != known.actor:
@@ -118,7 +120,9 @@ def _require_no_other(known: SignedIn) -> None:
 
 
 def _of_mini_app(init_data: str) -> SignedIn:
-    """Return whom Telegram has signed a Mini App's data for: once, and a moment ago."""
+    """Return the person in a Mini App's data that Telegram has signed. The data must be recent and
+    unused.
+    """
     services, proofs = context().services, context().services.signatures.mini_app
     user = proofs.user(init_data) if proofs else None
     if user is None:
@@ -131,7 +135,8 @@ def _of_mini_app(init_data: str) -> SignedIn:
     with redis_errors():
         key = f"scar:page:mini-app:{user.digest}"
         is_new = services.redis.set(key, "1", nx=True, ex=2 * _MINI_APP_SECONDS)
-    # Redis alone could forget it: what was signed is on Redis with each request.
+    # Remembered in this process too, because whoever can read and write Redis could take the data
+    # from a request there, and delete the mark that it was used.
     is_new = parts().used.add(user.digest) and is_new
     if not is_new or not -_SKEW_SECONDS <= age <= _MINI_APP_SECONDS:
         raise ScarError(

@@ -1,4 +1,4 @@
-"""What a visitor may say, and with which words: commands as in a chat."""
+"""The commands that a visitor may run on the page, in the same words as in a chat."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scar.projects.visible import VisibleProjects
 
 @dataclass(frozen=True)
 class Choice:
-    """A button that says a command. `key` makes that one tap is one job."""
+    """A button that runs a command. `key` is its idempotency key, so that two taps create one job."""
 
     label: str
     text: str
@@ -33,7 +33,7 @@ def choice(label: str, text: str) -> Choice:
 
 
 def parse(text: str) -> ParsedCommand:
-    """Return the command that a text says. Raises `invalid_request`."""
+    """Parse a text as a command. Raises `invalid_request`."""
     parsed = CommandParser(all_commands()).parse(text)
     if isinstance(parsed, ParsedCommand):
         return parsed
@@ -41,7 +41,7 @@ def parse(text: str) -> ParsedCommand:
 
 
 def choices(project: Project | None, *buttons: tuple[str, str]) -> list[Choice]:
-    """Return those of the buttons (label, command) whose command the visitor may use."""
+    """Return the buttons (label, command) whose command the visitor may use."""
     return [choice(label, text) for label, text in buttons if _may_say(text, project)]
 
 
@@ -62,7 +62,7 @@ def visible_file() -> VisibleProjects:
 
 
 def default_project(projects: VisibleProjects) -> Project:
-    """Return the project that is meant where none is named, of those that the visitor sees."""
+    """Return the default project, of those that the visitor may see."""
     named = context().services.settings.default_project
     if named is not None and named in projects.projects:
         return projects.get(named)
@@ -72,7 +72,7 @@ def default_project(projects: VisibleProjects) -> Project:
 
 
 def command_context() -> CommandContext:
-    """Return what a command that is answered at once works with, for the visitor."""
+    """Return the context in which the visitor's commands run that need no job."""
     services, projects = context().services, visible_file()
     return replace(
         services.command_context,

@@ -1,4 +1,4 @@
-"""Remembers in this process what was used, so that it is not used again."""
+"""Remembers in this process which one-time texts were used."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _MOST = 10_000
 
 
 class UsedOnce:
-    """The latest texts that were used; those used first are forgotten first."""
+    """The texts that were used, up to a limit; the oldest are dropped first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._used: OrderedDict[str, None] = OrderedDict()
 
     def add(self, text: str) -> bool:
-        """Note that a text is used; return False where it was before."""
+        """Mark a text as used; return False if it was already."""
         with self._lock:
             if text in self._used:
                 return False

@@ -38,19 +38,19 @@ class ProjectRow:
 
     @property
     def running(self) -> Job | None:
-        """The job that changes the project now, or asks whether it may."""
+        """The unfinished job that changes the project or awaits confirmation."""
         return self.latest if self.latest and not self.latest.state.ended else None
 
 
 def projects() -> ResponseReturnValue:
-    """All projects: health, release, whether it is the new code, the running job."""
+    """All projects: health, release, whether production has the newest code, the running job."""
     problem = context().services.projects.problem if known_everywhere() else None
     of_hosts = open_alerts().get(HOSTS, ())
     return page("projects.html", rows=project_rows(), problem=problem, host_alerts=of_hosts)
 
 
 def project_rows() -> list[ProjectRow]:
-    """Return what the first screen says of each project that the visitor may see."""
+    """Return one row for each project that the visitor may see."""
     visible, alerts = visible_projects(), open_alerts()
     latest = {name: latest_change(name) for name in visible}
     questions = [
@@ -63,7 +63,7 @@ def project_rows() -> list[ProjectRow]:
 
 
 def status_of(project: Project, latest: Job | None, alerts: Sequence[Alert]) -> Question:
-    """Return the question for a project's status, as it is since its latest change."""
+    """Return the question for a project's status, which must be newer than its latest change."""
     changes = (changed_at(latest), *(alert.changed_at for alert in alerts))
     return Question("status", project, {}, not_before=max(changes))
 
@@ -84,7 +84,7 @@ def may(role: Role, project: Project | None) -> bool:
 
 
 def health_of(status: StatusResult | None) -> str:
-    """Return in one word how a project is."""
+    """Return a project's health as one word."""
     if status is None:
         return "unknown"
     if not status.deployed:
@@ -99,7 +99,7 @@ def health_of(status: StatusResult | None) -> str:
 
 
 def result_of(answer: Job | ScarError) -> tuple[Job | None, ErrorRecord | None]:
-    """Return the job that has succeeded, or why there is none; neither where it still runs."""
+    """Return the successful job, or the error; neither while the job still runs."""
     if isinstance(answer, ScarError):
         return None, answer.record()
     if answer.state is JobState.SUCCEEDED:

@@ -1,4 +1,4 @@
-"""The answers of workers that are young enough to be shown to several visitors."""
+"""Caches the recent answers of workers, which several visitors are shown."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 _YOUNG_SECONDS = 10.0
-"""How long an answer is shown again. Each new one is a job, and two lines of the audit trail; what
-changes a project makes its answers count no more (`Question.not_before`)."""
+"""How many seconds an answer is reused. Each new one costs a job and two lines of the audit trail.
+A change of the project invalidates its answers (`Question.not_before`).
+"""
 
 _MOST_KEPT = 1000
 
 
 @dataclass(frozen=True)
 class YoungAnswer:
-    """A job that was asked for, and when by the clock of this process."""
+    """A job that reads, and when it was submitted by this process's monotonic clock."""
 
     id: str
     at: float
 
 
 class YoungAnswers:
-    """The jobs of the last seconds, by what they were asked. `clock` gives seconds."""
+    """The jobs of the last seconds, by the key of their question. `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -32,16 +33,16 @@ class YoungAnswers:
         self._asked: OrderedDict[str, YoungAnswer] = OrderedDict()
 
     def get(self, key: str) -> YoungAnswer | None:
-        """Return the job that was asked for last."""
+        """Return the latest job for a key."""
         with self._lock:
             return self._asked.get(key)
 
     def is_young(self, answer: YoungAnswer) -> bool:
-        """Return whether a job was asked for a moment ago."""
+        """Return whether an answer is recent enough to be reused."""
         return self._clock() - answer.at < _YOUNG_SECONDS
 
     def put(self, key: str, id: str) -> None:
-        """Remember a job."""
+        """Store the job for a key."""
         with self._lock:
             self._asked[key] = YoungAnswer(id, self._clock())
             self._asked.move_to_end(key)

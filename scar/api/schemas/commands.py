@@ -1,4 +1,4 @@
-"""Commands that are answered without a job."""
+"""Schemas of `/commands`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ class WordsSchema(ClosedSchema):
 
 
 class AnsweredSchema(Schema):
-    """What a chat would show."""
+    """Response of `/commands`: the reply as a chat would show it."""
 
     text = text()
