@@ -83,8 +83,8 @@ class Audit:
         yield from heapq.merge(*streams, key=lambda entry: _order(entry.id), reverse=True)
 
     def problem(self, anchor: str = "") -> str | None:
-        """Return what is wrong with the trail, None where nothing is. `anchor` is an end of the
-        trail that this host has seen.
+        """Return what is wrong with the trail; None if it is intact. `anchor` is an end of the
+        trail that this host has seen before.
         """
         with redis_errors():
             tip = cast("str | None", self._redis.get(TIP)) or ""
@@ -124,7 +124,7 @@ class Audit:
 
 
 def _refused(id: str, outcome: str) -> AuditEntry:
-    """Return what is shown in place of a line that says nothing."""
+    """Return the entry that is shown in place of an invalid one."""
     at = min(int(id.split("-")[0]), LATEST)
     return AuditEntry(id, at, "?", "?", "?", "", "", outcome)
 

@@ -31,14 +31,14 @@ TokenSource = Callable[[str, str, Any], str]
 
 @functools.cache
 def tls() -> ssl.SSLContext:
-    """Return the TLS context of all requests. httpx makes one for each request that is given none,
+    """Return the TLS context of all requests. Without one, httpx would create one for each request,
     which takes 45 ms of CPU.
     """
     return httpx.create_ssl_context()
 
 
 class ApiUnreachable(ScarError):
-    """The API's address does not answer."""
+    """Raised if the API does not answer."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(
@@ -65,7 +65,7 @@ class ApiClient:
 
     @classmethod
     def for_service(cls, url: str, signatures: Signatures) -> ApiClient:
-        """Return a client that looks at jobs for a front-end itself."""
+        """Return a client that reads jobs as the front-end itself."""
         part = signatures.part
         return cls.for_actor(url, signatures, Actor("service", part, f"SCAR's {part}"))
 

@@ -1,4 +1,4 @@
-"""Draws a `TimeChart` with Pillow, in twice the size, then made smaller: curves are smooth."""
+"""Draws a `TimeChart` with Pillow at twice its size and scales it down, so that curves are smooth."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _MOST_CURVES = 8
 _LONGEST_NAME = 30
 _TWICE = 2
 _COLOURS = 192
-"""Of the file: a third of the size that all colours take."""
+"""Colours of the PNG's palette, which makes the file a third of the size of one with full colour.
+"""
 
 _BACKGROUND, _FIELD = "#0f172a", "#16213a"
 _GRID, _TEXT, _PALE = "#2b3a55", "#f1f5f9", "#94a3b8"
@@ -45,8 +46,8 @@ def draw(chart: TimeChart) -> Image.Image:
 
 
 def _shown_curves(chart: TimeChart) -> dict[str, str]:
-    """Return the names that are drawn with their colours: those that use the most, where there are
-    too many.
+    """Return the names that are drawn, with their colours. If there are too many, those with the
+    highest usage.
     """
     weight: dict[str, float] = {}
     for panel in chart.panels:
@@ -61,7 +62,7 @@ def _shown_curves(chart: TimeChart) -> dict[str, str]:
 
 
 def _legend_rows(chart: TimeChart, shown: dict[str, str]) -> list[list[tuple[str, str]]]:
-    """Return the rows of the legend, two names a row; the last says what the marks are."""
+    """Return the rows of the legend, two names a row; the last row explains the marks."""
     items = [(_short(name), colour) for name, colour in shown.items()]
     left_out = {c.name for p in chart.panels for c in p.curves} - set(shown)
     if left_out:
@@ -81,7 +82,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 class _Canvas:
-    """Draws in the picture's own pixels, of which each is two by two of the image's."""
+    """Draws on the enlarged image, with coordinates of the final picture."""
 
     def __init__(self, pen: ImageDraw.ImageDraw, chart: TimeChart) -> None:
         self._pen = pen

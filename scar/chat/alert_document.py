@@ -1,4 +1,4 @@
-"""What a message says of alerts: what is wrong, why, since which release, and what one can do."""
+"""Renders alerts as messages: what is wrong, why, after which release it began, and what to do."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scar.jobs.links import Links
 _LOG_LINES = 50
 _MOST_NAMED = 10
 _RECENT_MS = 24 * 3_600_000
-"""A release that is older than this, when something goes wrong, is not said to be its cause."""
+"""A release older than this when an alert begins is not named as its likely cause."""
 
 
 def alert_document(alerts: Sequence[Alert]) -> Document:
-    """Return the message of a group of alerts, as it is while one is open and after that."""
+    """Return the message about a group of alerts, whether some are open or all have recovered."""
     if len(alerts) == 1:
         return _of_one(alerts[0])
     are_open = [alert for alert in alerts if alert.is_open]
@@ -43,7 +43,7 @@ def alert_links(alerts: Sequence[Alert], links: Links) -> tuple[Link, ...]:
 
 
 def recovery_document(alerts: Sequence[Alert]) -> Document:
-    """Return the short reply that tells of the recovery."""
+    """Return the short reply that announces the recovery."""
     longest = max(alerts, key=seconds_of)
     what = alerts[0].name if len(alerts) == 1 else f"All {len(alerts)} of host {alerts[0].host}"
     verb = "has" if len(alerts) == 1 else "have"
@@ -58,7 +58,7 @@ def worse_document(alerts: Sequence[Alert]) -> Document:
 
 
 def repeat_document(alerts: Sequence[Alert], now: int) -> Document:
-    """Return the reply that says that it is still so. `now` is in milliseconds."""
+    """Return the reply that repeats an alert that has not recovered. `now` is in milliseconds."""
     are_open = [alert for alert in alerts if alert.is_open]
     first = min(are_open, key=lambda alert: alert.opened_at)
     more = f", and {len(are_open) - 1} more" if len(are_open) > 1 else ""
@@ -86,7 +86,7 @@ def _of_one(alert: Alert) -> Document:
 
 
 def _since_release(alert: Alert) -> str:
-    """Say after which release it began, and when."""
+    """Return the line that says after which release the alert began, and how long after."""
     began = local_time(alert.opened_at)
     release = alert.release
     if release is None:

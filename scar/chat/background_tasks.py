@@ -24,7 +24,7 @@ class BackgroundTasks:
         task.add_done_callback(self._end)
 
     async def wait(self) -> None:
-        """Wait until no task is running. Cancelling this call cancels none of the tasks."""
+        """Wait until no task is running. Cancelling this call does not cancel the tasks."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 

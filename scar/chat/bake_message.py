@@ -1,4 +1,6 @@
-"""After a deploy its message lives on, with Undo, and tells with a sound of what gets worse."""
+"""Keeps the message of a deploy up to date during its bake: with an Undo button, and a message with
+a sound for each thing that gets worse.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +23,20 @@ from scar.jobs.record import Job, JobState
 UNDO = "undo"
 _LOOK_SECONDS = 2.0
 _FIRST_SECONDS = 20.0
-"""A worker looks for new releases every three seconds."""
+"""How long to wait for the bake to begin; a worker looks for new releases every three seconds."""
 
 _log = structlog.get_logger(__name__)
 
 
 def undo_command(bake: Bake) -> str:
-    """Return the command that undoes a deploy; it asks, as whoever uses it."""
+    """Return the command that undoes a deploy. Like any rollback, it asks for confirmation."""
     return f"/docker_rollback {bake.project} {short_id(bake.previous)}"
 
 
 def with_bake(document: Document, bake: Bake | None) -> Document:
-    """Return a deploy's message with what its bake says, and with Undo while it lasts."""
+    """Return a deploy's message with the findings of its bake, and with an Undo button during the
+    bake.
+    """
     if bake is None:
         return document
     lasts = uptime((bake.until - bake.began) / 1000)
@@ -49,7 +53,7 @@ def with_bake(document: Document, bake: Bake | None) -> Document:
 
 
 def bake_notice(bake: Bake) -> Document:
-    """Return the message with a sound: what got worse, and what is done or can be done."""
+    """Return the message that is sent with a sound: what got worse, and how it is or can be undone."""
     heading = f"⚠️ {title(bake.project)}: worse since this deploy"
     lines = "\n".join((heading, *_worse_lines(bake)))
     button = Button("↩️ Undo", UNDO, undo_command(bake))
@@ -67,8 +71,8 @@ def _worse_lines(bake: Bake) -> list[str]:
 class BakeFollower:
     """Follows the bake of a message's deploy to its end.
 
-    `show` edits the message after `bake` has changed; `told` says how much was told with a sound,
-    and `record_told` stores that before it is sent: nothing is told twice.
+    `show` edits the message after `bake` has changed. `told` says which findings were already sent
+    with a sound; `record_told` stores that before sending, so that none is sent twice.
     """
 
     context: ChatContext
@@ -80,11 +84,11 @@ class BakeFollower:
     bake: Bake | None = field(default=None, init=False)
 
     async def follow(self, job: Job, reference: Callable[[], str | None]) -> None:
-        """Show what the bake says until it has ended. Where there is none, return soon."""
+        """Show the bake until it has ended. Return within seconds if there is none."""
         if job.state is not JobState.SUCCEEDED or job.request.kind != "deploy":
             return
         if not (job.result or {}).get("release") or self.context.front_end.long_seconds is None:
-            return  # nobody sits at a terminal for so long
+            return  # a terminal is not kept open for a whole bake
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _FIRST_SECONDS
         while self.bake is None or not self.bake.ended:
@@ -109,8 +113,8 @@ class BakeFollower:
             return self.bake
 
     async def _tell(self, job: Job, bake: Bake, reply_to: str | None) -> None:
-        """Tell with a sound of what is new: a finding of another container or rule, and a rollback
-        that was asked for.
+        """Send a message with a sound for each new finding, and for a rollback that the worker has
+        requested.
         """
         findings = sorted(f"{finding.container}/{finding.rule}" for finding in bake.findings)
         now = " ".join((*findings, bake.undo)).strip()

@@ -1,7 +1,7 @@
 """Matches a `yes` or `no` to the job whose question it answers.
 
-An answer counts only if it is from the person who may give it, for the plan that was shown, and no
-older than the question.
+An answer counts only if it comes from the person who may give it, is for the plan that was shown,
+and was sent after the question.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class Confirmations:
             raise
 
     def _has_answered(self, incoming: IncomingMessage) -> bool:
-        """Return whether the person has confirmed a job there that is not done yet: they answer
-        twice.
+        """Return whether the person has already confirmed an unfinished job in this place, so that
+        this is a second answer to it.
         """
         messages = self._book.opened_by(incoming.actor, incoming.place)
         return any(message.answered_plan is not None for message in messages)

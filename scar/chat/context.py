@@ -16,7 +16,8 @@ from scar.chat.front_end import EventSource, FrontEnd
 class ChatContext:
     """One front-end, the services behind it, and a `clock` that returns seconds since the epoch.
 
-    `finishing` runs what must not end between a send and its record.
+    `finishing` runs the code that must not be cancelled between sending a message and storing its
+    record.
     """
 
     front_end: FrontEnd
@@ -30,6 +31,6 @@ class ChatContext:
         await asyncio.to_thread(self.services.audit.write, actor, action, outcome)
 
     async def audit_refusal(self, actor: Actor, action: str, code: str) -> None:
-        """Write down that something was refused."""
+        """Write a refusal into the audit trail."""
         outcome = f"refused: {code}"
         await asyncio.to_thread(self.services.audit.write_refusal, actor, action, outcome)

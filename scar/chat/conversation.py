@@ -89,7 +89,7 @@ class Conversation:
         await self._book.follow_subscriptions()
 
     async def follow_alerts(self) -> None:
-        """Tell the chats of this front-end of alerts. Runs until cancelled."""
+        """Send alerts to the chats of this front-end. Runs until cancelled."""
         await self._alerts.follow()
 
     async def run(self, *works: Coroutine[Any, Any, None]) -> None:
@@ -117,8 +117,8 @@ class Conversation:
         await self._tasks.wait()
 
     async def close(self) -> None:
-        """Stop following jobs, once what is being sent is recorded. A later process continues the
-        unfinished messages with `resume`.
+        """Stop following jobs, after the messages being sent now are sent and recorded. A later
+        process continues the unfinished messages with `resume`.
         """
         await self._tasks.cancel()
         await self._finishing.wait()

@@ -19,7 +19,7 @@ class EditThrottle:
     """
 
     def __init__(self, count: Callable[[str], None] = lambda _: None) -> None:
-        """`count` is told of each message: `sent`, `edited` or `refused`."""
+        """`count` is called with the outcome of each message: `sent`, `edited` or `refused`."""
         self._count = count
         self._queue = asyncio.Lock()
         self._next_edit = 0.0

@@ -1,4 +1,6 @@
-"""Delivers the message that tells of a job's end, at most once, whatever is killed meanwhile."""
+"""Sends the message that announces a job's end, at most once even if the process is killed
+meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,16 @@ _RETRY_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 RecordNotified = Callable[[bool], Awaitable[None]]
-"""Stores whether the message was or may have been sent; raises `ScarError` where it cannot."""
+"""A function that stores whether the message was, or may have been, sent; it raises `ScarError` if
+it cannot.
+"""
 
 
 def is_to_be_told(state: MessageState, job: Job) -> bool:
-    """Return whether the end of the job is to be told beside a message in this state.
+    """Return whether the job's end is announced in the place of a message with this state.
 
-    A window that was opened with `/job` tells of the end only where the job went on then, and
-    nothing to the person who is told where they asked for it.
+    A message that `/job` opened is followed by an announcement only if the job was unfinished then,
+    and not for the person who requested the job, since they get it in the place of their request.
     """
     if state.notified:
         return False
@@ -48,8 +52,8 @@ async def deliver_end_notice(
 ) -> str | None:
     """Send the message; return its reference, None where it was not delivered.
 
-    The intent is recorded first, and withdrawn where the platform refuses it: after a kill in
-    between, nobody can know whether it was delivered, and it is not sent again.
+    The intent is recorded first, and withdrawn if the platform refuses the message. After a kill in
+    between, it is unknown whether the message was delivered, and it is not sent again.
     """
     front_end = context.front_end
 

@@ -1,7 +1,7 @@
-"""The short message with a sound that tells of a job's end: whether there is one, and its text.
+"""The short message with a sound that announces a job's end: whether there is one, and its text.
 
-An edited message notifies nobody, so the end of a long job, or of one that did not succeed, would
-be missed by whoever has put the phone away.
+Platforms notify nobody of an edit, so that a person who has put the phone away would miss the end
+of a long or failed job.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from scar.jobs.durations import worked_seconds
 from scar.jobs.record import Job, JobState
 
 LONG_SECONDS = 20.0
-"""Who waits for less than this still looks at the message."""
+"""Seconds during which a person still looks at the message; a shorter job needs no sound."""
 
 _LONGEST_REASON = 300
 _WORDS = {
@@ -25,11 +25,11 @@ _WORDS = {
 
 
 def needs_notice(job: Job, *, long_seconds: float = LONG_SECONDS) -> bool:
-    """Return whether the end of a job is worth a sound: it took longer than `long_seconds`, or did
-    not succeed.
+    """Return whether the end of a job is announced with a sound: it took longer than
+    `long_seconds`, or did not succeed.
 
-    Reading makes none, and neither does a question that was dropped or not answered: who asked
-    knows. A job that was cancelled after the `yes` makes one.
+    Jobs that only read are not announced, nor questions that were dropped or never answered. A job
+    that was cancelled after the `yes` is.
     """
     if not job.state.ended or not job.request.changes:
         return False
@@ -48,7 +48,7 @@ def seconds_of(job: Job) -> float:
 
 
 def end_notice(job: Job) -> Document:
-    """Return the message: what has ended and how, after how long, and why it failed."""
+    """Return the message: which job has ended and how, after how long, and why it failed."""
     sign, word = _WORDS[job.state]
     took = f" after {uptime(seconds_of(job))}" if job.started_at is not None else ""
     about = f"{job.request.kind.replace('_', ' ')} {job.request.project or ''}".strip()

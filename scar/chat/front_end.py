@@ -39,11 +39,11 @@ class IncomingMessage:
 
     Of a tapped button, `text` is the button's answer and `tag` the tag of the message it stands
     under. `number` is the position of a written message in its chat, where the chat counts its
-    messages. `reply_to` is the reference of the message of SCAR's that it replies to. `key` is
-    an idempotency key: what arrives twice under one key is done once. `stale` says that the
-    message arrived while the front-end was down. `project` is the project that the place is
-    about, where it is about one. `private` says that nobody but SCAR reads the place, so that
-    what is no command is for SCAR too.
+    messages. `reply_to` is the reference of the message of SCAR's that it replies to. `key` is an
+    idempotency key: what arrives twice under one key is done once. `stale` says that the message
+    arrived while the front-end was down. `project` is the project that the place is about, where it
+    is about one. `private` says that the person is alone with SCAR in the place, so that a text
+    that is no command is for SCAR too.
     """
 
     actor: Actor
@@ -94,8 +94,8 @@ class Undelivered(Exception):
 class FrontEnd(Protocol):
     """The calls that a front-end implements for the chat. A failure is raised as `Undelivered`.
 
-    `long_seconds` is how long a job that succeeds has to take for `notify` to be called at its end;
-    None where nobody has to be told, since they look at it.
+    `notify` is called at the end of a successful job if it took longer than `long_seconds`; None
+    calls it never, for front-ends whose people watch the job anyway.
     """
 
     name: str
@@ -128,8 +128,8 @@ class FrontEnd(Protocol):
         """Send a file that belongs to an earlier message."""
 
     async def send_picture(self, place: Place, reference: str, picture: Picture) -> None:
-        """Send a picture that belongs to an earlier message; do nothing where none can be shown,
-        since the message says the same in text.
+        """Send a picture that belongs to an earlier message. A platform without pictures does
+        nothing, since the message says the same in text.
         """
 
     def interval(self, place: Place) -> float:

@@ -91,8 +91,8 @@ class JobMessage:
             return self.question
 
     async def show(self) -> None:
-        """Send the message, edit it until the job has ended, and tell of the end where it is worth
-        a sound.
+        """Send the message, edit it until the job has ended, and announce the end with a sound if
+        `needs_notice` says so.
 
         Raises the API's error if it refuses to return the events, and `internal` if they stop
         before the job has ended.
@@ -183,8 +183,9 @@ class JobMessage:
         return True
 
     async def _question_is_proven(self) -> bool:
-        """Return whether the plan in a question is the one that the worker has signed: the events
-        came over the API, and a person's `yes` must not rest on what the API says.
+        """Return whether the plan in a question is the one that the worker has signed. The events
+        came over the API, and a person's `yes` must not depend on an API that could have changed
+        them.
         """
         job = self.job
         while job.awaits_answer and job.plan != self._proven_plan:
@@ -197,7 +198,7 @@ class JobMessage:
                 await asyncio.sleep(_PROOF_SECONDS)
                 continue
             if recorded is None or recorded.plan != job.plan:
-                return False  # asked anew meanwhile: the events of that come next
+                return False  # the job was planned again meanwhile, and the events of that follow
             self._proven_plan = job.plan
         return True
 

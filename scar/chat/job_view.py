@@ -11,9 +11,9 @@ from scar.jobs.record import Job, JobState
 
 
 def view_job(command: JobCommand, job: Job) -> Document:
-    """Return the document for the job's present state: the question while it awaits an answer,
-    the error if no worker can plan it, else the view of its command; at its end with what can be
-    done next.
+    """Return the document for the job's present state: the question while it awaits an answer, the
+    error if no worker can plan it, else the view of its command; at its end with buttons for the
+    next step.
     """
     return with_again(_view(command, job), job)
 

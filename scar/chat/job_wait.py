@@ -1,4 +1,4 @@
-"""Why a job waits, and about how long: a line of its message while no worker has taken it."""
+"""The line of a queued job's message that says what it waits for, and about how long."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _log = structlog.get_logger(__name__)
 
 
 def waits(job: Job) -> bool:
-    """Return whether no worker has taken the job yet, although one listens for it."""
+    """Return whether the job waits to be run or planned, and its host has a live worker."""
     is_planned = job.state is JobState.AWAITING_CONFIRMATION and job.plan is None
     return (job.state is JobState.QUEUED or is_planned) and job.error is None
 
 
 def wait_line(reader: RecordReader, job: Job, now: float) -> str | None:
-    """Return what the job waits for: of the jobs that its host does now, the one that is likely to
-    end first. None where the host does nothing. `now` is in seconds since the epoch.
+    """Return the line: of the jobs that run on the host now, it names the one that will probably
+    end first. None if no job runs. `now` is in seconds since the epoch.
     """
     running = [
         (seconds_left(reader, other, now), other)
@@ -49,8 +49,8 @@ def _named(job: Job) -> str:
 
 
 class WaitNotice:
-    """Looks now and then why one job waits. `job` returns it as it is; `changed` is called where
-    there is another line to show.
+    """Determines every few seconds what one job waits for. `job` returns the job's present state;
+    `changed` is called if the line has changed.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class WaitNotice:
         self._line: str | None = None
 
     def line(self, job: Job) -> str | None:
-        """Return the line to show below the job; None where there is nothing to say."""
+        """Return the line to show below the job, None if there is none."""
         return self._line if waits(job) else None
 
     async def follow(self) -> None:
-        """Look until the job is taken for good, or until cancelled."""
+        """Update the line until the job is running or has ended, or until cancelled."""
         await asyncio.sleep(_FIRST_SECONDS)
         while not self._job().state.ended:
             if waits(self._job()):

@@ -104,7 +104,9 @@ class Listener:
         return services.access.highest_role(incoming.actor, projects) is not None
 
     def _is_for_scar(self, incoming: IncomingMessage) -> bool:
-        """Return whether SCAR may answer at all: what people say to each other is not counted."""
+        """Return whether the message is addressed to SCAR. Messages that people write to each other
+        do not count against their limit.
+        """
         if incoming.private or incoming.tag is not None:
             return True
         try:
@@ -119,7 +121,7 @@ class Listener:
         return self.admission.excess(incoming, is_known=self._knows(incoming))
 
     async def _refuse_excess(self, incoming: IncomingMessage, excess: Excess) -> str | None:
-        """Refuse a message that is one too many; only the first of them is answered and audited."""
+        """Refuse a message above the limit; only the first refusal is answered and audited."""
         error = too_fast(excess)
         if excess.first:
             await self._audit_refusal(incoming, error.code)
@@ -138,9 +140,11 @@ class Listener:
             self.notice.tell(incoming, word=parsed.command.word, answer=answer)
 
     async def _answer_talk(self, incoming: IncomingMessage, *, is_known: bool) -> None:
-        """Answer what is no command where it can be meant for nobody else: in a private chat."""
+        """Answer a text that is no command, but only in a private chat, where it must be meant for
+        SCAR.
+        """
         is_fresh = incoming.sent_at >= self.context.clock() - _OLDEST_SECONDS
-        is_talk = not incoming.text.strip().startswith("/")  # else it is for another bot
+        is_talk = not incoming.text.strip().startswith("/")  # in a group it may be for another bot
         if not incoming.private or not incoming.text.strip() or not (is_talk and is_fresh):
             return
         if not is_known:
@@ -151,12 +155,12 @@ class Listener:
         """Run the command that a tapped button stands for, as if the person who tapped had typed
         it.
 
-        The command is from an open menu, from a button of an ended job or of an alert. Without any
-        of these, the return value says so.
+        The button belongs to an open menu, an ended job or an alert; otherwise the returned reply
+        says that it is no longer valid.
         """
         if incoming.stale:
             return ARRIVED_LATE
-        if not self._knows(incoming):  # whoever taps an alert has seen it, and is not told again
+        if not self._knows(incoming):  # a tap marks the alert as seen, so that it is not repeated
             await self._refuse_stranger(incoming)
         text = await asyncio.to_thread(self.menus.take, incoming)
         if text is None:

@@ -82,7 +82,7 @@ def menu_document(heading: str, choices: Mapping[str, str]) -> Document:
 
 
 def numbered(document: Document) -> Document:
-    """Return a document whose buttons answer as those of a menu do that offers their commands."""
+    """Return the document with its buttons numbered as the answers of a menu of their commands."""
     buttons = (replace(b, answer=f"c{number}") for number, b in enumerate(document.buttons))
     return replace(document, buttons=tuple(buttons))
 

@@ -132,7 +132,7 @@ class MessageBook:
         await self._unsubscribe(*key)
 
     async def _keep_shown(self, message: JobMessage) -> None:
-        """Keep which job the message shows, and the one that told of its end, for replies."""
+        """Store which job the message and its end notice show, so that people can reply to both."""
         for reference in filter(None, (message.reference, message.notice)):
             try:
                 await asyncio.to_thread(self.shown.put, message.place, reference, message.job.id)

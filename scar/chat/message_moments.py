@@ -1,4 +1,4 @@
-"""What a job's message has to show at a moment of the job."""
+"""Decides what a job's message shows at a given state of the job."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ def attachment_version(job: Job) -> str | None:
 
 
 def has_content(job: Job) -> bool:
-    """Return whether there is more to show than that the job was received."""
+    """Return whether the message shows more than that the job was received."""
     waits = job.state is JobState.AWAITING_CONFIRMATION and job.error is not None
     return job.state.ended or job.awaits_answer or waits or waiting(job) is not None

@@ -24,10 +24,10 @@ class MessageState:
     """The state of a message on its platform; without any values, the message has not been sent
     yet.
 
-    `notified` is set before the message with a sound that tells of the job's end is sent: a process
-    that finds it set cannot know whether that was delivered, and sends no second one.
+    `notified` is set before the job's end is announced with a sound: a process that finds it set
+    cannot know whether the announcement was delivered, and does not repeat it.
 
-    `baked` is what was told with a sound of what got worse after the deploy.
+    `baked` lists the findings of the deploy's bake that were already sent with a sound.
 
     `reference` is the platform's reference to the message. `attached` says for which version of the
     job a file was last sent. `opener` is the person who displayed the job here with `/job`; None if

@@ -1,4 +1,4 @@
-"""Says in a place what is wrong with the projects file: in one message, once."""
+"""Reports an error in the projects file in a place, once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SAY_IT_THEMSELVES = ("projects", "reload")
 
 
 class ProjectsFileNotice:
-    """Remembers what each place was told; another mistake is told again, and so is a next one."""
+    """Remembers which error each place was told. A different error is reported again."""
 
     def __init__(self, context: ChatContext, sender: Sender) -> None:
         self._context = context
@@ -19,9 +19,9 @@ class ProjectsFileNotice:
         self._told: dict[Place, str] = {}
 
     def tell(self, incoming: IncomingMessage, *, word: str = "", answer: str = "") -> None:
-        """Say what is wrong, unless the command `word` or its `answer` has said so.
+        """Report the error, unless the command `word` or its `answer` contains it.
 
-        It is said to people who have a role on every project: it names folders and containers.
+        Only people with a role on every project are told, since it names folders and containers.
         """
         services = self._context.services
         problem = services.projects.problem

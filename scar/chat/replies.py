@@ -1,4 +1,6 @@
-"""What a reply to a job's message means: `logs`, `again` or `rollback` of that job or project."""
+"""Interprets replies to a job's message: `logs`, `again` or `rollback` mean that job or its
+project.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Replies:
-    """Turns a reply into the command that it stands for."""
+    """Turns a reply into the command that it abbreviates."""
 
     context: ChatContext
     book: MessageBook
 
     async def resolve(self, incoming: IncomingMessage) -> IncomingMessage:
-        """Return the message as it is meant. A command in a reply is for the project of the job,
-        unless it names another; talk stays what it is.
+        """Return the message with its command in full. A command in a reply is for the job's
+        project, unless it names another. A text that is no command is returned unchanged.
         """
         if incoming.reply_to is None or incoming.tag is not None:
             return incoming
@@ -58,8 +60,8 @@ class Replies:
 
 
 def meant_by(text: str, job_id: str) -> str:
-    """Return `/docker_logs 20` for `logs 20` and `/docker_again ID` for `again`; what is longer and
-    has no option is talk.
+    """Return `/docker_logs 20` for `logs 20` and `/docker_again ID` for `again`; any other text,
+    which is talk between people, is returned unchanged.
     """
     words = text.split()
     word = words[0].lower() if words else ""

@@ -1,4 +1,4 @@
-"""Which job a message shows that is not edited any more: a reply to it means that job."""
+"""Remembers which job a finished message shows, because a reply to it means that job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _SECONDS = 7 * 86_400
 
 
 class ShownMessages:
-    """The messages of one front-end on Redis, for a week, each as the subscription that it had."""
+    """The finished messages of one front-end, kept on Redis for a week in the form of their
+    subscriptions.
+    """
 
     def __init__(self, redis: Redis, signatures: Signatures, front_end: str) -> None:
         self._redis = redis
@@ -25,7 +27,7 @@ class ShownMessages:
         self._front_end = front_end
 
     def put(self, place: Place, reference: str, job_id: str) -> None:
-        """Keep that a message shows a job."""
+        """Store which job a message shows."""
         message = json.dumps({"reference": reference})
         shown = Subscription(self._front_end, job_id, place.key, message)
         sealed = self._signatures.seal("subscription", asdict(shown))
@@ -33,8 +35,8 @@ class ShownMessages:
             self._redis.set(self._key(place, reference), sealed, ex=_SECONDS)
 
     def job_of(self, place: Place, reference: str) -> str | None:
-        """Return the id of the job that a message shows; None where this front-end has signed no
-        such thing.
+        """Return the id of the job that a message shows; None if there is no record signed by this
+        front-end.
         """
         with redis_errors():
             sealed = cast("str | None", self._redis.get(self._key(place, reference)))

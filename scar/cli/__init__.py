@@ -58,7 +58,7 @@ class Shell(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is named; an unknown one is told the nearest."""
+        """Return the named command; the error for an unknown one suggests the nearest."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -104,7 +104,7 @@ def version() -> None:
 
 def main() -> None:
     """Run the shell command; print a `ScarError` as two sentences, without a traceback."""
-    # httpx imports its own command line, with rich and pygments, where it can: 0.3 s.
+    # httpx would import its own command line, with rich and pygments, which takes 0.3 s.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     try:
         scar(prog_name="scar")

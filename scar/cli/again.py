@@ -1,4 +1,4 @@
-"""`scar again`: ask once more for what an earlier job was asked for, over the API."""
+"""`scar again`: repeat the request of an earlier job over the API."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def again(context: click.Context, job_or_project: str | None, yes: bool, as_json
 
 
 def _meant(client: ApiClient, word: str | None) -> Job:
-    """Return the job of that id, else one's own latest that changed something, of the project."""
+    """Return the job with that id; for a project's name or no word, the user's own latest job that
+    changed something.
+    """
     if word and is_job_id(word):
         return client.job(word.upper())
     query = {"mine": "true", "limit": _MOST_READ, **({"project": word} if word else {})}

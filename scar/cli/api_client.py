@@ -1,4 +1,4 @@
-"""The shell's way to the API, and what it asks there before it makes a job."""
+"""Connects the shell to the API, and looks up there the projects that a command needs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PART = "console"
 
 def connect(settings: Settings) -> ApiClient:
     """Return a client with `SCAR_API_TOKEN`, else one that signs with the console's key."""
-    from scar.client import ApiClient  # with httpx, for which no `--help` waits
+    from scar.client import ApiClient  # it imports httpx, which would slow down `--help`
     from scar.jobs.signing import Signatures
 
     if settings.api_token is not None:
@@ -36,15 +36,15 @@ def connect(settings: Settings) -> ApiClient:
 
 
 class ProjectsOfApi:
-    """The projects file as far as a command's words need it: the API checks the names, and is
-    asked for the projects where a command has to know them.
+    """Stands in for the projects file when a command's words are parsed. Names are checked by the
+    API; the list of projects is requested only by commands that need it.
     """
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
 
     def get(self, name: str) -> Project:
-        """Return a project of which only the name is known; of the default one not even that."""
+        """Return a project that has only its name, or not even that if it is the default project."""
         return Project(name, Path("/"), Path("/"), name)
 
     @cached_property
@@ -57,7 +57,7 @@ class ProjectsOfApi:
 def complete_project(
     _context: click.Context, _parameter: click.Parameter, beginning: str
 ) -> list[CompletionItem]:
-    """Return the projects whose names begin so; none where the API cannot be asked."""
+    """Return the names of projects for shell completion; none if the API cannot be reached."""
     try:
         names = ProjectsOfApi(connect(Settings.load())).projects
     except ScarError:

@@ -1,4 +1,4 @@
-"""Tries the program that diverts connections, without diverting any."""
+"""Tests the program that diverts connections, without diverting any."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LIMITS = (
 
 
 def try_as_process() -> str:
-    """Try it as a process of this host; return why it cannot, empty where it can."""
+    """Test it as a process of this host; return why it fails, an empty text if it works."""
     try:
         completed = subprocess.run(
             [sys.executable, *_PROGRAM],
@@ -36,7 +36,9 @@ def try_as_process() -> str:
 
 
 def try_as_container(docker: DockerCommand, image: str) -> str:
-    """Try it as a container of `image`, with what a diversion has; return why it cannot."""
+    """Test it in a container of `image` with the privileges of a real diversion; return why it
+    fails.
+    """
     script = "python -m workers.diversion try || true"
     try:
         return _reason(docker.run("run", "--rm", *_LIMITS, image, "sh", "-c", script))

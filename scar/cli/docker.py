@@ -17,7 +17,7 @@ _TIMEOUT_SECONDS = 15
 
 @dataclass(frozen=True)
 class DockerCommand:
-    """The `docker` command for the Engine at `host`, by default where the command itself looks."""
+    """The `docker` command for the Engine at `host`; without a host, the command's own default."""
 
     host: str | None = None
 
@@ -82,7 +82,7 @@ def socket_path(docker_host: str | None) -> str | None:
 
 
 def permission_hint(path: str) -> str:
-    """Return a hint that names the group with access to the socket, and how SCAR joins it."""
+    """Return a hint that names the group with access to the socket, and how to add SCAR to it."""
     group = os.stat(path).st_gid
     return (
         f"The socket {path} belongs to group {group}: put `group_add: ['{group}']` into "

@@ -14,7 +14,7 @@ def doctor(context: click.Context) -> None:
 
     It writes nothing.
     """
-    from scar.cli.checks import findings  # half of SCAR: slow to import
+    from scar.cli.checks import findings  # slow: it imports half of SCAR
 
     settings = Settings.load()
     wrong = 0

@@ -64,7 +64,7 @@ def _entries(settings: Settings) -> dict[str, JsonObject]:
 
 
 def _is_scar(container: JsonObject) -> bool:
-    """Return whether a container is a part of SCAR: each is given the Redis that they share."""
+    """Return whether a container is a part of SCAR, which its variable `SCAR_REDIS_URL` shows."""
     return any(str(pair).startswith(_OWN_SETTING) for pair in container["Config"]["Env"] or ())
 
 

@@ -1,4 +1,6 @@
-"""Shows a job in the shell until it has ended; where it asks, reads the answer from the input."""
+"""Shows a job in the shell until it has ended; if it asks a question, reads the answer from
+standard input.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ LIVE = "follow"
 
 
 def require_answerable(kind: str) -> None:
-    """Raise `invalid_request` where the input has ended, so that no answer can ever come."""
+    """Raise `invalid_request` if the kind asks a question and standard input is closed."""
     if _input_has_ended():
         raise ScarError(
             "invalid_request",
@@ -52,8 +54,8 @@ def _input_has_ended() -> bool:
 class JobFollower:
     """Follows one job.
 
-    What changes is shown in place on a terminal. Where the output is no terminal, it has the end
-    alone, and the progress goes to the other stream. `own` says that this command made the job.
+    On a terminal, the job is shown in place. Otherwise only its end is written to stdout, and its
+    progress to stderr. `own` says that this command submitted the job.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class JobFollower:
         return self._command.kind == LIVE and self._piped
 
     def _show_events(self) -> None:
-        """Show the job until it has ended or asks."""
+        """Show the job until it has ended or asks its question."""
         with self._screen:
             for event in self._client.events(self._job.id, self._job.last_event):
                 self._job = self._job.after(event)
@@ -110,13 +112,15 @@ class JobFollower:
             self._screen.show(self._job.id, self._document(self._job))
 
     def _is_progress(self, job: Job) -> bool:
-        """Return whether a pipe's other stream is to say it: neither the end, nor `Reading...`."""
+        """Return whether the job's state is written to stderr if stdout is a pipe: not at the end,
+        and not `Reading...`.
+        """
         ends = job.state.ended or job.result is not None
         return not ends and (job.request.changes or job.error is not None)
 
     def _document(self, job: Job) -> Document:
         document = view_job(self._command, job)
-        if document.attachment:  # a terminal holds all of it
+        if document.attachment:  # a terminal needs no attached file
             document = Document.of(document.blocks[0].text, document.attachment.text.rstrip("\n"))
         return for_shell(document.with_commands() if job.state.ended else document)
 
@@ -133,12 +137,13 @@ class JobFollower:
         except ScarError as error:
             if error.code != "conflict":
                 raise
-            click.echo(shell_words(error.message), err=True)  # what became of it is shown next
+            click.echo(shell_words(error.message), err=True)  # its events show why
 
     def _interrupted(self, job: Job) -> int:
-        """Stop a job that only reads, or that nobody has confirmed; say how a changing one goes on.
+        """Cancel a job that only reads or that nobody has confirmed.
 
-        A follow that was stopped has done what it was asked for.
+        For a job that is changing something, print how to watch or cancel it. A cancelled follow
+        counts as success.
         """
         begun = job.state in (JobState.RUNNING, JobState.QUEUED) and job.request.changes
         if begun or not self._own:
@@ -149,7 +154,7 @@ class JobFollower:
                 err=True,
             )
             return INTERRUPTED
-        with suppress(ScarError):  # it ended in the same moment
+        with suppress(ScarError):  # it has just ended
             self._client.request("POST", f"/jobs/{job.id}/cancel")
         if self._command.kind == LIVE:
             return os.EX_OK

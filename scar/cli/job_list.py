@@ -1,4 +1,4 @@
-"""`scar jobs`, `scar job` and `scar cancel`: jobs that are there already."""
+"""`scar jobs`, `scar job` and `scar cancel`: list, show and cancel existing jobs."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def job_command(kind: str) -> click.Command:
-    """Return the subcommand that makes a job of a kind and shows it until it has ended."""
+    """Return the subcommand that submits a job of a kind and shows it until it has ended."""
     command = job_commands()[kind]
 
     @click.pass_context
@@ -58,7 +58,7 @@ def job_command(kind: str) -> click.Command:
 
 
 def _tell_problem(client: ApiClient) -> None:
-    """Say on stderr what is wrong with the projects file, to a person who may know it."""
+    """Print the error in the projects file on stderr, if the API tells it to this person."""
     with suppress(ScarError):
         problem = client.request("GET", "/projects")["problem"]
         if problem:
@@ -66,13 +66,13 @@ def _tell_problem(client: ApiClient) -> None:
 
 
 def examples(word: str, arguments: Sequence[str]) -> str:
-    """Return the examples of a subcommand for its help, one a line."""
+    """Return the examples for a subcommand's `--help`, one on each line."""
     lines = [f"  scar {word} {words}".rstrip() for words in arguments]
     return "\n".join(["\b", "Examples:", *lines])
 
 
 def submit(client: ApiClient, command: JobCommand, invocation: Invocation, *, yes: bool) -> Job:
-    """Ask the API for the job, with the `yes` where it was said beforehand."""
+    """Submit the job to the API; with `yes`, it needs no confirmation."""
     kind = (invocation.command or command).kind
     body: dict[str, Any] = {"kind": kind, "args": dict(invocation.args)}
     if invocation.project and invocation.project.name:

@@ -87,7 +87,9 @@ def make(files: tuple[str, ...]) -> None:
 
 
 def _require_part(part: str, own: str | None) -> None:
-    """Check that a part is one of SCAR; of the host `own`, where that is given."""
+    """Raise `invalid_request` unless `part` is a part of SCAR; with `own`, also unless it is of
+    that host.
+    """
     from scar.keys.trusted_keys import is_part
 
     kind, _, host = part.partition(":")

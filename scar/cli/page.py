@@ -1,4 +1,4 @@
-"""`scar page`: a link to the page that signs in the user of this shell."""
+"""`scar page`: prints a link that signs the user of this shell in to the page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def page() -> None:
     """A link to the page, signed in as you."""
     settings = Settings.load()
     address = settings.page_url or settings.api_url
-    from scar.bootstrap import bootstrap  # with redis, for which no `--help` waits
+    from scar.bootstrap import bootstrap  # it imports redis, which would slow down `--help`
 
     user = getpass.getuser()
     services = bootstrap(settings, _PART)

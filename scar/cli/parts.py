@@ -12,7 +12,7 @@ from scar.settings import Settings
 from scar.settings.state_folder import keep_private
 
 _PORT_SECONDS = 10.0
-"""How long an API that was killed may take to leave its port."""
+"""How long to wait for the port of an API that was killed."""
 
 _ROOT_WARNING = "You're running the worker with superuser privileges"
 
@@ -41,8 +41,8 @@ def worker() -> None:
     settings = Settings.load()
     keep_private(settings.state_dir)
     key_pair(settings, worker_part(settings.host))
-    # This process becomes Celery's own program. Celery warns where it runs as root: the worker may
-    # have to, and who may use the Docker socket is root in any case.
+    # This process becomes Celery's own program. Celery warns if it runs as root. The worker may
+    # have to, and access to the Docker socket amounts to root anyway.
     arguments = [
         *(sys.executable, "-W", f"ignore:{_ROOT_WARNING}", "-m", "celery", "--quiet"),
         *("-A", "workers", "worker", "-Q", f"host.{settings.host}", "--loglevel", "INFO"),

@@ -1,4 +1,4 @@
-"""The port of the API, before it is listened at."""
+"""Checks that the API's port is free."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _AGAIN_SECONDS = 0.2
 
 
 def require_free_port(settings: Settings, *, patience: float = 0.0) -> None:
-    """Raise `SettingsError` where the API cannot listen at `SCAR_API_BIND`.
+    """Raise `SettingsError` if the API cannot listen at `SCAR_API_BIND`.
 
-    A port that is taken is tried again for `patience` seconds. gunicorn alone would go on trying,
-    and end with a code that says nothing.
+    A port in use is tried again for `patience` seconds. gunicorn itself would retry and then exit
+    with a code that does not name the cause.
     """
     deadline = time.monotonic() + patience
     while problem := _problem(settings.api_bind):
@@ -26,7 +26,7 @@ def require_free_port(settings: Settings, *, patience: float = 0.0) -> None:
 
 
 def _problem(address: str) -> tuple[int | None, str] | None:
-    """Return why nothing can listen at an address, as error number and words."""
+    """Return why an address cannot be bound, as an error number and a message."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     try:

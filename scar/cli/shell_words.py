@@ -1,4 +1,4 @@
-"""Messages name commands as a chat has them; in a shell they read as what to type there."""
+"""Rewrites chat commands in messages as the shell commands that do the same."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def shell_words(text: str) -> str:
 
 
 def for_shell(document: Document) -> Document:
-    """Return the document in the words of the shell. Code is text from outside, and stays."""
+    """Return the document with the commands of the shell. Code blocks, which are text from outside,
+    are unchanged.
+    """
     blocks = tuple(
         block if isinstance(block, Code) else replace(block, text=shell_words(block.text))
         for block in document.blocks
@@ -44,6 +46,8 @@ def _names() -> dict[str, str]:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    """Match a command's word where a path would not go on: neither `/srv/jobs` nor `/jobs/x`."""
+    """Return a pattern that matches the commands, but no part of a path: neither `/srv/jobs` nor
+    `/jobs/x`.
+    """
     words = "|".join(sorted(map(re.escape, _names()), key=len, reverse=True))
     return re.compile(rf"(?<![\w/.-])/({words})(?![\w/-]|\.\w)")

@@ -34,7 +34,7 @@ def up() -> None:
 
 
 def _make_keys(settings: Settings) -> None:
-    """Make the key of every part before one of them meets what another has signed."""
+    """Create the key of every part, before any part has to verify what another has signed."""
     from scar.keys.key_store import API, key_pair, worker_part
 
     names = [API, worker_part(settings.host), *(spec.name for spec in front_ends())]
@@ -119,7 +119,9 @@ async def _wait_for_redis(settings: Settings) -> None:
 
 
 async def _wait_for_api(settings: Settings) -> None:
-    """Say when the API answers and a worker listens for every host; wait as long as that takes."""
+    """Wait, however long it takes, until the API answers and a worker listens for every host, then
+    print that SCAR is ready.
+    """
     from scar.projects import ProjectsFile
 
     _say("scar      waits for the API and the worker...")

@@ -1,7 +1,7 @@
-"""The checks of `scar doctor`: each yields what it saw, and how to mend what is wrong.
+"""The checks of `scar doctor`: each yields findings, with a remedy for what is wrong.
 
-No check writes anything. One whose `needs` are not in order is left out, and what two checks see
-alike is told once: one cause is one line.
+No check writes anything. A check is skipped if one of the checks that it `needs` has failed, and
+equal findings are shown once, so that one cause gives one line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def findings(settings: Settings) -> Iterator[Finding]:
-    """Yield what the checks find, one after the other."""
+    """Run the checks in order and yield their findings."""
     wrong: set[str] = set()
     told: set[str] = set()
     for check in CHECKS:

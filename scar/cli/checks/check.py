@@ -11,7 +11,7 @@ from scar.settings import Settings
 
 @dataclass(frozen=True)
 class Check:
-    """`run` yields findings; it is left out where a check that it `needs` has found a mistake."""
+    """`run` yields findings; it is skipped if a check that it `needs` has found an error."""
 
     name: str
     run: Callable[[Settings], Iterator[Finding]]

@@ -36,7 +36,7 @@ def _check_compose(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_planning(_settings: Settings) -> Iterator[Finding]:
-    """Tell whether Compose reads only the project where nobody has said `yes` yet."""
+    """Check whether Compose can be confined to the project's files while a plan is made."""
     version = 0
     if sys.platform == "linux":
         version = ctypes.CDLL(None).syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
@@ -89,7 +89,9 @@ def _check_containers(settings: Settings) -> Iterator[Finding]:
 def _check_project(
     project: Project, by_name: dict[str, JsonObject], settings: Settings
 ) -> Iterator[Finding]:
-    """Yield the project's containers, those that are missing, and those of somebody else."""
+    """Yield the project's containers, missing ones, and ones that belong to another Compose
+    project.
+    """
     subject = f"{project.name}: containers"
     owners = {n: compose_label(c, "project") for n, c in by_name.items()}
     strange = [
@@ -114,7 +116,7 @@ def _check_project(
 
 
 def _was_deployed(project: Project, owners: dict[str, str], settings: Settings) -> bool:
-    """Return whether there ever was a deploy, or somebody else has made containers."""
+    """Return whether the project was ever deployed, or any of its containers exists."""
     releases = settings.state_dir / "projects" / project.name / "releases"
     try:
         if any(releases.iterdir()):

@@ -1,4 +1,4 @@
-"""Checks of the projects file and of what it names on this host."""
+"""Checks of the projects file, and of the folders and programs on this host that it names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOUNT = "Make it, or mount it into SCAR at the same absolute path."
 
 
 def of_this_host(settings: Settings) -> list[Project]:
-    """Return the projects in force whose jobs this host's workers do."""
+    """Return the projects whose jobs run on this host."""
     projects = ProjectsFile.of(settings).projects.values()
     return [project for project in projects if project.host == settings.host]
 
@@ -83,7 +83,7 @@ def _check_agents(settings: Settings) -> Iterator[Finding]:
             remedy = "Correct `agent` in the projects file; quotes are those of a shell."
             yield Finding(subject, "its command line cannot be read", remedy)
             continue
-        # The agent's user is the owner of the workspace, who may have programs of their own.
+        # The agent runs as the owner of the workspace, whose PATH may differ.
         place = shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_own_programs(project)}")
         remedy = "Install it where the worker runs, or correct `agent` in the projects file."
         yield Finding(

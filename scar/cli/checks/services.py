@@ -1,4 +1,4 @@
-"""Checks of SCAR's own parts: Redis, the workers, the API, and who may use it."""
+"""Checks of SCAR's own parts (Redis, the workers, the API) and of the configured roles."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _check_api(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_token(settings: Settings) -> Iterator[Finding]:
-    """Ask the API whether it knows the shell: its token, or else the key that both have."""
+    """Ask the API whether it accepts the shell's token, or without a token its key."""
     client = connect_to_api(settings)
     try:
         client.request("GET", "/jobs", params={"limit": 1})

@@ -1,4 +1,4 @@
-"""Checks of the settings and of what this machine keeps."""
+"""Checks of the settings, the keys and the state folder on this machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _check_settings(settings: Settings) -> Iterator[Finding]:  # noqa: ARG001
 
 
 def _check_key(settings: Settings) -> Iterator[Finding]:
-    """Look at the keys without making any."""
+    """Check the trusted keys without creating any."""
     trusted = trusted_keys(settings)
     accepted = [key.public for key in trusted.all() if not key.retired]
     if settings.secret_key is not None:
@@ -49,7 +49,7 @@ def _check_key(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_workers(settings: Settings, parts: set[str]) -> Iterator[Finding]:
-    """Look for the key of the worker of every host that the projects file names."""
+    """Check that the worker of every host in the projects file has a trusted key."""
     projects = ProjectsFile.of(settings).projects.values()
     hosts = {settings.host, *(project.host for project in projects)}
     for part in sorted(set(map(worker_part, hosts)) - parts):

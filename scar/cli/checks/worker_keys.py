@@ -13,9 +13,9 @@ from scar.registration.spec import Finding
 def compare_keys(
     host: str, heartbeat: Mapping[str, str], trusted: TrustedKeys
 ) -> Iterator[Finding]:
-    """Yield what a worker signs with and this machine does not accept, and the reverse.
+    """Yield the keys that a worker signs with and this machine does not accept, and the reverse.
 
-    `heartbeat` is what Redis has of the worker, and nobody has signed: it tells where to look.
+    `heartbeat` is the worker's hash on Redis; it is not signed, so the findings are only hints.
     """
     try:
         keys = json.loads(heartbeat["keys"])
@@ -33,7 +33,7 @@ def compare_keys(
             "SCAR_SECRET_KEY, set the same one on both.",
         )
     if trusted.derive:
-        return  # what the folder has besides is not signed with
+        return  # with derived keys, nothing is signed with the keys in the folder
     here = [key.public for key in trusted.all() if not key.retired]
     speaks = [key for key in here if not key.part.startswith(f"{WORKER}:")]
     lacking = sorted({key.part for key in speaks} - {k.part for k in speaks if k.id in accepted})

@@ -17,7 +17,9 @@ _SUBJECT = "zero downtime"
 
 
 def _check_diversion(settings: Settings) -> Iterator[Finding]:
-    """Try it as a deploy would. A host that cannot is in order unless a project asks for it."""
+    """Try a diversion as a deploy would. A host that cannot do it is an error only if a project
+    asks for `zero_downtime`.
+    """
     reason = _reason(settings)
     if not reason:
         yield Finding(_SUBJECT, "this host can divert connections to a stand-in")
