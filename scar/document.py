@@ -20,8 +20,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Code:
-    """Preformatted text, such as log lines or a diff. What is `folded` is shown in short at first,
-    where the front-end can.
+    """Preformatted text, such as log lines or a diff. With `folded`, a front-end that can do so
+    shows only its beginning at first.
     """
 
     text: str
@@ -29,7 +29,7 @@ class Code:
 
 
 class Mood(Enum):
-    """What a tapped button leads to: something that is hard to undo, something good, or neither."""
+    """What a button does: something that is hard to undo, something good, or neither."""
 
     PLAIN = "plain"
     DANGER = "danger"
@@ -43,7 +43,7 @@ class Button:
 
     With a `command`, `answer` is a short word that is unique among the buttons of the message. A
     front-end without buttons shows the command as text. `mood` says what a tap leads to. With
-    `copies`, a tap does nothing but copy that text, where the front-end can.
+    `copies`, a tap only copies that text, if the front-end can do that.
     """
 
     label: str
@@ -75,8 +75,8 @@ class Attachment:
 
 
 class Picture(Protocol):
-    """A picture sent with the document. Two are equal if they show the same; the text says it too,
-    for front-ends without pictures.
+    """A picture sent with the document. Pictures are equal if they show the same. The document's
+    text has the same content, for front-ends without pictures.
     """
 
     @property
@@ -115,7 +115,7 @@ class Document:
         return replace(self, links=links)
 
     def with_buttons(self, *buttons: Button) -> Document:
-        """Return the document with more buttons, behind those that it has."""
+        """Return the document with more buttons at the end."""
         return replace(self, buttons=(*self.buttons, *buttons))
 
     def with_commands(self) -> Document:
@@ -127,7 +127,7 @@ class Document:
 
     @property
     def files(self) -> bool:
-        """Whether something is sent beside the message's text."""
+        """Whether a file or picture is sent with the message's text."""
         return self.attachment is not None or self.picture is not None
 
     @property

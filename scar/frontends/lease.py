@@ -1,4 +1,4 @@
-"""A lease on Redis: of the processes that would do the same, one works and the others wait."""
+"""A lease on Redis: of several processes of a front-end, one works and the others wait."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _TTL_MS = 5000
 _RENEWED_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
-# KEYS: the lease. ARGV: who asks, milliseconds. Takes or renews it; returns 0 if another has it.
-# One that does not end within that time is no process's: somebody else has written it.
+# KEYS: the lease. ARGV: the process, milliseconds. Takes or renews it; returns 0 if another process
+# has it. A lease that expires later than that was not written by this script, and is taken over.
 _TAKE = """
 local holder = redis.call('GET', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
@@ -61,7 +61,7 @@ class Lease:
 
     async def keep(self) -> None:
         """Renew the lease until cancelled. Raises `conflict` once another process has it, which
-        happens where Redis could not be reached from here for longer than the lease lasts.
+        happens after Redis was unreachable for longer than the lease lasts.
         """
         while True:
             await asyncio.sleep(self._seconds)

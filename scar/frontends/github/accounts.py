@@ -1,5 +1,5 @@
-"""Which account a login belongs to: people are known by their account's number, since a login that
-was given up can be registered by somebody else.
+"""Binds logins to accounts: people are identified by their account's number, since a login that was
+given up can be registered by somebody else.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _KEY = "scar:github:accounts"
 
 @dataclass(frozen=True)
 class Accounts:
-    """The numbers of the accounts that settings and projects file name by login. The number counts
-    that a login had when it was seen first, for as long as the login is named.
+    """The account numbers of the logins in the settings and the projects file. A login is bound to
+    the account that it had when it was first seen, for as long as it is named there.
     """
 
     redis: Redis

@@ -64,8 +64,8 @@ class GitHubBot:
 
     async def read(self, inbox: Inbox) -> None:
         """Read and handle deliveries until cancelled."""
-        if self._services.projects.problem is None:  # else nobody knows who is named
-            with suppress(ScarError):  # then the next process forgets them
+        if self._services.projects.problem is None:  # an invalid file would give an empty list
+            with suppress(ScarError):  # a later process does it
                 await asyncio.to_thread(self._accounts.forget_others, self._named())
         after = "0"
         while True:
@@ -117,7 +117,7 @@ class GitHubBot:
             await self._conversation.refuse(incoming, refusal)
 
     async def _written(self, comment: CommentDelivery) -> AuthoredComment | None:
-        """Return the comment as GitHub has it, if that is how it was delivered."""
+        """Return the comment as GitHub has it now; None if it differs from the delivery."""
         try:
             written = await self._github.comment_of(
                 comment.repository, comment.id, review=comment.is_review
@@ -218,6 +218,6 @@ async def _run(settings: Settings) -> None:
     try:
         await conversation.run(pushes.run(), bot.read(inbox), lease.keep())
     finally:
-        with suppress(ScarError):  # then it expires
+        with suppress(ScarError):  # the lease expires by itself
             await asyncio.to_thread(lease.release)
         await github.close()

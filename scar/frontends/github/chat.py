@@ -19,7 +19,9 @@ from scar.json_object import JsonObject
 
 _EDIT_SECONDS = 3.0
 _LONG_SECONDS = 300.0
-"""A comment is a mail to everybody who takes part: only what took minutes is worth one."""
+"""Seconds after which a successful job's end gets a comment. Each comment is a mail to every
+participant, so short jobs get none.
+"""
 
 
 class GitHubChat:

@@ -12,9 +12,8 @@ from scar.settings import Settings
 
 
 def check(settings: Settings) -> Iterator[Finding]:
-    """Look whether the settings belong together, and ask GitHub whether it knows the credentials.
-
-    A token alone is in order: `/clone` uses it.
+    """Check that the settings are consistent, and that GitHub accepts the credentials. A token
+    without further settings is valid, since `/clone` uses it.
     """
     if settings.github_app_id is not None and settings.github_app_key is None:
         yield Finding("github", "SCAR_GITHUB_APP_ID without its key", "Set SCAR_GITHUB_APP_KEY.")
@@ -45,7 +44,9 @@ def check(settings: Settings) -> Iterator[Finding]:
 
 
 def _credentials(settings: Settings) -> Finding:
-    """Return what GitHub says of the token or the App; a `ScarError` of the settings ends it."""
+    """Return what GitHub says about the token or the App. Raises the `ScarError` of invalid
+    settings.
+    """
     what = "SCAR_GITHUB_TOKEN" if settings.github_token else "SCAR_GITHUB_APP_KEY"
     try:
         asyncio.run(_ask(settings))

@@ -83,7 +83,7 @@ class GitHub:
                 raise SettingsError(["SCAR_GITHUB_APP_KEY: is no private key (PEM)"]) from error
 
     async def require_known(self) -> None:
-        """Raise `Refused` where GitHub does not know the token or the App."""
+        """Raise `Refused` if GitHub does not accept the token or the App."""
         token = self.settings.github_token
         if token is None:
             await self._send("GET", "/app", self._app_token())

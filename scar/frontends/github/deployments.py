@@ -1,7 +1,7 @@
 """GitHub's own record of a deploy: a Deployment of the commit, and its state.
 
-REST API, "Deployments": a deployment is made once for each job, which its payload names, so that a
-process that was killed goes on with the one that is there.
+REST API, "Deployments": one deployment is created for each job, whose id is in its payload, so that
+a restarted process finds and continues it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class DeployedCommit:
-    """What is deployed: a commit of a repository, to a project, by a job."""
+    """A commit of a repository that a job deploys to a project."""
 
     repository: str
     commit: str
@@ -37,19 +37,19 @@ class DeployedCommit:
 
 @dataclass(frozen=True)
 class Deployments:
-    """Tells GitHub how deploys go on. What GitHub refuses is logged, and disturbs no deploy: its
+    """Reports the progress of deploys to GitHub. A refusal by GitHub is only logged, since the
     token or App may lack `deployments: write`.
     """
 
     github: GitHub
 
     async def begin(self, deployed: DeployedCommit) -> None:
-        """Say that the deploy runs."""
+        """Report that the deploy is running."""
         await self._tell(deployed, "in_progress", "Deploying")
 
     async def end(self, deployed: DeployedCommit, job: Job | None, description: str) -> float:
-        """Say how the deploy has ended; `error` where nothing was deployed, or nobody knows. Return
-        after how many seconds to say it again: 0 where it is said, or cannot be.
+        """Report how the deploy has ended: `error` if nothing was deployed or the outcome is
+        unknown. Return after how many seconds to retry; 0 if it was reported or cannot be.
         """
         state = _STATE.get(job.state, "error") if job else "error"
         return await self._tell(deployed, state, description)

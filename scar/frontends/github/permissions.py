@@ -30,7 +30,8 @@ class Permissions:
         else None.
 
         A command for operators or admins, and a `yes`, require write permission; other commands
-        require read permission. Where GitHub does not tell the permission, only those others pass.
+        require read permission. If GitHub does not tell the permission, only the latter are
+        allowed.
         """
         repository, login = incoming.place.chat, incoming.actor.id
         changes = self._changes(incoming.text)

@@ -181,7 +181,7 @@ class PushDeploys:
             {"push": args},
             confirmed=True,
             idempotency_key=f"push:{push.digest.hex()}",
-            entropy=push.digest,  # by which the host knows a push that it has deployed
+            entropy=push.digest,  # the host recognises a push that it has deployed by this
         )
 
     def _subscribe_alerts(self, job: Job, project: Project) -> None:
@@ -220,8 +220,8 @@ class PushDeploys:
         return 0.0
 
     def _job(self, id: str) -> Job | None:
-        """Return a job; None where there is none whose record holds. One that was tampered with
-        must not keep the others from being told of.
+        """Return a job; None where there is none whose record holds. A record that was tampered
+        with must not keep the other deploys from being reported.
         """
         try:
             return self.services.ledger.get(id)
@@ -243,7 +243,9 @@ class PushDeploys:
         await self.github.set_status(push.repository, push.commit, state, context, description)
 
     def _unseal(self, sealed: str, project: str | None) -> Push | None:
-        """Return a kept push; None for one that SCAR did not keep for `project` (None: any)."""
+        """Return a stored push; None if it was not sealed by SCAR for `project` (None: for any
+        project).
+        """
         signatures = self.services.signatures
         opened = signatures.open("push", sealed)
         if opened is None or opened.signer.part != signatures.part:

@@ -1,4 +1,4 @@
-"""Tells everybody else of alerts: mail, chat services, push services, by Apprise."""
+"""The front-end that sends alerts to mail, chat and push services, with Apprise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _serve(settings: Settings) -> None:
 
 
 def _users(settings: Settings) -> UserDirectory:  # noqa: ARG001
-    """Nobody asks for anything here."""
+    """Return no people: these services send nothing to SCAR."""
     return UserDirectory()
 
 

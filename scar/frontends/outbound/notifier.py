@@ -1,8 +1,8 @@
 """`scar outbound`: sends the alerts of every project to the services of `SCAR_ALERT_URLS`.
 
 A service gets a message when an alert begins, when it is repeated and when it has recovered; most
-of them cannot change one that was sent. Each service is a place of its own: what one of them
-refuses is tried again there alone.
+of them cannot change one that was sent. Each service is a place of its own, so a failed message is
+retried at that service alone.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class OutboundServices:
         self._again_seconds = again_seconds
 
     def fit(self, document: Document) -> Document:
-        """Return the document: `notify` cuts it."""
+        """Return the document unchanged; `notify` shortens it."""
         return document
 
     def interval(self, place: Place) -> float:  # noqa: ARG002
@@ -89,7 +89,7 @@ class OutboundServices:
 
 
 class NoEvents:
-    """A source of no job's events: no job is shown here."""
+    """An event source without events, since this front-end shows no jobs."""
 
     async def follow(self, id: str, after: int = 0) -> AsyncIterator[Event]:  # noqa: ARG002
         """Yield nothing."""
@@ -99,7 +99,7 @@ class NoEvents:
 
 
 def places_of(urls: Sequence[str]) -> dict[str, str]:
-    """Return each address by a name for it, which does not show the secrets in it."""
+    """Return the addresses by a name for each that does not reveal its secrets."""
     return {hashlib.sha256(url.encode()).hexdigest()[:12]: url for url in urls}
 
 
@@ -145,5 +145,5 @@ def _send(url: str, title: str, body: str) -> bool:
 
 
 def _inert(text: str) -> str:
-    """Return a text in which nobody is mentioned: it is partly what a container wrote."""
+    """Return a text that mentions nobody on the service: part of it was written by containers."""
     return text[:_LONGEST].replace("@", "@" + _WORD_JOINER)

@@ -14,7 +14,7 @@ _MOST = 20
 
 
 def _urls(text: str) -> tuple[str, ...]:
-    """Parse addresses with spaces between them: a comma may be part of one."""
+    """Parse addresses separated by spaces, since an address may contain a comma."""
     urls = tuple(text.split())
     for number, url in enumerate(urls, 1):
         if not _URL.fullmatch(url):

@@ -103,8 +103,8 @@ class TelegramBot:
         await self._remember(key)
 
     def _takes_long(self, incoming: IncomingMessage) -> bool:
-        """Return whether somebody known asks for what a worker plans first: the question comes
-        only after that.
+        """Return whether a known person submits a job that is planned first, so that the question
+        takes a while.
         """
         people = self._projects.projects.values()
         if incoming.stale or self._access.highest_role(incoming.actor, people) is None:

@@ -13,7 +13,7 @@ from scar.registration.spec import Finding
 
 
 def check(settings: TelegramSettings, *, named_in_projects: bool) -> Iterator[Finding]:
-    """Ask Telegram for the bot's name, and look whether anybody may use the bot.
+    """Ask Telegram for the bot's name, and check that at least one person may use the bot.
 
     `named_in_projects`: whether a project gives somebody in Telegram a role.
     """

@@ -1,4 +1,4 @@
-"""The menu of commands that Telegram shows to each person: what that person may do."""
+"""Sets the menu of commands that Telegram shows to each person: those that the person may use."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _log = structlog.get_logger(__name__)
 
 
 class CommandMenus:
-    """Sets the menus of the people who have written to this process, and sets them anew where what
-    they may do has changed. Strangers see the menu of all.
+    """Sets the menus of the people who have written to this process, and again when their roles
+    change. Strangers see the default menu.
     """
 
     def __init__(self, bot: Bot, access: Access, projects: ProjectsFile) -> None:
@@ -31,7 +31,9 @@ class CommandMenus:
         self._refreshing = asyncio.Lock()
 
     async def refresh(self, incoming: IncomingMessage) -> None:
-        """Set the menu of who has written, there, and of whoever has another role now."""
+        """Set the menu of the message's author in this chat, and the menus of all people whose role
+        has changed.
+        """
         async with self._refreshing:
             self._roles.setdefault((incoming.place.chat, replace(incoming.actor, role=None)), None)
             projects = list(self._projects.projects.values())
@@ -43,7 +45,7 @@ class CommandMenus:
                     del self._roles[seen]  # a stranger: there may be any number of them
 
     async def _set(self, chat: str, actor: Actor, role: Role | None) -> bool:
-        """Set one menu; return False where Telegram did not take it, to be tried again."""
+        """Set one menu; return False if Telegram did not accept it, so that it is tried again."""
         scope = (
             BotCommandScopeChat(int(chat))
             if chat == actor.id

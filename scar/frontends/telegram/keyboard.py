@@ -11,10 +11,10 @@ from scar.frontends.telegram.render import units
 
 _ONE_ROW = 3
 _WIDTH_OF_MANY = 2
-"""Buttons of a row where there are more than fit into one."""
+"""How many buttons a row has if they do not fit into one row."""
 
 _WIDEST_ROW = 34
-"""Letters of a row's labels that a phone shows uncut."""
+"""How many letters the labels of a row may have in all, so that a phone shows them uncut."""
 
 _LONGEST_COPY = 256
 _STYLES = {Mood.DANGER: "danger", Mood.GOOD: "success"}

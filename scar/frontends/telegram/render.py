@@ -22,7 +22,7 @@ _BETWEEN = " · "
 _WORD_JOINER = "\u2060"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _FOLDED = 5
-"""Line breaks of folded code from which on it is a quote."""
+"""The number of line breaks from which folded code is sent as an expandable quote."""
 
 _LIVE = re.compile(r"(?<![\w/<>@]/)(?<=/)(?=\w)|(?<=@)(?=\w)")
 _MENTION = re.compile(r"@(?=\w)")
@@ -151,7 +151,7 @@ def _inert(block: Line | Code | str) -> str:
     """
     text = _shown(block if isinstance(block, str) else block.text)
     if isinstance(block, Code):
-        # Telegram marks commands and names in a quote, and not in code.
+        # Unlike in code, Telegram turns commands and names in a quote into links.
         return _LIVE.sub(_WORD_JOINER, text) if _is_quote(block) else text
     return _MENTION.sub("@" + _WORD_JOINER, text)
 
