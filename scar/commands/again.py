@@ -1,4 +1,4 @@
-"""`/docker_again`: ask once more for what an earlier job was asked for."""
+"""`/docker_again`: repeat the request of an earlier job."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ GetProject = Callable[[str], Project]
 
 
 class AgainCommand(RepeatCommand):
-    """Makes the same request a new job, with a plan and a question of its own: a failed deploy is
-    never replayed blindly.
+    """Submits the request of an earlier job as a new one with a plan and a question of its own, so
+    that a failed deploy is not repeated blindly.
     """
 
     word = "docker_again"
@@ -31,8 +31,8 @@ class AgainCommand(RepeatCommand):
     def find(
         self, actor: Actor, words: Sequence[str], context: CommandContext
     ) -> tuple[JobCommand, Invocation]:
-        """Return what the job with the given id was asked for; without an id, the person's own
-        latest one that changed something, of the given project or of all.
+        """Return the request of the job with the given id. Without an id, it is the person's own
+        latest job that changed something, of the given project or of all.
         """
         if len(words) > 1:
             raise self.misuse(f"/{self.word} takes one job or project")
@@ -68,8 +68,8 @@ def no_own_job() -> ScarError:
 def repeated(
     job: Job, commands: Mapping[str, JobCommand], project: GetProject
 ) -> tuple[JobCommand, Invocation]:
-    """Return the command of a job, and what it was asked for. Raises `conflict` where it goes on,
-    and `project_not_found` where its project is gone.
+    """Return the command and the request of a job. Raises `conflict` if the job has not ended, and
+    `project_not_found` if its project is no longer configured.
     """
     request = job.request
     if not job.state.ended:
@@ -88,7 +88,7 @@ def repeated(
 
 
 def with_again(document: Document, job: Job) -> Document:
-    """Return the message of an ended job that changed or asked something, with the button."""
+    """Add the button `Again` to the message of an ended job that changed or asked something."""
     if not job.state.ended or not job.request.changes:
         return document
     button = Button("🔁 Again", "again", f"/docker_again {job.id}", _mood(job))
@@ -96,7 +96,7 @@ def with_again(document: Document, job: Job) -> Document:
 
 
 def _mood(job: Job) -> Mood:
-    """Return what the button means: after a failure, it is what a person looks for."""
+    """Return the button's mood: highlighted after a failure, which people want to repeat."""
     return Mood.PLAIN if job.state is JobState.SUCCEEDED else Mood.GOOD
 
 

@@ -22,7 +22,7 @@ _VISIBLE = (
     r"[^\u001b\u0080-\u009f]*[^\u0000-\u0020\u007f-\u00a0\u061c\u1680\u2000-\u200f\u2028-\u202f"
     r"\u205f\u2066-\u206f\u3000\ufeff][\s\S]*"
 )
-"""Something that is left once invisible characters and escape sequences are removed."""
+"""Matches a text that is not empty once invisible characters and escape sequences are removed."""
 
 LONGEST = 8000
 """Maximum number of characters of an instruction."""

@@ -1,4 +1,6 @@
-"""`/docker_alerts`: who is told of alerts, silence for a while, and what is wrong now."""
+"""`/docker_alerts`: switches alerts on and off in a chat, mutes them, and lists the present
+ones.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ _MOST_LISTED = 20
 
 @dataclass(frozen=True)
 class _Wish:
-    """What was typed: one of `_WORDS` or a duration, for a project or a container of it."""
+    """The parsed words: one of `_WORDS` or a duration, for a project or one of its containers."""
 
     word: str
     project: Project
@@ -40,10 +42,10 @@ class _Wish:
 
 
 class AlertsCommand(LocalCommand):
-    """Switches the alerts of a project on or off in this chat, or silences them for a while.
+    """Switches the alerts of a project on or off in this chat, or mutes them for a time.
 
-    `recovery` silences what is wrong now until it has recovered. Without a word it lists the
-    alerts, the mutes of this chat, and what the chat is told of.
+    `recovery` mutes the present alerts until they have recovered. Without a word it lists the
+    alerts, the mutes of this chat, and the projects whose alerts it gets.
     """
 
     word = "docker_alerts"
@@ -161,7 +163,7 @@ def _require_known(container: str, project: Project, context: CommandContext) ->
 def _list(
     command: Command, actor: Actor, names: Sequence[str], context: CommandContext
 ) -> Document:
-    """Return what is wrong, what is muted here, and what this chat is told of."""
+    """Return the present alerts, the mutes of this chat, and the projects whose alerts it gets."""
     from scar.alerts.alert_chats import chats_of  # imports redis
 
     named = [context.projects.get(name.partition("/")[0]) for name in names]

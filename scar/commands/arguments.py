@@ -12,23 +12,27 @@ _LONGEST_GREP = 200
 
 
 class NoArguments(Schema):
-    """No argument; what others are derived from: an argument that they do not name is refused."""
+    """A schema without arguments, and the base of all others. Unknown arguments are refused."""
 
     class Meta:
         unknown = RAISE
 
 
 def pattern(text: str, what: str) -> validate.Regexp:
-    """Return a validator for texts that match as a whole. JSON Schema reads the same pattern."""
+    """Return a validator for texts that match the whole pattern; `/openapi.json` shows the same
+    pattern.
+    """
     return validate.Regexp(f"^(?:{text})$(?!\\n)", error=f"is not {what}")
 
 
 class WholeNumber(fields.Integer):
-    """A number of JSON without a fraction; marshmallow's own takes `true` and texts as well."""
+    """A JSON number without a fraction. marshmallow's `Integer` would also accept `true` and
+    texts.
+    """
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(value, float) and value.is_integer():
-            value = int(value)  # to JSON Schema, 5.0 is a whole number
+            value = int(value)  # JSON Schema counts 5.0 as an integer
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValidationError("is not a whole number")
         return super()._deserialize(value, *args, **kwargs)
@@ -40,7 +44,7 @@ def container_field() -> fields.String:
 
 
 def grep_field() -> fields.String:
-    """Return the field of the words that a line of a log must have."""
+    """Return the field for the text that a log line must contain."""
     return fields.String(
         validate=validate.Length(1, _LONGEST_GREP, error="is empty or too long"),
         metadata={"description": "Words that a line must have, in any order and case"},

@@ -41,7 +41,7 @@ class AuditCommand(LocalCommand):
 
 
 def by_job(entries: Iterable[AuditEntry]) -> Iterable[list[AuditEntry]]:
-    """Return the entries of each job together, newest first; one without a job stands alone."""
+    """Group the entries by job, newest first; an entry without a job is a group of its own."""
     groups: dict[str, list[AuditEntry]] = {}
     for entry in entries:
         groups.setdefault(entry.job or entry.id, []).append(entry)
@@ -49,7 +49,7 @@ def by_job(entries: Iterable[AuditEntry]) -> Iterable[list[AuditEntry]]:
 
 
 def _line(entries: Sequence[AuditEntry]) -> str:
-    """Return who asked for what, how it ended, and who else took part."""
+    """Return a line with who requested what, how it ended, and who else took part."""
     newest, oldest = entries[0], entries[-1]
     about = f"{oldest.action} {oldest.project}".rstrip()
     line = f"{local_time(oldest.at)} {oldest.name} ({oldest.actor}) {about} → {newest.outcome}"

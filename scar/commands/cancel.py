@@ -50,7 +50,7 @@ class CancelCommand(LocalCommand):
 
 
 class KnownProjects(Protocol):
-    """The names that a word is compared with."""
+    """The projects whose names a typed word is compared with."""
 
     @property
     def projects(self) -> Mapping[str, Project]:
@@ -64,12 +64,12 @@ def job_meant(
     *,
     is_own: Callable[[Job], bool] = lambda _: False,
 ) -> str:
-    """Return the id that is named, else that of the one job among the open `jobs` that runs, of the
-    project that is named or of all.
+    """Return the id in `word`; else the id of the only running job among the open `jobs`, of the
+    project in `word` or of all.
 
-    A job that still waits for its `yes` is meant only where none runs, one that only reads and is
-    somebody else's only where there is no other. Raises `job_not_found` where the word is no job
-    and no project, `invalid_request` where several jobs may be meant.
+    A job that awaits its confirmation is chosen only if none runs, and another person's job that
+    only reads only if there is no other. Raises `job_not_found` if the word is neither a job nor a
+    project, `invalid_request` if several jobs are possible.
     """
     word = words[0] if words else None
     if word and is_job_id(word):

@@ -17,9 +17,9 @@ from scar.errors import ScarError
 class Command(ABC):
     """A word that a person types after a slash. `usage` describes its arguments.
 
-    `noun` is how a refusal names it, `a restart`. `examples` are arguments that may be typed behind
-    it. `rank` orders `/help` among the commands of the same role. A command that `takes_text` is
-    given everything behind its word as one word, line breaks and all.
+    `noun` names it in a refusal, such as `a restart`. `examples` are example arguments. `rank`
+    orders `/help` among the commands of the same role. With `takes_text`, everything after the
+    command's word is passed as one word, with line breaks.
     """
 
     word: ClassVar[str]
@@ -42,10 +42,10 @@ class Command(ABC):
 
 
 class WhichProject(ScarError):
-    """Raised where a command may be for several projects; `choices` has its text for each.
+    """Raised if a command could be for several projects.
 
-    `short` has what a person would type, without what they have typed already: a message that shows
-    eight instructions in full would be longer than a comment may be.
+    `choices` has the full command for each; `short` the same without the text that the person has
+    typed, since a message with eight long instructions would exceed a comment's limit.
     """
 
     def __init__(self, choices: Mapping[str, str], short: Mapping[str, str]) -> None:

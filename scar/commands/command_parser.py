@@ -78,7 +78,9 @@ class CommandParser:
         return self._command(word, rest)
 
     def _nearest(self, word: str) -> str:
-        """Return `Did you mean '/docker_logs'?`, also for `/logs`, or an empty text."""
+        """Return a hint such as `Did you mean '/docker_logs'?`, also for `/logs`; an empty text if
+        nothing is similar.
+        """
         short = {known.removeprefix(_PREFIX): known for known in self._by_word}
         matches = get_close_matches(word.removeprefix(_PREFIX), short, n=1, cutoff=0.5)
         return f"Did you mean '/{short[matches[0]]}'?" if matches else ""

@@ -1,4 +1,4 @@
-"""Which container a typed word means."""
+"""Resolves a typed word to a project and a container."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from scar.projects import Project, ProjectsFile
 def container_meant(
     word: str, projects: ProjectsFile, default: Callable[[], Project]
 ) -> tuple[Project, str | None]:
-    """Return what `shop`, `shop/web`, `web` or nothing means: a project and one of its containers,
-    None for the primary one.
+    """Resolve `shop`, `shop/web`, `web` or nothing to a project and one of its containers (None for
+    the primary one).
 
-    A word that is no project is a container of the default project, else of the one project that
-    has it. Raises `project_not_found` where it is neither.
+    A word that is no project is a container of the default project, or else of the only project
+    that has one of that name. Raises `project_not_found` if there is none.
     """
     name, _, container = word.partition("/")
     if container or not name:
@@ -32,7 +32,7 @@ def _owner(
     owners = [project for project in projects.values() if _has(project, container)]
     try:
         preferred = default().name
-    except ScarError:  # there is no default project
+    except ScarError:  # no project is configured
         preferred = ""
     own = [project for project in owners if project.name == preferred]
     return own[0] if own else owners[0] if len(owners) == 1 else None

@@ -42,7 +42,9 @@ class DeployCommand(JobCommand):
         return (workspace_resource(project),) if project else ()
 
     def repeated(self, args: JsonObject) -> JsonObject:
-        """Return no push: again means the workspace as it is now."""
+        """Return the arguments without the push: a repeated deploy uses the workspace as it is
+        now.
+        """
         return {name: value for name, value in args.items() if name != "push"}
 
     def question(self, job: Job) -> Document:

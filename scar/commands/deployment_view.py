@@ -60,8 +60,8 @@ def plan_lines(plan: DeployPlan) -> list[str]:
 
 
 def changed_lines(plan: DeployPlan) -> list[str]:
-    """Return what has changed since the question before was asked, and an empty line; nothing where
-    this is the first question.
+    """Return lines with what has changed since the previous question, and an empty line; nothing
+    for a first question.
     """
     if not plan.changed:
         return []
@@ -129,7 +129,8 @@ def _is_shown(step: Step, job: Job) -> bool:
         return False
     if step.name not in _SHOWN_WHILE_NEWEST:
         return True
-    # Until the next one begins: a message that falls back to an earlier text looks like a restart.
+    # Shown until the next step begins; if the message fell back to an earlier text, it would look
+    # like a restart.
     begun = [s for s in job.steps if s.state is not StepState.PENDING]
     return not job.state.ended and step.name == begun[-1].name
 
@@ -141,7 +142,7 @@ def _text(step: Step) -> str:
 
 
 def _shown_name(step: Step) -> str:
-    """Return the step's name as its line has it: `Copying files`."""
+    """Return the step's name for its line: `Copying files`."""
     return _text(step).partition(" ")[2].removesuffix("...")
 
 

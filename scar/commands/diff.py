@@ -24,8 +24,8 @@ class DiffCommand(JobCommand):
     rank = 13
 
     def view(self, job: Job) -> Document:
-        """Return the plan, and as many of the lines that differ as a message takes; all of them are
-        in a file.
+        """Return the plan, and as many of the changed lines as fit into a message; an attached file
+        has all of them.
         """
         return without_result(job, "🔍 Comparing...", "Diff failed") or _diff(
             job.request.project or "", job.read_result(DiffResult)

@@ -27,8 +27,8 @@ _MOST_CHARACTERS = 3000
 
 
 class FollowArguments(NoArguments):
-    """The container, the primary one where none is named; words that lines must have; how far back
-    to begin.
+    """The container (by default the primary one), the words that lines must contain, and how far
+    back to begin.
     """
 
     container = container_field()
@@ -50,7 +50,7 @@ class FollowCommand(JobCommand):
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """Read `shop`, `shop/web`, `web` or nothing, then the options with what they take."""
+        """Parse `shop`, `shop/web`, `web` or nothing, then the options with their values."""
         names, options = options_among(words, ("grep", "since"))
         if len(names) > 1:
             raise self.misuse(f"/{self.word} takes one project, not {len(names)} words")
@@ -86,7 +86,7 @@ def older_lines(job: Job, container: str) -> str:
 
 
 def _code(output: Sequence[str]) -> Line | Code:
-    """Return the newest lines, whole ones, but for a newest one that alone is too long."""
+    """Return the newest whole lines that fit; if the newest line alone is too long, its end."""
     text = "\n".join(output)
     if not text:
         return Line("(no new log lines)")

@@ -66,8 +66,8 @@ def latest_jobs(actor: Actor, words: Sequence[str], context: CommandContext) -> 
 
 
 def _may_see(actor: Actor, job: Job, context: CommandContext) -> bool:
-    """Return whether a person asked for the job, or may: what was read for somebody with a higher
-    role, such as which files are kept, is not for viewers. What changes something is for all.
+    """Return whether a person may see the job: they requested it, it changes something, or they
+    have the role that its kind requires.
     """
     request = job.request
     project = context.projects.projects.get(request.project or "")

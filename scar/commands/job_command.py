@@ -20,9 +20,8 @@ from scar.projects import Project, ProjectsFile
 
 @dataclass(frozen=True)
 class Invocation:
-    """What a typed command asks for: of which project (None: of none), with which arguments.
-
-    `command` is the one that does it, where the words name another than the one they follow.
+    """The parsed words of a command: its project (None for a command without one) and its
+    arguments. `command` is set if the words select another command than the one that was typed.
     """
 
     project: Project | None
@@ -34,9 +33,9 @@ class JobCommand(Command):
     """A command that creates a job of the given `kind`, which a worker runs.
 
     `asks`: whether the job waits for a `yes`. `changes`: whether it changes anything.
-    `for_project`: whether it is for one project; else SCAR's own host runs it. `schema` checks the
-    arguments of an API request, and describes them there. The plan and the result of a kind have
-    their types in `scar.jobs.results`, which also has the role it needs.
+    `for_project`: whether it is for one project; otherwise it runs on the host in `SCAR_HOST`.
+    `schema` checks the arguments of an API request, and describes them there. The plan and the
+    result of a kind have their types in `scar.jobs.results`, which also has the role it needs.
     """
 
     kind: ClassVar[str] = ""
@@ -48,7 +47,7 @@ class JobCommand(Command):
     examples: ClassVar[tuple[str, ...]] = ("", "shop")
 
     def __init_subclass__(cls) -> None:
-        """Take from the kind what the worker takes from there too."""
+        """Set the attributes that are defined by the kind, from which workers take them too."""
         super().__init_subclass__()
         if cls.kind in job_kinds():
             kind = job_kinds()[cls.kind]
@@ -77,7 +76,7 @@ class JobCommand(Command):
         return Invocation(projects.get(words[0]) if words else default(), {})
 
     def repeated(self, args: JsonObject) -> JsonObject:
-        """Return the arguments with which a job is asked for again that had `args`."""
+        """Return the arguments with which to repeat a job that had `args`."""
         return args
 
     def arguments(self, raw: JsonObject) -> JsonObject:

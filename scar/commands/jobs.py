@@ -36,7 +36,7 @@ _MOST_READ = 2000
 
 
 class NamedProjects(Protocol):
-    """Where a project is looked up by its name."""
+    """Anything that looks up a project by its name."""
 
     def get(self, name: str) -> Project:
         """Return the project; raise `project_not_found`."""
@@ -52,7 +52,7 @@ class JobFilter:
 
     @classmethod
     def of(cls, words: Sequence[str], projects: NamedProjects) -> JobFilter:
-        """Read `shop failed 01J...` in any order. Raises `project_not_found`."""
+        """Parse `shop failed 01J...` in any order. Raises `project_not_found`."""
         failed = _FAILED_WORD in words
         rest = [word for word in words if not (failed and word == _FAILED_WORD)]
         ids = [word for word in rest if is_job_id(word)]
@@ -63,11 +63,13 @@ class JobFilter:
         return cls(name, failed, ids[0].upper() if ids else None)
 
     def takes(self, job: Job) -> bool:
-        """Return whether the job is one of those; `project` and `before` are for the index."""
+        """Return whether the job passes the filter. `project` and `before` are not checked, since
+        the index is read by them.
+        """
         return not self.failed or job.state in _FAILED
 
     def after(self, job: Job) -> str:
-        """Return the command for what is older than the job."""
+        """Return the command that lists the jobs older than `job`."""
         words = ("/jobs", self.project, _FAILED_WORD if self.failed else None, job.id)
         return " ".join(word for word in words if word)
 
@@ -98,7 +100,7 @@ class JobsCommand(LocalCommand):
 
 
 def _page(jobs: Sequence[Job], wanted: JobFilter) -> Document:
-    """Return the first jobs, and a button for the others."""
+    """Return the first jobs, and a button for older ones."""
     what = f"Jobs of {wanted.project}" if wanted.project else "Jobs"
     what += " that failed" if wanted.failed else ""
     if not jobs:

@@ -21,7 +21,7 @@ _LONGEST_LABEL = 30
 
 
 class KeptCommand(JobCommand):
-    """The files, the latest first, each with the number by which it is brought back."""
+    """Lists the files, newest first, each with the number that restores it."""
 
     word = "docker_kept"
     kind = "kept"
@@ -31,7 +31,9 @@ class KeptCommand(JobCommand):
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """Read a project; behind `restore`, what brings a file back."""
+        """Parse a project's name; words that begin with `restore` become the command that restores
+        a file.
+        """
         if "restore" in words:
             rest = [word for word in words if word != "restore"]
             return RESTORE.parse(rest, projects, default)

@@ -1,4 +1,4 @@
-"""`/docker_kept restore 1`: a file that a deploy replaced, back from its kept copy."""
+"""`/docker_kept restore 1`: restores a file that a deploy replaced, from its kept copy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class KeptRestoreArguments(NoArguments):
 
 
 class KeptRestoreCommand(JobCommand):
-    """The copy comes back as it was; no container is restarted."""
+    """Restores the copy with its content and mode; restarts no container."""
 
     word = "docker_kept_restore"
     kind = "kept_restore"
@@ -36,13 +36,13 @@ class KeptRestoreCommand(JobCommand):
 
     @property
     def spelled(self) -> str:
-        """How it is mostly typed."""
+        """The command as it is usually typed."""
         return f"/docker_kept restore {self.usage}"
 
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """Read a project and a number, in either order."""
+        """Parse a project and a number, in either order."""
         numbers = [word for word in words if word.isdecimal()]
         names = [word for word in words if word not in numbers]
         if len(numbers) != 1 or len(names) > 1:
@@ -51,7 +51,7 @@ class KeptRestoreCommand(JobCommand):
         return Invocation(project, self.arguments({"number": int(numbers[0])}), self)
 
     def question(self, job: Job) -> Document:
-        """Return which copy comes back, and what becomes of what is there."""
+        """Return the question: which copy is restored, and what happens to the present file."""
         plan = job.read_plan(KeptRestorePlan)
         at = f"{plan.at[:16].replace('T', ' ')} UTC"
         lines = [
@@ -68,7 +68,7 @@ class KeptRestoreCommand(JobCommand):
         return Document((Line("\n".join(lines)),), buttons)
 
     def view(self, job: Job) -> Document:
-        """Return what was brought back, and what it takes for containers to see it."""
+        """Return which file was restored, and what is necessary for containers to see it."""
         if not job.state.ended:
             return waiting(job) or Document.of("💾 Bringing it back...")
         result = job.read_result(KeptRestoreResult)

@@ -15,7 +15,7 @@ from scar.errors import ErrorRecord
 from scar.jobs.record import Job
 from scar.projects import Project, ProjectsFile
 
-if TYPE_CHECKING:  # they import redis, for which the shell does not wait
+if TYPE_CHECKING:  # they import redis, which would slow down the shell
     from scar.alerts.desk import AlertDesk
     from scar.audit import Audit
     from scar.jobs.ledger import Ledger
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # they import redis, for which the shell does not wait
 
 @dataclass(frozen=True)
 class CommandContext:
-    """The services that a command uses which is no `JobCommand`.
+    """The services for commands that create no job.
 
     `default` returns the project to use if the command names none; `cancel` cancels a job on behalf
     of an actor; `problems` returns what hosts find wrong with their projects, by name; `containers`
@@ -69,10 +69,10 @@ class WindowCommand(Command):
 
 
 class RepeatCommand(Command):
-    """A command that asks for what an earlier job did, as if it was typed anew."""
+    """A command that repeats the request of an earlier job, as if it were typed again."""
 
     @abstractmethod
     def find(
         self, actor: Actor, words: Sequence[str], context: CommandContext
     ) -> tuple[JobCommand, Invocation]:
-        """Return the command of the job that the words name, and what it was asked for."""
+        """Return the command and the request of the job that the words name."""

@@ -40,10 +40,8 @@ class LockCommand(LocalCommand):
 def lock_target(
     command: Command, actor: Actor, words: Sequence[str], context: CommandContext
 ) -> tuple[Actor, str | None, list[str]]:
-    """Return the actor with their role, the project that is meant, None for all of them, and the
-    words that follow.
-
-    Raises `forbidden` if the actor may not lock it.
+    """Return the actor with their role, the project to lock (None for all of them), and the
+    remaining words. Raises `forbidden` if the actor may not lock it.
     """
     first = words[0] if words else ""
     if first.lower() == ALL and ALL not in context.projects.projects:
@@ -56,8 +54,8 @@ def lock_target(
 
 
 def resource_of(project: str | None) -> str:
-    """Return what is locked for a project, or for all of them."""
-    from scar.jobs.locks import EVERYTHING  # imports redis, for which the shell does not wait
+    """Return the name of the lock of a project, or of the lock of all projects."""
+    from scar.jobs.locks import EVERYTHING  # it imports redis, which would slow down the shell
 
     return project or EVERYTHING
 

@@ -29,8 +29,8 @@ _LONGEST_LINE = 300
 
 
 class LogsArguments(NoArguments):
-    """How many lines, of which container; of the primary one where none is named. With `grep`,
-    those of the last lines that have its words.
+    """The number of lines and the container (by default the primary one). With `grep`, only lines
+    that contain its words.
     """
 
     lines = WholeNumber(
@@ -92,7 +92,9 @@ class LogsCommand(JobCommand):
 
 
 def _number(words: Sequence[str]) -> dict[str, int]:
-    """Return the lines that a typed number asks for; one that is absurdly long is wrong anyhow."""
+    """Parse the number of lines; the largest number stands for one with too many digits, which is
+    out of range in any case.
+    """
     return {"lines": int(words[0][:10])} if words else {}
 
 

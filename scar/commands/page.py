@@ -11,7 +11,9 @@ from scar.errors import ScarError
 
 
 class PageCommand(LocalCommand):
-    """Gives the link where nobody else reads it: whoever opens it is the person who asked."""
+    """Replies with the link, but only where nobody else can read it, since whoever opens the link
+    is signed in as the person who asked.
+    """
 
     word = "page"
     summary = "a link to the page, signed in as you"

@@ -1,4 +1,4 @@
-"""How a release reads in a list: when, which commit, who, and how long ago."""
+"""Formats a release for a list: its time, commit and author, and how many releases ago it was."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from scar.commands.text_format import counted
 from scar.jobs.results.history import ReleaseRow
 
 _NAMED = 10
-"""Characters of an id that are shown: the time in it, which no two releases share."""
+"""How many characters of an id are shown: its time, which no two releases share."""
 
 _LONGEST = 60
 _CHANGES = {True: " + uncommitted changes", False: "", None: ", changes unknown"}

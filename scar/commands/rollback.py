@@ -24,11 +24,13 @@ from scar.projects import Project, ProjectsFile
 
 _ID_BEGINNING = re.compile(r"[0-9A-Za-z]{1,26}")
 _LIKE_AN_ID = re.compile(r"0[0-9A-HJKMNP-TV-Z]{3,25}", re.IGNORECASE)
-"""The ids of this century begin with a zero, and a project's name rarely."""
+"""Matches the beginning of an id: in this century ids begin with a zero, and names of projects
+rarely do.
+"""
 
 
 class RollbackArguments(NoArguments):
-    """The release; the one before the last where none is named."""
+    """The release to roll back to; by default the one before the last."""
 
     release = fields.String(
         allow_none=True,
@@ -51,7 +53,7 @@ class RollbackCommand(JobCommand):
     def parse(
         self, words: Sequence[str], projects: ProjectsFile, default: Callable[[], Project]
     ) -> Invocation:
-        """Read a project and a release, or the beginning of its id, in either order."""
+        """Parse a project and a release (or the beginning of its id), in either order."""
         if len(words) > 2:
             raise self.misuse(f"/{self.word} takes a project and a release")
         release = _release_among(words, projects)
@@ -86,8 +88,8 @@ class RollbackCommand(JobCommand):
 
 
 def _release_among(words: Sequence[str], projects: ProjectsFile) -> str | None:
-    """Return the word that names a release: one in the form of an id's beginning that is no
-    project, or of two words the one that is no project.
+    """Return the word that names a release: a word in the form of an id's beginning that is no
+    project's name, or of two words the one that is no project's name.
     """
     for word in words:
         if _LIKE_AN_ID.fullmatch(word) and word not in projects.projects:

@@ -32,7 +32,7 @@ def time_field() -> fields.String:
 
 
 class StatsArguments(NoArguments):
-    """Over which time; without one, only as it is now."""
+    """The time span of the figures; without one, only the present figures."""
 
     since = time_field()
 

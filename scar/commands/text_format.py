@@ -12,7 +12,7 @@ _DIFF_CHARACTERS = 2000
 
 
 def beginning_of(diff: str) -> str:
-    """Return as much of a diff as a message takes, in whole lines."""
+    """Return as many whole lines of a diff as fit into a message."""
     lines = diff.splitlines()[:_DIFF_LINES]
     while lines and sum(len(line) + 1 for line in lines) > _DIFF_CHARACTERS:
         lines.pop()
@@ -21,10 +21,10 @@ def beginning_of(diff: str) -> str:
 
 
 MOST_FILES = 5
-"""Files that a message lists."""
+"""How many files a message lists."""
 
 _WIDTH = 48
-"""Characters of a line on a phone."""
+"""How many characters of a line a phone shows."""
 
 
 def uptime(seconds: float) -> str:
@@ -67,7 +67,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(names: Sequence[str], *, most: int = MOST_FILES) -> list[str]:
-    """Return one line a name, and how many more there are."""
+    """Return one line for each name, and a line with how many more there are."""
     lines = [f"- {_end_of(name)}" for name in names[:most]]
     if len(names) > most:
         lines.append(f"- … and {len(names) - most} more")
@@ -75,8 +75,8 @@ def listed(names: Sequence[str], *, most: int = MOST_FILES) -> list[str]:
 
 
 def changed_files(counts: FileCounts, files: FileNames, *, indent: str = "") -> list[str]:
-    """Return one line a file with its sign (`+`, `~`, `-`): five at most, of each sort at least
-    one, and how many more there are.
+    """Return one line for each file with its sign (`+`, `~`, `-`): at most five, at least one of
+    each sign, and a line with how many more there are.
     """
     sorts = (
         ("+", counts.added, files.added),
@@ -97,7 +97,7 @@ def changed_files(counts: FileCounts, files: FileNames, *, indent: str = "") -> 
 
 
 def _end_of(path: str) -> str:
-    """Return a path, or where it is too wide for a phone its end, which tells files apart."""
+    """Return a path; if it is too wide for a phone, its end, in which paths usually differ."""
     return path if len(path) <= _WIDTH else f"…{path[1 - _WIDTH :]}"
 
 

@@ -1,4 +1,4 @@
-"""`/docker_unfollow`: end the live log lines that this person asked for."""
+"""`/docker_unfollow`: end the live logs that this person has requested."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scar.jobs.record import Job
 
 
 class UnfollowCommand(LocalCommand):
-    """Follows that somebody else asked for go on: `/docker_cancel` ends those."""
+    """Ends the person's own live logs. `/docker_cancel` ends those of others."""
 
     word = "docker_unfollow"
     usage = "[project]"
@@ -41,7 +41,7 @@ def _is_own_follow(job: Job, actor: Actor) -> bool:
 
 
 def _end(job: Job, actor: Actor, context: CommandContext) -> bool:
-    with suppress(ScarError):  # it ended in the same moment
+    with suppress(ScarError):  # it has just ended
         context.cancel(actor, job.id)
         return True
     return False

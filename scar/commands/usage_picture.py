@@ -1,4 +1,4 @@
-"""What containers used over a time, as a chart and as a line of text."""
+"""Renders the containers' usage over time as a chart and as lines of text."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from scar.jobs.results.stats import UsageHistory, UsageSeries
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 12
-"""Characters of a sparkline: it stands behind a value on a phone's line."""
+"""How many characters a sparkline has: it has to fit behind a value on a phone's line."""
 
 
 def usage_picture(project: str, history: UsageHistory) -> ChartPicture:
-    """Return the picture of a time: CPU, memory, network and disk, a curve for each container."""
+    """Return the picture of the usage: CPU, memory, network and disk, with a curve for each
+    container.
+    """
     rows = history.containers
 
     def curves(values: Sequence[Sequence[float | None]]) -> tuple[Curve, ...]:

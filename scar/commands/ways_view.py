@@ -1,4 +1,4 @@
-"""Renders how services are replaced, before and after."""
+"""Renders how each service is replaced, for the question and for the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _OFFER = 'add "zero_downtime": true to the project in the projects file'
 
 
 def way_lines(ways: Iterable[ServiceWay], downtime: str | None) -> list[str]:
-    """Return one line for each service: how it will be, and why. `downtime` is the estimate."""
+    """Return one line for each service: how it is replaced, and why. `downtime` is the estimate."""
     about = downtime if downtime and downtime != NO_DOWNTIME else "some"
     return [
         f"{way.service}: {about} of downtime ({way.why})"
@@ -22,16 +22,22 @@ def way_lines(ways: Iterable[ServiceWay], downtime: str | None) -> list[str]:
 
 
 def offer_lines(services: tuple[str, ...]) -> list[str]:
-    """Return the line that offers stand-ins; nothing where no service could have one."""
+    """Return the line that suggests `zero_downtime`; nothing if no service could have a
+    stand-in.
+    """
     return [f"💡 Possible without downtime: {', '.join(services)}; {_OFFER}"] if services else []
 
 
 def forecast_text(release: ReleaseRow) -> str:
-    """Return the downtime that was said before, in brackets; empty where none was."""
+    """Return the downtime that the question had announced, in brackets; an empty text if it
+    announced none.
+    """
     return f" (said: {release.forecast})" if release.forecast else ""
 
 
 def score_lines(releases: Iterable[ReleaseRow]) -> list[str]:
-    """Return how many of the releases had the downtime that was said; nothing where unknown."""
+    """Return the line that says how many releases had at most the announced downtime; nothing if
+    that is unknown.
+    """
     known = [release.as_said for release in releases if release.as_said is not None]
     return [f"🎯 Downtime as said: {sum(known)} of {len(known)}"] if known else []
