@@ -71,7 +71,9 @@ def _vouched_actor(token: str) -> Actor | None:
 
 
 def voucher() -> JsonObject | None:
-    """Return the token that a front-end has signed for this request; None for a client of the API."""
+    """Return the token that a front-end has signed for this request; None for a client of the
+    API.
+    """
     return cast("JsonObject | None", g.voucher)
 
 

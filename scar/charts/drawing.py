@@ -1,4 +1,6 @@
-"""Draws a `TimeChart` with Pillow at twice its size and scales it down, so that curves are smooth."""
+"""Draws a `TimeChart` with Pillow at twice its size and scales it down, so that curves are
+smooth.
+"""
 
 from __future__ import annotations
 

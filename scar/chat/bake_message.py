@@ -53,7 +53,9 @@ def with_bake(document: Document, bake: Bake | None) -> Document:
 
 
 def bake_notice(bake: Bake) -> Document:
-    """Return the message that is sent with a sound: what got worse, and how it is or can be undone."""
+    """Return the message that is sent with a sound: what got worse, and how it is or can be
+    undone.
+    """
     heading = f"⚠️ {title(bake.project)}: worse since this deploy"
     lines = "\n".join((heading, *_worse_lines(bake)))
     button = Button("↩️ Undo", UNDO, undo_command(bake))

@@ -44,7 +44,9 @@ class ProjectsOfApi:
         self._client = client
 
     def get(self, name: str) -> Project:
-        """Return a project that has only its name, or not even that if it is the default project."""
+        """Return a project that has only its name, or not even that if it is the default
+        project.
+        """
         return Project(name, Path("/"), Path("/"), name)
 
     @cached_property

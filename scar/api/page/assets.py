@@ -57,7 +57,9 @@ def asset_url(name: str) -> str:
 
 @resource.get(f"{PATH}/<digest>/<name>")
 def asset(digest: str, name: str) -> ResponseReturnValue:
-    """Serve a file. An address with the hash of an earlier version redirects to the present file."""
+    """Serve a file. An address with the hash of an earlier version redirects to the present
+    file.
+    """
     present = assets().get(name)
     if present is None:
         abort(404)

@@ -1,4 +1,6 @@
-"""Renders documents and the page's templates as HTML. The templates escape all text of a document."""
+"""Renders documents and the page's templates as HTML. The templates escape all text of a
+document.
+"""
 
 from __future__ import annotations
 

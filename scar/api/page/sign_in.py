@@ -1,4 +1,6 @@
-"""Signs visitors in to the page, by a link of `/page`, an API token or a Mini App, and out again."""
+"""Signs visitors in to the page, by a link of `/page`, an API token or a Mini App, and out
+again.
+"""
 
 from __future__ import annotations
 

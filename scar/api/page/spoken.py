@@ -20,7 +20,9 @@ from scar.projects.visible import VisibleProjects
 
 @dataclass(frozen=True)
 class Choice:
-    """A button that runs a command. `key` is its idempotency key, so that two taps create one job."""
+    """A button that runs a command. `key` is its idempotency key, so that two taps create one
+    job.
+    """
 
     label: str
     text: str
