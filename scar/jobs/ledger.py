@@ -1,4 +1,5 @@
-"""Writes the records of jobs on Redis. Each change is one Lua script that is safe to run twice.
+"""The ledger: writes the records of jobs on Redis. Each change is one Lua script that is safe to
+run twice.
 
 Times are those of Redis' clock, in milliseconds since the epoch. A worker's writes carry the
 fencing token of its claim and are refused once another worker has claimed the job (Kleppmann, "How
@@ -125,8 +126,8 @@ class Ledger(JobIndexes):
         return Submission(what, self.read(json.loads(fields["request"])["id"], fields))
 
     def restore(self, request: Request, signed: SignedRequest, *, replace: bool = False) -> bool:
-        """Write a job again that a worker had begun and Redis has lost; with `replace` also where
-        there is a record of it.
+        """Write the record of a job again that a worker had begun and Redis has lost. With
+        `replace`, an existing record is replaced.
 
         Returns False if Redis has the job, or if another job has meanwhile locked one of its
         resources.
@@ -190,7 +191,9 @@ class Ledger(JobIndexes):
         return str(id) if id else None
 
     def note_cancelled(self, id: str) -> None:
-        """Write that the job's host has kept its cancellation, and need not be told again."""
+        """Record that the job's host has stored the cancellation, so that it is not notified of it
+        again.
+        """
         self._run("noted", id)
 
     def renew(self, id: str, fence: int) -> tuple[bool, str]:
@@ -241,7 +244,7 @@ class Ledger(JobIndexes):
         for id, reason in zip(overdue[::2], overdue[1::2], strict=True):
             try:
                 self._end_overdue(id, reason)
-            except ScarError as error:  # the next sweep tries it again; the others go on
+            except ScarError as error:  # the next sweep tries it again
                 _log.warning("overdue job not ended", job=id, reason=error.message)
         return list(zip(notify[::2], notify[1::2], strict=True))
 

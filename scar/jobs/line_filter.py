@@ -1,4 +1,4 @@
-"""Which lines of a log are wanted: those with all of some words, in any order and case."""
+"""Filters log lines: those that contain all of some words, in any order and case."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LineFilter:
-    """Takes lines that have each of `words`; all where there is no word.
-
-    It is used on masked lines: whoever asks for a secret by its value finds nothing.
+    """Accepts lines that contain each of `words`; without words, every line. It is applied to
+    masked lines, so that nobody can search for a secret by its value.
     """
 
     words: tuple[str, ...] = ()

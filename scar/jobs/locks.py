@@ -59,10 +59,10 @@ class Lock:
 
 @dataclass(frozen=True)
 class LockRecord:
-    """What the hash on Redis says of a project: the lock that was set or released last, signed by
-    the front-end where somebody did. A release stays, so that a lock that is gone from Redis
-    without one is known to be missing. `retired`: the key that signed it was retired since.
-    `actor` is who has set or released it; None in a record of an earlier version.
+    """A project's entry in the hash on Redis: its last lock or release, signed by the front-end in
+    which it was made. Releases are kept, so that a lock that was deleted from Redis is known to be
+    missing. `retired` says that the signing key was retired since. `actor` is who has set or
+    released it; None in a record of an earlier version.
     """
 
     locked: bool
@@ -83,7 +83,9 @@ class LockRecord:
 
     @classmethod
     def parse(cls, text: str, project: str, signatures: Signatures) -> LockRecord:
-        """Read a value. One whose signature does not fit is a lock that says so: it stays shut."""
+        """Parse a value. One with an invalid signature is treated as a lock, so that the project
+        stays locked.
+        """
         word, _, sealed = text.partition(" ")
         try:
             record = cls._opened(sealed, signatures)
@@ -111,7 +113,7 @@ class LockRecord:
 
     @property
     def genuine(self) -> bool:
-        """Whether a front-end has signed it."""
+        """Whether it has a front-end's valid signature."""
         return bool(self.sealed)
 
 
@@ -157,7 +159,7 @@ class Locks:
         return before.lock if done and before else None
 
     def of(self, project: str) -> Lock | None:
-        """Return the lock that a project is under: that of everything, or its own."""
+        """Return the lock that applies to a project: the one of all projects, or its own."""
         records = self.records()
         for name in (EVERYTHING, project):
             if name in records and records[name].locked:
@@ -165,7 +167,7 @@ class Locks:
         return None
 
     def records(self) -> Mapping[str, LockRecord]:
-        """Return what is known of every project that was ever locked."""
+        """Return the records of all projects that were ever locked."""
         with redis_errors():
             rows = cast("dict[str, str]", self._redis.hgetall(_KEY))
         return {name: LockRecord.parse(text, name, self._signatures) for name, text in rows.items()}
@@ -176,7 +178,7 @@ class Locks:
             self._redis.hset(_KEY, project, record.text)
 
     def _record(self, project: str, actor: Actor, reason: str, *, locked: bool) -> LockRecord:
-        # The newer record counts (a host keeps it), whatever the clocks of two front-ends say.
+        # The last record that a host has seen counts, even if the clocks of two front-ends differ.
         before = self.records().get(project)
         after = before.lock.since + 1 if before and before.genuine else 0
         since = max(int(self._clock() * 1000), after)

@@ -1,4 +1,4 @@
-"""What Telegram says of the person who opens a Mini App, signed by Telegram itself.
+"""Verifies the data with which a person opens a Mini App, which Telegram itself has signed.
 
 Telegram signs `initData` with Ed25519 over the bot's id and its fields, so that it can be checked
 without the bot's token (core.telegram.org/bots/webapps, "Validating data for Third-Party Use").
@@ -42,14 +42,16 @@ class MiniAppProofs:
 
     @classmethod
     def of(cls, settings: Settings) -> MiniAppProofs | None:
-        """Return the checks for the bot of the settings; None where they name none."""
+        """Return the checks for the bot in the settings; None if there is none."""
         if settings.telegram_bot_id is None:
             return None
         key = PublicKey(TELEGRAM, bytes.fromhex(settings.telegram_public_key))
         return cls(settings.telegram_bot_id, key)
 
     def user(self, init_data: str) -> MiniAppUser | None:
-        """Return who has opened the app; None where Telegram has not signed that for this bot."""
+        """Return the person who opened the app; None if Telegram has not signed the data for this
+        bot.
+        """
         if len(init_data) > _LONGEST:
             return None
         try:

@@ -1,4 +1,4 @@
-"""How the sweep ends a job that nobody brings to its end."""
+"""How the sweep ends a job that no worker will end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scar.jobs.job_state import JobState
 from scar.jobs.proofs import WORKER_LOST_CODE, JobEnd
 
 ATTEMPTS = 3
-"""How often a job is begun before it counts as lost."""
+"""After how many interrupted attempts a job is lost."""
 
 OVERDUE = {
     "lost": JobEnd(

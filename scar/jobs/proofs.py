@@ -1,4 +1,6 @@
-"""What proves a record on Redis: each part of it was signed by who may say it, for this job."""
+"""Verifies a job's record on Redis: each signed part must be by the part of SCAR that may write it,
+and for this job.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,14 @@ WORKER_LOST_CODE = "worker_lost"
 
 @dataclass(frozen=True)
 class JobEnd:
-    """How a job ended, as it is signed: by its worker, or by the sweep for one that nobody did."""
+    """The signed end of a job: by its worker, or by the sweep for a job that no worker has done."""
 
     state: JobState
     result: JsonObject | None = None
     error: ErrorRecord | None = None
 
     def of(self, job_id: str) -> JsonObject:
-        """Return what is sealed as the `end` of a job."""
+        """Return the content that is sealed as the `end` of a job."""
         error = self.error.to_json() if self.error else None
         return {"job": job_id, "state": self.state.value, "result": self.result, "error": error}
 
@@ -51,8 +53,8 @@ def host_unavailable(host: str) -> ErrorRecord:
 
 
 def waits_for(signatures: Signatures, host: str, *, unavailable: bool) -> ErrorRecord | None:
-    """Return for what a job waits that has not begun: that its host's worker runs, or that its key
-    is known here, without which nothing that it says could be shown.
+    """Return the error of a queued job that waits for its host: the host has no live worker, or the
+    worker's key is not trusted here, so that its answers could not be verified.
     """
     if unavailable:
         return host_unavailable(host)
@@ -76,7 +78,7 @@ def cancelled_by(actor: Actor) -> ErrorRecord:
 
 
 def binding(request: Request) -> JsonObject:
-    """Return what a confirmation is bound to besides the plan: it is for this request alone."""
+    """Return the part of a confirmation that binds it to this request, besides the plan's hash."""
     return {
         "job": request.id,
         "kind": request.kind,
@@ -87,7 +89,7 @@ def binding(request: Request) -> JsonObject:
 
 
 def may_confirm(signatures: Signatures, opened: Opened, request: Request) -> bool:
-    """Return whether who has signed a confirmation may speak for the person who confirmed."""
+    """Return whether the signer of a confirmation may sign for the person who confirmed."""
     content = opened.content
     actor = Actor.from_json(content["by"])
     asked = Asked(
@@ -108,8 +110,8 @@ def may_confirm(signatures: Signatures, opened: Opened, request: Request) -> boo
 
 
 def asks_for_itself(signer: Signer, actor: Actor, request: Request) -> bool:
-    """Return whether a worker may ask for, and confirm, such a job: nothing but a rollback on its
-    own host, and in nobody's name but its own.
+    """Return whether a worker may submit and confirm such a job: only a rollback on its own host,
+    in its own name.
     """
     own = signer.speaks_for(actor.frontend) and signer.works_for(request.host)
     return own and request.kind == "rollback"
@@ -118,8 +120,8 @@ def asks_for_itself(signer: Signer, actor: Actor, request: Request) -> bool:
 def valid_cancellation(
     signatures: Signatures, job_id: str, sealed: str, *, acts: bool = False
 ) -> Actor | None:
-    """Return who has cancelled the job; None where nobody did who may speak for them. Where it
-    `acts`, the cancellation is to stop something, which a key that was retired cannot.
+    """Return who has cancelled the job; None without a valid cancellation. With `acts`, the
+    cancellation is about to stop something, for which the signing key must not be retired.
     """
     opened = signatures.open("cancellation", sealed)
     if opened is None or opened.content.get("job") != job_id:
@@ -137,9 +139,9 @@ def valid_cancellation(
 
 @dataclass(frozen=True)
 class Proofs:
-    """Checks what is read of one job. Every method raises `tampered` where a signature does not
-    fit. `request` is the job's request, whose signature fits; `retired` tells whether its key was
-    retired since.
+    """Verifies what is read of one job. Every method raises `tampered` for an invalid
+    signature. `request` is the job's request, whose signature is valid; `retired` says whether its
+    key was retired since.
     """
 
     signatures: Signatures
@@ -162,7 +164,7 @@ class Proofs:
         return cls(signatures, request, signer.retired)
 
     def by_worker(self, kind: str, sealed: str) -> JsonObject:
-        """Return what the worker of the job's host has sealed about it."""
+        """Return a content that the worker of the job's host has sealed."""
         opened = self.signatures.open(kind, sealed)
         if opened is None or opened.content.get("job") != self.request.id:
             raise self._tampered(kind, sealed)
@@ -175,7 +177,9 @@ class Proofs:
         return JobEnd.from_json(self.by_worker("end", sealed))
 
     def swept(self, sealed: str) -> JobEnd:
-        """Return how a sweep has ended the job: nobody took it or answered, or it was lost."""
+        """Return how a sweep has ended the job: no worker took it, nobody confirmed it, or its
+        worker was lost.
+        """
         opened = self.signatures.open("swept", sealed)
         if opened is None or opened.content.get("job") != self.request.id:
             raise self._tampered("end")
@@ -198,7 +202,7 @@ class Proofs:
             raise self._tampered("events", seal)
 
     def require_state(self, state: JobState, fields: Mapping[str, Any]) -> JobEnd | None:
-        """Return the proof that the job has ended in `state`; None where it goes on."""
+        """Return the proof that the job has ended in `state`; None if it has not ended."""
         if not state.ended:
             return None
         if sealed := fields.get("end"):

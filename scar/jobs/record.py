@@ -28,8 +28,8 @@ class Job:
 
     `plan` and `result` are JSON as on Redis and in the API; `read_plan` and `read_result` parse
     them. `output` contains the lines of the `output` events, which the record on Redis does not
-    have. `confirmed_at` is when it was confirmed, or queued without a question: events tell, the
-    record does not.
+    have. `confirmed_at` is when it was confirmed, or queued without a question; it is known only
+    from events.
     """
 
     request: Request

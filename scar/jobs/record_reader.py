@@ -1,4 +1,4 @@
-"""Reading the records and events of jobs on Redis: what is not signed as it must be is refused."""
+"""Reads the records and events of jobs on Redis, and refuses those without valid signatures."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class RecordReader:
         return self.read(id, fields) if fields else None
 
     def exists(self, id: str) -> bool:
-        """Return whether there is a record of that id, whatever it says."""
+        """Return whether there is a record with that id, valid or not."""
         with redis_errors():
             return bool(self._redis.exists(f"scar:job:{id}"))
 
     def read(self, id: str, fields: Mapping[str, str]) -> Job:
         """Return the job of a record on Redis; `__init__` of this package lists its fields.
 
-        Raises `tampered` where something in it is not signed by who may say it.
+        Raises `tampered` if a part of it lacks a valid signature.
         """
         try:
             proofs = self._proofs(id, fields)
@@ -55,8 +55,8 @@ class RecordReader:
             raise tampered(f"the record of job {id[:40]}") from error
 
     def position(self, id: str) -> JsonObject | None:
-        """Return where a job goes on whose worker was killed, as that worker has signed it; None
-        where it has said nothing. Raises `tampered`.
+        """Return the position at which an interrupted job continues, as its killed worker has
+        signed it; None if there is none. Raises `tampered`.
         """
         proofs = self.proofs(id)
         with redis_errors():
@@ -84,8 +84,8 @@ class RecordReader:
         changes: bool = False,
     ) -> Iterator[Job]:
         """Yield jobs, newest first, from the one before the id `before` on; with `changes` only
-        those that change something. `batch` are read at a time. One whose record was tampered with
-        has failed, and says so.
+        those that change something. `batch` are read at a time. A record that was tampered with is
+        replaced by a failed job with that error.
         """
         jobs = "scar:jobs-changing" if changes else "scar:jobs"
         index = f"{jobs}:{project}" if project else jobs
@@ -97,7 +97,8 @@ class RecordReader:
                 pipe = self._redis.pipeline(transaction=False)
                 for id in ids:
                     pipe.hgetall(f"scar:job:{id}")
-                # A record of another type than a hash is the error in its place.
+                # For a key of another type than a hash, the pipeline returns the error in place of
+                # the record.
                 records = pipe.execute(raise_on_error=False) if ids else []
             rows = zip(ids, records, strict=True)
             yield from (self._read_or_say(id, fields) for id, fields in rows if fields)
@@ -106,7 +107,7 @@ class RecordReader:
             top = f"({ids[-1]}"
 
     def _mend(self, index: str) -> None:
-        """Give every id its score again, which is 0: others would not be in the order of ids."""
+        """Set the score of every id to 0, without which the set is not in the order of ids."""
         with redis_errors():
             pipe = self._redis.pipeline(transaction=False)
             for least, most in (("(0", "+inf"), ("-inf", "(0")):
@@ -117,7 +118,7 @@ class RecordReader:
     def events(self, id: str, after: int = 0, *, count: int = 1000) -> list[Event]:
         """Return up to `count` events that follow the event `after`, oldest first.
 
-        Raises `tampered` where one is not signed by who may say it.
+        Raises `tampered` if one lacks a valid signature.
         """
         proofs = self.proofs(id)
         if proofs is None:
@@ -132,7 +133,9 @@ class RecordReader:
         return events[:count]
 
     def proofs(self, id: str) -> Proofs | None:
-        """Return what checks the events of a job; None where there is no job. Raises `tampered`."""
+        """Return the `Proofs` that verify a job's events; None if there is no such job. Raises
+        `tampered`.
+        """
         with redis_errors():
             record: Any = self._redis.hmget(f"scar:job:{id}", "request", "signature")
         request, signature = record
@@ -187,7 +190,7 @@ def _job_of(fields: Mapping[str, str], proofs: Proofs) -> Job:
 
 
 def _refused(id: str, error: ScarError) -> Job:
-    """Return what is shown in a list in place of a job whose record was tampered with."""
+    """Return the failed job that lists contain in place of one whose record was tampered with."""
     nobody = Actor("scar", "nobody", "nobody")
     request = Request(id, "tampered", None, "", {}, nobody, False, False, 0, 0)
     return Job(request=request, state=JobState.FAILED, error=error.record())

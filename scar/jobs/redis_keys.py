@@ -1,8 +1,8 @@
-"""What SCAR keeps on Redis: the type of each key, and how one of another type is set aside.
+"""The types of SCAR's keys on Redis, and how a key of another type is set aside.
 
-Whoever writes to Redis can put a list where a hash belongs, and every command on that key then
-fails. Such a key is renamed, so that the part goes on as if it were not there, and what it held can
-be looked at.
+Whoever can write to Redis can put a list where a hash belongs, so that every command on that key
+fails. Such a key is renamed: SCAR continues as if it did not exist, and its content can be
+inspected.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from redis import Redis
 from scar.redis_client import redis_errors
 
 SET_ASIDE = "scar:set-aside:"
-"""What the name of a key begins with that was set aside; it is kept for 30 days."""
+"""The prefix of keys that were set aside; they are kept for 30 days."""
 
 KEPT_SECONDS = 30 * 86_400
 _PAGE = 1000
@@ -81,14 +81,13 @@ FAMILIES: Mapping[str, str] = {
     "worker": "hash",
     "workers": "zset",
 }
-"""The type of keys by what their names begin with; a job's events, `job:<id>:events`, are a
-stream.
+"""The type of keys by the prefix of their names; a job's events, `job:<id>:events`, are a stream.
 """
 
 
 def set_aside_wrong_keys(redis: Redis) -> list[str]:
-    """Rename every key of SCAR's that has another type than it must have, and every stream that
-    ends in the future; return what they were called.
+    """Rename every key of SCAR that has a wrong type, and every stream whose last id is in the
+    future; return their former names.
     """
     script = redis.register_script(
         (resources.files("scar.jobs") / "lua" / "set_aside.lua").read_text()

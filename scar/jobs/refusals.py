@@ -1,4 +1,4 @@
-"""Why a job is not made, confirmed or cancelled, as the person who asked is told."""
+"""The errors with which a submission, confirmation or cancellation of a job is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scar.jobs.request import Request
 
 
 def key_used_before() -> ScarError:
-    """Return the error of an idempotency key that belongs to another request."""
+    """Return the error for an idempotency key that was used for another request."""
     return ScarError(
         "conflict",
         "This Idempotency-Key was used for another request",
@@ -20,7 +20,7 @@ def key_used_before() -> ScarError:
 
 
 def no_plan_named() -> ScarError:
-    """Return the error of a person's `yes` that does not say to what."""
+    """Return the error for a `yes` without the hash of a plan."""
     return ScarError(
         "invalid_request",
         "This `yes` does not say to which plan",
@@ -29,7 +29,7 @@ def no_plan_named() -> ScarError:
 
 
 def no_plan_yet(job: Job) -> ScarError:
-    """Return the error of a `yes` that comes before the question."""
+    """Return the error for a `yes` to a job that has no plan yet."""
     return ScarError(
         "conflict",
         f"Job {job.id} has no plan yet that could be confirmed",
@@ -38,14 +38,16 @@ def no_plan_yet(job: Job) -> ScarError:
 
 
 def plan_changed() -> ScarError:
-    """Return the error of a `yes` to a plan that is not the job's any more."""
+    """Return the error for a `yes` to a plan that the job no longer has."""
     return ScarError(
         "conflict", "The plan has changed since it was shown", "Look at the new plan first."
     )
 
 
 def awaits_no_confirmation(job: Job, state: str) -> ScarError:
-    """Return the error of a `yes` to a job that asks nothing; `state` says why."""
+    """Return the error for a `yes` to a job that awaits no confirmation, because it is in
+    `state`.
+    """
     return ScarError(
         "conflict",
         f"Job {job.id} awaits no confirmation ({state})",
@@ -54,7 +56,7 @@ def awaits_no_confirmation(job: Job, state: str) -> ScarError:
 
 
 def settled(job: Job) -> ScarError:
-    """Return the error of a cancellation that comes after the last step."""
+    """Return the error for a cancellation after the job's point of no return."""
     return ScarError(
         "conflict",
         f"Too late: {job.request.kind} {job.id} is done but for its last words",
@@ -63,7 +65,7 @@ def settled(job: Job) -> ScarError:
 
 
 def ended_already(job: Job) -> ScarError:
-    """Return the error of the cancellation of a job that has ended."""
+    """Return the error for the cancellation of a job that has ended."""
     return ScarError(
         "conflict",
         f"Job {job.id} has ended already ({job.state.value})",
@@ -72,8 +74,8 @@ def ended_already(job: Job) -> ScarError:
 
 
 def busy(request: Request, holder: Job | None, left: float | None = None) -> ScarError:
-    """Return the error of a job that waits for nobody: `holder` has locked what it needs, and is
-    likely to go on for `left` seconds.
+    """Return the error for a job that needs what the job `holder` has locked; `holder` will
+    probably run for `left` more seconds.
     """
     what = f"Project '{request.project}'" if request.project else "What this would change"
     if holder is None:

@@ -15,8 +15,8 @@ class Request:
 
     `locks` names the resources (a project, a workspace) that the job locks while it is open;
     `requires_free` those that no other job may have locked when it begins. `created_at` and
-    `expires_at` are milliseconds since the epoch; one that was not begun then expires. `voucher` is
-    with what another front-end asked the API that signed this.
+    `expires_at` are milliseconds since the epoch; a job that has not begun by `expires_at` expires.
+    `voucher` is what another front-end has signed, if the request came over the API.
     """
 
     id: str
@@ -54,9 +54,9 @@ class Request:
 
     @classmethod
     def from_json(cls, document: JsonObject) -> Request:
-        """Parse a request. One of an earlier version names no resources; its job locks its
-        project if it may change something. Raises what `MALFORMED` lists: its signature says who
-        wrote it, not that it is sound.
+        """Parse a request. One of an earlier version names no resources; its job locks its project
+        if it may change something. Raises what `MALFORMED` lists, since a valid signature does not
+        prove a valid form.
         """
         project, changes = (
             member(document, "project", str | None),

@@ -12,7 +12,7 @@ _SHARED = ("prelude", "slots")
 
 
 def scripts(redis: Redis, *names: str) -> Mapping[str, Script]:
-    """Return the scripts of these names, each behind what all of them share."""
+    """Return the scripts with these names, each prefixed with their common functions."""
     folder = resources.files("scar.jobs") / "lua"
     prelude = "".join((folder / f"{name}.lua").read_text() for name in _SHARED)
     return {

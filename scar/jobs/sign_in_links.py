@@ -48,7 +48,9 @@ class SignInLinks:
         return code
 
     def asker(self, code: str) -> Actor | None:
-        """Return whom a link would sign in; None where it counts no more. It is not used up."""
+        """Return the person whom a link would sign in; None if it is used or expired. Does not use
+        it up.
+        """
         with redis_errors():
             sealed = cast("str | None", self._redis.get(_key(code)))
         opened = self._open(code, sealed)

@@ -1,9 +1,9 @@
-"""Signatures on everything that makes a part of SCAR act, or that a person is shown.
+"""Signs and verifies everything on Redis that makes a part of SCAR act, or that a person is shown.
 
 Each part signs with its own key (Ed25519), over the kind of the text and the text, so that a
-signature of one kind is not valid for another. Who reads a text asks for its kind, and each kind
-is signed by one side only: what workers say cannot be signed by a front-end, and the other way
-round. A signature reads `<part>/<key id>/<base64>`.
+signature of one kind is not valid for another. A reader verifies a text as one kind, and each kind
+may be signed by one side only: front-ends cannot sign what workers report, nor the reverse. A
+signature reads `<part>/<key id>/<base64>`.
 """
 
 from __future__ import annotations
@@ -34,19 +34,22 @@ _BY_FRONT_ENDS = frozenset(
     )
 )
 _ALSO_BY_WORKERS = frozenset(("request", "confirmation"))
-"""Of themselves: a rollback of what they see getting worse (`proofs.asks_for_itself`)."""
+"""Kinds that workers may sign too, for a rollback of their own (`proofs.asks_for_itself`)."""
 
 _NOW_ONLY = frozenset((WAKEUP, "service", "letter", "push", "choice", "session"))
-"""What a retired key says no more: the other kinds are read as what was said before."""
+"""Kinds for which a retired key is not valid. Texts of the other kinds stay valid, as signed
+before.
+"""
 
 _ALSO_FROM = {API: ("api", "web"), "github": ("github", "schedule")}
-"""Whose people a part speaks for besides, or instead of, those of the front-end of its name."""
+"""The front-ends for whose people a part may sign, if it is not just the front-end of its own name.
+"""
 
 
 @dataclass(frozen=True)
 class Signer:
     """The part that has signed something, and when its key was retired, in milliseconds since the
-    epoch; None where it was not.
+    epoch (None if it was not).
     """
 
     part: str
@@ -54,16 +57,16 @@ class Signer:
 
     @property
     def retired(self) -> bool:
-        """Whether the key says nothing new any more."""
+        """Whether the key was retired."""
         return self.retired_at is not None
 
     def speaks_for(self, front_end: str) -> bool:
-        """Return whether the part may say what a person of a front-end asks for."""
+        """Return whether the part may sign for the people of a front-end."""
         return front_end in _ALSO_FROM.get(self.part, (self.part,))
 
     @property
     def is_worker(self) -> bool:
-        """Whether the part is the worker of some host."""
+        """Whether the part is a host's worker."""
         return self.part.startswith(f"{WORKER}:")
 
     def works_for(self, host: str) -> bool:
@@ -80,8 +83,8 @@ class Opened:
 
 
 def tampered(what: str, unknown: str = "") -> ScarError:
-    """Return the error for a record on Redis that its signature does not fit. `unknown` is the key
-    that it names, where that is not known here: it may be of a host that was added.
+    """Return the error for a record on Redis with an invalid signature. `unknown` is the signing
+    key if it is not trusted here, for example because the host is new.
     """
     or_else = f", or signed with a key that is not known here ({unknown})" if unknown else ""
     return ScarError(
@@ -93,7 +96,7 @@ def tampered(what: str, unknown: str = "") -> ScarError:
 
 
 class Signatures:
-    """Signs as one part, and checks what the others have signed.
+    """Signs as one part, and verifies the signatures of all parts.
 
     The kinds: `request` (a job as it was submitted), `confirmation`, `cancellation`, `lock` and
     `subscription` (by the front-end or the API where a person asked), `service` (a front-end's
@@ -121,7 +124,7 @@ class Signatures:
 
     @classmethod
     def for_reading(cls, settings: Settings) -> Signatures:
-        """Return signatures that only check: for one who must not need a key of their own."""
+        """Return signatures that can only verify, for a command that needs no key of its own."""
         return cls(KeyPair.generate("reader"), trusted_keys(settings))
 
     @property
@@ -132,18 +135,20 @@ class Signatures:
     def known_keys(self) -> JsonObject:
         """Return the ids of the key that this part signs with, and of those that it accepts.
 
-        What a heartbeat tells, so that `scar doctor` sees which part does not know which.
+        A heartbeat contains them, so that `scar doctor` finds parts that do not trust each other.
         """
         accepted = [key.public.id for key in self._trusted.all() if not key.retired]
         return {"own": self._own.public.id, "accepted": accepted}
 
     def secret(self, purpose: str) -> bytes:
-        """Return a secret of this part alone, for what nobody else has to check."""
+        """Return a secret that only this part can derive, for values that no other part
+        verifies.
+        """
         return self._own.secret(purpose)
 
     def sign(self, kind: str, text: str) -> str:
         """Return this part's signature of `text` as a `kind`. Raises `LookupError` for a kind that
-        it is not the part's to sign.
+        the part may not sign.
         """
         if not _may_sign(kind, self.part):
             raise LookupError(f"'{kind}' is not signed by {self.part}")
@@ -152,7 +157,9 @@ class Signatures:
         return f"{public.part}/{public.id}/{signature}"
 
     def signer(self, kind: str, text: str, signature: str) -> Signer | None:
-        """Return who has signed `text` as a `kind`; None where nobody did who may."""
+        """Return the signer of `text` as a `kind`; None if the signature is invalid or the signer
+        may not sign that kind.
+        """
         part, id, encoded = (*signature.split("/", 2), "", "")[:3]
         key = self._trusted.get(part, id)
         if key is None or not _may_sign(kind, part) or not _verifies(key, kind, text, encoded):
@@ -166,20 +173,22 @@ class Signatures:
         return self._trusted.has(part)
 
     def unknown_key(self, sealed: str) -> str:
-        """Return part and id of the key that a signature, or a sealed text, names; an empty text
-        where that key is known here, or none is named.
+        """Return the part and id of the key in a signature or sealed text if it is not trusted
+        here; otherwise an empty text.
         """
         part, id, _ = (*sealed.partition(" ")[0].split("/", 2), "", "")[:3]
         named = is_part(part) and is_key_id(id)
         return f"{part} {id}" if named and self._trusted.get(part, id) is None else ""
 
     def seal(self, kind: str, content: JsonObject) -> str:
-        """Return the content as JSON with its signature in front: what `open` opens."""
+        """Return the content as JSON, prefixed with its signature, as `open` expects it."""
         text = json.dumps(content, separators=(",", ":"), sort_keys=True)
         return f"{self.sign(kind, text)} {text}"
 
     def open(self, kind: str, sealed: str | None) -> Opened | None:
-        """Return the content of a sealed text and who signed it; None where nobody did who may."""
+        """Return the content and the signer of a sealed text; None if the signature is invalid or
+        the signer may not sign that kind.
+        """
         signature, space, text = (sealed or "").partition(" ")
         signer = self.signer(kind, text, signature) if space else None
         if signer is None:
@@ -192,8 +201,8 @@ class Signatures:
 
 
 def sealed_content(sealed: str) -> JsonObject:
-    """Return what a sealed text says, without looking at its signature: for texts that were checked
-    when they were kept.
+    """Return the content of a sealed text without verifying it, for texts that were verified when
+    they were stored.
     """
     content = json.loads(sealed.partition(" ")[2])
     return content if isinstance(content, dict) else {}

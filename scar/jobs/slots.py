@@ -1,7 +1,8 @@
-"""What runs at once on a host: long jobs and jobs that only read never take all its processes.
+"""Limits what runs at once on a host, so that long jobs and jobs that only read never occupy all
+its processes.
 
-Scripts count (`lua/slots.lua`): a job that needs a slot and gets none stays queued, and is woken
-when it is its turn. A long one is refused where as many are open as may run.
+The Lua scripts count (`lua/slots.lua`). A job that needs a slot and gets none stays queued, and is
+woken when it is its turn. A long job is refused if the limit of open ones is reached.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ from scar.jobs.request import Request
 from scar.jobs.results import job_kinds
 
 PROCESSES = 5
-"""How many processes a host's worker has, each of which runs one job."""
+"""The number of processes of a host's worker; each runs one job at a time."""
 
 
 @dataclass(frozen=True)
 class SlotLimits:
     """How many jobs of each class may run at once on a host; a short changing job needs no slot.
 
-    `all`: jobs that need one. `long`: long jobs; `long_of_class`: of those, the ones that read, and
-    the ones that change something. `reads_of_person`, `long_reads_of_person`: for one person.
+    `all` limits the jobs that need a slot, `long` the long jobs, `long_of_class` the long jobs that
+    read and those that change something; `reads_of_person` and `long_reads_of_person` are limits
+    for one person.
     """
 
     all: int
@@ -46,13 +48,14 @@ LIMITS = SlotLimits(
     reads_of_person=PROCESSES - 2,
     long_reads_of_person=1,
 )
-"""One process is left for what changes something, one for short reads beside the long jobs, and
-one person's reads leave a slot to others."""
+"""They leave one process for jobs that change something, one for short reads beside the long jobs,
+and one slot beside the reads of a single person.
+"""
 
 
 def no_room(request: Request, scope: str, jobs: Sequence[Job]) -> ScarError:
-    """Return the refusal of a long job: `jobs` are those that leave no room, of the `person` or of
-    the whole `host`.
+    """Return the error for a long job above the limit. `jobs` are the open ones, of the `person` or
+    of the whole `host`.
     """
     running = ", ".join(_named(job) for job in jobs)
     if scope == "person":

@@ -40,7 +40,9 @@ class Follower(queue.SimpleQueue["Event | None"]):
     """
 
     def all_within(self, seconds: float) -> list[Event | None]:
-        """Wait for an event and return all that are there by then; none after so many seconds."""
+        """Wait for an event, and return all that have arrived by then; none if none arrives within
+        `seconds`.
+        """
         received: list[Event | None] = []
         with contextlib.suppress(queue.Empty):
             received.append(self.get(timeout=seconds))
@@ -213,8 +215,8 @@ class EventStream:
         return cast("list[Any]", self._redis.xread(streams, count=_PAGE, block=_BLOCK_MS) or [])
 
     def _events(self, stream: str, entries: Sequence[Any]) -> list[Event | None]:
-        """Return the events of entries. An entry that cannot be trusted is not passed on: the
-        followers look at the ledger, which raises what is wrong with it.
+        """Return the events of entries. An entry with an invalid signature is not passed on; the
+        followers then read the ledger, which raises the error.
         """
         with self._lock:
             proofs = self._proofs.get(stream)

@@ -48,8 +48,8 @@ class Subscriber:
 
 
 class Subscriptions:
-    """The subscriptions of every front-end. Only those that were signed count: nobody else may have
-    a front-end show a job in a place.
+    """The subscriptions of every front-end. Only signed ones are valid, so that nobody else can
+    have a front-end show a job in a place.
     """
 
     def __init__(self, redis: Redis, signatures: Signatures) -> None:
@@ -57,7 +57,7 @@ class Subscriptions:
         self._signatures = signatures
 
     def of(self, front_end: str) -> list[Subscription]:
-        """Return the subscriptions of a front-end; those that nobody has signed are dropped."""
+        """Return the subscriptions of a front-end; unsigned ones are deleted."""
         with redis_errors():
             rows = cast("dict[str, str]", self._redis.hgetall(_key(front_end)))
         known = []
@@ -102,8 +102,8 @@ def sealed_subscription(signatures: Signatures, front_end: str, job_id: str, pla
 
 
 def forget_unshown(redis: Redis, oldest: str) -> None:
-    """Delete the subscriptions to jobs that were made before the job id `oldest` and have ended:
-    their front-end does not run.
+    """Delete the subscriptions to ended jobs that are older than the job id `oldest`, since their
+    front-end does not run.
     """
     for key in redis.scan_iter(f"{_key('')}*"):
         for field in cast("list[str]", redis.hkeys(key)):
@@ -113,11 +113,13 @@ def forget_unshown(redis: Redis, oldest: str) -> None:
 
 
 def _may_subscribe(opened: Opened, subscription: Subscription) -> bool:
-    """A front-end keeps the state of its own messages; others may have it show something new."""
+    """Return whether the signer may write the subscription: the front-end itself any, other parts
+    only one whose message was not sent yet.
+    """
     own, retired_at = opened.signer.part == subscription.front_end, opened.signer.retired_at
     id = subscription.job_id
     if retired_at is not None and not (is_job_id(id) and time_of_id(id.upper()) <= retired_at):
-        return False  # the key was retired before there was such a job
+        return False  # the key was retired before the job was created
     return own or subscription.message == NEW_MESSAGE
 
 

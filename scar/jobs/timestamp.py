@@ -23,12 +23,12 @@ def rfc3339(at: int | None) -> str | None:
 
 
 LATEST = 4_102_444_800_000
-"""The year 2100, in milliseconds: no time that SCAR has written is later."""
+"""The year 2100 in milliseconds, after which no time of SCAR can be."""
 
 
 def moment(value: object) -> int:
-    """Return a time in milliseconds since the epoch that somebody else wrote, as a number or a
-    text; raise `ValueError` or `TypeError` where it can be none.
+    """Parse an untrusted time in milliseconds since the epoch, a number or a text; raise
+    `ValueError` or `TypeError` if it is invalid.
     """
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError(f"a {type(value).__name__} is no time")

@@ -1,9 +1,9 @@
 """The audit trail's chain on Redis: each line is signed, and names the hash of the line before.
 
-A line that is edited, removed or moved breaks the chain, and nobody without a key can mend it
+A line that is edited, removed or moved breaks the chain, and nobody can repair it without a key
 (Schneier and Kelsey, "Secure Audit Logs to Support Computer Forensics", 1999). The trail's end,
-`<number> <SHA-256 of the last line>`, is compared and set in the script that appends: a writer
-that was overtaken signs its line again.
+`<number> <SHA-256 of the last line>`, is compared and set in the script that appends; if another
+writer was faster, the line is signed again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TIP = re.compile(r"(\d{1,15}) [0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class TrailEntry:
-    """What a line says: who did what, to which project, as which job, and the outcome."""
+    """The content of a line: who did what, to which project, as which job, and the outcome."""
 
     actor: str
     name: str
@@ -60,7 +60,7 @@ Line = tuple[str, str, str]
 
 
 class Trail:
-    """Appends to the chain, and checks it. `clock` gives seconds since the epoch."""
+    """Appends lines to the chain. `clock` gives seconds since the epoch."""
 
     def __init__(
         self, redis: Redis, signatures: Signatures, clock: Callable[[], float] = time.time
@@ -81,8 +81,8 @@ class Trail:
         self.append_with(entry, run)
 
     def append_with(self, entry: TrailEntry, run: Callable[[Line], Sequence[Any]]) -> Sequence[Any]:
-        """Run a script that appends the line in the same step as what it says, and return its
-        reply. The script answers `tip` where another writer came first; it is then run again.
+        """Run a script that appends the line in the same step as the change that it records, and
+        return its reply. If another writer was faster, the script replies `tip` and is run again.
         """
         for _ in range(_TRIES):
             reply = run(self._line(entry))
@@ -94,7 +94,7 @@ class Trail:
         )
 
     def seal(self, entry: TrailEntry) -> str:
-        """Return the sealed line of an entry that is in no chain."""
+        """Return the sealed line of an entry outside of the chain, such as a refusal."""
         return self._signatures.seal("audit", {"at": int(self._clock() * 1000), **asdict(entry)})
 
     def _line(self, entry: TrailEntry) -> Line:
@@ -106,8 +106,8 @@ class Trail:
 
 
 class AnchorFile:
-    """The trail's end as this host has seen it last, and the id of its line, in the state folder:
-    who changes the trail on Redis does not reach it.
+    """The last end of the trail that this host has seen, with the id of its line. It is in the
+    state folder, where an attacker on Redis cannot change it.
     """
 
     def __init__(self, state: Path, signatures: Signatures) -> None:
@@ -115,12 +115,12 @@ class AnchorFile:
         self._signatures = signatures
 
     def read(self) -> str:
-        """Return the end that was seen; empty where none was."""
+        """Return the last end that was seen; an empty text if there is none."""
         return self._read()[0]
 
     def follow(self, redis: Redis) -> None:
-        """Go on to the newest line that is chained to the one that was seen. Where that one is not
-        in the trail any more, it stays what was seen: `broken_at` tells.
+        """Advance to the newest line that is chained to the last one seen. If that line is no
+        longer in the trail, nothing changes, and `broken_at` reports it.
         """
         tip, id = self._read()
         with redis_errors():
@@ -148,20 +148,20 @@ class AnchorFile:
 
 
 def trail_length(tip: str) -> int:
-    """Return how many lines were ever written, by the trail's end."""
+    """Return how many lines were ever written, according to the trail's end."""
     match = _TIP.fullmatch(tip)
     return int(match[1]) if match else 0
 
 
 def tip_after(number: int, sealed: str) -> str:
-    """Return the trail's end after the line of that number."""
+    """Return the trail's end after the line with this number."""
     return f"{number} {hashlib.sha256(sealed.encode()).hexdigest()}"
 
 
 def broken_at(
     lines: Iterator[tuple[str, str]], tip: str, signatures: Signatures, anchor: str = ""
 ) -> str | None:
-    """Return what is wrong with a trail, None where nothing is.
+    """Return what is wrong with a trail; None if it is intact.
 
     `lines` are the ids and sealed lines, oldest first; `tip` is the trail's end on Redis, after
     which it may have grown; `anchor` an end that this host has seen. The trail must contain both,
@@ -192,8 +192,8 @@ def broken_at(
 
 
 def _content(signatures: Signatures, sealed: str) -> JsonObject | None:
-    """Return what a signed line of the chain says; None where nobody has signed it, or it is of no
-    chain, as the lines of refusals are: they could be put between those of the trail.
+    """Return the content of a signed line of the chain; None without a valid signature, and for
+    signed lines outside of the chain such as refusals, which an attacker could insert.
     """
     opened = signatures.open("audit", sealed)
     content = opened.content if opened else {}

@@ -1,7 +1,6 @@
-"""Vouchers: a front-end that asks over the API signs each of its requests for one person.
-
-The API passes the voucher on with the job, so that nobody who has the API alone can ask in the
-name of another front-end's people. A voucher is for one request: its method, path and body.
+"""Vouchers: a front-end signs each of its API requests for one person. The API stores the voucher
+with the job, so that somebody who controls only the API cannot act in the name of a front-end's
+people. A voucher is for one request: its method, path and body.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ class Voucher:
     body: Any = None
 
     def to_json(self) -> JsonObject:
-        """Return what a signed request has of it."""
+        """Return the voucher as a signed job request contains it."""
         return {"token": self.token, "body": self.body}
 
 
 @dataclass(frozen=True)
 class VouchedRequest:
-    """What a front-end has signed: a request to the API in the name of `actor`. `expires` is
+    """A request to the API that a front-end has signed in the name of `actor`. `expires` is
     milliseconds since the epoch.
     """
 
@@ -48,7 +47,7 @@ class VouchedRequest:
     expires: int
 
     def is_for(self, method: str, path: str, body: Any) -> bool:
-        """Return whether it is for this request. `body` is None, or what the JSON says."""
+        """Return whether the voucher is for this request. `body` is the parsed JSON, or None."""
         return (self.method, self.path, self.digest) == (method, path, _digest(body))
 
 
@@ -67,9 +66,8 @@ def issue(
 
 
 def read(signatures: Signatures, token: str) -> VouchedRequest | None:
-    """Return what a token vouches for; None where no front-end has signed it for its own people.
-
-    The actor `service:<part>` is the front-end itself, which may look at jobs.
+    """Return the request for which a token vouches; None unless a front-end has signed it for its
+    own people. The actor `service:<part>` is the front-end itself, which may read jobs.
     """
     opened = signatures.open("service", token.removeprefix(PREFIX))
     if not token.startswith(PREFIX) or opened is None or opened.signer.retired:
@@ -83,8 +81,8 @@ def read(signatures: Signatures, token: str) -> VouchedRequest | None:
 
 
 def job_id_for(voucher: JsonObject | None, now: float, entropy: bytes | None = None) -> str:
-    """Return the id of a job that is made in the name of a voucher, if there is one; else it is
-    made of the time, and of `entropy` where that is given.
+    """Return the id for a new job. With a voucher it is derived from that; otherwise from the time,
+    and from `entropy` if given.
     """
     if voucher is not None and "token" in voucher:
         return job_id_of(voucher["token"])
@@ -92,8 +90,8 @@ def job_id_for(voucher: JsonObject | None, now: float, entropy: bytes | None = N
 
 
 def job_id_of(token: str) -> str:
-    """Return the id of the job that a token asks for: it is good for one job, however often it is
-    sent. The token must have been read before.
+    """Return the id of the job that a token creates. It is always the same, so that a token that is
+    sent repeatedly creates one job. The token must have been read before.
     """
     expires = sealed_content(token.removeprefix(PREFIX))["expires"]
     digest = hashlib.sha256(token.encode()).digest()
@@ -101,7 +99,7 @@ def job_id_of(token: str) -> str:
 
 
 def vouches(signatures: Signatures, voucher: JsonObject | None, asked: Asked) -> bool:
-    """Return whether a voucher is for what is done in its name."""
+    """Return whether a voucher permits the action `asked`."""
     if voucher is None:
         return False
     if is_grant(voucher):
@@ -123,9 +121,8 @@ def vouches(signatures: Signatures, voucher: JsonObject | None, asked: Asked) ->
 
 @dataclass(frozen=True)
 class Asked:
-    """What is done in the name of `actor`: a job is made (`kind`, `project`, `args`), or the job
-    `id` is answered with the plan that was `shown`, or cancelled. `at` is milliseconds since the
-    epoch.
+    """An action in the name of `actor`: submit a job (`kind`, `project`, `args`), answer the job
+    `id` for the plan that was `shown`, or cancel it. `at` is milliseconds since the epoch.
     """
 
     what: str
@@ -139,7 +136,7 @@ class Asked:
     shown: str | None = None
 
     def fits(self, method: str, path: str, body: Any) -> bool:
-        """Return whether a request to the API asks for just that."""
+        """Return whether an API request is for this action."""
         if method == "GET":
             return self.what == "make" and not self.changes and self._is_at(path)
         content = body if isinstance(body, dict) else {}
@@ -157,13 +154,13 @@ class Asked:
         return path == f"/jobs/{self.id}/confirm" and answered == yes
 
     def _is_at(self, path: str) -> bool:
-        """Return whether the API answers at this path with such a job."""
+        """Return whether an API request to this path submits such a job."""
         kind = {"history": "releases", "follow": "logs/follow"}.get(self.kind, self.kind)
         return path == f"/projects/{self.project}/{kind}"
 
     def _makes(self, content: JsonObject) -> bool:
-        """Compare what was given: the API fills in the default project, and default arguments of
-        what only reads.
+        """Return whether the body submits this job. Only given values are compared, since the API
+        fills in the default project, and the default arguments of jobs that only read.
         """
         given = {k: v for k, v in (content.get("args") or {}).items() if v is not None}
         args = {k: v for k, v in (self.args or {}).items() if v is not None}

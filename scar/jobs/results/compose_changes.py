@@ -1,4 +1,4 @@
-"""What a deployment makes of the Compose file: services, volumes and networks on the Engine."""
+"""What a deployment changes on the Engine: services, volumes and networks."""
 
 from __future__ import annotations
 

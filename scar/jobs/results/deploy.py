@@ -70,9 +70,8 @@ class PrimaryContainer(JsonRecord):
 
 @dataclass(frozen=True)
 class DeployResult(JsonRecord):
-    """How it ended. A job that failed has `production_state`, and `downtime_seconds` where it
-    restarted something. One that was found done after a crash lacks what only the worker that did
-    it knew.
+    """The outcome. A failed job has `production_state`, and `downtime_seconds` if it restarted
+    something. A job that was found completed after a crash lacks what only the killed worker knew.
     """
 
     nothing: Annotated[bool | Absent, "There was nothing to copy, build or restart"] = ABSENT

@@ -33,7 +33,9 @@ class ReleaseRow(JsonRecord):
 
     @property
     def as_said(self) -> bool | None:
-        """Whether the downtime was at most what was said; None where one of them is unknown."""
+        """Whether the measured downtime was at most the announced one; None if one of them is
+        unknown.
+        """
         if self.forecast is None or self.downtime is None:
             return None
         numbers = [int(number) for number in re.findall(r"\d+", self.forecast)]

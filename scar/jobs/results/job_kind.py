@@ -26,11 +26,10 @@ class JobPlan(JsonRecord):
 
 @dataclass(frozen=True)
 class JobKind:
-    """A kind by its name, and the role that it needs: front-ends and workers ask for the same.
-
-    `plan` is None for a kind that only reads; one that `asks` needs a confirmation. One that is
-    `long` takes a process of a host for many minutes by its nature, so that only a few of them run
-    at once (`scar.jobs.slots`).
+    """A kind's name, and the role that it requires of front-ends and workers alike. `plan` is None
+    for a kind that only reads; a kind that `asks` needs a confirmation. A `long` kind occupies a
+    process of a host for many minutes, so that only a few of its jobs run at once
+    (`scar.jobs.slots`).
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A kept copy that is brought back into production."""
+"""The plan and the result of restoring a kept copy into production."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scar.role import Role
 
 @dataclass(frozen=True)
 class KeptRestorePlan(JobPlan):
-    """Which copy comes back, and what becomes of what is there now."""
+    """The copy to restore, and what happens to the present file."""
 
     path: Annotated[str, "Below the production folder"]
     production: str
@@ -25,7 +25,7 @@ class KeptRestorePlan(JobPlan):
 
 @dataclass(frozen=True)
 class KeptRestoreResult(JsonRecord):
-    """A job that failed has `production_state` alone."""
+    """The restored file; a failed job has only `production_state`."""
 
     path: str | Absent = ABSENT
     nothing: Annotated[bool | Absent, "Production had that content already"] = ABSENT

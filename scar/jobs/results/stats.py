@@ -45,7 +45,7 @@ class UsageSeries(JsonRecord):
 
 @dataclass(frozen=True)
 class UsageMark(JsonRecord):
-    """Something that happened meanwhile: a `deploy`, a `rollback` or an `alert`."""
+    """An event during that time: a `deploy`, a `rollback` or an `alert`."""
 
     at: Annotated[int, "Milliseconds since the epoch"]
     kind: str
@@ -54,7 +54,7 @@ class UsageMark(JsonRecord):
 
 @dataclass(frozen=True)
 class UsageHistory(JsonRecord):
-    """The usage over a time. The first value of each series is of `start`, the next of
+    """The usage over a time span. The first value of each series is of `start`, the next of
     `step_seconds` later.
     """
 
@@ -66,7 +66,7 @@ class UsageHistory(JsonRecord):
 
 @dataclass(frozen=True)
 class StatsResult(JsonRecord):
-    """The usage of each running container; where a time was asked for, also over that time."""
+    """The present usage of each running container, and with a time span also the usage over it."""
 
     project: str
     containers: tuple[ContainerUsage, ...]

@@ -1,4 +1,4 @@
-"""How a service is replaced: with downtime or without."""
+"""The ways in which a service is replaced: with downtime or without."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from scar.jobs.results.json_record import JsonRecord
 STAND_IN = "stand_in"
 PLAIN = "plain"
 NO_DOWNTIME = "none"
-"""The estimate of a downtime where every service has a stand-in."""
+"""The announced downtime if every service has a stand-in."""
 
 
 @dataclass(frozen=True)
 class ServiceWay(JsonRecord):
-    """The way of one service that runs now and is replaced or restarted."""
+    """How one running service is replaced or restarted."""
 
     service: str
     way: Annotated[str, "`stand_in`: another container takes its connections; or `plain`"]
