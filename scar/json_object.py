@@ -1,5 +1,5 @@
-"""`JsonObject`, the type of JSON objects where they are parsed or written, and how one is read that
-somebody else wrote; other code uses dataclasses.
+"""`JsonObject`, the type of JSON objects where they are parsed or written, and how untrusted ones
+are read; other code uses dataclasses.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ MALFORMED = (
     *(ArithmeticError, AttributeError, LookupError),
     *(RecursionError, TypeError, ValueError),
 )
-"""What reading a JSON text raises that has another form than it must have."""
+"""The exceptions that parsing a malformed JSON text can raise."""
 
 
 def member(content: JsonObject, name: str, kind: type[T] | UnionType) -> T:
-    """Return what an object has by a name; raise `TypeError` where it is of another type than
-    `kind`, and `LookupError` where it is missing.
+    """Return the member `name` of an object; raise `TypeError` if its type is not `kind`, and
+    `LookupError` if it is missing.
     """
     value = content[name]
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):

@@ -19,7 +19,7 @@ _RAW_LENGTH = 32
 class PublicKey:
     """The public key of a part: `telegram`, `api`, `worker:default`, ... `raw` is 32 bytes.
 
-    The part is a part of the id: the same bytes do not speak for another part.
+    The id depends on the part's name too, so that a key is valid for one part only.
     """
 
     part: str
@@ -94,7 +94,7 @@ class KeyPair:
         )
 
     def secret(self, purpose: str) -> bytes:
-        """Return a secret of 32 bytes that only who has the private key can derive:
+        """Return a secret of 32 bytes that only the owner of the private key can derive:
         HMAC-SHA256 of the purpose.
         """
         seed = self._private.private_bytes_raw()

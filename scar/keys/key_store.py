@@ -1,4 +1,4 @@
-"""Where the keys of this installation are: the part's own, and those it trusts."""
+"""Finds the keys of this installation: a part's own, and the trusted ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = structlog.get_logger(__name__)
 
 
 def worker_part(host: str) -> str:
-    """Return the name of a host's worker as a part."""
+    """Return the name of the part that is a host's worker."""
     return f"{WORKER}:{host}"
 
 
@@ -74,7 +74,7 @@ def load_or_create(path: Path, part: str) -> KeyPair:
 
 
 def replace_key(path: Path, part: str) -> KeyPair:
-    """Make a new key in the place of the one in `path`, which stays where that fails. Raises
+    """Replace the key in `path` by a new one; if that fails, the old one stays. Raises
     `OSError`.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -23,8 +23,8 @@ _LONGEST_PART = 80
 
 @dataclass(frozen=True)
 class TrustedKey:
-    """A public key that is accepted. Times are milliseconds since the epoch; a key that was
-    retired still verifies what it signed before, and makes no worker act.
+    """A public key that is accepted. Times are milliseconds since the epoch; a retired key still
+    verifies older records, but no worker acts on its signatures.
     """
 
     public: PublicKey
@@ -55,8 +55,8 @@ class TrustedKey:
 class TrustedKeys:
     """The keys in a folder, and those that parts derive from `secret_key` where one is set.
 
-    A key that is added or retired counts at once, in every process: files are looked at each time
-    and read again where they have changed.
+    Added and retired keys take effect at once in every process, since each access checks whether
+    the files have changed.
     """
 
     def __init__(self, folder: Path, secret_key: str | None) -> None:
@@ -71,7 +71,7 @@ class TrustedKeys:
         return self._secret_key is not None
 
     def get(self, part: str, id: str) -> TrustedKey | None:
-        """Return the key of that part and id, where it is trusted."""
+        """Return the trusted key with this part and id, None if there is none."""
         if not _ID.fullmatch(id) or not is_part(part):
             return None
         derived = self._derive(part)
@@ -86,7 +86,7 @@ class TrustedKeys:
         return sorted(keys, key=lambda key: (key.public.part, key.added_at))
 
     def has(self, part: str) -> bool:
-        """Return whether a key of a part is accepted, retired ones left out."""
+        """Return whether a part has a key that is not retired."""
         if self._secret_key is not None:
             return True
         return any(key.public.part == part and not key.retired for key in self.all())
@@ -106,7 +106,7 @@ class TrustedKeys:
         return known
 
     def retire(self, id: str) -> TrustedKey:
-        """Accept nothing new from a key. Raises `not_found`."""
+        """Retire a key, so that nothing new is accepted from it. Raises `not_found`."""
         known = self._from_file(id) if _ID.fullmatch(id) else None
         if known is None:
             raise ScarError(
@@ -129,8 +129,8 @@ class TrustedKeys:
                 yield path.stem
 
     def _from_file(self, id: str) -> TrustedKey | None:
-        """Return the key in a file; None where there is no file. Raises `conflict` where it cannot
-        be read: a key that may have been retired is not taken for a new one.
+        """Return the key in a file; None where there is no file. Raises `conflict` if it cannot be
+        read, since the key may have been retired.
         """
         path = self.folder / f"{id}.json"
         try:

@@ -1,4 +1,6 @@
-"""Whether a coding agent could write the projects file, and so make anybody an admin."""
+"""Checks whether a coding agent could write the projects file, and thereby make anybody an
+admin.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from pathlib import Path
 from scar.projects import folders
 
 _NOBODY = 65534
-"""Who an agent runs as where root owns the workspace."""
+"""The user as whom an agent runs if root owns the workspace."""
 
 
 def problems(file: Path, workspaces: Iterable[Path]) -> list[str]:

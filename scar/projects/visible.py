@@ -11,8 +11,8 @@ from scar.projects.project import Project
 
 
 class VisibleProjects(ProjectsFile):
-    """The projects of a file that are `shown`; another one is answered as one that is not there.
-    What is wrong with the file is told with `tell_problem`.
+    """The `shown` projects of a file; all others raise the same error as unknown names. With
+    `tell_problem`, the file's error is included.
     """
 
     def __init__(

@@ -51,7 +51,7 @@ class _Block:
 
 
 class BlockMasker:
-    """Knows which block the next line may belong to."""
+    """Masks a text line by line, remembering the block to which the next line may belong."""
 
     def __init__(self) -> None:
         self._in_key = False
@@ -113,5 +113,7 @@ class BlockMasker:
 
 
 def _may_be_body(line: str) -> bool:
-    """Return whether a long word ends the line, or an escaped line end is in it: a quick look."""
+    """Return, as a quick check, whether the line ends with a long word or contains an escaped line
+    end.
+    """
     return "\\" in line or _TAIL.search(line, max(0, len(line) - _LONGEST_TAIL)) is not None

@@ -1,7 +1,7 @@
 """Masks secrets that a program's own syntax marks: commands, SQL, XML, HTTP headers, addresses.
 
-Every part first looks for a short text that its form cannot do without, so that ordinary lines
-cost next to nothing.
+Each rule first searches for a short text that every match must contain, so that ordinary lines cost
+almost nothing.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _COOKIE_ATTRIBUTE = re.compile(r"(?i)(?:path|domain|expires|max-age|samesite|ver
 
 
 def mask_phrases(text: str) -> str:
-    """Return `text` with `***` for what stands where a secret stands."""
+    """Return `text` with `***` for each secret that such syntax marks."""
     if "://" in text:
         text = _KEY_AS_USER.sub(f"{MASK}@", _USERINFO.sub(_userinfo, text))
     if " -" in text or text.startswith("-"):

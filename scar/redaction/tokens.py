@@ -1,8 +1,8 @@
-"""Masks what has the form of a known kind of token, wherever it stands.
+"""Masks tokens of known kinds (such as API keys) by their form, anywhere in a text.
 
-The kinds are data: `betterleaks.toml` is a rule set that others keep, `own_tokens.toml` what it
-lacks. One pass finds the fixed beginnings of all kinds, and a kind's pattern is tried only there:
-200 kinds cost a line of ordinary log no more than 20.
+The kinds are data: `betterleaks.toml` is a public rule set, `own_tokens.toml` adds what it lacks.
+One pass finds the fixed beginnings of all kinds, and a kind's pattern is tried only there: 200
+kinds cost a line of ordinary log no more than 20.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ahocorasick_rs import AhoCorasick
 from scar.redaction.cleaning import without_surrogates
 
 MASK = "***"
-"""What is shown in place of a secret."""
+"""The text that replaces a secret."""
 
 _FILES = ("own_tokens.toml", "betterleaks.toml")
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
@@ -30,7 +30,9 @@ _TELEGRAM_BOT = re.compile(r"(?<![0-9])[0-9]{6,12}:[A-Za-z0-9_-]{30,}+")
 
 @dataclass(frozen=True)
 class Rules:
-    """What tokens begin with (lower case), the patterns of each, and what finds the beginnings."""
+    """The prefixes of tokens (lower case), the patterns of each, and the automaton that finds the
+    prefixes.
+    """
 
     starts: tuple[str, ...]
     patterns: tuple[tuple[str, ...], ...]
@@ -69,14 +71,16 @@ def _lower(text: str) -> str:
 
 
 def _hits(automaton: AhoCorasick, lower: str) -> list[tuple[int, int]]:
-    """Return where kinds of tokens may begin, and the numbers of their beginnings."""
+    """Return the positions at which a token may begin, with the numbers of the prefixes found."""
     if not (hits := automaton.find_matches_as_indexes(lower, overlapping=True)):
         return []
     return sorted((start, number) for number, start, _ in hits)
 
 
 def _is_identifier(token: str) -> bool:
-    """Return whether a word is more likely a name: lower-case letters alone, as in `sk-fade-in`."""
+    """Return whether a word is more likely a name than a token: lower-case letters alone, as in
+    `sk-fade-in`.
+    """
     return token.islower() and not any(char.isdigit() for char in token)
 
 

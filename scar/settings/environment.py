@@ -42,7 +42,7 @@ def read_values(
 
 
 def names_with_prefix(prefix: str, dotenv: Path = Path(".env")) -> list[str]:
-    """Return the names of the variables that are set and begin so, in the environment or `.env`."""
+    """Return the names of the set variables with a prefix, in the environment or `.env`."""
     names = {*os.environ, *_read_file(dotenv, [])}
     return sorted(name for name in names if name.startswith(prefix))
 

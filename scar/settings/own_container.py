@@ -13,7 +13,7 @@ _FOLDER = re.compile(r"/containers/([0-9a-f]{64})/(?:hostname|hosts|resolv\.conf
 def own_container_id(mounts: Path = _MOUNTS) -> str | None:
     """Return the id of this process's container, from proc_pid_mountinfo(5); None outside of one.
 
-    A host name would not do: it can be set.
+    The host name is not used, since it can be configured.
     """
     try:
         text = mounts.read_text(encoding="utf-8", errors="replace")

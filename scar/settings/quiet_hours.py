@@ -1,4 +1,4 @@
-"""Quiet hours: in them, only what is critical makes a sound."""
+"""Quiet hours, in which only critical alerts make a sound."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ _FORM = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)")
 
 @dataclass(frozen=True)
 class QuietHours:
-    """From `start` to `end`, in minutes of the day by this host's clock; over midnight too."""
+    """The time from `start` to `end`, in minutes of the day by this host's clock; it may include
+    midnight.
+    """
 
     start: int
     end: int
@@ -26,7 +28,7 @@ class QuietHours:
         return cls(numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3])
 
     def hold(self, now: float) -> bool:
-        """Return whether it is quiet at `now`, in seconds since the epoch."""
+        """Return whether `now`, in seconds since the epoch, is within the quiet hours."""
         moment = datetime.fromtimestamp(now).astimezone()
         minute = moment.hour * 60 + moment.minute
         if self.start <= self.end:

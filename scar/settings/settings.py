@@ -105,8 +105,8 @@ class Settings(SettingFields):
     def keep_private(self) -> None:
         """Make new files of this process private to its user, and the state folder likewise.
 
-        For every part but the worker, which has a state folder whatever is set: they have none with
-        `SCAR_REDIS_URL`. Raises `SettingsError` where the folder cannot be made private.
+        Every part but the worker calls this; with `SCAR_REDIS_URL` these parts have no state
+        folder. Raises `SettingsError` where the folder cannot be made private.
         """
         keep_private(self.state_dir if self.redis_url is None else None)
 

@@ -1,7 +1,8 @@
-"""The state folder: nobody but the user that SCAR runs as may enter it, or make a file in it.
+"""Keeps the state folder private: only the user that SCAR runs as may enter it or create files in
+it.
 
-SCAR's journals, locks, signed requests and copies of every file that was replaced are there. In a
-folder that others may write to they could plant a link in the place of any of these.
+It contains SCAR's journals, locks, signed requests and copies of replaced files. If others could
+write to it, they could replace any of these by a link.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def keep_private(folder: Path | None) -> None:
 
 
 def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield everything in a folder that is private already; a folder before its content."""
+    """Yield the paths below a folder that is already private; a folder before its content."""
     with os.scandir(folder) as listing:
         items = list(listing)
     for item in items:
@@ -53,7 +54,7 @@ def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def _mend(path: str, status: os.stat_result) -> None:
-    """Take the rights of others from a path, or raise `SettingsError`."""
+    """Remove the rights of other users on a path, or raise `SettingsError`."""
     if status.st_uid != os.geteuid():
         raise SettingsError(
             [
