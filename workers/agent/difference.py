@@ -1,4 +1,4 @@
-"""Changes as text: `git diff --no-index` of the files before and after."""
+"""Renders changes as text: `git diff --no-index` of the files before and after."""
 
 from __future__ import annotations
 
@@ -40,14 +40,16 @@ def difference(undo: Undo, store: ContentStore) -> tuple[str, list[str]]:
 
     def stored(path: str) -> bytes:
         entry = undo.before[path]
-        assert entry is not None  # else it is not read
+        assert entry is not None  # called only for paths that existed before
         return Path(store.path_of(entry)).read_bytes()
 
     return text_difference(undo.before, undo.after, stored, reader_of(undo.root))
 
 
 def reader_of(root: str) -> Read:
-    """Return what reads a regular file at rest below `root`; links are not followed."""
+    """Return a function that reads a file below `root`. It raises for anything but a regular file
+    that does not change meanwhile, and follows no links.
+    """
 
     def read(path: str) -> bytes:
         with Tree(root) as tree:

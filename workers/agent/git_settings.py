@@ -1,7 +1,8 @@
-"""Tells what of a `.git` is in a snapshot: hooks, settings, and where the repository is.
+"""Decides which files of a `.git` folder a snapshot contains: hooks, settings, and references to
+other repositories.
 
-They are what makes Git run a program or read another repository the next time that anybody uses it.
-Objects, branches and the index are not among them: a commit takes nothing over.
+With these, an agent could make Git run a program or read another repository the next time anybody
+uses it. Objects, branches and the index are not included, since they cannot do that.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ _NESTED = frozenset({"modules", "worktrees"})
 _LARGE = frozenset({"annex", "lfs", "logs", "objects", "refs"})
 _GENERATED = "info/refs"
 _SAMPLE = ".sample"
-"""Git puts examples of hooks into each repository that it makes; it runs none of them."""
+"""The suffix of the example hooks that Git puts into each new repository and never runs."""
 
 
 def is_in_snapshot(path: str, *, folder: bool) -> bool:
-    """Return whether a path is in a snapshot, a folder with what it has in it."""
+    """Return whether a snapshot contains a path; with `folder`, whether it may contain anything in
+    that folder.
+    """
     names = path.split("/")
     if _GIT not in names:
         return True
@@ -42,7 +45,7 @@ def _in_repository(inner: list[str], *, folder: bool) -> bool:
 
 def _in_nested(inner: list[str], *, folder: bool) -> bool:
     """Return the same for a path below `modules` or `worktrees`, where repositories are at any
-    depth. The first name is that of a module or a work tree, even where it reads `logs`.
+    depth. The first component is always the name of a module or work tree, even if it is `logs`.
     """
     for at, name in enumerate(inner):
         if (at and name in _LARGE) or name in _FOLDERS or (name in _FILES and at == len(inner) - 1):
@@ -51,10 +54,10 @@ def _in_nested(inner: list[str], *, folder: bool) -> bool:
 
 
 def settings_in(paths: Iterable[str]) -> list[str]:
-    """Return those of the paths that are in a `.git`, or are one."""
+    """Return the paths that are a `.git` or in one."""
     return [path for path in paths if _GIT in path.split("/")]
 
 
 def repositories_in(folders: Iterable[str]) -> list[str]:
-    """Return those of the folders that are a `.git`."""
+    """Return the folders that are named `.git`."""
     return [path for path in folders if path.rpartition("/")[2] == _GIT]

@@ -66,7 +66,7 @@ class LaunchSpec(NamedTuple):
 
 
 class Flaw(NamedTuple):
-    """Why the agent cannot, or must not, be run.
+    """A reason why the agent cannot, or must not, be run.
 
     `socket`: it could open the socket. `kept`: it could write there, and so replace a file that it
     must not. `folder`: it cannot pass through the folder. `write`: it cannot write in the

@@ -112,7 +112,9 @@ class RunStore:
         return snapshot
 
     def undo_until(self, now: Contents) -> Undo:
-        """Return the undo record from the snapshot of the last run, which there is, to `now`."""
+        """Return the undo record of the changes between the last run's snapshot, which must exist,
+        and `now`.
+        """
         snapshot, record = self.snapshot, self.last_run
         assert snapshot is not None
         assert record is not None

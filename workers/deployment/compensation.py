@@ -70,7 +70,7 @@ def compensate(
 
 
 def _production_state(context: JobContext, journal: Journal) -> str:
-    """Say how production will be once what was begun is undone."""
+    """Return a sentence on how production will be once the deployment is undone."""
     first = "" if Releases(context.folder).ids() else _FIRST
     if not journal.find("applying"):
         return first + _UNTOUCHED

@@ -1,4 +1,4 @@
-"""What a deployment makes of services, volumes and networks, told before it is confirmed."""
+"""Determines what a deployment will change in services, volumes and networks, for the question."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from workers.runtime.context import JobContext
 
 
 def compose_changes(context: JobContext, plan: Plan) -> ComposeChanges:
-    """Return what `plan`, whose services are known, does on the Engine. Changes nothing."""
+    """Return what `plan`, whose services are filled in, will change on the Engine. Changes
+    nothing.
+    """
     config, project = plan.config, context.project.compose_project
     present = {container.service for container in plan.containers}
     remade = _recreated(plan) & present
@@ -40,8 +42,8 @@ def compose_changes(context: JobContext, plan: Plan) -> ComposeChanges:
 
 
 def _recreated(plan: Plan) -> set[str]:
-    """Return the services of which Compose makes new containers: another image, or another
-    configuration.
+    """Return the services whose containers Compose will recreate, because the image or the
+    configuration differs.
     """
     other = {
         container.service

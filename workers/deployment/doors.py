@@ -1,4 +1,4 @@
-"""The published ports that are diverted to stand-ins."""
+"""Finds the published ports to divert to stand-ins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Doors:
     stand_ins: StandIns
 
     def diversion(self, config: ComposeConfig, record: StandInRecord) -> Diversion:
-        """Return what is to be diverted to the stand-ins of a record."""
+        """Return the ports to divert to the stand-ins of a record."""
         running = self._running(record)
         doors: list[Door] = []
         for service, name in record.names.items():
@@ -49,7 +49,7 @@ class Doors:
         return Diversion(record.table, tuple(doors))
 
     def probes(self, record: StandInRecord) -> dict[str, PortProbe]:
-        """Return by service a probe of a published port that answers at present."""
+        """Return, by service, a probe of a published port that answers now."""
         answering: dict[str, PortProbe] = {}
         for service, container in self._running(record).items():
             for port in container.ports:
@@ -59,7 +59,7 @@ class Doors:
         return answering
 
     def _running(self, record: StandInRecord) -> dict[str, Container]:
-        """Return by service the containers that are replaced, and that run."""
+        """Return, by service, the running containers that will be replaced."""
         ids = set(record.replaced.values())
         project = self.context.project.compose_project
         return {

@@ -1,6 +1,6 @@
 """Decides which services can be replaced behind a stand-in, and says why the others cannot.
 
-Nothing here asks the Engine: what it reports comes in as `Surroundings`.
+This module does not call the Engine; what the Engine reports is passed in as `Surroundings`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _DATABASES = re.compile(
     r"eclipse-mosquitto|meilisearch|typesense|qdrant|weaviate)"
     r"(?:ql|db)?(?:-(?:server|stack|stack-server|enterprise|cluster|ha|repmgr|sentinel))?"
 )
-"""Names of images without registry and tag: an admin page such as `mongo-express` is none."""
+"""Names of databases' images without registry and tag. They are compared as a whole, so that
+`mongo-express` is no match.
+"""
 
 _SHARED_NAMESPACES = ("pid", "ipc", "uts", "userns_mode", "cgroup")
 _DEVICES = ("devices", "gpus", "device_cgroup_rules", "volumes_from", "runtime")
@@ -33,8 +35,8 @@ class Surroundings:
 
     `image_volumes` are paths by service, `checked` the services with a health check, `http` those
     whose published port answers HTTP, `drivers` those of the Engine's networks by name.
-    `networks_change`: the deployment changes a network. `unable` is why this host can divert
-    nothing, empty where it can.
+    `networks_change`: the deployment changes a network. `unable` is why this host cannot divert
+    connections, empty if it can.
     """
 
     image_volumes: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -47,8 +49,8 @@ class Surroundings:
 
 @dataclass(frozen=True, order=True)
 class FixedPort:
-    """A port of the Compose file with a number of its own on the host: `host_ip` is empty where it
-    is open on every address.
+    """A published port with a fixed number on the host; `host_ip` is empty if it is open on every
+    address.
     """
 
     published: int
@@ -59,8 +61,8 @@ class FixedPort:
 def is_asked_for(
     wanted: bool | tuple[str, ...] | None, config: ComposeConfig, name: str
 ) -> tuple[bool, bool]:
-    """Return whether a service is to be replaced without downtime, and whether it is named, in the
-    project's entry or by its label.
+    """Return whether a service should be replaced without downtime, and whether the project's entry
+    or the service's label names it explicitly.
     """
     said = str(_labels(config.resolved["services"][name]).get(ASKS_FOR_STAND_IN, "")).lower()
     if said == "false" or wanted is False:
@@ -77,10 +79,9 @@ def reason_against(
     *,
     named: bool,
 ) -> str:
-    """Return why a service cannot have a stand-in, empty where it can.
-
-    `containers` are those of the service now. A service that is `named` may share what it writes
-    to; never an image's own volume, nor where it is a known database.
+    """Return why a service cannot have a stand-in; an empty text if it can. `containers` are its
+    present ones. A service that is `named` explicitly may share writable mounts with its stand-in,
+    except volumes that its image declares, and unless it is a known database.
     """
     raw: JsonObject = config.resolved["services"][name]
     running = [container for container in containers if container.state == "running"]
@@ -110,10 +111,9 @@ def fixed_ports(config: ComposeConfig, name: str) -> list[FixedPort]:
 
 
 def diverted_ports(config: ComposeConfig, name: str, container: Container) -> list[FixedPort]:
-    """Return the ports to divert: those that this very container publishes now and will again.
-
-    A number in the Compose file alone may be another project's port at this moment, and so may the
-    same number on another address.
+    """Return the ports to divert: those that this container publishes now and will publish again. A
+    port that only the Compose file names may belong to another project now, and so may the same
+    number on another address.
     """
     tcp = (port for port in container.ports if port.protocol == "tcp")
     open_now = {(port.host_port, _without_any(port.host_ip)) for port in tcp}
@@ -129,7 +129,7 @@ def _host_ip(port: JsonObject) -> str:
 
 
 def _without_any(address: str) -> str:
-    """Return an address of the host; empty for every address."""
+    """Return the address, or an empty text for one that means every address."""
     return "" if address in ("0.0.0.0", "::") else address
 
 
@@ -198,7 +198,9 @@ def _of_networks(config: ComposeConfig, name: str, seen: Surroundings) -> str:
 
 
 def network_names(config: ComposeConfig, name: str) -> dict[str, str]:
-    """Return the Engine's names of a service's networks, external ones too, by their keys."""
+    """Return the Engine's names of a service's networks, external ones included, by their keys in
+    the Compose file.
+    """
     definitions = config.resolved.get("networks") or {}
     keys = config.resolved["services"][name].get("networks") or {}
     return {

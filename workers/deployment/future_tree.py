@@ -1,8 +1,8 @@
 """The files of production as a deploy will leave them, computed before production is changed.
 
-Compose reads files by paths relative to the project's folder. The deploy brings some of them, some
-only production has, some are about to be removed: what Compose will find is all of these together.
-It is given copies of the files that it may read, and nothing else.
+Compose reads files by paths relative to the project's folder. After a deploy, these are files that
+the deploy brings and files that only production has, without those that are removed. Compose gets
+copies of the files that it may read, and nothing else.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ class FutureTree:
         return tuple(str(root) for root in (self.production, self.workspace) if root is not None)
 
     def locate(self, path: str) -> str:
-        """Return the path without links; `project_invalid` where one leaves the two folders."""
+        """Return the path with links resolved; raise `project_invalid` for a link that leads out of
+        the two folders.
+        """
         at: list[str] = []
         names = path.split("/")[::-1]
         followed = 0
@@ -87,7 +89,7 @@ class FutureTree:
         return "/".join(at)
 
     def _relative(self, path: str, target: str) -> str:
-        """Return a link's target, an absolute one relative to the tree."""
+        """Return a link's target, relative to the tree if it is absolute."""
         if not target.startswith("/"):
             return target
         for root in self._roots:
@@ -105,11 +107,11 @@ class FutureTree:
                 folder, name = tree.split(path)
                 return os.readlink(name, dir_fd=folder)
         except OSError:
-            return None  # no link, or nothing at all
+            return None  # not a link, or missing
 
     def read(self, path: str) -> bytes | None:
-        """Return the content that will be at a path, links in the two folders followed; None for
-        nothing. Raises `project_invalid` where one leaves them.
+        """Return the content that a path will have, None if it will not exist. Links are followed
+        within the two folders; `project_invalid` is raised for one that leads out of them.
         """
         place = self.locate(path)
         entry = self.brought.get(place)
@@ -137,11 +139,13 @@ class FutureTree:
     def config(
         self, compose: Compose, name: str, scratch: Path, control: RunControl, *, remote: bool
     ) -> ComposeConfig:
-        """Return the project `name` as Compose will understand it. In `scratch` a folder is made.
+        """Return the configuration of the project `name` after the deployment. Creates a temporary
+        folder in `scratch`.
 
-        Raises `project_invalid` where it names files outside of the two folders, or without
-        `remote` some of another host. The answer is remembered by the content of all that Compose
-        reads: asking takes a quarter of a second, and a deploy of code rarely changes any of that.
+        Raises `project_invalid` if it names files outside of the two folders, or without `remote`
+        files of another host. The result is cached by the content of everything that Compose reads:
+        running Compose takes a quarter of a second, and a deploy of code rarely changes these
+        files.
         """
         files = self.compose_files()
         sources = compose_sources(files, self, ProjectRules(self._roots, remote, RESERVED))
@@ -160,9 +164,10 @@ class FutureTree:
 
 @contextmanager
 def _laid_out(scratch: Path, sources: ComposeSources) -> Iterator[Path]:
-    """Make a folder of exactly the files that were checked, until the block ends.
+    """Create a temporary folder with copies of exactly the files that were checked.
 
-    They are copies: a file of the workspace could be swapped for a link before Compose opens it.
+    Compose does not read the workspace itself, where a file could be replaced by a link after the
+    check.
     """
     folder = scratch / f"preview-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)

@@ -43,11 +43,11 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
         """Return the plan of the deploy or rollback. Changes nothing."""
 
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
-        """Hold the project."""
+        """Hold the lock of the project."""
         return project_lock(context.folder, context.check, holder=context.holder)
 
     def refuse_held(self, context: JobContext, /) -> None:
-        """Raise `busy` where another job works on the project."""
+        """Raise `busy` if another job holds the lock of the project."""
         refuse_if_held(context.folder, context.project.name)
 
     def recover(self, context: JobContext, lock: int, /) -> Outcome[DeployResult] | None:
@@ -61,7 +61,8 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
     def make_plan(self, context: JobContext, /) -> tuple[Plan, DeployPlan]:
         """Return what would be copied, built and restarted.
 
-        Raises what `execute` would fail with for sure: no room, a folder that cannot be written.
+        Raises the errors that `execute` would certainly meet: too little space, a folder that is
+        not writable.
         """
         require_not_scar(context, own_container_id())
         plan = self.compare(context)
@@ -71,16 +72,16 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
     def already_done(
         self, context: JobContext, plan: DeployPlan, /
     ) -> Outcome[DeployResult] | None:
-        """Return the outcome where production is as it would be."""
+        """Return the outcome if there is nothing to change; otherwise None."""
         return unchanged(context) if plan.nothing else None
 
     def remember_shown(self, context: JobContext, work: Plan, /) -> None:
-        """Keep the plan that is shown."""
+        """Store the plan that the question shows."""
         ShownPlan(context).save(work)
         note_offer(context, work.ways)
 
     def changes_since(self, context: JobContext, work: Plan, /) -> tuple[str, ...]:
-        """Return which files and containers are not as they were when the question was asked."""
+        """Return which files and containers have changed since the question was asked."""
         shown = ShownPlan(context)
         changes = shown.changes_until(work)
         shown.save(work)
@@ -119,8 +120,8 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
         probe: DowntimeProbe,
         probing: ExitStack,
     ) -> Outcome[DeployResult]:
-        """Copy, build, restart, verify, commit. `probing` is entered with `probe` before the first
-        container is touched, and may go on where this fails.
+        """Copy, build, restart, verify, commit. `probe` is entered into the stack `probing` before
+        the first container is touched, so that it keeps measuring during compensation.
         """
         with context.steps.step(*_COPYING) as step:
             undo = transaction.copy(work, step)

@@ -54,7 +54,9 @@ def deployed(
 
 
 def _given_up(work: Plan, ways: tuple[ServiceWay, ...]) -> list[str]:
-    """Return a sentence for each service that was to have a stand-in and had none."""
+    """Return a sentence for each service that was planned with a stand-in and replaced without
+    one.
+    """
     return [
         f"{way.service} was replaced without a stand-in: {way.why}"
         for way in ways

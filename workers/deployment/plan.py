@@ -38,9 +38,10 @@ class Plan:
     build inputs, `build` are services whose image has to be built, `pull` those whose image has to
     be fetched, `tags` the images (name, id) that come back without a build, `mounted` the services
     that have a changed file mounted, `restart` all that will be restarted or recreated as far as
-    can be told, `compose` what else happens on the Engine. `restores` is the release that is gone
-    back to. `outward` are the links among `files` that lead out of the workspace, `special` its
-    sockets, pipes and devices, left out. `ways` says how the services are replaced.
+    can be told, `compose` what else happens on the Engine. `restores` is the release that a
+    rollback restores. `outward` are the links among `files` that lead out of the workspace,
+    `special` its sockets, pipes and devices, which are not deployed. `ways` says how the services
+    are replaced.
     """
 
     files: Mapping[str, Entry] = field(repr=False)
@@ -138,7 +139,7 @@ def _forecast(plan: Plan, context: JobContext) -> str | None:
 
 
 def _interrupts(plan: Plan) -> bool:
-    """Return whether something that runs now is taken down."""
+    """Return whether a running container will be stopped."""
     return any(c.is_up and c.service in plan.restart for c in plan.containers)
 
 

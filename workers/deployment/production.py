@@ -114,8 +114,8 @@ class Production:
         )
 
     def state(self, config: ComposeConfig) -> JsonObject:
-        """Return what `restore` has to know, to be journalled before the first container is
-        changed: containers, networks, and the folders that are missing.
+        """Return the state that `restore` can bring back: containers, networks, and missing
+        folders. It is journalled before the first container is changed.
         """
         containers = self.containers()
         return {

@@ -1,4 +1,4 @@
-"""Files of a workspace or of production in memory, read through no link."""
+"""Reads files of a workspace or of production without following links."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from workers.files.tree import Tree
 def read_from(root: str, path: str) -> bytes | None:
     """Return the content of the file at `path` below `root`, None where there is none.
 
-    Neither it nor a folder on the way may be a link. Raises `project_invalid` for a link, for what
-    is no regular file, and for one that is too large.
+    Raises `project_invalid` if the path contains a link, or if the file is no regular one or too
+    large.
     """
     place = shown(f"{root}/{path}")
     try:

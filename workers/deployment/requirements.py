@@ -21,8 +21,8 @@ _WRITABLE = os.W_OK | os.X_OK
 
 
 def require_not_scar(context: JobContext, own_id: str | None) -> None:
-    """Raise `conflict` where the project is the one that this worker runs in, as the container
-    `own_id`: restarting it would end the worker in the middle.
+    """Raise `conflict` if this worker runs in the project, in the container `own_id`, because the
+    deployment would kill the worker.
     """
     own = own_compose_project(context.containers, own_id)
     if own is not None and own == context.project.compose_project:
@@ -34,8 +34,9 @@ def require_not_scar(context: JobContext, own_id: str | None) -> None:
 
 
 def require_own(context: JobContext, containers: tuple[Container, ...], production: str) -> None:
-    """Raise `project_invalid` where a container of the Compose project was made from another
-    folder: it must not be replaced; and where the projects file names one of another project.
+    """Raise `project_invalid` if a container of the Compose project was created from another
+    folder, so that it must not be replaced, or if the projects file names a container of another
+    project.
     """
     project_containers(context.containers, context.project)
     here = os.path.realpath(production)
@@ -51,8 +52,8 @@ def require_own(context: JobContext, containers: tuple[Container, ...], producti
 
 
 def require_possible(context: JobContext, config: ComposeConfig) -> None:
-    """Raise `project_invalid` where the Engine would refuse the Compose file in the middle of a
-    deployment, or would protect no container of a name that is to be protected.
+    """Raise `project_invalid` if the Engine would refuse the Compose file during the deployment, or
+    if a `protected` container does not exist and would not be created.
     """
     project = context.project
     require_protected(context, config)

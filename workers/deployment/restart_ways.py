@@ -1,4 +1,4 @@
-"""Plans which containers are restarted behind a stand-in, and starts these."""
+"""Plans which containers are restarted behind a stand-in, and starts the stand-ins."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ _CHANGED = "production's Compose file has changed since it was made"
 
 
 def restart_ways(context: JobContext, containers: Sequence[Container]) -> tuple[ServiceWay, ...]:
-    """Return how each service is restarted; nothing where no stand-in is asked for.
-
-    Compose is asked only where one may be. Raises what it raises.
+    """Return how each service is restarted; nothing if no stand-in is configured. Compose is run
+    only if a stand-in is possible; its errors are raised.
     """
     wanted = context.project.zero_downtime
     if not wanted and (wanted is False or not any(c.asks_for_stand_in for c in containers)):
@@ -37,9 +36,9 @@ def begin_stand_ins(
     containers: Sequence[Container],
     ways: tuple[ServiceWay, ...],
 ) -> tuple[ServiceWay, ...]:
-    """Start the stand-ins of a restart, of the images that run now; return how it will be.
-
-    Where one does not get healthy, the restart goes on without: what ails may be in what runs.
+    """Start the stand-ins for a restart from the images that run now; return how each service is
+    restarted. If one does not get healthy, the services are restarted without stand-ins, since the
+    restart may be the remedy.
     """
     services = [way.service for way in ways if way.way == STAND_IN]
     if not services:

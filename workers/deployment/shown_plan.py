@@ -1,4 +1,4 @@
-"""What the person who confirms has been shown, kept to tell what has changed since."""
+"""Stores the plan that a question showed, to determine what has changed since."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class ShownPlan:
     context: JobContext
 
     def save(self, plan: Plan) -> None:
-        """Keep a plan, and those of the last ten jobs. Where that fails, a later question cannot
-        say what has changed, and is asked all the same.
+        """Store the plan; the plans of the last ten jobs are kept. If that fails, a later question
+        cannot say what has changed.
         """
         try:
             write_synced(self._path, json.dumps(plan.relied_upon, separators=(",", ":")))
@@ -40,7 +40,7 @@ class ShownPlan:
             _log.warning("plan not kept", job=self.context.request.id, reason=str(error))
 
     def changes_until(self, plan: Plan) -> tuple[str, ...]:
-        """Return what differs between the plan that was shown and `plan`, one sentence each."""
+        """Return the differences between the plan that was shown and `plan`, one sentence each."""
         try:
             if not self._path.exists():
                 return ()
@@ -78,8 +78,9 @@ def _sentences(before: JsonObject, now: JsonObject, plan: Plan) -> list[str]:
 def _changed_files(before: JsonObject, now: JsonObject, plan: Plan) -> tuple[set[str], set[str]]:
     """Return the files that changed in the workspace and in production since `before`.
 
-    A file that only one of the plans has differs between the two folders in that plan alone: which
-    of them changed shows by the content that the other plan, or the last release, had.
+    A file that is in only one of the plans was the same in both folders at the time of the other.
+    Comparing its contents with those in the other plan or the last release shows which folder
+    changed.
     """
     workspace = _different(before["after"], now["after"])
     production = {

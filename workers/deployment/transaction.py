@@ -148,7 +148,8 @@ class Transaction:
         return ways
 
     def bring_back(self, undo: Undo) -> None:
-        """Put files in place whose contents the store has, touch no container, and end.
+        """Write files whose contents are in the store, without touching containers, and close the
+        journal.
 
         `restored` in the journal is the point of no return: there is no release.
         """
@@ -183,8 +184,8 @@ class Transaction:
         started: float,
         forecast: str | None,
     ) -> Release:
-        """Record the release, which is the point of no return. `started` is the start time by
-        the monotonic clock, `forecast` the downtime that was said.
+        """Record the release, which is the point of no return. `started` is the start time by the
+        monotonic clock, `forecast` the downtime that the question announced.
         """
         context = self.context
         request = context.request
@@ -223,7 +224,7 @@ class Transaction:
         return subject and self.context.masker.text(subject)
 
     def _primary(self) -> str | None:
-        """Return the container that is primary now, and is to stay it."""
+        """Return the present primary container, which is recorded so that it stays primary."""
         try:
             return containers_of(self.context).primary
         except ScarError as error:

@@ -1,4 +1,4 @@
-"""Plans how each service that runs is replaced: behind a stand-in, or plainly and why."""
+"""Plans how each running service is replaced: behind a stand-in, or without one and why."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _COMPOSE_ENDINGS = (".yaml", ".yml", ".env")
 
 @dataclass(frozen=True)
 class Ways:
-    """`by_service` has every service that runs and is replaced, where the project wants stand-ins;
-    `offer` are services that could have one, where the project has not said and was not asked yet;
-    `unknown` are names in `zero_downtime` that no service has.
+    """`by_service` are the running services that will be replaced, if the project is configured for
+    stand-ins. `offer` are services that could have one, if the project's entry does not say and no
+    question has offered it yet. `unknown` are names in `zero_downtime` that no service has.
     """
 
     by_service: tuple[ServiceWay, ...] = ()
@@ -49,7 +49,9 @@ def plan_ways(
     services: Collection[str],
     changed: Iterable[str],
 ) -> Ways:
-    """Return the ways of those of `services` that run. `changed` are paths of changed files."""
+    """Return how each running one of `services` is replaced. `changed` are paths of changed
+    files.
+    """
     running = {c.service for c in containers if c.is_up and c.service in services}
     names = sorted(name for name in running if name in config.services)
     wanted = context.project.zero_downtime
@@ -83,7 +85,7 @@ def _way(name: str, why: str) -> ServiceWay:
 
 
 def note_offer(context: JobContext, ways: Ways) -> None:
-    """Note that the question has offered stand-ins, so that the next one does not."""
+    """Record that a question has offered stand-ins, so that the next one does not repeat it."""
     if ways.offer:
         write_synced(context.folder / _OFFERED, "")
 
@@ -116,8 +118,8 @@ def _http(container: Container) -> bool:
 
 
 def _networks_change(context: JobContext, config: ComposeConfig, changed: Iterable[str]) -> bool:
-    """Return whether the deployment changes a network: Compose would then remake it, which it
-    cannot with a stand-in connected.
+    """Return whether the deployment changes a network. Compose would then recreate it, which fails
+    while a stand-in is connected.
     """
     if not any(path.endswith(_COMPOSE_ENDINGS) for path in changed):
         return False

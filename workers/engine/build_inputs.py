@@ -20,7 +20,9 @@ FileDigests = Mapping[str, tuple[int, str]]
 for a symbolic link)."""
 
 ReadFile = Callable[[str], bytes | None]
-"""Returns the content of one of those files, links followed; None where it leads to nothing."""
+"""A function that returns the content of one of those files, following links; None for a broken
+link.
+"""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _relative(path: str, root: str) -> str | None:
 
 
 def _digest(build: Build, root: str, files: set[str], tree: FileDigests) -> str:
-    # The build section has absolute paths, but the image does not depend on the folder's place.
+    # The build section has absolute paths, but the image does not depend on where the folder is.
     section = json.dumps(build.raw, sort_keys=True)
     home = json.dumps(posixpath.normpath(root))[1:-1]
     section = re.sub(re.escape(home) + r'(?=[/"])', ".", section)

@@ -38,7 +38,7 @@ def ignore_event(_event: ComposeEvent) -> None:
 class Compose:
     """Compose against the Engine at `docker_host`, or at the one that `environ` names.
 
-    `remote`: it may fetch Compose files of other hosts.
+    With `remote`, Compose may fetch files from other hosts.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class Compose:
         """Return the configuration of all services, of every profile; raise `project_invalid`.
 
         `home` is the folder in which the project's files will be later: the paths in the result and
-        in the configuration hashes are as if the files were there already. Until then nobody has
-        said `yes` to them: Compose reads nothing but `project.folder`, and has no network, unless
-        it may fetch files of other hosts.
+        in the configuration hashes are as if the files were there already. Nobody has confirmed
+        these files yet, so Compose is confined to reading `project.folder`, and has no network
+        unless it may fetch files from other hosts.
         """
         control = control or RunControl(deadline=QUICK_SECONDS)
         if home is not None and not self._remote:
@@ -169,10 +169,9 @@ class Compose:
         name: str,
         label: str,
     ) -> None:
-        """Start one more container of a service, as a one-off one that `up` and `ps` leave alone.
-
-        It is made of a resolved configuration, has the service's aliases and published ports, and
-        starts nothing that the service depends on.
+        """Start an additional one-off container of a service, which `up` and `ps` ignore. It is
+        created from a resolved configuration, with the service's aliases and published ports;
+        dependencies are not started.
         """
         options = ["-d", "-T", "--no-deps", "--service-ports", "--use-aliases"]
         verb = ["run", *options, "--name", name, "--label", label, service]
@@ -217,10 +216,10 @@ class Compose:
     ) -> ProcessResult:
         program, more = compose_program(self._env)
         if not more:
-            control = replace(control, reads=None)  # the CLI has to look for the plugin
+            control = replace(control, reads=None)  # the CLI searches for the plugin
         elif control.reads is not None:
-            # It cannot read the CLI's configuration, and would complain. No variable is changed for
-            # that: a Compose file may use it.
+            # Compose warns that it cannot read the CLI's configuration. The variable that would
+            # prevent this is not set, since a Compose file may use it.
             program.insert(1, "--config=/nonexistent")
         try:
             process = Process(

@@ -46,7 +46,7 @@ class PublishedPort:
     host_ip: str = ""
 
     def meets(self, host_port: int, protocol: str, host_ip: str) -> bool:
-        """Return whether the Engine could not publish that port beside this one."""
+        """Return whether the port conflicts with this one on the Engine."""
         same = (self.host_port, self.protocol) == (host_port, protocol)
         addresses = {self.host_ip or _ANY[0], host_ip or _ANY[0]}
         return same and (len(addresses) == 1 or not addresses.isdisjoint(_ANY))
@@ -115,7 +115,9 @@ class ComposeConfig:
 
 
 def _require_container(name: str, service: JsonObject) -> None:
-    """Compose runs what `provider` names as a program of the worker's host."""
+    """Raise `project_invalid` for a service with `provider`, for which Compose would run a program
+    on the worker's host.
+    """
     if service.get("provider"):
         raise ScarError(
             "project_invalid",

@@ -1,8 +1,7 @@
-"""The files that Docker Compose reads for a project, found and checked before it is asked.
-
+"""Finds and checks the files that Docker Compose would read for a project, before Compose is run.
 `docker compose config` opens whatever `env_file`, `include`, `extends` and `label_file` name, on
-this host or on another, and what it read ends up in the environment of containers. Only files in
-the two folders of the project are read; others are refused while the job is checked.
+this host or another, and their content ends up in the environment of containers. Only files in the
+two folders of the project are read; others are refused while the job is checked.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ class ProjectFiles(Protocol):
 
 @dataclass(frozen=True)
 class ProjectRules:
-    """What a project may name. `roots` are its folders, as absolute paths: all stand for the
-    folder that Compose is given. `remote`: files of other hosts are allowed. `reserved` are the
-    variables that Compose has from elsewhere than `.env`.
+    """Which files a project may name. `roots` are the absolute paths of its folders, all of which
+    Compose sees as the one folder that it is given. `remote` permits files of other hosts.
+    `reserved` are variables whose values do not come from `.env`.
     """
 
     roots: tuple[str, ...]
@@ -59,10 +58,10 @@ class ComposeSources:
     remote: list[str] = field(default_factory=list)
 
     def digest(self, context: Sequence[object]) -> str | None:
-        """Return a digest that changes whenever `docker compose config` could answer differently.
+        """Return a digest that changes whenever the output of `docker compose config` could change.
 
-        It covers the content of all files, and the JSON of `context`. None where another host has
-        one of them: then Compose itself must be asked.
+        It covers the content of all files, and the JSON of `context`. None if a file is on another
+        host, since Compose must then be run.
         """
         if self.remote:
             return None
@@ -75,9 +74,8 @@ class ComposeSources:
 def compose_sources(
     names: Sequence[str], files: ProjectFiles, rules: ProjectRules
 ) -> ComposeSources:
-    """Return everything that Compose reads for a project with the Compose files `names`.
-
-    Raises `project_invalid` where a file names one that it may not, or is no YAML.
+    """Return every file that Compose reads for a project with the Compose files `names`. Raises
+    `project_invalid` if a file names one that is not permitted, or is not valid YAML.
     """
     search = _Search(files, rules)
     search.read(".env")
@@ -88,7 +86,7 @@ def compose_sources(
 
 @dataclass(frozen=True)
 class _Name:
-    """Where a path is named: the file, the key, and the folder that it is relative to."""
+    """The place where a path occurs: the file, the key, and the folder that it is relative to."""
 
     file: str
     key: str
@@ -104,7 +102,7 @@ class _Search:
         self.sources = ComposeSources()
 
     def read(self, path: str) -> bytes | None:
-        """Return a file's content, and note it."""
+        """Return a file's content, and add it to the result."""
         contents = self.sources.contents
         if path not in contents:
             if len(contents) >= _MOST_FILES:
@@ -119,8 +117,8 @@ class _Search:
     def add_compose_file(
         self, at: _Name, value: object, base: str | None, *, main: bool = True
     ) -> None:
-        """Read a Compose file and all that it names; `base` is the folder of its relative paths,
-        None for its own.
+        """Read a Compose file and all files that it names. `base` is the folder of its relative
+        paths; None for the file's own folder.
         """
         path = self._inside(at, value)
         if path is None:
@@ -220,7 +218,7 @@ _OUTSIDE_HINT = (
 
 
 def leads_outside(path: str, target: str) -> ScarError:
-    """Return the error of a link that Compose would follow out of the project's folders."""
+    """Return the error for a link that leads out of the project's folders."""
     return ScarError(
         "project_invalid",
         f"Compose would read {path[:100]!r}, which is a link out of the project's folders, to "

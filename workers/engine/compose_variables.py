@@ -1,7 +1,6 @@
-"""Variables in the paths of a Compose file, where their value is beyond doubt.
-
-Compose reads `.env` by rules of its own. A path is checked before Compose sees it, so only what
-both understand alike is used: `NAME=value` of plain characters, once, on a line of its own.
+"""Substitutes variables in the paths of a Compose file if their values are unambiguous. A path is
+checked before Compose sees it, and Compose has its own rules for `.env`. Only definitions that both
+parse alike are therefore used: `NAME=value` of plain characters, once, on a line of its own.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ _PLAIN = r"([\w./-]*)"
 
 
 class UnknownVariable(Exception):
-    """A path with a variable whose value cannot be told."""
+    """Raised for a path with a variable whose value is ambiguous or unknown."""
 
 
 def fill_in(path: str, env: bytes, reserved: Collection[str]) -> str:
     """Return a path with the values of its variables from the text of `.env`.
 
-    `reserved` are the names that Compose has from elsewhere. Raises `UnknownVariable`.
+    `reserved` are variables whose values do not come from `.env`. Raises `UnknownVariable`.
     """
     lines = [line.strip() for line in env.decode("utf-8", "replace").splitlines()]
     lines = [line for line in lines if not line.startswith("#")]
@@ -46,5 +45,5 @@ def _given(name: str, lines: list[str]) -> str | None:
     if len(mentions) > 1 or plain is None:
         raise UnknownVariable
     if any(line.count(quote) % 2 for line in lines for quote in "\"'`"):
-        raise UnknownVariable  # a value may go on over several lines
+        raise UnknownVariable  # a value may span several lines
     return plain[1]

@@ -1,4 +1,4 @@
-"""Compose files as Docker Compose reads them, before it is asked: names as text, tags ignored."""
+"""Parses Compose files before Docker Compose does: every plain value as text, tags ignored."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ import yaml
 from scar.errors import ScarError
 
 _MOST_PAIRS = 200_000
-"""Keys that merges (`<<`) may add up to: nested ones multiply."""
+"""The maximum number of keys after merges (`<<`), since nested merges multiply."""
 
 _MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Reads every plain value as text; of Compose's tags (`!reset`), what they are put on."""
+    """A YAML loader that reads every plain value as text, and ignores Compose's tags such as
+    `!reset`.
+    """
 
     yaml_implicit_resolvers = {"<": [(_MERGE, re.compile(r"^<<$"))]}  # noqa: RUF012
     _pairs = 0
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Resolve the merges of a mapping; raise `YAMLError` where they grow without end."""
+        """Resolve the merges of a mapping; raise `YAMLError` if the result is too large."""
         super().flatten_mapping(node)
         self._pairs += len(node.value)
         if self._pairs > _MOST_PAIRS:
@@ -43,7 +45,8 @@ _Loader.add_multi_constructor("!", _untagged)
 def documents(name: str, text: bytes) -> list[Any]:
     """Return the YAML documents of a Compose file, which Compose merges.
 
-    Raises `project_invalid` where it is no YAML: what it names could not be checked.
+    Raises `project_invalid` if it is not valid YAML, since the files that it names could not be
+    checked.
     """
     try:
         return list(yaml.load_all(text, _Loader))

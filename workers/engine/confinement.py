@@ -1,4 +1,4 @@
-"""Takes from this process, and from what it executes, what reading a Compose file does not need.
+"""Confines this process, and the programs that it executes, to what reading a Compose file needs.
 
 It has no capability, reads only named files and folders, writes nothing, and opens no socket, so
 that it reaches neither the network nor the Engine. See landlock(7), seccomp(2) and capabilities(7).
@@ -37,9 +37,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def confine(reads: Sequence[str], program: str) -> None:
-    """Confine this process for good; it may read `reads` and execute `program`, a path.
-
-    What the kernel does not have is left out: `missing_confinement` says what.
+    """Confine this process irrevocably: it may read the paths `reads` and execute `program`.
+    Restrictions that the kernel does not support are left out; `missing_confinement` names them.
     """
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "no_new_privs")
@@ -53,14 +52,14 @@ def confine(reads: Sequence[str], program: str) -> None:
 
 
 def missing_confinement() -> str | None:
-    """Return what this host cannot keep from a confined process; None where that is nothing."""
+    """Return which restrictions this host cannot impose; None if it can impose all."""
     if not sys.platform.startswith("linux") or landlock_version() <= 0:
         return "files"
     return None if os.uname().machine in _SOCKET_CALLS else "network"
 
 
 def landlock_version() -> int:
-    """Return the kernel's version of Landlock, at most 0 where it is not there or turned off."""
+    """Return the kernel's version of Landlock; 0 or less if it is missing or disabled."""
     return int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _GET_VERSION))
 
 
@@ -74,7 +73,7 @@ def _restrict_files(paths: Sequence[str]) -> None:
         try:
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except OSError:
-            continue  # not every system has each of them
+            continue  # some systems lack some of these paths
         access = _EXECUTE | _READ_FILE
         if stat.S_ISDIR(os.fstat(place).st_mode):
             access |= _READ_DIR
@@ -90,7 +89,7 @@ def _restrict_files(paths: Sequence[str]) -> None:
 
 
 def _refuse_sockets(architecture: int, socket: int) -> None:
-    """Have the kernel refuse socket(2) and io_uring, and calls of another architecture."""
+    """Make the kernel refuse socket(2), io_uring, and system calls of another architecture."""
     program = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_IF_EQUAL, 0, 4, architecture),

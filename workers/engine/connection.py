@@ -41,7 +41,7 @@ class Engine:
         timeout: int = TIMEOUT,
         on_error: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`on_error` is told the code of each error."""
+        """`on_error` is called with the code of each error."""
         self.host = docker_host or os.environ.get("DOCKER_HOST") or DEFAULT_HOST
         self.timeout = timeout
         self._on_error = on_error

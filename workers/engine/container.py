@@ -12,7 +12,9 @@ from workers.engine.text import plain
 
 PROJECT = "com.docker.compose.project"
 ASKS_FOR_STAND_IN = "scar.zero_downtime"
-"""A label of a service in the Compose file: `true` is like naming it in the projects file."""
+"""The label with which a service in a Compose file asks for a stand-in: `true` has the effect of
+naming the service under `zero_downtime`.
+"""
 
 STAND_IN = "scar.standin"
 """The label of a stand-in, with the token of the takeover that has made it."""

@@ -35,7 +35,7 @@ class Containers:
         ]
 
     def stand_ins(self, project: str) -> list[Container]:
-        """Return the containers that stand in for others of a Compose project at present."""
+        """Return the present stand-ins of a Compose project."""
         return self._list({"label": [f"{PROJECT}={project}", STAND_IN]})
 
     def all(self) -> list[Container]:
@@ -59,7 +59,7 @@ class Containers:
         return self._seconds_since(container, "started_at") if container.is_up else None
 
     def stopped(self, container: Container) -> int | None:
-        """Return the seconds since a container ended; None where it is up or never ran."""
+        """Return the seconds since a container exited; None if it is running or never ran."""
         return None if container.is_up else self._seconds_since(container, "finished_at")
 
     def _seconds_since(self, container: Container, event: str) -> int | None:

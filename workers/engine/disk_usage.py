@@ -1,4 +1,4 @@
-"""What Docker takes of the disk, and what a prune would free."""
+"""Measures how much disk space Docker uses, and how much a prune would free."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from workers.engine.connection import Engine
 
 @dataclass(frozen=True)
 class DiskUsage:
-    """Bytes: of everything Docker has, and of what `docker system prune` would remove."""
+    """The bytes that Docker uses, and those that `docker system prune` would free."""
 
     total: int
     freed: int
 
 
 def disk_usage(engine: Engine) -> DiskUsage:
-    """Ask the Engine, which may take it minutes where there are many layers."""
+    """Ask the Engine for its disk usage, which may take minutes if there are many layers."""
     with engine.api() as api:
         return usage_of(api.df())
 

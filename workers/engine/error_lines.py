@@ -20,13 +20,13 @@ _IS_NONE = re.compile(
 
 
 def looks_like_error(line: bytes) -> bool:
-    """Return whether a line tells of an error, and not of none (`0 errors`, `error=null`)."""
+    """Return whether a line reports an error, unlike `0 errors` or `error=null`."""
     return bool(_LOOKS_LIKE.search(_IS_NONE.sub(b"", line)))
 
 
 def error_lines(engine: Engine, container_id: str, start: int, end: int) -> int:
-    """Count the lines of a time (seconds since the epoch) that look like errors, of the last 2,000
-    lines; 0 for a container that is gone, or whose log cannot be read.
+    """Count the lines between `start` and `end` (seconds since the epoch) that look like errors,
+    among the last 2,000 lines. 0 for a container that does not exist, or whose log cannot be read.
     """
     with engine.api() as api:
         try:

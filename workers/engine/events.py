@@ -1,4 +1,4 @@
-"""Follows the Engine's events of containers for ever: `GET /events` of the Engine's API."""
+"""Follows the Engine's events about containers: `GET /events` of the Engine's API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ACTIONS = (
     *("pause", "unpause"),
 )
 _KEPT = 256
-"""So many events the Engine keeps, and sends again to who asks for those since one of them."""
+"""The number of past events that the Engine keeps and can send again."""
 
 _CHUNK_BYTES = 65536
 _NANOSECONDS = 1_000_000_000
@@ -35,10 +35,9 @@ answers.
 
 @dataclass(frozen=True)
 class EngineEvent:
-    """Something that happened to a container. `at` is in seconds since the epoch, by the Engine's
-    clock.
+    """An event about a container. `at` is in seconds since the epoch, by the Engine's clock.
 
-    `action` is the Engine's word (`die`, `health_status`, ...), `detail` what follows it
+    `action` is the Engine's word (`die`, `health_status`, ...), `detail` the text after it
     (`unhealthy`). `project` and `service` are Compose's labels, `exit_code` that of a `die`,
     `signal` the number of the signal of a `kill`.
     """
@@ -76,12 +75,11 @@ class EngineEvent:
 
 
 class EngineEvents:
-    """The events of one Engine's containers. A stream is followed by one thread, and closed by any.
-
-    The Engine keeps its last events, so a stream that is opened anew goes on where the last one
-    ended; who follows it should compare the containers' states all the same. What was yielded is
-    known by itself and not by its time: the Engine's clock may be set back, and two events that
-    happen together may come in either order.
+    """The events of one Engine's containers. A stream is followed by one thread, and may be closed
+    by any. The Engine keeps its last events, so a reopened stream continues where the last one
+    ended; callers should still compare the containers' states after reopening. Yielded events are
+    recognised by their content and not by their time, since the Engine's clock may be set back, and
+    simultaneous events may come in either order.
     """
 
     def __init__(self, engine: Engine, *, quiet_seconds: float = QUIET_SECONDS) -> None:

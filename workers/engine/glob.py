@@ -1,8 +1,8 @@
-"""One pattern of a `.dockerignore`, matched in time that grows with pattern times path, no faster.
+"""Matches one pattern of a `.dockerignore` in time proportional to the lengths of pattern and path.
 
-The pattern is a non-deterministic automaton whose states are the bits of one integer: all of them
+The pattern is a non-deterministic automaton whose states are the bits of one integer: all states
 advance together with each character (Baeza-Yates and Gonnet, "A new approach to text searching",
-1992), so nothing is ever tried again. The builder's own matcher, Go's `regexp`, is linear as well.
+1992), so there is no backtracking. The builder's own matcher, Go's `regexp`, is linear as well.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ def _no_slash(char: str) -> bool:
 
 @dataclass(frozen=True)
 class _Token:
-    """A place in a pattern. `accepts` tells which character leads to the next place, `stays` which
-    one does not leave this place; `skips` are the distances to places reached without a character.
+    """A place in a pattern. `accepts` says which characters lead to the next place, `stays` which
+    ones stay at this place; `skips` are the distances to places that are reached without a
+    character.
     """
 
     accepts: Callable[[str], bool] = _never
@@ -70,7 +71,7 @@ class Glob:
         return state
 
     def accepts(self, state: int) -> bool:
-        """Return whether what led to the state matches as a whole."""
+        """Return whether the text that led to the state matches the whole pattern."""
         return bool(state & self._accept)
 
     def _step(self, state: int, char: str) -> int:
@@ -103,7 +104,7 @@ def _tokens(pattern: str) -> list[_Token]:
     at = 0
     while at < len(pattern):
         more, length = _translate(pattern, at)
-        # A star beside an equal one adds nothing, and would cost a place.
+        # A star after an equal one has no effect, so it is dropped.
         if more != tuple(tokens[-len(more) :]) or not more[0].skips:
             tokens += more
         at += length

@@ -1,8 +1,8 @@
-"""Where a reader is in a container's log, so that it can go on there after any interruption.
-
-The Engine can begin a log at a time, but several lines may have the same one, and times may run
-backwards a little: the two streams of a program are written by two threads. A position is thus the
-latest time of all lines that were read, how many lines had it, and how many came after them.
+"""A reader's position in a container's log, at which reading can resume after an interruption. The
+Engine can send a log from a given time on. But several lines may have the same time, and times may
+decrease slightly, since a program's two streams are written by two threads. A position therefore
+consists of the latest time of all lines read, the number of lines with that time, and the number of
+lines after the last of these.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from workers.engine.log_lines import LogLine
 
 OVERLAP = timedelta(seconds=1)
-"""How far times may run backwards: so much of the log is read again to find the position."""
+"""By how much times may decrease; so much of the log is read again to find the position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,9 @@ class LogPosition:
 
 @dataclass(frozen=True, slots=True)
 class FollowedLine:
-    """A line of a followed log, and the position behind it. Not `is_new`: it was read before, by
-    whoever had the position. No `line`: the container was replaced by another of its name.
+    """A line of a followed log, and the position behind it. Without `is_new`, the line is before
+    the position from which reading resumed. Without a `line`, the container was replaced by another
+    with its name.
     """
 
     line: LogLine | None
@@ -58,8 +59,8 @@ class FollowedLine:
 def beyond(lines: Iterable[LogLine], position: LogPosition) -> Iterator[FollowedLine]:
     """Yield the lines that the Engine sends since `position.since`, and which of them are new.
 
-    Every line before the position is no later than its time: a later one is new, also where the
-    log was rotated and the line of the position is gone.
+    No line before the position is later than the position's time. A later line is therefore new,
+    even if the log was rotated and the position's line is gone.
     """
     left, behind = position.count, position.behind
     for line in lines:
@@ -76,6 +77,6 @@ def beyond(lines: Iterable[LogLine], position: LogPosition) -> Iterator[Followed
 
 
 def shifted(at: str, by: timedelta) -> str:
-    """Return a line's time moved by some whole microseconds, with the same nanoseconds."""
+    """Return a line's time shifted by whole microseconds, with its nanoseconds unchanged."""
     moved = datetime.fromisoformat(f"{at[:26]}+00:00") + by
     return f"{moved:%Y-%m-%dT%H:%M:%S.%f}{at[26:]}"

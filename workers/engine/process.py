@@ -87,7 +87,7 @@ class Process:
                 cwd=cwd,
                 env=dict(env),
                 pass_fds=control.pass_fds,
-                umask=0o022,  # what it makes is the project's, not SCAR's
+                umask=0o022,  # files that the command creates belong to the project, not to SCAR
                 start_new_session=True,
             )
         except BaseException:

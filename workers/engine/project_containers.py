@@ -53,8 +53,8 @@ class ProjectContainers:
 def project_containers(containers: Containers, project: Project) -> ProjectContainers:
     """Return the containers in the order of the projects file, then those found by Compose's label.
 
-    The latter only with `auto_detect`. Raises `project_invalid` where one that the file names
-    belongs to another Compose project.
+    The latter only with `auto_detect`. Raises `project_invalid` if a container in the file belongs
+    to another Compose project.
     """
     names = project.containers
     by_name = {c.name: c for c in containers.of_project(project.compose_project, names)}
@@ -71,8 +71,8 @@ def project_containers(containers: Containers, project: Project) -> ProjectConta
 
 
 def unknown_protected(project: Project, known: Iterable[str]) -> ScarError | None:
-    """Return the error of a `protected` container that is neither among `known` nor among the
-    project's `containers`; None where there is none.
+    """Return the error for a `protected` container that is neither among `known` nor among the
+    project's `containers`; None if all are.
     """
     names = {*known, *project.containers}
     unknown = next((name for name in project.protected if name not in names), None)

@@ -1,4 +1,4 @@
-"""Whole files in memory: regular ones only, and bounded."""
+"""Reads whole files into memory: only regular ones, up to a size limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from scar.errors import ScarError
 
 LARGEST = 1 << 20
-"""The size in bytes of the largest file that is read whole: a Compose file, an ignore file."""
+"""The maximum size in bytes of a file that is read whole, such as a Compose file or an ignore file.
+"""
 
 ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
@@ -21,7 +22,7 @@ OPEN_AT_ONCE = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 def read_regular_file(path: Path) -> bytes | None:
     """Return the content of a file, links followed; None where there is none.
 
-    Raises `project_invalid` for what is no regular file, and for one that is too large.
+    Raises `project_invalid` if the file is no regular one or too large.
     """
     try:
         return read_opened(os.open(path, OPEN_AT_ONCE), str(path))
@@ -43,7 +44,7 @@ def read_opened(handle: int, place: str) -> bytes:
 
 
 def unreadable(place: str, why: str) -> ScarError:
-    """Return the error of a file that Compose, and SCAR for it, cannot read."""
+    """Return the error for a file of a Compose project that cannot be read."""
     return ScarError(
         "project_invalid",
         f"Compose cannot read {place}: {why}",

@@ -1,4 +1,6 @@
-"""The Compose configuration of a stand-in: a service as it will be, beside the one that runs."""
+"""Derives the Compose configuration of a stand-in: the service's new version, to run beside the
+present one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from scar.json_object import JsonObject
 from workers.engine.compose_config import ComposeConfig
 
 _ITS_OWN = ("container_name", "build", "depends_on", "restart", "profiles", "scale", "mac_address")
-"""What belongs to the container that is replaced, or concerns more than one container."""
+"""The keys that only the replaced container may have, or that concern more than one container."""
 
 _OF_ENDPOINT = ("ipv4_address", "ipv6_address", "link_local_ips", "mac_address")
 
@@ -22,12 +24,10 @@ def stand_in_config(
     networks: Mapping[str, str],
     image: str | None = None,
 ) -> JsonObject:
-    """Return the resolved configuration that makes the stand-in of a service.
-
-    It lacks what two containers cannot both have: the name, which becomes an alias, fixed
-    addresses, and the numbers of published ports. `networks` are the Engine's names by key: those,
-    and `volumes` that are there, are external, so that Compose changes none. `image` replaces the
-    service's.
+    """Return the resolved configuration for the stand-in of a service. It lacks what two containers
+    cannot share: the container's name (which becomes an alias), fixed addresses, and fixed
+    published ports. `networks` are the Engine's names by key; they and existing `volumes` become
+    external, so that Compose changes none of them. `image` replaces the service's image.
     """
     resolved = config.resolved
     service = deepcopy(resolved["services"][name])

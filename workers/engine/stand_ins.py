@@ -1,4 +1,6 @@
-"""Starts, describes and removes stand-ins: one-off containers that take connections for a while."""
+"""Finds, describes and removes stand-ins: one-off containers that temporarily take a service's
+connections.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ _STOP_SECONDS = 5
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a container is reached: its address on the bridge that its ports are published from,
-    and, by the port of the container, the host's ports for IPv4 and IPv6 (0 where there is none).
+    """A container's address on the bridge network from which its ports are published, and by
+    container port the host's ports for IPv4 and IPv6 (0 for none).
     """
 
     address: str
@@ -28,15 +30,15 @@ class Endpoint:
 
 
 class StandIns:
-    """The stand-ins of one Engine. One is known by its name and by its label alike: a container
-    that somebody else has made is left alone.
+    """The stand-ins of one Engine. A stand-in is recognised by its name together with its label, so
+    that no other container is ever touched.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def endpoint(self, container: str) -> Endpoint | None:
-        """Return where a container is reached; None where it is on no bridge, or gone."""
+        """Return a container's endpoint; None if it is on no bridge network or does not exist."""
         with self._engine.api() as api:
             try:
                 settings = api.inspect_container(container)["NetworkSettings"]
@@ -66,7 +68,7 @@ class StandIns:
         return tuple(sorted(n["IPAddress"] for n in networks.values() if n.get("IPAddress")))
 
     def id_of(self, name: str, token: str) -> str | None:
-        """Return the id of the stand-in with this name and label; None where there is none."""
+        """Return the id of the stand-in with this name and label; None if there is none."""
         with self._engine.api() as api:
             try:
                 details = api.inspect_container(name)
@@ -76,8 +78,8 @@ class StandIns:
         return str(details["Id"]) if labels.get(STAND_IN) == token else None
 
     def remove(self, name: str, token: str, *, kill: bool) -> None:
-        """Stop a stand-in as its image wants it, unless it is to be killed, and remove it with the
-        volumes that have no name.
+        """Stop a stand-in with its stop signal (or kill it), and remove it with its anonymous
+        volumes.
         """
         id = self.id_of(name, token)
         if id is None:

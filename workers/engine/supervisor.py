@@ -69,7 +69,7 @@ def _become(command: list[str], reads: list[str] | None) -> None:
     """
     try:
         os.setsid()
-        for number in (*_SIGNALS, signal.SIGXFSZ):  # Python itself ignores the last
+        for number in (*_SIGNALS, signal.SIGXFSZ):  # Python ignores SIGXFSZ
             signal.signal(number, signal.SIG_DFL)
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -85,7 +85,7 @@ def _become(command: list[str], reads: list[str] | None) -> None:
 
 
 def _confine(reads: list[str], program: str) -> None:
-    """Import what confines only here, where it is needed: this program is started for itself."""
+    """Confine this process. The module is imported here because most commands do not need it."""
     sys.path.append(os.path.abspath(f"{__file__}/../../.."))
     from workers.engine.confinement import confine
 

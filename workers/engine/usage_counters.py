@@ -1,8 +1,8 @@
 """Reads what a container has used so far: CPU time, memory, network and disk.
 
-Where this process sees the container's cgroup (version 2), the kernel's own files are read, which
-takes a tenth of a millisecond. Else the Engine is asked, with `one-shot`, so that it does not wait
-a second for a comparison (about 2 ms).
+If this process can see the container's cgroup (version 2), the kernel's files are read, which takes
+0.1 ms. Otherwise the Engine is asked, with `one-shot`, so that it does not wait a second for a
+second measurement (about 2 ms).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SHARED_NETWORKS = ("host", "container:", "ns:", "none")
 @dataclass(frozen=True)
 class UsageCounters:
     """What a container has used: CPU time in nanoseconds, network and disk in bytes since its
-    start; memory in bytes now, without the page cache. What the source leaves out is 0.
+    start; memory in bytes now, without the page cache. Values that the source does not have are 0.
     """
 
     cpu: int
@@ -35,7 +35,9 @@ class UsageCounters:
 
 @dataclass(frozen=True)
 class _KernelFiles:
-    """Where the kernel says what a container uses. `network` is None without one of its own."""
+    """The kernel's files with a container's counters. `network` is None if the container has no
+    network of its own.
+    """
 
     of_process: Path
     cgroup: Path
@@ -43,7 +45,7 @@ class _KernelFiles:
 
 
 class UsageReader:
-    """Reads the counters of containers; remembers where the kernel has those of each."""
+    """Reads the counters of containers, and remembers each container's kernel files."""
 
     def __init__(
         self,
@@ -64,8 +66,8 @@ class UsageReader:
         self._files = {id: files for id, files in self._files.items() if id in wanted}
 
     def read(self, id: str) -> UsageCounters | None:
-        """Return the counters of a running container; None where it is gone."""
-        for _ in range(2):  # started again under the same id, it has another process
+        """Return the counters of a running container; None if it has ended."""
+        for _ in range(2):  # after a restart, the container has the same id but another process
             files = self._files_of(id)
             if files is None:
                 break
@@ -83,8 +85,8 @@ class UsageReader:
         return self._files[id]
 
     def _find_files(self, id: str) -> _KernelFiles | None:
-        """Return the kernel's files; None where the container's process is not the one that has
-        this number here, as in a container that does not share the host's processes.
+        """Return the kernel's files of a container; None if its pid is another process here, which
+        is so if SCAR runs in a container with a pid namespace of its own.
         """
         with self._engine.api() as api:
             try:
