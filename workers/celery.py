@@ -109,7 +109,7 @@ def run(id: str, signature: str) -> None:
 
 @worker_init.connect(weak=False)
 def _keep_state_private(**_: Any) -> None:
-    """Make this worker's files its user's own, before it starts anything."""
+    """Make the state folder private to this worker's user, before anything else starts."""
     try:
         keep_private(settings.state_dir)
     except SettingsError as error:
@@ -121,8 +121,9 @@ def _keep_state_private(**_: Any) -> None:
 def _load_handlers(**_: Any) -> None:
     """Import modules before the fork, so that all pool processes share their memory.
 
-    Without gc.freeze, a collection in a pool process writes to what is shared, and so copies it.
-    With it, an idle worker of five processes takes 150 MB (PSS); without it, one of three took 176.
+    Without gc.freeze, a garbage collection in a pool process writes to the shared memory, which
+    makes the kernel copy it. With it, an idle worker of five processes takes 150 MB (PSS); without
+    it, one of three took 176.
     """
     handlers()
     gc.collect()

@@ -1,4 +1,6 @@
-"""Compares what Redis says with what this host knows of its own jobs and locks, and mends Redis."""
+"""Compares the records on Redis with what this host knows about its own jobs and locks, and
+restores what Redis has lost.
+"""
 
 from __future__ import annotations
 
@@ -28,31 +30,35 @@ from workers.state.known_locks import KnownLocks, sync_quietly
 
 _INTERVAL = 3.0
 _ABANDONED = 40.0
-"""Longer than a worker that was killed is waited for, and a sweep has given its job away."""
+"""Seconds after which a deployment without a worker is abandoned: longer than the lease of a killed
+worker and the next sweep take.
+"""
 
 _MOST_REOPENED = 3
-"""Recovery may itself end the worker (no memory): then the project's next job tries it again."""
+"""How often a deployment is put back. Recovery may itself kill the worker (out of memory); after
+that, the project's next job tries again.
+"""
 
 _RECENT = 2 * 3600.0
 _REMEMBERED = 30 * 86_400.0
-"""How long Redis keeps the record of a job that has changed something."""
+"""How many seconds Redis keeps the record of a job that has changed something."""
 
 _ENDS_COMPARED = 30.0
 _MOST_COMPARED = 20
-"""How many ends are compared at a time: each costs some signatures."""
+"""How many ends are compared at a time, since each requires verifying signatures."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Reconciler:
-    """A thread that puts jobs back on the ledger which a worker of this host had begun: those that
-    Redis has lost, deployments that are said to have ended while their journal is open, and those
-    that are said to have ended otherwise than they did here.
+    """A thread that puts jobs back on the ledger that a worker of this host had begun: jobs that
+    Redis has lost, deployments whose record says that they ended although their journal is open,
+    and jobs whose recorded end is not the one of this host.
 
-    The worker that claims such a job reads in the job log how far it was: a job that ended is
-    reported again, an interrupted one is recovered. Only jobs that began or ended within the last
-    two hours are looked for: no job may run longer, and Redis keeps every changing job longer. Ends
-    are compared in turns, twenty every half minute, for as long as Redis keeps them.
+    The worker that claims such a job reads its progress in the job log: an ended job is reported
+    again, an interrupted one is recovered. Only jobs that began or ended within the last two hours
+    are looked for: no job may run longer, and Redis keeps every changing job longer. Ends are
+    compared in turns, twenty every half minute, for as long as Redis keeps them.
     """
 
     def __init__(
@@ -106,15 +112,16 @@ class Reconciler:
         self.look_for_abandoned()
 
     def look_for_abandoned(self) -> None:
-        """Put deployments back that nobody works on and that are not finished."""
+        """Put unfinished deployments back on the ledger that no worker is running."""
         now = self._monotonic()
         self._since = {id: self._since.get(id, now) for id in abandoned(self._projects)}
         for id in self._since:
             self._try(id, self._reopen)
 
     def compare_ends(self) -> None:
-        """Have the jobs reported again that ended here otherwise than their records say: what the
-        host has signed counts, not what a sweep was made to believe.
+        """Put jobs back whose record has another end than this host's, so that their end is
+        reported again. The end that the host has signed counts, since a sweep can be deceived by
+        unsigned fields.
         """
         ids = sorted(self._recent(_REMEMBERED))
         later = [id for id in ids if id > self._compared] or ids
@@ -123,7 +130,7 @@ class Reconciler:
             self._try(id, self._compare_end)
 
     def _compare_end(self, id: str) -> None:
-        """Put the job back where its record does not say how it has ended here, three times."""
+        """Put the job back if its record has another end than this host's; at most three times."""
         state = self._job_log.state(id)
         if state is None or self._reopened[id] >= _MOST_REOPENED:
             return
@@ -143,7 +150,7 @@ class Reconciler:
         try:
             self._anchor.follow(self._redis)
         except (ScarError, OSError, *MALFORMED) as error:
-            # A line of another form than it must have keeps no lost job from coming back.
+            # A malformed entry must not prevent other lost jobs from being put back.
             _log.warning("end of the audit trail not kept", reason=str(error))
 
     def _try(self, id: str, compare: Callable[[str], None]) -> None:
@@ -165,11 +172,9 @@ class Reconciler:
             self._restore(id, replace=False)
 
     def _reopen(self, id: str) -> None:
-        """Put a deployment back whose record says that it has ended, or was tampered with; and one
-        that is said to go on and that no worker has taken for 40 s; three times at most, the second
-        and third time after 40 s too.
-
-        One that has ended as far as this host knows is left to the next job of its project.
+        """Put a deployment back whose record says that it has ended or was tampered with, or that
+        is open and was claimed by no worker for 40 s. This is done at most three times, 40 s apart.
+        A deployment that the job log records as ended is left to the next job of its project.
         """
         if not self._job_log.begun(id) or self._job_log.ended(id):
             return

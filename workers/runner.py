@@ -119,7 +119,9 @@ class Runner:
             self._wake_next()
 
     def _wake_next(self) -> None:
-        """Wake this host for a job that waited for a slot; the sweeper does it where that fails."""
+        """Notify this host of a job that waited for a slot. If that fails, the sweeper does it
+        later.
+        """
         try:
             id = self.ledger.next_waiting(self.settings.host)
         except ScarError as error:
@@ -129,7 +131,9 @@ class Runner:
             self.queue.notify(self.settings.host, id)
 
     def _note_cancelled(self, claim: Claim) -> None:
-        """Keep on this host that a job was cancelled before it began, whatever Redis says later."""
+        """Record in this host's job log that a job was cancelled before it began, so that it is not
+        run whatever Redis says later.
+        """
         try:
             error = cancelled_by(self.verification.cancelled_by(claim))
             self.job_log.note_cancelled(claim.id, claim.signed, error)
@@ -146,7 +150,8 @@ class Runner:
             self._refuse(claim, str(forged))
             return
         except ScarError as error:
-            # A key or the job log cannot be read now: the lease lapses, and the job is tried again.
+            # A key or the job log cannot be read now. The lease expires, and the job is tried
+            # again.
             _log.warning("job not verified", job=claim.id, reason=error.message)
             return
         with (
@@ -207,7 +212,7 @@ class Runner:
     def _plan(
         self, handler: WriteJob[Any, Any, Any], context: JobContext, reporter: JobReporter
     ) -> None:
-        """Report the plan, for a question; or the end, where there is nothing to do or to ask."""
+        """Report the plan, which the question then shows; or the end, if there is nothing to do."""
         plan = handler.plan(context)
         outcome = handler.already_done(context, plan)
         if outcome is None:
@@ -216,7 +221,7 @@ class Runner:
             reporter.finish(outcome.state, result=outcome.result)
 
     def _before(self, id: str) -> Job | None:
-        """Return the job as an earlier, interrupted attempt has left it; only for display."""
+        """Return the job as an earlier, interrupted attempt left it, only for display."""
         try:
             return self.ledger.get(id)
         except ScarError as error:
@@ -272,8 +277,8 @@ class Runner:
             _log.warning("another worker has the job", job=id)
 
     def _refuse(self, claim: Claim, reason: str) -> None:
-        """End a job that must not be done. What it says of itself is not believed: only who reads
-        it may find that its request is genuine.
+        """End a job that must not be done, without using anything that its record says, since the
+        record may be forged.
         """
         _log.warning("job refused", job=claim.id, reason=reason)
         error = ScarError(

@@ -25,14 +25,14 @@ def container_to_read(context: JobContext) -> Container:
 
 
 def hide_secrets_of(context: JobContext, container_id: str) -> None:
-    """Have the job's masker hide the secrets of a container that has taken the place of another:
-    its environment may be a new one, and so may the project's `.env` files.
+    """Make the job's masker hide the secrets of a container that has replaced another. Its
+    environment may differ, and so may the project's `.env` files.
     """
     context.masker.hide(project_secrets(context.project))
     try:
         context.masker.hide(secret_values(context.containers.inspect(container_id).environment))
     except ScarError as error:
-        if error.code != "container_not_found":  # then it has nothing more to say
+        if error.code != "container_not_found":  # a container that is gone logs nothing more
             raise
 
 

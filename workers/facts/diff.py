@@ -44,7 +44,7 @@ def _lines(context: JobContext, plan: Plan) -> tuple[str, list[str]]:
     try:
         text, left_out = text_difference(changes.before, after, *readers)
     except (OSError, ScarError) as error:
-        # Somebody changes files there now: the list of files is told all the same.
+        # Somebody is changing files now; the list of files is returned all the same.
         _log.warning("no diff", job=context.request.id, reason=str(error))
         return "", []
     return text, [*secret, *left_out]

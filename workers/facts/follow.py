@@ -24,14 +24,14 @@ from workers.state.releases import Releases
 _SECONDS = 600.0
 _RETRY_SECONDS = 1.0
 _RELEASE_LETTERS = 10
-"""How much of a release's id names it, as everywhere."""
+"""How many characters of a release's id are shown."""
 _ALIVE = ("running", "restarting", "paused")
 
 
 @dataclass(frozen=True)
 class FollowState:
-    """What is kept with the lines: the position behind them, how many were reported, and when the
-    job began, in seconds since the epoch.
+    """The state that is stored with the reported lines: the position behind them, their number, and
+    when the job began, in seconds since the epoch.
     """
 
     position: LogPosition
@@ -39,7 +39,9 @@ class FollowState:
     begun_at: float
 
     def to_json(self) -> JsonObject:
-        """Return the state as it is signed. It is made for each line: `asdict` is slow."""
+        """Return the state as JSON. It is needed for each line, for which `asdict` would be too
+        slow.
+        """
         at = self.position
         position = (at.container, at.at, at.count, at.behind)
         return {"position": position, "count": self.count, "begun_at": self.begun_at}
@@ -53,7 +55,7 @@ class FollowState:
 class Follow(ReadJob[FollowResult]):
     """Follows the log of the primary container, or of the container that the request names.
 
-    Where its worker is killed, the next one goes on behind the last line that was reported.
+    If its worker is killed, the next one continues after the last reported line.
     """
 
     kind = "follow"
@@ -72,8 +74,8 @@ class Follow(ReadJob[FollowResult]):
 
 
 def _state_before(context: JobContext) -> FollowState | None:
-    """Return where an attempt before has come to; wait while that cannot be read, since lines would
-    be lost or repeated without it.
+    """Return the state that an earlier attempt has reached. Waits while it cannot be read, since
+    without it lines would be lost or repeated.
     """
     while True:
         try:
@@ -105,7 +107,7 @@ def follow_lines(context: JobContext, logs: ContainerLogs, name: str, state: Fol
                 hide_secrets_of(context, followed.position.container)
                 text = _replaced(context, name)
             else:
-                text = context.masker.line(followed.line.text)  # a key may go on from known lines
+                text = context.masker.line(followed.line.text)  # may end a key of earlier lines
                 if not (followed.is_new and takes(text)):
                     continue
                 text = f"{stamp(followed.line)} {text}"
@@ -122,7 +124,7 @@ def _replaced(context: JobContext, name: str) -> str:
 
 
 def _stopped(container: Container, project: str) -> ScarError:
-    """Return the error for a container that writes nothing until somebody starts it."""
+    """Return the error for a stopped container, which logs nothing."""
     return ScarError(
         "conflict",
         f"Container '{container.name}' does not run: it is {container.state}",

@@ -13,7 +13,7 @@ from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
 
 MOST_BYTES = 1024 * 1024
-"""Size of the lines that one answer has: it is kept in Redis, and sent to a chat as a file."""
+"""Maximum size of the returned lines, which are stored in Redis and sent to a chat as a file."""
 
 
 class ReadLogs(ReadJob[LogTail]):
@@ -22,7 +22,7 @@ class ReadLogs(ReadJob[LogTail]):
     kind = "logs"
 
     def answer(self, context: JobContext) -> LogTail:
-        """Return the lines with their timestamps, fit to be shown."""
+        """Return the lines with their timestamps, masked."""
         container = container_to_read(context)
         tail = ContainerLogs(context.engine, context.containers).tail(
             container.id, context.request.args["lines"]
@@ -34,7 +34,9 @@ class ReadLogs(ReadJob[LogTail]):
 
 
 def log_tail(container: str, lines: Sequence[str], left_out: int) -> LogTail:
-    """Return the newest of the lines, as many as fit; `left_out` older ones are missing already."""
+    """Return as many of the newest lines as fit; `left_out` is the number of older lines already
+    missing.
+    """
     room = MOST_BYTES
     first = len(lines)
     while first and (room := room - len(lines[first - 1].encode("utf-8", "replace")) - 1) >= 0:

@@ -20,9 +20,7 @@ class Stats(ReadJob[StatsResult]):
     kind = "stats"
 
     def answer(self, context: JobContext) -> StatsResult:
-        """Return one row for each container that runs; with `since`, what was sampled since then
-        too.
-        """
+        """Return one row for each running container; with `since`, also the samples since then."""
         containers = containers_of(context).containers
         since = context.request.args.get("since")
         names = [container.name for container in containers]

@@ -36,7 +36,9 @@ class Status(ReadJob[StatusResult]):
     kind = "status"
 
     def answer(self, context: JobContext) -> StatusResult:
-        """Return the containers, the folders, and notices where something cannot be told."""
+        """Return the containers, the folders, and a notice for each fact that could not be
+        determined.
+        """
         project = context.project
         present = containers_of(context)
         release: Release | None = None
@@ -77,7 +79,7 @@ def _lock(context: JobContext) -> LockStatus | None:
 
 
 def _older_than_workspace(context: JobContext, release: Release | None) -> bool:
-    """Return whether a deploy would bring other files than those in production."""
+    """Return whether a deploy would change files in production."""
     workspace, production = stat_cache_paths(context)
     cache = StatCache.load(workspace)
     tree = scan(str(context.project.workspace), context.project.exclude, cache).entries

@@ -78,10 +78,9 @@ class ContentStore:
         check: Callable[[], None],
         taken: list[Entry] | None = None,
     ) -> None:
-        """Put what it lacks of `files` into the store, from the tree at `root`, through no link.
-
-        A release that is gone back to is in the store alone: what is held is not looked for.
-        `taken` receives each entry that was put.
+        """Copy those of `files` that the store lacks from the tree at `root`, following no links.
+        Contents that the store has are not looked for in the tree, since files of an earlier
+        release may be only in the store. `taken` receives each copied entry.
         """
         lacking = {p: e for p, e in files.items() if e.kind == "file" and not self.holds(e)}
         if not lacking:

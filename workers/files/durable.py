@@ -42,10 +42,10 @@ def write_synced(path: Path, text: str) -> None:
 
 
 def open_own(path: Path, flags: int) -> int:
-    """Open a file of SCAR's own, made with mode 0600 where `flags` has O_CREAT; raises `OSError`.
-
-    Refused are links, hard ones too, and what is no regular file: by one that somebody put there,
-    SCAR would write to, or empty, a file of theirs. With O_TRUNC the file is emptied afterwards.
+    """Open a file of SCAR's own, created with mode 0600 if `flags` has O_CREAT; raises `OSError`.
+    Symbolic links, files with a second hard link and special files are refused, because an attacker
+    could place them to make SCAR overwrite another file. With O_TRUNC, the file is emptied only
+    after these checks.
     """
     safe = flags & ~os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     handle = os.open(path, safe, 0o600)
@@ -62,9 +62,8 @@ def open_own(path: Path, flags: int) -> int:
 
 
 def make_folders(path: Path) -> None:
-    """Make a folder of a project's own, and those above it, open to all to read; raises `OSError`.
-
-    The process's umask would keep everybody else out of them.
+    """Create a project's folder and its parents, readable by everybody whatever the process's umask
+    is; raises `OSError`.
     """
     if not path.exists():
         make_folders(path.parent)

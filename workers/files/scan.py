@@ -25,7 +25,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class WorkspaceScan:
-    """What a workspace holds: `entries` are deployed, `special` paths (sockets, pipes, devices)
+    """The content of a workspace: `entries` are deployed, `special` paths (sockets, pipes, devices)
     never are. `outward` are the links among the entries that lead out of the workspace: they are
     copied as links, and nothing is read through them.
     """
@@ -36,10 +36,10 @@ class WorkspaceScan:
 
 
 def scan(root: str, exclude: Sequence[str], cache: StatCache) -> WorkspaceScan:
-    """Return what is in the tree at `root`; only files that changed are read.
+    """Return the content of the tree at `root`; only changed files are read.
 
-    Never in it: `.git`, `__pycache__`, `*.pyc`, and what `exclude` (gitignore patterns) names.
-    Raises `sync_failed` for files that cannot be read or do not hold still.
+    `.git`, `__pycache__`, `*.pyc` and what the gitignore patterns in `exclude` match are left out.
+    Raises `sync_failed` for files that cannot be read or keep changing.
     """
     with file_errors(root):
         tree = Tree(root)
@@ -95,7 +95,7 @@ class _Scan:
             status = item.stat(follow_symlinks=False)
             digest = self._cache.digest_of(path, status)
         except OSError:
-            digest = None  # reading says what is wrong
+            digest = None  # reading it raises the error
         entry = self._read(path) if digest is None else entry_of(status, digest)
         if entry is None:
             self._special.append(path)
@@ -103,7 +103,7 @@ class _Scan:
             self._entries[path] = entry
 
     def _read(self, path: str) -> Entry | None:
-        """Return the entry of a file or link, None for what is neither."""
+        """Return the entry of a file or link; None for anything else."""
         read_at = time.time_ns()
         with file_errors(self._tree.absolute(path)):
             folder, name = self._tree.split(path)
@@ -153,7 +153,7 @@ def hashed(handle: int, name: str, path: str) -> tuple[os.stat_result, str, int]
 def leads_out(entries: Mapping[str, Entry], path: str) -> bool:
     """Return whether the link at `path` leads out of the tree.
 
-    The way to its target is walked name by name, through the links of the tree.
+    The target's path is followed component by component, through the links of the tree.
     """
     at: list[str] = path.split("/")[:-1]
     names = _names(entries[path].digest)
@@ -170,7 +170,7 @@ def leads_out(entries: Mapping[str, Entry], path: str) -> bool:
         if entry is not None and entry.kind == "link":
             followed += 1
             if followed > _LINKS:
-                return False  # a loop leads nowhere, as for the kernel
+                return False  # a loop of links has no target
             at.pop()
             names += _names(entry.digest)
     return False

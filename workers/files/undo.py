@@ -108,7 +108,7 @@ def _all_above(paths: list[str]) -> set[str]:
 
 
 def _folder(tree: Tree, path: str) -> dict[str, Folder]:
-    """Return the folder at `path`, or nothing; what stands behind a link is not in this place."""
+    """Return the folder at `path`, or nothing. A link to a folder is not a folder."""
     handle = tree.find_folder(path)
     if handle is None:
         return {}

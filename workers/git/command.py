@@ -58,7 +58,9 @@ _CREDENTIAL_HELPER = (
     '"$SCAR_GIT_USERNAME" "$SCAR_GIT_PASSWORD"; }; give'
 )
 UMASK = 0o022
-"""Git's own: what it makes belongs to a workspace, and SCAR's would keep its owner's group out."""
+"""Git's usual umask. Its files belong to a workspace, and SCAR's umask would lock out the group of
+the workspace's owner.
+"""
 
 _QUERY_SECONDS = 10
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded")
@@ -104,7 +106,7 @@ def environment(
 def query(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> str | None:
     """Return the output of a quick Git command; None if it fails or takes longer than 10 s.
 
-    The repository is that of `folder`: where its `.git` is none, no folder above is looked at.
+    Git uses only the repository in `folder` itself, never one in a folder above it.
     """
     own = {"GIT_CEILING_DIRECTORIES": str(folder.resolve().parent), **(env or {})}
     try:

@@ -21,8 +21,8 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class WorkspaceCommit:
-    """The checked-out commit, None outside a repository; `dirty`: there are uncommitted changes,
-    None where Git could not tell.
+    """The checked-out commit (None outside a repository), and whether there are uncommitted changes
+    (`dirty`; None if unknown).
     """
 
     commit: str | None
@@ -30,9 +30,8 @@ class WorkspaceCommit:
 
 
 def workspace_commit(folder: Path, *, seconds: float = _STATUS_SECONDS) -> WorkspaceCommit:
-    """Return a workspace's commit; a folder without Git, or where Git fails, has none.
-
-    A status that takes longer than `seconds` is given up.
+    """Return a workspace's commit; None in a folder without Git, or if Git fails. `dirty` is None
+    if the status takes longer than `seconds`.
     """
     if not (folder / ".git").exists():
         return WorkspaceCommit(None, False)
@@ -41,7 +40,7 @@ def workspace_commit(folder: Path, *, seconds: float = _STATUS_SECONDS) -> Works
 
 
 def _is_dirty(folder: Path, commit: str | None, seconds: float) -> bool | None:
-    """Return whether there are uncommitted changes, None where Git fails.
+    """Return whether there are uncommitted changes; None if Git fails.
 
     Uses a shadow repository, since `git status` in the workspace itself would run filters from its
     configuration.

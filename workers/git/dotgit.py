@@ -145,7 +145,7 @@ def _copy_synced(source: Path, name: str, folder: int) -> None:
         os.fdopen(os.open(name, _NEW, mode, dir_fd=folder), "wb") as writer,
     ):
         shutil.copyfileobj(reader, writer)
-        os.fchmod(writer.fileno(), mode)  # whatever the umask is
+        os.fchmod(writer.fileno(), mode)  # independent of the umask
         writer.flush()
         os.fsync(writer.fileno())
     if os.geteuid() == 0:

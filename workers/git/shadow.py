@@ -202,5 +202,5 @@ def _copy(source: Path, target: Path) -> None:
             raise OSError(errno.EINVAL, "not a file", str(source))
         with target.open("wb") as writer:
             shutil.copyfileobj(reader, writer)
-        # Git reads files again that are as young as its index ("racily clean").
+        # Git reads files again whose time is that of the index ("racily clean").
         os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))

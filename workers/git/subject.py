@@ -1,4 +1,4 @@
-"""The first line of a commit's message."""
+"""Reads the first line of a commit's message."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _log = structlog.get_logger(__name__)
 def commit_subject(workspace: Path, commit: str | None) -> str | None:
     """Return the subject of a workspace's commit, at most 200 characters of it.
 
-    None without a commit, and where Git fails. `git log` in the workspace would run programs of its
-    configuration; the shadow knows none.
+    None without a commit, and if Git fails. `git log` in the workspace itself could run programs
+    that its configuration names; the shadow repository has no such configuration.
     """
     if commit is None:
         return None

@@ -116,9 +116,9 @@ def _prepared_run(context: JobContext, instruction: str) -> AgentRun:
 
 
 def _kept(context: JobContext) -> tuple[str, str]:
-    """Return the projects file, as it is named and where it is: no agent may write it.
-
-    Raises `forbidden` where it is in the workspace, all of which the agent can be given.
+    """Return the paths of the projects file, as configured and with links resolved, which the agent
+    must not be able to write. Raises `forbidden` if it is in the workspace, all of which the agent
+    may own during the run.
     """
     path, workspace = context.settings.projects_file, context.project.workspace
     if folders.inside(path, workspace):
@@ -202,7 +202,7 @@ def _ended(
     """Compare the workspace with its snapshot and return the outcome; this can no longer be
     cancelled.
 
-    Where comparing fails, the result says so, and `agent_discard` compares.
+    If the comparison fails, the result says so, and `agent_discard` compares again.
     """
     try:
         with context.steps.step("comparing", "Looking at what changed"):

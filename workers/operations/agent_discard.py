@@ -70,7 +70,7 @@ class AgentDiscard(WriteJob[Undo, AgentDiscardPlan, AgentDiscardPlan]):
 def _undoable(context: JobContext, run_store: RunStore, now: Contents) -> tuple[Undo, list[str]]:
     undo = run_store.undo
     if undo is None and run_store.last_run is not None:
-        undo = run_store.undo_until(now)  # comparing has failed after the run
+        undo = run_store.undo_until(now)  # the comparison after the run has failed
     if undo is None:
         raise ScarError(
             "not_found",

@@ -111,7 +111,7 @@ class AgentChanges:
 def not_compared(
     context: JobContext, failure: ScarError, output: AgentOutput, seconds: float | None
 ) -> AgentReport:
-    """Return the result of a run of which nobody knows what it changed."""
+    """Return the result of a run whose changes could not be determined."""
     return AgentReport(
         workspace=str(context.project.workspace),
         counts=FileCounts(0, 0, 0),

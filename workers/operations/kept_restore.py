@@ -1,4 +1,6 @@
-"""A file that a deploy replaced, brought back into production from its kept copy."""
+"""The handler of `kept_restore`, which restores a file of production that a deploy replaced, from
+its kept copy.
+"""
 
 from __future__ import annotations
 
@@ -35,34 +37,36 @@ from workers.state.releases import Releases
 
 @dataclass(frozen=True)
 class Restoring:
-    """The copy that comes back, and what it changes."""
+    """The copy to restore, and the changes that this makes."""
 
     copy: KeptCopy
     changes: Changes
 
 
 class KeptRestore(WriteJob[Restoring, KeptRestorePlan, KeptRestoreResult]):
-    """One file, by the journal and the undo record of a deployment: a kill loses nothing."""
+    """Restores one file with the journal and the undo record of a deployment, so that it can be
+    recovered after a kill.
+    """
 
     kind = "kept_restore"
 
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
-        """Hold the project."""
+        """Hold the lock of the project."""
         return project_lock(context.folder, context.check, holder=context.holder)
 
     def refuse_held(self, context: JobContext, /) -> None:
-        """Raise `busy` where another job works on the project."""
+        """Raise `busy` if another job holds the lock of the project."""
         refuse_if_held(context.folder, context.project.name)
 
     def recover(self, context: JobContext, lock: int, /) -> Outcome[KeptRestoreResult] | None:
-        """Finish or undo what was cut off: a deployment, or bringing a file back."""
+        """Finish or undo an interrupted deployment or restoration."""
         outcome = recover_deployment(context, lock)
         return None if outcome is None else _outcome_of(outcome)
 
     def make_plan(self, context: JobContext, /) -> tuple[Restoring, KeptRestorePlan]:
-        """Return the copy of that number, and what is in its place now.
+        """Return the copy with the requested number, and the present state of its path.
 
-        Raises `not_found` where there is no such copy, `conflict` where the store has lost it.
+        Raises `not_found` if there is no such copy, `conflict` if it is missing from the store.
         """
         copy = _copy(context)
         production = str(context.project.production)
@@ -85,7 +89,7 @@ class KeptRestore(WriteJob[Restoring, KeptRestorePlan, KeptRestoreResult]):
     def already_done(
         self, _context: JobContext, plan: KeptRestorePlan, /
     ) -> Outcome[KeptRestoreResult] | None:
-        """Return the outcome where production has that content."""
+        """Return the outcome if production already has that content; otherwise None."""
         if not plan.nothing:
             return None
         return Outcome(JobState.SUCCEEDED, KeptRestoreResult(path=plan.path, nothing=True))
@@ -93,7 +97,7 @@ class KeptRestore(WriteJob[Restoring, KeptRestorePlan, KeptRestoreResult]):
     def execute(
         self, context: JobContext, work: Restoring, execution: Execution[KeptRestorePlan], /
     ) -> Outcome[KeptRestoreResult]:
-        """Put the file in place. The undo record is on the disk first."""
+        """Restore the file, after saving the undo record."""
         done = self.already_done(context, execution.plan)
         if done is not None:
             return done
@@ -151,7 +155,7 @@ def _changes(context: JobContext, copy: KeptCopy, now: Entry | None) -> Changes:
 
 
 def _outcome_of(outcome: Outcome[DeployResult]) -> Outcome[KeptRestoreResult]:
-    """Return the outcome of what was recovered or compensated as one of this kind."""
+    """Convert the outcome of a recovered or compensated deployment to one of this kind."""
     state = outcome.result.production_state if outcome.result else None
     result = KeptRestoreResult(production_state=state) if state else None
     return Outcome(outcome.state, result, outcome.error)

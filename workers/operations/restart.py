@@ -41,11 +41,11 @@ class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
     kind = "restart"
 
     def lock(self, context: JobContext, /) -> AbstractContextManager[int]:
-        """Hold the project."""
+        """Hold the lock of the project."""
         return project_lock(context.folder, context.check, holder=context.holder)
 
     def refuse_held(self, context: JobContext, /) -> None:
-        """Raise `busy` where another job works on the project."""
+        """Raise `busy` if another job holds the lock of the project."""
         refuse_if_held(context.folder, context.project.name)
 
     def recover(self, context: JobContext, lock: int, /) -> Outcome[RestartResult] | None:

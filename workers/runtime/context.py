@@ -30,9 +30,9 @@ class JobContext:
 
     `attempt` counts from 1. `begun_at` is when the first attempt began, in seconds since the epoch,
     and `resumed` is whether there was an earlier attempt; both are from this host's job log.
-    `position_before` reads where an attempt that was cut off has said to go on.
-    `alerts` returns what goes wrong, and what has recovered lately, on every host.
-    `steps` reports the job's progress, `masker` masks secrets in text.
+    `position_before` reads the position that an interrupted attempt has stored. `alerts` returns
+    the open and recently recovered alerts of every host. `steps` reports the job's progress,
+    `masker` masks secrets in text.
     """
 
     def __init__(

@@ -29,7 +29,9 @@ class ReadJob(ABC, Generic[ResultT]):
 
     @abstractmethod
     def answer(self, context: JobContext, /) -> ResultT:
-        """Read what was asked for. May be interrupted at any place, so it must change nothing."""
+        """Return the result of the request. May be interrupted at any place, so it must change
+        nothing.
+        """
 
 
 class PlanChanged(Exception):
@@ -72,7 +74,7 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
     def plan(self, context: JobContext) -> PlanT:
         """Return what would be done. Changes nothing.
 
-        Raises `busy` where another job holds what would be changed.
+        Raises `busy` if another job holds the lock.
         """
         self.refuse_held(context)
         with self.reading(context):
@@ -85,8 +87,8 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
         """Run the job. `confirmed` is the hash of the plan that a person confirmed; None if the
         kind needs no confirmation.
 
-        Raises `PlanChanged` where planning gives another hash now: then nothing was done. It is not
-        asked again where nothing is left to do.
+        Raises `PlanChanged`, without having changed anything, if planning gives another hash now;
+        but not if nothing is left to do.
         """
         with self.lock(context) as lock, ExitStack() as sources:
             recovered = self.recover(context, lock)
@@ -116,20 +118,20 @@ class WriteJob(ABC, Generic[WorkT, PlanT, ResultT]):
         """
 
     def refuse_held(self, context: JobContext, /) -> None:
-        """Raise `busy` where another job holds what would be changed: nobody is asked in vain."""
+        """Raise `busy` if another job holds the lock, so that no question is asked in vain."""
 
     def already_done(self, _context: JobContext, _plan: PlanT, /) -> Outcome[ResultT] | None:
-        """Return the outcome of a plan that leaves nothing to do, for which nobody has to be asked;
-        None where there is something to do.
+        """Return the outcome if the plan leaves nothing to do, so that no question is necessary;
+        otherwise None.
         """
         return None
 
     def remember_shown(self, context: JobContext, work: WorkT, /) -> None:
-        """Keep what the question shows, for `changes_since`."""
+        """Store what the question shows, for `changes_since`."""
 
     def changes_since(self, _context: JobContext, _work: WorkT, /) -> tuple[str, ...]:
-        """Return what is not as it was when the question was asked, one sentence each, and keep
-        what the next question shows.
+        """Return what has changed since the question was asked, one sentence each, and store what
+        the next question shows.
         """
         return ()
 

@@ -1,4 +1,4 @@
-"""Ends work that only reads as soon as its job is cancelled, wherever the work is."""
+"""Interrupts work that only reads as soon as its job is cancelled, at any point of the work."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _EVERY = 0.25
-_SIGNAL = signal.SIGURG  # ignored by default: one that comes late ends nothing
+_SIGNAL = signal.SIGURG  # its default action is to be ignored, so a late one does no harm
 
 _CPU_TIMER = signal.SIGVTALRM
 _PAUSE = 0.005
 
 
 class _Interrupted(BaseException):
-    """Not an `Exception`: work that goes on after errors must not go on after this one."""
+    """Raised in the main thread to end the work. It is not an `Exception`, because code that
+    continues after errors must not catch it.
+    """
 
 
 def interruptible(check: Callable[[], None], work: Callable[[], T]) -> T:
-    """Return what `work` returns; where `check` raises meanwhile, end `work` and raise that.
+    """Return the result of `work`. If `check` raises meanwhile, end `work` and raise that
+    exception.
 
     A thread calls `check` four times a second, and a signal interrupts the main thread between two
-    instructions or in a system call: comparing, matching and waiting need not ask by themselves. A
-    regular expression keeps the interpreter for itself, so a timer makes it let other threads run,
-    this one and the one that renews the lease.
-    What is interrupted must not have changed anything. Outside of the main thread, where no signal
-    arrives, `work` is run as it is.
+    instructions or in a system call: the code that compares, matches or waits needs no checks of
+    its own. A long match of a regular expression holds the GIL, so a timer signal makes it let
+    other threads run: this one, and the one that renews the lease. `work` must not change anything.
+    Outside of the main thread, which alone receives signals, `work` is run without interruption.
     """
     if threading.current_thread() is not threading.main_thread():
         return work()
@@ -44,7 +46,7 @@ def interruptible(check: Callable[[], None], work: Callable[[], T]) -> T:
 
 
 class _Watch:
-    """Calls `check` in a thread and interrupts the main one, once, where it raises."""
+    """Calls `check` in a thread, and interrupts the main thread once if it raises."""
 
     def __init__(self, check: Callable[[], None]) -> None:
         self.reason: Exception | None = None
@@ -53,7 +55,7 @@ class _Watch:
         self._thread = threading.Thread(target=self._work, name="cancellation", daemon=True)
 
     def __enter__(self) -> None:
-        signal.signal(_CPU_TIMER, _let_others_run)  # stays: by default it would end the process
+        signal.signal(_CPU_TIMER, _let_others_run)  # stays: the default ends the process
         self._before = signal.signal(_SIGNAL, self._interrupt)
         signal.setitimer(signal.ITIMER_VIRTUAL, _EVERY, _EVERY)
         self._thread.start()

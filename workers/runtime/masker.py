@@ -31,8 +31,8 @@ class Masker:
         return mask(clean(raw), self._secrets)
 
     def line(self, raw: str) -> str:
-        """Return the next line of a log or of what a program prints, in the same way: a secret that
-        began on a line before is masked to its end.
+        """Return the next line of a log or a program's output in the same way. A secret that began
+        on an earlier line is masked up to its end.
         """
         return self._lines.mask(clean(raw), self._secrets)
 

@@ -38,8 +38,8 @@ class JobLost(Exception):
 
 @dataclass
 class _Batch:
-    """What is written together: events (type, content), sealed fields of the record, and the state
-    if it ends.
+    """A batch that is written in one step: events (type, content), sealed fields of the record, and
+    the final state if the job ends.
     """
 
     events: list[tuple[str, JsonObject]] = field(default_factory=list)
@@ -55,7 +55,7 @@ class _Batch:
 
 class JobReporter:
     """Reports for one claim. Use it as a context manager, with `finish` or `planned` as the last
-    call. `canceller` returns who a sealed cancellation is by, None where it does not count.
+    call. `canceller` returns who has made a sealed cancellation; None if it is invalid.
 
     Plans and results are passed in as dataclasses, and written as JSON.
     """
@@ -106,13 +106,15 @@ class JobReporter:
             self._wake.notify()
 
     def keep_position(self, position: JsonObject) -> None:
-        """Queue where the job goes on if its worker is killed, for the next event."""
+        """Queue the position at which the job continues if its worker is killed; it is written with
+        the next event.
+        """
         with self._wake:
             self._pending.position = position
 
     def output(self, line: str, position: JsonObject) -> None:
-        """Queue a line of output, and where the job goes on behind it if its worker is killed: both
-        are written in one step, or neither is.
+        """Queue a line of output and the position behind it, at which the job continues if its
+        worker is killed. Both are written in one step.
         """
         with self._wake:
             self._pending.events.append(("output", {"line": line}))
@@ -127,7 +129,9 @@ class JobReporter:
             self._wake.notify()
 
     def progress(self, step: str, progress: Progress) -> None:
-        """Report how far a step is; this replaces what was not sent yet of the same step."""
+        """Report a step's progress; it replaces an earlier report of the same step that is still
+        queued.
+        """
         event = ("progress", {"step": step, **progress.to_json()})
         with self._wake:
             events = self._pending.events
@@ -226,7 +230,7 @@ class JobReporter:
                 due = self._monotonic() + _RENEW
 
     def _flush(self) -> bool:
-        """Write what is queued; return False if it has to be tried again."""
+        """Write the queued batch; return False if it has to be tried again."""
         with self._writing:
             batch = self._next_batch()
             if batch is None:

@@ -13,10 +13,8 @@ from scar.projects import ProjectsFile
 
 @dataclass(frozen=True)
 class Roles:
-    """Says who may do what here.
-
-    Where the settings here do not name the people of a front-end, the role counts that the
-    front-end has signed: it alone knows them.
+    """Decides what people may do on this host. If this worker's settings do not name the people of
+    a front-end, the role that the front-end has signed counts, since only the front-end knows them.
     """
 
     access: Access
@@ -35,11 +33,11 @@ class Roles:
         return known.host if known else None
 
     def may_ask(self, actor: Actor, request: Request) -> bool:
-        """Return whether a person may ask for such a job, or confirm it."""
+        """Return whether a person may submit or confirm such a job."""
         return self._has(actor, job_kinds()[request.kind].role, request.project)
 
     def may_cancel(self, actor: Actor, request: Request) -> bool:
-        """Return whether a person may cancel a job: their own, or as an operator any."""
+        """Return whether a person may cancel a job: their own, or any as an operator."""
         kind = job_kinds().get(request.kind)
         needed = kind.role if kind else Role.ADMIN
         own = actor == request.requested_by

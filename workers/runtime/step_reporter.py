@@ -26,7 +26,7 @@ class StepReporter:
         self._wall = wall
         self._steps: list[Step] = []
         self.durations: list[tuple[str, float]] = []
-        """Of each step that this process has ended: its name and seconds."""
+        """The name and the seconds of each step that this process has completed."""
         self._output = 0
 
     def announce(self, *steps: tuple[str, str]) -> None:
@@ -70,8 +70,8 @@ class StepReporter:
         self._report(replace(self._named(name), detail=self._masker.text(detail)))
 
     def output(self, line: str, *, stamp: str = "", endless: bool = False) -> None:
-        """Report a line of build or log output, after `stamp`. Unless `endless`, lines after
-        the 5000th are dropped: an error brings the last ones.
+        """Report a line of build or log output, after `stamp`. Unless `endless`, lines after the
+        5000th are dropped; an error contains the last lines.
         """
         self._output += 1
         if endless or self._output <= _MOST_OUTPUT:
@@ -80,11 +80,11 @@ class StepReporter:
             self._reporter.emit("output", {"line": f"… more than {_MOST_OUTPUT} lines, not shown"})
 
     def log_line(self, line: str, position: JsonObject) -> None:
-        """Report a masked line of a log, and where to go on behind it."""
+        """Report a masked line of a log, and the position behind it."""
         self._reporter.output(shortened(line), position)
 
     def log_position(self, position: JsonObject) -> None:
-        """Keep where to go on; it is written with the next event."""
+        """Store the position at which to continue; it is written with the next event."""
         self._reporter.keep_position(position)
 
     def _now(self) -> int:

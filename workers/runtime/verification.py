@@ -1,4 +1,4 @@
-"""What a worker checks before it acts: who signed the job, what they may ask for, and when."""
+"""Verifies a job before a worker acts: who signed it, whether they may submit it, and its age."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from scar.json_object import MALFORMED, JsonObject
 from workers.runtime.roles import Roles
 
 CONFIRMED_MS = 15 * 60_000
-"""How long a `yes` counts: as long as a request that nobody begins."""
+"""How long a `yes` is valid: as long as a request that has not begun."""
 
 _SKEW_MS = 60_000
 """How far the clocks of two hosts may be apart."""
 
 
 LOCK_NO_PROJECT = frozenset({"agent", "agent_discard", "clone", "project_add"})
-"""The kinds that change something and lock another thing than their project."""
+"""The kinds that change something, but lock something else than their project."""
 
 
 class BegunJobs(Protocol):
-    """What this host remembers of the jobs that began here: `workers.state.job_log`."""
+    """This host's memory of the jobs that began here, implemented by `workers.state.job_log`."""
 
     def begun(self, id: str) -> bool: ...
 
@@ -42,7 +42,7 @@ class BegunJobs(Protocol):
 
 
 class Forged(Exception):
-    """A record that this worker must not act on, and why."""
+    """Raised for a record on which this worker must not act; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Verification:
     def verify(self, claim: Claim) -> tuple[Request, str | None]:
         """Return the request, and the hash of the confirmed plan, if there is a confirmation.
 
-        A job that has begun here was checked then: it counts as it is in the job log, whatever
-        became of the keys since. Raises `Forged`.
+        A job that has begun here was verified then, and is taken from the job log, even if keys
+        were retired since. Raises `Forged`.
         """
         try:
             return self._verify(claim)
@@ -82,7 +82,7 @@ class Verification:
             raise Forged(f"this worker knows no '{request.kind}'")
         if not begun:
             self._require_role(request.requested_by, request)
-        kind = job_kinds()[request.kind]  # what the request says of itself does not count
+        kind = job_kinds()[request.kind]  # the request's own statement is not trusted
         if claim.purpose != "run" or not kind.asks:
             if not begun and kind.changes:
                 self._require_unlocked(request, request.created_at)
@@ -93,7 +93,7 @@ class Verification:
         return request, plan
 
     def cancelled_by(self, claim: Claim) -> Actor:
-        """Return who has cancelled a job that has not begun, and may. Raises `Forged`."""
+        """Return who has cancelled a job that has not begun. Raises `Forged` unless they may."""
         request, _ = self.verify(claim)
         actor = self.canceller(request, claim.cancellation)
         if actor is None:
@@ -101,12 +101,14 @@ class Verification:
         return actor
 
     def canceller(self, request: Request, sealed: str) -> Actor | None:
-        """Return who has cancelled a job; None where nobody did who may."""
+        """Return who has cancelled a job; None unless they may."""
         actor = valid_cancellation(self.signatures, request.id, sealed, acts=True)
         return actor if actor is not None and self.roles.may_cancel(actor, request) else None
 
     def _begun(self, claim: Claim) -> Request:
-        """Return the request of a job that has begun here, if that is what was claimed."""
+        """Return the request of a job that has begun here, if the claim contains the same
+        request.
+        """
         signed = self.job_log.signed(claim.id)
         if (signed.request, signed.confirmation) != (
             claim.signed.request,
@@ -142,14 +144,16 @@ class Verification:
         return request
 
     def _require_first(self, request: Request) -> None:
-        """Check that a push was not deployed here before, under whatever id it comes now."""
+        """Check that the push was not deployed here before, under any job id."""
         if request.requested_by.frontend == "schedule":
             before = self.job_log.begun_before(request.id)
             if before is not None:
                 raise Forged(f"this push was taken up here before, as job {before}")
 
     def _confirmation(self, sealed: str, request: Request) -> JsonObject:
-        """Return what was confirmed: this job, by who may, not too long ago."""
+        """Return the hash of the confirmed plan, after checking that the confirmation is for this
+        job, by a person who may, and not too old.
+        """
         opened = self.signatures.open("confirmation", sealed)
         if opened is None or opened.signer.retired:
             raise Forged("its confirmation carries no valid signature")
@@ -173,8 +177,9 @@ class Verification:
             )
 
     def _require_unlocked(self, request: Request, asked_at: int) -> None:
-        """Check that no person had locked what the job locks when it was asked for. What the
-        request says that it locks is not all: its signature says only who wrote it.
+        """Check that nobody had locked the job's project when the job was submitted. The `locks` in
+        the request are not relied on, since a valid signature does not prove that they are
+        complete.
         """
         own = request.project if request.kind not in LOCK_NO_PROJECT else None
         for resource in dict.fromkeys((*request.locks, *filter(None, (own,)))):

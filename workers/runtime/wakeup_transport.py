@@ -1,9 +1,9 @@
-"""The queue as a worker reads it: whatever lies there, only wake-ups reach Celery.
+"""The Kombu transport with which a worker reads its queue; it passes only valid wake-ups to Celery.
 
-Celery 5.7 ends where a message is not JSON, has another content type, or a time limit that is no
-number, and finds the same message again at its next start. Who can write to Redis must not be able
-to stop workers, so this transport takes the two texts of a wake-up out of a message and hands on a
-message of its own; everything else is dropped, and logged.
+Celery 5.7 crashes on a message that is not JSON, has another content type, or a time limit that is
+no number, and gets the same message again after a restart. Whoever can write to Redis must not be
+able to stop workers that way. This transport therefore extracts the two texts of a wake-up from a
+message, and passes on a new message with them. Anything else is dropped and logged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 class WakeupChannel(kombu_redis.Channel):
-    """A channel that survives what is no JSON."""
+    """A channel that drops messages that are not JSON."""
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
@@ -36,7 +36,7 @@ class WakeupChannel(kombu_redis.Channel):
 
 
 class WakeupTransport(kombu_redis.Transport):
-    """Delivers wake-ups and nothing else."""
+    """A Redis transport that delivers only wake-ups."""
 
     Channel = WakeupChannel
 
@@ -49,7 +49,7 @@ class WakeupTransport(kombu_redis.Transport):
 
 
 def use_in_this_process() -> None:
-    """Have every connection of this process to a Redis broker read this way."""
+    """Make every connection of this process to a Redis broker use this transport."""
     name = f"{__name__}:{WakeupTransport.__name__}"
     TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss", "redis+socket"), name))
 

@@ -1,6 +1,5 @@
-"""What is known of a project's containers before and after its last deploy, on disk.
-
-It survives a worker, so that a bake goes on, and so that nothing is undone twice.
+"""Stores how a project's containers behaved before and after its last deploy. It is on disk, so
+that a restarted worker continues a bake, and undoes nothing twice.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _log = structlog.get_logger(__name__)
 class ContainerHistory:
     """A container, known by its name, since `since`: when it ended unasked and when its health
     check began to fail (seconds since the epoch), and the error lines of the last hour's minutes
-    (beginning, count). `down`: it is to run and does not, since `down_since`.
+    (beginning, count). `down` says that it should run and does not, since `down_since`.
     """
 
     since: float
@@ -39,7 +38,9 @@ class ContainerHistory:
     down_since: float = 0.0
 
     def forget_old(self, now: float) -> None:
-        """Keep the events of a day, a hundred at most, and the minutes of an hour and a bake."""
+        """Drop old data: events are kept for a day (at most a hundred), minutes for an hour and the
+        duration of a bake.
+        """
         self.since = max(self.since, now - _DAY)
         self.deaths = [at for at in self.deaths if at > now - _DAY][-_EVENTS:]
         self.flaps = [at for at in self.flaps if at > now - _DAY][-_EVENTS:]
@@ -56,8 +57,8 @@ class ContainerHistory:
 
 @dataclass
 class BakeState:
-    """The histories of a project's containers by name, and its last bake. `asked` says that the
-    job that undoes it was asked for.
+    """The histories of a project's containers by name, and its last bake. `asked` says that the job
+    that undoes the deploy was submitted.
     """
 
     histories: dict[str, ContainerHistory] = field(default_factory=dict)
@@ -65,7 +66,7 @@ class BakeState:
     asked: bool = False
 
     def history(self, container: str, now: float) -> ContainerHistory:
-        """Return a container's history, which begins now where nothing is known."""
+        """Return a container's history; a new one that begins now if there is none."""
         return self.histories.setdefault(container, ContainerHistory(now))
 
     def forget_old(self, now: float) -> None:
@@ -88,7 +89,7 @@ class BakeFile:
         self._path = folder / "bake.json"
 
     def load(self) -> BakeState:
-        """Read the state; what is damaged is begun anew."""
+        """Read the state; a damaged file counts as empty."""
         if not self._path.exists():
             return BakeState()
         try:
@@ -98,7 +99,9 @@ class BakeFile:
             return BakeState()
 
     def saved_at(self) -> float:
-        """Return when the state was saved last, in seconds since the epoch; 0 for never."""
+        """Return when the state was last saved, in seconds since the epoch; 0 if it was never
+        saved.
+        """
         try:
             return self._path.stat().st_mtime
         except OSError:

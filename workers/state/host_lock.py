@@ -121,8 +121,8 @@ class HostLock:
 
 @contextmanager
 def taken_if_free(path: Path) -> Iterator[bool]:
-    """Take a lock without waiting; yield whether that succeeded. False where there is no file
-    that could be locked.
+    """Try to take a lock without waiting, and yield whether that succeeded; False also if the file
+    does not exist.
     """
     try:
         handle = open_own(path, os.O_RDWR)
@@ -136,7 +136,7 @@ def taken_if_free(path: Path) -> Iterator[bool]:
 
 
 def owner_if_held(path: Path) -> LockOwner | None:
-    """Return who holds the lock alone; None where nobody does."""
+    """Return the process that holds the lock exclusively; None if there is none."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
