@@ -48,7 +48,9 @@ class JobLog:
         return float(self._read(id)["begun_at"])
 
     def note_cancelled(self, id: str, signed: SignedRequest, error: ErrorRecord) -> None:
-        """Record, synced, that a job was cancelled before it began: it never begins here then."""
+        """Record, synced, that a job was cancelled before it began, so that it never begins
+        here.
+        """
         if not self.begun(id):
             ending = {"state": JobState.CANCELLED.value, "result": None, "error": error.to_json()}
             self._write(id, {"signed": asdict(signed), "begun_at": time.time(), **ending})
@@ -70,7 +72,7 @@ class JobLog:
         return self.begun(id) and "state" in self._read(id)
 
     def state(self, id: str) -> JobState | None:
-        """Return in which state the job has ended on this host; None where it has not."""
+        """Return the state in which the job has ended on this host; None if it has not."""
         return JobState(self._read(id)["state"]) if self.ended(id) else None
 
     def outcome(self, id: str, result: type[ResultT]) -> Outcome[ResultT] | None:
@@ -88,7 +90,9 @@ class JobLog:
         )
 
     def begun_before(self, id: str) -> str | None:
-        """Return another job that began here whose id was made of the same: of the same push."""
+        """Return another job that began here and whose id has the same entropy, which is so for
+        jobs of the same push; None if there is none.
+        """
         entropy = entropy_of(id)
         for path in self._folder.iterdir() if self._folder.exists() else ():
             if path.name != id and is_job_id(path.name) and entropy_of(path.name) == entropy:
@@ -113,7 +117,7 @@ class JobLog:
         return read_json(self._path(id), dict, _HINT)
 
     def _path(self, id: str) -> Path:
-        if not _is_name(id):  # it comes from Redis, and must not lead out of the folder
+        if not _is_name(id):  # it comes from Redis, and must not be a path out of the folder
             raise ScarError("invalid_request", f"'{id[:40]}' is no id of a job", "Ask again.")
         return self._folder / id
 

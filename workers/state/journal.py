@@ -20,7 +20,9 @@ from workers.state.host_lock import taken_if_free
 
 ENDED = "ended"
 RESTORED = "restored"
-"""A job that only brings a file back has done so; for a deployment, its release says that."""
+"""The record that a job that restores one file has passed its point of no return; a deployment has
+passed it once its release exists.
+"""
 
 _ROOM = 1 << 18
 """Bytes reserved for later records, so that compensation can be journalled even if the disk is
@@ -75,7 +77,7 @@ class Journal:
 
 
 def abandoned(projects: Path) -> Iterator[str]:
-    """Yield the ids of deployments that were cut off and that nobody works on: their journal is
+    """Yield the ids of interrupted deployments that no process is working on: their journal is
     open, and the lock of their project is free.
     """
     for folder in sorted(projects.iterdir()) if projects.is_dir() else ():
@@ -89,5 +91,5 @@ def _open_job(folder: Path) -> str | None:
     try:
         journal = Journal(folder)
     except ScarError:
-        return None  # damaged: the project's next job says so
+        return None  # the project's next job reports the damage
     return journal.job if journal.open else None

@@ -1,4 +1,4 @@
-"""Copies of production's files that no release brought and a job replaced."""
+"""Lists the kept copies of production's files that no release had brought and a job replaced."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ class KeptCopy:
 
 
 def kept_copies(contents: ContentStore) -> list[KeptCopy]:
-    """Return the copies of files, the oldest first; raises `sync_failed` where they are not known.
+    """Return the copies of files, the oldest first; raises `sync_failed` if the records cannot be
+    read.
 
-    Notes are only ever appended, so that a number stands for the same copy for good.
+    Records are only ever appended, so that a copy's number never changes.
     """
     rows = [
         (job, path, entry) for job, files in contents.handmade() for path, entry in files.items()

@@ -1,4 +1,6 @@
-"""The locks of persons that this host knows: who can write to Redis cannot take one away here."""
+"""This host's own memory of the locks that people have set, so that write access to Redis does not
+suffice to remove one.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,9 @@ _log = structlog.get_logger(__name__)
 
 
 class KnownLocks:
-    """The newest record of each lock, in the file `path`: set or released, as it was signed.
-    `may_lock(actor, project)` says whether the worker here knows somebody as who may do either.
+    """The newest signed record (lock or release) of each project, in the file `path`.
+    `may_lock(actor, project)` says whether, according to this worker, a person may set and release
+    the lock.
     """
 
     def __init__(
@@ -31,7 +34,7 @@ class KnownLocks:
         self._may_lock = may_lock
 
     def of(self, project: str) -> Lock | None:
-        """Return the lock that a project is under, as far as this host knows."""
+        """Return the lock that applies to a project, according to this host."""
         records = self._records()
         for name in (EVERYTHING, project):
             if name in records and records[name].locked:
@@ -39,7 +42,7 @@ class KnownLocks:
         return None
 
     def sync(self, locks: Locks) -> None:
-        """Keep what Redis has that is newer, and give it back what it has lost."""
+        """Store newer records from Redis, and write those back that Redis has lost."""
         known, on_redis = dict(self._records()), locks.records()
         kept = dict(known)
         for project, record in on_redis.items():
@@ -54,8 +57,8 @@ class KnownLocks:
             write_synced(self._path, json.dumps(texts))
 
     def _counts(self, record: LockRecord, project: str, known: Mapping[str, LockRecord]) -> bool:
-        """Return whether a record may change what this host knows: it is by somebody who may set
-        and release locks. A key that was retired changes nothing that is known.
+        """Return whether a record replaces the known one: it must be by a person who may set and
+        release locks, and not signed with a key that was retired.
         """
         if not record.genuine or (record.retired and project in known):
             return False
@@ -75,12 +78,12 @@ def _is_newer(record: LockRecord, other: LockRecord | None) -> bool:
 
 
 def _differs(kept: LockRecord, other: LockRecord) -> bool:
-    """Return whether Redis has another record than the one kept: older, or refused."""
+    """Return whether Redis has another record than the stored one: an older or a refused one."""
     return _is_newer(kept, other) or (other.retired and kept.sealed != other.sealed)
 
 
 def sync_quietly(known: KnownLocks, locks: Locks) -> None:
-    """Sync, and log what keeps it from being done."""
+    """Sync; log an error instead of raising it."""
     try:
         known.sync(locks)
     except (ScarError, OSError) as error:

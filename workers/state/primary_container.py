@@ -1,4 +1,4 @@
-"""A project's containers, with the primary one that its last release had."""
+"""Determines a project's containers and its primary one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _log = structlog.get_logger(__name__)
 def containers_of(context: JobContext) -> ProjectContainers:
     """Return the project's containers.
 
-    Where the projects file names no primary one, the one that was primary stays it: a service that
-    is added does not take its place. Raises `project_invalid` as `project_containers` does.
+    If the projects file names no primary container, the one of the last release stays primary, even
+    if a service was added. Raises `project_invalid` as `project_containers` does.
     """
     present = project_containers(context.containers, context.project)
     release = _latest(context)

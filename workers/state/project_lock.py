@@ -29,7 +29,7 @@ def project_lock(
 
 
 def refuse_if_held(folder: Path, project: str) -> None:
-    """Raise `busy` where a job works on the project whose state is in `folder`."""
+    """Raise `busy` if a job holds the lock of the project whose state is in `folder`."""
     owner = owner_if_held(folder / "lock")
     if owner is None:
         return

@@ -1,4 +1,6 @@
-"""What an alert says of releases: when, by whom, from which commit; without their files."""
+"""Reads what an alert shows of a release: its time, author and commit, without the list of
+files.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ _HINT = "Remove that file: the release is forgotten then, and the one before it 
 def release_refs(folder: Path, most: int) -> tuple[ReleaseRef, ...]:
     """Return the newest releases of the project whose state is in `folder`, newest first.
 
-    They are not kept in memory: a release of many files is large, and few of them are asked for.
+    They are not cached, since a release with many files is large and rarely needed.
     """
     newest = Releases(folder).ids()[::-1][:most]
     return tuple(read_json(folder / "releases" / f"{id}.json", _ref_of, _HINT) for id in newest)

@@ -1,4 +1,4 @@
-"""The releases of a project as they are listed."""
+"""Converts releases to the rows in which results list them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from workers.state.releases import Release, Releases
 
 
 def release_rows(releases: Releases) -> tuple[ReleaseRow, ...]:
-    """Return one row for each release that is kept, newest first."""
+    """Return one row for each stored release, newest first."""
     newest_first = reversed(releases.ids())
     return tuple(release_row(releases.get(id), ago) for ago, id in enumerate(newest_first))
 
 
 def release_row(release: Release, ago: int) -> ReleaseRow:
-    """Return the row of a release after which `ago` others were made."""
+    """Return the row of a release; `ago` is the number of later ones."""
     return ReleaseRow(
         id=release.id,
         at=rfc3339(release.at),

@@ -29,11 +29,12 @@ class ReleasedService:
 @dataclass(frozen=True)
 class Release:
     """One release. `id` is the job's, so releases sort by time; times are milliseconds since the
-    epoch, `seconds` and `downtime` are seconds. `files` are what was brought, `relied_on` what
-    production had of its own that the containers were made with (its `.env`). `restored` is the
-    release that this one went back to, `primary` the container that was the project's primary one,
-    `subject` the first line of the commit's message; None also where an earlier version wrote it.
-    `dirty` is None where Git could not tell. `forecast` is the downtime that the question said.
+    epoch, `seconds` and `downtime` are seconds. `files` are the files that the release brought,
+    `relied_on` those of production's own with which the containers were created (its `.env`).
+    `restored` is the release that a rollback has restored, `primary` the container that was the
+    project's primary one, `subject` the first line of the commit's message; these are None in
+    releases of earlier versions. `dirty` is None if Git could not tell. `forecast` is the downtime
+    that the question announced.
     """
 
     id: str

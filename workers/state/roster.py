@@ -1,8 +1,7 @@
-"""The containers that this host's projects had when they were last looked at, on disk.
-
-A watcher that starts compares with it: what ran then and does not run now has ended while nobody
-watched. The latest ends of each are kept too, so that a restart loop is one across a restart of the
-worker.
+"""Stores on disk which containers this host's projects had when they were last looked at. A watcher
+that starts compares them with the present ones: a container that ran then and does not now has
+ended while no watcher ran. The latest ends of each are kept too, so that a restart loop is one
+across a restart of the worker.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ class Roster:
         return self._members.get(project, {})
 
     def put(self, project: str, name: str, member: Member) -> None:
-        """Note how a container was seen."""
+        """Record the present state of a container."""
         members = self._members.setdefault(project, {})
         if members.get(name) != member:
             members[name] = member
@@ -75,19 +74,19 @@ class Roster:
             self.put(project, name, replace(member, deaths=tuple(deaths)))
 
     def drop(self, project: str, name: str) -> None:
-        """Forget a container that is not expected any more."""
+        """Remove a container that is no longer expected."""
         if self._members.get(project, {}).pop(name, None):
             self._changed = True
 
     def keep_only(self, projects: Mapping[str, object]) -> None:
-        """Forget the projects that are not among these."""
+        """Remove all projects but these."""
         for project in [name for name in self._members if name not in projects]:
             del self._members[project]
             self._changed = True
 
     def save(self) -> None:
-        """Write the file, where something has changed. A failure is logged: the watcher goes on,
-        and the next change writes again.
+        """Write the file if something has changed. A failure is only logged, since the next change
+        writes it again.
         """
         if not self._changed:
             return

@@ -1,4 +1,6 @@
-"""The record of stand-ins on the disk: written before the first is made, removed with the last."""
+"""The record of a project's stand-ins on disk, written before the first is created and removed
+after the last.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,9 @@ _HINT = (
 @dataclass(frozen=True)
 class StandInRecord:
     """The stand-ins of one project. `token` is in their names and labels, and in the name of the
-    diversion; nobody who cannot read the file knows it. `names` are their containers by service,
-    `replaced` the ids of the containers that they stand in for, `diverting` whether connections
-    may be diverted to them.
+    diversion; it is secret to everybody who cannot read the file. `names` are their containers by
+    service, `replaced` the ids of the containers that they stand in for, `diverting` whether
+    connections may be diverted to them.
     """
 
     token: str
@@ -38,9 +40,8 @@ class StandInRecord:
 
     @classmethod
     def load(cls, folder: Path) -> StandInRecord | None:
-        """Return the record in a project's state folder; None where there is none.
-
-        Raises `sync_failed` where it is damaged.
+        """Return the record in a project's state folder, None if there is none; raise `sync_failed`
+        if it is damaged.
         """
         path = folder / _NAME
         return read_json(path, _parsed, _HINT) if path.exists() else None
@@ -51,7 +52,7 @@ class StandInRecord:
 
     @staticmethod
     def remove(folder: Path) -> None:
-        """Remove the record: nothing of its stand-ins is left."""
+        """Remove the record, once its stand-ins are gone."""
         path = folder / _NAME
         with file_errors(str(path)):
             path.unlink(missing_ok=True)

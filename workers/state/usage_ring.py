@@ -1,9 +1,9 @@
 """The figures of a container over time, in a file that never grows: a day at one minute, and an
 hour at 10 seconds.
 
-A sample's place follows from its time, so nothing else has to be written, and what a process that
-was killed has left is read as it is. Each slot has a checksum: one that was torn is no sample. The
-file is not synced; after a loss of power some samples are missing.
+The slot of a sample is determined by its time, so the file has no index, and needs no recovery
+after a kill. Each slot has a checksum, so that a partly written one is ignored. The file is not
+synced; after a loss of power some samples are missing.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ class UsageRing:
             os.close(handle)
 
     def since(self, start: int, until: int) -> list[UsageSample]:
-        """Return the samples from `start` up to `until`, oldest first: every 10 seconds where they
-        are kept for all of that time, else every minute. Empty where there is no file.
+        """Return the samples from `start` up to `until`, oldest first: one every 10 seconds if
+        these are kept for the whole time, otherwise one every minute. Empty if there is no file.
         """
         try:
             handle = open_own(self._path, os.O_RDONLY)
@@ -103,7 +103,7 @@ class UsageRing:
 class UsageRings:
     """The rings of a project's containers, one file each in its state folder.
 
-    A container that is replaced by one of the same name goes on in the same ring.
+    A container that replaces another of the same name continues its ring.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -121,7 +121,7 @@ class UsageRings:
 
 
 def step_of(seconds: int) -> int:
-    """Return how far apart samples are that are read for so many seconds."""
+    """Return the seconds between the samples that a read of the last `seconds` returns."""
     return FINE_SECONDS if seconds <= _FINE.seconds else COARSE_SECONDS
 
 
@@ -133,8 +133,8 @@ def _write(handle: int, part: _Part, sample: UsageSample) -> None:
 
 
 def _read(handle: int, part: _Part, start: int, until: int) -> list[UsageSample]:
-    """Read the samples of a time. A slot that is of another time, torn or never written is left
-    out.
+    """Read the samples between `start` and `until`. Slots with an older time, a wrong checksum or
+    no content are left out.
     """
     start = max(start, until - part.seconds) // part.step * part.step
     first, last = part.offset(0), part.offset(part.step * (part.slots - 1)) + _SLOT.size

@@ -1,1 +1,1 @@
-"""Watches the host's containers for ever, and says what goes wrong with them."""
+"""Watches the host's containers, and opens alerts for what goes wrong."""

@@ -1,4 +1,4 @@
-"""Reads what an alert says besides its rule: the last log lines, masked, and the releases."""
+"""Reads the details of an alert: the last log lines, masked, and the releases."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _log = structlog.get_logger(__name__)
 
 
 class AlertDetails:
-    """Reads from the Engine and from this host's disk. What cannot be read is left out, and logged:
-    an alert is told all the same. `secrets` are those of SCAR's own settings.
+    """Reads from the Engine and from this host's disk. Details that cannot be read are logged and
+    left out of the alert. `secrets` are those in SCAR's own settings.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class AlertDetails:
             return ()
 
     def masked(self, project: Project, text: str, container_id: str) -> str:
-        """Return a text without the secrets of project and container."""
+        """Return a text with the secrets of the project and the container masked."""
         return self._masker(project, container_id).text(text)
 
     def last_lines(self, project: Project, container_id: str) -> tuple[str, ...]:
-        """Return the last lines of a container's log, masked; none where they cannot be read."""
+        """Return the last lines of a container's log, masked; none if they cannot be read."""
         masker = self._masker(project, container_id)
         try:
             tail = self._logs.tail(container_id, _LINES, memory_bytes=_LOG_BYTES)

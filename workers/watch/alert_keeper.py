@@ -17,7 +17,9 @@ from workers.watch.rules.judge import judge
 from workers.watch.rules.problem import Problem
 
 STEADY_LOOKS = 12
-"""A container counts as steady again after so many times the second look: a minute, with 5 s."""
+"""After how many times the delay of the second look a container counts as steady again: a minute,
+with a delay of 5 s.
+"""
 
 SETTLED = frozenset(("engine_away", "disk", "certificate"))
 """The rules that are not about the state of a container."""
@@ -27,7 +29,7 @@ _Thing = tuple[str, str]
 
 
 class Subject(NamedTuple):
-    """What an alert is about: a container of a project, or with nothing of that the host."""
+    """What an alert is about: a container of a project, or the host if both are empty."""
 
     project: str
     container: str
@@ -38,7 +40,7 @@ HOST = Subject("", "", "")
 
 
 class Publisher(Protocol):
-    """Writes alerts to where others read them, in a thread of its own."""
+    """Writes alerts for front-ends to read, in a separate thread."""
 
     def load(self) -> list[Alert]:
         """Return the alerts of this host that have not recovered."""
@@ -48,10 +50,9 @@ class Publisher(Protocol):
 
 
 class AlertKeeper(QuietObserver):
-    """One alert for each container at a time: where another rule says what is wrong, it changes.
-
-    Alerts that begin within two looks of each other are one group: the Engine, the disk or the
-    network of a host takes several containers along.
+    """Keeps one alert for each container; if another rule applies, the alert changes. Alerts that
+    begin within two looks of each other form a group, since a failure of the Engine, a disk or the
+    network affects several containers.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class AlertKeeper(QuietObserver):
         self._lock = Lock()
 
     def engine_back(self) -> None:
-        """Close the alert of the Engine. At the start, take up the alerts that are open."""
+        """Close the alert of the Engine. At the start, load the open alerts."""
         self.settle("engine_away", {})
 
     def engine_lost(self, error: ScarError) -> None:
@@ -119,7 +120,9 @@ class AlertKeeper(QuietObserver):
                 self._settle(thing, subject, problems[subject])
 
     def keep_only(self, projects: Collection[str]) -> None:
-        """Close the alerts of projects that this host has no more. Any thread may call this."""
+        """Close the alerts of projects that are no longer on this host. Any thread may call
+        this.
+        """
         with self._lock:
             for thing, alert in list(self._alerts.items()):
                 if alert.project and alert.project not in projects:

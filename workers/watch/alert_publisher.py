@@ -1,4 +1,4 @@
-"""Writes the alerts of this host to Redis, with release and log lines, in a thread of its own."""
+"""Writes the alerts of this host to Redis, with release and log lines, in a separate thread."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class _Work:
 
 
 class AlertPublisher:
-    """Tries each write again until Redis takes it; of several states of one alert that wait, the
-    last is written.
+    """Retries each write until Redis accepts it. If several states of one alert are queued, only
+    the last is written.
     """
 
     def __init__(
@@ -57,7 +57,9 @@ class AlertPublisher:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread soon; what was not written then is found again at the next start."""
+        """End the thread soon. Alerts that were not written are detected again at the next
+        start.
+        """
         self._stopped.set()
         self._queue.put(None)
 
@@ -80,7 +82,7 @@ class AlertPublisher:
                 self._try(work)
 
     def _take(self) -> None:
-        """Take what has come; wait for it where nothing is left to try again."""
+        """Return the queued alerts; wait for one unless a write has to be retried."""
         try:
             work = self._queue.get(timeout=_AGAIN_SECONDS if self._waiting else None)
             while True:
@@ -91,7 +93,9 @@ class AlertPublisher:
             return
 
     def _merged(self, work: _Work) -> _Work:
-        """Return what is to be written of an alert: an end does not say again whose it was."""
+        """Return the alert as it is written: the end of an alert keeps the project, release and log
+        lines of its beginning.
+        """
         before = self._waiting.get(work.alert.id)
         if before is None or work.project is not None:
             return work
@@ -122,7 +126,7 @@ class AlertPublisher:
             release, earlier = self._releases(project)
             alert = replace(alert, release=release, rollback_to=earlier)
         if before is not None and not alert.is_open:
-            alert = replace(alert, why=before.why)  # as it was masked
+            alert = replace(alert, why=before.why)  # already masked
         elif project is not None:
             alert = replace(alert, why=self._details.masked(project, alert.why, work.container_id))
         self._put(alert)

@@ -1,4 +1,4 @@
-"""How a container behaved before and after a deploy, by its history and its figures."""
+"""Determines from a container's history and figures how it behaved before and after a deploy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = structlog.get_logger(__name__)
 
 
 def behaviour_before(history: ContainerHistory, ring: UsageRing, bake: Bake) -> Behaviour:
-    """Return how it was up to the deploy, for a day at most."""
+    """Return the behaviour in the time before the deploy, at most a day."""
     end = bake.began / 1000
     start = max(history.since, end - _BEFORE_SECONDS)
     return Behaviour(
@@ -31,7 +31,7 @@ def behaviour_before(history: ContainerHistory, ring: UsageRing, bake: Bake) -> 
 def behaviour_after(
     history: ContainerHistory, ring: UsageRing, bake: Bake, now: float
 ) -> Behaviour:
-    """Return how it has been since the deploy."""
+    """Return the behaviour since the deploy."""
     start = bake.began / 1000
     return Behaviour(
         max(0.0, now - start),

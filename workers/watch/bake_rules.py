@@ -1,9 +1,8 @@
-"""What gets worse after a deploy: pure functions that compare a container with how it was before.
-
-Counts are compared as a Poisson process: a container that crashed once an hour under the release
-before has not become worse by one more crash; one that never did, has. That is worth telling, but
-it may be chance: only what is `sure` is undone without a person. The limits are such that healthy
-deploys under load are left alone: tests/unit/test_bake_rules.py plays hundreds of them.
+"""Pure functions that decide whether a container behaves worse after a deploy than before. Events
+are compared as a Poisson process: one more crash does not make a container worse that crashed once
+an hour before, but it does if it never crashed. Such a finding is reported, but may be chance; only
+findings that are `sure` are undone without a person. The limits are chosen so that healthy deploys
+under load have no sure finding; tests/unit/test_bake_rules.py simulates hundreds of them.
 """
 
 from __future__ import annotations
@@ -14,7 +13,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 SETTLING_SECONDS = 60
-"""Seconds after a release whose memory and log lines do not count: things start and warm up."""
+"""Seconds after a release in which memory and log lines are ignored, because programs start and
+warm up.
+"""
 
 _LEAST_CHANCE, _SURE_CHANCE = 0.002, 0.0005
 _LEAST_EXPECTED = 1e-4
@@ -28,7 +29,7 @@ _MORE_MEMORY, _MORE_BYTES, _GROWTH, _STEADINESS = 1.3, 16 << 20, 1.05, 0.6
 class Behaviour:
     """How a container behaved for so many `seconds`: how often it ended unasked, how often its
     health check began to fail, the log lines of each whole minute that look like errors, and its
-    memory in bytes, every ten seconds or every minute. `down`: it is to run and does not.
+    memory in bytes, every ten seconds or every minute. `down` says that it should run and does not.
     """
 
     seconds: float
@@ -41,8 +42,8 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Worsening:
-    """Something that got worse: which `rule` says so, and in words what was seen. `sure`: that it
-    is chance is less likely than one in two thousand, whatever is not known of the time before.
+    """A finding: the `rule` and, in words, what was observed. `sure` says that the probability of
+    chance is below 1 in 2000, even allowing for how little is known about the time before.
     """
 
     rule: str
@@ -51,7 +52,7 @@ class Worsening:
 
 
 def worsenings(before: Behaviour, after: Behaviour) -> list[Worsening]:
-    """Return what got worse."""
+    """Return the findings that compare `after` with `before`."""
     rules = (_ends(before, after), _flaps(before, after), _errors(before, after))
     return [worsening for worsening in (*rules, _memory(before, after)) if worsening]
 
@@ -76,7 +77,7 @@ def _flaps(before: Behaviour, after: Behaviour) -> Worsening | None:
 
 @dataclass(frozen=True)
 class _Counts:
-    """How many events there were before, in so many seconds, and after."""
+    """The numbers of events before and after, and the lengths of both times in seconds."""
 
     before: int
     seconds_before: float
@@ -85,31 +86,35 @@ class _Counts:
 
     @property
     def are_more(self) -> bool:
-        """Whether they are too many for the rate that was seen before."""
+        """Whether the later events are too many for the rate before."""
         expected = max(self._expected(self.before), _LEAST_EXPECTED)
         return self._chance(expected) < _LEAST_CHANCE
 
     @property
     def are_surely_more(self) -> bool:
-        """Whether they are too many even if none was seen before by luck (Jeffreys' prior)."""
+        """Whether the later events are too many even if the true rate before was higher than the
+        observed one (Jeffreys' prior).
+        """
         return self._chance(self._expected(self.before + 0.5)) < _SURE_CHANCE
 
     def _expected(self, before: float) -> float:
         return before / max(self.seconds_before, _LEAST_WATCHED) * self.seconds
 
     def _chance(self, expected: float) -> float:
-        """Return how likely it is that a Poisson process has so many events or more."""
+        """Return the probability that a Poisson process with `expected` events has at least as many
+        as observed.
+        """
         terms = (expected**n / math.factorial(n) for n in range(self.after))
         return 1 - math.exp(-expected) * sum(terms)
 
 
 def _errors(before: Behaviour, after: Behaviour) -> Worsening | None:
-    """Compare the rates of error lines, once some minutes of both are known: a burst in one minute,
-    such as the lines of one traceback, is none.
+    """Compare the rates of error lines, once some minutes before and after are known. A burst
+    within one minute, such as a single traceback, is no finding.
     """
     if len(before.errors) < _LEAST_MINUTES or len(after.errors) < _LEAST_MINUTES:
         return None
-    rate = (sum(before.errors) + 1) / len(before.errors)  # one more: none may have been luck
+    rate = (sum(before.errors) + 1) / len(before.errors)  # zero may have been chance
     limit = _WORSE_ERRORS * max(rate, _LEAST_RATE)
     total = sum(after.errors)
     bad = sum(count > limit for count in after.errors)
@@ -120,8 +125,9 @@ def _errors(before: Behaviour, after: Behaviour) -> Worsening | None:
 
 
 def _memory(before: Behaviour, after: Behaviour) -> Worsening | None:
-    """Tell memory that grows on from memory that warms up: it has passed what it was before, and
-    grows from each third of the time to the next, the last time nearly as much as the first.
+    """Find memory that keeps growing, unlike memory that warms up: it is above the level before the
+    deploy, and grows from each third of the time to the next, at the end almost as fast as at the
+    beginning.
     """
     if not before.memory or len(after.memory) < _LEAST_SAMPLES:
         return None

@@ -1,4 +1,4 @@
-"""What the baker needs of the Engine and of Redis."""
+"""Implements what the baker does on the Engine and on Redis."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class BakeSurroundings:
     def count_errors(
         self, projects: Mapping[str, Project], start: int, end: int
     ) -> Mapping[tuple[str, str], int]:
-        """Return the error lines of each running container, by project and name. One whose log
-        cannot be read counts none.
+        """Return the error lines of each running container, by project and name. A container whose
+        log cannot be read has none.
         """
         running = [c for c in self._containers.all() if c.state == "running"]
         counts = {}
@@ -50,5 +50,5 @@ class BakeSurroundings:
         self._book.put(bake, now)
 
     def undo(self, bake: Bake) -> bool:
-        """Ask for the rollback; return whether it was made."""
+        """Submit the rollback; return whether that succeeded."""
         return self._undoer.undo(bake)

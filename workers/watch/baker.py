@@ -1,5 +1,5 @@
-"""Looks after each deploy for some minutes: what gets worse than under the release before is told
-at once, and undone where the projects file says so.
+"""Observes each deploy for some minutes (its bake): containers that behave worse than under the
+release before are reported at once, and the deploy is undone if the projects file says so.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 
 class BakeEffects(Protocol):
-    """What a baker needs of the Engine and of Redis."""
+    """The effects of a baker on the Engine and on Redis."""
 
     def count_errors(
         self, projects: Mapping[str, Project], start: int, end: int
@@ -41,17 +41,18 @@ class BakeEffects(Protocol):
         """Return the error lines of each running container, by project and name."""
 
     def publish(self, bake: Bake, now: int) -> None:
-        """Write a bake to where those who tell of it read it."""
+        """Write a bake to Redis, where front-ends read it."""
 
     def undo(self, bake: Bake) -> bool:
-        """Ask for the rollback; return whether it was made."""
+        """Submit the rollback; return whether that succeeded."""
 
 
 class Baker(QuietObserver):
-    """An observer of the watcher, with a thread that judges, and does all that takes time.
+    """An observer of the watcher, with a thread that compares behaviours and does everything that
+    takes time.
 
-    `projects` returns this host's projects by name; `seconds` is how long a deploy is looked after,
-    0 for never.
+    `projects` returns this host's projects by name; `seconds` is the duration of a bake, 0 for
+    none.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Baker(QuietObserver):
         self._thread = threading.Thread(target=self._work, name="baker", daemon=True)
 
     def start(self) -> None:
-        """Start the thread; not at all where no deploy is to be looked after."""
+        """Start the thread, unless bakes are switched off."""
         if self._seconds > 0:
             self._thread.start()
 
@@ -85,7 +86,7 @@ class Baker(QuietObserver):
         self._stopped.set()
 
     def happened(self, event: ContainerEvent) -> None:
-        """Keep what nobody has asked for."""
+        """Queue events that neither SCAR nor a person has caused."""
         if (
             self._seconds > 0
             and not event.own
@@ -95,7 +96,7 @@ class Baker(QuietObserver):
             self._came.append(event)
 
     def looked(self, view: ContainerView) -> float | None:
-        """Keep how it was found."""
+        """Queue the state of the container."""
         if self._seconds > 0:
             self._came.append(view)
         return None
@@ -111,7 +112,7 @@ class Baker(QuietObserver):
                 _log.exception("deploys not looked after")
 
     def step(self) -> None:
-        """Take what came, begin and end bakes, judge those under way."""
+        """Process the queue, begin and end bakes, and update those in progress."""
         projects = {name: p for name, p in self._projects().items() if p.bake != "off"}
         for name in [name for name in self._watched if name not in projects]:
             del self._watched[name]
@@ -121,7 +122,7 @@ class Baker(QuietObserver):
             try:
                 self._look_at(project, self._of(name), changed=name in changed)
                 self._warned.pop(name, None)
-            except (ScarError, OSError) as error:  # the others are looked at all the same
+            except (ScarError, OSError) as error:  # the other projects are looked at all the same
                 self._warn(error, name)
 
     def _warn(self, error: ScarError | OSError, project: str = "") -> None:
@@ -140,7 +141,7 @@ class Baker(QuietObserver):
         return self._state_dir / "projects" / name
 
     def _take(self, projects: Mapping[str, Project]) -> set[str]:
-        """Note the events and looks that came; return the projects that they are of."""
+        """Record the queued events and states; return the projects concerned."""
         changed = set()
         now = self._wall()
         while self._came:
@@ -196,8 +197,8 @@ class Baker(QuietObserver):
         self._publish(watched)
 
     def _ended(self, bake: Bake, watched: WatchedProject) -> Bake:
-        """Return the bake, ended where its time is over: where nobody looked at its end, since the
-        worker was away, with the last look.
+        """Return the bake, ended if its time is over. If no worker was running at that time, it
+        ended with the last look before.
         """
         now = self._wall()
         if int(now * 1000) < bake.until:
@@ -208,8 +209,8 @@ class Baker(QuietObserver):
         return replace(bake, ended=True, until=until)
 
     def _current(self, project: Project, watched: WatchedProject) -> Bake | None:
-        """Return the bake of the newest release, begun now where that was not there before; the one
-        of an earlier release ends with it.
+        """Return the bake of the newest release. For a new release a bake is begun, which ends the
+        bake of the release before.
         """
         bake, folder = watched.state.bake, self._folder(project.name)
         seen = _changed_at(folder / "releases")
@@ -231,8 +232,8 @@ class Baker(QuietObserver):
         return watched.state.bake
 
     def _begun(self, project: Project, releases: Releases, ids: list[str]) -> Bake | None:
-        """Return the bake of the last release; None for a first one, which cannot be undone, one
-        that goes back to another, and one of long ago.
+        """Return a new bake for the last release; None for a first release, which cannot be undone,
+        for a rollback, and for an old release.
         """
         if len(ids) < 2:
             return None
@@ -247,7 +248,7 @@ class Baker(QuietObserver):
         watched.unpublished = bake
 
     def _judged(self, project: Project, watched: WatchedProject, bake: Bake) -> Bake:
-        """Return the bake with what got worse since."""
+        """Return the bake with its new findings."""
         rings, now = UsageRings(self._folder(project.name)), self._wall()
         for name, history in watched.state.histories.items():
             before = behaviour_before(history, rings.of(name), bake)
@@ -261,7 +262,9 @@ class Baker(QuietObserver):
         return bake
 
     def _undo(self, project: Project, watched: WatchedProject) -> None:
-        """Ask once for the rollback. Its id is on the disk first, so that nobody asks twice."""
+        """Submit the rollback once. The job's id is stored first, so that it is not submitted
+        twice.
+        """
         state, bake = watched.state, watched.state.bake
         if bake is None or bake.ended or state.asked or project.bake != "undo":
             return

@@ -1,4 +1,4 @@
-"""What the watcher knows of one container: what has happened to it, and when to look at it."""
+"""The watcher's state of one container: its recent events, and when to look at it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from workers.state.roster import MOST_DEATHS, Death, Member, Roster
 from workers.watch.observer import ContainerView
 
 _TELLING = frozenset(("1", "10", "12"))
-"""SIGHUP, SIGUSR1 and SIGUSR2 tell a program to read its settings, or to begin its log anew."""
+"""Signals that usually make a program reload its settings or reopen its log, and do not end it:
+SIGHUP, SIGUSR1 and SIGUSR2.
+"""
 
 
 class ContainerWatch:
@@ -54,17 +56,17 @@ class ContainerWatch:
         return tuple(self._deaths)
 
     def look_in(self, seconds: float) -> None:
-        """Look in so many seconds, or earlier where an earlier look is due."""
+        """Schedule a look in `seconds`, unless an earlier one is due."""
         at = self._monotonic() + seconds
         self.due = at if self.due is None else min(self.due, at)
 
     def wait_for_job(self, seconds: float) -> None:
-        """Put the look off, since a job of SCAR's works on the project."""
+        """Postpone the look, because a job of SCAR is changing the project."""
         self.due = self._monotonic() + seconds
         self._after_job = self._own = True
 
     def wait_after_job(self, seconds: float) -> bool:
-        """Put the look off once more where a job has just ended; return whether it was."""
+        """Postpone the look once more if a job has just ended; return whether it was postponed."""
         if not self._after_job:
             return False
         self.due = self._monotonic() + seconds
@@ -72,7 +74,7 @@ class ContainerWatch:
         return True
 
     def note(self, event: EngineEvent, *, own: bool) -> None:
-        """Note an event; `own` says that a job of SCAR's is likely its cause."""
+        """Record an event; `own` says that a job of SCAR has probably caused it."""
         self._own = self._own or own
         if event.action == "start":
             self.asked, self._started = False, True
@@ -86,7 +88,7 @@ class ContainerWatch:
             self._deaths.append(self._death(event))
 
     def view(self, project: Project, containers: Containers, roster: Roster) -> ContainerView:
-        """Look at the container, and note in the roster how it was seen."""
+        """Look at the container, and record its state in the roster."""
         before = roster.of(project.name).get(self.name)
         row = None
         rows = containers.of_project(project.compose_project, project.containers)
@@ -99,7 +101,7 @@ class ContainerWatch:
             runs = self._is_to_run(details, before)
             roster.put(project.name, self.name, Member(service, runs, self.deaths))
         elif self._own or (service and any(row.service == service for row in rows)):
-            roster.drop(project.name, self.name)  # a job has removed it, or another is in its place
+            roster.drop(project.name, self.name)  # removed or replaced
             expected = False
         self._own = False
         return ContainerView(
@@ -115,8 +117,8 @@ class ContainerWatch:
         )
 
     def note_start(self, details: ContainerDetails) -> None:
-        """Note a start whose event did not come: an Engine that starts begins with its containers,
-        before it sends events.
+        """Record a start without an event: an Engine that starts begins with its containers before
+        it sends events.
         """
         started = details.started_at
         if details.state == "running" and started and started.timestamp() > self._asked_at:

@@ -1,4 +1,4 @@
-"""Looks from time to time at what sends no event: the room of the disks, and certificates."""
+"""Checks periodically what sends no event: the free space of the disks, and certificates."""
 
 from __future__ import annotations
 

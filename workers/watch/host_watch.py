@@ -40,8 +40,8 @@ _log = structlog.get_logger(__name__)
 
 
 class HostWatch:
-    """Watches the host from one worker of it: another worker of the same host waits until the
-    first has ended.
+    """Watches the host from one of its workers; a second worker of the host waits until the first
+    has ended.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class HostWatch:
         )
 
     def start(self) -> None:
-        """Start to watch, as soon as no other process of this host does."""
+        """Start watching as soon as no other process of this host does."""
         self._thread.start()
 
     def stop(self) -> None:

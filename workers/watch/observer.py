@@ -1,4 +1,4 @@
-"""What the watcher tells its observers."""
+"""The calls and data with which the watcher informs its observers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from workers.state.roster import Death
 
 @dataclass(frozen=True)
 class ContainerEvent:
-    """An event of a project's container. `own` says that a job of SCAR's works on the project, and
-    is likely its cause; `asked` of a `die` that somebody had the container stopped or killed.
+    """An event of a project's container. `own` says that a job of SCAR is changing the project and
+    has probably caused it; `asked` says of a `die` that a person had the container stopped or
+    killed.
     """
 
     project: Project
@@ -45,26 +46,27 @@ class ContainerView:
 
 
 class Observer(Protocol):
-    """Something that is told what happens to the containers of this host's projects.
-
-    All calls come from one thread, which must not be kept waiting: an observer that reads a log or
-    writes to Redis does so in a thread of its own.
+    """Anything that is informed about the containers of this host's projects. All calls come from
+    one thread and must return quickly; an observer that reads a log or writes to Redis does so in
+    its own thread.
     """
 
     def happened(self, event: ContainerEvent) -> None:
-        """An event came from the Engine."""
+        """Called for each event from the Engine."""
 
     def looked(self, view: ContainerView) -> float | None:
-        """A container was looked at: some seconds after an event of it, at the start of the
-        watcher, and after a job of SCAR's. Return after how many seconds to look at it again;
-        None where the next event is soon enough.
+        """Called after each look at a container: some seconds after an event, at the watcher's
+        start, and after a job of SCAR. Return after how many seconds to look again; None to wait
+        for the next event.
         """
 
     def engine_lost(self, error: ScarError) -> None:
-        """The Engine does not answer, after it was tried again for some seconds."""
+        """Called if the Engine has not answered for some seconds."""
 
     def engine_back(self) -> None:
-        """The Engine answers, at the start or again. Every container is looked at soon."""
+        """Called once the Engine answers, at the start or again. A look at every container follows
+        soon.
+        """
 
 
 class QuietObserver:
@@ -74,7 +76,7 @@ class QuietObserver:
         """Do nothing."""
 
     def looked(self, view: ContainerView) -> float | None:  # noqa: ARG002
-        """Do nothing, and need no further look."""
+        """Do nothing, and request no further look."""
         return None
 
     def engine_lost(self, error: ScarError) -> None:

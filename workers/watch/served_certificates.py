@@ -1,4 +1,4 @@
-"""Reads until when the certificates are valid that a project's published ports serve."""
+"""Reads when the certificates on a project's published ports expire."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECONDS = 5.0
 
 
 def served_certificates(container: Container) -> Iterator[tuple[int, datetime]]:
-    """Yield the published port, and the end of what is served there."""
+    """Yield each published port that serves TLS, and when its certificate expires."""
     for port in container.ports:
         numbers = {port.container_port, port.host_port}
         if port.protocol != "tcp" or not numbers & _TLS_PORTS:
@@ -34,9 +34,8 @@ def served_certificates(container: Container) -> Iterator[tuple[int, datetime]]:
 
 
 def certificate_end(address: tuple[str, int]) -> datetime | None:
-    """Return until when the certificate served at an address is valid, None where none is served.
-
-    It is not verified: one that is wrong in another way is still to be renewed in time.
+    """Return when the certificate at an address expires; None if none is served. The certificate is
+    not verified, since an invalid one must be renewed in time too.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

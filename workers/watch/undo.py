@@ -1,8 +1,6 @@
-"""Asks for the rollback of a deploy that got worse, in the name of the worker itself.
-
-A worker speaks for nobody but itself, asks for nothing but rollbacks, and only on its own host:
-`scar.jobs.proofs` holds that. The job is confirmed from the start, since the projects file has said
-`"bake": "undo"`.
+"""Submits the rollback of a deploy that got worse, in the name of the worker itself. A worker may
+submit jobs only in its own name, only rollbacks, and only on its own host, which `scar.jobs.proofs`
+enforces. The job is confirmed from the start, since the projects file has said `"bake": "undo"`.
 """
 
 from __future__ import annotations
@@ -38,10 +36,9 @@ class Undoer:
         self._clock = clock
 
     def undo(self, bake: Bake) -> bool:
-        """Ask for the rollback, as the job `bake.undo`; return whether it was made, now or before.
-
-        False where another job holds the project. Raises `busy` where a person has locked it, and
-        `redis_unavailable`.
+        """Submit the rollback as the job `bake.undo`; return whether it exists now, from this or an
+        earlier call. False if another job has locked the project. Raises `busy` if a person has
+        locked it, and `redis_unavailable`.
         """
         now = int(self._clock() * 1000)
         actor = Actor(self._signatures.part, "bake", f"SCAR, on host {bake.host}", Role.OPERATOR)

@@ -1,4 +1,4 @@
-"""Samples what the containers of this host's projects use, every ten seconds."""
+"""Samples the resource usage of this host's projects' containers every ten seconds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _Before:
-    """The counters of a container as they were read last, and when, by a clock that never jumps."""
+    """The last counters of a container, and when they were read by the monotonic clock."""
 
     at: float
     counters: UsageCounters
@@ -123,7 +123,7 @@ class UsageSampler:
         return usages, refused
 
     def _usage(self, id: str) -> UsageSample | None:
-        """Return what a container used since it was read last; None the first time."""
+        """Return a container's usage since the last reading; None for a first reading."""
         counters, now = self._reader.read(id), self._monotonic()
         before = self._before.get(id)
         if counters is None:
@@ -137,7 +137,7 @@ class UsageSampler:
         return UsageRings(self._settings.state_dir / "projects" / project.name)
 
     def _clean(self, projects: list[Project]) -> None:
-        """Once an hour, remove the rings whose last sample is older than what they show."""
+        """Once an hour, remove the rings that have had no sample for a day."""
         if self._monotonic() < self._clean_at:
             return
         self._clean_at = self._monotonic() + _CLEAN_SECONDS
@@ -146,8 +146,8 @@ class UsageSampler:
 
 
 def is_of(project: Project, container: Container) -> bool:
-    """Return whether a container is one of a project's, as `project_containers` knows them: one of
-    another Compose project is none, whatever the projects file names.
+    """Return whether a container belongs to a project by the rules of `project_containers`: a
+    container of another Compose project never does, even if the projects file names it.
     """
     if container.name in project.containers:
         return container.project in ("", project.compose_project)
@@ -156,8 +156,8 @@ def is_of(project: Project, container: Container) -> bool:
 
 
 def _sample(at: int, seconds: float, before: UsageCounters, counters: UsageCounters) -> UsageSample:
-    """Return what was used between two readings. A counter that fell began anew at 0: the container
-    was started again.
+    """Return the usage between two readings. A counter that decreased has restarted at 0 with the
+    container.
     """
 
     def rate(earlier: int, later: int) -> float:

@@ -1,4 +1,4 @@
-"""What the baker knows of one project."""
+"""The baker's state of one project."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ _KEPT_SECONDS = 3600.0
 
 @dataclass
 class WatchedProject:
-    """A project: its state, the file of it, when it was looked at last (seconds since the epoch),
-    what is yet to be published, and of which moment the releases are that were seen.
+    """One project: its stored state and the file of that, when it was last looked at (seconds since
+    the epoch), the bake that has not been published yet, and the modification time of the releases
+    that were read.
     """
 
     state: BakeState
@@ -25,8 +26,8 @@ class WatchedProject:
 
     @classmethod
     def of(cls, folder: Path, now: float) -> WatchedProject:
-        """Read what an earlier process has left. Its bake is published once more: the process may
-        have been killed before it had done so.
+        """Read the state that an earlier process has left. Its bake is published again, in case the
+        process was killed before doing so.
         """
         file = BakeFile(folder)
         state = file.load()

@@ -1,8 +1,7 @@
-"""Follows the Engine's events for ever, and looks at the containers that something happened to.
-
-What an event says is not believed at once: some seconds later the container is looked at, and only
-what is still so then is passed on. While a job of SCAR's works on a project, its containers are not
-looked at; they are once it has ended.
+"""Follows the Engine's events, and looks at the containers that they concern. An event alone causes
+no alert: the container is looked at some seconds later, and only its state at that time is passed
+on. While a job of SCAR is changing a project, its containers are not looked at until the job has
+ended.
 """
 
 from __future__ import annotations
@@ -31,10 +30,9 @@ _Key = tuple[str, str]
 
 
 class Watcher:
-    """Two threads: one reads the Engine's events, the other looks and tells the observers.
-
-    `projects` returns this host's projects by name; `under_way` whether a job of SCAR's works on a
-    project: one that cannot be told (Redis is away) is taken for one.
+    """Two threads: one reads the Engine's events, the other looks at containers and calls the
+    observers. `projects` returns this host's projects by name; `under_way` returns whether a job of
+    SCAR is changing a project, which is assumed while Redis is unavailable.
     """
 
     def __init__(
@@ -85,15 +83,15 @@ class Watcher:
             thread.join(seconds)
 
     def _read(self) -> None:
-        """Put each event into the queue; None for a stream that was opened, an error where it
-        could not be.
+        """Put each event into the queue; also None each time a stream was opened, and the error
+        each time that failed.
         """
         while not self._stopped.is_set():
             opened = self._monotonic()
             try:
                 for event in self._events.follow():
                     self._queue.put(event)
-                # An Engine that is ending, or a proxy, may end each stream at once.
+                # An Engine that is shutting down, or a proxy, may close each stream immediately.
                 self._stopped.wait(opened + _AGAIN_SECONDS - self._monotonic())
             except ScarError as error:
                 self._queue.put(error)
@@ -115,7 +113,7 @@ class Watcher:
                 self._stopped.wait(_AGAIN_SECONDS)
 
     def _step(self) -> None:
-        """Handle what came from the Engine, or look at what is due."""
+        """Handle the next item from the Engine, or look at the containers that are due."""
         try:
             came = self._queue.get(timeout=self._seconds_to_next())
         except Empty:
@@ -152,8 +150,8 @@ class Watcher:
             raise
 
     def _note_open(self) -> None:
-        """Compare the containers with those of before, and look soon at what differs: at all of
-        them at the start and after the Engine was away.
+        """Compare the containers with the known ones, and schedule a look at those that differ; at
+        all of them at the start and after the Engine was away.
         """
         rows = self._containers.all()
         if projects := self._projects():  # none: the file may be broken since before this process
@@ -177,7 +175,7 @@ class Watcher:
             if not _belongs(event, project):
                 continue
             own = self._is_under_way(project.name)
-            if event.action == "rename":  # the name before is one of the project's
+            if event.action == "rename":  # its former name belongs to the project
                 for name in self._roster.of(project.name):
                     self._watch(project.name, name).look_in(self._look_seconds)
             watch = self._watch(project.name, event.name)
@@ -213,7 +211,7 @@ class Watcher:
         except ScarError as error:
             watch.look_in(_AGAIN_SECONDS)
             if error.code.startswith("docker_"):
-                raise  # no other container can be looked at either
+                raise  # the other containers cannot be looked at either
             _log.warning("container not looked at", container=watch.name, reason=error.message)
             return
         if view.details is None and not view.expected:
@@ -242,7 +240,7 @@ class Watcher:
 
 
 def _belongs(thing: Container | EngineEvent, project: Project) -> bool:
-    """Return whether a container is one of a project's: named in the projects file, or with
+    """Return whether a container belongs to a project: by its name in the projects file, or with
     `auto_detect` by Compose's label.
     """
     if thing.name in project.containers:

@@ -1,4 +1,4 @@
-"""Counts how late the watcher has the Engine's events."""
+"""Measures how late the watcher receives the Engine's events."""
 
 from __future__ import annotations
 

@@ -1,1 +1,3 @@
-"""The rules of what is wrong with a container, one file each: pure functions of a view of it."""
+"""The rules that decide whether something is wrong with a container, one file each: pure functions
+of a `ContainerView`.
+"""

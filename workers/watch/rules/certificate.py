@@ -1,4 +1,4 @@
-"""A certificate that a published port serves, and that ends soon."""
+"""The rule for a certificate on a published port that expires soon."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ _DAY_SECONDS = 86_400
 
 
 def certificate(port: int, not_after: datetime, now: datetime) -> Problem | None:
-    """Return the problem of a certificate that ends within 21, 7 or 1 days, or has ended."""
+    """Return the problem of a certificate that expires within 21, 7 or 1 days, or has expired;
+    otherwise None.
+    """
     left = (not_after - now).total_seconds() / _DAY_SECONDS
     days = next((days for days in _DAYS if left <= days), None)
     if days is None:

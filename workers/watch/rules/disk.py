@@ -1,4 +1,6 @@
-"""A disk that fills up: what counts is when it is full, at the speed of the last hours."""
+"""The rule for a disk that fills up: it predicts when the disk is full from the speed of the last
+hours.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from scar.alerts.alert import CRITICAL, WARNING
 from workers.watch.rules.problem import Problem
 
 SPAN_SECONDS = 6 * 3600.0
-"""Over how much time the speed is measured."""
+"""The time over which the speed is measured, in seconds."""
 
 _LEAST_SPAN_SECONDS = 1800.0
 _PARTS = 6
@@ -26,7 +28,9 @@ _USED_UP = 0.99
 
 @dataclass(frozen=True)
 class DiskSample:
-    """The room of a disk, in bytes. `at` is in seconds since the epoch."""
+    """The free space of a disk at a time. Sizes are in bytes; `at` is in seconds since the
+    epoch.
+    """
 
     at: float
     free: int
@@ -56,16 +60,16 @@ def disk(path: str, samples: Sequence[DiskSample]) -> Problem | None:
 
 
 def hours_to_full(samples: Sequence[DiskSample]) -> float | None:
-    """Return in how many hours the disk is full; None where it does not fill up, or where it was
-    not watched for half an hour.
+    """Return in how many hours the disk will be full; None if it does not fill up, or was not
+    watched for half an hour yet.
     """
     speed = _speed(samples)
     return samples[-1].free / speed / _HOUR if speed > 0 else None
 
 
 def _speed(samples: Sequence[DiskSample]) -> float:
-    """Return how many bytes a second the disk fills up with, in the last half hour or in all of the
-    time, whichever is more; 0 where it was not watched for half an hour.
+    """Return the speed in bytes a second at which the disk fills up: that of the last half hour or
+    of the whole time, whichever is higher. 0 if it was not watched for half an hour yet.
     """
     first, last = samples[0].at, samples[-1].at
     if last - first < _LEAST_SPAN_SECONDS:
@@ -74,8 +78,8 @@ def _speed(samples: Sequence[DiskSample]) -> float:
 
 
 def _median_speed(samples: Sequence[DiskSample], begin: float) -> float:
-    """Return the lower median of the speeds of six parts of the time since `begin`: what was
-    written at once, such as the images of a build, does not go on.
+    """Return the lower median of the speeds in six parts of the time since `begin`, which ignores a
+    single large write such as the images of a build.
     """
     seconds = (samples[-1].at - begin) / _PARTS
     rooms = [_free_at(samples, begin + seconds * number) for number in range(_PARTS + 1)]
@@ -83,7 +87,7 @@ def _median_speed(samples: Sequence[DiskSample], begin: float) -> float:
 
 
 def _free_at(samples: Sequence[DiskSample], at: float) -> float:
-    """Return the room at a moment, in between two samples as if it had changed evenly."""
+    """Return the free space at a time, by linear interpolation between two samples."""
     before = samples[0]
     for sample in samples:
         if sample.at >= at:

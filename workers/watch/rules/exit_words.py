@@ -19,8 +19,8 @@ _WORDS = {
 
 
 def exit_words(code: int, *, out_of_memory: bool = False) -> str:
-    """Return how a container ended. A 137 alone says neither that it ran out of memory nor that
-    it did not: the Engine says that apart.
+    """Return how a container ended. The exit code 137 does not tell whether it ran out of memory,
+    which the Engine reports separately.
     """
     if out_of_memory:
         return f"the kernel killed it because it ran out of memory (exit code {code})"

@@ -1,4 +1,4 @@
-"""A container that is to run does not run."""
+"""The rule for a container that should run and does not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _RESTARTING_POLICIES = ("always", "unless-stopped")
 
 
 def exited(view: ContainerView) -> Problem | None:
-    """Return the problem of a container that has ended; none for one that has done its work."""
+    """Return the problem of a container that has ended; None for one whose work is done."""
     details = view.details
     if details is None or not view.is_to_run or details.state not in ("exited", "dead"):
         return None
@@ -27,7 +27,7 @@ def exited(view: ContainerView) -> Problem | None:
 
 
 def _is_one_shot(details: ContainerDetails) -> bool:
-    """Return whether a container does some work and ends, such as a migration."""
+    """Return whether a container is meant to do some work and end, such as a migration."""
     return not (
         details.has_health_check
         or details.publishes

@@ -1,4 +1,4 @@
-"""A container that was there is not there any more."""
+"""The rule for a container that no longer exists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from workers.watch.rules.problem import Problem
 
 
 def gone(view: ContainerView) -> Problem | None:
-    """Return the problem of a container that was removed, and not by a job of SCAR's."""
+    """Return the problem of a container that was removed, but not by a job of SCAR."""
     if view.details is not None or not view.expected:
         return None
     why = "It was removed by somebody else than SCAR, and no other container is in its place."

@@ -1,4 +1,6 @@
-"""Asks the rules in their order: the first that says something is the cause of the others."""
+"""Applies the rules in order; the first that finds a problem is taken for the cause of the
+others.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from workers.watch.rules.unhealthy import unhealthy
 
 
 def judge(view: ContainerView, *, steady_seconds: float) -> Problem | None:
-    """Return what is wrong with a container, None where nothing is."""
+    """Return what is wrong with a container; None if nothing is."""
     return (
         gone(view)
         or restart_loop(view, steady_seconds=steady_seconds)

@@ -1,4 +1,6 @@
-"""A container was killed because it ran out of memory, whether it was started again or not."""
+"""The rule for a container that was killed because it ran out of memory, whether it was restarted
+or not.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rule says of a container."""
+"""The problem that a rule has found."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong. `what` is read after the container's name, `why` says what it was
-    seen by; `count` is how often it has happened.
+    """A problem. `what` continues a sentence that begins with the container's name, `why` names the
+    evidence; `count` is how often it has happened.
     """
 
     rule: str

@@ -1,4 +1,4 @@
-"""A container ends again and again, and is started again each time."""
+"""The rule for a container that repeatedly ends and is restarted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from workers.watch.rules.exit_words import exit_words
 from workers.watch.rules.problem import Problem
 
 MOST_DEATHS = 3
-"""So many ends within the window are a loop."""
+"""How many ends within the time window count as a loop."""
 
 WINDOW_SECONDS = 600.0
 

@@ -1,4 +1,4 @@
-"""A container runs, and its health check fails."""
+"""The rule for a running container whose health check fails."""
 
 from __future__ import annotations
 
