@@ -249,7 +249,7 @@ def test_a_damaged_undo_record_is_reported(scene: DiscardScene) -> None:
         scene.plan_discard()
 
 
-def test_what_makes_git_run_a_program_or_read_elsewhere_is_seen_and_taken_back(
+def test_changed_git_hooks_and_settings_are_reported_and_restored_by_a_discard(
     scene: DiscardScene,
 ) -> None:
     write(
@@ -297,7 +297,7 @@ def test_what_makes_git_run_a_program_or_read_elsewhere_is_seen_and_taken_back(
     assert not {path for path in now if now[path][0] == "file"} - {*before, *of_commits}
 
 
-def test_a_repository_that_is_gone_is_not_half_restored(scene: DiscardScene) -> None:
+def test_a_deleted_git_repository_is_not_partly_restored(scene: DiscardScene) -> None:
     write(scene.root, {".git/config": "[core]\n", ".git/hooks/pre-push": "#!/bin/sh\n"})
     scene.start_run()
     shutil.rmtree(scene.root / ".git")

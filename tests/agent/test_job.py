@@ -115,7 +115,7 @@ def test_hooks_and_settings_of_git_are_named_and_discarded(scene: AgentScene) ->
     assert seen(scene.workspace) == before
 
 
-def test_a_run_can_be_discarded_where_comparing_after_it_failed(scene: AgentScene) -> None:
+def test_a_run_can_be_discarded_if_its_changes_could_not_be_determined(scene: AgentScene) -> None:
     before = seen(scene.workspace)
     job = scene.instruct("write app.py two", "say begun", "until go", "remove go")
     scene.until_told(job, "begun")

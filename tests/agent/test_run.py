@@ -265,7 +265,7 @@ def test_an_agent_that_could_make_a_missing_projects_file_is_refused(agent: Agen
     assert caught.value.code == "forbidden"
 
 
-def test_a_workspace_of_root_is_not_worked_in_as_root(agent: Agent) -> None:
+def test_in_a_workspace_of_root_the_agent_does_not_run_as_root(agent: Agent) -> None:
     own(agent.workspace, 0)
     identity = identity_for(agent.workspace, agent.public / "homes")
     assert (identity.uid, identity.needs_handover) == (NOBODY, True)

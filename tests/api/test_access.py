@@ -49,7 +49,9 @@ def test_a_request_without_a_known_token_is_401(
         assert ROOT not in answer.text
 
 
-def test_every_route_wants_a_known_token_and_says_that_it_counts(flask_client: FlaskClient) -> None:
+def test_every_route_requires_a_valid_token_and_documents_its_rate_limit(
+    flask_client: FlaskClient,
+) -> None:
     paths = (flask_client.get("/openapi.json").json or {})["paths"]
     routes = [
         (path.replace("{", "").replace("}", ""), method, operation)

@@ -107,7 +107,7 @@ def test_cancel_without_an_id_cancels_the_only_unfinished_job(
     assert refused.value.code == "forbidden"
 
 
-def test_cancel_names_the_jobs_where_several_run_and_the_word_that_is_neither(
+def test_cancel_lists_the_running_jobs_if_there_are_several_and_refuses_an_unknown_word(
     call: Call, services: Services, worker: ActingWorker
 ) -> None:
     ids = []
@@ -124,7 +124,7 @@ def test_cancel_names_the_jobs_where_several_run_and_the_word_that_is_neither(
             CANCEL.reply(ROOT, [word], services.command_context)
 
 
-def test_cancel_stops_ones_own_follow_and_leaves_that_of_somebody_else(
+def test_cancel_ends_the_persons_own_live_log_and_not_that_of_somebody_else(
     call: Call, services: Services, worker: ActingWorker
 ) -> None:
     followed = [

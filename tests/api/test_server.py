@@ -94,7 +94,7 @@ def test_slow_clients_and_long_polls_leave_room_for_everybody_else(
             assert json.load(response)["items"]
 
 
-def test_of_too_many_slow_clients_the_one_that_waited_longest_gives_way(
+def test_above_the_limit_of_slow_clients_the_one_that_waited_longest_is_disconnected(
     server: ApiProcess, api: httpx.Client
 ) -> None:
     with ExitStack() as stack:
@@ -114,7 +114,7 @@ def test_of_too_many_slow_clients_the_one_that_waited_longest_gives_way(
         assert select([elsewhere], [], [], 0)[0] == [], "another address is not concerned"
 
 
-def test_one_who_waits_for_too_much_is_refused_and_nobody_else(
+def test_an_actor_with_too_many_waiting_requests_is_refused_and_others_are_not(
     call: Call, worker: ActingWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scar.api.waits.MOST_OF_ACTOR", 1)

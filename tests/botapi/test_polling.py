@@ -73,7 +73,7 @@ def test_an_application_of_python_telegram_bot_can_talk_to_the_emulator(
     assert ann.messages[0].edits == 1
 
 
-def test_the_older_of_two_pollers_is_told_of_the_conflict(server: BotApiServer) -> None:
+def test_the_older_of_two_pollers_gets_the_conflict_error(server: BotApiServer) -> None:
     async def both(bot: Bot) -> None:
         older = asyncio.create_task(bot.get_updates(timeout=20))
         await asyncio.to_thread(server.wait_for, lambda: bool(server.calls("getUpdates")))

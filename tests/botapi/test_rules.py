@@ -167,7 +167,7 @@ def test_the_emulator_can_run_in_another_process_and_be_controlled_from_here() -
         ({"type": "default", "chat_id": 7}, 'unknown field "chat_id"'),
     ],
 )
-def test_a_menu_is_for_a_chat_that_is_there(
+def test_a_command_menu_can_only_be_set_for_an_existing_chat(
     server: BotApiServer, scope: dict[str, Any], reason: str
 ) -> None:
     server.private_chat(7, "Ann")

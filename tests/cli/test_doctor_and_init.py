@@ -83,7 +83,7 @@ def scars_own_project() -> Iterator[str]:
     run_docker("rm", "-f", name)
 
 
-def test_init_leaves_scars_own_project_out(
+def test_init_does_not_add_the_project_that_scar_runs_in(
     installation: Installation, compose_project: str, scars_own_project: str
 ) -> None:
     for name in (compose_project, scars_own_project):
@@ -92,7 +92,7 @@ def test_init_leaves_scars_own_project_out(
     assert scars_own_project not in json.loads(installation.projects_file.read_text())
 
 
-def test_doctor_tells_the_container_of_another_project_and_asks_the_engine_of_the_env_file(
+def test_doctor_reports_a_container_of_another_project_on_the_engine_in_the_env_file(
     installation: Installation, compose_project: str
 ) -> None:
     installation.project("shop", f"{compose_project}-app-1", "not-there")

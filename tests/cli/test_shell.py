@@ -32,7 +32,7 @@ def test_a_command_begins_without_what_is_slow_to_import(words: list[str]) -> No
 
 
 @pytest.mark.parametrize("word", ["lock", "unlock", "audit", "projects", "reload", "version"])
-def test_a_command_of_the_chat_is_one_of_the_shell(word: str) -> None:
+def test_every_chat_command_is_also_a_shell_command(word: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "scar.cli", word, "--help"], capture_output=True, check=False
     )
@@ -67,7 +67,7 @@ def test_the_help_of_a_command_has_examples() -> None:
         ("/help lists what you can do here.", "scar --help lists what you can do here."),
     ],
 )
-def test_messages_of_the_shell_name_what_to_type_there(chat: str, shell: str) -> None:
+def test_messages_in_the_shell_name_shell_commands(chat: str, shell: str) -> None:
     assert shell_words(chat) == shell
 
 
@@ -80,7 +80,7 @@ def test_on_a_pipe_the_answer_is_printed_once_and_the_progress_goes_to_stderr(
     assert "Production Status" not in done.stderr
 
 
-def test_a_hint_of_the_api_names_the_shells_command(running: Installation) -> None:
+def test_a_hint_from_the_api_names_the_shell_command(running: Installation) -> None:
     done = running.scar("logs", "shop", "5", "6")
     assert "Usage: scar logs [project[/container]] [lines]" in done.stderr
     done = running.scar("job", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
@@ -105,14 +105,14 @@ def test_project_names_are_completed(running: Installation) -> None:
     assert done.stdout.split() == ["plain,shop"]
 
 
-def test_a_port_that_is_taken_is_told_and_not_tried_again(running: Installation) -> None:
+def test_scar_up_reports_a_port_in_use_and_does_not_retry(running: Installation) -> None:
     second = running.scar("api", SCAR_STATE_DIR=str(running.folder / "other"))
     assert second.returncode == os.EX_CONFIG
     assert "another program listens there already" in second.stderr
     assert "Traceback" not in second.stderr
 
 
-def test_scar_up_says_what_it_does(running: Installation) -> None:
+def test_scar_up_prints_which_parts_it_starts(running: Installation) -> None:
     eventually(lambda: "is ready: http" in running.log, "it says that it is ready")
     assert "starts for host 'default'" in running.log
     assert "projects: shop" in running.log

@@ -29,7 +29,7 @@ BROKEN = ScarError("internal", "It broke", "Mend it.")
 RESTARTED = {"downtime_seconds": 0.2}
 
 
-def test_again_asks_the_same_once_more_with_a_question_of_its_own(
+def test_again_repeats_the_request_with_a_new_question(
     services: Services, api_url: str, worker: ActingWorker, operator: Actor
 ) -> None:
     async def sheet_with(box: LetterBox, words: str) -> str:
@@ -65,7 +65,7 @@ def test_again_asks_the_same_once_more_with_a_question_of_its_own(
     asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
-def test_again_of_nothing_says_so_and_of_a_push_means_the_workspace(
+def test_again_without_an_earlier_job_is_refused_and_after_a_push_deploys_the_workspace(
     services: Services, operator: Actor
 ) -> None:
     with pytest.raises(ScarError, match="no job of yours that changed anything"):

@@ -84,7 +84,7 @@ async def sheet_with(box: LetterBox, words: str) -> str:
             await asyncio.sleep(0.01)
 
 
-def test_an_alert_is_told_edited_muted_and_closed(services: Services) -> None:
+def test_an_alert_is_sent_edited_muted_and_closed(services: Services) -> None:
     async def test() -> None:
         book, box, alert = worker_book(services), LetterBox("telegram"), alert_of()
         async with at_the_box(services, box) as writer:
@@ -118,7 +118,7 @@ def test_an_alert_is_told_edited_muted_and_closed(services: Services) -> None:
     asyncio.run(test())
 
 
-def test_a_restarted_front_end_tells_nothing_twice_and_tells_the_recovery(
+def test_a_restarted_front_end_sends_no_alert_twice_and_announces_the_recovery(
     services: Services,
 ) -> None:
     async def test() -> None:
@@ -289,7 +289,7 @@ def test_the_end_of_an_alert_says_no_secret_that_its_beginning_has_masked(
     assert [alert.why for alert in services.alerts.book.all()] == ["no ***"] * 2
 
 
-def test_nothing_is_wrong_is_said_only_of_hosts_that_somebody_watches(
+def test_the_alert_list_says_nothing_is_wrong_only_for_hosts_with_a_live_worker(
     services: Services, operator: Actor
 ) -> None:
     def listed() -> str:

@@ -171,7 +171,7 @@ def test_more_errors_in_the_log_are_told_and_a_project_without_undo_is_left_to_p
     assert bake_of(world, release).ended
 
 
-def test_what_cannot_or_shall_not_be_undone_is_not_looked_after(world: World) -> None:
+def test_a_first_release_a_rollback_and_a_project_without_bakes_have_no_bake(world: World) -> None:
     first = world.release()
     world.let_pass(60)
     assert world.book.get(first) is None
@@ -206,7 +206,9 @@ def test_a_bake_that_the_worker_of_its_host_has_not_signed_is_refused(
         BakeBook(services.redis, services.signatures).put(bake, 0)
 
 
-def test_a_worker_says_nothing_of_the_deploys_of_another_host(ask: Ask, services: Services) -> None:
+def test_a_worker_cannot_write_bakes_of_deploys_on_another_host(
+    ask: Ask, services: Services
+) -> None:
     job, far = ask("deploy"), Signatures.of(services.settings, "worker:far")
     bake, book = Bake("shop", "far", job.id, new_job_id(START), 0, 1), BakeBook(services.redis, far)
     book.put(bake, 0)
@@ -229,7 +231,7 @@ def test_a_worker_says_nothing_of_the_deploys_of_another_host(ask: Ask, services
         ({}, "worker:far"),
     ],
 )
-def test_a_worker_asks_for_nothing_but_rollbacks_of_its_own_host_in_its_own_name(
+def test_a_worker_can_submit_only_rollbacks_on_its_own_host_in_its_own_name(
     world: World, services: Services, redis: Redis, changed: Mapping[str, object], signer: str
 ) -> None:
     bake = Bake("shop", "default", "r", new_job_id(), 0, 1, undo=new_job_id())

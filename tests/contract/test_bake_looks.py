@@ -19,7 +19,7 @@ def world(services: Services, queue: RecordedQueue) -> World:
     return World(services, queue)
 
 
-def test_what_was_down_before_a_deploy_has_not_got_worse_by_it(world: World) -> None:
+def test_a_container_that_was_down_before_a_deploy_is_no_finding(world: World) -> None:
     world.release()
     world.look(state="exited")
     world.let_pass(600)
@@ -34,7 +34,7 @@ def test_what_was_down_before_a_deploy_has_not_got_worse_by_it(world: World) -> 
     assert [finding.rule for finding in bake_of(world, release).findings] == ["exits"]
 
 
-def test_a_project_whose_releases_cannot_be_read_keeps_no_other_from_being_looked_after(
+def test_unreadable_releases_of_one_project_do_not_stop_the_bakes_of_others(
     world: World,
 ) -> None:
     damaged = world.state / "projects" / "blog" / "releases"
@@ -47,7 +47,7 @@ def test_a_project_whose_releases_cannot_be_read_keeps_no_other_from_being_looke
     assert bake_of(world, release).is_well
 
 
-def test_a_bake_that_a_killed_worker_had_not_told_is_told_by_the_next(
+def test_a_bake_that_a_killed_worker_had_not_published_is_published_by_the_next(
     world: World, redis: Redis
 ) -> None:
     release = deployed(world)
@@ -58,7 +58,7 @@ def test_a_bake_that_a_killed_worker_had_not_told_is_told_by_the_next(
     assert not bake_of(world, release).ended
 
 
-def test_a_bake_whose_end_nobody_saw_tells_only_of_the_time_that_was_looked_at(
+def test_a_bake_that_ended_without_a_worker_covers_only_the_observed_time(
     world: World,
 ) -> None:
     release = deployed(world)
@@ -72,7 +72,7 @@ def test_a_bake_whose_end_nobody_saw_tells_only_of_the_time_that_was_looked_at(
     assert (bake.ended, bake.until) == (True, int(looked * 1000))
 
 
-def test_without_bakes_nothing_is_kept_of_what_happens(world: World) -> None:
+def test_with_bakes_switched_off_no_events_are_stored(world: World) -> None:
     baker = Baker(world.state, world.projects, world, seconds=0)
     baker.looked(view(world.projects()["shop"], "exited"))
     baker.step()

@@ -126,7 +126,7 @@ def test_a_follow_names_its_container_and_stops_by_its_button_or_by_unfollow(
     run(test)
 
 
-def test_talk_is_answered_where_nobody_else_can_be_meant(
+def test_text_that_is_no_command_is_answered_only_in_a_private_chat(
     services: Services, api_url: str, operator: Actor
 ) -> None:
     async def test() -> None:

@@ -112,7 +112,7 @@ def test_a_front_end_that_is_stopped_finishes_its_send(
     run(test)
 
 
-def test_a_front_end_that_is_killed_before_the_record_tells_no_second_time(
+def test_a_front_end_killed_before_recording_an_end_notice_does_not_send_it_again(
     services: Services, api_url: str, worker: ActingWorker, operator: Actor
 ) -> None:
     async def test() -> None:
@@ -132,7 +132,7 @@ def test_a_front_end_that_is_killed_before_the_record_tells_no_second_time(
     run(test)
 
 
-def test_what_may_have_arrived_is_not_sent_again(
+def test_an_end_notice_that_may_have_arrived_is_not_sent_again(
     services: Services, api_url: str, worker: ActingWorker, operator: Actor
 ) -> None:
     async def test() -> None:

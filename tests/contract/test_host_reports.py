@@ -28,7 +28,7 @@ def shown(services: Services, actor: Actor) -> str:
     return PROJECTS.reply(actor, (), context).text + RELOAD.reply(actor, (), context).text
 
 
-def test_a_container_of_another_project_is_told_with_the_projects_file(
+def test_a_container_of_another_project_is_reported_as_an_error_in_the_projects_file(
     services: Services, operator: Actor, api_url: str
 ) -> None:
     reports = reports_of(services, worker_part("default"))
@@ -44,7 +44,7 @@ def test_a_container_of_another_project_is_told_with_the_projects_file(
     assert WRONG.message not in shown(services, operator)
 
 
-def test_a_report_that_the_hosts_worker_did_not_sign_just_now_says_nothing(
+def test_an_unsigned_or_old_report_of_a_host_is_ignored(
     services: Services, operator: Actor
 ) -> None:
     other = reports_of(services, worker_part("far"))
@@ -61,7 +61,7 @@ def test_a_report_that_the_hosts_worker_did_not_sign_just_now_says_nothing(
         reports_of(services, "api").publish("default", {"shop": WRONG})
 
 
-def test_a_host_says_nothing_of_the_projects_of_another_and_ends_nothing(
+def test_a_host_cannot_report_errors_about_projects_of_another_host(
     services: Services, operator: Actor
 ) -> None:
     signatures = Signatures.of(services.settings, worker_part("far"))

@@ -46,7 +46,7 @@ def test_a_process_that_lost_its_lease_ends(redis: Redis) -> None:
         asyncio.run(asyncio.wait_for(first.keep(), 10))
 
 
-def test_what_no_front_end_shows_is_forgotten_after_a_day(
+def test_subscriptions_of_a_front_end_that_does_not_run_are_deleted_after_a_day(
     services: Services, ask: Callable[..., Job]
 ) -> None:
     yesterday = [new_job_id(time.time() - 25 * 3600) for _ in range(2)]
@@ -60,7 +60,7 @@ def test_what_no_front_end_shows_is_forgotten_after_a_day(
     assert left == {still_open, new}
 
 
-def test_a_lease_that_never_ends_is_nobodys(redis: Redis) -> None:
+def test_a_lease_without_an_expiry_is_taken_over(redis: Redis) -> None:
     for seconds in (None, 3600):
         redis.set("scar:lease:github", "planted", ex=seconds)
         assert Lease(redis, "github").take()

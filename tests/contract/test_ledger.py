@@ -60,7 +60,7 @@ def test_submit_with_the_same_idempotency_key_makes_one_job(ask: Ask, services: 
     assert len([*services.ledger.recent()]) == 1
 
 
-def test_what_was_only_read_is_forgotten_after_minutes(
+def test_jobs_that_only_read_are_deleted_after_fifteen_minutes(
     ask: Ask, worker: ActingWorker, services: Services
 ) -> None:
     read, write = ask("status", key="k1"), ask("restart", confirmed=True)

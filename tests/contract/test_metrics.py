@@ -94,7 +94,7 @@ def test_alerts_are_counted_by_their_rule_and_state(services: Services, redis: R
     assert "shop" not in text
 
 
-def test_a_spoilt_hash_of_counters_keeps_no_job_from_its_end(
+def test_a_malformed_hash_of_counters_does_not_keep_a_job_from_ending(
     ask: Ask, worker: ActingWorker, redis: Redis
 ) -> None:
     redis.set(KEY, "spoilt")

@@ -67,7 +67,7 @@ def receivers() -> Iterator[tuple[Receiver, Receiver]]:
         server.server_close()
 
 
-def test_every_service_is_told_once_of_beginning_and_recovery(
+def test_every_service_gets_one_message_when_an_alert_begins_and_one_when_it_recovers(
     services: Services, receivers: tuple[Receiver, Receiver]
 ) -> None:
     well, failing = receivers

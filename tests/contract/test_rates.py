@@ -55,7 +55,9 @@ def test_a_person_who_writes_too_fast_is_told_once(services: Services, operator:
     assert outcomes.count("refused: too_many_requests") == 1
 
 
-def test_a_stranger_is_told_of_it_once_and_audited_a_few_times(services: Services) -> None:
+def test_a_stranger_who_writes_too_fast_is_answered_once_and_audited_a_few_times(
+    services: Services,
+) -> None:
     scene = Scene(services, Actor("telegram", "666", "Eve"))
     scene.write(*["/docker_status"] * 100)
     assert scene.shown("You are not known here") == OF_STRANGER.burst
@@ -63,7 +65,9 @@ def test_a_stranger_is_told_of_it_once_and_audited_a_few_times(services: Service
     assert len([*services.audit.recent()]) == OF_STRANGER.burst + 1
 
 
-def test_what_people_say_to_each_other_is_not_counted(services: Services, operator: Actor) -> None:
+def test_messages_between_people_do_not_count_against_the_rate_limit(
+    services: Services, operator: Actor
+) -> None:
     scene = Scene(services, operator, private=False)
     scene.write(*["good morning"] * 200, "/help")
     assert len(scene.box.sheets) == 1

@@ -91,7 +91,7 @@ def test_a_reply_means_the_job_and_the_project_of_its_message(
     asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
-def test_what_nobody_signed_for_the_message_is_no_job(services: Services) -> None:
+def test_an_unsigned_record_of_a_message_is_ignored_in_a_reply(services: Services) -> None:
     shown = ShownMessages(services.redis, services.signatures, "telegram")
     shown.put(BOX, "7", "01J")
     assert shown.job_of(BOX, "7") == "01J"

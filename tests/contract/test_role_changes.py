@@ -37,7 +37,7 @@ def test_a_change_of_roles_is_in_the_audit_trail_once(services: Services) -> Non
     assert changes(services)[0] == change
 
 
-def test_nonsense_of_somebody_else_on_redis_does_not_end_the_comparison(services: Services) -> None:
+def test_malformed_roles_on_redis_do_not_stop_the_comparison(services: Services) -> None:
     services.redis.set("scar:roles", "nonsense")
     watching = RoleChanges(services.redis, services.projects, services.audit, interval=0.01)
     watching.start()

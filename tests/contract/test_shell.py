@@ -117,7 +117,7 @@ def test_a_broken_projects_file_is_told_beside_the_answer(
     assert "Still using the last good version." in complained
 
 
-def test_an_ended_input_is_told_at_once_and_no_job_is_made(
+def test_a_command_that_asks_is_refused_if_standard_input_is_closed(
     worker: ActingWorker, begin: Begin
 ) -> None:
     process = begin("deploy", "shop")
@@ -140,7 +140,7 @@ def test_a_list_without_jobs_says_so_beside_the_output(begin: Begin) -> None:
     assert (said, complained) == ("", "None yet.\n")
 
 
-def test_looking_at_a_question_of_somebody_else_without_an_input_does_not_answer_it(
+def test_showing_another_persons_question_without_an_input_does_not_answer_it(
     worker: ActingWorker, begin: Begin, ask: Callable[..., object]
 ) -> None:
     ask("restart")
@@ -161,7 +161,7 @@ def test_cancel_of_a_wrong_name_says_so(begin: Begin) -> None:
 
 
 @pytest.mark.usefixtures("services")
-def test_a_job_is_meant_by_its_project(worker: ActingWorker, ask: Ask, begin: Begin) -> None:
+def test_a_job_can_be_named_by_its_project(worker: ActingWorker, ask: Ask, begin: Begin) -> None:
     ended, latest = ask("restart"), ask("status")
     worker.plan(ended.id)
     worker.services.job_service.cancel(ended.request.requested_by, ended.id)

@@ -72,7 +72,9 @@ def test_a_long_job_is_refused_where_as_many_are_open_as_may_run(
     assert ask_as("zoe", kind).state is JobState.QUEUED
 
 
-def test_a_change_finds_a_process_whatever_is_read(ask_as: AskAs, services: Services) -> None:
+def test_reading_jobs_leave_a_process_free_for_a_changing_job(
+    ask_as: AskAs, services: Services
+) -> None:
     asked = [(f"p{number}", "follow") for number in range(LIMITS.long_of_class)]
     asked += [(f"q{number}", "agent") for number in range(LIMITS.long_of_class)]
     asked += [(f"r{number}", "status") for number in range(2 * PROCESSES)]
@@ -83,9 +85,7 @@ def test_a_change_finds_a_process_whatever_is_read(ask_as: AskAs, services: Serv
     assert claimed(services, ask_as("olga", "restart"))
 
 
-def test_one_persons_reads_leave_a_slot_and_the_next_slot_to_others(
-    ask_as: AskAs, services: Services
-) -> None:
+def test_one_persons_reads_leave_slots_to_others(ask_as: AskAs, services: Services) -> None:
     flood = [ask_as("ann", "status") for _ in range(10)]
     running = [job for job in flood if claimed(services, job)]
     assert len(running) == LIMITS.reads_of_person
@@ -99,7 +99,7 @@ def test_one_persons_reads_leave_a_slot_and_the_next_slot_to_others(
     assert claimed(services, second)
 
 
-def test_the_sweep_wakes_whose_turn_it_is_and_nobody_else(
+def test_the_sweep_wakes_only_the_job_whose_turn_it_is(
     ask_as: AskAs, worker: ActingWorker, services: Services, redis: Redis
 ) -> None:
     flood = [ask_as("ann", "status") for _ in range(10)]
@@ -124,7 +124,7 @@ def test_a_slot_whose_worker_was_lost_is_free_again(
     assert claimed(services, waiting)
 
 
-def test_a_read_that_had_no_turn_in_time_says_so(
+def test_a_reading_job_that_got_no_slot_in_time_says_so(
     ask_as: AskAs, worker: ActingWorker, services: Services, redis: Redis
 ) -> None:
     flood = [ask_as("ann", "status") for _ in range(10)]
@@ -137,7 +137,7 @@ def test_a_read_that_had_no_turn_in_time_says_so(
     assert ended.error.code == "busy"
 
 
-def test_one_can_follow_again_at_once_after_telling_a_log_to_stop(
+def test_a_person_can_follow_again_right_after_stopping_a_live_log(
     ask_as: AskAs, services: Services
 ) -> None:
     first = ask_as("ann", "follow")

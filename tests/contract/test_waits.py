@@ -26,7 +26,7 @@ def of_this_length(worker: ActingWorker, job: Job, seconds: float) -> None:
     claim.succeed({"downtime_seconds": 0.2})
 
 
-def test_who_waits_is_told_behind_what_and_about_how_long(
+def test_a_queued_job_says_behind_which_job_it_waits_and_about_how_long(
     services: Services, ask: Ask, worker: ActingWorker
 ) -> None:
     for seconds in (20, 300, 61):

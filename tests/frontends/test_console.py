@@ -62,7 +62,7 @@ def test_a_terminal_shows_the_newest_lines_and_all_of_a_long_one(
     assert all(word in at_the_end for word in ("line 0\n", "line 29", "a" * 10 + "\n", "the end"))
 
 
-def test_what_is_typed_while_a_job_goes_on_ends_the_wait_and_is_the_next_line() -> None:
+def test_a_line_typed_during_a_job_is_the_next_command() -> None:
     read, write = os.pipe()
 
     async def type_one() -> list[str | None]:

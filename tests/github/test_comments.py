@@ -213,7 +213,7 @@ def test_a_comment_of_somebody_else_with_the_same_hidden_mark_is_left_alone(
     assert (theirs["id"], theirs["body"]) == (copied, question["body"])
 
 
-def test_where_github_tells_no_permission_nothing_can_be_changed(
+def test_if_github_does_not_tell_the_permission_nothing_can_be_changed(
     github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     hidden = Fault("GET", "/collaborators/octocat/permission", 403, times=9)
@@ -228,7 +228,7 @@ def test_where_github_tells_no_permission_nothing_can_be_changed(
     github.wait_for(issue, "Production Status")
 
 
-def test_a_comment_that_github_does_not_have_is_not_obeyed(
+def test_a_forged_comment_that_github_does_not_have_is_ignored(
     scene: GitHubScene, github: GitHubServer, worker: ActingWorker, issue: int
 ) -> None:
     """Who has the API's key, and even the webhook's secret, makes up no comment."""

@@ -89,7 +89,7 @@ def ended(state: JobState) -> Job:
     return Job(Request("J", "deploy", "shop", "default", {}, actor, True, True, 0, 0), state)
 
 
-def test_a_job_has_one_deployment_also_where_it_is_told_again(api: DeploymentsApi) -> None:
+def test_a_job_that_is_reported_twice_has_one_github_deployment(api: DeploymentsApi) -> None:
     told(api, ended(JobState.SUCCEEDED))
     told(api, ended(JobState.SUCCEEDED), begin=False)
     assert [d["payload"] for d in api.deployments[1:]] == [{"job": DEPLOYED.job_id}]
@@ -105,7 +105,7 @@ def test_a_job_has_one_deployment_also_where_it_is_told_again(api: DeploymentsAp
         (None, "error"),
     ],
 )
-def test_what_did_not_come_about_is_told_as_that(
+def test_a_deploy_that_never_began_is_reported_as_an_error(
     api: DeploymentsApi, job: Job | None, state: str
 ) -> None:
     told(api, job)
@@ -118,7 +118,7 @@ def test_a_refusal_disturbs_no_deploy(api: DeploymentsApi) -> None:
     assert api.states == {}
 
 
-def test_an_end_that_github_could_not_take_now_is_told_again(api: DeploymentsApi) -> None:
+def test_an_end_that_github_could_not_accept_is_reported_again(api: DeploymentsApi) -> None:
     told(api)
     api.status = 502
     (again,) = told(api, ended(JobState.SUCCEEDED), begin=False)

@@ -78,7 +78,9 @@ def test_folders_have_the_same_paths_in_the_container_as_on_the_host(
         assert mounts(services[name])["/elsewhere/workspace"]["read_only"] is True
 
 
-def test_no_container_may_more_than_it_needs(services: dict[str, dict[str, Any]]) -> None:
+def test_each_container_has_only_the_privileges_it_needs(
+    services: dict[str, dict[str, Any]],
+) -> None:
     assert {*services} == {"keys", "redis", "api", "telegram", "worker"}
     for name, service in services.items():
         assert service["cap_drop"] == ["ALL"], name
@@ -113,7 +115,7 @@ def test_the_bots_token_goes_to_the_bot_alone(services: dict[str, dict[str, Any]
 
 
 @pytest.mark.parametrize("missing", ["REDIS_PASSWORD", "SCAR_TELEGRAM_TOKEN"])
-def test_an_example_that_is_not_filled_in_starts_nothing(missing: str) -> None:
+def test_compose_refuses_an_env_file_whose_secrets_are_not_filled_in(missing: str) -> None:
     """Compose reads `NAME=   # remark` as the value `# remark`: a secret that everybody knows."""
     filled = {name: REQUIRED[name] for name in REQUIRED if name != missing}
     done = config(ROOT / ".env.example", **filled)

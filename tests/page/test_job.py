@@ -59,7 +59,7 @@ def answered(scene: PageScene, page: Page, id: str, press: Callable[[], None]) -
 
 
 @pytest.mark.parametrize("press", [by_touch, by_keyboard])
-def test_a_deploy_is_done_and_taken_back(
+def test_a_deploy_is_confirmed_and_rolled_back_in_the_browser(
     scene: PageScene, visit: Visit, press: Callable[[Page, str], None]
 ) -> None:
     page = visit("operator", "/projects/shop")
@@ -132,7 +132,9 @@ def test_no_line_is_lost_or_repeated_and_nothing_moves(scene: PageScene, visit: 
     assert page.evaluate("window.shift") < 0.01, "what is shown stays where it is"
 
 
-def test_a_screen_goes_quiet_once_its_visitor_is_signed_out(scene: PageScene, visit: Visit) -> None:
+def test_a_screen_receives_nothing_after_its_visitor_is_signed_out(
+    scene: PageScene, visit: Visit
+) -> None:
     page = visit("viewer")
     asked = scene.ask("deploy")
     scene.plan(asked.id)

@@ -75,7 +75,7 @@ def _sideways(page: Page, name: str) -> list[str]:
     return [f"{name}: {width} px wide"] if width > NARROWEST else []
 
 
-def test_every_screen_is_readable_to_everybody(scene: PageScene, visit: Visit) -> None:
+def test_every_screen_passes_the_accessibility_checks(scene: PageScene, visit: Visit) -> None:
     signing_in = visit(None)
     problems = _problems(signing_in, "sign in", "light") + _sideways(signing_in, "sign in")
     page = visit("admin")

@@ -17,7 +17,7 @@ from workers.state.project_lock import project_lock
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])
-def test_a_link_in_the_place_of_a_lock_empties_nobodys_file(
+def test_a_link_planted_as_a_lock_file_does_not_empty_its_target(
     tmp_path: Path, link: Callable[[Path, Path], None]
 ) -> None:
     theirs = tmp_path / "theirs.env"
@@ -31,7 +31,7 @@ def test_a_link_in_the_place_of_a_lock_empties_nobodys_file(
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])
-def test_a_link_in_the_place_of_a_journal_or_note_empties_nobodys_file(
+def test_a_link_planted_as_a_journal_does_not_overwrite_its_target(
     tmp_path: Path, link: Callable[[Path, Path], None]
 ) -> None:
     theirs = tmp_path / "theirs.env"

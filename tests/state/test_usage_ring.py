@@ -43,14 +43,14 @@ def test_what_is_older_than_a_day_is_overwritten_or_left_out(path: Path) -> None
     assert [row.at for row in ring.since(NOW - 86_340, NOW + 120)] == [NOW - 60, NOW + 60]
 
 
-def test_a_gap_stays_a_gap_and_another_process_goes_on(path: Path) -> None:
+def test_a_usage_file_keeps_gaps_and_can_be_continued_by_another_process(path: Path) -> None:
     UsageRing(path).add(sample(NOW))
     UsageRing(path).add(sample(NOW + 40))
     assert [row.at for row in UsageRing(path).since(NOW - 600, NOW + 60)] == [NOW, NOW + 40]
     assert [row.at for row in UsageRing(path).since(NOW - 6000, NOW + 60)] == [NOW]
 
 
-def test_a_slot_that_was_torn_is_no_sample(path: Path) -> None:
+def test_a_partly_written_sample_is_ignored(path: Path) -> None:
     ring = UsageRing(path)
     for at in (NOW, NOW + 10, NOW + 20):
         ring.add(sample(at))
@@ -62,7 +62,7 @@ def test_a_slot_that_was_torn_is_no_sample(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"half", b"another thing" * 5000, bytes(57_632)])
-def test_a_file_that_is_no_ring_is_begun_anew(path: Path, content: bytes) -> None:
+def test_a_damaged_usage_file_is_replaced(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     ring = UsageRing(path)
@@ -72,7 +72,7 @@ def test_a_file_that_is_no_ring_is_begun_anew(path: Path, content: bytes) -> Non
     assert path.stat().st_size == 57_632
 
 
-def test_no_link_is_written_through(path: Path, tmp_path: Path) -> None:
+def test_a_link_in_place_of_a_usage_file_is_not_followed(path: Path, tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.write_text("theirs")
     path.parent.mkdir()

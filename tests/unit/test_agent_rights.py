@@ -38,7 +38,7 @@ def test_a_folder_of_the_agents_user_is_named(folder: Path) -> None:
     assert "is in the workspace" in agent_rights.problems(inside, [folder / "shop"])[0]
 
 
-def test_doctor_names_it(folder: Path) -> None:
+def test_doctor_names_the_folder_that_the_agent_could_write(folder: Path) -> None:
     file = folder / ".scar-projects.json"
     entry = f'"workspace": "{folder}/shop", "production": "{folder}/p", "auto_detect": true'
     file.write_text(f'{{"shop": {{{entry}, "agent": "x"}}}}')

@@ -83,13 +83,13 @@ def test_recovery_is_told_once_and_only_of_what_was_told() -> None:
     assert _act([], TOLD) is Act.FORGET
 
 
-def test_a_message_that_may_not_have_been_sent_is_sent_again_or_at_least_its_recovery() -> None:
+def test_an_alert_whose_sending_is_uncertain_is_sent_again_or_its_recovery_announced() -> None:
     unsure = replace(TOLD, reference="")
     assert _act([ALERT], unsure) is Act.RING
     assert _act([CLOSED], unsure) is Act.RECOVER
 
 
-def test_one_cause_is_one_message() -> None:
+def test_alerts_of_one_group_are_one_message() -> None:
     other = replace(ALERT, id="A2", container="shop-db-1", service="db")
     steps = [
         *plan(CHAT, [ALERT, other], {}, now=BEGIN, is_muted=lambda _alert: False, is_quiet=False)

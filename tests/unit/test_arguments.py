@@ -81,7 +81,7 @@ def test_the_schema_and_the_server_agree(
         assert refused.value.code == "invalid_request"
 
 
-def test_a_mention_alone_is_told_what_follows_it() -> None:
+def test_a_mention_without_an_instruction_is_answered_with_an_example() -> None:
     nothing = cast("ProjectsFile", None)
     with pytest.raises(ScarError, match="@scar takes an instruction"):
         job_commands()["agent"].parse((), nothing, cast("Callable[[], Project]", None))

@@ -158,7 +158,7 @@ def test_a_container_that_nobody_knew_before_is_judged_by_its_ends_alone() -> No
     assert worsenings(Behaviour(0), Behaviour(600, deaths=1))
 
 
-def test_one_traceback_is_no_rate() -> None:
+def test_a_single_traceback_is_no_finding() -> None:
     before = Behaviour(3600, errors=(0,) * 60)
     assert not worsenings(before, Behaviour(600, errors=(0, 60, 0, 0, 0, 0, 0, 0, 0)))
 

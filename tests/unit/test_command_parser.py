@@ -77,7 +77,7 @@ def test_a_text_is_parsed_as_the_expected_command_or_answer(
         ("/projekts", "/projects"),
     ],
 )
-def test_a_command_without_its_docker_is_understood_well_enough_to_be_named(
+def test_a_command_typed_without_docker_in_front_is_suggested(
     language: CommandParser, word: str, meant: str
 ) -> None:
     with pytest.raises(ScarError) as caught:
@@ -85,7 +85,7 @@ def test_a_command_without_its_docker_is_understood_well_enough_to_be_named(
     assert caught.value.hint.startswith(f"Did you mean '{meant}'?")
 
 
-def test_a_word_that_is_no_command_is_told_the_nearest(language: CommandParser) -> None:
+def test_an_unknown_command_is_answered_with_the_most_similar_one(language: CommandParser) -> None:
     with pytest.raises(ScarError, match="There is no command '/docker_statsu'") as caught:
         said(language, "/docker_statsu")
     assert "/docker_stat" in caught.value.hint

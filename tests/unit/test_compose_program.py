@@ -39,7 +39,7 @@ def test_the_folder_of_DOCKER_CONFIG_comes_first(tmp_path: Path, env: dict[str, 
 @pytest.mark.parametrize(
     "config", [json.dumps({"cliPluginsExtraDirs": ["/opt/plugins"]}), "no JSON", "[]"]
 )
-def test_the_cli_looks_for_a_plugin_that_only_it_can_find(
+def test_a_compose_plugin_in_an_unusual_folder_is_started_through_the_cli(
     tmp_path: Path, env: dict[str, str], config: str
 ) -> None:
     (tmp_path / "home/.docker/config.json").write_text(config)
@@ -51,7 +51,7 @@ def test_the_cli_says_why_a_plugin_does_not_run(tmp_path: Path, env: dict[str, s
     assert compose_program(env) == ([str(tmp_path / "bin/docker"), "compose"], {})
 
 
-def test_without_the_cli_its_lack_is_told(env: dict[str, str]) -> None:
+def test_the_error_says_that_the_docker_cli_is_not_installed(env: dict[str, str]) -> None:
     with pytest.raises(ScarError) as failure:
         compose_program({**env, "PATH": "/nowhere"})
     assert failure.value.code == "docker_unavailable"

@@ -105,7 +105,7 @@ def test_a_link_in_production_that_leads_out_is_refused(sources: Sources) -> Non
         sources.of(in_service("env_file: x.env"))
 
 
-def test_what_an_included_or_extended_file_names_is_checked_from_its_own_folder(
+def test_paths_in_an_included_file_are_checked_relative_to_its_own_folder(
     sources: Sources,
 ) -> None:
     included = in_service("env_file: ../../other/.env")
@@ -126,7 +126,7 @@ def test_what_an_included_or_extended_file_names_is_checked_from_its_own_folder(
 @pytest.mark.parametrize(
     "form", ["include: ['{}']\n", "services: {{w: {{extends: {{file: '{}'}}}}}}\n"]
 )
-def test_a_file_of_another_host_needs_leave_in_the_projects_file(
+def test_a_compose_file_may_include_files_of_another_host_only_if_the_project_permits_it(
     sources: Sources, path: str, form: str
 ) -> None:
     with pytest.raises(ScarError, match="on another host") as refused:
@@ -153,7 +153,7 @@ def test_everything_that_compose_reads_is_in_the_digest(sources: Sources) -> Non
 
 
 @pytest.mark.parametrize("env", ["NAME='b'", "NAME=b\nNAME=c", 'X="\nNAME=b\n"', "NAME=$OTHER"])
-def test_a_variable_that_compose_may_read_otherwise_is_refused(sources: Sources, env: str) -> None:
+def test_a_path_with_an_ambiguous_variable_is_refused(sources: Sources, env: str) -> None:
     with pytest.raises(ScarError, match="which cannot be checked"):
         sources.of(in_service("env_file: ${NAME}.env"), {".env": env})
 
@@ -172,7 +172,9 @@ def test_merges_that_grow_without_end_are_refused(sources: Sources) -> None:
         sources.of("\n".join(lines) + "\n")
 
 
-def test_a_pipe_or_link_in_the_place_of_a_scanned_file_stops_nobody(sources: Sources) -> None:
+def test_a_pipe_or_link_in_place_of_a_scanned_file_does_not_block_the_plan(
+    sources: Sources,
+) -> None:
     write(sources.workspace, {"ignore": "x"})
     entry = scan(str(sources.workspace), (), StatCache()).entries["ignore"]
     place = sources.workspace / "ignore"

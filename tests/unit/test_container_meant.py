@@ -60,7 +60,9 @@ def test_a_word_that_is_no_project_is_a_container(
         assert meant.args.get("container") == container
 
 
-def test_a_word_that_is_neither_is_told_the_nearest_project() -> None:
+def test_a_word_that_is_neither_project_nor_container_is_answered_with_the_nearest_project() -> (
+    None
+):
     known = Known()
     with pytest.raises(ScarError, match="Project 'shp' not found") as error:
         LOGS.parse(("shp", "20"), cast("ProjectsFile", known), known.default)

@@ -35,7 +35,7 @@ def text_of(state: JobState, *steps: Step, **values: Any) -> str:
     return view_job(job_commands()["deploy"], job).text
 
 
-def test_a_deploy_that_touched_nothing_put_nothing_back() -> None:
+def test_the_message_of_a_deploy_that_changed_nothing_does_not_say_it_was_put_back() -> None:
     failed = Step("building", "Building new image", StepState.FAILED)
     result = {"production_state": "Production was not touched."}
     text = text_of(JobState.ROLLED_BACK, *STEPS[:2], failed, error=ERROR, result=result)
@@ -83,7 +83,7 @@ def test_a_container_is_called_as_it_is_but_for_the_first_letter(name: str, show
     assert shown in text.splitlines()
 
 
-def test_no_line_is_left_of_a_health_check_that_is_over() -> None:
+def test_the_line_of_a_finished_health_check_is_removed() -> None:
     checked = Step("verifying", "Checking health", StepState.SUCCEEDED)
     text = text_of(JobState.SUCCEEDED, *STEPS, RESTARTED, checked, result=DEPLOYED)
     assert text.startswith(
@@ -92,7 +92,7 @@ def test_no_line_is_left_of_a_health_check_that_is_over() -> None:
     )
 
 
-def test_progress_never_falls_back_to_a_text_that_it_has_left() -> None:
+def test_progress_never_shows_an_earlier_text_again() -> None:
     titles = {"checking": "Checking", "copying": "Copying files", "verifying": "Checking health"}
     texts = [text_of(JobState.RUNNING)]
     done: tuple[Step, ...] = ()

@@ -133,7 +133,7 @@ def test_production_that_is_mounted_read_only_is_told(doctor: Doctor, read_only:
     assert f"{read_only} cannot be written: it is mounted read-only" in told
 
 
-def test_the_engine_of_the_settings_is_asked(
+def test_doctor_uses_the_engine_in_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "docker").write_text('#!/bin/sh\necho "$DOCKER_HOST"\n')

@@ -56,11 +56,11 @@ RUN = (*ASKED, "queued", "running")
         (ended("succeeded", "running", seconds=99, changes=False), False),
     ],
 )
-def test_a_sound_tells_of_what_was_long_or_went_wrong(job: Job, told: bool) -> None:
+def test_only_the_end_of_a_long_or_failed_job_makes_a_sound(job: Job, told: bool) -> None:
     assert needs_notice(job) is told
 
 
-def test_the_worker_s_own_times_count_where_the_others_were_spoilt() -> None:
+def test_the_duration_comes_from_the_workers_signed_steps_if_other_times_are_malformed() -> None:
     step = Step("building", "Building", StepState.SUCCEEDED, 5_000, 47_000)
     job = ended("succeeded", *RUN, seconds=1)
     job = job.after(Event(99, "step", 0, step.to_json()))
@@ -75,7 +75,7 @@ def test_a_failure_says_why_in_one_line() -> None:
     assert end_notice(job).text == "❌ Deploy shop: failed after 1m\nNo space left"
 
 
-def test_a_window_tells_somebody_else_of_what_ends_while_it_is_open() -> None:
+def test_a_person_who_displays_a_job_of_somebody_else_is_notified_of_its_end() -> None:
     going, over = ended("running"), ended("failed")
     assert is_to_be_told(MessageState(), over)
     assert not is_to_be_told(MessageState(notified=True), over)

@@ -8,7 +8,7 @@ from workers.agent.git_settings import is_in_snapshot
 
 
 @pytest.mark.parametrize("name", ["logs", "objects", "refs", "lfs", "site"])
-def test_a_module_is_looked_at_whatever_it_is_called(name: str) -> None:
+def test_settings_of_a_git_submodule_are_watched_whatever_its_name(name: str) -> None:
     for kind in ("modules", "worktrees"):
         for path in (f"{name}/hooks/pre-commit", f"{name}/config"):
             assert is_in_snapshot(f".git/{kind}/{path}", folder=False)

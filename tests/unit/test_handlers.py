@@ -118,13 +118,13 @@ class Settled(Recorded):
         return DONE
 
 
-def test_a_plan_that_came_to_nothing_is_not_asked_about_again(context: JobContext) -> None:
+def test_no_second_question_is_asked_if_nothing_is_left_to_do(context: JobContext) -> None:
     job = Settled()
     assert job.run(context, "a") is DONE
     assert not [call for call in job.calls if call.startswith("execute")]
 
 
-def test_nothing_is_planned_of_what_another_job_holds(context: JobContext) -> None:
+def test_no_plan_is_made_while_another_job_holds_the_lock(context: JobContext) -> None:
     job = Settled()
     job.held = True
     with pytest.raises(ScarError, match="Held"):

@@ -39,7 +39,7 @@ def test_a_part_makes_its_key_once_and_only_its_user_can_read_it(settings: Setti
     assert key_pair(settings, "api").public != first.public
 
 
-def test_what_one_part_signs_another_verifies(settings: Settings) -> None:
+def test_a_signature_of_one_part_is_verified_by_another(settings: Settings) -> None:
     telegram, worker = (Signatures.of(settings, part) for part in ("telegram", "worker:default"))
     signed = telegram.sign("request", "text")
     assert worker.signer("request", "text", signed) == Signer("telegram")
@@ -47,9 +47,7 @@ def test_what_one_part_signs_another_verifies(settings: Settings) -> None:
     assert worker.signer("confirmation", "text", signed) is None
 
 
-def test_a_key_that_is_not_trusted_here_signs_nothing_that_counts(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_a_signature_with_an_untrusted_key_is_invalid(settings: Settings, tmp_path: Path) -> None:
     stranger = Signatures.of(Settings(state_dir=tmp_path / "elsewhere"), "telegram")
     assert (
         Signatures.of(settings, "api").signer("request", "x", stranger.sign("request", "x")) is None
@@ -71,7 +69,7 @@ def test_a_front_end_cannot_speak_as_a_worker_nor_a_worker_as_a_front_end(
     assert signatures.signer(kind, "x", f"{part}/{public.public.id}/{forged}") is None
 
 
-def test_a_key_does_not_speak_for_another_part(settings: Settings) -> None:
+def test_a_key_is_not_valid_for_another_part(settings: Settings) -> None:
     telegram = Signatures.of(settings, "telegram")
     part, _, rest = telegram.sign("request", "x").partition("/")
     assert part == "telegram"
@@ -87,7 +85,7 @@ def test_during_a_change_of_keys_both_are_accepted(settings: Settings) -> None:
     assert old.sign("request", "x") != new.sign("request", "x")
 
 
-def test_what_a_retired_key_has_signed_is_still_told_apart_from_a_forgery(
+def test_a_signature_made_with_a_retired_key_is_distinguished_from_a_forgery(
     settings: Settings,
 ) -> None:
     telegram, worker = (Signatures.of(settings, part) for part in ("telegram", "worker:default"))

@@ -44,7 +44,9 @@ TIMES = st.lists(
 
 
 @given(TIMES, st.lists(st.integers(0, 12), max_size=20))
-def test_interrupted_anywhere_it_reads_each_line_once(times: list[int], reads: list[int]) -> None:
+def test_a_follower_interrupted_anywhere_reads_each_line_once(
+    times: list[int], reads: list[int]
+) -> None:
     log = LogFile([LogLine(at(t), "stdout", f"line {n}") for n, t in enumerate(times)])
     position, read = LogPosition("c", BEGIN), list[str]()
     for most in [*reads, len(times)]:
@@ -60,7 +62,7 @@ def test_interrupted_anywhere_it_reads_each_line_once(times: list[int], reads: l
     assert read == [line.text for line in log.lines]
 
 
-def test_where_the_log_was_rotated_what_is_later_is_new() -> None:
+def test_after_a_log_rotation_later_lines_count_as_new() -> None:
     position = LogPosition("c", at(5), 2, 1)
     lines = [LogLine(at(4), "stdout", "before"), LogLine(at(6), "stdout", "after")]
     followed = [(f.line.text, f.is_new) for f in beyond(lines, position) if f.line]

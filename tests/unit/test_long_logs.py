@@ -10,7 +10,7 @@ from workers.engine.text import SHOWN_BYTES, shortened
 from workers.facts.logs import MOST_BYTES, log_tail
 
 
-def test_five_thousand_long_lines_are_an_answer_of_a_megabyte() -> None:
+def test_a_log_of_many_long_lines_is_cut_to_a_megabyte() -> None:
     lines = [f"{number} " + "x" * 4000 for number in range(5000)]
     tail = log_tail("web", lines, left_out=7)
     assert len(json.dumps(tail.to_json())) < MOST_BYTES * 1.1
@@ -21,7 +21,7 @@ def test_five_thousand_long_lines_are_an_answer_of_a_megabyte() -> None:
     assert "docker logs web" in notice
 
 
-def test_an_answer_that_fits_is_whole_and_says_nothing() -> None:
+def test_a_log_that_fits_is_complete_and_has_no_notice() -> None:
     tail = log_tail("web", ["a", "b"], left_out=0)
     assert (tail.lines, tail.count, tail.notices) == (("a", "b"), 2, ())
     assert log_tail("web", [], left_out=0).lines == ()

@@ -54,7 +54,9 @@ def test_a_file_is_sent_compressed_and_kept_for_a_year(browser: FlaskClient, nam
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
-def test_an_address_of_an_older_version_leads_to_the_present_file(browser: FlaskClient) -> None:
+def test_an_asset_address_of_an_older_version_redirects_to_the_present_file(
+    browser: FlaskClient,
+) -> None:
     answer = browser.get("/static/0123456789abcdef/htmx.min.js")
 
     assert answer.status_code == 302
@@ -62,6 +64,6 @@ def test_an_address_of_an_older_version_leads_to_the_present_file(browser: Flask
     assert "immutable" not in answer.headers.get("Cache-Control", "")
 
 
-def test_nothing_but_the_page_s_files_is_served(browser: FlaskClient) -> None:
+def test_only_the_pages_own_assets_are_served(browser: FlaskClient) -> None:
     for name in ("LICENSES.txt", "assets.py", "..%2fassets.py", "none.js"):
         assert browser.get(f"/static/0123456789abcdef/{name}").status_code == 404

@@ -22,7 +22,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_a_burst_is_allowed_and_the_one_too_many_is_refused(clock: Clock) -> None:
+def test_a_burst_is_allowed_and_the_next_request_is_refused(clock: Clock) -> None:
     limit = RateLimit(Rate(per_minute=30, burst=3), clock=clock)
     assert [limit.take("ann") for _ in range(3)] == [None] * 3
     excess = limit.take("ann")
@@ -34,7 +34,7 @@ def test_a_burst_is_allowed_and_the_one_too_many_is_refused(clock: Clock) -> Non
     assert limit.take("ann")
 
 
-def test_one_who_goes_on_is_told_once_and_again_after_a_pause(clock: Clock) -> None:
+def test_a_client_above_the_limit_is_answered_once_and_again_after_a_pause(clock: Clock) -> None:
     limit = RateLimit(Rate(per_minute=30, burst=4), clock=clock)
 
     def told_of(messages: int) -> int:
@@ -48,14 +48,14 @@ def test_one_who_goes_on_is_told_once_and_again_after_a_pause(clock: Clock) -> N
     assert told_of(100) == 1
 
 
-def test_a_clock_that_goes_back_gives_and_takes_nothing(clock: Clock) -> None:
+def test_a_clock_that_is_set_back_changes_no_limit(clock: Clock) -> None:
     limit = RateLimit(Rate(per_minute=60, burst=1), clock=clock)
     assert limit.take("ann") is None
     clock.now -= 500
     assert limit.take("ann")
 
 
-def test_only_so_many_keys_are_remembered_those_used_last(clock: Clock) -> None:
+def test_only_the_most_recently_used_rate_limit_keys_are_remembered(clock: Clock) -> None:
     limit = RateLimit(Rate(per_minute=1, burst=1), clock=clock, most=2)
     for key in ("ann", "bob", "ann", "cid"):
         limit.take(key)

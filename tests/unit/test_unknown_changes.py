@@ -16,13 +16,13 @@ from scar.jobs.results.status import StatusResult
     ("dirty", "shown"),
     [(None, "abc, changes unknown"), (True, "abc + uncommitted changes"), (False, "abc")],
 )
-def test_a_release_says_so(dirty: bool | None, shown: str) -> None:
+def test_a_release_shows_that_git_could_not_tell(dirty: bool | None, shown: str) -> None:
     row = {"id": "r1", "at": "2026-01-01T00:00:00Z", "by": "me", "commit": "abc", "dirty": dirty}
     assert _release_lines(ReleaseRow.from_json(row))[1] == shown
 
 
 @pytest.mark.parametrize(("dirty", "shown"), [(None, "is unknown"), (True, "has"), (False, "")])
-def test_a_status_says_so(dirty: bool | None, shown: str) -> None:
+def test_a_status_shows_that_git_could_not_tell(dirty: bool | None, shown: str) -> None:
     document: dict[str, Any] = {"project": "shop", "workspace_dirty": dirty, "old_version": True}
     lines = str(_status(StatusResult.from_json(document)))
     assert (f"uncommitted changes {shown}" in lines or f"Workspace {shown}" in lines) is bool(shown)

@@ -31,7 +31,7 @@ SHOP = Project("shop", Path("/w"), Path("/p"), "shop", ("shop-web-1",), "shop-we
         ("shop", "shop-db-1", False, False),
     ],
 )
-def test_a_container_of_another_compose_project_is_none(
+def test_usage_of_a_container_of_another_compose_project_is_not_counted(
     owner: str, name: str, auto_detect: bool, expected: bool
 ) -> None:
     project = replace(SHOP, auto_detect=auto_detect)

@@ -55,7 +55,7 @@ def test_a_voucher_is_for_the_job_it_asks_for() -> None:
         {"what": "confirm", "shown": "a" * 64},
     ],
 )
-def test_a_voucher_is_for_nothing_else(changes: dict[str, Any]) -> None:
+def test_a_voucher_is_refused_for_any_other_job(changes: dict[str, Any]) -> None:
     token = voucher("/jobs", RESTART)
     assert not vouches(API, token, made(token, **changes))
 
@@ -83,7 +83,7 @@ def test_an_answer_is_for_one_job_and_one_plan() -> None:
     assert not vouches(API, no, made(**confirm))
 
 
-def test_looking_vouches_for_what_only_reads() -> None:
+def test_a_voucher_for_reading_is_valid_for_a_job_that_only_reads() -> None:
     looking = voucher("/projects/shop/status", None, method="GET")
     assert vouches(API, looking, made(looking, kind="status", changes=False))
     assert not vouches(API, looking, made(looking))

@@ -99,7 +99,7 @@ def test_a_signal_to_read_settings_anew_is_no_stop_by_hand(signal: str, asked: b
     assert watch.asked is asked
 
 
-def test_a_container_that_the_engine_began_with_was_not_stopped_by_hand() -> None:
+def test_a_container_that_starts_with_the_engine_does_not_count_as_stopped_by_hand() -> None:
     watch = _watch()
     watch.note(_event("stop", NOW), own=False)
     watch.note_start(running(started_at=datetime.fromtimestamp(NOW - 9, UTC)))
@@ -161,7 +161,7 @@ def test_an_alert_does_not_join_a_group_whose_recovery_is_told() -> None:
     assert first != second == third
 
 
-def test_a_certificate_that_could_not_be_asked_for_is_not_renewed() -> None:
+def test_an_unreachable_certificate_does_not_count_as_renewed() -> None:
     written = Written()
     keeper = AlertKeeper("default", written, look_seconds=5, wall=lambda: NOW)
     web, problem = Subject("shop", "web", "web"), Problem("certificate", "warning", "ends", "")
@@ -196,7 +196,7 @@ class Looks(QuietObserver):
         self.names.add(view.name)
 
 
-def test_one_container_that_cannot_be_looked_at_keeps_no_other_from_it(tmp_path: Path) -> None:
+def test_an_error_while_looking_at_one_container_does_not_stop_the_others(tmp_path: Path) -> None:
     project = Project("shop", Path("/w/shop"), Path("/srv/shop"), "shop", auto_detect=True)
     names = {"web", "db", "job", "cache", "mail"}
     labels = {"com.docker.compose.project": "shop"}

@@ -38,7 +38,9 @@ def told(worker: Signatures, here: TrustedKeys) -> list[str]:
     return [finding.detail for finding in compare_keys("far", heartbeat, here)]
 
 
-def test_keys_that_one_side_does_not_know_are_told_until_it_does(install: Install) -> None:
+def test_doctor_reports_keys_that_one_side_does_not_trust_until_they_are_added(
+    install: Install,
+) -> None:
     (worker, at_worker), (_, here) = install("worker:far"), install("telegram")
     id, own = at_worker.all()[0].public, here.all()[0].public
     assert told(worker, here) == [
@@ -52,19 +54,19 @@ def test_keys_that_one_side_does_not_know_are_told_until_it_does(install: Instal
     assert told(worker, here) == [f"signs with the key {id.id}, which is retired here"]
 
 
-def test_another_secret_key_of_the_worker_is_told(install: Callable[..., Place]) -> None:
+def test_doctor_reports_a_worker_with_another_secret_key(install: Callable[..., Place]) -> None:
     worker, _ = install("worker:far", "the secret of the worker")
     assert told(worker, install("telegram", "the secret of the worker")[1]) == []
     assert len(told(worker, install("telegram", "the secret of this one")[1])) == 1
 
 
-def test_a_worker_that_tells_no_keys_is_not_complained_of(install: Install) -> None:
+def test_doctor_ignores_a_worker_that_reports_no_keys(install: Install) -> None:
     _, here = install("telegram")
     assert list(compare_keys("far", {}, here)) == []
     assert list(compare_keys("far", {"keys": "[1]"}, here)) == []
 
 
-def test_a_trusted_key_that_cannot_be_read_does_not_end_the_signs_of_life(
+def test_an_unreadable_trusted_key_does_not_stop_the_heartbeat(
     install: Install, tmp_path: Path
 ) -> None:
     worker, trusted = install("worker:far")

@@ -76,7 +76,9 @@ def test_a_service_with_a_name_and_a_port_of_its_own_can_have_a_stand_in() -> No
         ({"healthcheck": {"disable": True}}, "no health check"),
     ],
 )
-def test_a_service_that_cannot_have_one_says_why(web: dict[str, Any], why: str) -> None:
+def test_the_reason_is_given_for_a_service_that_cannot_have_a_stand_in(
+    web: dict[str, Any], why: str
+) -> None:
     assert why in reason(web)
 
 
@@ -91,12 +93,16 @@ def test_a_service_that_cannot_have_one_says_why(web: dict[str, Any], why: str) 
         (replace(SEEN, unable="rootless Docker"), "rootless Docker"),
     ],
 )
-def test_what_the_engine_reports_can_forbid_it(seen: Surroundings, why: str) -> None:
+def test_a_stand_in_can_be_ruled_out_by_what_the_engine_reports(
+    seen: Surroundings, why: str
+) -> None:
     assert why in reason(seen=seen)
 
 
 @pytest.mark.parametrize("image", ["mongo-express:1", "vaultwarden/server", "me/redis-page"])
-def test_what_is_called_like_a_database_may_be_none(image: str) -> None:
+def test_an_image_whose_name_only_contains_that_of_a_database_can_have_a_stand_in(
+    image: str,
+) -> None:
     assert reason({"image": image}) == ""
 
 
@@ -108,7 +114,7 @@ def test_a_named_service_may_share_a_volume_but_not_that_of_its_image() -> None:
     )
 
 
-def test_a_service_that_does_not_run_needs_none() -> None:
+def test_a_service_that_does_not_run_needs_no_stand_in() -> None:
     assert reason(containers=(replace(RUNNING, state="exited"),)) == "it does not run"
     assert reason(containers=(RUNNING, RUNNING)) == "it runs 2 times"
 
@@ -119,7 +125,7 @@ def test_only_a_port_that_this_container_publishes_now_is_diverted() -> None:
     assert diverted_ports(config_of(), "web", replace(RUNNING, ports=())) == []
 
 
-def test_the_same_number_on_another_address_may_be_another_projects() -> None:
+def test_a_port_of_the_same_number_on_another_address_is_not_diverted() -> None:
     own = replace(RUNNING, ports=(Port(80, "tcp", 8080, "127.0.0.1"),))
     everywhere = replace(RUNNING, ports=(Port(80, "tcp", 8080, "0.0.0.0"),))
     for address, of_own in (("127.0.0.1", True), ("192.0.2.7", False), ("", False)):
@@ -129,7 +135,7 @@ def test_the_same_number_on_another_address_may_be_another_projects() -> None:
         assert diverted_ports(config, "web", everywhere) == port
 
 
-def test_what_is_no_address_becomes_no_rule() -> None:
+def test_an_invalid_address_never_becomes_a_firewall_rule() -> None:
     for address in ("127.0.0.1 accept; x", "127.1", "localhost"):
         port = {**PORT, "host_ip": address}
         assert reason({"ports": [port]}) == "its port is bound to what is no address"
@@ -158,7 +164,7 @@ def test_a_service_is_asked_for_by_the_projects_file_or_by_its_label(
     assert is_asked_for(wanted, config_of(labels=labels), "web") == expected
 
 
-def test_a_stand_in_has_nothing_that_two_containers_cannot_both_have() -> None:
+def test_a_stand_in_has_no_fixed_name_port_or_address() -> None:
     config = config_of(
         container_name="shop",
         restart="always",

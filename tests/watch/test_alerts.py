@@ -57,7 +57,7 @@ def test_a_job_of_our_own_raises_no_alert_and_what_it_leaves_is_compared_at_its_
     assert [alert.service for alert in new] == ["spare"]
 
 
-def test_what_happens_while_nobody_watches_is_compared_at_the_start(scene: WatchScene) -> None:
+def test_a_watcher_detects_at_its_start_what_ended_while_none_ran(scene: WatchScene) -> None:
     run_docker("kill", scene.project.service("crash").name)
     first = scene.alert("crash", "exited")
     scene.watch.stop()

@@ -78,7 +78,7 @@ def _deaths(*seconds_ago: float, code: int = 1, out_of_memory: bool = False) -> 
     return tuple(Death(NOW - ago, code, out_of_memory) for ago in seconds_ago)
 
 
-def test_a_container_that_runs_is_well() -> None:
+def test_a_running_container_has_no_problem() -> None:
     assert _rule(_VIEW) is None
     assert _rule(replace(_VIEW, details=replace(_RUNNING, health="healthy"))) is None
     assert _rule(replace(_VIEW, details=replace(_RUNNING, health="starting"))) is None
@@ -100,7 +100,7 @@ def test_an_end_without_error_is_told_unless_the_container_was_to_end(
     assert _rule(_ended(1, **changes)) == "exited"
 
 
-def test_what_ended_before_it_was_watched_is_left_alone() -> None:
+def test_a_container_that_ended_before_it_was_watched_raises_no_alert() -> None:
     assert _rule(replace(_ended(1), is_to_run=False)) is None
 
 
@@ -110,7 +110,7 @@ def test_a_stop_by_hand_is_a_warning_that_says_so() -> None:
     assert (problem.severity, problem.what) == ("warning", "was stopped by hand")
 
 
-def test_137_alone_is_not_out_of_memory() -> None:
+def test_exit_code_137_alone_does_not_mean_out_of_memory() -> None:
     killed = judge(_ended(137), steady_seconds=STEADY)
     ran_out = judge(_ended(137, oom_killed=True), steady_seconds=STEADY)
     assert killed is not None
@@ -119,7 +119,7 @@ def test_137_alone_is_not_out_of_memory() -> None:
     assert "SIGKILL" in killed.why
 
 
-def test_one_that_ran_out_of_memory_is_told_until_it_has_run_for_a_while() -> None:
+def test_an_out_of_memory_alert_stays_open_until_the_container_has_run_for_a_while() -> None:
     assert _rule(replace(_VIEW, deaths=_deaths(59, out_of_memory=True))) == "out_of_memory"
     assert _rule(replace(_VIEW, deaths=_deaths(61, out_of_memory=True))) is None
     assert _rule(replace(_VIEW, deaths=_deaths(5))) is None
@@ -141,7 +141,7 @@ def test_a_loop_is_over_once_the_container_has_run_for_a_while() -> None:
     assert _rule(replace(_VIEW, details=between, deaths=_deaths(90, 80, 61))) == "restart_loop"
 
 
-def test_a_watcher_that_has_seen_no_end_takes_the_engines_count() -> None:
+def test_a_new_watcher_uses_the_engines_restart_count() -> None:
     between = replace(_RUNNING, state="restarting", restart_count=3, exit_code=1)
     assert _rule(replace(_VIEW, details=between)) == "restart_loop"
     assert _rule(replace(_VIEW, details=replace(between, restart_count=2))) is None

@@ -72,7 +72,7 @@ def shows_evil(visitor: Browser, path: str) -> bool:
         ({"csrf": "right"}, {"Sec_Fetch_Site": "same-site"}),
     ],
 )
-def test_a_form_of_another_site_does_nothing(
+def test_a_form_sent_from_another_site_is_refused(
     browser: Open, services: Services, data: dict[str, str], headers: dict[str, str]
 ) -> None:
     victim, other = browser("admin"), browser("admin")
@@ -90,7 +90,7 @@ def test_a_form_of_another_site_does_nothing(
     assert victim.get("/").status_code == other.get("/").status_code == 200
 
 
-def test_nobody_is_signed_in_by_another_site(browser: Open, link: Callable[[str], str]) -> None:
+def test_another_site_cannot_sign_a_visitor_in(browser: Open, link: Callable[[str], str]) -> None:
     """An attacker would have a victim work in the attacker's session."""
     for form in ({"token": TOKENS["viewer"]}, {"link": link("1")}):
         answer = browser().post("/sign-in", form, Origin=ELSEWHERE, Sec_Fetch_Site="cross-site")
@@ -105,7 +105,7 @@ def test_a_link_to_the_page_does_nothing(browser: Open, services: Services) -> N
     assert not list(services.ledger.recent())
 
 
-def test_what_containers_commits_and_people_are_called_is_shown_as_text(
+def test_names_of_containers_commits_and_people_are_shown_as_plain_text(
     browser: Open, worker: ActingWorker, services: Services
 ) -> None:
     admin = browser("admin")
@@ -162,7 +162,7 @@ def test_no_other_site_can_frame_the_page_or_run_a_script_in_it(browser: Open) -
         assert harmless(answer.text)
 
 
-def test_no_screen_says_what_would_let_another_browser_in(
+def test_no_screen_contains_a_secret_that_would_sign_another_browser_in(
     browser: Open, redis: Redis, worker: ActingWorker, services: Services
 ) -> None:
     """A script in a log line could read neither the cookie nor the page for it."""
@@ -184,9 +184,7 @@ def test_no_screen_says_what_would_let_another_browser_in(
     assert not [value for value in kept if id in str(value) or TOKENS["admin"] in str(value)]
 
 
-def test_a_session_that_redis_or_a_browser_made_up_counts_for_nothing(
-    browser: Open, redis: Redis
-) -> None:
+def test_a_forged_session_on_redis_or_in_a_cookie_is_refused(browser: Open, redis: Redis) -> None:
     victim, thief = browser("admin"), browser("viewer")
     keys = sorted(redis.scan_iter("scar:page:session:*"))
     values = [str(redis.get(key)) for key in keys]
@@ -203,7 +201,7 @@ def test_a_session_that_redis_or_a_browser_made_up_counts_for_nothing(
         assert thief.get("/").status_code == 401
 
 
-def test_a_session_ends_by_itself(services: Services, redis: Redis) -> None:
+def test_a_session_expires_after_twelve_hours(services: Services, redis: Redis) -> None:
     now = [1_800_000_000.0]
     settings, signatures = services.settings, services.signatures
     sessions = Sessions(redis, signatures, settings, clock=lambda: now[0])
@@ -217,14 +215,14 @@ def test_a_session_ends_by_itself(services: Services, redis: Redis) -> None:
     assert sessions.of_cookie(cookie) is None
 
 
-def test_a_session_ends_with_its_token(services: Services, redis: Redis) -> None:
+def test_a_session_ends_when_its_api_token_is_removed(services: Services, redis: Redis) -> None:
     signatures, settings = services.signatures, services.settings
     admin = Actor("web", "admin", "admin")
     old = Sessions(redis, signatures, settings).begin(admin, "", secret="one that was replaced")
     assert Sessions(redis, signatures, settings).of_cookie(old) is None
 
 
-def test_the_cookie_is_secure_but_on_this_machine(browser: Open) -> None:
+def test_the_session_cookie_is_secure_except_on_localhost(browser: Open) -> None:
     outside = {"base_url": "http://scar.example.org", "data": {"token": TOKENS["viewer"]}}
     over_tls = browser().client.post(
         "/sign-in", headers={"Origin": "https://scar.example.org"}, **outside
@@ -240,7 +238,7 @@ def test_the_cookie_is_secure_but_on_this_machine(browser: Open) -> None:
     assert "Set-Cookie" not in plain.headers
 
 
-def test_signing_in_leads_to_no_other_site(browser: Open) -> None:
+def test_signing_in_never_redirects_to_another_site(browser: Open) -> None:
     for path in ("//evil.example", "https://evil.example", "/\\evil.example", "\t//evil.example"):
         answer = browser().post("/sign-in", {"token": TOKENS["viewer"], "going_to": path})
         assert answer.location == "/"
@@ -248,14 +246,14 @@ def test_signing_in_leads_to_no_other_site(browser: Open) -> None:
     assert deep.location == "/jobs?before=1"
 
 
-def test_tokens_are_not_guessed(browser: Open) -> None:
+def test_guessing_tokens_is_rate_limited(browser: Open) -> None:
     guesser = browser()
     codes = {guesser.post("/sign-in", {"token": f"guess {n}"}).status_code for n in range(30)}
     assert codes == {401, 429}
     assert guesser.sign_in("viewer").status_code == 303, "a right one counts all the same"
 
 
-def test_a_link_of_another_site_reaches_the_screen_of_who_is_signed_in(browser: Open) -> None:
+def test_a_link_on_another_site_opens_the_screen_for_a_signed_in_visitor(browser: Open) -> None:
     """Browsers leave the cookie away then: the page loads itself again, once."""
     stranger = browser()
     elsewhere = {"Sec-Fetch-Site": "cross-site"}

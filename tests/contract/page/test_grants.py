@@ -57,7 +57,7 @@ def test_a_grant_is_for_one_person_and_twelve_hours(ask: Callable[..., Job], gra
             ask(OLGA, grant, late=late)
 
 
-def test_the_api_makes_no_grant_itself(ask: Callable[..., Job], services: Services) -> None:
+def test_the_api_cannot_sign_a_grant(ask: Callable[..., Job], services: Services) -> None:
     with pytest.raises(ScarError, match="makes no link"):
         SignInLinks(services.redis, services.signatures).issue(OLGA)
     own = {"actor": OLGA.to_json(), "link": "", "at": 0, "expires": 10**15}
@@ -65,7 +65,7 @@ def test_the_api_makes_no_grant_itself(ask: Callable[..., Job], services: Servic
         ask(OLGA, services.signatures.seal("grant", own))
 
 
-def test_a_worker_takes_no_request_that_is_dated_back(
+def test_a_worker_refuses_a_backdated_request(
     services: Services,
     bot: Services,
     redis: Redis,

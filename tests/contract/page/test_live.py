@@ -77,7 +77,7 @@ def test_a_job_is_shown_to_its_end(browser: Open, job: Job, claim: ActingClaim) 
 
 
 @pytest.mark.parametrize("how", ["header", "address"])
-def test_a_stream_goes_on_after_the_last_line_that_was_seen(
+def test_a_reconnected_stream_continues_after_the_last_line_received(
     browser: Open, job: Job, claim: ActingClaim, how: str
 ) -> None:
     for number in range(3):
@@ -101,7 +101,7 @@ def test_a_stream_goes_on_after_the_last_line_that_was_seen(
     assert ended.status_code == 204
 
 
-def test_a_stream_ends_for_whom_was_signed_out_while_the_job_writes(
+def test_a_stream_ends_when_its_visitor_is_signed_out_while_the_job_writes_output(
     browser: Open, job: Job, claim: ActingClaim, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "_CHECK_SECONDS", 0.0)
@@ -121,13 +121,13 @@ def test_a_stream_ends_for_whom_was_signed_out_while_the_job_writes(
     assert b"after" not in rest
 
 
-def test_who_may_not_see_a_job_gets_no_stream(browser: Open, job: Job) -> None:
+def test_a_visitor_without_the_right_to_see_a_job_gets_no_stream(browser: Open, job: Job) -> None:
     assert browser().get(f"/jobs/{job.id}/live").status_code == 401
     assert browser("viewer").get("/jobs/01JAAAAAAAAAAAAAAAAAAAAAAA/live").status_code == 404
     assert browser().get("/live").status_code == 401
 
 
-def test_a_question_comes_without_loading_the_page_again(
+def test_a_question_appears_without_reloading_the_page(
     browser: Open, services: Services, worker: ActingWorker
 ) -> None:
     project = services.projects.get("shop")

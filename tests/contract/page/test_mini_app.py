@@ -47,7 +47,7 @@ def settings(settings: Settings) -> Settings:
     return replace(settings, telegram_bot_id=BOT, telegram_public_key=raw)
 
 
-def test_who_opens_the_mini_app_is_signed_in_and_may_what_they_may(
+def test_a_person_who_opens_the_mini_app_is_signed_in_with_their_own_role(
     browser: Callable[..., Browser],
     worker: ActingWorker,
     services: Services,
@@ -69,7 +69,7 @@ def test_who_opens_the_mini_app_is_signed_in_and_may_what_they_may(
     assert runner.job_log.begun(id), "a worker takes Telegram's word"
 
 
-def test_the_data_of_somebody_else_takes_nobodys_session(
+def test_a_mini_app_link_with_another_persons_data_does_not_replace_a_session(
     browser: Callable[..., Browser],
 ) -> None:
     visitor, now = browser(), time.time()
@@ -82,9 +82,7 @@ def test_the_data_of_somebody_else_takes_nobodys_session(
     assert visitor.post("/sign-in", {"init_data": again}).location == "/"
 
 
-def test_what_telegram_has_signed_counts_once(
-    browser: Callable[..., Browser], redis: Redis
-) -> None:
+def test_mini_app_data_can_be_used_only_once(browser: Callable[..., Browser], redis: Redis) -> None:
     data = init_data()
     assert browser().post("/sign-in", {"init_data": data}).status_code == 303
     again = [data, f"{data}%3D%3D", data.replace("signature=", "signature=%0A")]
@@ -112,7 +110,7 @@ def test_what_telegram_has_signed_counts_once(
         "x" * 5000,
     ],
 )
-def test_what_telegram_has_not_signed_signs_nobody_in(
+def test_mini_app_data_without_telegrams_signature_signs_nobody_in(
     browser: Callable[..., Browser], data: str
 ) -> None:
     answer = browser().post("/sign-in", {"init_data": data})

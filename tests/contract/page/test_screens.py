@@ -96,12 +96,12 @@ def test_a_no_and_a_cancel_end_the_job(
         assert services.job_service.get(id).state is JobState.CANCELLED
 
 
-def test_one_tap_is_one_job_however_often_it_is_sent(operator: Browser) -> None:
+def test_a_tap_that_is_sent_twice_creates_one_job(operator: Browser) -> None:
     first = operator.say("/docker_restart shop", key="a tap")
     assert operator.say("/docker_restart shop", key="a tap").location == first.location
 
 
-def test_the_first_screen_says_how_each_project_is(
+def test_the_first_screen_shows_the_health_of_each_project(
     operator: Browser, worker: ActingWorker, services: Services
 ) -> None:
     assert "Not known" in operator.get("/").text

@@ -19,7 +19,7 @@ Open = Callable[..., Browser]
 Link = Callable[[str], str]
 
 
-def test_the_page_shows_the_form_to_whom_nobody_knows(browser: Open) -> None:
+def test_the_page_shows_the_sign_in_form_to_a_visitor_without_a_session(browser: Open) -> None:
     for path in ("/", "/sign-in"):
         answer = browser().get(path)
         assert answer.status_code == (401 if path == "/" else 200)
@@ -48,7 +48,7 @@ def test_a_token_signs_in(browser: Open) -> None:
     assert TOKENS["viewer"] not in page
 
 
-def test_a_link_signs_its_asker_in_once_and_looking_does_not_use_it_up(
+def test_a_sign_in_link_works_once_and_opening_it_does_not_use_it_up(
     browser: Open, link: Link
 ) -> None:
     code, preview, thief = link("1"), browser(), browser()
@@ -64,7 +64,7 @@ def test_a_link_signs_its_asker_in_once_and_looking_does_not_use_it_up(
     assert thief.get(f"/sign-in?link={code}").status_code == 401
 
 
-def test_a_link_that_redis_made_up_or_moved_signs_nobody_in(
+def test_a_forged_or_moved_sign_in_link_on_redis_signs_nobody_in(
     browser: Open, link: Link, redis: Redis
 ) -> None:
     mine, other = link("1"), link("9")
@@ -76,7 +76,9 @@ def test_a_link_that_redis_made_up_or_moved_signs_nobody_in(
         assert browser().post("/sign-in", {"link": code}).status_code == 401
 
 
-def test_page_gives_the_link_in_private_only(bot: Services, browser: Open) -> None:
+def test_the_page_command_gives_its_link_only_in_a_private_chat(
+    bot: Services, browser: Open
+) -> None:
     person = Actor("telegram", "1", "Person 1")
     with pytest.raises(ScarError, match="whoever opens it"):
         COMMAND.reply(person, (), bot.command_context)

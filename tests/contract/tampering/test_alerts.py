@@ -81,7 +81,7 @@ def test_a_worker_tells_of_no_project_of_another_host(services: Services) -> Non
 
 
 @pytest.mark.parametrize("score", ["inf", "1e300", "-1e300", "4000000000000"])
-def test_an_impossible_heartbeat_does_not_end_who_tells_of_alerts(redis: Redis, score: str) -> None:
+def test_a_heartbeat_with_an_impossible_time_does_not_stop_alerts(redis: Redis, score: str) -> None:
     redis.zadd("scar:workers:default", {"w": score})
     away = HostsAway(redis, seconds=0.0)
     groups = ["away-zz-default", "away-", f"away-{'f' * 40}-default"]
@@ -89,7 +89,7 @@ def test_an_impossible_heartbeat_does_not_end_who_tells_of_alerts(redis: Redis, 
     assert (alert.rule, alert.host) == ("host_away", "default")
 
 
-def test_what_somebody_has_planted_does_not_end_the_metrics(
+def test_planted_entries_on_redis_do_not_break_the_metrics(
     services: Services, redis: Redis
 ) -> None:
     deep = "[" * 100_000
@@ -101,7 +101,7 @@ def test_what_somebody_has_planted_does_not_end_the_metrics(
     assert "scar_redis_up 1.0" in metrics(services)
 
 
-def test_a_private_chat_is_told_as_long_as_its_person_has_a_role(services: Services) -> None:
+def test_a_private_chat_gets_alerts_only_while_its_person_has_a_role(services: Services) -> None:
     project, chats = services.projects.get("shop"), services.alerts.chats
     gone = Actor("telegram", "2", "Gone")
     for actor, chat in ((OLGA, OLGA.key), (gone, gone.key), (gone, "telegram:-100")):
@@ -110,7 +110,7 @@ def test_a_private_chat_is_told_as_long_as_its_person_has_a_role(services: Servi
     assert set(told) == {OLGA.key, "telegram:-100"}
 
 
-def test_a_tap_of_a_stranger_silences_no_alert(services: Services) -> None:
+def test_a_tap_by_a_stranger_does_not_mute_an_alert(services: Services) -> None:
     async def test() -> str | None:
         box = LetterBox("telegram")
         async with at_the_box(services, box) as writer:
@@ -126,7 +126,7 @@ def test_a_tap_of_a_stranger_silences_no_alert(services: Services) -> None:
     assert not message.seen
 
 
-def test_a_spoilt_heartbeat_ends_no_list_of_hosts(redis: Redis) -> None:
+def test_a_malformed_heartbeat_does_not_break_the_list_of_hosts(redis: Redis) -> None:
     until = int(time.time() * 1000) + 30_000
     spoilt: list[dict[str, str]] = [
         {"engine": "no json", "pid": "x", "started_at": "9" * 400},

@@ -46,7 +46,7 @@ def test_a_job_that_was_cancelled_and_put_back_is_not_done(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_cancellation_that_nobody_signed_is_not_kept(
+def test_an_unsigned_cancellation_is_not_stored_on_the_host(
     ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
 ) -> None:
     job = ask("restart", confirmed=True)
@@ -65,7 +65,7 @@ def test_a_cancellation_that_cannot_be_read_cancels_nothing(services: Services, 
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_cancellation_that_the_host_could_not_keep_is_told_to_it_again(
+def test_a_cancellation_that_the_host_could_not_store_is_sent_again(
     ask: Ask, services: Services, runner: Runner, wake: Callable[[str], None]
 ) -> None:
     job = ask("restart", confirmed=True)
@@ -79,7 +79,7 @@ def test_a_cancellation_that_the_host_could_not_keep_is_told_to_it_again(
     assert runner.job_log.ended(job.id)
 
 
-def test_the_worker_checks_who_cancels(
+def test_the_worker_checks_who_has_cancelled_a_job(
     ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
 ) -> None:
     job = ask("restart", confirmed=True)
@@ -98,7 +98,9 @@ def test_the_worker_checks_who_cancels(
     assert not runner.job_log.begun(job.id)
 
 
-def test_a_retired_key_cancels_nothing_that_runs(tmp_path: Path, ask: Ask, runner: Runner) -> None:
+def test_a_cancellation_signed_with_a_retired_key_does_not_stop_a_running_job(
+    tmp_path: Path, ask: Ask, runner: Runner
+) -> None:
     own = Settings(state_dir=tmp_path / "own")
     telegram, worker = (Signatures.of(own, part) for part in ("telegram", "worker:default"))
     job = ask("restart", confirmed=True)

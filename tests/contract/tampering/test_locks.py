@@ -57,7 +57,9 @@ def test_a_lock_that_is_removed_or_forged_on_redis_holds(
     assert known.of("shop") is locks.of("shop") is None
 
 
-def test_a_lock_of_another_project_is_not_this_ones(services: Services, redis: Redis) -> None:
+def test_a_lock_record_copied_from_another_project_is_not_accepted(
+    services: Services, redis: Redis
+) -> None:
     locks = Locks(redis, services.signatures)
     locks.acquire("blog", Actor("telegram", "1", "Olga"), "of the blog")
     redis.hset("scar:locks", EVERYTHING, cast("str", redis.hget("scar:locks", "blog")))
@@ -67,7 +69,7 @@ def test_a_lock_of_another_project_is_not_this_ones(services: Services, redis: R
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_host_does_not_do_what_a_person_had_locked(
+def test_a_host_does_not_run_a_job_for_a_project_that_a_person_has_locked(
     ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
 ) -> None:
     locks = Locks(redis, services.signatures)
@@ -104,7 +106,7 @@ def test_a_request_that_says_that_it_locks_nothing_is_refused_by_a_lock(
     assert "moving the database" in refused.error.message
 
 
-def test_what_locks_no_project_is_known_to_the_worker() -> None:
+def test_the_worker_knows_every_kind_of_job_that_locks_no_project() -> None:
     project = Project("shop", Path("/w"), Path("/p"), "shop", ("web",), "web")
     changing = [command for command in job_commands().values() if command.changes]
     others = {c.kind for c in changing if "shop" not in c.locks(project, {"name": "x"})}

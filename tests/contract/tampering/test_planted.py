@@ -69,7 +69,7 @@ def expires(services: Services, worker: ActingWorker, job: Job) -> None:
     ],
     ids=repr,
 )
-def test_a_malformed_request_that_is_signed_ends_no_list_and_no_sweep(
+def test_a_signed_malformed_request_breaks_neither_lists_nor_the_sweep(
     ask: Ask, services: Services, worker: ActingWorker, changes: dict[str, Any]
 ) -> None:
     job = ask("status")
@@ -86,7 +86,7 @@ def test_a_malformed_request_that_is_signed_ends_no_list_and_no_sweep(
 
 @pytest.mark.parametrize("when", ["1e300", "nan", "9" * 400])
 @pytest.mark.parametrize("state", ["running", "queued", "awaiting_confirmation"])
-def test_impossible_times_end_no_list_and_no_sweep(
+def test_impossible_times_break_neither_lists_nor_the_sweep(
     ask: Ask, services: Services, worker: ActingWorker, redis: Redis, when: str, state: str
 ) -> None:
     spoilt, job = ask("logs"), ask("status")
@@ -100,7 +100,7 @@ def test_impossible_times_end_no_list_and_no_sweep(
 
 
 @pytest.mark.parametrize("score", ["1e300", "-1e300", "inf"])
-def test_an_impossible_score_ends_no_list_of_jobs(
+def test_an_impossible_score_on_redis_does_not_break_the_list_of_jobs(
     ask: Ask, services: Services, redis: Redis, score: str
 ) -> None:
     jobs = [ask("status") for _ in range(5)]
@@ -109,7 +109,7 @@ def test_an_impossible_score_ends_no_list_of_jobs(
     assert listed == sorted((job.id for job in jobs), reverse=True)
 
 
-def test_jobs_that_never_end_hide_no_other_from_the_sweep(
+def test_jobs_that_never_end_do_not_keep_the_sweep_from_others(
     ask: Ask, services: Services, worker: ActingWorker, redis: Redis
 ) -> None:
     job = ask("status")
@@ -129,7 +129,7 @@ def test_jobs_that_never_end_hide_no_other_from_the_sweep(
 
 @pytest.mark.parametrize("name", ["slots", "waiting", "long"])
 @pytest.mark.parametrize("host", ["default", "another"])
-def test_planted_entries_take_no_slot_and_no_turn_for_good(
+def test_planted_entries_do_not_occupy_a_slot_for_ever(
     services: Services, worker: ActingWorker, redis: Redis, name: str, host: str
 ) -> None:
     for n in range(9):
@@ -187,7 +187,7 @@ def test_a_stream_whose_end_lies_in_the_future_is_set_aside(
 
 
 @pytest.mark.usefixtures("worker")
-def test_keys_of_a_wrong_type_keep_jobs_from_being_asked_for_until_the_next_sweep_alone(
+def test_keys_of_a_wrong_type_prevent_new_jobs_only_until_the_next_sweep(
     ask: Ask, services: Services, redis: Redis, queue: RecordedQueue
 ) -> None:
     job = ask("status")
@@ -220,7 +220,7 @@ def test_keys_of_a_wrong_type_keep_jobs_from_being_asked_for_until_the_next_swee
 
 
 @pytest.mark.parametrize("content", [{}, {"since": 1e300}, {"since": 10**18}, {"by": 1}])
-def test_a_malformed_lock_that_is_signed_stays_shut_and_can_be_released(
+def test_a_signed_malformed_lock_still_locks_and_can_be_released(
     services: Services, redis: Redis, content: dict[str, Any]
 ) -> None:
     locks = Locks(redis, services.signatures)
@@ -236,7 +236,7 @@ def test_a_malformed_lock_that_is_signed_stays_shut_and_can_be_released(
 
 
 @pytest.mark.parametrize("at", ["x", None, 1e300, 10**18])
-def test_a_malformed_line_of_the_trail_that_is_signed_ends_no_list(
+def test_a_signed_malformed_line_does_not_break_the_audit_list(
     services: Services, redis: Redis, at: Any
 ) -> None:
     services.audit.write(OLGA, "act", "accepted")
@@ -246,7 +246,7 @@ def test_a_malformed_line_of_the_trail_that_is_signed_ends_no_list(
     assert services.audit.problem() is not None
 
 
-def test_malformed_events_of_a_worker_are_told_of_and_end_nothing_else(
+def test_malformed_events_of_a_worker_are_reported_and_break_nothing_else(
     ask: Ask, services: Services, worker: ActingWorker
 ) -> None:
     job = ask("status")

@@ -49,7 +49,7 @@ def test_a_yes_to_one_job_does_not_run_another(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_host_does_nothing_for_a_project_of_another(
+def test_a_host_refuses_jobs_for_a_project_of_another_host(
     ask: Ask, services: Services, runner: Runner, wake: Callable[[str], None]
 ) -> None:
     job = ask("restart", confirmed=True)
@@ -65,7 +65,7 @@ def test_a_host_does_nothing_for_a_project_of_another(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_yes_that_is_too_old_runs_nothing(
+def test_a_confirmation_that_is_too_old_is_refused(
     ask: Ask, services: Services, redis: Redis, runner: Runner, wake: Callable[[str], None]
 ) -> None:
     job = ask("restart", confirmed=True)
@@ -96,7 +96,7 @@ def test_a_confirmation_that_lacks_a_part_is_refused(
         runner.verification.verify(replace(claim, signed=signed))
 
 
-def test_a_request_that_says_that_it_needs_no_yes_needs_one(
+def test_a_request_that_claims_to_need_no_confirmation_is_refused(
     ask: Ask, services: Services, runner: Runner, wake: Callable[[str], None]
 ) -> None:
     job = ask("restart", confirmed=True)
@@ -110,7 +110,7 @@ def test_a_request_that_says_that_it_needs_no_yes_needs_one(
 
 
 @pytest.mark.parametrize("frontend", ["api", "github", "console", "schedule", "web", "service"])
-def test_the_key_of_one_front_end_does_not_speak_for_the_people_of_another(
+def test_a_front_end_cannot_sign_for_the_people_of_another_front_end(
     ask: Ask, services: Services, frontend: str, runner: Runner, wake: Callable[[str], None]
 ) -> None:
     forge(services, ask("status"), Actor(frontend, "root", "root", Role.ADMIN))
@@ -132,7 +132,7 @@ def test_the_worker_checks_the_role_that_a_front_end_claims(
     assert "telegram:77 may not restart here" in refused.error.message
 
 
-def test_what_a_retired_key_has_signed_makes_no_worker_act(
+def test_a_worker_does_not_act_on_a_request_signed_with_a_retired_key(
     tmp_path: Path, ask: Ask, services: Services, runner: Runner
 ) -> None:
     own = Settings(state_dir=tmp_path / "own")
@@ -167,7 +167,7 @@ def test_a_job_log_entry_is_not_looked_for_outside_its_folder(
     assert not runner.job_log.begun(request["id"])
 
 
-def test_a_persons_yes_names_the_plan_and_a_clients_is_for_that_of_the_moment(
+def test_a_persons_yes_must_name_the_plan_and_an_api_clients_is_for_the_present_plan(
     ask: Ask, services: Services, worker: ActingWorker, redis: Redis
 ) -> None:
     job, olga = ask("restart"), Actor("telegram", "1", "Olga")

@@ -33,7 +33,7 @@ from tests.support.acting_worker import ActingWorker
 from tests.support.letterbox import LetterBox
 
 
-def test_a_question_that_was_put_in_the_place_of_another_is_not_shown(
+def test_a_plan_copied_from_another_job_is_not_shown_as_a_question(
     ask: Ask, worker: ActingWorker, services: Services, redis: Redis
 ) -> None:
     restart, deploy = ask("restart"), ask("deploy")
@@ -175,7 +175,7 @@ def test_a_key_that_is_missing_here_is_named_at_once(
     assert (here.get(job.id) or job).error is not None
 
 
-def test_who_only_verifies_the_audit_trail_needs_no_key(
+def test_verifying_the_audit_trail_needs_no_key_of_its_own(
     services: Services, redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scar.cli.trail.connect", lambda *_: redis)

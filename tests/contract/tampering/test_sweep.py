@@ -34,7 +34,7 @@ def interrupted(ask: Ask, worker: ActingWorker, services: Services) -> Job:
 @pytest.mark.parametrize(
     "record", [{"state": "awaiting_confirmation"}, {"state": "queued", "rung": "x"}, {"state": "?"}]
 )
-def test_a_spoilt_record_does_not_stop_the_sweep_of_the_others(
+def test_a_malformed_record_does_not_stop_the_sweep_of_other_jobs(
     ask: Ask, worker: ActingWorker, services: Services, redis: Redis, record: dict[str, str]
 ) -> None:
     redis.hset("scar:job:01SPOILT", mapping=cast("dict[Any, Any]", record))
@@ -45,7 +45,7 @@ def test_a_spoilt_record_does_not_stop_the_sweep_of_the_others(
     assert services.job_service.get(job.id).state is JobState.EXPIRED
 
 
-def test_a_deployment_that_is_said_to_wait_is_put_back_by_its_host(
+def test_an_interrupted_deployment_that_redis_shows_as_queued_is_recovered_by_its_host(
     interrupted: Job,
     redis: Redis,
     queue: RecordedQueue,
@@ -63,7 +63,7 @@ def test_a_deployment_that_is_said_to_wait_is_put_back_by_its_host(
 
 
 @pytest.mark.parametrize("holds", ["x", '"text"', '{"a": 1}', "[[]]", "[1, null]"])
-def test_a_record_with_spoilt_resources_does_not_keep_others_from_ending(
+def test_a_record_with_malformed_resources_does_not_stop_the_sweep_of_other_jobs(
     ask: Ask, worker: ActingWorker, services: Services, redis: Redis, holds: str
 ) -> None:
     spoilt, other = ask("restart"), ask("deploy")
@@ -75,7 +75,7 @@ def test_a_record_with_spoilt_resources_does_not_keep_others_from_ending(
     assert services.job_service.get(other.id).state is JobState.EXPIRED
 
 
-def test_a_deployment_that_ends_its_workers_is_not_put_back_for_ever(
+def test_a_deployment_whose_recovery_kills_workers_is_retried_three_times_only(
     interrupted: Job,
     redis: Redis,
     queue: RecordedQueue,
@@ -91,7 +91,7 @@ def test_a_deployment_that_ends_its_workers_is_not_put_back_for_ever(
     ] * 3
 
 
-def test_what_a_host_says_of_an_end_counts_over_what_a_sweep_was_made_to_say(
+def test_the_end_that_a_host_has_signed_replaces_a_false_one_from_the_sweep(
     ask: Ask,
     worker: ActingWorker,
     services: Services,

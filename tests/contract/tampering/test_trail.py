@@ -19,7 +19,7 @@ from tests.contract.tampering.records import (
 
 
 @pytest.mark.usefixtures("worker")
-def test_an_edited_removed_added_or_moved_line_of_the_trail_is_seen(
+def test_an_edited_removed_added_or_moved_audit_line_is_detected(
     services: Services, redis: Redis
 ) -> None:
     for number in range(5):
@@ -45,7 +45,7 @@ def test_an_edited_removed_added_or_moved_line_of_the_trail_is_seen(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_trail_that_was_cut_back_with_its_end_is_seen_by_the_host(
+def test_a_host_detects_an_audit_trail_that_was_shortened_with_its_end(
     services: Services, redis: Redis
 ) -> None:
     for number in range(5):
@@ -62,14 +62,14 @@ def test_a_trail_that_was_cut_back_with_its_end_is_seen_by_the_host(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_line_that_nobody_signed_is_told_apart(services: Services, redis: Redis) -> None:
+def test_an_unsigned_audit_line_is_reported_as_such(services: Services, redis: Redis) -> None:
     services.audit.write(Actor("telegram", "1", "Olga"), "act", "accepted")
     redis.xadd("scar:audit", {"line": "x", "actor": "telegram:1", "outcome": "accepted"})
     assert [entry.actor for entry in services.audit.recent()] == ["?", "telegram:1"]
 
 
 @pytest.mark.parametrize("value", [b"\xff", b"9" * 5000, "99999999 é".encode()])
-def test_a_spoilt_end_of_the_trail_stops_nothing(
+def test_a_malformed_end_of_the_audit_trail_stops_nothing(
     ask: Ask, services: Services, redis: Redis, value: bytes
 ) -> None:
     redis.set("scar:audit:tip", value)
@@ -85,7 +85,7 @@ def test_a_spoilt_end_of_the_trail_stops_nothing(
 
 
 @pytest.mark.parametrize("line", ["refusal", {"n": 2}, {"prev": ""}, {"n": 2, "prev": 5}], ids=str)
-def test_a_line_of_no_chain_ends_nobody_who_follows_the_trail(
+def test_a_signed_line_outside_of_the_chain_does_not_stop_readers_of_the_trail(
     services: Services, redis: Redis, line: Any
 ) -> None:
     olga, state = Actor("telegram", "1", "Olga"), services.settings.state_dir
@@ -106,7 +106,7 @@ def test_a_line_of_no_chain_ends_nobody_who_follows_the_trail(
     assert services.audit.problem(seen) is not None
 
 
-def test_lines_of_an_earlier_version_before_the_chain_are_no_tampering(
+def test_audit_lines_of_an_earlier_version_do_not_count_as_tampering(
     services: Services, redis: Redis
 ) -> None:
     redis.xadd("scar:audit", {"actor": "telegram:1", "action": "deploy", "outcome": "accepted"})
@@ -117,7 +117,7 @@ def test_lines_of_an_earlier_version_before_the_chain_are_no_tampering(
     assert services.audit.problem() is not None
 
 
-def test_a_trail_that_was_cut_and_grew_again_is_seen_by_the_host(
+def test_a_host_detects_an_audit_trail_that_was_shortened_and_has_grown_again(
     services: Services, redis: Redis
 ) -> None:
     state = services.settings.state_dir
@@ -142,7 +142,7 @@ def test_a_trail_that_was_cut_and_grew_again_is_seen_by_the_host(
     assert anchor.read() == before, "an end that no line has is not kept"
 
 
-def test_an_answer_of_redis_that_was_lost_writes_one_line(
+def test_a_script_repeated_after_a_lost_reply_writes_one_audit_line(
     services: Services, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client sends a script again where the connection broke before its answer came."""
