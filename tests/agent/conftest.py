@@ -18,7 +18,7 @@ _PUBLIC_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """Yield a folder that every user can enter; those of `tmp_path` are closed to others."""
+    """Yield a folder that every user can enter, unlike those of `tmp_path`."""
     folder = Path(tempfile.mkdtemp(prefix="scar-agent-", dir="/tmp"))
     folder.chmod(0o755)
     yield folder

@@ -1,4 +1,4 @@
-"""Who has a workspace: alone or together, and what becomes of a holder that sleeps."""
+"""The lock of a workspace: exclusive or shared, and a holder that is paused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ time.sleep(60)
 
 @contextmanager
 def holder(state: Path, how: str) -> Iterator[subprocess.Popen[str]]:
-    """Another process that has it."""
+    """Return another process that holds the lock."""
     words = [sys.executable, "-c", _HOLDER, str(state), str(WORKSPACE), how]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout
@@ -44,7 +44,7 @@ def holder(state: Path, how: str) -> Iterator[subprocess.Popen[str]]:
 
 
 class Clock:
-    """Time that passes while somebody waits."""
+    """A clock that advances whenever something waits."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -96,7 +96,9 @@ def test_a_stopped_process_that_holds_the_workspace_is_killed(tmp_path: Path) ->
 
 
 def test_a_process_that_released_the_workspace_lock_is_not_killed(tmp_path: Path) -> None:
-    """Its signature is gone; and were it not, the kernel knows better."""
+    """Its name is no longer in the lock file; and even if it were, the kernel shows that it does
+    not hold the lock.
+    """
     with holder(tmp_path, "alone") as once:
         path = lock_path(tmp_path, WORKSPACE)
         signature = path.read_bytes()

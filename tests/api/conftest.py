@@ -58,7 +58,7 @@ def env(redis_process: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="package")
 def services(env: dict[str, str]) -> Services:
-    """The parts of SCAR that the API has, in this process."""
+    """The services of the API in this process."""
     return bootstrap(Settings.load(env, dotenv=None), "api")
 
 
@@ -69,7 +69,7 @@ def _empty_redis(services: Services) -> None:
 
 @pytest.fixture
 def worker(services: Services) -> ActingWorker:
-    """A worker on `default` and one on `far`, alive."""
+    """A live worker on `default` and one on `far`."""
     worker = ActingWorker(services)
     worker.alive("default")
     worker.alive("far")
@@ -78,7 +78,7 @@ def worker(services: Services) -> ActingWorker:
 
 @pytest.fixture(scope="package")
 def server(env: dict[str, str]) -> Iterator[ApiProcess]:
-    """A server that all tests share and none stops."""
+    """A server that all tests share, and that no test stops."""
     server = ApiProcess(env)
     yield server
     server.kill()
@@ -86,7 +86,7 @@ def server(env: dict[str, str]) -> Iterator[ApiProcess]:
 
 @pytest.fixture
 def own_server(env: dict[str, str], tmp_path: Path) -> Iterator[ApiProcess]:
-    """A server that the test may kill or stop."""
+    """A server of this test's own, which it may kill or stop."""
     server = ApiProcess(env, tmp_path / "api.log")
     yield server
     if server.process.poll() is None:

@@ -107,7 +107,7 @@ def test_last_event_id_resumes_with_the_next_event(api: httpx.Client, worker: Ac
     for after in (1, 7, len(everything) - 1):
         with _open(api, id, Last_Event_ID=str(after)) as stream:
             assert list(stream) == everything[after:]
-    # Nothing follows the last event: 204 tells an EventSource not to come back.
+    # After the last event, the status 204 tells an EventSource not to reconnect.
     for after in (len(everything), len(everything) + 50):
         answer = api.get(f"/jobs/{id}/events", headers={"Last-Event-ID": str(after)})
         assert (answer.status_code, answer.content) == (204, b"")
@@ -141,7 +141,7 @@ def test_fifty_watchers_see_the_same_events(api: httpx.Client, worker: ActingWor
     with ThreadPoolExecutor(50) as pool:
         running = [pool.submit(watch, number) for number in range(50)]
         connected.wait(60)
-        # Watchers keep no other request waiting.
+        # Watchers do not delay other requests.
         assert api.get(f"/jobs/{id}").json()["state"] == "running"
         for number in range(100):
             claim.lines(str(number))

@@ -25,7 +25,7 @@ from tests.support.live_api import ApiProcess, bearer
 
 
 def _described() -> dict[str, Any]:
-    """What an application says of itself; nothing is connected for that."""
+    """Return an application's OpenAPI document, without connecting to anything."""
     nowhere = Settings(redis_url="redis://127.0.0.1:1", secret_key="for no signature at all")
     answer = create_app(bootstrap(nowhere, "api")).test_client().get("/openapi.json")
     return cast("dict[str, Any]", answer.json)
@@ -93,17 +93,18 @@ def test_the_api_behaves_as_its_openapi_document_says(
 
 def behaves(case: Any, ended_job: str, server: ApiProcess) -> None:
     if case.meta.generation.mode is GenerationMode.POSITIVE:
-        # Left alone, hardly a request would be for anything that exists.
+        # Generated ids and names would hardly ever exist.
         real = {"job_id": ended_job, "name": "shop", "word": "projects"}
         for name in case.path_parameters or {}:
             if len(json.dumps(case.path_parameters[name])) % 3:
                 case.path_parameters[name] = real[name]
         if case.operation.label == "POST /api/v1/jobs":
-            case.body.pop("project", None)  # hardly one would exist
+            case.body.pop("project", None)  # generated names would hardly ever exist
             if case.body["kind"] == "clone":  # its address has rules beside the schema's
                 case.body["args"] = {"url": "https://github.com/acme/shop"}
     header = case.meta.components.get(ParameterLocation.HEADER)
     spoilt = header is not None and header.mode is GenerationMode.NEGATIVE
     headers = {} if spoilt else bearer("root")
-    # So many wrong tokens would be one too many; `test_access` sends one to every route.
+    # Wrong tokens are left out, since so many would exceed the rate limit; `test_access` sends one
+    # to every route.
     case.call_and_validate(base_url=server.url, headers=headers, excluded_checks=[ignored_auth])

@@ -81,7 +81,7 @@ def test_slow_clients_and_long_polls_leave_room_for_everybody_else(
             connection.setblocking(False)
         times = []
         for number in range(100):
-            with suppress(OSError):  # it may have had to give way
+            with suppress(OSError):  # it may have been disconnected for another client
                 slow[number].send(b"E")
             times.append(_seconds_to_answer(server))
         assert sorted(times)[50] < 0.1

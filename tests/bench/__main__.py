@@ -14,7 +14,9 @@ from tests.bench.table import Row, at_most, show
 
 
 def main() -> int:
-    """0 unless something is broken; a number that is missed is for a person to judge."""
+    """Print the table; return 0 unless something is broken. Whether a missed limit matters is for a
+    person to judge.
+    """
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--short", action="store_true", help="fewer rounds, in under a minute")
     asked = parser.parse_args()

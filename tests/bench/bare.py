@@ -13,7 +13,8 @@ from workers.celery import settings
 
 QUEUE = "bare"
 
-# SCAR's own transport, which `workers.celery` sets up, drops all that is no wake-up.
+# The usual transport, since SCAR's own, which `workers.celery` sets up, drops everything but
+# wake-ups.
 TRANSPORT_ALIASES.update(
     dict.fromkeys(("redis", "rediss", "redis+socket"), "kombu.transport.redis:Transport")
 )
@@ -25,10 +26,10 @@ app.conf.update(task_default_queue=QUEUE, task_queues=None, task_create_missing_
 
 @app.task(name="bare.nothing")
 def nothing(*_: str) -> None:
-    """Takes the same message and does nothing."""
+    """A Celery task that takes the same message and does nothing."""
 
 
 @app.task(name="bare.last")
 def last(key: str) -> None:
-    """Says that everything before it was taken."""
+    """A Celery task that signals on Redis that all earlier messages were taken."""
     connect(settings.effective_redis_url).rpush(key, os.getpid())

@@ -1,4 +1,6 @@
-"""A deploy beside `docker compose up -d --build`, in turns, of the same project and change."""
+"""Compares a deploy with `docker compose up -d --build` of the same change, in alternating
+rounds.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ _CHANGED, _ROLLED_BACK, _UNCHANGED = 1.15, 1.2, 0.5
 
 
 def rows(scene: BenchScene, *, short: bool) -> list[Row]:
-    """One service with a changed file that is built in; then nothing to do."""
+    """Measure a changed file that is built into one service, then a deploy without changes."""
     return [
         _changed(scene, 1 if short else 7),
         _unchanged(scene, 1 if short else 9),
@@ -25,7 +27,8 @@ def _changed(scene: BenchScene, rounds: int) -> Row:
     theirs: list[float] = []
     for number in range(rounds):
         for sample in (scene.shop, scene.twin):
-            # Not the same for both: the builder would have the one's image for the other.
+            # The contents differ, since the builder would otherwise reuse the image of the other
+            # one.
             sample.page(f"Page {number} of {sample.name}")
         begun = perf_counter()
         scene.compose("up", "-d", "--build")
@@ -47,7 +50,7 @@ def _changed(scene: BenchScene, rounds: int) -> Row:
 
 
 def _rolled_back(scene: BenchScene, rounds: int) -> Row:
-    """Back to the image before: `compose up -d` once that has its name again."""
+    """Measure the way back: `compose up -d` after the earlier image has its name again."""
     ours: list[float] = []
     theirs: list[float] = []
     image = f"{scene.twin.name}-web"

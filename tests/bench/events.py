@@ -1,4 +1,4 @@
-"""How long an event takes from the worker's write to each of fifty clients."""
+"""Measures how long an event takes from the worker's write to each of fifty clients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _P50, _P99 = 0.010, 0.050
 
 
 def rows(scene: BenchScene, *, short: bool) -> list[Row]:
-    """Measure the half and the 99 % of clients; all are sockets of one other process."""
+    """Return the median and the 99th percentile of the clients, which are sockets of one other
+    process.
+    """
     latencies = _latencies(scene, 60 if short else 400)
     result = []
     for name, part, limit in (("half", 0.5, _P50), ("99 %", 0.99, _P99)):

@@ -1,4 +1,4 @@
-"""How many jobs a second go through API and queue, beside a bare Celery task's rate."""
+"""Compares the rate of jobs through API and queue with that of a bare Celery task."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SAID = "scar:bench:said"
 
 
 def rows(scene: BenchScene, *, short: bool) -> list[Row]:
-    """In both, the producer is as fast as it can be, and the time ends when all is done."""
+    """Both producers send as fast as they can; the time ends when everything is done."""
     count = 40 if short else 500
     # It waits for as long as a busy machine takes to start a worker.
     settings = Settings.load(scene.installation.env, dotenv=None)

@@ -1,4 +1,4 @@
-"""What the idle processes keep in memory."""
+"""Measures the memory of the idle processes."""
 
 from __future__ import annotations
 

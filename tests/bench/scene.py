@@ -1,4 +1,6 @@
-"""What is measured: a whole SCAR with its bot, and the same project twice on a real Engine."""
+"""The scene of the benchmarks: a whole SCAR with its bot, and the same project twice on a real
+Engine.
+"""
 
 from __future__ import annotations
 
@@ -96,12 +98,12 @@ class BenchScene:
 
     @property
     def services(self) -> Services:
-        """The same parts as the API has, in this process."""
+        """The services of the API, in this process."""
         return bootstrap(Settings.load(self.installation.env, dotenv=None), "api")
 
     @property
     def headers(self) -> dict[str, str]:
-        """Of every request."""
+        """The headers of every request."""
         return {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
 
     def connection(self) -> HTTPConnection:

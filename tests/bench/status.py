@@ -1,4 +1,4 @@
-"""A status, from the request to the result at the client, beside `docker compose ps`."""
+"""Compares a status, from the request to the result at the client, with `docker compose ps`."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def _go_on() -> None:
 
 
 def _report(_done: int, _total: int) -> None:
-    """Report to nobody."""
+    """Ignore progress."""
 
 
 def main() -> None:

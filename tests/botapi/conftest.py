@@ -21,7 +21,7 @@ def server() -> Iterator[BotApiServer]:
 
 
 async def with_bot(server: BotApiServer, use: Use[T]) -> T:
-    """What `use` makes of a bot."""
+    """Return what `use` returns for a bot of this server."""
     bot = Bot(server.token, base_url=f"{server.url}/bot", base_file_url=f"{server.url}/file/bot")
     async with bot:
         return await use(bot)

@@ -1,4 +1,4 @@
-"""`make chaos`: breaks everything at random instants, and looks what is left.
+"""`make chaos`: breaks every part at random instants, and checks the result.
 
 First jobs are asked for while the worker and Redis are killed; then `--alerts` rounds of a
 container that goes wrong while a part is killed; then `--rounds` deploys and rollbacks each meet a

@@ -1,4 +1,5 @@
-"""Deploys and rollbacks while something breaks at a random instant: old or new, never between.
+"""Deploys and rollbacks with a fault at a random instant: production must be completely old or
+completely new.
 
 After each round production's files, its images and containers, the site, the job's end, the hold
 on the project, the journal and what is left over are compared with what the job says of itself.
@@ -37,7 +38,7 @@ _RESTARTED = COMPOSE.replace("    stop_signal", "    restart: unless-stopped\n  
 
 @dataclass(frozen=True)
 class Standing:
-    """What must be either all old or all new."""
+    """The state of production that must be either completely old or completely new."""
 
     tree: dict[str, tuple[int, str]]
     images: dict[str, str]
@@ -73,21 +74,21 @@ class Chaos:
 
     @property
     def faults(self) -> Faults:
-        """What can be done to it."""
+        """The faults that can be injected."""
         return self._faults
 
     @property
     def journal(self) -> Journal:
-        """What the last job has done to the project."""
+        """The journal of the project's last job."""
         return Journal(self.journal_path.parent)
 
     @property
     def journal_path(self) -> Path:
-        """Where that is kept."""
+        """The path of the journal."""
         return self.state / "projects" / "shop" / "journal.jsonl"
 
     def round(self, number: int, fault: str) -> Round:
-        """One job, one fault, one look."""
+        """Run one job with one fault, and check production."""
         kind = self._prepare(number)
         one_round = Round(number, kind, fault, round(self._chance.uniform(0.0, 3.8), 1))
         before = self.standing()
@@ -217,7 +218,9 @@ class Chaos:
         return ended
 
     def judge(self, job: Job, before: Standing) -> list[str]:
-        """What is not as the ended job says, once every part is back."""
+        """Return the differences between production and what the ended job says, once every part is
+        running again.
+        """
         scene = self.scene
         eventually(scene.installation.is_ready, "every part is back", _ENDS_WITHIN)
         eventually(self._quiet, "no job is open", 2 * _ENDS_WITHIN)

@@ -1,4 +1,4 @@
-"""What can be done to a shop while a job of its is under way."""
+"""The faults that are injected while a job of the shop runs."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ class Faults:
         self._stop(self.scene.pool())
 
     def _stop(self, pids: list[int]) -> None:
-        """For longer than the lease; woken from another thread, as whoever stopped it would."""
+        """Stop the processes with SIGSTOP for longer than the lease; another thread sends
+        SIGCONT.
+        """
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
@@ -120,7 +122,9 @@ class Faults:
             queue.notify("default", job.id)
 
     def _ask_again(self, _: Job) -> None:
-        """Refused while the first one works; where that has ended, taken back at once."""
+        """Submit another deploy, which is refused while the first one runs; if that has ended,
+        cancel it at once.
+        """
         with contextlib.suppress(ApiUnreachable, ScarError):
             self._cancel(self.scene.ask("deploy", confirm=False))
 

@@ -1,4 +1,4 @@
-"""Jobs asked for while the worker and Redis are killed: what was lost, what was done twice.
+"""Submits jobs while the worker and Redis are killed, and checks that none was lost or done twice.
 
 A history checker in the manner of Jepsen: every request and its job are written down, processes
 are killed at random instants (the seed can be replayed), and afterwards each accepted job must have
@@ -38,7 +38,9 @@ _LISTENING_WITHIN = 60.0
 
 @dataclass
 class Findings:
-    """What came out. `away` are the seconds until a worker listened again after each kill."""
+    """The findings of a run. `away` are the seconds until a worker listened again after each
+    kill.
+    """
 
     seed: int
     accepted: int = 0
@@ -52,7 +54,7 @@ class Findings:
 
     @property
     def violations(self) -> list[str]:
-        """Everything that must not be."""
+        """All violations of the guarantees."""
         slow = [f"a worker was away for {s:.1f} s" for s in self.away if s > _LISTENING_WITHIN]
         return (
             [f"lost: {id}" for id in self.lost] + [f"twice: {what}" for what in self.doubled] + slow

@@ -1,7 +1,5 @@
-"""A kill at each system call of a reference deploy, and at each one of its recovery.
-
-What is killed is the process that does the job; who recovers the deploy is killed too, and who
-recovers that is not.
+"""Kills the worker at each system call of a reference deploy and of its recovery. The process that
+runs the job is killed, then the one that recovers it; the next recovery is left to finish.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    """One that a test starts and ends itself."""
+    """An installation that a test starts and ends itself."""
     made = Installation(tmp_path)
     yield made
     made.down()

@@ -63,7 +63,7 @@ def queue() -> RecordedQueue:
 def services(
     redis: Redis, queue: RecordedQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Services:
-    """Return the same parts as a front-end has; `shop` is the one project."""
+    """Return the services of a front-end, with `shop` as the only project."""
     projects = tmp_path / "projects.json"
     folders = {what: str(tmp_path / what) for what in ("workspace", "production")}
     projects.write_text(json.dumps({"shop": {**folders, "containers": ["web"]}}))

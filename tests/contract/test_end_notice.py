@@ -1,4 +1,6 @@
-"""The message that tells of a job's end: one, whatever is stopped or killed around its delivery."""
+"""The message that announces a job's end is sent once, whatever is stopped or killed during its
+delivery.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ BROKEN = ScarError("internal", "It broke", "Mend it.")
 
 @dataclass
 class SlowBox(LetterBox):
-    """Delivers a notice at once, and answers only when it may."""
+    """A letter box that delivers a notice at once, but returns only when the test permits it."""
 
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     refusals: list[Undelivered] = field(default_factory=list)

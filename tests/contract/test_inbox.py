@@ -1,4 +1,6 @@
-"""Letters from outside: taken in once, read again until they are dropped, believed when sealed."""
+"""Deliveries in the inbox are stored once, read again until they are dropped, and ignored without a
+valid seal.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever changes `roles` in the projects file leaves a trace."""
+"""Changes of `roles` in the projects file are in the audit trail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deploy that crashes after it was healthy is rolled back without a person, once."""
+"""A deploy whose container crashes after it was healthy is rolled back automatically, once."""
 
 from __future__ import annotations
 

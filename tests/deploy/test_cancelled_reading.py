@@ -1,4 +1,4 @@
-"""A job that only reads can be cancelled, too: what it computes with is free at once."""
+"""A job that only reads can be cancelled, too, and stops computing at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many ask at once."""
+"""Many deploys are submitted at the same time."""
 
 from __future__ import annotations
 

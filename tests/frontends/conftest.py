@@ -18,8 +18,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TelegramScene]:
 
 @pytest.fixture(autouse=True)
 def _no_leftovers(request: pytest.FixtureRequest) -> None:
-    """Each test begins with a free project and an empty box: what the test before left open would
-    be resumed, and show its own job.
+    """Begin each test with an unlocked project and an empty box, since open messages of an earlier
+    test would be resumed.
     """
     if "scene" in request.fixturenames:
         scene: TelegramScene = request.getfixturevalue("scene")

@@ -1,4 +1,4 @@
-"""What a terminal makes of buttons: there is nothing to tap."""
+"""Questions in a terminal, which has no buttons."""
 
 from __future__ import annotations
 

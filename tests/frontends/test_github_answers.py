@@ -1,4 +1,4 @@
-"""What GitHub's address answers when it is not GitHub that answers, or not with what was asked."""
+"""Unexpected responses from GitHub's address, such as the error page of a proxy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def answering(status: int, body: bytes) -> Iterator[str]:
         do_GET = do_POST
 
         def log_message(self, format: str, *args: object) -> None:
-            """Tests tell enough."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     thread = threading.Thread(target=server.serve_forever)

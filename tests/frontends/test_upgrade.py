@@ -1,4 +1,4 @@
-"""Jobs and messages that an earlier version left open, and what nobody wrote."""
+"""Open jobs and messages of an earlier version, and records that no version has written."""
 
 from __future__ import annotations
 

@@ -116,7 +116,9 @@ def test_the_bots_token_goes_to_the_bot_alone(services: dict[str, dict[str, Any]
 
 @pytest.mark.parametrize("missing", ["REDIS_PASSWORD", "SCAR_TELEGRAM_TOKEN"])
 def test_compose_refuses_an_env_file_whose_secrets_are_not_filled_in(missing: str) -> None:
-    """Compose reads `NAME=   # remark` as the value `# remark`: a secret that everybody knows."""
+    """Compose reads `NAME= # remark` as the value `# remark`, which would be a secret that
+    everybody knows.
+    """
     filled = {name: REQUIRED[name] for name in REQUIRED if name != missing}
     done = config(ROOT / ".env.example", **filled)
     assert done.returncode != 0

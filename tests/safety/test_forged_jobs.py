@@ -1,4 +1,4 @@
-"""Who can write to Redis but has not the key can make no worker act."""
+"""Somebody who can write to Redis, but has no key, cannot make a worker act."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 @pytest.fixture
 def redis(fleet: Fleet) -> Iterator[Any]:
-    """The attacker: every command, no key."""
+    """The attacker's connection: every Redis command, but no key."""
     client: Any = Redis.from_url(fleet.installation.redis_url, decode_responses=True)
     yield client
     client.close()

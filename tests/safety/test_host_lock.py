@@ -1,4 +1,4 @@
-"""One changing job for a project on a host, whatever becomes of the worker that does it."""
+"""Only one job changes a project on a host at a time, even if its worker is killed or paused."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def busy(owner: LockOwner) -> ScarError:
 
 
 def go_on() -> None:
-    """Nothing was cancelled."""
+    """Never cancel."""
 
 
 def test_a_paused_worker_that_holds_a_lock_is_killed_by_the_next(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What tests stand on: emulators, acting workers, scenes. No test is in here."""
+"""Support code of the tests: emulators, acting workers, scenes. It contains no tests."""

@@ -1,4 +1,6 @@
-"""A worker under the test's hand: it claims and reports as workers do, when the test says so."""
+"""A worker that the test controls: it claims and reports as workers do, but only when the test says
+so.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +35,14 @@ _ENDLESS = SlotLimits(99, 99, 99, 99, 99)
 
 
 class ActingWorker:
-    """Finds the jobs that somebody asked for and does them as far as the test wants."""
+    """Finds submitted jobs, and runs each as far as the test wants."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
         self._known = {job.id for job in services.ledger.recent()}
 
     def alive(self, host: str = "default", seconds: float = 3600.0) -> None:
-        """Count as a worker of `host` for so long."""
+        """Send a heartbeat as a worker of `host` that is valid for `seconds`."""
         redis = self.services.redis
         redis.sadd("scar:hosts", host)
         until = int((time.time() + seconds) * 1000)
@@ -97,11 +99,13 @@ class ActingWorker:
         return JobReporter(claim.ledger, claim.signatures, claim.claim, request, canceller)
 
     def plan(self, id: str, hash: str = "a" * 64, **plan: Any) -> None:
-        """Claim a job and ask its question."""
+        """Claim a job and report a plan, so that its question is asked."""
         self.plan_again(self.claim(id), hash, **plan)
 
     def plan_again(self, claim: ActingClaim, hash: str, **plan: Any) -> None:
-        """Do what a worker does that finds the world changed after the `yes`."""
+        """Report another plan after the confirmation, as a worker does if production has
+        changed.
+        """
         with self.report(claim) as report:
             report.planned(self._plan(claim, hash, plan))
 
@@ -114,7 +118,7 @@ class ActingWorker:
         return job_kinds()[self.services.job_service.get(id).request.kind]
 
     def finish(self, id: str, result: Mapping[str, Any]) -> None:
-        """Run the job to its good end."""
+        """Claim the job and report that it has succeeded."""
         with self.report(self.claim(id)) as report:
             step = restarting("web", StepState.SUCCEEDED)
             report.steps((step,), step)

@@ -99,7 +99,7 @@ class FilesScene:
         return tree, compare(tree, str(self.production), self.last, self.index)
 
     def prepare(self) -> tuple[dict[str, Entry], Changes, Undo]:
-        """Everything before production is touched."""
+        """Plan a deploy, and do everything that precedes changes of production."""
         tree, changes = self.plan()
         self._jobs += 1
         undo = Undo.of(f"job{self._jobs}", str(self.production), changes)
@@ -133,8 +133,8 @@ class FilesScene:
 
 
 def go_on() -> None:
-    """Nobody calls it off."""
+    """Never cancel."""
 
 
 def untold(_done: int, _total: int) -> None:
-    """Nobody watches."""
+    """Ignore progress."""

@@ -1,4 +1,4 @@
-"""A SCAR of a test's own: its folders, its settings, its processes."""
+"""A separate installation of SCAR for a test: its folders, settings and processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEPT = ("PATH", "HOME", "LANG", "DOCKER_HOST", "DOCKER_CONFIG", "PYTHONPATH")
 
 
 class Installation:
-    """Where one SCAR lives. `up` starts all of it, `scar` one command."""
+    """One installation of SCAR. `up` starts all of it, `scar` runs one shell command."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
@@ -90,7 +90,7 @@ class Installation:
     def scar(
         self, *words: str, said: str = "", **settings: str
     ) -> subprocess.CompletedProcess[str]:
-        """One command of the shell, on a pipe."""
+        """Run one shell command with pipes, and return its output."""
         return subprocess.run(
             [sys.executable, "-m", "scar.cli", *words],
             cwd=self.folder,
@@ -123,7 +123,7 @@ class Installation:
                 ):
                     processes[int(folder.name)] = command
             except OSError:
-                continue  # it ended while we looked
+                continue  # it has just ended
         return processes
 
     def process(self, words: str) -> int:

@@ -1,4 +1,4 @@
-"""Operations called directly, with a report that is kept instead of sent."""
+"""Contexts with which tests call handlers directly; their reports are recorded instead of sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from workers.runtime.reporter import JobReporter
 
 
 class RecordedReport:
-    """What a job said of itself."""
+    """Records what a job reports."""
 
     def __init__(self, check: Callable[[], None] = lambda: None) -> None:
         self.check = check
@@ -56,7 +56,7 @@ def job_context(
     attempt: int = 1,
     id: str | None = None,
 ) -> JobContext:
-    """A task as the runner makes it."""
+    """Return a context as the runner creates it."""
     request = Request(
         id=id or new_job_id(),
         kind=kind,
@@ -79,7 +79,7 @@ def job_context(
 
 
 def settings_in(folder: Path, **more: Any) -> Settings:
-    """A workspace folder and a state folder."""
+    """Return settings with a workspace folder and a state folder in `folder`."""
     (folder / "ws").mkdir(parents=True, exist_ok=True)
     projects = folder / "ws" / ".scar-projects.json"
     return Settings(projects_file=projects, state_dir=folder / "state", **more)

@@ -1,4 +1,4 @@
-"""The web page as people meet it: the API as a process, and workers under the test's hand."""
+"""The web page with a real API process, and workers that the test controls."""
 
 from __future__ import annotations
 

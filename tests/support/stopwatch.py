@@ -1,4 +1,6 @@
-"""How long something took, apart from the time in which the machine did not get round to it."""
+"""Measures how long something took, without the time in which the machine was busy with other
+processes.
+"""
 
 from __future__ import annotations
 

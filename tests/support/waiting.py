@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 PATIENCE = 60.0
-"""Seconds. It only has to be longer than a busy machine takes: nothing waits for it to pass."""
+"""The time limit of waits in seconds. It only has to be longer than a busy machine takes, since
+waits end as soon as their condition holds.
+"""
 
 T = TypeVar("T")
 
@@ -22,7 +24,7 @@ def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE)
     while not (value := look()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what or look}"
         time.sleep(pause)
-        pause = min(pause * 1.3, 0.1)  # what takes long is not asked for at the cost of it
+        pause = min(pause * 1.3, 0.1)  # conditions that are slow to check are checked less often
     return value
 
 

@@ -1,4 +1,6 @@
-"""What a chat sees of a job: one message, never a flood, never cut, always the truth."""
+"""The message of a job in a chat: one for each job, edited at the permitted rate, never cut, always
+the true state.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a phone shows and plays beside the messages themselves: sounds, menus, reactions."""
+"""Sounds, command menus and reactions in Telegram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a chat is told of its alerts, and when."""
+"""Which messages about alerts a chat gets, and when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What stands where, what may import what, and how large things may be."""
+"""The layout of the source: which module is in which layer, what it may import, and how large files
+and functions may be.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What got worse after a deploy is seen, and nothing is seen where nothing did."""
+"""The bake rules find planted regressions, and find nothing in healthy deploys."""
 
 from __future__ import annotations
 

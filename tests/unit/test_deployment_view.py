@@ -1,4 +1,4 @@
-"""How the end of a deploy reads: to the letter, and nothing that did not happen."""
+"""The message of an ended deploy, word for word, without anything that did not happen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which end of a job makes a sound, and what it says."""
+"""Which jobs' ends are announced with a sound, and in which words."""
 
 from __future__ import annotations
 

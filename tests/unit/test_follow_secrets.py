@@ -1,4 +1,6 @@
-"""A follow goes on with the container that took the place of another, and so with its secrets."""
+"""A live log continues in a container that replaces another, and masks the secrets of the new one
+too.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ AT = "2026-01-31T12:00:00.000000000Z"
 
 
 class NewContainer:
-    """Stands for the Engine: a container with a secret of its own."""
+    """A stub of the Engine with a container that has a secret of its own."""
 
     def inspect(self, container_id: str) -> Any:
         assert container_id == "new"

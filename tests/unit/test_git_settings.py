@@ -1,4 +1,4 @@
-"""What of a `.git` an agent's changes are looked for in."""
+"""Which files of a `.git` folder are compared after an agent's run."""
 
 from __future__ import annotations
 

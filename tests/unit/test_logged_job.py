@@ -1,4 +1,4 @@
-"""A line that is logged while a job is worked on names the job, whoever logs it."""
+"""Every line that is logged during a job contains the job's id."""
 
 from __future__ import annotations
 

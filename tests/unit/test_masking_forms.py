@@ -1,4 +1,6 @@
-"""What people print by mistake, one line a form; and what logs are full of and has to stay."""
+"""Forms in which secrets are printed by mistake, and ordinary log lines that must stay
+unchanged.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody but SCAR's own user gets into its state."""
+"""The state folder is accessible only to SCAR's own user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where Git could not tell whether there are uncommitted changes, nobody is told "clean"."""
+"""If Git could not tell whether there are uncommitted changes, nothing is shown as "clean"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a front-end signs to ask over the API is good for that alone."""
+"""A voucher that a front-end signs for an API request is valid for that request alone."""
 
 from __future__ import annotations
 

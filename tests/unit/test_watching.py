@@ -1,4 +1,6 @@
-"""What the watcher makes of the Engine's events, and what the keeper makes of its looks."""
+"""How the watcher handles the Engine's events, and how the alert keeper handles its looks at
+containers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The words of answers: lists of files, the audit, a status before and after containers ran."""
+"""The texts of replies: lists of files, the audit trail, a status before and after containers
+ran.
+"""
 
 from __future__ import annotations
 

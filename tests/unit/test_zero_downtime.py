@@ -1,4 +1,4 @@
-"""Which services are replaced without downtime, and what is said of the others."""
+"""Which services are replaced without downtime, and which reason is given for the others."""
 
 from __future__ import annotations
 

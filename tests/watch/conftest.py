@@ -71,7 +71,7 @@ _OPERATOR = Actor("telegram", "1", "Olga")
 
 @dataclass
 class WatchScene:
-    """A project whose containers go wrong when a file of theirs is there."""
+    """A project whose containers fail once the test creates a certain file."""
 
     project: Project
     settings: Settings
@@ -128,8 +128,8 @@ class WatchScene:
         return alert
 
     def is_every_container_seen(self) -> bool:
-        """Return whether the watcher has looked at all of them once: what had ended before that is
-        taken as it is.
+        """Return whether the watcher has looked at every container once. A container that had ended
+        before that raises no alert.
         """
         roster = Roster(self.settings.state_dir / "watch/roster.json").of("shop")
         return len(roster) == _SERVICES and all(

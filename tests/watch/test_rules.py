@@ -1,4 +1,4 @@
-"""The rules, each with views of a container that are its limits."""
+"""Each rule with containers at the limits of its conditions."""
 
 from __future__ import annotations
 

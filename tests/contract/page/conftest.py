@@ -68,7 +68,7 @@ class Browser:
         return self.post(path, {"csrf": self.csrf(), **data})
 
     def say(self, text: str, key: str = "") -> TestResponse:
-        """Tap a button that says a command."""
+        """Tap a button that runs a command."""
         return self.send("/commands", text=text, key=key or text)
 
 
@@ -140,7 +140,7 @@ def browser(services: Services) -> Callable[..., Browser]:
     """`browser("viewer")`: a browser in which somebody is signed in; `browser()`: nobody."""
     application = create_app(services)
     parts: PageParts = application.extensions[EXTENSION]
-    # Time stands still: an answer stays young however slow the machine is.
+    # The clock stands still, so that cached answers do not expire on a slow machine.
     application.extensions[EXTENSION] = replace(parts, answers=YoungAnswers(lambda: 0.0))
 
     def opened(name: str | None = None) -> Browser:

@@ -27,7 +27,7 @@ PATHS = ("/", "/jobs", "/sessions", "/audit", "/hosts", "/projects-file", "/sign
 
 
 class Markup(HTMLParser):
-    """What of a page a browser would run, or load from elsewhere."""
+    """Collects the parts of a page that a browser would execute, or load from another site."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ def test_a_form_sent_from_another_site_is_refused(
 
 
 def test_another_site_cannot_sign_a_visitor_in(browser: Open, link: Callable[[str], str]) -> None:
-    """An attacker would have a victim work in the attacker's session."""
+    """Otherwise an attacker could make a victim work in the attacker's session."""
     for form in ({"token": TOKENS["viewer"]}, {"link": link("1")}):
         answer = browser().post("/sign-in", form, Origin=ELSEWHERE, Sec_Fetch_Site="cross-site")
         assert answer.status_code == 403
@@ -254,7 +254,7 @@ def test_guessing_tokens_is_rate_limited(browser: Open) -> None:
 
 
 def test_a_link_on_another_site_opens_the_screen_for_a_signed_in_visitor(browser: Open) -> None:
-    """Browsers leave the cookie away then: the page loads itself again, once."""
+    """Browsers do not send the cookie with such a visit, so the page reloads itself once."""
     stranger = browser()
     elsewhere = {"Sec-Fetch-Site": "cross-site"}
     answer = stranger.get("/jobs?before=%22%3E%3Cimg", headers=elsewhere)

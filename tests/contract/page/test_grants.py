@@ -72,7 +72,7 @@ def test_a_worker_refuses_a_backdated_request(
     worker: ActingWorker,  # noqa: ARG001
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A grant that has expired counts for what was asked before: the API could say so."""
+    """Expired grants are valid for earlier requests, so a hostile API could backdate a request."""
     monkeypatch.setattr("workers.runner.connect", lambda *_: redis)
     runner = Runner.of(services.settings)
     past = services.job_service.clock() - 2 * SESSION_SECONDS

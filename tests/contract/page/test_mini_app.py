@@ -1,4 +1,4 @@
-"""The page as a Telegram Mini App: who opens it is who Telegram says."""
+"""The page as a Telegram Mini App, whose visitor is the person that Telegram has signed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What somebody who writes to Redis, or has one key, cannot do."""
+"""Attacks by somebody who can write to Redis or has stolen one key, all of which must fail."""

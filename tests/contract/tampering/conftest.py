@@ -1,4 +1,4 @@
-"""A worker's runner, what wakes it, and what compares its host with Redis."""
+"""A worker's runner, a function that wakes it, and the reconciler of its host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workers.runtime.roles import Roles
 
 @pytest.fixture
 def runner(services: Services, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    """What a process of the worker runs jobs with."""
+    """The runner of a worker process."""
     monkeypatch.setattr("workers.runner.connect", lambda *_: redis)
     return Runner.of(services.settings)
 
@@ -32,7 +32,7 @@ def wake(services: Services, runner: Runner) -> Callable[[str], None]:
 
 @pytest.fixture
 def roles(services: Services) -> Roles:
-    """What the worker knows of people."""
+    """The roles according to the worker."""
     return Roles(services.access, services.projects)
 
 

@@ -1,4 +1,4 @@
-"""Reads and writes the records of jobs as somebody does who reaches Redis."""
+"""Reads and writes the records of jobs directly on Redis, as an attacker would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORGED = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
 def anybody(*_: object) -> bool:
-    """Say that everybody may lock everything."""
+    """Return a check by which everybody may lock everything."""
     return True
 
 
@@ -31,7 +31,7 @@ def record_of(redis: Redis, job: Job) -> dict[str, str]:
 
 
 def put_back(redis: Redis, job: Job, record: dict[str, str]) -> None:
-    """Write a job's record as it was, as if nothing had come of it."""
+    """Restore an earlier version of a job's record."""
     redis.delete(key_of(job))
     redis.hset(key_of(job), mapping=cast("dict[Any, Any]", record))
     redis.persist(key_of(job))
@@ -39,7 +39,7 @@ def put_back(redis: Redis, job: Job, record: dict[str, str]) -> None:
 
 
 def forge(services: Services, job: Job, requester: Actor) -> None:
-    """Write a job that somebody made up who has the key of telegram."""
+    """Write a forged job, as an attacker with the key of the Telegram bot could."""
     request = {**job.request.to_json(), "id": FORGED, "requested_by": requester.to_json()}
     text = json.dumps(request)
     signature = services.signatures.sign("request", text)

@@ -1,5 +1,5 @@
-"""What a worker has signed about alerts, or somebody has left on Redis, ends no front-end, and says
-nothing about the projects of another host.
+"""Malformed alerts and planted entries on Redis stop no front-end, and a worker cannot report about
+projects of another host.
 """
 
 from __future__ import annotations

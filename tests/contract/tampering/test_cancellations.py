@@ -1,4 +1,4 @@
-"""A job that was cancelled stays so, and only who may cancel it does."""
+"""A cancelled job stays cancelled, and only people with the right can cancel one."""
 
 from __future__ import annotations
 

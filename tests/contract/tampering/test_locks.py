@@ -1,4 +1,4 @@
-"""The locks of persons hold, whatever is written to Redis."""
+"""Locks set by people stay in force, whatever is written to Redis."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What somebody has left on Redis keeps nobody from working: keys of a wrong type, numbers that are
-none, times that cannot be, entries that never go away.
+"""Planted entries on Redis stop nothing: keys of a wrong type, invalid numbers, impossible times,
+entries that never expire.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Nothing on Redis that nobody has signed who may say it is shown as true."""
+"""Nothing on Redis is shown as true without the signature of the part that may write it."""
 
 from __future__ import annotations
 

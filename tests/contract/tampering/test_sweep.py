@@ -1,4 +1,4 @@
-"""Records that somebody has spoilt end neither the sweep nor the job of another."""
+"""Malformed records stop neither the sweep nor other jobs."""
 
 from __future__ import annotations
 

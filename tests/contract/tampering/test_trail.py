@@ -1,4 +1,4 @@
-"""The audit trail: whoever edits it is seen."""
+"""Changes of the audit trail are detected."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_host_detects_an_audit_trail_that_was_shortened_and_has_grown_again(
 def test_a_script_repeated_after_a_lost_reply_writes_one_audit_line(
     services: Services, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client sends a script again where the connection broke before its answer came."""
+    """The Redis client repeats a script if the connection breaks before its reply."""
     trail = Trail(redis, services.signatures)
     append = trail._append
 
