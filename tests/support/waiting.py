@@ -24,7 +24,7 @@ def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE)
     while not (value := look()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what or look}"
         time.sleep(pause)
-        pause = min(pause * 1.3, 0.1)  # conditions that are slow to check are checked less often
+        pause = min(pause * 1.3, 0.1)  # a long wait costs little CPU
     return value
 
 
