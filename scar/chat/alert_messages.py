@@ -58,7 +58,7 @@ class AlertMessages:
         self._desk = services.alerts
         self._name = context.front_end.name
         self._delivery = AlertDelivery(context, sender)
-        self._hosts = HostsAway(services.redis, clock=context.clock)
+        self._hosts = HostsAway(services.redis)
         self._looked_at_hosts = 0.0
         self._away: tuple[Alert, ...] = ()
         self._known: _Known | None = None
