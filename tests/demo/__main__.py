@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -43,14 +44,15 @@ def main() -> int:
             SCAR_TELEGRAM_USERS=f"{_PERSON}:admin",
         )
         installation.folder.mkdir()
-        installation.projects_file.write_text(json.dumps({"shop": sample.entry()}))
+        opt_in = partial(_opt_in, installation, sample)
+        opt_in(False)
         try:
             screen.note("starting SCAR: API, worker, bot, Redis")
             installation.up()
             if asked.stay:
                 _stay(screen, installation, sample, token)
             else:
-                Tour(telegram.private_chat(_PERSON, "Ann"), sample, screen).play()
+                Tour(telegram.private_chat(_PERSON, "Ann"), sample, screen, opt_in).play()
                 screen.title("Done")
                 _visit_the_page(installation)
                 _tell(screen, installation, sample)
@@ -62,6 +64,12 @@ def main() -> int:
             installation.down()
             sample.remove()
     return 0
+
+
+def _opt_in(installation: Installation, sample: Sample, wanted: bool) -> None:
+    """Write the projects file, with or without `zero_downtime`."""
+    entry = {**sample.entry(), "zero_downtime": wanted}
+    installation.projects_file.write_text(json.dumps({"shop": entry}))
 
 
 def _page_link(installation: Installation) -> str:

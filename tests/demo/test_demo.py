@@ -12,3 +12,4 @@ def test_the_demo_runs_to_its_end() -> None:
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "Deployment complete!" in done.stdout
+    assert " 0 failed, the slowest" in done.stdout or "without downtime: " in done.stdout

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 import httpx
 
 from tests.demo.screen import Screen
 from tests.support.botapi import Chat, Message
+from tests.support.new_connections import NewConnections
 from tests.support.sample import Sample
+from workers.engine.connection import Engine
+from workers.engine.diverter import reason_against_diverting
 
 
 class Tour:
     """One person in one chat with the bot."""
 
-    def __init__(self, chat: Chat, sample: Sample, screen: Screen) -> None:
+    def __init__(
+        self, chat: Chat, sample: Sample, screen: Screen, opt_in: Callable[[bool], None]
+    ) -> None:
         self._chat = chat
         self._sample = sample
         self._screen = screen
+        self._opt_in = opt_in
 
     def play(self) -> None:
         """The whole tour; AssertionError where the chat or the site says something else."""
@@ -31,7 +38,7 @@ class Tour:
         sample.page("Welcome to the new shop")
         screen.note("page.html is edited in the workspace")
         self._ask("/docker_status", "Running (OLD VERSION)")
-        self._deploy("Welcome to the new shop")
+        self._deploy_under_requests("Welcome to the new shop")
         self._ask("/docker_status", "✅ Status: Running")
         screen.title("Logs")
         self._ask("/docker_logs 20", "Task failed: Connection timeout")
@@ -72,6 +79,23 @@ class Tour:
         ):
             assert line in message.text, f"{line} is missing in: {message.text}"
         self._require_page(page)
+
+    def _deploy_under_requests(self, page: str) -> None:
+        """Ask the site every tenth of a second while it is deployed without downtime."""
+        if reason := reason_against_diverting(Engine(os.environ.get("DOCKER_HOST"))):
+            self._screen.note(f"this machine cannot deploy without downtime: {reason}")
+            self._deploy(page)
+            return
+        self._opt_in(True)
+        self._screen.note("the project has `zero_downtime`; the site is asked ten times a second")
+        with NewConnections(self._sample.port, every=0.1) as requests:
+            self._deploy(page)
+        self._opt_in(False)
+        self._screen.note(
+            f"{requests.made} requests meanwhile, {len(requests.failed)} failed, "
+            f"the slowest took {requests.slowest:.2f} s"
+        )
+        assert not requests.failed, requests.failed
 
     def _require_page(self, page: str) -> None:
         url = f"http://127.0.0.1:{self._sample.port}/"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 
 from tests.support.compose_project import run_docker
 from tests.support.deploy_scene import COMPOSE, DOCKERFILE, NEVER_WELL, DeployScene
+from tests.support.new_connections import NewConnections
 from tests.support.waiting import eventually
 from workers.engine.connection import Engine
 from workers.engine.diverter import reason_against_diverting
@@ -25,34 +24,6 @@ LATE = DOCKERFILE.replace(
     'CMD ["httpd", "-f", "-p", "8000", "-h", "/www"]',
     'CMD ["sh", "-c", "sleep 2; exec httpd -f -p 8000 -h /www"]',
 )
-
-
-class NewConnections:
-    """Thirty new connections a second to a port of this machine, until `stop`."""
-
-    def __init__(self, port: int) -> None:
-        self._address = ("127.0.0.1", port)
-        self._end = threading.Event()
-        self.made = 0
-        self.failed: list[str] = []
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._end.wait(0.033):
-            self.made += 1
-            try:
-                with socket.create_connection(self._address, timeout=30) as connection:
-                    connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-                    answer = connection.recv(64)
-            except OSError as error:
-                answer = repr(error).encode()
-            if b" 200 " not in answer:
-                self.failed.append(answer.decode("latin-1"))
-
-    def stop(self) -> None:
-        self._end.set()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -88,7 +59,7 @@ def require_nothing_left(scene: DeployScene) -> None:
 
 def test_no_new_connection_fails(named: DeployScene) -> None:
     scene = named
-    outside = NewConnections(scene.port)
+    outside = NewConnections(scene.port, every=0.033)
 
     scene.write(page="two")
     deployed = scene.do("deploy")
