@@ -16,7 +16,7 @@ def way_lines(ways: Iterable[ServiceWay], downtime: str | None) -> list[str]:
     return [
         f"{way.service}: {about} of downtime ({way.why})"
         if way.way == PLAIN
-        else f"{way.service}: no downtime (stand-in)"
+        else f"{way.service}: no downtime (stand-in{'; ' if way.why else ''}{way.why})"
         for way in ways
     ]
 

@@ -18,9 +18,11 @@ from workers.deployment.eligibility import (
     is_asked_for,
     reason_against,
 )
+from workers.deployment.memory import with_memory_notes
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.container import Container, Port
 from workers.engine.stand_in_config import stand_in_config
+from workers.engine.usage_counters import UsageCounters
 
 RUNNING = Container(
     id="1" * 64, name="shop-web-1", project="shop", service="web", image="shop-web",
@@ -197,10 +199,26 @@ def test_the_plan_says_of_each_service_how_it_will_be_and_why() -> None:
         "mail: 0-2 seconds of downtime (UDP)",
         "web: no downtime (stand-in)",
     ]
+    tight = replace(ways[1], why="needs 900 MiB of memory twice, 500 MiB are free")
+    assert way_lines((tight,), None) == [f"web: no downtime (stand-in; {tight.why})"]
     assert not without_downtime(ways)
     assert without_downtime(ways[1:])
     assert all_plain(ways, "no room")[1] == ServiceWay("web", PLAIN, "no room")
     assert "zero_downtime" in offer_lines(("web",))[0]
+
+
+def test_the_plan_says_where_memory_does_not_suffice_for_both() -> None:
+    ways = (ServiceWay("mail", PLAIN, "UDP"), ServiceWay("web", STAND_IN))
+
+    def noted(memory: int) -> tuple[ServiceWay, ...]:
+        counters = UsageCounters(0, memory, 0, 0, 0, 0)
+        return with_memory_notes(ways, [RUNNING], lambda _: counters)
+
+    assert noted(1) == ways
+    assert [way.why.partition(" MiB of memory twice, ")[0] for way in noted(2**60)] == [
+        "UDP",
+        "needs 1099511627776",
+    ]
 
 
 def test_the_history_says_how_often_the_downtime_was_as_said() -> None:

@@ -14,12 +14,14 @@ from workers.deployment.eligibility import (
     is_asked_for,
     reason_against,
 )
+from workers.deployment.memory import with_memory_notes
 from workers.deployment.production import Production
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.container import Container
 from workers.engine.diverter import reason_against_diverting
 from workers.engine.networks import Networks
 from workers.engine.probes import speaks_http
+from workers.engine.usage_counters import UsageReader
 from workers.files.durable import write_synced
 from workers.runtime.context import JobContext
 
@@ -69,8 +71,10 @@ def plan_ways(
 
     if not any_asked:
         return Ways(offer=tuple(name for name in names if not reason(name)))
-    ways = (_way(name, reason(name) if asked[name][0] else _NOT_ASKED) for name in names)
-    return Ways(tuple(ways), unknown=unknown)
+    ways = tuple(_way(name, reason(name) if asked[name][0] else _NOT_ASKED) for name in names)
+    return Ways(
+        with_memory_notes(ways, containers, UsageReader(context.engine).read), unknown=unknown
+    )
 
 
 _NOT_ASKED = "not in `zero_downtime`"

@@ -19,7 +19,7 @@ class ServiceWay(JsonRecord):
 
     service: str
     way: Annotated[str, "`stand_in`: another container takes its connections; or `plain`"]
-    why: Annotated[str, "Why the way is plain, in a few words"] = ""
+    why: Annotated[str, "Why the way is plain, or what to mind, in a few words"] = ""
 
 
 def all_plain(ways: tuple[ServiceWay, ...], reason: str) -> tuple[ServiceWay, ...]:
