@@ -79,7 +79,7 @@ class ContainerDiverter:
         with self._engine.api() as api:
             while time.monotonic() < deadline:
                 running = api.inspect_container(id)["State"]["Running"]
-                lines = api.logs(id).decode("utf-8", "replace").splitlines()
+                lines = api.logs(id, stderr=False).decode("utf-8", "replace").splitlines()
                 if lines:
                     return "" if lines[0] == expected else lines[-1].removeprefix("unable: ")
                 if not running:
