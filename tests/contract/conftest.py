@@ -116,7 +116,7 @@ def api_url(services: Services) -> Iterator[str]:
     assert own.projects.problem is None
     application = create_app(own)
     server = make_server("127.0.0.1", 0, application, threaded=True)
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     serving.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

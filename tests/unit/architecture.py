@@ -85,17 +85,22 @@ class Module:
     name: str
     path: Path
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         return self.path.read_text(encoding="utf-8")
 
     @functools.cached_property
-    def tree(self) -> ast.Module:
-        return ast.parse(self.text)
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of its syntax tree."""
+        return tuple(ast.walk(ast.parse(self.text)))
 
-    def imports(self, nodes: Sequence[ast.AST] | None = None) -> Iterator[str]:
-        """Yield the full name of everything imported, in functions too unless `nodes` are given."""
-        for node in ast.walk(self.tree) if nodes is None else nodes:
+    @functools.cached_property
+    def imports(self) -> frozenset[str]:
+        """The full name of everything that it imports, in functions too."""
+        return frozenset(self._imported())
+
+    def _imported(self) -> Iterator[str]:
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):

@@ -22,7 +22,7 @@ from tests.contract.page.conftest import Browser
 def url(services: Services) -> Iterator[str]:
     """Serve the page from this process."""
     server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     serving.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
