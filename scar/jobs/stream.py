@@ -69,7 +69,9 @@ class EventStream:
         self.closed = threading.Event()
 
     def close(self) -> None:
-        """Make every `follow` return at once, whether its job has ended or not."""
+        """Make every `follow` return at once, whether its job has ended or not, and the reader end
+        within a second.
+        """
         self.closed.set()
         with self._lock:
             streams = list(self._followers)
@@ -180,7 +182,7 @@ class EventStream:
     def _read(self) -> None:
         """Put new events into the followers' queues; runs in the reader's thread."""
         cursors = {self._wake_key: "0-0"}
-        while True:
+        while not self.closed.is_set():
             try:
                 self._update(cursors)
                 for stream, entries in self._wait_for_entries(cursors):

@@ -103,11 +103,13 @@ def api(server: ApiProcess) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="package")
-def flask_client(services: Services) -> FlaskClient:
+def flask_client(services: Services) -> Iterator[FlaskClient]:
     """The application in this process, for more requests than one client may send."""
     ample = Rate(per_minute=60_000, burst=1_000_000)
     limits = RequestLimits(RateLimit(ample), RateLimit(ample))
-    return create_app(services, limits=limits).test_client()
+    application = create_app(services, limits=limits)
+    yield application.test_client()
+    application.extensions["scar"].events.close()
 
 
 @pytest.fixture

@@ -42,6 +42,14 @@ def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisPro
     made.kill()
 
 
+@pytest.fixture
+def real_redis(redis_process: RedisProcess) -> Redis:
+    """An empty Redis on a real server."""
+    client = connect(redis_process.url)
+    client.flushdb()
+    return client
+
+
 @pytest.fixture(
     params=["emulated", pytest.param("real", marks=[pytest.mark.redis, pytest.mark.slow])]
 )
@@ -49,8 +57,7 @@ def redis(request: pytest.FixtureRequest) -> Redis:
     """An empty Redis."""
     if request.param == "emulated":
         return cast("Redis", fakeredis.FakeRedis(decode_responses=True))
-    client = connect(request.getfixturevalue("redis_process").url)
-    client.flushdb()
+    client: Redis = request.getfixturevalue("real_redis")
     return client
 
 
@@ -121,3 +128,4 @@ def api_url(services: Services) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     serving.join()
+    application.extensions["scar"].events.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -14,8 +15,10 @@ from scar.jobs.overdue import ATTEMPTS
 from scar.jobs.proofs import JobEnd
 from scar.jobs.record import Job, JobState
 from scar.jobs.signing import Signer
+from scar.jobs.stream import EventStream
 from tests.contract.conftest import RecordedQueue
 from tests.support.acting_worker import ActingWorker
+from tests.support.waiting import eventually
 
 Ask = Callable[..., Job]
 PAST = "1000"
@@ -256,3 +259,18 @@ def test_a_claim_carries_the_signed_request_which_cannot_be_altered(
     assert checks("request", signed.request, signed.signature) == Signer("telegram")
     assert checks("request", signed.request + " ", signed.signature) is None
     assert checks("confirmation", signed.request, signed.signature) is None
+
+
+def test_an_event_stream_that_is_closed_leaves_no_thread_behind(
+    ask: Ask, services: Services
+) -> None:
+    before = threading.enumerate()
+    stream = EventStream(services.redis, services.ledger)
+    next(stream.follow(ask("status").id))
+    (reader,) = [
+        thread
+        for thread in threading.enumerate()
+        if thread.name == "events" and thread not in before
+    ]
+    stream.close()
+    eventually(lambda: not reader.is_alive(), "the reader has ended")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -136,7 +136,7 @@ def link(bot: Services) -> Callable[[str], str]:
 
 
 @pytest.fixture
-def browser(services: Services) -> Callable[..., Browser]:
+def browser(services: Services) -> Iterator[Callable[..., Browser]]:
     """`browser("viewer")`: a browser in which somebody is signed in; `browser()`: nobody."""
     application = create_app(services)
     parts: PageParts = application.extensions[EXTENSION]
@@ -149,4 +149,5 @@ def browser(services: Services) -> Callable[..., Browser]:
             assert browser.sign_in(name).status_code == 303
         return browser
 
-    return opened
+    yield opened
+    application.extensions["scar"].events.close()
