@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from scar.jobs.record import Job, JobState
 from scar.jobs.step import StepState
@@ -18,6 +19,12 @@ from tests.support.waiting import PATIENCE
 
 Ask = Callable[..., Job]
 Begin = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def redis(real_redis: Redis) -> Redis:
+    """A real one alone: each test starts a process, which does not see what is behind the API."""
+    return real_redis
 
 
 @pytest.fixture

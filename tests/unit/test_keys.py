@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import errno
+import multiprocessing
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -119,20 +118,21 @@ def test_a_key_file_of_ones_own_is_used(settings: Settings, tmp_path: Path) -> N
         key_pair(own, "telegram")
 
 
-def test_processes_that_start_at_the_same_time_make_one_key(tmp_path: Path) -> None:
-    code = (
-        "from scar.keys.key_store import key_pair; from scar.settings import Settings; "
-        "print(key_pair(Settings.load(dotenv=None), 'api').public.id)"
-    )
-    env = {"PATH": os.environ["PATH"], "SCAR_STATE_DIR": str(tmp_path / "state")}
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
-    ids = {process.communicate(timeout=60)[0] for process in processes}
-    assert len(ids) == 1
-    assert ids != {""}
-    keys = tmp_path / "state" / "keys"
+def test_processes_that_start_at_the_same_time_make_one_key(settings: Settings) -> None:
+    context = multiprocessing.get_context("fork")
+    together, ids = context.Barrier(4), context.SimpleQueue()
+
+    def make() -> None:
+        together.wait()
+        ids.put(key_pair(settings, "api").public.id)
+
+    processes = [context.Process(target=make) for _ in range(4)]
+    for process in processes:
+        process.start()
+    assert len({ids.get() for _ in processes}) == 1
+    for process in processes:
+        process.join()
+    keys = settings.state_dir / "keys"
     assert sorted(path.name for path in keys.iterdir()) == ["api.pem", "trusted"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import sys
 from collections.abc import Mapping
@@ -71,6 +72,7 @@ def test_results_can_be_read_without_the_rest_of_scar() -> None:
                 assert ours or name.partition(".")[0] in allowed, f"{path.name} imports {name}"
 
 
+@functools.cache
 def values(annotation: Any) -> st.SearchStrategy[Any]:
     """Values of a field's type."""
     if isinstance(annotation, UnionType):
