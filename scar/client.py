@@ -30,11 +30,14 @@ TokenSource = Callable[[str, str, Any], str]
 
 
 @functools.cache
-def tls() -> ssl.SSLContext:
-    """Return the TLS context of all requests. Without one, httpx would create one for each request,
-    which takes 45 ms of CPU.
+def tls(url: str) -> ssl.SSLContext:
+    """Return the TLS context of all requests to `url`. Without one, httpx would create one for each
+    request and read every trusted authority, which takes 30 ms of CPU. For a `url` without HTTPS,
+    the context trusts nobody.
     """
-    return httpx.create_ssl_context()
+    if url.lower().startswith("https:"):
+        return httpx.create_ssl_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class ApiUnreachable(ScarError):
@@ -89,7 +92,7 @@ class ApiClient:
                     **(extra_headers or {}),
                 },
                 timeout=30.0,
-                verify=tls(),
+                verify=tls(self.url),
                 **options,
             )
         except httpx.TransportError as error:
@@ -117,7 +120,7 @@ class ApiClient:
                     self._events_url(id),
                     headers=self._stream_headers(id, last),
                     timeout=_SILENCE,
-                    verify=tls(),
+                    verify=tls(self.url),
                 ) as answer:
                     if answer.is_error:
                         answer.read()
@@ -140,7 +143,7 @@ class ApiClient:
         Raises the API's error if it refuses the request, such as for an unknown job.
         """
         last = after
-        async with httpx.AsyncClient(timeout=_SILENCE, verify=tls()) as http:
+        async with httpx.AsyncClient(timeout=_SILENCE, verify=tls(self.url)) as http:
             while True:
                 with contextlib.suppress(httpx.TransportError, httpx.HTTPStatusError):
                     async for event in self._stream(http, id, last):

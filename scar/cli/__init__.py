@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from importlib.metadata import version as version_of
 
 import click
 
@@ -99,6 +98,8 @@ def scar() -> None:
 @scar.command()
 def version() -> None:
     """The version of this program."""
+    from importlib.metadata import version as version_of  # no other command needs it
+
     click.echo(f"scar, version {version_of('scar-docker')}")
 
 

@@ -141,7 +141,9 @@ def is_ready(settings: Settings) -> bool:
     from scar.client import tls
 
     try:
-        return httpx.get(f"{settings.api_url}/readyz", timeout=5, verify=tls()).is_success
+        return httpx.get(
+            f"{settings.api_url}/readyz", timeout=5, verify=tls(settings.api_url)
+        ).is_success
     except httpx.HTTPError:
         return False
 

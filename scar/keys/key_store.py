@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-import structlog
-
 from scar.atomic_file import create_file, replace_file
 from scar.errors import ScarError
 from scar.keys.key_pair import KeyPair
@@ -15,7 +13,6 @@ from scar.settings import Settings, SettingsError
 
 WORKER = "worker"
 API = "api"
-_log = structlog.get_logger(__name__)
 
 
 def worker_part(host: str) -> str:
@@ -51,7 +48,10 @@ def key_pair(settings: Settings, part: str) -> KeyPair:
     try:
         trusted.add(own.public)
     except ScarError as error:
-        _log.warning("this part's key is not trusted yet", part=part, reason=error.message)
+        import structlog  # with rich: 60 ms of CPU, which the shell would pay for each command
+
+        log = structlog.get_logger(__name__)
+        log.warning("this part's key is not trusted yet", part=part, reason=error.message)
     return own
 
 

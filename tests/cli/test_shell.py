@@ -18,16 +18,23 @@ from tests.support.waiting import eventually
 SLOW = ("redis", "rich", "pygments", "pathspec", "celery", "flask", "structlog", "httpx._main")
 
 
-@pytest.mark.parametrize("words", [["--help"], ["deploy", "--help"], ["version"]])
-def test_a_command_begins_without_what_is_slow_to_import(words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["--help"], 0), (["deploy", "--help"], 0), (["version"], 0), (["status", "shop"], 3)],
+)
+def test_a_command_begins_without_what_is_slow_to_import(words: list[str], code: int) -> None:
     program = (
         "import sys\nimport scar.cli\ntry:\n    scar.cli.main()\n"
         f"finally:\n    print([m for m in {SLOW} if sys.modules.get(m)], file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, *words],
+        env={**os.environ, "SCAR_API_URL": "http://127.0.0.1:1", "SCAR_API_TOKEN": "no-such-token"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     assert done.stderr.splitlines()[-1] == "[]"
 
 

@@ -21,7 +21,7 @@ from scar.bootstrap import Services, bootstrap
 from scar.chat.background_tasks import BackgroundTasks
 from scar.chat.conversation import Conversation
 from scar.chat.front_end import IncomingMessage
-from scar.client import ApiClient
+from scar.client import ApiClient, tls
 from scar.commands import all_commands
 from scar.commands.command_parser import CommandParser, ParsedCommand
 from scar.commands.job_command import JobCommand
@@ -182,6 +182,7 @@ async def _run(settings: Settings) -> None:
 
 def make_bot(settings: TelegramSettings) -> Bot:
     """Return a client of the Bot API; it sends nothing before it is used."""
+    options = {"verify": tls(settings.api_url)}
     return Bot(
         settings.required("token"),
         base_url=f"{settings.api_url}/bot",
@@ -192,9 +193,10 @@ def make_bot(settings: TelegramSettings) -> Bot:
             read_timeout=20,
             write_timeout=20,
             pool_timeout=20,
+            httpx_kwargs=options,
         ),
         get_updates_request=HTTPXRequest(
-            connection_pool_size=1, connect_timeout=10, read_timeout=15
+            connection_pool_size=1, connect_timeout=10, read_timeout=15, httpx_kwargs=options
         ),
     )
 
