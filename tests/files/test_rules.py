@@ -215,9 +215,9 @@ def test_an_edit_right_after_the_deploy_is_noticed(scene: FilesScene) -> None:
 
 @pytest.fixture
 def _few_file_descriptors() -> Iterator[None]:
-    """Let this process open fifty more files than it has open now."""
+    """Let this process open 300 more files than it has open now."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = max(int(name) for name in os.listdir("/proc/self/fd")) + 50
+    most = max(int(name) for name in os.listdir("/proc/self/fd")) + 300
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
@@ -225,13 +225,13 @@ def _few_file_descriptors() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_few_file_descriptors")
 def test_a_tree_with_many_folders_needs_few_file_descriptors(scene: FilesScene) -> None:
-    write(scene.workspace, {f"{n}/x/{n}": "x" for n in range(100)})
+    write(scene.workspace, {f"{n}/x/{n}": "x" for n in range(350)})
     scene.deploy()
-    assert len(contents(scene.production)) == 100
+    assert len(contents(scene.production)) == 350
     _, _, undo = scene.prepare()
     shutil.rmtree(scene.workspace)
     scene.workspace.mkdir()
-    assert len(scene.deploy().removed) == 100
+    assert len(scene.deploy().removed) == 350
     assert seen(scene.production) == {}
     assert undo.after == {}
 
