@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 from telegram import Bot
+from telegram.request import HTTPXRequest
 
 from tests.support.botapi.server import BotApiServer
 
@@ -22,6 +23,13 @@ def server() -> Iterator[BotApiServer]:
 
 async def with_bot(server: BotApiServer, use: Use[T]) -> T:
     """Return what `use` returns for a bot of this server."""
-    bot = Bot(server.token, base_url=f"{server.url}/bot", base_file_url=f"{server.url}/file/bot")
+    plain = {"verify": False}
+    bot = Bot(
+        server.token,
+        base_url=f"{server.url}/bot",
+        base_file_url=f"{server.url}/file/bot",
+        request=HTTPXRequest(httpx_kwargs=plain),
+        get_updates_request=HTTPXRequest(httpx_kwargs=plain),
+    )
     async with bot:
         return await use(bot)

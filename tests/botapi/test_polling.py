@@ -91,7 +91,7 @@ async def with_two_connections(server: BotApiServer, use: Callable[[Bot], Awaita
     bot = Bot(
         server.token,
         base_url=f"{server.url}/bot",
-        get_updates_request=HTTPXRequest(connection_pool_size=2),
+        get_updates_request=HTTPXRequest(connection_pool_size=2, httpx_kwargs={"verify": False}),
     )
     async with bot:
         await use(bot)

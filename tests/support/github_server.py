@@ -114,7 +114,7 @@ class GitHubServer:
         assert self._node.stdout is not None
         said = json.loads(self._node.stdout.readline())
         self.app_key: str = said["key"]
-        self._http = httpx.Client(base_url=said["url"], timeout=20)
+        self._http = httpx.Client(base_url=said["url"], timeout=20, verify=False)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -225,7 +225,8 @@ class GitHubServer:
         }
         began = Stopwatch()
         try:
-            status = httpx.post(self.deliver_to, content=body, headers=kept).status_code
+            answer = httpx.post(self.deliver_to, content=body, headers=kept, verify=False)
+            status = answer.status_code
         except httpx.TransportError:
             status = 0
         self.deliveries.append((kept, body, status, began.seconds()))
