@@ -37,8 +37,9 @@ test-fast: venv  ## lint, and the tests that need no Engine and no network: unde
 test: venv  ## lint, and all tests, on a Docker Engine that is found or set up in .run/
 	@$(MAKE) --no-print-directory -j 2 lint all-tests
 
+# Four processes on two cores, because a test also waits: for a disk, a socket, another thread.
 tests-without-engine: venv
-	@$(PYTHON) -m pytest -q -n auto -m "not engine and not network and not slow"
+	@$(PYTHON) -m pytest -q -n 4 --dist worksteal -m "not engine and not network and not slow"
 
 all-tests: venv
 	@$(BROWSER) && $(ENGINE) && $(PYTHON) -m pytest -n 6 --dist worksteal --reruns 2

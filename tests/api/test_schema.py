@@ -31,10 +31,11 @@ def _described() -> dict[str, Any]:
     return cast("dict[str, Any]", answer.json)
 
 
-schema = schemathesis.openapi.from_dict(_described())
+_DOCUMENT = _described()
+schema = schemathesis.openapi.from_dict(_DOCUMENT)
 OPERATIONS = [
     (method.upper(), path)
-    for path, operations in _described()["paths"].items()
+    for path, operations in _DOCUMENT["paths"].items()
     for method in operations
     if method in ("get", "post", "put", "patch", "delete")
 ]
