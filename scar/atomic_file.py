@@ -10,9 +10,8 @@ from pathlib import Path
 
 
 def create_file(path: Path, content: bytes, *, mode: int) -> None:
-    """Write a new file; raises `FileExistsError` where `path` is there, and `OSError`.
-
-    link(2) fails where the name exists, so that of several processes one makes the file.
+    """Write a new file; raises `FileExistsError` if `path` exists, and `OSError`. link(2) fails if
+    the name exists, so that of several processes exactly one creates the file.
     """
     with _written_beside(path, content, mode) as temporary:
         os.link(temporary, path)
@@ -26,8 +25,8 @@ def replace_file(path: Path, content: bytes, *, mode: int) -> None:
 
 @contextmanager
 def _written_beside(path: Path, content: bytes, mode: int) -> Iterator[str]:
-    """Write a temporary file in the same folder and sync it; remove it in the end, if it is there
-    still.
+    """Write a temporary file in the same folder and sync it; at the end, remove it if it still
+    exists.
     """
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

@@ -60,7 +60,7 @@ class ApiClient:
 
     @classmethod
     def for_actor(cls, url: str, signatures: Signatures, actor: Actor) -> ApiClient:
-        """Return a client that speaks for `actor`, one of the people of the part that signs."""
+        """Return a client that acts for `actor`, one of the people of the signing part."""
         return cls(
             url,
             lambda method, path, body: issue(signatures, actor, method, path, body, time.time()),

@@ -60,7 +60,9 @@ class Button:
 
 @dataclass(frozen=True)
 class Link:
-    """A link of SCAR's own, shown below the message. What comes from outside never is one."""
+    """A link to SCAR's page or bot, shown below the message. Text from outside is never turned into
+    a link.
+    """
 
     label: str
     url: str

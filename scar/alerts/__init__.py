@@ -1,1 +1,1 @@
-"""Alerts: what goes wrong with containers and hosts, and who is told of it when."""
+"""Alerts: the problems of containers and hosts, and which chats get messages about them when."""

@@ -65,7 +65,7 @@ class AlertBook:
         return sorted(alerts, key=lambda alert: (alert.opened_at, alert.id))
 
     def get(self, id: str) -> Alert | None:
-        """Return an alert; None where there is none."""
+        """Return the alert with this id, None if there is none."""
         with redis_errors():
             sealed = cast("str | None", self._redis.hget(_KEY, id))
         return self._read(id, sealed) if sealed else None

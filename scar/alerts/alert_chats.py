@@ -1,4 +1,4 @@
-"""Which chats are told of a project's alerts: those of the projects file, and what people changed
+"""Determines which chats get a project's alerts: those in the projects file, as changed by people
 with `/docker_alerts on` and `off`.
 """
 
@@ -67,7 +67,7 @@ class AlertChats:
 def chats_of(
     project: Project, switches: Mapping[tuple[str, str], ChatSwitch], access: Access
 ) -> tuple[str, ...]:
-    """Return the chats that are told of a project's alerts."""
+    """Return the chats that get a project's alerts."""
     own = [switch for (name, _), switch in switches.items() if name == project.name]
     off = {switch.chat for switch in own if not switch.on}
     on = (switch.chat for switch in own if switch.on and _counts(switch, project, access))

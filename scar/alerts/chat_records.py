@@ -17,7 +17,7 @@ from scar.redis_client import redis_errors
 
 
 class ChatRecord(Protocol):
-    """What was set in a chat, such as `telegram:-100123/7`."""
+    """A setting of one chat, such as a mute."""
 
     @property
     def chat(self) -> str:

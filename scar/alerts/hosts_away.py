@@ -85,9 +85,7 @@ class HostsAway:
         return replace(_alert(host, _since(group)), id=group, group=group) if group else None
 
     def _heartbeats(self, hosts: set[str], now: int) -> dict[str, int]:
-        """Return until when each host's workers count as alive, in milliseconds; 0 where that is
-        not known.
-        """
+        """Return until when each host's workers count as alive, in milliseconds; 0 if unknown."""
         names = sorted(hosts)
         with redis_errors():
             pipe = self._redis.pipeline(transaction=False)
@@ -100,7 +98,7 @@ class HostsAway:
 
 
 def host_part(group: str) -> str:
-    """Return the part of a group's id that stands for its host."""
+    """Return the part of a group's id that is derived from its host."""
     return group.split("-", 2)[-1]
 
 

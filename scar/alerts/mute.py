@@ -1,4 +1,4 @@
-"""A mute: a chat is not told of a project or a container, for a time or until it recovers."""
+"""A mute: a chat gets no alerts of a project or a container, for a time or until they recover."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from scar.jobs.results.json_record import JsonRecord
 
 @dataclass(frozen=True)
 class Mute(JsonRecord):
-    """What a chat (`telegram:-100123/7`) is not told of. Times are milliseconds since the epoch.
+    """A mute of one chat (`telegram:-100123/7`). Times are milliseconds since the epoch.
 
-    Without a `container` it is the whole project. With neither `until` nor `alerts` it is for good.
+    Without a `container` it is for the whole project. With neither `until` nor `alerts` it does not
+    expire.
     """
 
     id: str

@@ -40,7 +40,8 @@ class MuteBook:
         seconds: float | None = None,
         alerts: Iterable[Alert] = (),
     ) -> Mute:
-        """Mute a thing in a chat: for `seconds`, until the `alerts` have recovered, or for good.
+        """Mute a project or container in a chat: for `seconds`, until the `alerts` have recovered,
+        or without an end.
 
         It replaces a mute of the same thing in that chat. Raises `conflict` if there are too many.
         """

@@ -17,7 +17,7 @@ from scar.redis_client import redis_errors
 
 @dataclass(frozen=True)
 class AlertMessage(JsonRecord):
-    """The message that tells a chat of a group of alerts. Times are milliseconds since the epoch.
+    """The message to a chat about a group of alerts. Times are milliseconds since the epoch.
 
     `reference` is the platform's, empty where it is not known whether the message was sent; `shown`
     says which versions of the alerts the message shows; `rings` counts the sounds since something

@@ -1,4 +1,4 @@
-"""Tells chats of alerts: one message for each group, edited as it goes on."""
+"""Sends alerts to chats: one message for each group of alerts, edited when they change."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _Key = tuple[str, str]
 
 
 class AlertDelivery:
-    """Sends and edits, and records on Redis what was told. `told` are the records by group and
-    chat: they are this front-end's own, and read once.
+    """Sends and edits messages, and records them on Redis. `told` are the records by group and
+    chat; they are read once, since no other process writes them.
     """
 
     def __init__(self, context: ChatContext, sender: Sender) -> None:
@@ -47,13 +47,13 @@ class AlertDelivery:
         self._not_before: dict[_Key, float] = {}
 
     def load(self) -> None:
-        """Read what an earlier process has told, the first time."""
+        """At the first call, read the records of messages that an earlier process has sent."""
         if not self._is_loaded:
             self.told = {message.key: message for message in self._book.all()}
             self._is_loaded = True
 
     def take(self, step: AlertStep) -> bool:
-        """Return whether an act is to be done now: whoever is told so does it."""
+        """Return whether an act is due, and mark it as in progress; the caller must then do it."""
         key = _key_of(step)
         if key in self._busy or self._context.clock() < self._not_before.get(key, 0.0):
             return False
@@ -61,7 +61,7 @@ class AlertDelivery:
         return True
 
     async def do(self, step: AlertStep) -> None:
-        """Do one act; where it fails, it is due again later."""
+        """Do one act; if it fails, it becomes due again later."""
         key = _key_of(step)
         throttle = self._sender.throttle(place_of(step.chat))
         wait = _AGAIN_SECONDS
@@ -87,7 +87,7 @@ class AlertDelivery:
         self._not_before[key] = self._context.clock() + wait
 
     async def _put(self, step: AlertStep) -> None:
-        """Send or edit, and record it."""
+        """Send or edit a message, and store its record."""
         told = step.told
         if step.act is Act.RING:
             await self._ring(step)
@@ -112,8 +112,8 @@ class AlertDelivery:
             await self.store(told)
 
     async def _ring(self, step: AlertStep) -> None:
-        """Send the message. That it is sent is noted before: a process that is killed between the
-        two leaves a record without a reference, so that the recovery at least is told.
+        """Send a message with a sound. A record without a reference is stored first, so that after
+        a kill in between at least the recovery is announced.
         """
         front_end, place = self._context.front_end, place_of(step.chat)
         document = front_end.fit(await self._document(step))
@@ -131,8 +131,9 @@ class AlertDelivery:
         await self.store(replace(message, reference=sent.reference))
 
     async def _worsen(self, step: AlertStep, told: AlertMessage) -> None:
-        """Make one more sound. It is noted before, and withdrawn where the platform refuses it: the
-        message itself was told already, so that a kill between the two loses no alert.
+        """Send a second message with a sound, because the alert got worse. Its record is stored
+        first, and withdrawn if the platform refuses the message. A kill in between loses no alert,
+        since the first message was sent before.
         """
         now = int(self._context.clock() * 1000)
         await self.store(replace(told, critical=True, seen=False, first_at=now, rings=1))

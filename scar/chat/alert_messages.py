@@ -1,4 +1,4 @@
-"""Looks what the chats of one front-end have to be told of alerts."""
+"""Determines which messages about alerts the chats of one front-end have to get."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _Known:
-    """What Redis said when it was read last."""
+    """What Redis contained when it was last read."""
 
     changes: str
     alerts: tuple[Alert, ...]
@@ -39,9 +39,9 @@ class _Known:
 
 
 class AlertMessages:
-    """Looks once a second whether something has changed, which costs one read of a counter, and
-    whether something has to be told again. What cannot be delivered is tried again. `everything`
-    are chats that are told of every project.
+    """Checks once a second whether an alert has changed (one read of a counter) or has to be
+    repeated. A message that cannot be delivered is tried again. `everything` are chats that get the
+    alerts of every project.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class AlertMessages:
         self._known: _Known | None = None
 
     async def follow(self) -> None:
-        """Tell of alerts until cancelled."""
+        """Send messages about alerts until cancelled."""
         while True:
             try:
                 await self.look()
@@ -75,7 +75,7 @@ class AlertMessages:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Begin to do everything that is to be done now."""
+        """Start every message and edit that is due now."""
         known = await asyncio.to_thread(self._read_all)
         await self._delivery.save()
         if not (known.alerts or self._away or self._delivery.told):
@@ -85,8 +85,8 @@ class AlertMessages:
                 self._tasks.start(self._delivery.do(step))
 
     async def offer(self, incoming: IncomingMessage) -> str | None:
-        """Return the command of a tapped button under a message about alerts; whoever taps has seen
-        the message.
+        """Return the command of a tapped button under a message about alerts, and mark the message
+        as seen.
         """
         group = (incoming.tag or "").partition(":")[0]
         chat = chat_name(self._name, incoming.place)
@@ -100,7 +100,7 @@ class AlertMessages:
         return command
 
     def _read_all(self) -> _Known:
-        """Read what has changed, and every few seconds the heartbeats of the hosts."""
+        """Read what has changed on Redis; every few seconds, read the hosts' heartbeats too."""
         known, now = self._read(), self._context.clock()
         if now - self._looked_at_hosts >= _HOSTS_SECONDS:
             self._looked_at_hosts = now
@@ -111,7 +111,7 @@ class AlertMessages:
         return known
 
     def _read(self) -> _Known:
-        """Read what has changed on Redis; what was told is this front-end's own, and read once."""
+        """Read alerts, mutes and switches, if the counter of changes has changed."""
         desk, known = self._desk, self._known
         self._delivery.load()
         changes = desk.book.changes()
@@ -144,12 +144,12 @@ class AlertMessages:
         return [chat for project in projects for chat in self._own_chats(project, known)]
 
     def _own_chats(self, project: Project, known: _Known) -> list[str]:
-        """Return the chats of this front-end that are told of a project's alerts."""
+        """Return the chats of this front-end that get a project's alerts."""
         chats = chats_of(project, known.switches, self._context.services.access)
         return [*self._everything, *(c for c in chats if c.startswith(f"{self._name}:"))]
 
     def _alerts_of(self, chat: str, known: _Known) -> list[Alert]:
-        """Return the alerts that concern a chat: of its projects, and of their hosts."""
+        """Return the alerts for a chat: those of its projects and of their hosts."""
         projects = self._context.services.projects.projects.values()
         own = [project for project in projects if chat in self._own_chats(project, known)]
         by_name, hosts = {p.name: p for p in own}, {p.host for p in own}

@@ -1,4 +1,6 @@
-"""How the projects file and alerts name a chat: `telegram:-100123/7`."""
+"""Converts places to and from the form in which the projects file and alerts name a chat:
+`telegram:-100123/7`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ def chat_name(front_end: str, place: Place) -> str:
 
 
 def place_of(chat: str) -> Place:
-    """Return the place that a name such as `telegram:-100123/7` stands for."""
+    """Return the place with a name such as `telegram:-100123/7`."""
     in_front_end = chat.partition(":")[2]
     name, _, thread = in_front_end.partition("/")
     return Place(name, thread or None)

@@ -1,4 +1,4 @@
-"""`scar audit verify`: whether somebody has changed the audit trail."""
+"""`scar audit verify`: checks whether the audit trail was tampered with."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _MOST = 20
 _MOST_READ = 400
 _ITSELF = "scar:scar"
-"""Who writes how a job has ended, which the line says already."""
+"""The actors that record the end of a job, which are not named since the line shows the end anyway.
+"""
 
 
 class AuditCommand(LocalCommand):

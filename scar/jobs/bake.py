@@ -1,4 +1,5 @@
-"""The bakes of deploys on Redis: what a worker sees after one, signed by it, for whom to tell.
+"""The bakes of deploys on Redis: what a worker observes after a deploy, signed by it, for
+front-ends to show.
 
 `scar:bake:<job>` is kept for an hour after the bake has ended.
 """
@@ -21,9 +22,9 @@ _KEPT_MS = 3_600_000
 
 @dataclass(frozen=True)
 class BakeFinding:
-    """Something that got worse: of which container, which rule says so, what was seen, and when
-    (milliseconds since the epoch). `sure`: it is undone without a person where the project wants
-    that.
+    """A finding: the container, the rule, what was observed, and when (milliseconds since the
+    epoch). A finding that is `sure` makes the worker undo the deploy if the project has `"bake":
+    "undo"`.
     """
 
     container: str
@@ -59,7 +60,7 @@ class Bake:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing got worse."""
+        """Whether there are no findings."""
         return not self.findings
 
     def with_finding(self, finding: BakeFinding) -> Bake:
@@ -101,10 +102,8 @@ class BakeBook:
             )
 
     def of(self, job: Job) -> Bake | None:
-        """Return the bake of a deploy; None where there is none.
-
-        Raises `tampered` where it is of another project or host than the job: a worker may speak
-        for its own jobs alone.
+        """Return the bake of a deploy, None if there is none. Raises `tampered` if it names another
+        project or host than the job, since a worker may write bakes only for its own jobs.
         """
         bake, asked = self.get(job.id), job.request
         if bake is not None and (bake.project, bake.host) != (asked.project, asked.host):
@@ -112,9 +111,8 @@ class BakeBook:
         return bake
 
     def get(self, job: str) -> Bake | None:
-        """Return the bake of the deploy that was this job; None where there is none.
-
-        Raises `tampered` where the worker of its host has not signed it.
+        """Return the bake of the deploy with this job's id, None if there is none. Raises
+        `tampered` without a valid signature of its host's worker.
         """
         with redis_errors():
             sealed = cast("str | None", self._redis.get(_key(job)))

@@ -1,8 +1,9 @@
-"""What `/metrics` counts, in one hash on Redis: jobs by their end, times of steps, messages.
+"""The counters of `/metrics`, in one hash on Redis: jobs by their end, durations of steps,
+messages.
 
 A field is the JSON list of a counter's name and labels. Ends of jobs and their time in the queue
-are counted by the scripts that make them, in the same step; the rest by the processes, which write
-together what came within a second. What a process that is killed had not written is not counted.
+are counted by the scripts that make them, in the same step; the others by the processes, which
+write once a second. Counts that a killed process had not written are lost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How long jobs take: measured from the steps that workers have signed, of the records kept."""
+"""Estimates how long jobs take, from the signed steps in the stored records of earlier jobs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def worked_seconds(job: Job) -> float | None:
 
 
 def typical_seconds(jobs: Iterable[Job], kind: str) -> float | None:
-    """Return the median of the latest twenty jobs of a kind that succeeded, newest first in `jobs`;
-    None where there is none.
+    """Return the median duration of the latest twenty successful jobs of a kind. `jobs` are newest
+    first; None if there is no such job.
     """
     good = (j for j in jobs if j.request.kind == kind and j.state is JobState.SUCCEEDED)
     times = (seconds for job in good if (seconds := worked_seconds(job)) is not None)
@@ -31,9 +31,9 @@ def typical_seconds(jobs: Iterable[Job], kind: str) -> float | None:
 
 
 def seconds_left(reader: RecordReader, job: Job, now: float) -> float | None:
-    """Return how long a running job is likely to go on, by earlier ones of its kind and project.
-
-    None where nothing is known, or where it takes longer than usual. `now` is in seconds.
+    """Return how long a running job will probably still take, estimated from earlier ones of its
+    kind and project. None without earlier ones, or if it already takes longer than usual. `now` is
+    in seconds.
     """
     begun = [step.started_at for step in job.steps if step.started_at is not None]
     if job.state is not JobState.RUNNING or not begun:

@@ -1,7 +1,6 @@
-"""Reading the entries of a job's event stream on Redis.
-
-An entry is a batch of events that the worker has signed, or one that a script wrote about the
-state of the job. A state that ends the job carries its proof in the entry.
+"""Reads the entries of a job's event stream on Redis. An entry is a batch of events that the worker
+has signed, or a change of the job's state that a script wrote. A state that ends the job carries
+its proof in the entry.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Entry = tuple[str, Mapping[str, str]]
 
 
 def events_of(entry: Entry, proofs: Proofs) -> list[Event]:
-    """Return the events of an entry. Raises `tampered` where a signature does not fit."""
+    """Return the events of an entry. Raises `tampered` for an invalid signature."""
     id, fields = entry
     try:
         last, at = int(id.split("-")[0]), moment(fields["at"])

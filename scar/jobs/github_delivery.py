@@ -1,7 +1,8 @@
 """Deliveries of GitHub's webhook, as the API puts them into the inbox and the front-end reads them.
 
-A letter has the delivery as GitHub has sent and signed it: the front-end, which knows the webhook's
-secret, checks that again, so that who has the API's key alone cannot make one up.
+A letter contains the delivery as GitHub has sent and signed it. The front-end, which knows the
+webhook's secret, verifies it again, so that an attacker who has only the API's key cannot forge
+one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _SIGNATURE = re.compile(r"sha256=[0-9a-f]{64}")
 _COMMENTS = ("issue_comment", "pull_request_review_comment")
 _LONGEST = 20_000
 _LARGEST = 32 * 2**20
-"""GitHub sends no more than 25 MB."""
+"""The maximum size of a delivery: GitHub sends at most 25 MB."""
 
 _NAME = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.-]{1,100}"
 _REPOSITORY = re.compile(rf"{_NAME}/{_NAME}")
@@ -44,7 +45,7 @@ def to_letter(event: str, body: bytes, signature: str) -> JsonObject:
 
 
 def from_letter(letter: JsonObject, secret: str) -> JsonObject | None:
-    """Return what SCAR uses of a delivery, None where GitHub has not signed it."""
+    """Return the parts of a delivery that SCAR uses; None without GitHub's valid signature."""
     try:
         event, signature = member(letter, "event", str), member(letter, "signature", str)
         packed = base64.b64decode(member(letter, "body", str))
@@ -58,9 +59,8 @@ def from_letter(letter: JsonObject, secret: str) -> JsonObject | None:
 
 
 def read_delivery(event: str, payload: JsonObject) -> JsonObject | None:
-    """Return what SCAR uses of a delivery; None for one that is not for it.
-
-    A payload with missing fields, or with values of unexpected types, is not for it either.
+    """Return the parts of a delivery that SCAR uses; None for a delivery that SCAR ignores, among
+    them payloads with missing fields or values of unexpected types.
     """
     try:
         if event in _COMMENTS and payload["action"] == "created":

@@ -1,8 +1,8 @@
-"""Grants: a front-end lets the page ask in the name of one of its people while they are signed in.
-
-The API signs what is asked on the page, and does not speak for the people of other front-ends: the
-grant goes with each request, and who reads the request checks it. A grant is made with a sign-in
-link (`sign_in_links`), and is for as long as a session of the page.
+"""Grants: a front-end permits the page to act in the name of one of its people while they are
+signed in. The API signs requests that are made on the page, but may not sign for the people of
+other front-ends. The grant is therefore part of each request, and every reader of the request
+verifies it. A grant is made with a sign-in link (`sign_in_links`), and is for as long as a session
+of the page.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SESSION_SECONDS = 12 * 3600
 """How long a session of the page lasts."""
 
 LINK_SECONDS = 60
-"""How long a sign-in link counts."""
+"""How long a sign-in link is valid."""
 
 _SKEW_MS = 60_000
 """How far the clocks of two hosts may be apart."""
@@ -25,8 +25,8 @@ _SKEW_MS = 60_000
 
 @dataclass(frozen=True)
 class Grant:
-    """What a front-end has signed: the page may ask for `actor`. `link` is the SHA-256 of the
-    link's code; times are milliseconds since the epoch.
+    """A front-end's signed permission for the page to act in the name of `actor`. `link` is the
+    SHA-256 of the link's code; times are milliseconds since the epoch.
     """
 
     actor: Actor
@@ -36,7 +36,7 @@ class Grant:
 
     @property
     def link_expires(self) -> int:
-        """Until when the link counts."""
+        """Until when the link is valid."""
         return self.at + LINK_SECONDS * 1000
 
     def seal(self, signatures: Signatures) -> str:
@@ -53,8 +53,8 @@ class OpenedGrant:
 
 
 def open_voucher(signatures: Signatures, voucher: JsonObject) -> OpenedGrant | None:
-    """Return what lets the page ask for somebody: a grant of their front-end, or for who opened the
-    page as a Mini App Telegram's own word. None where neither is signed.
+    """Return the permission in a voucher: a grant of the person's front-end, or the Mini App data
+    that Telegram has signed. None if the signature is invalid.
     """
     if "grant" in voucher:
         return open_grant(signatures, str(voucher["grant"]))
@@ -65,7 +65,7 @@ def open_voucher(signatures: Signatures, voucher: JsonObject) -> OpenedGrant | N
 
 
 def open_grant(signatures: Signatures, sealed: str) -> OpenedGrant | None:
-    """Return a grant; None where it was not signed by the front-end of its person."""
+    """Return a grant; None unless the front-end of its person has signed it."""
     opened = signatures.open("grant", sealed)
     if opened is None:
         return None
@@ -84,7 +84,9 @@ def is_grant(voucher: JsonObject) -> bool:
 
 
 def grants(signatures: Signatures, voucher: JsonObject, actor: Actor, at: int) -> bool:
-    """Return whether the page could ask for `actor` at a time, in milliseconds since the epoch."""
+    """Return whether the voucher permits the page to act in the name of `actor` at the time `at`,
+    in milliseconds since the epoch.
+    """
     opened = open_voucher(signatures, voucher)
     if opened is None or opened.grant.actor != actor:
         return False

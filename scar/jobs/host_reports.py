@@ -1,7 +1,6 @@
-"""What only a host's Engine knows of the projects file, as the host's worker has told it last.
-
-A front-end reads the file and reaches no Engine: whose a container is, and which containers a
-project has, a worker has to say.
+"""Reports from hosts about the projects file that need the host's Engine. A front-end reads the
+file but has no access to an Engine, so only a worker can tell to which Compose project a container
+belongs, and which containers a project has.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def _key(host: str) -> str:
 
 @dataclass(frozen=True)
 class _Report:
-    """What a host has told, by the project's name."""
+    """One host's report, by the project's name."""
 
     problems: Mapping[str, ErrorRecord] = field(default_factory=dict)
     containers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

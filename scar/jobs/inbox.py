@@ -24,7 +24,7 @@ class Inbox:
     is handled.
 
     A letter whose reader was killed before deleting it is read again. Letters are sealed, because
-    SCAR acts on them in somebody's name, which write access to Redis must not be enough for.
+    SCAR acts on them in a person's name, for which write access to Redis must not be enough.
     """
 
     def __init__(self, redis: Redis, name: str, signatures: Signatures) -> None:
@@ -45,7 +45,7 @@ class Inbox:
 
     def read(self, after: str, *, wait_ms: int) -> list[tuple[str, JsonObject | None]]:
         """Return up to 20 letters that follow the id `after` ("0" for the first), oldest first,
-        with their ids; None in place of one that the API did not seal.
+        with their ids; None in place of a letter without the API's valid seal.
 
         Waits up to `wait_ms` for a letter; the client's socket timeout must be longer than that.
         """

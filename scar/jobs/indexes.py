@@ -20,15 +20,16 @@ from scar.redis_client import redis_errors
 _DAY_MS = 86_400_000
 _MINUTE_MS = 60_000
 RETENTION_MS = {True: 30 * _DAY_MS, False: 15 * _MINUTE_MS}
-"""How long the record of an ended job is kept, by whether the job changes anything. What was only
-read can be asked for again: 15 minutes are for those who look for the answer, and for a front-end
-that was away."""
+"""How long the record of an ended job is kept, by whether the job changes anything. Jobs that only
+read can be repeated, so 15 minutes suffice for people who look at the answer, and for a front-end
+that was down.
+"""
 
 _MOST_FOUND = 5000
 
 NEVER_BEGUN_MS = _DAY_MS
-"""How long the record of a job is kept that nobody confirmed or took: who asks and does not answer
-fills no Redis.
+"""How long the record of a job is kept that nobody confirmed and no worker took, so that unanswered
+questions do not fill Redis.
 """
 
 SCAR = Actor("scar", "scar", "SCAR")
@@ -36,15 +37,15 @@ _log = structlog.get_logger(__name__)
 
 
 class JobIndexes(RecordReader):
-    """Forgets what is old, and finds again what somebody has spoilt; `Ledger` adds the jobs."""
+    """Removes old entries from the indexes, and repairs damaged ones; `Ledger` adds the jobs."""
 
     def __init__(self, redis: Redis, signatures: Signatures) -> None:
         super().__init__(redis, signatures)
         self._trail = Trail(redis, signatures)
 
     def set_aside_wrong_keys(self) -> None:
-        """Rename the keys that are of another type than SCAR's are, and say so once, in the audit
-        trail too.
+        """Rename SCAR's keys that have a wrong type, and report each once in the log and the audit
+        trail.
         """
         for key in set_aside_wrong_keys(self._redis):
             _log.error("key set aside: SCAR has written no such key", key=key)
@@ -53,7 +54,7 @@ class JobIndexes(RecordReader):
                 self._find_open()
 
     def _find_open(self) -> None:
-        """Look for the open jobs again, among the newest."""
+        """Find the open jobs among the newest ones, and index them again."""
         ids = [job.id for job in islice(self.recent(), _MOST_FOUND) if not job.state.ended]
         with redis_errors():
             for id in ids:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class JobState(StrEnum):
-    """Where a job is in its life."""
+    """The state of a job."""
 
     AWAITING_CONFIRMATION = "awaiting_confirmation"
     QUEUED = "queued"

@@ -1,4 +1,4 @@
-"""Links from elsewhere to a job: in the Telegram bot, and on the page."""
+"""Creates links to jobs and projects: to the chat with the Telegram bot, and to the page."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _KNOWN_SECONDS = 60.0
 
 
 class Links:
-    """Links to jobs and projects: to the page where its address is set, and to the bot once it has
-    said its name. `page` is the address, without a slash at its end.
+    """Links to jobs and projects: to the page if its address is set, and to the bot once its name
+    is known. `page` is the address without a slash at its end.
     """
 
     def __init__(
@@ -41,7 +41,9 @@ class Links:
         self._read_at: float | None = None
 
     def introduce(self, bot: str) -> None:
-        """Tell the other parts the name of the bot, without `@`: signed, since people follow it."""
+        """Publish the name of the bot, without `@`, for the other parts. It is signed, because
+        people follow the links.
+        """
         sealed = self._signatures.seal(_KIND, {"name": bot})
         with redis_errors():
             self._redis.set(_KEY, sealed)
@@ -61,7 +63,7 @@ class Links:
         return (Link(f"{name} on the page", f"{self._page}/projects/{name}"),) if self._page else ()
 
     def _bot_name(self) -> str | None:
-        """Return the bot's name; None where the bot has not said it. It is read once a minute."""
+        """Return the bot's name, None if it is not known yet. It is read once a minute."""
         now = self._clock()
         if self._read_at is None or now - self._read_at >= _KNOWN_SECONDS:
             try:

@@ -138,7 +138,7 @@ class Locks:
         self._scripts = scripts(redis, "lock")
 
     def acquire(self, project: str, actor: Actor, reason: str) -> Lock:
-        """Lock a project, or `EVERYTHING`; raises `conflict` where it is locked already."""
+        """Lock a project, or `EVERYTHING`; raises `conflict` if it is already locked."""
         record = self._record(project, actor, reason, locked=True)
         with redis_errors():
             if self._scripts["lock"](args=[project, record.text, _RELEASED]) != "":
@@ -151,7 +151,7 @@ class Locks:
         )
 
     def release(self, project: str, actor: Actor) -> Lock | None:
-        """Unlock a project; returns the lock it had, None where it had none."""
+        """Unlock a project; return the lock that it had, None if it was not locked."""
         before = self.records().get(project)
         record = self._record(project, actor, "", locked=False)
         with redis_errors():

@@ -31,7 +31,7 @@ class VisibleProjects(ProjectsFile):
 
     @property
     def problem(self) -> ErrorRecord | None:
-        """The error in the file, where it may be told."""
+        """The error in the file; None if the person may not see it."""
         return self._whole.problem if self._tell_problem else None
 
     def reload(self) -> None:

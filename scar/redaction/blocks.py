@@ -58,7 +58,7 @@ class BlockMasker:
         self._block: _Block | None = None
 
     def line(self, line: str) -> str:
-        """Return the line; masked, where it is part of a secret that began on an earlier one."""
+        """Return the line, masked if it is part of a secret that began on an earlier line."""
         if self._in_key or "-----" in line:
             line = self._key_line(line)
         elif len(line) >= _SHORTEST_BODY and _may_be_body(line):

@@ -19,10 +19,10 @@ from workers.engine.diverter_process import ProcessDiverter
 
 
 class Diverter(Protocol):
-    """How the program is run here."""
+    """The interface for running the program, as a process or in a container."""
 
     def able(self) -> str:
-        """Return why nothing can be diverted here, empty where it can."""
+        """Return why connections cannot be diverted here; an empty text if they can."""
 
     def start(self, diversion: Diversion) -> str:
         """Divert; return once the rules are in force. Returns why not, empty where they are."""
@@ -44,7 +44,7 @@ def diverter_of(engine: Engine) -> Diverter:
 
 
 def reason_against_diverting(engine: Engine) -> str:
-    """Return why no connection can be diverted on this host, empty where it can.
+    """Return why connections cannot be diverted on this host; an empty text if they can.
 
     Looks at the Engine first: a rootless one, and that of Docker Desktop, publish their ports from
     a network that this host's rules do not reach.

@@ -103,9 +103,9 @@ def known_names(everything: Iterable[Container], project: Project) -> list[str]:
 def ownership_problems(
     everything: Sequence[Container], projects: Iterable[Project]
 ) -> dict[str, ScarError]:
-    """Return, by the project's name, which `containers` belong to another Compose project, and
-    which `protected` one nobody has where a project has containers. `everything` are all
-    containers of the Engine.
+    """Return, by the project's name, an error if its `containers` belong to another Compose
+    project, or if a `protected` one does not exist although the project has containers.
+    `everything` are all containers of the Engine.
     """
     by_name = {container.name: container for container in everything}
     problems: dict[str, ScarError] = {}

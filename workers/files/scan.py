@@ -177,6 +177,6 @@ def leads_out(entries: Mapping[str, Entry], path: str) -> bool:
 
 
 def _names(target: str) -> list[str]:
-    """Return the names of a link's target, the first one last; `/` stands for the root."""
+    """Return the names of a link's target, the first one last; `/` represents the root."""
     names = [name for name in reversed(target.split("/")) if name not in ("", ".")]
     return [*names, "/"] if target.startswith("/") else names

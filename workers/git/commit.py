@@ -75,7 +75,7 @@ def origin(folder: Path) -> tuple[GitUrl, Credential | None] | None:
     try:
         repository = GitUrl.parse(address)
     except ScarError:
-        return None  # a protocol that SCAR does not support
+        return None  # the protocol is not supported
     credential = Credential(repository.place, user, password) if password else None
     return repository, credential
 

@@ -27,9 +27,9 @@ MOST_DEATHS = 20
 
 @dataclass(frozen=True)
 class Death:
-    """An end of a container that neither a job of SCAR's nor a stop or kill by hand has caused.
-
-    `at` is in seconds since the epoch. `out_of_memory`: the kernel killed it for its memory.
+    """An end of a container that was caused neither by a job of SCAR nor by a manual stop or kill.
+    `at` is in seconds since the epoch. `out_of_memory` says that the kernel killed it for lack of
+    memory.
     """
 
     at: float

@@ -1,4 +1,4 @@
-"""What the containers of a project used over a time, as far as their rings know it."""
+"""Reads the usage of a project's containers over a time span from the stored samples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from workers.state.usage_ring import FINE_SECONDS, UsageRings, UsageSample, step
 
 _MOST_POINTS = 360
 _MOST_VALUES = 3600
-"""Points of all containers together: a project of thirty gets fewer each."""
+"""The maximum number of values for all containers together, so that many containers get fewer
+values each.
+"""
 
 _LEAST_POINTS = 60
 _NEW_SECONDS = 2 * FINE_SECONDS
@@ -26,7 +28,7 @@ _log = structlog.get_logger(__name__)
 def usage_history(context: JobContext, names: Sequence[str], seconds: int) -> UsageHistory:
     """Return the samples of the last `seconds` of the containers, with the releases of that time.
 
-    A container that has no sample in that time is left out.
+    A container without a sample in that time is left out.
     """
     points = max(_LEAST_POINTS, min(_MOST_POINTS, _MOST_VALUES // max(1, len(names))))
     base = step_of(seconds)

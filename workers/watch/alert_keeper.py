@@ -142,7 +142,9 @@ class AlertKeeper(QuietObserver):
         return self._open
 
     def _next_look(self, view: ContainerView) -> float | None:
-        """What has only to stay well for a while tells of it by no event."""
+        """Return after how many seconds to look again at a container that has to keep running to
+        recover, since no event shows that it has.
+        """
         if view.details is None or view.details.state != "running" or not view.deaths:
             return None
         left = view.deaths[-1].at + self._steady_seconds - view.at
@@ -153,7 +155,7 @@ class AlertKeeper(QuietObserver):
         id = new_job_id(now)
         group, since = self._group
         is_open = any(alert.group == group for alert in self._alerts.values())
-        if not is_open or now - since > self._group_seconds:  # a group that has recovered is over
+        if not is_open or now - since > self._group_seconds:  # recovered groups are over
             group, since = id, now
             self._group = group, since
         return Alert(
@@ -197,7 +199,7 @@ class AlertKeeper(QuietObserver):
 
 
 def _is_on_its_way(view: ContainerView) -> bool:
-    """Return whether it is yet to be seen how the container is: an event tells of that."""
+    """Return whether the container is in a transitional state, whose end an event will show."""
     details = view.details
     if details is None:
         return False
@@ -205,8 +207,8 @@ def _is_on_its_way(view: ContainerView) -> bool:
 
 
 def _is_same_end(alert: Alert, problem: Problem, view: ContainerView) -> bool:
-    """Return whether the alert tells of this end of the container already: a watcher that was
-    started since does not know that somebody had it stopped.
+    """Return whether the open alert is about this same end of the container. A watcher that was
+    restarted since does not know whether a person had it stopped.
     """
     if view.details is None or not alert.rule == problem.rule == "exited":
         return False

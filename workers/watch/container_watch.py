@@ -125,8 +125,8 @@ class ContainerWatch:
             self.asked = False
 
     def _is_to_run(self, details: ContainerDetails, before: Member | None) -> bool:
-        """Return whether it runs or has run while it was watched: what had ended before it was
-        first seen may have been left so for a year.
+        """Return whether the container runs or has run while it was watched. One that had ended
+        before it was first seen may have been stopped for a year.
         """
         up = details.state in ("running", "paused", "restarting")
         return up or self._started or (before is not None and before.runs)
@@ -140,7 +140,9 @@ class ContainerWatch:
             return None
 
     def _death(self, event: EngineEvent) -> Death:
-        """Ask at once whether it ran out of memory: the Engine forgets that at the next start."""
+        """Inspect the container at once to see whether it ran out of memory, which the Engine
+        forgets at the next start.
+        """
         out_of_memory = event.id in self._ran_out
         with suppress(ScarError):
             details = self._inspect(event.id)

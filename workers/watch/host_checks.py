@@ -77,7 +77,9 @@ class HostChecks:
                     _log.exception("a check of the host ended early")
 
     def check_disks(self) -> None:
-        """Take a sample of each disk, and tell of the one that is full first."""
+        """Take a sample of each disk, and publish the problem of the one that will be full
+        first.
+        """
         problems = []
         for folder in self._folders:
             number, sample = os.stat(folder).st_dev, _sample(folder, self._wall())

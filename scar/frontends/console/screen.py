@@ -87,7 +87,7 @@ class Screen:
 class _Newest:
     """The last lines of `content`, as many as the terminal has, and all of them once `live` ends.
 
-    Rich itself would show the first lines, and of a log that goes on nothing new.
+    Rich itself would show the first lines, so that new lines of a live log would be invisible.
     """
 
     def __init__(self, content: RenderableType, live: Live) -> None:

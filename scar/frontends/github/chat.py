@@ -79,7 +79,7 @@ class GitHubChat:
         *,
         reply_to: str | None,  # noqa: ARG002
     ) -> SentMessage:
-        """Write a comment of its own: GitHub tells nobody of one that is edited."""
+        """Write a separate comment, since GitHub notifies nobody of an edit."""
         job = await self._job_of(tag)
         body = to_markdown(await self._linked(document, job))
         with _undelivered():

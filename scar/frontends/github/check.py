@@ -1,4 +1,4 @@
-"""What `scar doctor` finds out about GitHub."""
+"""The check of GitHub in `scar doctor`."""
 
 from __future__ import annotations
 

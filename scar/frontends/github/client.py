@@ -51,8 +51,8 @@ class Comment:
 
 @dataclass(frozen=True)
 class AuthoredComment:
-    """A comment that somebody has written. `account` is the number of their account, which stays
-    theirs where a login may become somebody else's.
+    """A comment that somebody has written. `account` is the number of their account, which never
+    changes, unlike a login.
     """
 
     login: str

@@ -81,8 +81,8 @@ class Push:
 
     @property
     def digest(self) -> bytes:
-        """What tells this push from every other, for its project: a push of the same commit at
-        another time is another one.
+        """A digest that identifies the push within its project. A push of the same commit at
+        another time has another digest.
         """
         what = [self.project, self.repository, self.branch, self.commit, self.pushed_at]
         return sha256(json.dumps(what).encode()).digest()

@@ -142,9 +142,9 @@ class PushDeploys:
         return 0.0
 
     async def _wait_for_head(self, push: Push, sealed: str) -> float:
-        """Return 0 where GitHub has the pushed commit as the branch's newest, else after how many
-        seconds to ask again. Raises `conflict` where it has another for half a minute: GitHub may
-        tell of a push before it can be read everywhere.
+        """Return 0 if the pushed commit is the branch's newest on GitHub, else after how many
+        seconds to ask again. Raises `conflict` after half a minute, since GitHub may deliver a push
+        some seconds before its API shows it.
         """
         try:
             head = await self.github.branch_head(push.repository, push.branch)
@@ -220,8 +220,8 @@ class PushDeploys:
         return 0.0
 
     def _job(self, id: str) -> Job | None:
-        """Return a job; None where there is none whose record holds. A record that was tampered
-        with must not keep the other deploys from being reported.
+        """Return a job; None if there is none with a valid record. A record that was tampered with
+        must not keep the other deploys from being reported.
         """
         try:
             return self.services.ledger.get(id)
