@@ -1,4 +1,4 @@
-"""How the chat is shown in a terminal: who says what, the bot's message updating in place."""
+"""Shows the chat of the demo in a terminal, with the bot's messages updated in place."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class Screen:
         self._recorded: list[RenderableType] = []
 
     def title(self, text: str) -> None:
-        """What comes next."""
+        """Print the title of the next scene."""
         self.keep_picture()
         self._scene = text.lower().replace(" ", "-").strip("?")
         self.console.print()
         self.console.rule(f"[bold]{text}", align="left")
 
     def note(self, text: str) -> None:
-        """Something that happens outside the chat."""
+        """Print what happens outside the chat."""
         self.console.print(Text(f"   {text}", style="italic dim"))
 
     def person(self, name: str, text: str) -> None:
-        """A message of a person."""
+        """Print a person's message."""
         bubble = Panel(text, title=name, title_align="right", border_style="green", expand=False)
         self.console.print(bubble, justify="right")
         self._recorded.append(Align.right(bubble))

@@ -1,4 +1,4 @@
-"""What is played: each line is said by a person, each answer checked."""
+"""The tour of the demo: a person writes each line, and each answer is checked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class Tour:
         self._opt_in = opt_in
 
     def play(self) -> None:
-        """The whole tour; AssertionError where the chat or the site says something else."""
+        """Play the whole tour; raise AssertionError if the chat or the site shows something
+        unexpected.
+        """
         screen, sample = self._screen, self._sample
         screen.title("What runs?")
         self._ask("/docker_status", "Production Status")
@@ -56,7 +58,7 @@ class Tour:
         self._ask("/docker_rollback", "Type `yes` to roll back")
         self._ask("yes", "Rollback complete!")
         self._require_page("Welcome to the shop")
-        if os.geteuid() == 0:  # an agent works as somebody else, whom only root can become
+        if os.geteuid() == 0:  # an agent runs as another user, which needs root
             screen.title("Fix a bug")
             self._fix_a_bug()
 

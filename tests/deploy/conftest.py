@@ -20,7 +20,7 @@ KILLS_PARTS = {"test_interrupted", "test_reconciled", "test_recovery", "test_zer
 
 @pytest.fixture(scope="package")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One SCAR; starting it takes longer than most deploys do."""
+    """Yield one SCAR for all tests, since starting it takes longer than most deploys."""
     made = deploying_installation(tmp_path_factory.mktemp("deploying"))
     yield made
     made.down()
@@ -28,7 +28,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 @pytest.fixture(scope="module")
 def killed_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One whose parts the tests of a file kill, one after the other."""
+    """Yield one SCAR for each file whose tests kill its parts."""
     made = deploying_installation(tmp_path_factory.mktemp("killed"))
     yield made
     made.down()
@@ -65,7 +65,7 @@ def open_scene(
 
 @pytest.fixture
 def scene(open_scene: Callable[..., DeployScene]) -> DeployScene:
-    """One that has been deployed once."""
+    """Return a scene whose project has been deployed once."""
     made = open_scene()
     first = made.do("deploy")
     assert first.state == "succeeded", first.error

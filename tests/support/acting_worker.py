@@ -131,7 +131,7 @@ class ActingWorker:
 
 @dataclass
 class ActingClaim:
-    """A claimed job whose batches of events a test writes one by one, with the worker's key."""
+    """A claimed job for which a test writes batches of events, signed with the worker's key."""
 
     ledger: Ledger
     signatures: Signatures
@@ -140,7 +140,7 @@ class ActingClaim:
 
     @classmethod
     def of(cls, services: Services, claim: Claim) -> ActingClaim:
-        """Return the claim in the hands of the worker of the job's host."""
+        """Return the claim, with the key of the worker of the job's host."""
         host = Request.from_json(json.loads(claim.signed.request)).host
         signatures = Signatures.of(services.settings, worker_part(host))
         return cls(Ledger(services.redis, signatures), signatures, claim)
@@ -169,24 +169,26 @@ class ActingClaim:
         fields: Mapping[str, str] | None = None,
         changes: bool = True,
     ) -> bool:
-        """Write one batch of events, and how the job ended; False where it is lost."""
+        """Write one batch of events, with the job's end if `final`; return False if another worker
+        has the job.
+        """
         self.batch += 1
         return self.ledger.report(
             self.claim, self.batch, events, fields or {}, final=final, changes=changes
         )
 
     def lines(self, *texts: str) -> None:
-        """Write output."""
+        """Write lines of output."""
         assert self.say(*[("output", {"line": text}) for text in texts])
 
     def step(self, step: Step) -> None:
-        """Report a step, the only one."""
+        """Report a step as the only one."""
         steps = {"job": self.claim.id, "steps": [step.to_json()]}
         fields = {"steps": self.signatures.seal("steps", steps)}
         assert self.say(("step", step.to_json()), fields=fields)
 
     def end(self, end: JobEnd, *, changes: bool = True) -> None:
-        """End as `end` says."""
+        """End the job with a signed end."""
         error = end.error.to_json() if end.error else None
         result = ("result", {"result": end.result, "error": error})
         state = ("job", {"state": end.state.value, **({"error": error} if error else {})})
@@ -194,15 +196,15 @@ class ActingClaim:
         assert self.say(result, state, final=end.state, fields=fields, changes=changes)
 
     def succeed(self, result: dict[str, Any]) -> None:
-        """End well."""
+        """End the job as succeeded."""
         self.end(JobEnd(JobState.SUCCEEDED, result))
 
     def fail(self, code: str, message: str, hint: str) -> None:
-        """End with an error."""
+        """End the job as failed."""
         self.end(JobEnd(JobState.FAILED, error=ErrorRecord(code, message, hint)))
 
     def plan(self, plan: dict[str, Any]) -> None:
-        """End planning: the question can be asked."""
+        """Report the plan, so that the question can be asked."""
         state = JobState.AWAITING_CONFIRMATION
         sealed = self.signatures.seal("plan", {"job": self.claim.id, "plan": plan})
         fields = {"plan": sealed, "plan_hash": plan["hash"]}

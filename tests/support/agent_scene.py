@@ -22,7 +22,7 @@ TOKEN = "lets-agents-work-1"
 
 
 class AgentScene:
-    """One project, `shop`; its workspace and everything else where every user gets through."""
+    """One project, `shop`, in folders that every user can enter."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class AgentScene:
         self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda *_: TOKEN)
 
     def begin(self, **files: str) -> None:
-        """Puts files into the workspace, gives them to their owner, and starts SCAR."""
+        """Write files into the workspace, set their owner, and start SCAR."""
         for name, text in files.items():
             (self.workspace / name).write_text(text)
         for path in (self.workspace, *self.workspace.rglob("*")):
@@ -55,7 +55,7 @@ class AgentScene:
             self.installation.up()
 
     def end(self) -> None:
-        """End SCAR, or leave nothing in it that the next project of the name would meet."""
+        """Stop SCAR; if it is shared, delete the project's state in it."""
         if not self._shared:
             self.installation.down()
             return
@@ -65,7 +65,7 @@ class AgentScene:
         shutil.rmtree(self.installation.folder / "state" / "projects" / "shop", ignore_errors=True)
 
     def configure(self, **entry: Any) -> None:
-        """Writes the projects file."""
+        """Write the projects file."""
         self.entry.update(entry)
         self.installation.projects_file.write_text(json.dumps({"shop": self.entry}))
 
@@ -76,11 +76,11 @@ class AgentScene:
         return Job.from_json(self.api.request("POST", "/jobs", json=body))
 
     def instruct(self, *lines: str) -> Job:
-        """Asks the agent for something."""
+        """Submit an instruction for the agent."""
         return self.ask("agent", instruction="\n".join(lines))
 
     def end_of(self, job: Job) -> Job:
-        """The job once it has ended, with the output its events told."""
+        """Wait until the job has ended; return it with the output in its events."""
         for event in self.api.events(job.id, 0):
             job = job.after(event)
         assert job.state == self.api.job(job.id).state
@@ -90,7 +90,7 @@ class AgentScene:
         return self.end_of(self.instruct(*lines))
 
     def until_told(self, job: Job, line: str) -> None:
-        """Returns once the agent has printed it."""
+        """Wait until the agent has printed a line."""
         for event in self.api.events(job.id, 0):
             if event.type == "output" and event.data["line"] == line:
                 return
@@ -100,7 +100,7 @@ class AgentScene:
         return job_commands()[job.request.kind].view(job)
 
     def planned(self, job: Job) -> dict[str, Any]:
-        """The plan of a job that awaits its confirmation, once there is one."""
+        """Wait until a job awaits its confirmation, and return its plan."""
 
         def look() -> dict[str, Any] | None:
             return dict(self.api.job(job.id).plan or {})
@@ -118,7 +118,7 @@ class AgentScene:
         self.installation.kill_all("celery")
 
     def left(self, job: Job) -> list[int]:
-        """Processes that carry the mark of the job's run."""
+        """Return the processes of the job's run that still exist."""
         mark = f"AGENT_RUN={job.id}".encode()
         pids = []
         for folder in Path("/proc").iterdir():

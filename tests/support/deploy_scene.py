@@ -51,7 +51,7 @@ COPY page /www/index.html
 CMD ["httpd", "-f", "-p", "8000", "-h", "/www"]
 """
 NEVER_WELL = DOCKERFILE.replace('"8000"', '"9000"')
-"""The site listens where neither the health check nor anybody else looks."""
+"""A Dockerfile whose site listens on another port, so that its health check always fails."""
 
 IMPATIENT = 10
 """Seconds until a container that never gets healthy fails a deploy; one that does takes one."""
@@ -82,19 +82,19 @@ class DeployScene:
         self.actor = Actor("api", "test", "test")
 
     def write(self, **files: str) -> None:
-        """Puts files into the workspace; `IMAGE` and `PORT` in them are filled in."""
+        """Write files into the workspace; `IMAGE` and `PORT` in them are replaced."""
         for name, text in files.items():
             path = self.workspace / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text.replace("IMAGE", IMAGE).replace("PORT", str(self.port)))
 
     def begin(self, compose: str = COMPOSE) -> None:
-        """A workspace with a first page, and a SCAR that is up."""
+        """Write a workspace with a first page, and start SCAR."""
         self.write(page="one", Dockerfile=DOCKERFILE, **{"compose.yaml": compose})
         self.configure()
         if not self.installation.is_up:
             self.installation.up()
-        # A test before may have killed a part of it.
+        # An earlier test may have killed a part of it.
         eventually(self.installation.is_ready, f"`scar up` is ready:\n{self.installation.log}")
 
     def configure(self, **entry: Any) -> None:
@@ -103,18 +103,18 @@ class DeployScene:
         self.installation.projects_file.write_text(json.dumps({"shop": self.entry}))
 
     def ask(self, kind: str, *, confirm: bool = True, **args: Any) -> Job:
-        """Makes a job."""
+        """Submit a job, and return it."""
         body: dict[str, Any] = {"kind": kind, "project": "shop", "args": args}
         if confirm and kind in ("deploy", "restart", "rollback", "kept_restore"):
             body["confirm"] = "yes"
         return Job.from_json(self.api.request("POST", "/jobs", json=body))
 
     def do(self, kind: str, **args: Any) -> Job:
-        """Makes a job and waits for its end."""
+        """Submit a job, and wait for its end."""
         return self.end_of(self.ask(kind, **args))
 
     def end_of(self, job: Job) -> Job:
-        """The job once it has ended; its events tell the same as its record."""
+        """Wait until the job has ended, and return it."""
         for _ in self.events(job):
             pass
         return self.api.job(job.id)
@@ -123,7 +123,7 @@ class DeployScene:
         return self.api.events(job.id, after)
 
     def until_step(self, job: Job, name: str) -> None:
-        """Returns once the step runs."""
+        """Wait until the step is running."""
         for event in self.events(job):
             if event.type == "step" and (event.data["name"], event.data["state"]) == (
                 name,
@@ -133,18 +133,18 @@ class DeployScene:
         raise AssertionError(f"the job ended without running {name}")
 
     def site(self) -> str:
-        """What the published port serves; empty where it does not answer."""
+        """Return what the published port serves; an empty text if it does not answer."""
         try:
             return httpx.get(f"http://127.0.0.1:{self.port}/", timeout=2, verify=False).text.strip()
         except httpx.TransportError:
             return ""
 
     def tree(self) -> dict[str, tuple[int, str]]:
-        """Production, byte for byte: path → mode and digest of every file."""
+        """Return the mode and digest of every file in production, by path."""
         return tree_of(self.production)
 
     def images(self) -> dict[str, str]:
-        """Container → the id of the image it runs."""
+        """Return the id of each container's image, by the container's name."""
         label = f"label=com.docker.compose.project={self.name}"
         ids = run_docker("ps", "-aq", "--filter", label).split()
         if not ids:
@@ -153,11 +153,11 @@ class DeployScene:
         return dict(row.split() for row in rows)
 
     def started(self, container: str) -> str:
-        """When a container was last started."""
+        """Return when a container was last started, with its id."""
         return run_docker("inspect", "-f", "{{.State.StartedAt}} {{.Id}}", container)
 
     def planned(self, job: Job, *, other_than: str = "") -> dict[str, Any]:
-        """The plan of a job that awaits its confirmation, once there is one."""
+        """Wait until a job awaits its confirmation, and return its plan."""
 
         def look() -> dict[str, Any] | None:
             current = self.api.job(job.id)
@@ -168,7 +168,7 @@ class DeployScene:
         return eventually(look, "a plan") or {}
 
     def answer(self, job: Job, word: str) -> None:
-        """Answers a job's question."""
+        """Answer a job's question."""
         self.api.request("POST", f"/jobs/{job.id}/confirm", json={"answer": word})
 
     def kill_worker(self) -> None:
@@ -176,27 +176,29 @@ class DeployScene:
         self.installation.kill_all("celery")
 
     def pool(self) -> list[int]:
-        """The processes of the worker that do the jobs."""
+        """Return the processes of the worker that run jobs."""
         processes = self.installation.processes()
         celery = {pid for pid, command in processes.items() if "celery" in command}
         return sorted(pid for pid in celery if _parent(pid) in celery)
 
     def leftovers(self) -> list[str]:
-        """What SCAR must not leave: its own files in the two folders, half-made containers."""
+        """Return what SCAR must not leave behind: its own files in the two folders, and containers
+        that do not run.
+        """
         files = [str(p) for root in (self.workspace, self.production) for p in root.rglob(".scar*")]
         label = f"label=com.docker.compose.project={self.name}"
         states = run_docker("ps", "-a", "--filter", label, "--format", "{{.Names}} {{.State}}")
         return files + [row for row in states.splitlines() if not row.endswith("running")]
 
     def _forget(self) -> None:
-        """Leave nothing that the next project of the same name would meet."""
+        """Delete the project's state, so that the next project of the same name starts anew."""
         with contextlib.closing(connect(self.installation.redis_url)) as redis:
             eventually(lambda: not redis.exists("scar:hold:shop"), "no job holds the project")
             redis.delete("scar:jobs:shop", "scar:locks")
         shutil.rmtree(self.installation.folder / "state" / "projects" / "shop", ignore_errors=True)
 
     def remove(self) -> None:
-        """Take the project off the Engine, and away from a SCAR that goes on, or end SCAR."""
+        """Remove the project from the Engine; and from a shared SCAR, or else stop SCAR."""
         if self._shared:
             self._forget()
         else:
@@ -218,7 +220,7 @@ def _parent(pid: int) -> int:
 
 
 def tree_of(root: Path) -> dict[str, tuple[int, str]]:
-    """A folder, byte for byte: path → mode and digest of every file."""
+    """Return the mode and digest of every file in a folder, by path."""
     return {
         str(path.relative_to(root)): (
             path.lstat().st_mode,

@@ -21,7 +21,7 @@ Seen = dict[str, tuple[str, int, bytes, int, int, int]]
 
 
 def write(root: Path, files: Mapping[str, str | bytes | None], *, mode: int = 0o644) -> None:
-    """Makes files; `-> target` makes a link, None an empty folder."""
+    """Create files; a text `-> target` creates a link, None an empty folder."""
     for name, content in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def write(root: Path, files: Mapping[str, str | bytes | None], *, mode: int = 0o
 
 
 def clear(root: Path) -> None:
-    """Empties a folder."""
+    """Delete everything in a folder."""
     for item in list(root.iterdir()) if root.exists() else []:
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item)
@@ -45,7 +45,9 @@ def clear(root: Path) -> None:
 
 
 def seen(root: Path) -> Seen:
-    """All of a tree: kind, mode, content or target, owner, group, and a file's time."""
+    """Return every path of a tree with its kind, mode, content or target, owner, group, and a
+    file's time.
+    """
     entries: Seen = {}
     if not root.exists():
         return entries
@@ -67,7 +69,7 @@ def seen(root: Path) -> Seen:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """What files and links hold, and nothing of folders, owners, times."""
+    """Return the contents of files and the targets of links, without folders, owners and times."""
     return {path: about[2] for path, about in seen(root).items() if about[0] in ("file", "link")}
 
 
@@ -77,7 +79,7 @@ def _read(path: bytes) -> bytes:
 
 
 class FilesScene:
-    """A workspace, its production, and what SCAR keeps of them."""
+    """A workspace, its production, and SCAR's state of them."""
 
     def __init__(self, folder: Path) -> None:
         self.workspace, self.production = folder / "workspace", folder / "production"
@@ -123,12 +125,12 @@ class FilesScene:
         return changes
 
     def objects_of(self, content: bytes) -> list[Path]:
-        """The files of the store that hold a content."""
+        """Return the files of the store with a content."""
         files = [p for p in (self.state / "objects").rglob("*") if p.is_file()]
         return [path for path in files if path.read_bytes() == content]
 
     def stored(self) -> set[bytes]:
-        """Every content in the store."""
+        """Return every content in the store."""
         return set(contents(self.state / "objects").values())
 
 

@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Mounts a small filesystem."""
+    """Mount a small filesystem on demand."""
     mounted: list[Path] = []
 
     def make(options: str, kind: str = "tmpfs") -> Path:
@@ -28,7 +28,7 @@ def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
 
 
 def fill(folder: Path, leave: int) -> None:
-    """Leave that many bytes of a filesystem."""
+    """Fill a filesystem until only `leave` bytes are free."""
     room = os.statvfs(folder)
     with (folder / "ballast").open("wb") as file:
         file.write(b"x" * max(0, room.f_bavail * room.f_frsize - leave))

@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 
 
 class GitHubScene:
-    """Everything but the worker's work."""
+    """Everything but the worker, whose jobs the test runs."""
 
     def __init__(self, folder: Path) -> None:
         self.github = GitHubServer()
@@ -55,24 +55,24 @@ class GitHubScene:
         return (self.installation.folder / "parts.log").read_text()
 
     def start(self) -> None:
-        """The front-end, as soon as it listens."""
+        """Start the front-end, and wait until it listens."""
         began = self.log.count("listening")
         self._front_end = self._part("github")
         eventually(lambda: self.log.count("listening") > began, "the front-end listens")
 
     def kill(self) -> None:
-        """kill -9 of the front-end."""
+        """Send SIGKILL to the front-end."""
         assert self._front_end is not None
         self._front_end.kill()
         self._front_end.wait()
 
     def heard_all(self) -> None:
-        """Returns once everything that was delivered has been dealt with."""
+        """Wait until every delivery has been handled."""
         redis = self.services.redis
         eventually(lambda: redis.xlen("scar:github:inbox") == 0, "all letters are read")
 
     def noted(self, job: str) -> None:
-        """Returns once it is kept which comment shows the job."""
+        """Wait until the job's comment is recorded on Redis."""
 
         def look() -> bool:
             subscriptions = self.services.subscriptions.of("github")

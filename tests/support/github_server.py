@@ -31,7 +31,7 @@ _PASSED = ("authorization", "content-type", "accept")
 
 
 def token_of(login: str) -> str:
-    """What `login` identifies with."""
+    """Return the token of `login`."""
     return f"token-of-{login}"
 
 
@@ -57,7 +57,9 @@ class Call:
 
 @dataclass
 class Fault:
-    """What is answered instead, `times` times, to what `method` and `path` (a pattern) match."""
+    """A response that replaces the next `times` responses to requests that match `method` and
+    `path` (a pattern).
+    """
 
     method: str
     path: str
@@ -126,29 +128,29 @@ class GitHubServer:
         self.deliveries.clear()
 
     def ask(self, login: str, method: str, path: str, content: Any = None) -> Any:
-        """What a person does on GitHub."""
+        """Send a request to GitHub as a person."""
         headers = {"Authorization": f"Bearer {token_of(login)}"}
         answer = self._http.request(method, path, headers=headers, json=content)
         assert answer.is_success, f"{answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
     def issue(self) -> int:
-        """A new issue."""
+        """Create an issue; return its number."""
         issue = self.ask("octocat", "POST", f"/repos/{REPOSITORY}/issues", {"title": "A bug"})
         return int(issue["number"])
 
     def says(self, login: str, issue: int, text: str) -> int:
-        """A comment of somebody's; its id."""
+        """Write a comment as a person; return its id."""
         path = f"/repos/{REPOSITORY}/issues/{issue}/comments"
         return int(self.ask(login, "POST", path, {"body": text})["id"])
 
     def comments(self, issue: int, login: str = BOT) -> list[dict[str, Any]]:
-        """What `login` has on the issue, oldest first."""
+        """Return the comments of `login` on the issue, oldest first."""
         path = f"/repos/{REPOSITORY}/issues/{issue}/comments?per_page=100"
         return [one for one in self.ask("octocat", "GET", path) if one["user"]["login"] == login]
 
     def wait_for(self, issue: int, text: str, seconds: float = 25.0) -> dict[str, Any]:
-        """SCAR's comment that holds `text`, as soon as there is one."""
+        """Wait for a comment of SCAR that contains `text`, and return it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for comment in self.comments(issue):
@@ -159,7 +161,9 @@ class GitHubServer:
         raise AssertionError(f"nobody said {text!r}; said was:\n{said}")
 
     def writes(self, issue: int) -> list[Call]:
-        """The comments that SCAR wrote on the issue and the edits it made of them, as answered."""
+        """Return the successful requests with which SCAR has written or edited comments on the
+        issue.
+        """
         ids = "|".join(str(comment["id"]) for comment in self.comments(issue)) or "none"
         pattern = rf"/issues/{issue}/comments$|/issues/comments/({ids})$"
         return [
@@ -169,7 +173,7 @@ class GitHubServer:
         ]
 
     def stop(self) -> None:
-        """Ends both."""
+        """Stop proxy and server."""
         self._server.shutdown()
         self._server.server_close()
         self._node.kill()
@@ -191,7 +195,7 @@ class GitHubServer:
         return status, {}, answer
 
     def _own(self, method: str, path: str, content: Any) -> tuple[int, bytes] | None:
-        """What emulate does not know."""
+        """Answer a request that emulate does not support."""
         if match := re.fullmatch(r"/repos/[^/]+/[^/]+/collaborators/([^/]+)/permission", path):
             permission = self.permissions.get(match[1], "read")
             return 200, json.dumps({"permission": permission}).encode()

@@ -42,7 +42,7 @@ class Installation:
         }
 
     def project(self, name: str, *containers: str, **fields: object) -> None:
-        """Makes a project with two empty folders the only one of the projects file."""
+        """Write a projects file with one project that has two empty folders."""
         entry: dict[str, object] = {"containers": list(containers), **fields}
         for what in ("workspace", "production"):
             (self.folder / what / name).mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ class Installation:
         self.projects_file.write_text(json.dumps({name: entry}))
 
     def up(self) -> subprocess.Popen[bytes]:
-        """`scar up`, as soon as its API says that a worker listens for every host."""
+        """Start `scar up`, and wait until its API says that a worker listens for every host."""
         with (self.folder / "up.log").open("ab") as log:
             self._up = subprocess.Popen(
                 [sys.executable, "-m", "scar.cli", "up"],
@@ -65,7 +65,7 @@ class Installation:
     def is_ready(self) -> bool:
         """Whether the API answers, and a worker listens for every host."""
         try:
-            # A context for TLS costs 45 ms of CPU, and is not used here.
+            # Without `verify=False`, httpx would create a TLS context, which takes 45 ms of CPU.
             url = f"http://127.0.0.1:{self.port}/readyz"
             return httpx.get(url, verify=False).is_success
         except httpx.TransportError:
@@ -77,7 +77,7 @@ class Installation:
         return self._up is not None and self._up.poll() is None
 
     def down(self) -> None:
-        """Ends `scar up`, if it runs."""
+        """Stop `scar up`, if it runs."""
         if self._up is not None and self._up.poll() is None:
             self._up.terminate()
             self._up.wait(PATIENCE)
@@ -104,11 +104,11 @@ class Installation:
 
     @property
     def redis_url(self) -> str:
-        """Where the embedded Redis listens."""
+        """The URL of the embedded Redis."""
         return Settings.load(self.env, None).effective_redis_url
 
     def processes(self) -> dict[int, str]:
-        """Every process of this SCAR that is alive, whoever its parent is."""
+        """Return the command line of every live process of this SCAR, by pid."""
         mark = f"SCAR_STATE_DIR={self.folder / 'state'}".encode()
         socket = self.redis_url.removeprefix("unix://")
         processes = {}
@@ -117,7 +117,7 @@ class Installation:
                 continue
             try:
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                # The Redis server writes its title over its environment.
+                # The Redis server overwrites its environment with its process title.
                 if mark in (folder / "environ").read_bytes().split(b"\0") or (
                     str(self.folder / "state") in command or socket in command
                 ):
@@ -127,7 +127,7 @@ class Installation:
         return processes
 
     def process(self, words: str) -> int:
-        """The oldest process whose command line holds `words`."""
+        """Return the oldest process whose command line contains `words`."""
         return min(pid for pid, command in self.processes().items() if words in command)
 
     def has_other(self, words: str, pid: int) -> bool:
@@ -135,14 +135,14 @@ class Installation:
         return any(words in command and other != pid for other, command in self.processes().items())
 
     def kill_all(self, words: str) -> None:
-        """kill -9 of every process whose command line holds `words`, all at once."""
+        """Send SIGKILL to every process whose command line contains `words`."""
         for pid, command in self.processes().items():
             if words in command:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
     def kill(self, words: str) -> int:
-        """kill -9 of the part whose command line holds `words`; its process id."""
+        """Send SIGKILL to the part whose command line contains `words`; return its pid."""
         pid = self.process(words)
         os.kill(pid, signal.SIGKILL)
         return pid

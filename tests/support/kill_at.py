@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 
 class Traced:
-    """These processes, each in its main thread alone, traced while it is entered."""
+    """Traces the main thread of each of these processes with strace during the `with` block."""
 
     def __init__(self, pids: Sequence[int], *options: str) -> None:
         self._pids = pids
@@ -39,7 +39,7 @@ class Traced:
 
     @property
     def hit(self) -> bool:
-        """Whether one of them was killed."""
+        """Whether strace has killed one of the processes."""
         return any(not Path(f"/proc/{pid}").exists() for pid in self._pids)
 
 
@@ -57,7 +57,7 @@ class KillAt(Traced):
 
 
 class Counted(Traced):
-    """Counts those of `calls` that they make; `made` is there afterwards."""
+    """Counts how often the processes make each of `calls`; `made` has the result afterwards."""
 
     def __init__(self, pids: Sequence[int], calls: Sequence[str]) -> None:
         self._file = tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace")  # noqa: SIM115
@@ -79,4 +79,4 @@ def _is_traced(pid: int) -> bool:
     try:
         return "TracerPid:\t0\n" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
-        return True  # and met its kill at once
+        return True  # and was killed at once

@@ -47,7 +47,7 @@ class ApiProcess:
         eventually(self.answers, "the API answers")
 
     def answers(self) -> bool:
-        """Whether it answers."""
+        """Return whether the API answers."""
         try:
             return httpx.get(f"{self.url}/healthz", verify=False).is_success
         except httpx.TransportError:
@@ -65,12 +65,12 @@ class ApiProcess:
 
 
 def bearer(name: str) -> dict[str, str]:
-    """The header of a token."""
+    """Return the authorization header with a client's token."""
     return {"Authorization": f"Bearer {TOKENS[name]}"}
 
 
 class Caller:
-    """Calls the application in this process, as one of the tokens or not at all."""
+    """Calls the application in this process, with a token or without one."""
 
     def __init__(self, client: FlaskClient, token: TokenSource | None) -> None:
         self._client = client

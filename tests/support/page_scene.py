@@ -98,7 +98,7 @@ def _open_jobs(services: Services) -> list[str]:
 
 
 class ReadingWorker:
-    """Answers every job that only reads, until it is stopped."""
+    """A worker that answers every job that only reads, until it is stopped."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -108,7 +108,7 @@ class ReadingWorker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self._stopped.set()
         self._thread.join()
 
@@ -159,20 +159,20 @@ class PageScene:
         self.url = self.api.url
 
     def close(self) -> None:
-        """End everything."""
+        """Stop everything."""
         self._reader.stop()
         self.api.kill()
         self.redis.kill()
 
     def ask(self, kind: str, role: str = "operator") -> Job:
-        """Ask for a job as the page does."""
+        """Submit a job as the page does."""
         services = self.services
         project = services.projects.get("shop")
         command = services.job_service.commands[kind]
         return services.job_service.submit(Actor("web", role, role), command, project, {})
 
     def plan(self, id: str, plan: dict[str, Any] = PLANNED) -> None:
-        """Ask the question of a deploy or a rollback."""
+        """Report the plan of a deploy or a rollback, so that its question is asked."""
         self.worker.claim(id).plan(plan)
 
     def confirm(self, job: Job) -> None:
@@ -181,7 +181,7 @@ class PageScene:
         self.services.job_service.confirm(who, job.id, "yes", shown=shown)
 
     def settle(self) -> None:
-        """Leave nothing that a test before has left open."""
+        """End every job that an earlier test has left open."""
         for id in _open_jobs(self.services):
             job = self.services.ledger.get(id)
             if job is not None and job.request.changes:

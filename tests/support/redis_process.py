@@ -34,7 +34,7 @@ class RedisProcess:
         """Start it and wait until it answers."""
         settings = Settings.load({"SCAR_STATE_DIR": str(self.folder)}, dotenv=None)
         (self.folder / "redis").mkdir(parents=True, exist_ok=True)
-        # What is named last counts: a port beside the socket.
+        # A later option overrides an earlier one; the port is in addition to the socket.
         where = ("--port", str(self.port), "--bind", "127.0.0.1")
         self.process = subprocess.Popen([*redis_server.command_line(settings), *where])
         with Redis(port=self.port) as client:

@@ -97,17 +97,17 @@ class Sample:
         }
 
     def page(self, text: str) -> None:
-        """Edits the page, as a person or a coding agent would."""
+        """Edit the page, as a person or a coding agent would."""
         (self.workspace / "page.html").write_text(f"<h1>{text}</h1>\n")
 
     def spoil(self) -> None:
-        """Makes a mistake in the Dockerfile."""
+        """Make a mistake in the Dockerfile."""
         (self.workspace / "Dockerfile").write_text(_DOCKERFILE + "RUN nosuchcommand --now\n")
 
     def mend(self) -> None:
-        """Takes the mistake back."""
+        """Correct the mistake."""
         (self.workspace / "Dockerfile").write_text(_DOCKERFILE)
 
     def remove(self) -> None:
-        """Takes everything of the project off the Engine."""
+        """Remove everything of the project from the Engine."""
         remove_project(Engine(os.environ.get("DOCKER_HOST")), self.name)

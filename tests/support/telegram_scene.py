@@ -23,7 +23,7 @@ STRANGER = 66
 
 
 class TelegramScene:
-    """Everything but the worker's work. The test itself speaks as `part`."""
+    """Everything but the worker, whose jobs the test runs."""
 
     def __init__(self, folder: Path, *, bot: bool = True, part: str = "telegram") -> None:
         self.telegram = BotApiServer(TOKEN)
@@ -69,7 +69,7 @@ class TelegramScene:
             )
 
     def part(self, name: str) -> subprocess.Popen[bytes]:
-        """A part of SCAR in a process of its own."""
+        """Start a part of SCAR as a process."""
         return self._process(sys.executable, "-m", "scar.cli", name)
 
     @property
@@ -77,10 +77,10 @@ class TelegramScene:
         return (self.installation.folder / "parts.log").read_text()
 
     def start_bot(self) -> None:
-        """The bot, as soon as it listens."""
+        """Start the bot, and wait until it listens."""
         polls = len(self.telegram.calls("getUpdates"))
         self._bot = self.part("telegram")
-        # It has received everything that waited when its first long poll begins.
+        # When its first long poll begins, it has received all waiting updates.
         eventually(lambda: len(self.telegram.calls("getUpdates")) > polls, "the bot polls")
         eventually(
             lambda: any(
@@ -91,7 +91,7 @@ class TelegramScene:
         )
 
     def subscribed(self) -> set[str]:
-        """The jobs whose messages the bot still has to bring to their end."""
+        """Return the jobs whose messages the bot has not finished."""
         return {each.job_id for each in self.services.subscriptions.of("telegram")}
 
     def kill_bot(self) -> None:
@@ -101,24 +101,24 @@ class TelegramScene:
         self._bot.wait()
 
     def stop_bot(self) -> int:
-        """SIGTERM; the exit code."""
+        """Send SIGTERM to the bot; return its exit code."""
         assert self._bot is not None
         self._bot.terminate()
         return self._bot.wait(15)
 
     def restart_api(self) -> None:
-        """The API stopped and started again."""
+        """Stop and restart the API."""
         self._api.terminate()
         self._api.wait(20)
         self._api = self.part("api")
         eventually(self.installation.is_ready, "the API is back")
 
     def chat(self, name: str = "Ada") -> Chat:
-        """The private chat of somebody who may do everything that asks."""
+        """Return the private chat of a person who may confirm everything."""
         return self.telegram.private_chat(next(self._users), name)
 
     def user(self) -> int:
-        """The id of somebody known who has no private chat."""
+        """Return the id of a known person without a private chat."""
         return next(self._users)
 
     def close(self) -> None:
@@ -130,5 +130,5 @@ class TelegramScene:
 
 
 def question(chat: Chat) -> Message:
-    """The question on the table."""
+    """Return the message with the open question."""
     return chat.wait_for(lambda message: bool(message.buttons))

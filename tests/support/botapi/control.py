@@ -1,4 +1,4 @@
-"""What people do and see, and what goes wrong: the other side of the bot, as plain JSON."""
+"""The control interface of the emulator as JSON: what people do and see, and scripted faults."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Control:
         }
 
     def do(self, action: str, params: Json) -> Any:
-        """Does one thing; `ApiError` where it cannot be done."""
+        """Perform one action; raise `ApiError` if that is impossible."""
         if action not in self._actions:
             raise bad(f"no such control: {action}")
         with self._world.changed:

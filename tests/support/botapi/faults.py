@@ -1,4 +1,4 @@
-"""What can go wrong on the way: scripted faults, and Telegram's limits per chat."""
+"""Faults of the emulated Bot API: scripted ones, and Telegram's rate limits per chat."""
 
 from __future__ import annotations
 

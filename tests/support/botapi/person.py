@@ -1,4 +1,6 @@
-"""The people a bot talks to: what they say, tap and see. Works over HTTP, from any process."""
+"""The people who talk to a bot: they write, tap and see messages. It works over HTTP from any
+process.
+"""
 
 from __future__ import annotations
 
@@ -44,28 +46,28 @@ class Message:
 
     @property
     def text(self) -> str:
-        """What is read now."""
+        """The present text."""
         return self.versions[-1].text
 
     @property
     def entities(self) -> list[Json]:
-        """How it is marked now."""
+        """The present entities of the text."""
         return self.versions[-1].entities
 
     @property
     def markup(self) -> Json | None:
-        """Its keyboard now."""
+        """The present keyboard."""
         return self.versions[-1].markup
 
     @property
     def buttons(self) -> list[str]:
-        """The labels of its buttons now."""
+        """The labels of the present buttons."""
         rows = self.markup["inline_keyboard"] if self.markup else []
         return [button["text"] for row in rows for button in row]
 
     @property
     def edits(self) -> int:
-        """How often it was edited."""
+        """The number of edits."""
         return len(self.versions) - 1
 
     def marked(self, kind: str) -> list[str]:
@@ -92,7 +94,9 @@ class Telegram:
         self._client.close()
 
     def control(self, action: str, **params: Any) -> Any:
-        """Does one thing of `/control/`; `ValueError` with the reason where it cannot be done."""
+        """Perform an action of `/control/`; raise `ValueError` with the reason if that is
+        impossible.
+        """
         answer = self._client.post(action, json=params).json()
         if not answer["ok"]:
             raise ValueError(answer["description"])
@@ -124,11 +128,11 @@ class Telegram:
         return calls
 
     def fault(self, kind: str, *, chat: Chat | None = None, **options: Any) -> None:
-        """Scripts what goes wrong for the next calls: see `faults.Fault` for kinds and options."""
+        """Script a fault for the next calls; see `faults.Fault` for kinds and options."""
         self.control("fault", kind=kind, chat=chat.id if chat else None, **options)
 
     def clear_faults(self) -> None:
-        """Forgets the faults that have not happened yet."""
+        """Delete the scripted faults that have not happened yet."""
         self.control("clear_faults")
 
     def limits(self, on: bool = True, **options: int) -> None:
@@ -169,7 +173,7 @@ class Chat:
 
     @property
     def person(self) -> Person:
-        """Whose private chat this is."""
+        """The person of this private chat."""
         assert self._person is not None, "a group has no one person"
         return self._person
 
@@ -240,7 +244,7 @@ class Chat:
         self._telegram.control("block", chat=self.id, blocked=blocked)
 
     def remove_bot(self) -> None:
-        """Throws the bot out of a group."""
+        """Remove the bot from the group."""
         self._telegram.control("remove_bot", chat=self.id)
 
     def migrate(self) -> Chat:
@@ -268,7 +272,7 @@ class Tap:
 
 
 class Person:
-    """Someone who says and taps."""
+    """A person who writes messages and taps buttons."""
 
     def __init__(self, telegram: Telegram, user_id: int) -> None:
         self._telegram = telegram

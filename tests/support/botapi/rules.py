@@ -1,6 +1,5 @@
-"""What the Bot API takes: the fields of each method and of the objects in them, and its errors.
-
-Stricter than Telegram in one thing: a field it does not know is refused, not ignored.
+"""The request format of the Bot API: the fields of each method and of the objects in them, and its
+errors. Unlike Telegram, it refuses unknown fields instead of ignoring them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Telegram's side of things: people, chats, messages, updates, and a record of every call."""
+"""The state of the emulated Telegram: people, chats, messages, updates, and a record of every
+call.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,7 @@ class Message:
 
     @property
     def now(self) -> Version:
-        """The version that is seen."""
+        """The present version."""
         return self.versions[-1]
 
 
@@ -103,7 +105,7 @@ class Tap:
 
 
 class World:
-    """Everything there is. Use it with `changed` held; `touch` after each change."""
+    """The whole state. Hold `changed` while using it, and call `touch` after each change."""
 
     def __init__(
         self,
@@ -138,7 +140,7 @@ class World:
         self.numbers = itertools.count(1)
 
     def touch(self) -> None:
-        """Wakes all who wait for a change."""
+        """Wake all threads that wait for a change."""
         self.version += 1
         self.changed.notify_all()
 
