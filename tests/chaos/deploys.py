@@ -246,6 +246,7 @@ class Chaos:
             }
             if not now.images.items() >= wanted.items() or now.site != before.site:
                 wrong.append(f"{job.state}, but runs {now}, not {before}")
+        wrong += [f"{name} stands for another image than runs" for name in scene.other_images()]
         wrong += [f"left over: {name}" for name in scene.leftovers()]
         if self.journal.open:
             wrong.append(f"the journal is open: {self.journal.records[-1]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,11 +13,19 @@ import pytest
 from scar.commands import job_commands
 from scar.errors import ScarError
 from scar.jobs.record import Job
+from tests.support.compose_project import IMAGE, run_docker
 from tests.support.deploy_scene import COMPOSE, DOCKERFILE, IMPATIENT, NEVER_WELL, DeployScene
 
 
 def states(job: Job) -> dict[str, str]:
     return {step.name: step.state.value for step in job.steps}
+
+
+def names_given_to_images(since: int) -> list[str]:
+    """Return what images were called since then, in milliseconds since the epoch, in order."""
+    window = "--since", str(since / 1000), "--until", str(time.time())
+    wanted = "--filter", "type=image", "--filter", "event=tag"
+    return run_docker("events", *window, *wanted, "--format", "{{.Actor.Attributes.name}}").split()
 
 
 def test_after_a_deploy_the_site_shows_the_new_page(scene: DeployScene) -> None:
@@ -42,6 +51,10 @@ def test_after_a_deploy_the_site_shows_the_new_page(scene: DeployScene) -> None:
     assert building.progress is not None
     assert building.progress.done == building.progress.total > 0
     assert scene.leftovers() == []
+    given = names_given_to_images(since=job.request.created_at)
+    provisional, own = f"scar-build/{scene.name}/web:{job.id}", f"{scene.name}-web:latest"
+    assert given.index(provisional) < given.index(own)
+    assert run_docker("images", "-q", f"scar-build/{scene.name}/*") == ""
 
 
 def test_a_deploy_without_changes_does_nothing(scene: DeployScene) -> None:
@@ -146,7 +159,10 @@ def test_production_stays_as_it_was_if_a_build_fails(scene: DeployScene) -> None
 
 
 def test_a_deploy_is_undone_if_a_container_never_becomes_healthy(scene: DeployScene) -> None:
+    """An image that was built by hand and not started keeps its name, and is not started."""
     before = scene.images(), scene.tree()
+    name = f"{scene.name}-web"
+    run_docker("tag", IMAGE, name)
     scene.configure(health_timeout=IMPATIENT)
     scene.write(page="two", Dockerfile=NEVER_WELL)
     job = scene.do("deploy")
@@ -158,6 +174,8 @@ def test_a_deploy_is_undone_if_a_container_never_becomes_healthy(scene: DeploySc
     assert (scene.images(), scene.tree()) == before
     assert scene.site() == "one"
     assert scene.leftovers() == []
+    form = "--format", "{{.Id}}"
+    assert run_docker("inspect", *form, name) == run_docker("inspect", *form, IMAGE)
 
 
 def test_a_deploy_is_undone_if_a_container_exits_after_it_was_healthy(scene: DeployScene) -> None:

@@ -77,7 +77,8 @@ def remove_project(engine: Engine, name: str) -> None:
         for image in api.images(all=True, filters=label):
             api.remove_image(image["Id"], force=True)
         # Only the name: a release also pins base images, which are not the project's.
-        for image in api.images(filters={"reference": [f"{name}-*", f"scar-keep/{name}/*"]}):
+        names = [f"{name}-*", f"scar-keep/{name}/*", f"scar-build/{name}/*"]
+        for image in api.images(filters={"reference": names}):
             for tag in image["RepoTags"]:
                 if name in tag:
                     api.remove_image(tag)

@@ -152,6 +152,14 @@ class DeployScene:
         rows = run_docker("inspect", "-f", "{{.Name}} {{.Image}}", *ids).splitlines()
         return dict(row.split() for row in rows)
 
+    def other_images(self) -> list[str]:
+        """The names of images that stand for another one than their container runs."""
+        ids = run_docker("ps", "-aq", "--filter", f"name={self.name}-").split()
+        rows = run_docker("inspect", "-f", "{{.Config.Image}} {{.Image}}", *ids).splitlines()
+        run = dict(row.split() for row in rows)
+        stand_for = run_docker("image", "inspect", "-f", "{{.Id}}", *run).splitlines()
+        return [name for name, id in zip(run, stand_for, strict=True) if run[name] != id]
+
     def started(self, container: str) -> str:
         """Return when a container was last started, with its id."""
         return run_docker("inspect", "-f", "{{.State.StartedAt}} {{.Id}}", container)

@@ -32,6 +32,7 @@ STEADY = 60.0
 _RUNNING = ContainerDetails(
     id="c" * 64,
     name="shop-web-1",
+    image="shop-web",
     state="running",
     health=None,
     started_at=None,

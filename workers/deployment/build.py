@@ -1,21 +1,27 @@
 """Builds images from files in the content store, so that a failed build has not changed
 production.
+
+An image is built under a provisional name and gets its own once the build has ended: BuildKit may
+still name an image after `docker compose build` was killed, when production has long been put back.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scar.json_object import JsonObject
 from workers.deployment.plan import Plan
 from workers.engine.compose import Compose
 from workers.engine.compose_command import ComposeProject
 from workers.engine.compose_config import map_paths
 from workers.engine.compose_progress import BuildOutput, BuildStep, ComposeEvent
+from workers.engine.images import Images, provisional_name
 from workers.engine.process import RunControl
+from workers.engine.regular_file import read_regular_file
 from workers.files.content_store import ContentStore
 from workers.files.durable import make_folders
 from workers.runtime.context import JobContext
@@ -54,7 +60,32 @@ class ImageBuild:
         if plan.pull:
             compose.pull(project, resolved, plan.pull, control, on_event)
         if plan.build:
-            compose.build_resolved(project, resolved, plan.build, control, on_event)
+            names = self._provisional_names(plan, resolved)
+            renamed = _with_images(resolved, names)
+            compose.build_resolved(project, renamed, plan.build, control, on_event)
+            self._name(plan, names)
+
+    def _provisional_names(self, plan: Plan, resolved: JsonObject) -> dict[str, str]:
+        """Return the names under which services are built, without those whose own name another
+        service's Dockerfile mentions: that one is built from it.
+        """
+        built = {name: s for name, s in plan.config.services.items() if s.build}
+        texts = {name: _dockerfile(resolved["services"][name]["build"]) for name in built}
+        project, job = self.context.project.compose_project, self.context.request.id
+        return {
+            name: provisional_name(project, name, job)
+            for name, service in built.items()
+            if not any(service.image in text for other, text in texts.items() if other != name)
+        }
+
+    def _name(self, plan: Plan, names: Mapping[str, str]) -> None:
+        """Give the images that were built their own names, and remove the provisional ones."""
+        images = Images(self.context.engine)
+        for service in plan.build:
+            id = images.id_of(names[service]) if service in names else None
+            if id is not None:
+                images.tag(id, plan.config.services[service].image)
+        images.drop_provisional(self.context.project.compose_project)
 
     def _make_tree(self, plan: Plan) -> Path:
         """Create the build context: a folder of hard links to the plan's files in the content
@@ -98,3 +129,18 @@ def drop_build_tree(folder: Path) -> None:
 
 def _build_tree(folder: Path) -> Path:
     return folder / "build"
+
+
+def _with_images(resolved: JsonObject, names: Mapping[str, str]) -> JsonObject:
+    """Return a copy of a resolved configuration in which these services have other images."""
+    services = resolved["services"]
+    renamed = {name: {**services[name], "image": image} for name, image in names.items()}
+    return {**resolved, "services": {**services, **renamed}}
+
+
+def _dockerfile(build: JsonObject) -> str:
+    """Return the text of a resolved build section's Dockerfile; an empty one if it is elsewhere."""
+    if build.get("dockerfile_inline"):
+        return str(build["dockerfile_inline"])
+    path = Path(build.get("context") or "", build.get("dockerfile") or "Dockerfile")
+    return (read_regular_file(path) or b"").decode("utf-8", "replace")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -114,7 +114,8 @@ def _put_back(context: JobContext, journal: Journal, lock: int) -> None:
     _restore_images(images, journal)
     production = Production(context, lock)
     if starting:
-        production.restore(starting)
+        with _running_images(images, journal, starting.get("images", {})):
+            production.restore(starting)
     elif applying:
         production.start_stopped(applying.get("running", ()))
     Takeover(context, production).end()
@@ -124,6 +125,7 @@ def _put_back(context: JobContext, journal: Journal, lock: int) -> None:
         # until now.
         _restore_images(images, journal)
     journal.write("put back")
+    images.drop_provisional(production.project.compose_project)
     images.unpin(production.project.compose_project, f"before-{journal.job}")
     journal.write(ENDED)
 
@@ -140,6 +142,26 @@ def _restore_images(images: Images, journal: Journal) -> None:
             else:
                 images.tag(before, reference)
                 images.remove_untagged(now)
+
+
+@contextlib.contextmanager
+def _running_images(images: Images, journal: Journal, run: Mapping[str, str]) -> Iterator[None]:
+    """Let each name stand for the image that production ran, while Compose starts containers.
+
+    Somebody may have built or pulled another one under that name, and not started it: `up` would.
+    The name gets it back afterwards.
+    """
+    now = {name: images.id_of(name) for name in run}
+    others = {name: id for name, id in now.items() if id not in (None, run[name])}
+    if interrupted := journal.find("naming"):
+        others |= interrupted["images"]
+    elif others:
+        journal.write("naming", {"images": others})
+    for name in others:
+        images.tag(run[name], name)
+    yield
+    for name, id in others.items():
+        images.tag(id, name)
 
 
 def _remove_folders(missing: Collection[str], undo: Undo | None) -> None:

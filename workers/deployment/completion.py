@@ -38,6 +38,7 @@ def _drop_unneeded(context: JobContext, pinned: str) -> None:
     releases, images = Releases(folder), Images(context.engine)
     for removed in (*releases.drop_beyond(project.keep_releases), pinned):
         images.unpin(project.compose_project, removed)
+    images.drop_provisional(project.compose_project)
     keep = [releases.get(id).contents for id in releases.ids()]
     undo = Undo.load(folder / "undo.json")
     if undo:

@@ -114,12 +114,14 @@ class Production:
         )
 
     def state(self, config: ComposeConfig) -> JsonObject:
-        """Return the state that `restore` can bring back: containers, networks, and missing
-        folders. It is journalled before the first container is changed.
+        """Return the state that `restore` can bring back: containers, the names they were created
+        from with the images that they run, networks, and missing folders. It is journalled before
+        the first container is changed.
         """
         containers = self.containers()
         return {
             "containers": {c.id: c.service for c in containers},
+            "images": {self._containers.inspect(c.id).image: c.image_id for c in containers},
             "running": sorted({c.service for c in containers if c.state == "running"}),
             "networks": self._network_ids(),
             "folders": _missing_folders(str(self.project.production), config),

@@ -100,14 +100,15 @@ class Container:
 class ContainerDetails:
     """What the Engine reports about a container only on inspection.
 
-    `stop_timeout` is in seconds. `probe_output` contains the lines of the last health check.
-    `publishes` is whether the container publishes ports, even while stopped. `image_volumes` are
-    the paths that its image declares as volumes. `environment` contains secrets and is only used to
-    mask them.
+    `image` is the name it was created from, whatever that stands for now. `stop_timeout` is in
+    seconds. `probe_output` contains the lines of the last health check. `publishes` is whether the
+    container publishes ports, even while stopped. `image_volumes` are the paths that its image
+    declares as volumes. `environment` contains secrets and is only used to mask them.
     """
 
     id: str
     name: str
+    image: str
     state: str
     health: str | None
     started_at: datetime | None
@@ -135,6 +136,7 @@ class ContainerDetails:
         return cls(
             id=raw["Id"],
             name=raw["Name"].removeprefix("/"),
+            image=str(config.get("Image") or ""),
             state=state["Status"],
             health=None if health.get("Status") in (None, "", "none") else health["Status"],
             started_at=_moment(state.get("StartedAt") or ""),

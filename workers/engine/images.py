@@ -15,6 +15,7 @@ from scar.errors import ScarError
 from workers.engine.connection import Engine
 
 _KEEP = "scar-keep"
+_PROVISIONAL = "scar-build"
 # One component of a repository's path, as distribution/reference defines `path-component`.
 _PATH_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 
@@ -113,14 +114,10 @@ class Images:
         service.
         """
         prefix = f"{_KEEP}/{tag_component(project)}/"
-        with self._engine.api() as api:
-            images = api.images(filters={"reference": f"{prefix}*:*"})
         pins = []
-        for image in images:
-            for reference in image.get("RepoTags") or []:
-                if reference.startswith(prefix):
-                    service, _, release = reference.removeprefix(prefix).rpartition(":")
-                    pins.append(Pin(service, release, image["Id"], reference))
+        for reference, image_id in self._below(prefix):
+            service, _, release = reference.removeprefix(prefix).rpartition(":")
+            pins.append(Pin(service, release, image_id, reference))
         return sorted(pins, key=lambda pin: (pin.release, pin.service))
 
     def unpin(self, project: str, release: str) -> list[Pin]:
@@ -130,10 +127,27 @@ class Images:
         pins = [pin for pin in self.pins(project) if pin.release == release]
         return [pin for pin in pins if not self.untag(pin.reference)]
 
+    def drop_provisional(self, project: str) -> None:
+        """Remove the names that a project's images have while they are built."""
+        for reference, _ in self._below(f"{_PROVISIONAL}/{tag_component(project)}/"):
+            self.untag(reference)
+
+    def _below(self, prefix: str) -> list[tuple[str, str]]:
+        """Return the names that begin with `prefix`, and the ids of their images."""
+        with self._engine.api() as api:
+            images = api.images(filters={"reference": f"{prefix}*:*"})
+        names = [(name, image["Id"]) for image in images for name in image.get("RepoTags") or []]
+        return [(name, str(id)) for name, id in names if name.startswith(prefix)]
+
 
 def pin_reference(project: str, service: str, release: str) -> str:
     """Return the tag `scar-keep/<project>/<service>:<release>`."""
     return f"{_KEEP}/{tag_component(project)}/{tag_component(service)}:{release}"
+
+
+def provisional_name(project: str, service: str, job: str) -> str:
+    """Return the name `scar-build/<project>/<service>:<job>` of an image that is being built."""
+    return f"{_PROVISIONAL}/{tag_component(project)}/{tag_component(service)}:{job}"
 
 
 def tag_component(name: str) -> str:
