@@ -48,6 +48,14 @@ def test_plain_output_of_older_compose_versions_gives_the_same_events() -> None:
         "web",
         "[web stage-2  3/12] RUN false",
     )
+    assert progress.end(succeeded=False) == []
+
+
+def test_a_build_that_succeeded_has_done_all_of_its_steps() -> None:
+    progress = ProgressParser()
+    progress.feed("#6 [web 1/2] FROM docker.io/demo/busybox:1")
+    assert progress.feed("#8 [web 2/2] RUN echo hello") == [BuildStep(0, 2)]
+    assert progress.end(succeeded=True) == [BuildStep(2, 2)]
 
 
 def test_container_states_messages_and_errors_are_recognised() -> None:
@@ -75,7 +83,7 @@ _JSON = st.recursive(
 def test_no_line_of_output_makes_the_progress_parser_fail(line: str) -> None:
     progress = ProgressParser()
     progress.feed(line)
-    progress.end()
+    progress.end(succeeded=True)
 
 
 @given(st.lists(st.binary(max_size=8)))

@@ -193,7 +193,7 @@ class Compose:
 
         argv = compose_argv(project, ["--progress", kind, "--ansi", "never"], verb)
         result = self._run(argv, project.folder, control, parse, parse)
-        for event in progress.end():
+        for event in progress.end(succeeded=result.code == 0):
             on_event(event)
         return result, progress
 

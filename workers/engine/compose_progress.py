@@ -94,13 +94,19 @@ class ProgressParser:
                 return self._json(status)
         return self._plain(line)
 
-    def end(self) -> list[ComposeEvent]:
-        """Return events for the output of steps that did not end in a line break."""
-        return [
+    def end(self, *, succeeded: bool) -> list[ComposeEvent]:
+        """Return events for the output of steps that did not end in a line break, and for steps
+        of whose end a command that succeeded has not told: Compose may leave out the last.
+        """
+        events: list[ComposeEvent] = [
             self._printed(step, line)
             for (step, _), splitter in self._logs.items()
             for line in splitter.end()
         ]
+        if succeeded and len(self._done) < len(self._steps):
+            self._done.update(self._steps)
+            events.append(self._step())
+        return events
 
     def _json(self, status: JsonObject) -> list[ComposeEvent]:
         before = (len(self._done), len(self._steps))
