@@ -29,6 +29,11 @@ services:
     stop_signal: KILL
     ports: ["PORT:8000"]
     healthcheck: {{test: ["CMD", "true"], interval: 1s, start_period: 9s, start_interval: 0.2s}}
+  back:
+    image: {IMAGE}
+    command: ["sleep", "100000"]
+    stop_signal: KILL
+    healthcheck: {{test: ["CMD", "true"], interval: 1s, start_period: 9s, start_interval: 0.2s}}
 """
 
 
@@ -66,7 +71,7 @@ class Shop:
         self.context.folder.mkdir(parents=True)
         self.production = Production(self.context, os.open(os.devnull, os.O_RDONLY))
         self.takeover = Takeover(self.context, self.production, pause=lambda _: None)
-        self.compose("up", "-d")
+        self.compose("up", "-d", "web")
 
     def compose(self, *words: str) -> None:
         """`docker compose`, as a person would on the host."""
@@ -74,8 +79,8 @@ class Shop:
         folder = self.context.project.production
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
-    def begin(self) -> str:
-        return self.takeover.begin(self.production.config(), ["web"])
+    def begin(self, *services: str) -> str:
+        return self.takeover.begin(self.production.config(), services)
 
     def containers(self) -> list[str]:
         label = f"label=com.docker.compose.project={self.name}"
@@ -100,11 +105,11 @@ def test_where_nothing_can_be_diverted_the_plain_way_is_open_and_its_reason_know
 ) -> None:
     alone = [f"{shop.name}-web-1 running"]
     divert(monkeypatch, ScriptedDiverter(shop.name, "a rule names its address"))
-    assert shop.begin() == "a rule names its address"
+    assert shop.begin("web") == "a rule names its address"
     assert shop.containers() == alone
 
     diverter = divert(monkeypatch, ScriptedDiverter(shop.name, silent=True))
-    assert shop.begin() == "port of web not reached"
+    assert shop.begin("web") == "port of web not reached"
     assert shop.containers() == alone
     assert diverter.stopped == [diverter.started[0].table]
     assert not list(shop.context.folder.glob("stand_ins*"))
@@ -113,13 +118,26 @@ def test_where_nothing_can_be_diverted_the_plain_way_is_open_and_its_reason_know
 def test_a_person_who_uses_compose_meanwhile_gets_what_they_asked_for(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shop.compose("up", "-d")
     diverter = divert(monkeypatch, ScriptedDiverter(shop.name))
-    assert shop.begin() == ""
-    both = [f"{shop.name}-web", f"{shop.name}-web-1 running"]
-    assert shop.containers() == both
+    assert shop.begin("web", "back") == ""
+    every = [f"{shop.name}-{name}" for name in ("back", "back-1 running", "web", "web-1 running")]
+    assert shop.containers() == every
     shop.compose("up", "-d", "--force-recreate")
-    assert shop.containers() == both
+    assert shop.containers() == every
     shop.compose("down")
     shop.takeover.recover()
     assert shop.containers() == []
     assert diverter.stopped
+
+
+def test_a_service_without_a_port_is_stood_in_for_by_its_name(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.compose("up", "-d", "back")
+    diverter = divert(monkeypatch, ScriptedDiverter(shop.name))
+    assert shop.begin("back") == ""
+    assert diverter.started == []
+    name = run_docker("ps", "--filter", f"name={shop.name}-back-standin", "--format", "{{.Names}}")
+    aliases = "{{range .NetworkSettings.Networks}}{{.Aliases}}{{end}}"
+    assert "back" in run_docker("inspect", "-f", aliases, name).strip("[]").split()
