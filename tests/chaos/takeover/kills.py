@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import time
@@ -17,6 +16,7 @@ from scar.jobs.record import Job
 from tests.chaos.engine import PrivateEngine
 from tests.support.compose_project import run_docker
 from tests.support.waiting import eventually
+from workers.state.journal import Journal
 
 from .scene import Outside, TakeoverScene, diverted
 
@@ -58,6 +58,7 @@ class Steps:
     def __init__(self, scene: TakeoverScene) -> None:
         self._scene = scene
         self._before = ""
+        self.job = ""
         self.by_name: dict[str, Callable[[], bool]] = {
             "recorded": scene.record.exists,
             "stand-in made": lambda: "standin" in run_docker("ps", "--format", "{{.Names}}"),
@@ -70,14 +71,12 @@ class Steps:
 
     def begin(self) -> None:
         """Note the container that is replaced."""
-        self._before = self._web()
+        self._before, self.job = self._web(), ""
 
     def has(self, what: str) -> bool:
-        """Whether the last deploy has journalled something."""
-        with contextlib.suppress(OSError, ValueError):
-            lines = self._scene.record.with_name("journal.jsonl").read_text().splitlines()
-            return any(json.loads(line)["what"] == what for line in lines)
-        return False
+        """Whether the deploy `job` has journalled something."""
+        journal = Journal(self._scene.record.parent)
+        return journal.job == self.job and journal.find(what) is not None
 
     @staticmethod
     def _web() -> str:
@@ -164,6 +163,7 @@ def _played(
     killed = KilledDeploy(part, step, time.time())
     try:
         job = scene.ask("deploy")
+        steps.job = job.id
         page = (scene.scene.workspace / "page").read_text()
         eventually(
             lambda: steps.by_name[step]() or _ended(scene, job),
