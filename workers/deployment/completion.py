@@ -23,11 +23,16 @@ def complete(context: JobContext, journal: Journal, lock: int) -> None:
     """
     if journal.open:
         try:
-            Takeover(context, Production(context, lock)).end()
-            _drop_unneeded(context, f"before-{journal.job}")
-            journal.write(ENDED)
+            clear_up(context, journal, lock)
         except ScarError as error:
             _log.warning("not cleared up", job=context.request.id, reason=error.message)
+
+
+def clear_up(context: JobContext, journal: Journal, lock: int) -> None:
+    """Clean up after a recorded release, and close the journal; raise `ScarError` if that fails."""
+    Takeover(context, Production(context, lock)).end()
+    _drop_unneeded(context, f"before-{journal.job}")
+    journal.write(ENDED)
 
 
 def _drop_unneeded(context: JobContext, pinned: str) -> None:

@@ -10,7 +10,7 @@ from scar.jobs.record import JobState
 from scar.jobs.results.deploy import DeployResult
 from workers.deployment.build import drop_build_tree
 from workers.deployment.compensation import compensate
-from workers.deployment.completion import complete
+from workers.deployment.completion import clear_up, complete
 from workers.deployment.future_tree import drop_stale_trees
 from workers.deployment.outcome import resumed
 from workers.deployment.production import Production
@@ -33,7 +33,8 @@ def recover_deployment(context: JobContext, lock: int) -> Outcome[DeployResult] 
     before.
 
     Returns the job's outcome if the deployment was this job's own, and if production could not be
-    restored: in either case the job must not go on. Otherwise returns None.
+    restored: in either case the job must not go on. Otherwise returns None. Raises `ScarError` if
+    an earlier release is in production, and what it left, such as a stand-in, cannot be removed.
     """
     folder = context.folder
     drop_stale_trees(folder)
@@ -49,8 +50,10 @@ def recover_deployment(context: JobContext, lock: int) -> Outcome[DeployResult] 
         return _overtaken(context) if overtaken else None
     # This job's journal is closed if the worker was killed just before it could report the end.
     outcome = _recovered(context, journal, lock)
-    if own or journal.open:
+    if own or (journal.open and outcome.error is not None):
         return outcome
+    if journal.open:
+        clear_up(context, journal, lock)
     job_log = JobLog(context.settings.state_dir / "done")
     if job_log.begun(str(journal.job)) and not job_log.ended(str(journal.job)):
         job_log.end(str(journal.job), outcome)
