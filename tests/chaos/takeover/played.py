@@ -19,6 +19,8 @@ from .kills import play_kills
 from .machines import MACHINES, engine_of
 from .scene import Outside, TakeoverScene
 
+_LONG_SERIES = 10
+
 
 @dataclass
 class PlayedJobs:
@@ -97,7 +99,8 @@ def _play(asked: argparse.Namespace, engine: PrivateEngine) -> int:
                 kinds = ("rollback", "failed deploy", "restart")
                 others = max(1, asked.deploys // 5)
                 counts = {"deploy": asked.deploys, **dict.fromkeys(kinds, others)}
-                _longer(scene, asked.machine)
+                if asked.deploys >= _LONG_SERIES:
+                    _longer(scene, asked.machine)
                 wrong += _series(scene, asked.machine, counts)
             if asked.kills:
                 wrong += play_kills(scene, engine, asked.kills)
