@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -11,6 +13,8 @@ from scar.commands.ways_view import offer_lines, score_lines, way_lines
 from scar.errors import ScarError
 from scar.jobs.results.history import ReleaseRow
 from scar.jobs.results.ways import PLAIN, STAND_IN, ServiceWay, all_plain, without_downtime
+from tests.support.job_context import job_context, settings_in
+from workers.deployment import restart_ways
 from workers.deployment.eligibility import (
     FixedPort,
     Surroundings,
@@ -19,6 +23,7 @@ from workers.deployment.eligibility import (
     reason_against,
 )
 from workers.deployment.memory import with_memory_notes
+from workers.deployment.takeover import Takeover
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.container import Container, Port
 from workers.engine.stand_in_config import stand_in_config
@@ -219,6 +224,27 @@ def test_the_plan_says_where_memory_does_not_suffice_for_both() -> None:
         "UDP",
         "needs 1099511627776",
     ]
+
+
+@pytest.mark.parametrize("reason", ["", "no room"])
+def test_a_restart_begins_once_the_requests_before_it_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    class Beginning:
+        ended = 0
+
+        def begin(self, *_: object) -> str:
+            return reason
+
+        def let_requests_end(self) -> None:
+            self.ended += 1
+
+    monkeypatch.setattr(restart_ways, "Production", MagicMock())
+    takeover, ways = Beginning(), (ServiceWay("web", STAND_IN),)
+    context = job_context("restart", {}, settings_in(tmp_path))
+    begun = restart_ways.begin_stand_ins(context, cast(Takeover, takeover), [RUNNING], ways)
+    assert begun == (all_plain(ways, reason) if reason else ways)
+    assert takeover.ended == (0 if reason else 1)
 
 
 def test_the_history_says_how_often_the_downtime_was_as_said() -> None:

@@ -51,7 +51,10 @@ def begin_stand_ins(
         if error.code == "cancelled":
             raise
         reason = context.masker.text(error.message)
-    return all_plain(ways, reason) if reason else ways
+    if reason:
+        return all_plain(ways, reason)
+    takeover.let_requests_end()
+    return ways
 
 
 def _unless_changed(

@@ -89,6 +89,10 @@ class Takeover:
         silent = [service for service, probe in asked.items() if not probe()]
         return self._give_up(f"port of {silent[0]} not reached") if silent else ""
 
+    def let_requests_end(self) -> None:
+        """Let the containers that are replaced answer the requests that they have begun."""
+        self._pause(_DRAIN_SECONDS)
+
     def end(self) -> None:
         """End the diversion, let open requests end, and remove the stand-ins.
 
