@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from scar.projects import Project
-from workers.engine.container import ContainerDetails
+from workers.engine.container import Container, ContainerDetails
 from workers.engine.disk_usage import usage_of
 from workers.state.roster import Death
 from workers.watch.observer import ContainerView
@@ -25,7 +25,7 @@ from workers.watch.rules.certificate import certificate
 from workers.watch.rules.disk import DiskSample, disk
 from workers.watch.rules.exit_words import exit_words
 from workers.watch.rules.judge import judge
-from workers.watch.served_certificates import certificate_end
+from workers.watch.served_certificates import ServedCertificates
 
 NOW = 1_000_000.0
 STEADY = 60.0
@@ -261,28 +261,48 @@ def test_docker_says_what_a_prune_frees() -> None:
     assert (usage.total, usage.freed) == (1000 + 12 + 50 + 70, 200 + 7 + 30)
 
 
-def test_the_end_of_a_served_certificate_is_read_and_other_ports_say_nothing(
+def test_every_published_port_is_asked_for_its_certificate_and_a_plain_one_three_times(
     tmp_path: Path,
 ) -> None:
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=5)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(_self_signed(tmp_path / "pair.pem", end))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = listener.getsockname()
-        serving = threading.Thread(target=_serve_once, args=(listener, context), daemon=True)
-        serving.start()
-        assert certificate_end(address) == end
-        serving.join()
-        plain = threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True)
-        plain.start()
-        assert certificate_end(address) is None
-        plain.join()
+    greeted: list[int] = []
 
+    def serve(listener: socket.socket, *, plain: bool) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), connection:
+                if plain:
+                    greeted.append(len(connection.recv(1)))
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                else:
+                    context.wrap_socket(connection, server_side=True).recv(1)
 
-def _serve_once(listener: socket.socket, context: ssl.SSLContext) -> None:
-    connection, _ = listener.accept()
-    with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
-        secured.recv(1)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as secure,
+        socket.create_server(("127.0.0.1", 0)) as plain,
+    ):
+        for listener in (secure, plain):
+            kind = {"plain": listener is plain}
+            threading.Thread(target=serve, args=(listener,), kwargs=kind, daemon=True).start()
+        tls, http = (one.getsockname()[1] for one in (secure, plain))
+        ports = [
+            {"PrivatePort": inside, "PublicPort": port, "Type": "tcp", "IP": "127.0.0.1"}
+            for inside, port in ((5001, tls), (80, http), (81, 1))
+        ]
+        row = Container.parse({"Id": "c", "Names": ["/web"], "State": "running", "Ports": ports})
+        certificates = ServedCertificates()
+        for _ in range(4):
+            certificates.begin_round([row])
+            assert list(certificates.of(row)) == [(tls, end)]
+        assert len(greeted) == 3
+        certificates.begin_round([])  # another container takes its place
+        assert list(certificates.of(row)) == [(tls, end)]
+        assert len(greeted) == 4
 
 
 def _self_signed(path: Path, end: datetime) -> Path:

@@ -22,7 +22,8 @@ from workers.watch.alert_keeper import HOST, AlertKeeper, Subject
 from workers.watch.rules.certificate import certificate
 from workers.watch.rules.disk import SPAN_SECONDS, DiskSample, disk
 from workers.watch.rules.problem import Problem
-from workers.watch.served_certificates import served_certificates
+from workers.watch.served_certificates import ServedCertificates
+from workers.watch.usage_sampler import is_of
 
 _DISK_SECONDS = 60.0
 _CERTIFICATE_SECONDS = 6 * 3600.0
@@ -54,6 +55,7 @@ class HostChecks:
         self._wall = wall
         self._samples: dict[int, deque[DiskSample]] = {}
         self._usage = ("", 0.0)
+        self._certificates = ServedCertificates()
         self._certificates_at = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="host-checks", daemon=True)
@@ -100,17 +102,19 @@ class HostChecks:
         now = datetime.fromtimestamp(self._wall(), UTC)
         problems: dict[Subject, Problem] = {}
         unknown: list[Subject] = []
-        for project in self._projects().values():
-            for row in self._containers.of_project(project.compose_project, project.containers):
-                subject = Subject(project.name, row.name, row.service)
-                served = list(served_certificates(row)) if row.is_up else []
-                if not served:
-                    unknown.append(subject)
-                    continue
-                port, end = min(served, key=lambda one: one[1])
-                problem = certificate(port, end, now)
-                if problem is not None:
-                    problems[subject] = problem
+        rows = self._containers.all()
+        self._certificates.begin_round(rows)
+        own = [(p, row) for p in self._projects().values() for row in rows if is_of(p, row)]
+        for project, row in own:
+            subject = Subject(project.name, row.name, row.service)
+            served = list(self._certificates.of(row)) if row.is_up else []
+            if not served:
+                unknown.append(subject)
+                continue
+            port, end = min(served, key=lambda one: one[1])
+            problem = certificate(port, end, now)
+            if problem is not None:
+                problems[subject] = problem
         self._keeper.settle("certificate", problems, unknown)
 
     def _drop_others(self) -> None:
