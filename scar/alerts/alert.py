@@ -10,6 +10,8 @@ from scar.projects import Project
 
 CRITICAL = "critical"
 WARNING = "warning"
+HOST_AWAY = "host_away"
+"""The rule of a host whose workers give no sign of life."""
 
 
 @dataclass(frozen=True)

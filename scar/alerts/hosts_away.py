@@ -11,7 +11,7 @@ from functools import partial
 
 from redis import Redis
 
-from scar.alerts.alert import CRITICAL, Alert
+from scar.alerts.alert import CRITICAL, HOST_AWAY, Alert
 from scar.redis_client import redis_errors, redis_time_ms
 
 AWAY_SECONDS = 30.0
@@ -111,7 +111,7 @@ def _alert(host: str, since: int) -> Alert:
         project="",
         container="",
         service="",
-        rule="host_away",
+        rule=HOST_AWAY,
         severity=CRITICAL,
         what="is away",
         why="No worker of it gives a sign of life: the machine, its network or the worker is down.",

@@ -6,16 +6,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-from scar.alerts.alert import Alert
+from scar.alerts.alert import HOST_AWAY, Alert
 from scar.jobs.results.json_record import JsonRecord
+
+_HOST = "host:"
+
+
+def host_thing(host: str) -> str:
+    """Return how a host is named where else a project is. No project's name has a colon."""
+    return f"{_HOST}{host}"
+
+
+def host_named(thing: str) -> str | None:
+    """Return the host that `host:NAME` names; None for another name."""
+    return thing.removeprefix(_HOST) if thing.startswith(_HOST) else None
 
 
 @dataclass(frozen=True)
 class Mute(JsonRecord):
     """A mute of one chat (`telegram:-100123/7`). Times are milliseconds since the epoch.
 
-    Without a `container` it is for the whole project. With neither `until` nor `alerts` it does not
-    expire.
+    Without a `container` it is for the whole project. For the alerts of a host itself `project` is
+    `host:NAME`; the same among `alerts` stands for the alert of a host that is away, which no worker
+    has written. With neither `until` nor `alerts` it does not expire.
     """
 
     id: str
@@ -51,7 +64,8 @@ class Mute(JsonRecord):
         alerts it was set for.
         """
         if self.until_recovery:
-            return alert.id in self.alerts
+            was_away = alert.rule == HOST_AWAY and alert.opened_at <= self.since
+            return alert.id in self.alerts or (was_away and host_thing(alert.host) in self.alerts)
         if not alert.project or alert.project != self.project:
             return False
         return self.container in ("", alert.container, alert.service)

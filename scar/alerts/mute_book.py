@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from redis import Redis
 
 from scar.access import Actor
-from scar.alerts.alert import Alert
 from scar.alerts.chat_records import ChatRecords
 from scar.alerts.mute import Mute
 from scar.errors import ScarError
@@ -38,10 +37,10 @@ class MuteBook:
         container: str = "",
         *,
         seconds: float | None = None,
-        alerts: Iterable[Alert] = (),
+        alerts: Iterable[str] = (),
     ) -> Mute:
-        """Mute a project or container in a chat: for `seconds`, until the `alerts` have recovered,
-        or without an end.
+        """Mute a project or container in a chat: for `seconds`, until the `alerts` (their ids)
+        have recovered, or without an end.
 
         It replaces a mute of the same thing in that chat. Raises `conflict` if there are too many.
         """
@@ -59,7 +58,7 @@ class MuteBook:
             name=actor.name[:LONGEST_NAME],
             since=now,
             until=None if seconds is None else now + int(seconds * 1000),
-            alerts=tuple(alert.id for alert in alerts),
+            alerts=tuple(alerts),
         )
         known = self.all()
         same = [m for m in known if (m.chat, m.thing) == (chat, mute.thing)]

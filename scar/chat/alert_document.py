@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scar.alerts.alert import CRITICAL, Alert, ReleaseRef
+from scar.alerts.mute import host_thing
 from scar.commands.release_lines import short_id
 from scar.commands.text_format import counted, local_time, uptime
 from scar.document import Button, Code, Document, Line, Link
@@ -114,7 +115,11 @@ def _sign(alerts: Sequence[Alert]) -> str:
 
 def _buttons_of_one(alert: Alert) -> tuple[Button, ...]:
     if not alert.container:
-        return (Button("📋 Alerts", "list", "/docker_alerts list"),)
+        until = f"/docker_alerts {host_thing(alert.host)} recovery"
+        return (
+            Button("📋 Alerts", "list", "/docker_alerts list"),
+            Button("🔕 Until it recovers", "until", until),
+        )
     project, earlier = alert.project, alert.rollback_to
     buttons = [
         Button("📜 Logs", "logs", f"/docker_logs {alert.thing} {_LOG_LINES}"),

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scar.access import Actor, Role
+from scar.alerts.mute import host_named, host_thing
 from scar.commands.command import Command
+from scar.commands.host_alerts import host_reply, is_of_silent_host
 from scar.commands.local_command import CommandContext, LocalCommand
 from scar.commands.text_format import counted, local_time, uptime
 from scar.document import Document
@@ -63,11 +65,15 @@ class AlertsCommand(LocalCommand):
             raise self.misuse(f"/{self.word} takes a project and one word")
         if wishes in ([], ["list"]):
             return _list(self, actor, names, context)
+        if not context.chat:
+            raise self.misuse("Only a chat is told of alerts, or silenced")
+        if names and (host := host_named(names[0])):
+            document = host_reply(self, actor, host, wishes[0], context)
+            context.audit.write(actor, self.word, f"{names[0]}: {wishes[0]}")
+            return document
         name, _, container = (names[0] if names else "").partition("/")
         project = context.projects.get(name) if name else context.default()
         context.access.require(actor, self.role, project, what=self.noun)
-        if not context.chat:
-            raise self.misuse("Only a chat is told of alerts, or silenced")
         if wishes[0] != "on":  # which ends the mute of a container that is no more, too
             _require_known(container, project, context)
         wish = _Wish(wishes[0], project, container)
@@ -139,7 +145,11 @@ class AlertsCommand(LocalCommand):
         if not alerts:
             return Document.of(f"✅ Nothing is wrong with {wish.thing} now.")
         context.alerts.mutes.add(
-            actor, context.chat, wish.project.name, wish.container, alerts=alerts
+            actor,
+            context.chat,
+            wish.project.name,
+            wish.container,
+            alerts=[alert.id for alert in alerts],
         )
         return Document.of(
             f"🔕 {wish.thing} is silent here until it has recovered.",
@@ -188,14 +198,15 @@ def _list(
         f"🔴 {alert.name} {alert.what}, for {uptime((now - alert.opened_at) / 1000)}"
         for alert in alerts[:_MOST_LISTED]
     ]
+    silent, things = desk.hosts.silent(hosts), {*projects, *map(host_thing, hosts)}
     for mute in desk.mutes.all():
-        if mute.chat == context.chat and mute.project in projects and mute.holds(now, known):
+        holds = mute.holds(now, known) or is_of_silent_host(mute, silent)
+        if mute.chat == context.chat and mute.project in things and holds:
             lines.append(_mute_line(mute))
     switches = desk.chats.switches()
     access = context.access
     told = [name for name, p in projects.items() if context.chat in chats_of(p, switches, access)]
     lines.append(f"📣 This chat is told of: {', '.join(told) or 'nothing'}")
-    silent = desk.hosts.silent(hosts)
     lines += [f"⚠️ Host {host} gives no sign of life: nobody watches it." for host in silent]
     nothing = [] if alerts or silent else ["✅ Nothing is wrong now."]
     return Document.of("🔔 Alerts", *nothing, *lines, f"💡 {command.spelled}")

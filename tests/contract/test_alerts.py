@@ -18,6 +18,7 @@ from scar.alerts.alert import Alert, ReleaseRef
 from scar.alerts.alert_book import AlertBook
 from scar.alerts.mute_book import MOST_OF_ONE
 from scar.bootstrap import Services
+from scar.chat.alert_document import alert_document
 from scar.chat.conversation import Conversation
 from scar.client import ApiClient
 from scar.commands.alerts import COMMAND
@@ -321,6 +322,36 @@ def test_what_is_no_container_of_the_project_is_not_silenced(
         assert "shop-web-1, web" in refused.value.hint
     assert services.alerts.mutes.all() == []
     assert "is silent here" in COMMAND.reply(operator, ["shop/web", "2h"], context).text
+
+
+def test_what_is_wrong_with_a_host_is_silent_until_it_recovers(
+    services: Services, operator: Actor
+) -> None:
+    context = replace(services.command_context, chat=CHAT)
+
+    def says(*words: str) -> str:
+        return COMMAND.reply(operator, words, context).text
+
+    now = int(time.time() * 1000)
+    services.redis.zadd("scar:workers:default", {"default-1": now + 10 * 60_000})
+    assert "Nothing is wrong with host default" in says("host:default", "recovery")
+    full = alert_of("FULL", project="", container="", service="", rule="disk")
+    worker_book(services).put(full)
+    services.redis.delete("scar:workers:default")
+    until = [b.command for b in alert_document([full]).buttons if b.answer == "until"]
+    assert until == ["/docker_alerts host:default recovery"]
+    assert "Host default is silent here" in says("host:default", "recovery")
+    (mute,) = services.alerts.mutes.all()
+    away = replace(full, id="away-1-default", rule="host_away", opened_at=mute.since - 1)
+    assert mute.covers(full)
+    assert mute.covers(away)
+    assert not mute.covers(replace(away, opened_at=mute.since + 1)), "it went away again"
+    assert not mute.covers(replace(full, id="OTHER"))
+    assert "🔕 host:default is silent here until it recovers" in says("list")
+    assert "is not silent" in says("host:default", "on")
+    assert services.alerts.mutes.all() == []
+    with pytest.raises(ScarError, match="No project is on a host 'other'"):
+        says("host:other", "recovery")
 
 
 def test_a_chat_that_is_told_of_nothing_is_not_said_to_be_told_of_a_container(
