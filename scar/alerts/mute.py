@@ -27,8 +27,8 @@ class Mute(JsonRecord):
     """A mute of one chat (`telegram:-100123/7`). Times are milliseconds since the epoch.
 
     Without a `container` it is for the whole project. For the alerts of a host itself `project` is
-    `host:NAME`; the same among `alerts` stands for the alert of a host that is away, which no worker
-    has written. With neither `until` nor `alerts` it does not expire.
+    `host:NAME`; the same among `alerts` stands for the alert of a host that is away, which no
+    worker has written. With neither `until` nor `alerts` it does not expire.
     """
 
     id: str

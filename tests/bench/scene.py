@@ -21,6 +21,8 @@ from tests.support.installation import Installation
 from tests.support.sample import IMAGE, Sample
 
 STABLE_SECONDS = 2
+LOOK_SECONDS = 1.0
+_PERSON = 1
 ELSEWHERE = "elsewhere"
 """A host whose worker is the benchmark itself."""
 
@@ -55,21 +57,24 @@ class BenchScene:
     def __enter__(self) -> BenchScene:
         folder = Path(self._folder.name)
         self._telegram.__enter__()
+        self.chat = self._telegram.private_chat(_PERSON, "Ann")
         self.installation = Installation(
             folder / "scar",
             SCAR_STABLE_SECONDS=str(STABLE_SECONDS),
             SCAR_API_TOKENS=f"bench:admin:{self.token}",
             SCAR_TELEGRAM_TOKEN="123:ABC",
             SCAR_TELEGRAM_API_URL=self._telegram.url,
-            SCAR_TELEGRAM_USERS="1:admin",
+            SCAR_TELEGRAM_USERS=f"{_PERSON}:admin",
+            SCAR_ALERT_LOOK_SECONDS=str(LOOK_SECONDS),
         )
         self.installation.folder.mkdir()
         try:
             entry = self.shop.entry()
-            self._projects(shop=entry)
+            told = {**entry, "alerts": [f"telegram:{_PERSON}"]}
+            self._projects(shop=told)
             self.installation.up()
             # Only now: no SCAR is ready while a host of its projects has no worker.
-            self._projects(shop=entry, elsewhere={**entry, "host": ELSEWHERE})
+            self._projects(shop=told, elsewhere={**entry, "host": ELSEWHERE})
             self.compose("up", "-d", "--build")
             self.require(self.do("deploy", confirm="yes"))
         except BaseException:

@@ -14,6 +14,7 @@ NAMES = (
     "deploy of one changed service",
     "deploy without a change",
     "rollback to the release before",
+    "alert in the chat",
     "memory, idle",
     "files: no change",
     "files: 1 % changed",

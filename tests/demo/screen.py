@@ -30,6 +30,11 @@ class Screen:
         self._scene = ""
         self._recorded: list[RenderableType] = []
 
+    @property
+    def draws(self) -> bool:
+        """Whether pictures are wanted."""
+        return self._pictures is not None
+
     def title(self, text: str) -> None:
         """Print the title of the next scene."""
         self.keep_picture()

@@ -10,6 +10,7 @@ import httpx
 
 from tests.demo.screen import Screen
 from tests.support.botapi import Chat, Message
+from tests.support.compose_project import run_docker
 from tests.support.new_connections import NewConnections
 from tests.support.sample import Sample
 from workers.engine.connection import Engine
@@ -61,6 +62,9 @@ class Tour:
         if os.geteuid() == 0:  # an agent runs as another user, which needs root
             screen.title("Fix a bug")
             self._fix_a_bug()
+        if screen.draws:
+            screen.title("An alert")
+            self._alert()
 
     def _fix_a_bug(self) -> None:
         """From the instruction to the log that shows it fixed."""
@@ -70,6 +74,19 @@ class Tour:
         assert "💡 Workspace has uncommitted changes" in old.text, old.text
         self._deploy("Welcome to the new shop")
         self._ask("/docker_logs 20", "Task done, within its 30 seconds")
+
+    def _alert(self) -> None:
+        """A container that gets unhealthy, and recovers: for the pictures alone."""
+        self._ask("/docker_alerts shop on", "This chat is told of shop")
+        container = f"{self._sample.name}-web-1"
+        for command, expected in (
+            ("mv /www/index.html /www/gone", "is unhealthy"),
+            ("mv /www/gone /www/index.html", "has recovered after"),
+        ):
+            before = {message.id: message.text for message in self._chat.from_bot}
+            run_docker("exec", container, *command.split())
+            self._screen.note(command)
+            self._screen.bot(self._chat, before, expected, 90.0)
 
     def _deploy(self, page: str) -> None:
         self._ask("/docker_deploy", "Type `yes` to deploy")
