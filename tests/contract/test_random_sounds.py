@@ -61,21 +61,14 @@ class Player:
         await self.says(command)
         return await asyncio.to_thread(self.worker.next_job, kind, self.actor.id)
 
-    async def confirmed(self) -> Job:
-        """Ask for a restart, and say yes to it."""
+    async def answered(self, answer: str) -> Job:
+        """Ask for a restart, and answer its question: what is said before it counts for nothing."""
         job = await self.asked("/docker_restart", "restart")
-        shown = len(self.box.sheets)
         await asyncio.to_thread(self.worker.plan, job.id)
         async with asyncio.timeout(PATIENCE):
-            while not any(
-                versions[-1].asks for versions in [*self.box.sheets.values()][shown - 1 :]
-            ):
-                await asyncio.sleep(0.01)
-        return job
-
-    async def yes(self) -> Job:
-        job = await self.confirmed()
-        await self.says("yes")
+            while self.worker.state(job.id) is JobState.AWAITING_CONFIRMATION:
+                await self.says(answer)
+                await asyncio.sleep(0.02)
         return job
 
     def end(self, id: str, end: JobEnd, worked_ms: int) -> None:
@@ -100,18 +93,17 @@ async def not_planned(player: Player) -> None:
 
 
 async def dropped(player: Player) -> None:
-    await player.confirmed()
-    await player.says("no")
+    await player.answered("no")
 
 
 async def cancelled(player: Player) -> None:
-    job = await player.yes()
+    job = await player.answered("yes")
     await player.says(f"/docker_cancel {job.id}")
 
 
 def ended(state: JobState, worked_ms: int) -> Callable[[Player], Awaitable[None]]:
     async def play(player: Player) -> None:
-        job = await player.yes()
+        job = await player.answered("yes")
         if player.chance.random() < 0.2:
             await player.restart_bot()
         error = None if state is JobState.SUCCEEDED else ErrorRecord("internal", "It broke", "")
