@@ -111,7 +111,7 @@ class Chaos:
             one_round.violations += self.judge(job, before)
             if fault == "nothing":
                 self._compare_downtime(one_round, job, down)
-        except AssertionError as wrong:
+        except (AssertionError, ScarError) as wrong:
             one_round.violations.append(str(wrong))
         finally:
             outside.stop()

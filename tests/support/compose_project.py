@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import subprocess
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from workers.engine.compose import Compose
@@ -21,6 +24,26 @@ def run_docker(*argv: str, stdin: bytes = b"", check: bool = True) -> str:
     if check and result.returncode != 0:
         raise AssertionError(f"docker {argv}: {result.stderr.decode('utf-8', 'replace')}")
     return result.stdout.decode().strip()
+
+
+def engine() -> Engine:
+    """Return the Engine at `DOCKER_HOST`; one connection serves all tests of a process."""
+    return _engine_at(os.environ.get("DOCKER_HOST"))
+
+
+@functools.cache
+def _engine_at(host: str | None) -> Engine:
+    return Engine(host)
+
+
+def containers_of(project: str) -> list[dict[str, Any]]:
+    """Return every container of a Compose project as the Engine lists it.
+
+    Starting the `docker` command instead costs seven times the processor time.
+    """
+    with engine().api() as api:
+        label = {"label": [f"com.docker.compose.project={project}"]}
+        return list(api.containers(all=True, filters=label))
 
 
 class Project:

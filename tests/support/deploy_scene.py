@@ -19,10 +19,15 @@ from scar.client import ApiClient
 from scar.jobs.event import Event
 from scar.jobs.record import Job
 from scar.redis_client import connect
-from tests.support.compose_project import IMAGE, remove_project, run_docker
+from tests.support.compose_project import (
+    IMAGE,
+    containers_of,
+    engine,
+    remove_project,
+    run_docker,
+)
 from tests.support.installation import Installation
 from tests.support.waiting import eventually, free_port
-from workers.engine.connection import Engine
 
 TOKEN = "deploys-and-restarts-1"
 
@@ -145,12 +150,7 @@ class DeployScene:
 
     def images(self) -> dict[str, str]:
         """Return the id of each container's image, by the container's name."""
-        label = f"label=com.docker.compose.project={self.name}"
-        ids = run_docker("ps", "-aq", "--filter", label).split()
-        if not ids:
-            return {}
-        rows = run_docker("inspect", "-f", "{{.Name}} {{.Image}}", *ids).splitlines()
-        return dict(row.split() for row in rows)
+        return {row["Names"][0]: row["ImageID"] for row in containers_of(self.name)}
 
     def other_images(self) -> list[str]:
         """The names of images that stand for another one than their container runs."""
@@ -162,7 +162,9 @@ class DeployScene:
 
     def started(self, container: str) -> str:
         """Return when a container was last started, with its id."""
-        return run_docker("inspect", "-f", "{{.State.StartedAt}} {{.Id}}", container)
+        with engine().api() as api:
+            details = api.inspect_container(container)
+        return f"{details['State']['StartedAt']} {details['Id']}"
 
     def planned(self, job: Job, *, other_than: str = "") -> dict[str, Any]:
         """Wait until a job awaits its confirmation, and return its plan."""
@@ -194,9 +196,8 @@ class DeployScene:
         that do not run.
         """
         files = [str(p) for root in (self.workspace, self.production) for p in root.rglob(".scar*")]
-        label = f"label=com.docker.compose.project={self.name}"
-        states = run_docker("ps", "-a", "--filter", label, "--format", "{{.Names}} {{.State}}")
-        return files + [row for row in states.splitlines() if not row.endswith("running")]
+        rows = containers_of(self.name)
+        return files + [f"{r['Names']} {r['State']}" for r in rows if r["State"] != "running"]
 
     def _forget(self) -> None:
         """Delete the project's state, so that the next project of the same name starts anew."""
@@ -211,7 +212,7 @@ class DeployScene:
             self._forget()
         else:
             self.installation.down()
-        remove_project(Engine(os.environ.get("DOCKER_HOST")), self.name)
+        remove_project(engine(), self.name)
 
 
 def deploying_installation(folder: Path) -> Installation:
