@@ -10,7 +10,7 @@ import pytest
 
 from scar.jobs.record import Job
 from tests.support.compose_project import IMAGE, run_docker
-from tests.support.deploy_scene import COMPOSE, IMPATIENT, NEVER_WELL, DeployScene
+from tests.support.deploy_scene import COMPOSE, ENDS, DeployScene
 
 
 def state_of(job: Job) -> str:
@@ -27,8 +27,7 @@ def test_a_new_service_is_removed_after_a_failed_deploy(scene: DeployScene) -> N
     before = scene.images(), scene.tree(), of_engine(scene, "network")
     new = "  new:\n    image: IMAGE\n    command: [sleep, '99']\n    networks: [fresh]\n"
     networks = "networks: {fresh: {}}\n"
-    scene.configure(health_timeout=IMPATIENT)
-    scene.write(Dockerfile=NEVER_WELL, **{"compose.yaml": COMPOSE + new + networks})
+    scene.write(Dockerfile=ENDS, **{"compose.yaml": COMPOSE + new + networks})
     job = scene.do("deploy")
     assert job.state == "rolled_back", job.error
     assert "its containers are up" in state_of(job)
@@ -58,8 +57,7 @@ def test_a_stopped_container_that_is_no_longer_in_the_compose_file_does_not_fail
     again = scene.do("deploy").result
     assert again is not None
     assert again["nothing"] is True
-    scene.configure(health_timeout=IMPATIENT)
-    scene.write(Dockerfile=NEVER_WELL)
+    scene.write(Dockerfile=ENDS)
     job = scene.do("deploy")
     assert job.state == "rolled_back"
     assert "its containers are up" in state_of(job)
@@ -74,8 +72,7 @@ def test_paused_containers_do_not_fail_a_deploy(scene: DeployScene) -> None:
     assert job.state == "succeeded", job.error
     assert scene.site() == "two"
     run_docker("pause", main)
-    scene.configure(health_timeout=IMPATIENT)
-    scene.write(page="three", Dockerfile=NEVER_WELL)
+    scene.write(page="three", Dockerfile=ENDS)
     job = scene.do("deploy")
     assert job.state == "rolled_back"
     assert "its containers are up" in state_of(job)
@@ -85,8 +82,8 @@ def test_paused_containers_do_not_fail_a_deploy(scene: DeployScene) -> None:
 def test_a_first_deploy_that_fails_leaves_no_container_and_no_network(
     open_scene: Callable[..., DeployScene],
 ) -> None:
-    scene = open_scene(health_timeout=IMPATIENT)
-    scene.write(Dockerfile=NEVER_WELL)
+    scene = open_scene()
+    scene.write(Dockerfile=ENDS)
     job = scene.do("deploy")
     assert job.state == "rolled_back"
     assert state_of(job).startswith("Nothing was deployed. ")
@@ -131,8 +128,7 @@ def test_a_container_in_state_dead_is_replaced_by_a_deploy(scene: DeployScene) -
 
 @pytest.mark.usefixtures("dead")
 def test_a_container_in_state_dead_runs_again_after_a_failed_deploy(scene: DeployScene) -> None:
-    scene.configure(health_timeout=IMPATIENT)
-    scene.write(page="two", Dockerfile=NEVER_WELL)
+    scene.write(page="two", Dockerfile=ENDS)
     job = scene.do("deploy")
     assert job.state == "rolled_back", job.error
     assert "its containers are up" in state_of(job)

@@ -188,15 +188,6 @@ def test_a_deploy_is_undone_if_a_container_exits_after_it_was_healthy(scene: Dep
     assert scene.site() == "one"
 
 
-def test_a_first_deploy_that_fails_leaves_nothing(open_scene: Callable[..., DeployScene]) -> None:
-    scene = open_scene(health_timeout=IMPATIENT)
-    scene.write(Dockerfile=NEVER_WELL)
-    job = scene.do("deploy")
-    assert job.state == "rolled_back"
-    assert scene.images() == {}
-    assert scene.tree() == {}
-
-
 def test_a_protected_container_is_left_alone(open_scene: Callable[..., DeployScene]) -> None:
     scene = open_scene()
     assert scene.do("deploy").state == "succeeded"

@@ -9,7 +9,7 @@ from typing import Any
 
 from scar.jobs.record import Job
 from tests.support.compose_project import IMAGE, run_docker
-from tests.support.deploy_scene import COMPOSE, DOCKERFILE, IMPATIENT, NEVER_WELL, DeployScene
+from tests.support.deploy_scene import COMPOSE, DOCKERFILE, ENDS, DeployScene
 from tests.support.waiting import free_port
 
 
@@ -52,8 +52,7 @@ def test_a_rollback_works_after_a_failed_deploy(scene: DeployScene) -> None:
     scene.write(page="two", Dockerfile=DOCKERFILE + "LABEL a=b\n")
     done(scene, "deploy")
     second = standing(scene)
-    scene.configure(health_timeout=IMPATIENT)
-    scene.write(page="three", Dockerfile=NEVER_WELL)
+    scene.write(page="three", Dockerfile=ENDS)
     assert scene.do("deploy").state == "rolled_back"
     assert standing(scene) == second
     done(scene, "rollback")

@@ -40,7 +40,7 @@ services:
     volumes: ["./data:/data"]
     healthcheck:
       test: ["CMD", "wget", "-q", "-O", "-", "http://127.0.0.1:8000/"]
-      interval: 1s
+      interval: 10s
       timeout: 10s
       retries: 5
       start_period: 5s
@@ -57,6 +57,9 @@ CMD ["httpd", "-f", "-p", "8000", "-h", "/www"]
 """
 NEVER_WELL = DOCKERFILE.replace('"8000"', '"9000"')
 """A Dockerfile whose site listens on another port, so that its health check always fails."""
+
+ENDS = "".join(DOCKERFILE.partition("CMD")[:2]) + ' ["false"]\n'
+"""The site ends as soon as it starts, and a deploy of it fails at once."""
 
 IMPATIENT = 10
 """Seconds until a container that never gets healthy fails a deploy; one that does takes one."""
