@@ -11,35 +11,33 @@ import pytest
 from tests.support.deploy_scene import DeployScene, deploying_installation
 from tests.support.installation import Installation
 
-OWN_SCAR = {"test_damaged_state", "test_engine_unreachable", "test_full_disk"}
-"""Files whose tests end SCAR, fill its disk or change its settings."""
-
-KILLS_PARTS = {"test_interrupted", "test_reconciled", "test_recovery", "test_zero_downtime"}
-"""Files whose tests kill parts of a SCAR, which starts them again, or empty its Redis."""
+EMPTIES_REDIS = {"test_reconciled"}
+"""Files whose tests empty Redis: it is then told of every job that a SCAR has ever done."""
 
 
 @pytest.fixture(scope="package")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Yield one SCAR for all tests, since starting it takes longer than most deploys."""
+    """Yield one SCAR for all tests: its start takes three times the processor time of a deploy.
+
+    Tests may kill its parts, which it starts again.
+    """
     made = deploying_installation(tmp_path_factory.mktemp("deploying"))
     yield made
     made.down()
 
 
 @pytest.fixture(scope="module")
-def killed_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Yield one SCAR for each file whose tests kill its parts."""
-    made = deploying_installation(tmp_path_factory.mktemp("killed"))
+def emptied_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Yield one SCAR for each file whose tests empty Redis."""
+    made = deploying_installation(tmp_path_factory.mktemp("emptied"))
     yield made
     made.down()
 
 
-def _shared(request: pytest.FixtureRequest) -> Installation | None:
-    if request.path.stem in OWN_SCAR:
-        return None
-    kills = request.path.stem in KILLS_PARTS
+def _shared(request: pytest.FixtureRequest) -> Installation:
+    empties = request.path.stem in EMPTIES_REDIS
     shared: Installation = request.getfixturevalue(
-        "killed_installation" if kills else "installation"
+        "emptied_installation" if empties else "installation"
     )
     return shared
 

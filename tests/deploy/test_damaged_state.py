@@ -6,12 +6,13 @@ from tests.support.deploy_scene import DeployScene
 
 
 def test_the_error_for_a_damaged_release_names_it_and_its_hint_works(scene: DeployScene) -> None:
-    """Status goes on and says so, a deploy touches nothing, and what its hint says helps."""
-    folder = scene.installation.folder / "state" / "projects" / "shop" / "releases"
-    (path,) = folder.iterdir()
-    scene.installation.down()
+    """Status goes on and says so, a deploy touches nothing, and what its hint says helps.
+
+    The worker starts anew, since one that has read a release does not read it again.
+    """
+    (path,) = (scene.state / "releases").iterdir()
     path.write_bytes(path.read_bytes()[:100])
-    scene.installation.up()
+    scene.kill_worker()
     status = scene.do("status")
     assert status.state == "succeeded", status.error
     assert status.result is not None

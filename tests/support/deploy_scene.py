@@ -89,6 +89,11 @@ class DeployScene:
         self.api = ApiClient(f"http://127.0.0.1:{self.installation.port}", lambda *_: TOKEN)
         self.actor = Actor("api", "test", "test")
 
+    @property
+    def state(self) -> Path:
+        """The folder in which SCAR keeps what it knows of the project."""
+        return self.installation.folder / "state" / "projects" / "shop"
+
     def write(self, **files: str) -> None:
         """Write files into the workspace; `IMAGE` and `PORT` in them are replaced."""
         for name, text in files.items():
@@ -207,7 +212,7 @@ class DeployScene:
         with contextlib.closing(connect(self.installation.redis_url)) as redis:
             eventually(lambda: not redis.exists("scar:hold:shop"), "no job holds the project")
             redis.delete("scar:jobs:shop", "scar:locks")
-        shutil.rmtree(self.installation.folder / "state" / "projects" / "shop", ignore_errors=True)
+        shutil.rmtree(self.state, ignore_errors=True)
 
     def remove(self) -> None:
         """Remove the project from the Engine; and from a shared SCAR, or else stop SCAR."""
@@ -218,10 +223,11 @@ class DeployScene:
         remove_project(engine(), self.name)
 
 
-def deploying_installation(folder: Path) -> Installation:
+def deploying_installation(folder: Path, **settings: str) -> Installation:
     """Return a SCAR whose operator `test` deploys; its folder is made."""
     folder.mkdir(parents=True, exist_ok=True)
-    return Installation(folder, SCAR_STABLE_SECONDS="1", SCAR_API_TOKENS=f"test:operator:{TOKEN}")
+    settings["SCAR_API_TOKENS"] = f"test:operator:{TOKEN}"
+    return Installation(folder, SCAR_STABLE_SECONDS="1", **settings)
 
 
 def _parent(pid: int) -> int:
