@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.deploy_scene import DeployScene, deploying_installation
+from tests.support.deploy_scene import WITHOUT_SITE, DeployScene, deploying_installation
 from tests.support.installation import Installation
 
 EMPTIES_REDIS = {"test_reconciled"}
@@ -59,6 +60,46 @@ def open_scene(
     yield make
     for scene in scenes:
         scene.remove()
+
+
+@pytest.fixture(scope="package")
+def shared_scene(
+    installation: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DeployScene]:
+    """Yield the scene behind `standing`."""
+    made = DeployScene(tmp_path_factory.mktemp("standing"), installation, project="standing")
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def standing(shared_scene: DeployScene) -> Iterator[DeployScene]:
+    """Yield a scene that has been deployed, for tests that leave production as it is.
+
+    They share it; workspace and entry are as they were for that deploy.
+    """
+    made, entry = shared_scene, dict(shared_scene.entry)
+    shutil.rmtree(made.workspace, ignore_errors=True)
+    made.begin()
+    if made.site() != "one":
+        deployed = made.do("deploy")
+        assert deployed.state == "succeeded", deployed.error
+    before = made.images(), made.tree()
+    yield made
+    made.entry = entry
+    assert (made.images(), made.tree()) == before
+
+
+@pytest.fixture
+def siteless(open_scene: Callable[..., DeployScene]) -> DeployScene:
+    """Return a scene without its site that has been deployed once, for tests of what a deploy does
+    with files: no image is built, and no health waited for.
+    """
+    made = open_scene(primary_container=None)
+    made.write(**{"compose.yaml": WITHOUT_SITE})
+    first = made.do("deploy")
+    assert first.state == "succeeded", first.error
+    return made
 
 
 @pytest.fixture

@@ -93,14 +93,14 @@ def test_a_first_deploy_that_fails_leaves_no_container_and_no_network(
     assert of_engine(scene, "network") == of_engine(scene, "image") == []
 
 
-def test_production_stays_as_it_was_if_an_image_cannot_be_pulled(scene: DeployScene) -> None:
-    before = scene.images(), scene.tree()
-    scene.write(**{"compose.yaml": COMPOSE.replace("image: IMAGE", "image: localhost:1/none:1")})
-    job = scene.do("deploy")
+def test_production_stays_as_it_was_if_an_image_cannot_be_pulled(standing: DeployScene) -> None:
+    before = standing.images(), standing.tree()
+    standing.write(**{"compose.yaml": COMPOSE.replace("image: IMAGE", "image: localhost:1/none:1")})
+    job = standing.do("deploy")
     assert job.state == "rolled_back"
     assert state_of(job) == "Production was not touched."
     assert job.step("rolling_back") is None
-    assert (scene.images(), scene.tree()) == before
+    assert (standing.images(), standing.tree()) == before
 
 
 @pytest.fixture

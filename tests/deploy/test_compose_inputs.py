@@ -52,7 +52,8 @@ def test_a_changed_dotenv_of_the_workspace_takes_effect(
     assert scene.site() == "two"
 
 
-def test_a_changed_env_file_takes_effect(scene: DeployScene) -> None:
+def test_a_changed_env_file_takes_effect(open_scene: Callable[..., DeployScene]) -> None:
+    scene = open_scene()
     text = COMPOSE + "    env_file: side.env\n"
     scene.write(**IGNORE, **{"compose.yaml": text, "side.env": "A=1\n"})
     assert scene.do("deploy").state == "succeeded"

@@ -14,7 +14,14 @@ from scar.commands import job_commands
 from scar.errors import ScarError
 from scar.jobs.record import Job
 from tests.support.compose_project import IMAGE, run_docker
-from tests.support.deploy_scene import COMPOSE, DOCKERFILE, IMPATIENT, NEVER_WELL, DeployScene
+from tests.support.deploy_scene import (
+    COMPOSE,
+    DOCKERFILE,
+    IMPATIENT,
+    NEVER_WELL,
+    WITHOUT_SITE,
+    DeployScene,
+)
 
 
 def states(job: Job) -> dict[str, str]:
@@ -57,69 +64,69 @@ def test_after_a_deploy_the_site_shows_the_new_page(scene: DeployScene) -> None:
     assert run_docker("images", "-q", f"scar-build/{scene.name}/*") == ""
 
 
-def test_a_deploy_without_changes_does_nothing(scene: DeployScene) -> None:
-    before = scene.images(), scene.tree()
-    job = scene.do("deploy")
+def test_a_deploy_without_changes_does_nothing(standing: DeployScene) -> None:
+    before = standing.images(), standing.tree()
+    job = standing.do("deploy")
     assert job.state == "succeeded"
     assert job.result is not None
     assert job.result["nothing"] is True
     assert set(states(job).values()) == {"succeeded", "skipped"}
-    assert (scene.images(), scene.tree()) == before
+    assert (standing.images(), standing.tree()) == before
 
 
-def test_a_deploy_leaves_files_that_only_production_has(scene: DeployScene) -> None:
+def test_a_deploy_leaves_files_that_only_production_has(siteless: DeployScene) -> None:
     for name, text in {"data/db": "rows", ".env": "A=1", "uploads/x": "picture"}.items():
-        path = scene.production / name
+        path = siteless.production / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    inode = (scene.production / "data/db").stat().st_ino
-    scene.write(page="two", **{".env": "A=2", "new/file": "new"})
-    assert scene.do("deploy").state == "succeeded"
-    (scene.workspace / "new/file").unlink()
-    (scene.workspace / "new").rmdir()
-    assert scene.do("deploy").state == "succeeded"
-    assert not (scene.production / "new").exists()
-    assert (scene.production / "data/db").read_text() == "rows"
-    assert (scene.production / "data/db").stat().st_ino == inode
-    assert (scene.production / ".env").read_text() == "A=1"
-    assert (scene.production / "uploads/x").read_text() == "picture"
+    inode = (siteless.production / "data/db").stat().st_ino
+    siteless.write(page="two", **{".env": "A=2", "new/file": "new"})
+    assert siteless.do("deploy").state == "succeeded"
+    (siteless.workspace / "new/file").unlink()
+    (siteless.workspace / "new").rmdir()
+    assert siteless.do("deploy").state == "succeeded"
+    assert not (siteless.production / "new").exists()
+    assert (siteless.production / "data/db").read_text() == "rows"
+    assert (siteless.production / "data/db").stat().st_ino == inode
+    assert (siteless.production / ".env").read_text() == "A=1"
+    assert (siteless.production / "uploads/x").read_text() == "picture"
 
 
-def test_files_changed_by_hand_are_shown_and_kept(scene: DeployScene) -> None:
-    (scene.production / "page").write_text("by hand")
-    diff = scene.do("diff")
+def test_files_changed_by_hand_are_shown_and_kept(siteless: DeployScene) -> None:
+    (siteless.production / "page").write_text("by hand")
+    diff = siteless.do("diff")
     assert diff.result is not None
     assert diff.result["drift"] == ["page"]
     assert "-by hand\n" in diff.result["lines"]
     assert "+one\n" in diff.result["lines"]
     assert "-by hand" in job_commands()["diff"].view(diff).text
-    job = scene.do("deploy")
+    job = siteless.do("deploy")
     assert job.state == "succeeded"
-    assert (scene.production / "page").read_text() == "one"
-    state = scene.installation.folder / "state/projects/shop/objects"
+    assert (siteless.production / "page").read_text() == "one"
+    state = siteless.state / "objects"
     assert "by hand" in [path.read_text() for path in state.rglob("*") if path.is_file()]
 
 
 def test_a_file_edited_in_production_can_be_restored_after_a_deploy_replaced_it(
-    scene: DeployScene,
+    siteless: DeployScene,
 ) -> None:
-    (scene.production / "page").write_text("by hand\n")
-    scene.write(page="two")
-    job = scene.do("deploy")
+    (siteless.production / "page").write_text("by hand\n")
+    siteless.write(page="two")
+    job = siteless.do("deploy")
     assert job.result is not None
     assert job.result["kept"] == ["page"]
     said = job_commands()["deploy"].view(job).text
     assert "/docker_kept" in said
-    kept = scene.do("kept")
+    kept = siteless.do("kept")
     assert kept.result is not None
     (row,) = kept.result["files"]
     assert (row["path"], row["job"]) == ("page", job.id)
     assert row["number"] == 1
-    assert scene.do("kept_restore", number=1).state == "succeeded"
-    assert (scene.production / "page").read_text() == "by hand\n"
+    assert siteless.do("kept_restore", number=1).state == "succeeded"
+    assert (siteless.production / "page").read_text() == "by hand\n"
     # For a program, and for a host whose SCAR is down.
     subprocess.run(row["command"], shell=True, check=True)
-    assert (scene.production / "page").read_text() == "by hand\n"
+    assert (siteless.production / "page").read_text() == "by hand\n"
 
 
 def test_a_changed_mounted_file_restarts_without_a_build(
@@ -140,22 +147,22 @@ def test_a_changed_mounted_file_restarts_without_a_build(
     assert scene.site() == "two"
 
 
-def test_production_stays_as_it_was_if_a_build_fails(scene: DeployScene) -> None:
-    before = scene.images(), scene.tree()
-    scene.write(page="two", Dockerfile=DOCKERFILE + "RUN echo no such luck && false\n")
-    job = scene.ask("deploy")
+def test_production_stays_as_it_was_if_a_build_fails(standing: DeployScene) -> None:
+    before = standing.images(), standing.tree()
+    standing.write(page="two", Dockerfile=DOCKERFILE + "RUN echo no such luck && false\n")
+    job = standing.ask("deploy")
     answered = []
-    for _ in scene.events(job):
-        answered.append(scene.site())
-    job = scene.api.job(job.id)
+    for _ in standing.events(job):
+        answered.append(standing.site())
+    job = standing.api.job(job.id)
     assert job.state == "rolled_back"
     assert job.error is not None
     assert job.error.code == "build_failed"
     assert "false" in job.error.message
     assert any("no such luck" in line for line in job.error.lines)
     assert set(answered) == {"one"}
-    assert (scene.images(), scene.tree()) == before
-    assert scene.leftovers() == []
+    assert (standing.images(), standing.tree()) == before
+    assert standing.leftovers() == []
 
 
 def test_a_deploy_is_undone_if_a_container_never_becomes_healthy(scene: DeployScene) -> None:
@@ -221,8 +228,8 @@ def test_a_deploy_succeeds_when_every_container_is_protected(
 def test_a_file_stays_in_production_when_it_is_excluded_after_a_deploy(
     open_scene: Callable[..., DeployScene],
 ) -> None:
-    scene = open_scene()
-    scene.write(**{"uploads/a": "one", "gone": "one"})
+    scene = open_scene(primary_container=None)
+    scene.write(**{"compose.yaml": WITHOUT_SITE, "uploads/a": "one", "gone": "one"})
     assert scene.do("deploy").state == "succeeded"
     scene.entry["exclude"] = ["uploads/"]
     scene.installation.projects_file.write_text(json.dumps({"shop": scene.entry}))
@@ -242,23 +249,23 @@ def test_a_folder_named_env_is_deployed(scene: DeployScene) -> None:
     assert scene.site() == "two"
 
 
-def test_no_hook_or_filter_configured_in_the_workspace_is_run(scene: DeployScene) -> None:
+def test_no_hook_or_filter_configured_in_the_workspace_is_run(siteless: DeployScene) -> None:
     def git(*words: str) -> None:
-        subprocess.run(["git", "-C", scene.workspace, *words], check=True, capture_output=True)
+        subprocess.run(["git", "-C", siteless.workspace, *words], check=True, capture_output=True)
 
     git("init", "-q")
     git("add", ".")
     git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "one")
-    trap = scene.workspace.parent / "started"
+    trap = siteless.workspace.parent / "started"
     git("config", "filter.x.clean", f"touch {trap}; cat")
     git("config", "filter.x.process", f"touch {trap}")
-    (scene.workspace / ".git" / "info" / "attributes").write_text("* filter=x\n")
-    scene.write(page="two")
-    os.utime(scene.workspace / "Dockerfile", (1, 1))
-    status = scene.do("status").result
+    (siteless.workspace / ".git" / "info" / "attributes").write_text("* filter=x\n")
+    siteless.write(page="two")
+    os.utime(siteless.workspace / "Dockerfile", (1, 1))
+    status = siteless.do("status").result
     assert status is not None
     assert status["workspace_dirty"] is True
-    assert scene.do("deploy").state == "succeeded"
+    assert siteless.do("deploy").state == "succeeded"
     assert not trap.exists()
 
 

@@ -15,9 +15,9 @@ Limit = Callable[[int], Path]
 
 
 @pytest.fixture
-def limited(scene: DeployScene) -> Iterator[Limit]:
+def limited(standing: DeployScene) -> Iterator[Limit]:
     """Gives that folder a filesystem with room for so many more files."""
-    folder = scene.installation.folder / "state" / "done"
+    folder = standing.installation.folder / "state" / "done"
 
     def make(files: int) -> Path:
         options = f"size=1m,nr_inodes={files + 1}"
@@ -29,29 +29,29 @@ def limited(scene: DeployScene) -> Iterator[Limit]:
 
 
 def test_a_job_reports_its_outcome_even_if_the_disk_is_too_full_to_log_it(
-    scene: DeployScene, limited: Limit
+    standing: DeployScene, limited: Limit
 ) -> None:
     folder = limited(1)
-    before = scene.images(), scene.tree()
-    scene.write(page="two", Dockerfile=DOCKERFILE + "RUN false\n")
-    job = scene.do("deploy")
+    before = standing.images(), standing.tree()
+    standing.write(page="two", Dockerfile=DOCKERFILE + "RUN false\n")
+    job = standing.do("deploy")
     assert job.state == "rolled_back", job.error
     assert job.error is not None
     assert job.error.code == "build_failed"
-    assert (scene.images(), scene.tree()) == before
+    assert (standing.images(), standing.tree()) == before
     assert os.listdir(folder) == [job.id]
-    assert "end of the job not kept" in scene.installation.log
+    assert "end of the job not kept" in standing.installation.log
 
 
 def test_a_job_changes_nothing_if_the_disk_is_too_full_to_log_its_start(
-    scene: DeployScene, limited: Limit
+    standing: DeployScene, limited: Limit
 ) -> None:
     folder = limited(0)
-    before = {name: scene.started(name.lstrip("/")) for name in scene.images()}
-    job = scene.do("restart")
+    before = {name: standing.started(name.lstrip("/")) for name in standing.images()}
+    job = standing.do("restart")
     assert job.state == "failed"
     assert job.error is not None
     assert job.error.code == "disk_full"
     assert str(folder) in job.error.message
-    assert {name: scene.started(name.lstrip("/")) for name in scene.images()} == before
+    assert {name: standing.started(name.lstrip("/")) for name in standing.images()} == before
     assert os.listdir(folder) == []

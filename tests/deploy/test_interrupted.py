@@ -41,7 +41,7 @@ def test_a_container_that_was_killed_with_the_worker_is_started_again(scene: Dep
     before = scene.images(), scene.tree()
     scene.write(page="two")
     starting = 6  # begun, staged, building, built, applying, starting: one call each
-    journal = scene.installation.folder / "state" / "projects" / "shop" / "journal.jsonl"
+    journal = scene.state / "journal.jsonl"
     with KillAt(scene.pool(), "pwrite64", starting, journal) as kill:
         job = scene.ask("deploy")
         eventually(lambda: kill.hit, "it was killed")
@@ -59,22 +59,22 @@ def test_a_container_that_was_killed_with_the_worker_is_started_again(scene: Dep
     [(3, "rolled_back", "two"), (4, "rolled_back", "two"), (5, "succeeded", "by hand")],
 )
 def test_a_kept_file_whose_return_is_killed_is_there_or_not(
-    scene: DeployScene, record: int, state: str, page: str
+    siteless: DeployScene, record: int, state: str, page: str
 ) -> None:
     """Killed as it writes a record: begun, staged, applying, restored, ended."""
-    (scene.production / "page").write_text("by hand")
-    scene.write(page="two")
-    assert scene.do("deploy").state == "succeeded"
-    journal = scene.installation.folder / "state" / "projects" / "shop" / "journal.jsonl"
-    with KillAt(scene.pool(), "pwrite64", record, journal) as kill:
-        job = scene.ask("kept_restore", number=1)
+    (siteless.production / "page").write_text("by hand")
+    siteless.write(page="two")
+    assert siteless.do("deploy").state == "succeeded"
+    journal = siteless.state / "journal.jsonl"
+    with KillAt(siteless.pool(), "pwrite64", record, journal) as kill:
+        job = siteless.ask("kept_restore", number=1)
         eventually(lambda: kill.hit, "it was killed")
-    job = scene.end_of(job)
+    job = siteless.end_of(job)
     assert job.state == state, job.error
-    assert (scene.production / "page").read_text() == page
-    assert scene.do("deploy").state == "succeeded"
-    assert (scene.production / "page").read_text() == "two"
-    assert len((scene.do("kept").result or {})["files"]) == (2 if page == "by hand" else 1)
+    assert (siteless.production / "page").read_text() == page
+    assert siteless.do("deploy").state == "succeeded"
+    assert (siteless.production / "page").read_text() == "two"
+    assert len((siteless.do("kept").result or {})["files"]) == (2 if page == "by hand" else 1)
 
 
 @pytest.mark.parametrize("part", ["scar.cli api", "redis"])
@@ -94,36 +94,38 @@ def test_no_event_is_lost_when_the_api_or_redis_is_killed(scene: DeployScene, pa
     assert scene.site() == "two"
 
 
-def test_a_live_log_loses_and_repeats_no_line_when_its_worker_is_killed(scene: DeployScene) -> None:
-    side = f"{scene.name}-side-1"
-    job = scene.ask("follow", container=side, grep="LINE", since="1s")
-    scene.until_step(job, "following")
+def test_a_live_log_loses_and_repeats_no_line_when_its_worker_is_killed(
+    siteless: DeployScene,
+) -> None:
+    side = f"{siteless.name}-side-1"
+    job = siteless.ask("follow", container=side, grep="LINE", since="1s")
+    siteless.until_step(job, "following")
     write = "i=0; while [ $i -lt 110 ]; do i=$((i+1)); echo line $i; echo noise; sleep 0.05; done"
     run_docker("exec", "-d", side, "sh", "-c", f"({write}) > /proc/1/fd/1")
     expected = [f"line {number}" for number in range(1, 111)]
     lines: list[str] = []
     killed = False
-    for event in scene.events(job):
+    for event in siteless.events(job):
         if event.type != "output":
             continue
         lines.append(event.data["line"].partition("] ")[2])
         if len(lines) == 30 and not killed:
             killed = True
-            scene.kill_worker()
+            siteless.kill_worker()
         if lines[-1] == expected[-1]:
             break
     assert lines == expected
     run_docker("rm", "-f", side)
-    label = f"com.docker.compose.project={scene.name}"
+    label = f"com.docker.compose.project={siteless.name}"
     again = "echo a line of the next; exec sleep 100000"
     run_docker("run", "-d", "--name", side, "--label", label, IMAGE, "sh", "-c", again)
     later = [
-        e.data["line"] for e in itertools.islice(_output(scene, job), len(lines), 2 + len(lines))
+        e.data["line"] for e in itertools.islice(_output(siteless, job), len(lines), 2 + len(lines))
     ]
     assert later[0].startswith(f"── {side} was replaced (")
     assert later[1].endswith("] a line of the next")
-    scene.api.request("POST", f"/jobs/{job.id}/cancel")
-    assert scene.end_of(job).state == "cancelled"
+    siteless.api.request("POST", f"/jobs/{job.id}/cancel")
+    assert siteless.end_of(job).state == "cancelled"
 
 
 def _output(scene: DeployScene, job: Job) -> Iterator[Event]:

@@ -15,12 +15,12 @@ def shown(job: Job) -> str:
 
 
 @pytest.fixture
-def replaced(scene: DeployScene) -> DeployScene:
+def replaced(siteless: DeployScene) -> DeployScene:
     """A scene whose page was changed by hand, and whose last deploy replaced it."""
-    (scene.production / "page").write_text("by hand\n")
-    scene.write(page="two")
-    assert scene.do("deploy").state == "succeeded"
-    return scene
+    (siteless.production / "page").write_text("by hand\n")
+    siteless.write(page="two")
+    assert siteless.do("deploy").state == "succeeded"
+    return siteless
 
 
 def test_a_kept_file_is_offered_and_comes_back_after_a_yes(replaced: DeployScene) -> None:
@@ -28,6 +28,9 @@ def test_a_kept_file_is_offered_and_comes_back_after_a_yes(replaced: DeployScene
     kept = view_job(job_commands()["kept"], scene.do("kept"))
     assert "1. page (8 B, replaced " in kept.text
     assert [button.command for button in kept.buttons] == ["/docker_kept restore shop 1"]
+    unknown = scene.do("kept_restore", number=7)
+    assert unknown.error is not None
+    assert unknown.error.code == "not_found"
     job = scene.ask("kept_restore", confirm=False, number=1)
     scene.planned(job)
     assert f"File: {scene.production}/page" in shown(scene.api.job(job.id))
@@ -65,9 +68,3 @@ def test_a_file_that_changes_after_the_question_is_asked_about_again(
     assert scene.planned(job, other_than=first["hash"])["changed"] is True
     assert (scene.production / "page").read_text() == "just now\n"
     scene.answer(job, "no")
-
-
-def test_a_number_that_nothing_has_is_refused(replaced: DeployScene) -> None:
-    job = replaced.do("kept_restore", number=7)
-    assert job.error is not None
-    assert job.error.code == "not_found"

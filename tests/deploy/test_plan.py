@@ -11,7 +11,7 @@ from scar.chat.job_view import view_job
 from scar.commands import job_commands
 from scar.jobs.record import Job
 from tests.support.compose_project import run_docker
-from tests.support.deploy_scene import COMPOSE, DOCKERFILE, DeployScene
+from tests.support.deploy_scene import COMPOSE, DOCKERFILE, WITHOUT_SITE, DeployScene
 from tests.support.waiting import eventually
 
 MORE = """\
@@ -50,10 +50,13 @@ def test_new_services_volumes_and_networks_are_named(scene: DeployScene) -> None
     assert scene.do("deploy").state == "succeeded"
 
 
-def test_what_the_file_no_longer_has_is_named_and_stays(scene: DeployScene) -> None:
-    scene.write(**{"compose.yaml": COMPOSE + MORE})
+def test_what_the_file_no_longer_has_is_named_and_stays(
+    open_scene: Callable[..., DeployScene],
+) -> None:
+    scene = open_scene(primary_container=None)
+    scene.write(**{"compose.yaml": WITHOUT_SITE + MORE})
     assert scene.do("deploy").state == "succeeded"
-    scene.write(**{"compose.yaml": COMPOSE})
+    scene.write(**{"compose.yaml": WITHOUT_SITE})
     text, gone = question(scene), f"{scene.name}-cache-1"
     assert f"No longer in the Compose file, but goes on running: {gone}" in text
     assert f"docker rm -f {gone}" in text
@@ -105,42 +108,42 @@ def test_a_question_that_is_asked_again_says_what_changed(scene: DeployScene) ->
     assert scene.site() == "one"
 
 
-def test_an_unchanged_production_asks_nothing(scene: DeployScene) -> None:
-    job = scene.end_of(scene.ask("deploy", confirm=False))
+def test_an_unchanged_production_asks_nothing(standing: DeployScene) -> None:
+    job = standing.end_of(standing.ask("deploy", confirm=False))
     assert job.state == "succeeded", job.error
     assert (job.result or {})["nothing"] is True
-    assert shown(scene, job) == "✅ Production is up to date. Nothing to deploy."
-    scene.write(page="two")
-    second = scene.ask("deploy", confirm=False)
-    assert scene.planned(second)["nothing"] is False
-    scene.answer(second, "no")
+    assert shown(standing, job) == "✅ Production is up to date. Nothing to deploy."
+    standing.write(page="two")
+    second = standing.ask("deploy", confirm=False)
+    assert standing.planned(second)["nothing"] is False
+    standing.answer(second, "no")
 
 
-def test_a_workspace_that_is_as_production_again_asks_nothing_more(scene: DeployScene) -> None:
-    scene.write(page="two")
-    job = scene.ask("deploy", confirm=False)
-    scene.planned(job)
-    scene.write(page="one")
-    scene.answer(job, "yes")
-    assert scene.end_of(job).state == "succeeded"
-    assert shown(scene, job).endswith("✅ Production is up to date. Nothing to deploy.")
+def test_a_workspace_that_is_as_production_again_asks_nothing_more(standing: DeployScene) -> None:
+    standing.write(page="two")
+    job = standing.ask("deploy", confirm=False)
+    standing.planned(job)
+    standing.write(page="one")
+    standing.answer(job, "yes")
+    assert standing.end_of(job).state == "succeeded"
+    assert shown(standing, job).endswith("✅ Production is up to date. Nothing to deploy.")
 
 
-def test_a_container_that_is_replaced_meanwhile_is_named(scene: DeployScene) -> None:
-    scene.write(page="two")
-    job = scene.ask("deploy", confirm=False)
-    first = scene.planned(job)
-    side = f"{scene.name}-side-1"
+def test_a_container_that_is_replaced_meanwhile_is_named(standing: DeployScene) -> None:
+    standing.write(page="two")
+    job = standing.ask("deploy", confirm=False)
+    first = standing.planned(job)
+    side = f"{standing.name}-side-1"
     before = run_docker("inspect", "-f", "{{.Id}}", side)
     run_docker(
-        "compose", "-p", scene.name, "--project-directory", str(scene.production),
+        "compose", "-p", standing.name, "--project-directory", str(standing.production),
         "up", "-d", "--no-deps", "--no-build", "--force-recreate", "side",
     )  # fmt: skip
     eventually(lambda: run_docker("inspect", "-f", "{{.Id}}", side) != before, "another container")
-    scene.answer(job, "yes")
-    scene.planned(job, other_than=first["hash"])
-    assert f"⚠️ The containers changed while you were reading: {side}" in shown(scene, job)
-    scene.answer(job, "no")
+    standing.answer(job, "yes")
+    standing.planned(job, other_than=first["hash"])
+    assert f"⚠️ The containers changed while you were reading: {side}" in shown(standing, job)
+    standing.answer(job, "no")
 
 
 @pytest.fixture

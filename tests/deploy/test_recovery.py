@@ -16,7 +16,7 @@ def test_a_rollback_is_not_repeated_if_its_worker_is_killed_just_before_reportin
     """Killed once its journal is closed: going back again would bring the bad release."""
     scene.write(page="two")
     assert scene.do("deploy").state == "succeeded"
-    journal = scene.installation.folder / "state" / "projects" / "shop" / "journal.jsonl"
+    journal = scene.state / "journal.jsonl"
     job = scene.ask("rollback")
     while not (journal.exists() and f'"{job.id}"' in journal.read_text()):
         time.sleep(0.001)

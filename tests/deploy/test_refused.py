@@ -32,60 +32,60 @@ def refused(scene: DeployScene) -> str:
     return job.error.message
 
 
-def test_a_compose_file_without_services_is_refused(scene: DeployScene) -> None:
-    scene.write(**{"compose.yaml": "services: {}\n"})
-    assert "no service to run" in refused(scene)
+def test_a_compose_file_without_services_is_refused(standing: DeployScene) -> None:
+    standing.write(**{"compose.yaml": "services: {}\n"})
+    assert "no service to run" in refused(standing)
 
 
-def test_an_invalid_image_name_is_refused(scene: DeployScene) -> None:
-    scene.write(**{"compose.yaml": COMPOSE.replace("image: IMAGE", "image: Not/Lower:1")})
-    assert "Not/Lower:1" in refused(scene)
+def test_an_invalid_image_name_is_refused(standing: DeployScene) -> None:
+    standing.write(**{"compose.yaml": COMPOSE.replace("image: IMAGE", "image: Not/Lower:1")})
+    assert "Not/Lower:1" in refused(standing)
 
 
 def test_a_container_name_that_another_project_uses_is_refused(
-    scene: DeployScene, taken: str
+    standing: DeployScene, taken: str
 ) -> None:
-    scene.write(**{"compose.yaml": COMPOSE + f"    container_name: {taken}\n"})
-    assert taken in refused(scene)
+    standing.write(**{"compose.yaml": COMPOSE + f"    container_name: {taken}\n"})
+    assert taken in refused(standing)
 
 
 def test_a_port_that_a_container_of_another_project_publishes_is_refused(
-    scene: DeployScene,
+    standing: DeployScene,
 ) -> None:
-    name = f"{scene.name}-elsewhere"
+    name = f"{standing.name}-elsewhere"
     run_docker("run", "-d", "--name", name, "-p", "127.0.0.1::80", IMAGE, "sleep", "600")
     try:
         port = run_docker("port", name, "80/tcp").strip().rpartition(":")[2]
-        scene.write(**{"compose.yaml": COMPOSE + f'    ports: ["{port}:80"]\n'})
-        message = refused(scene)
+        standing.write(**{"compose.yaml": COMPOSE + f'    ports: ["{port}:80"]\n'})
+        message = refused(standing)
     finally:
         run_docker("rm", "-f", name)
     assert message.startswith(f"Service 'side' wants port {port}, which is published by '{name}'")
 
 
 @pytest.mark.parametrize("name", [".env", "side.env"])
-def test_a_pipe_in_place_of_an_env_file_is_refused(scene: DeployScene, name: str) -> None:
-    os.mkfifo(scene.production / name)
-    scene.write(page="two", **{"compose.yaml": COMPOSE + "    env_file: side.env\n"})
-    job = scene.do("deploy")
-    os.unlink(scene.production / name)
+def test_a_pipe_in_place_of_an_env_file_is_refused(standing: DeployScene, name: str) -> None:
+    os.mkfifo(standing.production / name)
+    standing.write(page="two", **{"compose.yaml": COMPOSE + "    env_file: side.env\n"})
+    job = standing.do("deploy")
+    os.unlink(standing.production / name)
     assert job.state == "failed"
     assert job.error is not None
     assert job.error.code in ("project_invalid", "sync_failed")
-    assert str(scene.production / name) in job.error.message
+    assert str(standing.production / name) in job.error.message
 
 
-def test_a_file_of_the_workers_host_reaches_no_container(scene: DeployScene) -> None:
-    scene.write(**{"compose.yaml": COMPOSE + "    env_file: /etc/hostname\n"})
-    assert "`env_file` names '/etc/hostname'" in refused(scene)
+def test_a_file_of_the_workers_host_reaches_no_container(standing: DeployScene) -> None:
+    standing.write(**{"compose.yaml": COMPOSE + "    env_file: /etc/hostname\n"})
+    assert "`env_file` names '/etc/hostname'" in refused(standing)
 
 
-def test_a_diff_fetches_nothing_from_another_host(scene: DeployScene) -> None:
+def test_a_diff_fetches_nothing_from_another_host(standing: DeployScene) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.5)
         address = f"http://127.0.0.1:{server.getsockname()[1]}/x.git"
-        scene.write(**{"compose.yaml": f"include: ['{address}']\n{COMPOSE}"})
-        job = scene.do("diff")
+        standing.write(**{"compose.yaml": f"include: ['{address}']\n{COMPOSE}"})
+        job = standing.do("diff")
         assert job.error is not None
         assert "on another host" in job.error.message
         with pytest.raises(TimeoutError):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
-from tests.support.deploy_scene import COMPOSE, DOCKERFILE, DeployScene
+from tests.support.deploy_scene import COMPOSE, DOCKERFILE, WITHOUT_SITE, DeployScene
 
 
 def test_dependencies_are_restarted_first(open_scene: Callable[..., DeployScene]) -> None:
@@ -27,7 +26,10 @@ def test_dependencies_are_restarted_first(open_scene: Callable[..., DeployScene]
     assert plan["downtime"] != "10-30 seconds"
 
 
-def test_a_restart_names_the_container_that_does_not_come_back(scene: DeployScene) -> None:
+def test_a_restart_names_the_container_that_does_not_come_back(
+    open_scene: Callable[..., DeployScene],
+) -> None:
+    scene = open_scene()
     flag = 'CMD ["sh", "-c", "test ! -e /data/stop && exec httpd -f -p 8000 -h /www"]\n'
     scene.write(Dockerfile=DOCKERFILE.split("CMD")[0] + flag)
     assert scene.do("deploy").state == "succeeded"
@@ -42,22 +44,22 @@ def test_a_restart_names_the_container_that_does_not_come_back(scene: DeployScen
     assert f"{scene.name}-side-1" in job.result["restarted"]
 
 
-def test_the_error_names_a_container_that_does_not_exist(scene: DeployScene) -> None:
-    scene.entry.update(containers=["backend"], auto_detect=False, primary_container="backend")
-    scene.installation.projects_file.write_text(json.dumps({"shop": scene.entry}))
+def test_the_error_names_a_container_that_does_not_exist(standing: DeployScene) -> None:
+    standing.configure(containers=["backend"], auto_detect=False, primary_container="backend")
     for kind in ("restart", "logs"):
-        job = scene.do(kind)
+        job = standing.do(kind)
         assert job.state == "failed"
         assert job.error is not None
         assert job.error.code == "container_not_found"
     assert job.error is not None
-    status = scene.do("status").result
+    status = standing.do("status").result
     assert status is not None
     assert [c["state"] for c in status["containers"]] == ["not found"]
 
 
-def test_secrets_are_masked_in_logs(scene: DeployScene) -> None:
-    noisy = COMPOSE.replace(
+def test_secrets_are_masked_in_logs(open_scene: Callable[..., DeployScene]) -> None:
+    scene = open_scene(primary_container=None)
+    noisy = WITHOUT_SITE.replace(
         '["sleep", "100000"]',
         '["sh", "-c", "echo \\"the word is $$SHOP_PASSWORD, <b>_*[\\"; sleep 100000"]\n'
         "    environment: {SHOP_PASSWORD: correct-horse-battery}",

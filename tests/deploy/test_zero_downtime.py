@@ -40,7 +40,7 @@ def named(open_scene: Callable[..., DeployScene]) -> DeployScene:
 
 
 def record(scene: DeployScene) -> Path:
-    return scene.installation.folder / "state" / "projects" / "shop" / "stand_ins.json"
+    return scene.state / "stand_ins.json"
 
 
 def is_diverting(scene: DeployScene) -> bool:

@@ -55,6 +55,8 @@ FROM IMAGE
 COPY page /www/index.html
 CMD ["httpd", "-f", "-p", "8000", "-h", "/www"]
 """
+WITHOUT_SITE = "services:\n" + "".join(COMPOSE.partition("  side:")[1:])
+
 NEVER_WELL = DOCKERFILE.replace('"8000"', '"9000"')
 """A Dockerfile whose site listens on another port, so that its health check always fails."""
 
@@ -66,11 +68,17 @@ IMPATIENT = 10
 
 
 class DeployScene:
-    """One project, `shop`, with a site; workspace and production are real folders."""
+    """One project with a site; workspace and production are real folders."""
 
     def __init__(
-        self, folder: Path, installation: Installation | None = None, **entry: Any
+        self,
+        folder: Path,
+        installation: Installation | None = None,
+        *,
+        project: str = "shop",
+        **entry: Any,
     ) -> None:
+        self.project = project
         self.name = f"scartest-{uuid4().hex[:8]}"
         self.workspace = folder / "workspace"
         self.production = folder / "production"
@@ -92,7 +100,7 @@ class DeployScene:
     @property
     def state(self) -> Path:
         """The folder in which SCAR keeps what it knows of the project."""
-        return self.installation.folder / "state" / "projects" / "shop"
+        return self.installation.folder / "state" / "projects" / self.project
 
     def write(self, **files: str) -> None:
         """Write files into the workspace; `IMAGE` and `PORT` in them are replaced."""
@@ -113,11 +121,11 @@ class DeployScene:
     def configure(self, **entry: Any) -> None:
         """Change the project's entry in the projects file."""
         self.entry.update(entry)
-        self.installation.projects_file.write_text(json.dumps({"shop": self.entry}))
+        self.installation.projects_file.write_text(json.dumps({self.project: self.entry}))
 
     def ask(self, kind: str, *, confirm: bool = True, **args: Any) -> Job:
         """Submit a job, and return it."""
-        body: dict[str, Any] = {"kind": kind, "project": "shop", "args": args}
+        body: dict[str, Any] = {"kind": kind, "project": self.project, "args": args}
         if confirm and kind in ("deploy", "restart", "rollback", "kept_restore"):
             body["confirm"] = "yes"
         return Job.from_json(self.api.request("POST", "/jobs", json=body))
@@ -210,8 +218,10 @@ class DeployScene:
     def _forget(self) -> None:
         """Delete the project's state, so that the next project of the same name starts anew."""
         with contextlib.closing(connect(self.installation.redis_url)) as redis:
-            eventually(lambda: not redis.exists("scar:hold:shop"), "no job holds the project")
-            redis.delete("scar:jobs:shop", "scar:locks")
+            eventually(
+                lambda: not redis.exists(f"scar:hold:{self.project}"), "no job holds the project"
+            )
+            redis.delete(f"scar:jobs:{self.project}", "scar:locks")
         shutil.rmtree(self.state, ignore_errors=True)
 
     def remove(self) -> None:
