@@ -13,6 +13,7 @@ from scar.commands.ways_view import offer_lines, score_lines, way_lines
 from scar.errors import ScarError
 from scar.jobs.results.history import ReleaseRow
 from scar.jobs.results.ways import PLAIN, STAND_IN, ServiceWay, all_plain, without_downtime
+from scar.projects import Project
 from tests.support.job_context import job_context, settings_in
 from workers.deployment import restart_ways
 from workers.deployment.eligibility import (
@@ -24,8 +25,11 @@ from workers.deployment.eligibility import (
 )
 from workers.deployment.memory import with_memory_notes
 from workers.deployment.takeover import Takeover
+from workers.deployment.ways import NO_WAYS, plan_ways
 from workers.engine.compose_config import ComposeConfig
+from workers.engine.connection import Engine
 from workers.engine.container import Container, Port
+from workers.engine.containers import Containers
 from workers.engine.stand_in_config import stand_in_config
 from workers.engine.usage_counters import UsageCounters
 
@@ -104,6 +108,18 @@ def test_a_stand_in_can_be_ruled_out_by_what_the_engine_reports(
     seen: Surroundings, why: str
 ) -> None:
     assert why in reason(seen=seen)
+
+
+def test_a_deploy_that_has_begun_does_not_look_for_what_could_be_offered(tmp_path: Path) -> None:
+    """Only a question offers stand-ins; a look starts the program that would divert."""
+    project = Project("shop", tmp_path / "workspace", tmp_path / "production", "shop")
+    context = job_context("deploy", {}, settings_in(tmp_path), project=project)
+    context.engine = Engine(f"unix://{tmp_path}/none.sock")
+    context.containers = Containers(context.engine)
+    with pytest.raises(ScarError, match="sock"):
+        plan_ways(context, config_of(), [RUNNING], ["web"], ())
+    context.begun_at = 1.0
+    assert plan_ways(context, config_of(), [RUNNING], ["web"], ()) == NO_WAYS
 
 
 @pytest.mark.parametrize("image", ["mongo-express:1", "vaultwarden/server", "me/redis-page"])

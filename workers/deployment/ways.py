@@ -58,7 +58,8 @@ def plan_ways(
     names = sorted(name for name in running if name in config.services)
     wanted = context.project.zero_downtime
     asked = {name: is_asked_for(wanted, config, name) for name in names}
-    offering = wanted is None and not _was_offered(context.folder)
+    # A job that has begun asks nobody any more, so it need not try whether it could divert.
+    offering = wanted is None and not context.begun_at and not _was_offered(context.folder)
     any_asked = any(yes for yes, _ in asked.values())
     unknown = tuple(name for name in _named(wanted) if name not in config.services)
     if not names or not (any_asked or offering):
