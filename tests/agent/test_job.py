@@ -23,15 +23,15 @@ from tests.support.waiting import eventually
 
 OWNER = 54321
 Make = Callable[..., AgentScene]
-_STOPS_SCAR = {
-    "test_an_agent_whose_worker_was_killed_is_stopped_and_not_run_again",
-    "test_an_agent_is_not_run_again_after_redis_lost_its_data",
-}
+_EMPTIES_REDIS = {"test_an_agent_is_not_run_again_after_redis_lost_its_data"}
+"""Redis is then told of every job that a SCAR has ever done."""
 
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
-    """Yield one SCAR for the tests that leave it running, in a folder that every user can enter."""
+    """Yield one SCAR, in a folder that every user can enter. Tests may kill its worker, which it
+    starts again.
+    """
     folder = Path(tempfile.mkdtemp(prefix="scar-agents-", dir="/tmp"))
     folder.chmod(0o755)
     installation = agent_installation(folder / "scar")
@@ -43,7 +43,7 @@ def installation() -> Iterator[Installation]:
 @pytest.fixture
 def make(public: Path, program: str, request: pytest.FixtureRequest) -> Iterator[Make]:
     scenes: list[AgentScene] = []
-    shared = None if request.node.originalname in _STOPS_SCAR else "installation"
+    shared = None if request.node.originalname in _EMPTIES_REDIS else "installation"
 
     def _make(*, owner: int = OWNER, agent: str | None = program, **files: str) -> AgentScene:
         installation = request.getfixturevalue(shared) if shared else None
