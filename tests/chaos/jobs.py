@@ -201,8 +201,10 @@ def _answers(fleet: Fleet) -> bool:
     the other may have asked as often as the API lets one client.
     """
     url = f"http://127.0.0.1:{fleet.installation.port}/api/v1/projects/p0/status"
+    headers = {"Authorization": f"Bearer {LOOKS}"}
     try:
-        answer = httpx.get(url, headers={"Authorization": f"Bearer {LOOKS}"}, timeout=20)
+        # A context for TLS costs 45 ms of CPU, and is not used here.
+        answer = httpx.get(url, headers=headers, timeout=20, verify=False)
     except httpx.TransportError:
         return False
     return answer.status_code == 200
