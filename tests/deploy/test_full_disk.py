@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from scar.redis_client import connect
 from tests.support.deploy_scene import DOCKERFILE, DeployScene
+from tests.support.waiting import eventually
 
 Limit = Callable[[int], Path]
 
@@ -18,6 +21,9 @@ Limit = Callable[[int], Path]
 def limited(standing: DeployScene) -> Iterator[Limit]:
     """Gives that folder a filesystem with room for so many more files."""
     folder = standing.installation.folder / "state" / "done"
+    with contextlib.closing(connect(standing.installation.redis_url)) as redis:
+        # A job of an earlier test that was cancelled would take the room.
+        eventually(lambda: not redis.exists("scar:cancelled"), "the host knows what was cancelled")
 
     def make(files: int) -> Path:
         options = f"size=1m,nr_inodes={files + 1}"
