@@ -51,7 +51,7 @@ def _latencies(scene: BenchScene, events: int) -> list[float]:
             "-m",
             "tests.bench.watchers",
             str(scene.installation.port),
-            id,
+            f"/api/v1/jobs/{id}/events",
             str(WATCHERS),
         ],
         stdin=subprocess.PIPE,
@@ -60,7 +60,7 @@ def _latencies(scene: BenchScene, events: int) -> list[float]:
     )
     assert watchers.stdin
     assert watchers.stdout
-    watchers.stdin.write(scene.token + "\n")
+    watchers.stdin.write(f"Authorization: Bearer {scene.token}\n")
     watchers.stdin.flush()
     assert watchers.stdout.readline() == "all listen\n"
     for number in range(1, events + 1):

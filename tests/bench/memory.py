@@ -35,6 +35,11 @@ def rows(scene: BenchScene, *, short: bool) -> list[Row]:  # noqa: ARG001
     ]  # fmt: skip
 
 
+def pss_of(pid: int) -> float:
+    """The megabytes of a process, shared pages in equal parts."""
+    return _memory(pid)["Pss"]
+
+
 def _memory(pid: int) -> dict[str, float]:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return {

@@ -10,6 +10,7 @@ import pytest
 NAMES = (
     "status through the queue",
     "event to line",
+    "200 open pages",
     "jobs through API and queue",
     "deploy of one changed service",
     "deploy without a change",

@@ -1,7 +1,8 @@
-"""`python -m tests.bench.watchers PORT JOB HOW_MANY`: clients of one job's event stream.
+"""`python -m tests.bench.watchers PORT PATH HOW_MANY`: clients of one job's event stream.
 
-Reads the token from standard input. Prints `all listen` once every stream is open, and when the job
-has ended a JSON list: for each line the seconds between its write and its arrival.
+Reads the header that lets them in from standard input. Prints `all listen` once every stream is
+open, and when the job has ended a JSON list: for each line the seconds between its write and its
+arrival.
 """
 
 from __future__ import annotations
@@ -14,24 +15,29 @@ import sys
 import time
 
 _WRITTEN = re.compile(rb"at=([0-9.]+)")
-_LAST = b'"state": "succeeded"', b'"state":"succeeded"'
+_LAST = b'"state": "succeeded"', b'"state":"succeeded"', b"event: end"
 
 
 def main() -> None:
     """Read until every stream has ended."""
-    port, id, count = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    port, path, count = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     request = (
-        f"GET /api/v1/jobs/{id}/events HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n"
-        f"Authorization: Bearer {sys.stdin.readline().strip()}\r\n\r\n"
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/event-stream\r\n"
+        f"{sys.stdin.readline().strip()}\r\n\r\n"
     ).encode()
     selector = selectors.DefaultSelector()
     for _ in range(count):
         client = socket.create_connection(("127.0.0.1", port))
         client.sendall(request)
+        head = b""
+        while b"running" not in head:  # one after the other: people do not come all at once
+            chunk = client.recv(65536)
+            head += chunk
+            assert chunk, head
+            assert head.startswith(b"HTTP/1.1 200"), head
         selector.register(client, selectors.EVENT_READ)
-    waiting = {key.fd for key in selector.get_map().values()}
+    print("all listen", flush=True)
     latencies: list[float] = []
-    is_ready = False
     while selector.get_map():
         for key, _ in selector.select():
             connection = key.fileobj
@@ -39,14 +45,9 @@ def main() -> None:
             chunk = connection.recv(65536)
             now = time.time()
             latencies += [now - float(written) for written in _WRITTEN.findall(chunk)]
-            if b"running" in chunk:
-                waiting.discard(key.fd)
             if not chunk or any(last in chunk for last in _LAST):
                 selector.unregister(connection)
                 connection.close()
-        if not waiting and not is_ready:
-            is_ready = True
-            print("all listen", flush=True)
     print(json.dumps(latencies))
 
 
