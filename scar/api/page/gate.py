@@ -7,7 +7,7 @@ enough (OWASP, "Cross-Site Request Forgery Prevention").
 from __future__ import annotations
 
 import ipaddress
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from flask import Response, g, render_template, request
@@ -15,14 +15,17 @@ from flask.typing import ResponseReturnValue
 
 from scar.access import Actor, Role
 from scar.api.context import context
+from scar.api.page.compression import compressed
 from scar.api.page.parts import parts
 from scar.api.page.sessions import Session, Sessions
 from scar.errors import ScarError
+from scar.jobs.grant import SESSION_SECONDS
 
 SAFE = ("GET", "HEAD")
 _SECURE_COOKIE = "__Host-scar"
 _COOKIE = "scar"
-_OPEN = ("page.sign_in", "page.begin", "page.static")
+_FRAMED_COOKIE = "__Host-scar-framed"
+_OPEN = ("page.sign_in", "page.begin", "page.mini_app", "page.begin_mini_app", "page.static")
 """The routes for everybody."""
 
 _POLICY = {
@@ -33,8 +36,12 @@ _POLICY = {
     "img-src": "'self' data:",
     "base-uri": "'none'",
     "form-action": "'self'",
-    "frame-ancestors": "'none'",
 }
+_TELEGRAM_WEB = "https://web.telegram.org"
+"""The only site that may frame the page: the start of the Mini App, and a session that began
+there in a frame."""
+
+_MINI_APP = ("page.mini_app", "page.begin_mini_app")
 _HEADERS = {
     # With `no-referrer`, browsers would send `Origin: null` with the page's own forms.
     "Referrer-Policy": "same-origin",
@@ -55,8 +62,11 @@ def session() -> Session:
 
 
 def cookie() -> str:
-    """Return the session's cookie as the browser has sent it."""
-    return request.cookies.get(cookie_name(), "")
+    """Return the session's cookie as the browser has sent it. In a frame of another site, browsers
+    send the one that was set there alone.
+    """
+    cookies = request.cookies
+    return cookies.get(cookie_name()) or cookies.get(_FRAMED_COOKIE, "")
 
 
 def csrf() -> str:
@@ -97,32 +107,44 @@ def sign_in_form(status: int, problem: ScarError | None = None) -> ResponseRetur
 
 def protect(response: Response) -> Response:
     """Set the security headers of a response of the page."""
-    policy = "; ".join(f"{name} {value}" for name, value in _POLICY.items())
+    may_frame = _TELEGRAM_WEB if _may_be_framed() else "'none'"
+    rules = {**_POLICY, "frame-ancestors": may_frame}
+    policy = "; ".join(f"{name} {value}" for name, value in rules.items())
     response.headers["Content-Security-Policy"] = policy
     for name, value in _HEADERS.items():
         response.headers[name] = value
-    return response
+    return compressed(response)
 
 
-def keep(response: Response, cookie: str, seconds: int) -> Response:
-    """Set a session's cookie in the browser."""
+def keep(response: Response, cookie: str, *, is_framed: bool = False) -> Response:
+    """Set a session's cookie in the browser; that of a frame is valid below that site alone."""
     response.set_cookie(
-        cookie_name(),
+        _FRAMED_COOKIE if is_framed else cookie_name(),
         cookie,
-        max_age=seconds,
-        path="/",
-        secure=not _is_loopback(),
-        httponly=True,
-        samesite="Strict",
+        max_age=SESSION_SECONDS,
+        **_attributes(is_framed=is_framed),
     )
     return response
 
 
 def forget(response: Response) -> Response:
     """Delete the session's cookie in the browser."""
-    secure = not _is_loopback()
-    response.delete_cookie(cookie_name(), path="/", secure=secure, httponly=True, samesite="Strict")
+    framed = session().is_framed
+    name = _FRAMED_COOKIE if framed else cookie_name()
+    response.delete_cookie(name, **_attributes(is_framed=framed))
     return response
+
+
+def _attributes(*, is_framed: bool) -> dict[str, Any]:
+    common = {"path": "/", "httponly": True}
+    if is_framed:
+        return {**common, "secure": True, "samesite": "None", "partitioned": True}
+    return {**common, "secure": not _is_loopback(), "samesite": "Strict"}
+
+
+def _may_be_framed() -> bool:
+    known: Session | None = g.get("session")
+    return request.endpoint in _MINI_APP or (known is not None and known.is_framed)
 
 
 def cookie_name() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -25,6 +26,7 @@ from scar.jobs.record import Job, JobState
 from scar.projects import Project
 
 _log = structlog.get_logger(__name__)
+BAKE_BEGINS_MS = 20_000
 _MOST = 30
 _MOST_EVENTS = 500
 _ASKS_TO_TYPE = "Type `yes` to "
@@ -34,7 +36,8 @@ _TAKEN_BACK = ("deploy", "rollback")
 @dataclass(frozen=True)
 class JobScreen:
     """A job as its screen shows it. `answers` are the buttons of its question, with the plan that
-    they are for; `output` are the last lines that it wrote.
+    they are for; `output` are the last lines that it wrote. `bakes`: it has ended, and is looked
+    after for a while.
     """
 
     job: Job
@@ -43,6 +46,7 @@ class JobScreen:
     choices: list[Choice]
     may_cancel: bool
     output: tuple[str, ...]
+    bakes: bool
 
     @property
     def plan_hash(self) -> str:
@@ -108,7 +112,19 @@ def screen_of(job: Job) -> JobScreen:
         choices=[*_undo(job, bake), *choices_of(document.buttons, project_of(job))],
         may_cancel=may_cancel and not job.state.ended and not answers,
         output=job.output if job.request.changes or follows else (),
+        bakes=_may_bake(job, bake),
     )
+
+
+def _may_bake(job: Job, bake: Bake | None) -> bool:
+    """Return whether a deploy is looked after, or will be: a worker looks for new releases every
+    three seconds.
+    """
+    if bake is not None:
+        return not bake.ended
+    done = job.state is JobState.SUCCEEDED and job.request.kind == "deploy"
+    since_end = time.time() * 1000 - (job.finished_at or 0)
+    return done and bool((job.result or {}).get("release")) and since_end < BAKE_BEGINS_MS
 
 
 def _bake_of(job: Job) -> Bake | None:

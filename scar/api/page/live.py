@@ -11,14 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import structlog
-from flask import Response, render_template, request, stream_with_context
-from flask.typing import ResponseReturnValue
+from flask import Response, request, stream_with_context
 
-from scar.api.auth import visible_projects
 from scar.api.context import context
 from scar.api.events import STREAM, hold_open
-from scar.api.page import gate, views
-from scar.api.page.parts import parts
+from scar.api.page import gate
 from scar.errors import ScarError
 
 BEAT_SECONDS = 5.0
@@ -26,14 +23,10 @@ BEAT = b"event: beat\ndata:\n\n"
 _CHECK_SECONDS = 10.0
 """After how many seconds a stream ends whose visitor has lost the right to see it."""
 
-_ASK_SECONDS = 60.0
-"""How old a project's health on the first screen may be while no job or alert changes. Each refresh
-costs a job and two lines of the audit trail.
-"""
-
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 """Line breaks, which must not occur in an event's name because they would begin another event."""
 
+_KEY = re.compile(r'name="key" value="[^"]*"')
 _PACE_SECONDS = 0.04
 _PACE_OF_STREAM_SECONDS = 0.001
 _RETRY_SECONDS = 1.0
@@ -71,6 +64,11 @@ def piece(name: str, html: str, id: int | None = None) -> bytes:
     lines = "".join(f"data: {line}\n" for line in _LINE_BREAK.split(html))
     number = "" if id is None else f"id: {id}\n"
     return f"{number}event: {name}\n{lines}\n".encode()
+
+
+def without_keys(html: str) -> str:
+    """Return what two drawings of the same screen have in common: each button has a new key."""
+    return _KEY.sub("", html)
 
 
 def gone() -> bytes:
@@ -115,29 +113,3 @@ def _guarded(pieces: Iterator[bytes]) -> Iterator[bytes]:
     except ScarError as error:
         _log.info("a live screen ended", reason=error.message)
         yield gone()
-
-
-def projects() -> ResponseReturnValue:
-    """The stream of the first screen."""
-    visible_projects()
-    return opened(_projects())
-
-
-def _projects() -> Iterator[bytes]:
-    changes, closed = parts().changes, context().events.closed
-    check = RepeatedCheck(signed_in)
-    on_screen, count = "", changes.count
-    while not closed.is_set():
-        try:
-            html = render_template("project_rows.html", rows=views.project_rows())
-            yield piece("projects", html) if html != on_screen else BEAT
-            on_screen, known, until = html, count, time.monotonic() + _ASK_SECONDS
-            while count == known and time.monotonic() < until and not closed.is_set():
-                count = changes.wait(known, BEAT_SECONDS)
-                if not check.holds():
-                    yield gone()
-                    return
-                yield BEAT
-            pace()
-        except ScarError as error:
-            yield wait_for_redis(error)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from scar.access import Role
 from scar.alerts.alert import Alert
 from scar.alerts.alert_book import AlertBook
-from scar.api.auth import known_everywhere, visible_projects
+from scar.alerts.alert_chats import chats_of
+from scar.api.auth import actor, known_everywhere, visible_projects
 from scar.api.context import context
 from scar.api.page.spoken import Choice, choices
 from scar.commands.release_lines import short_id
@@ -15,6 +19,39 @@ from scar.projects import Project
 
 HOSTS = ""
 """The key of the alerts about whole hosts, which only people with a role on every project see."""
+
+
+@dataclass(frozen=True)
+class ShownAlert:
+    """An alert on the screen of its project. `may_mute`: some chat is told of it, and the visitor
+    may silence that; `is_muted`: no chat is told of it now.
+    """
+
+    alert: Alert
+    may_mute: bool
+    is_muted: bool
+
+
+def told_chats(project: Project) -> tuple[str, ...]:
+    """Return the chats that are told of a project's alerts."""
+    services = context().services
+    switches = services.command_context.alerts.chats.switches()
+    return chats_of(project, switches, services.access)
+
+
+def shown_alerts(alerts: Sequence[Alert], project: Project) -> list[ShownAlert]:
+    """Return the alerts of a project with what the visitor may do about their messages."""
+    if not alerts:
+        return []
+    chats, now = set(told_chats(project)), int(time.time() * 1000)
+    mutes = context().services.command_context.alerts.mutes.all()
+    may_mute = bool(chats) and context().services.access.allows(actor(), Role.OPERATOR, project)
+
+    def is_muted(alert: Alert) -> bool:
+        silent = {m.chat for m in mutes if m.covers(alert) and m.holds(now, alerts)}
+        return bool(chats) and chats <= silent
+
+    return [ShownAlert(alert, may_mute, is_muted(alert)) for alert in alerts]
 
 
 def open_alerts() -> Mapping[str, Sequence[Alert]]:

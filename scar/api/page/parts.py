@@ -8,6 +8,7 @@ from typing import cast
 from flask import current_app
 
 from scar.api.page.changes import ChangeCounter
+from scar.api.page.drawn_states import DrawnStates
 from scar.api.page.sessions import Sessions
 from scar.api.page.used_once import UsedOnce
 from scar.api.page.young_answers import YoungAnswers
@@ -17,14 +18,15 @@ EXTENSION = "scar-page"
 
 @dataclass(frozen=True)
 class PageParts:
-    """The sessions, the recent answers of workers, the counter of changed jobs, and the Mini App
-    data that was used.
+    """The sessions, what workers have answered a moment ago, what says that jobs changed, which
+    Mini App's data was used, and how jobs were drawn.
     """
 
     sessions: Sessions
     answers: YoungAnswers
     changes: ChangeCounter
     used: UsedOnce = field(default_factory=UsedOnce)
+    drawn: DrawnStates = field(default_factory=DrawnStates)
 
 
 def parts() -> PageParts:

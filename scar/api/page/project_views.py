@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flask import request
 from flask.typing import ResponseReturnValue
@@ -10,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from scar.access import Role
 from scar.api.auth import actor, visible_project
 from scar.api.context import context
-from scar.api.page.open_alerts import open_alerts, remedies
+from scar.api.page.open_alerts import ShownAlert, open_alerts, remedies, shown_alerts
 from scar.api.page.reads import Question, ask
 from scar.api.page.rendering import page
 from scar.api.page.spoken import Choice, choices, choices_of
@@ -23,7 +24,8 @@ from scar.api.page.views import (
     status_of,
 )
 from scar.commands.logs import MOST_LINES
-from scar.errors import ScarError
+from scar.errors import ErrorRecord, ScarError
+from scar.jobs.locks import Lock
 from scar.jobs.record import Job
 from scar.jobs.results.logs import LogTail
 from scar.jobs.results.status import StatusResult
@@ -40,8 +42,39 @@ _KINDS = {"diff": "diff", "releases": "history", "kept": "kept"}
 _LINES = 200
 
 
+@dataclass(frozen=True)
+class ProjectScreen:
+    """A project as its screen shows it: what changes while the screen is open."""
+
+    project: Project
+    status: StatusResult | None
+    problem: ErrorRecord | None
+    latest: Job | None
+    lock: Lock | None
+    alerts: Sequence[ShownAlert]
+    choices: Sequence[Choice]
+
+    @property
+    def health(self) -> str:
+        """How it is, in a word."""
+        return health_of(self.status)
+
+    @property
+    def pending(self) -> bool:
+        """Whether its host has not answered yet."""
+        return self.status is None and self.problem is None
+
+
 def project(name: str) -> ResponseReturnValue:
     """A project: its containers, its lock, its latest job, and what can be done with it."""
+    known = visible_project(name)
+    may_lock = may(Role.OPERATOR, known)
+    screen = project_screen(name)
+    return page("project.html", screen=screen, may_lock=may_lock, parts=parts_of(known))
+
+
+def project_screen(name: str) -> ProjectScreen:
+    """Return what the screen of a project shows to the visitor."""
     known = visible_project(name)
     latest = latest_change(name)
     alerts = open_alerts().get(name, ())
@@ -51,20 +84,15 @@ def project(name: str) -> ResponseReturnValue:
     lock = context().services.command_context.locks.of(name)
     possible = [] if running or lock else _changes(known, status)
     mending = remedies(alerts, known) if possible else []
-    return page(
-        "project.html",
+    unlock = choices(known, ("🔓 Unlock", f"/docker_unlock {name}")) if lock else []
+    return ProjectScreen(
         project=known,
         status=status,
-        health=health_of(status),
         problem=problem,
-        pending=job is None and problem is None,
         latest=latest,
         lock=lock,
-        alerts=alerts,
-        choices=[*mending, *possible],
-        unlock=choices(known, ("🔓 Unlock", f"/docker_unlock {name}")) if lock else [],
-        may_lock=may(Role.OPERATOR, known),
-        parts=parts_of(known),
+        alerts=shown_alerts(alerts, known),
+        choices=[*mending, *possible, *unlock],
     )
 
 

@@ -15,8 +15,8 @@ from scar.api.page import (
     admin_views,
     gate,
     job_views,
-    live,
     live_job,
+    live_projects,
     project_views,
     rendering,
     session_views,
@@ -46,6 +46,7 @@ _SCREENS: Mapping[str, Callable[..., ResponseReturnValue]] = {
 _FORMS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "/commands": actions.say,
     "/locks/<name>": actions.lock,
+    "/alerts/<name>": actions.mute,
     "/jobs/<job_id>/answer": actions.answer,
     "/jobs/<job_id>/cancel": actions.cancel,
     "/sessions/<ref>/end": session_views.end,
@@ -59,7 +60,10 @@ def register(app: Flask, services: Services) -> None:
     """Add the page to the API's application."""
     sessions = Sessions(services.redis, services.signatures, services.settings)
     book = AlertBook(services.redis, services.signatures)
-    changes = ChangeCounter(lambda: (newest_jobs(services.ledger), book.changes()))
+    locks = services.command_context.locks
+    changes = ChangeCounter(
+        lambda: (newest_jobs(services.ledger), book.changes(), tuple(locks.records().items()))
+    )
     app.extensions[EXTENSION] = PageParts(sessions, YoungAnswers(), changes)
     rendering.register(app)
     app.register_blueprint(_blueprint())
@@ -80,10 +84,13 @@ def _blueprint() -> Blueprint:
         )
     for path, done in _FORMS.items():
         blueprint.add_url_rule(path, view_func=done, methods=["POST"])
-    blueprint.add_url_rule("/live", "live", live.projects)
+    blueprint.add_url_rule("/live", "live", live_projects.projects)
+    blueprint.add_url_rule("/projects/<name>/live", "project_live", live_projects.project)
     blueprint.add_url_rule("/jobs/<job_id>/live", "job_live", live_job.job)
     blueprint.add_url_rule("/sign-in", "sign_in", sign_in.show)
     blueprint.add_url_rule("/sign-in", "begin", sign_in.begin, methods=["POST"])
+    blueprint.add_url_rule("/mini-app", "mini_app", sign_in.mini_app)
+    blueprint.add_url_rule("/mini-app", "begin_mini_app", sign_in.begin_mini_app, methods=["POST"])
     return blueprint
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -30,9 +31,9 @@ class Session:
     """One browser in which somebody is signed in. `ref` names it and is no secret: the SHA-256 of
     what the cookie holds.
 
-    `voucher` goes with each request for the person, None for a client of the API; `token`
-    identifies the API token that was typed, without revealing it. `about` is the browser's
-    `User-Agent`. Times are milliseconds since the epoch.
+    `voucher` goes with each request for the person, None for a client of the API; `token` stands
+    for the API token that was typed. `about` is the browser's word for itself. `is_framed`: it
+    began in a frame of Telegram Web. Times are milliseconds since the epoch.
     """
 
     ref: str
@@ -42,6 +43,7 @@ class Session:
     about: str
     voucher: JsonObject | None = None
     token: str = ""
+    is_framed: bool = False
 
 
 class Sessions:
@@ -62,10 +64,15 @@ class Sessions:
         self._clock = clock
         self._secret = signatures.secret("page")
         self._cookies = Signer(self._secret, salt="scar.page.session", digest_method=hashlib.sha256)
-        self._csrf = Signer(self._secret, salt="scar.page.csrf", digest_method=hashlib.sha256)
 
     def begin(
-        self, actor: Actor, about: str, *, voucher: JsonObject | None = None, secret: str = ""
+        self,
+        actor: Actor,
+        about: str,
+        *,
+        voucher: JsonObject | None = None,
+        secret: str = "",
+        is_framed: bool = False,
     ) -> str:
         """Begin a session, and return its cookie. `secret` is the API token that was typed."""
         id = secrets.token_urlsafe(32)
@@ -78,6 +85,7 @@ class Sessions:
             about="".join(c for c in about if c.isprintable())[:_LONGEST_ABOUT],
             voucher=voucher,
             token=self._stands_for(secret) if secret else "",
+            is_framed=is_framed,
         )
         content = {**asdict(session), "actor": actor.to_json()}
         with redis_errors():
@@ -95,12 +103,25 @@ class Sessions:
         return self._read(_ref(id)) if id else None
 
     def csrf(self, cookie: str) -> str:
-        """Return the token that every form of a session sends along."""
-        return self._csrf.get_signature(self._id(cookie)).decode()
+        """Return the token that every form of a session sends along, masked anew each time: the
+        length of compressed answers says nothing of it (breachattack.com, "Mitigations").
+        """
+        token = self._token(cookie)
+        mask = secrets.token_bytes(len(token))
+        return base64.urlsafe_b64encode(mask + _xor(mask, token)).decode()
 
     def is_csrf(self, cookie: str, given: str) -> bool:
-        """Return whether `given` is the session's CSRF token; compares in constant time."""
-        return hmac.compare_digest(self.csrf(cookie).encode(), given.encode("utf-8", "replace"))
+        """Return whether a form was made for the session, in constant time."""
+        token = self._token(cookie)
+        try:
+            masked = base64.urlsafe_b64decode(given.encode())
+        except ValueError:
+            return False
+        mask, rest = masked[: len(token)], masked[len(token) :]
+        return len(rest) == len(token) and hmac.compare_digest(_xor(mask, rest), token)
+
+    def _token(self, cookie: str) -> bytes:
+        return hmac.new(self._secret, f"csrf {self._id(cookie)}".encode(), "sha256").digest()
 
     def of(self, actor: Actor) -> list[Session]:
         """Return the sessions of a person, newest first."""
@@ -158,6 +179,10 @@ class Sessions:
             return self._cookies.unsign(cookie).decode()
         except (BadSignature, UnicodeError):
             return ""
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))
 
 
 def _ref(id: str) -> str:

@@ -1,6 +1,4 @@
-"""Signs visitors in to the page, by a link of `/page`, an API token or a Mini App, and out
-again.
-"""
+"""Signing in to the page, by a link of `/page`, an API token or as a Mini App, and out of it."""
 
 from __future__ import annotations
 
@@ -16,7 +14,6 @@ from scar.api.context import context
 from scar.api.page import gate
 from scar.api.page.parts import parts
 from scar.errors import ScarError
-from scar.jobs.grant import SESSION_SECONDS
 from scar.jobs.sign_in_links import SignInLinks
 from scar.json_object import JsonObject
 from scar.redis_client import redis_errors
@@ -51,18 +48,48 @@ def show() -> ResponseReturnValue:
 
 
 def begin() -> ResponseReturnValue:
-    """Begin a session."""
+    """Begin a session, by a link or a token."""
     gate.require_secure()
     try:
         known = _who()
-        _require_no_other(known)
     except ScarError as error:
         return gate.sign_in_form(error.status, error)
-    about = request.headers.get("User-Agent", "")
-    cookie = gate.sessions().begin(known.actor, about, voucher=known.voucher, secret=known.secret)
+    return gate.keep(_see(local_path(request.form.get("going_to", ""))), _session_of(known))
+
+
+def mini_app() -> ResponseReturnValue:
+    """Show the start of the Mini App: as whom Telegram would sign in, and a button."""
+    return _mini_app_form(HTTPStatus.OK)
+
+
+def begin_mini_app() -> ResponseReturnValue:
+    """Begin a session by what Telegram has signed. In a frame, it is one of that frame alone."""
+    gate.require_secure()
+    try:
+        known = _of_mini_app(request.form.get("init_data", ""))
+        _require_no_other(known)
+    except ScarError as error:
+        return _mini_app_form(error.status, error)
+    is_framed = request.headers.get("Sec-Fetch-Dest") == "iframe"
+    cookie = _session_of(known, is_framed=is_framed)
+    return gate.keep(_see("/"), cookie, is_framed=is_framed)
+
+
+def _session_of(known: SignedIn, *, is_framed: bool = False) -> str:
+    """Begin a session, and return its cookie."""
     context().services.audit.write(known.actor, "page", "signed in")
-    going_to = local_path(request.form.get("going_to", ""))
-    return gate.keep(_see(going_to), cookie, SESSION_SECONDS)
+    return gate.sessions().begin(
+        known.actor,
+        request.headers.get("User-Agent", ""),
+        voucher=known.voucher,
+        secret=known.secret,
+        is_framed=is_framed,
+    )
+
+
+def _mini_app_form(status: int, problem: ScarError | None = None) -> Response:
+    body = render_template("mini_app.html", problem=problem)
+    return Response(body, status, content_type="text/html; charset=utf-8")
 
 
 def sign_out() -> ResponseReturnValue:
@@ -90,8 +117,6 @@ def _who() -> SignedIn:
     if code:
         grant, sealed = _links().take(code)
         return SignedIn(grant.actor, {"grant": sealed})
-    if init_data := request.form.get("init_data", ""):
-        return _of_mini_app(init_data)
     actor = context().services.access.actor_of_token(secret, "web") if secret else None
     if actor is not None:
         return SignedIn(actor, secret=secret)
@@ -113,7 +138,7 @@ def _require_no_other(known: SignedIn) -> None:
     since an attacker's link could contain the attacker's data.
     """
     present = gate.sessions().of_cookie(gate.cookie())
-    if "mini_app" in (known.voucher or {}) and present and present.actor != known.actor:
+    if present and present.actor != known.actor:
         raise ScarError(
             "forbidden",
             f"This would sign you in as {known.actor.name}; you are {present.actor.name} here",

@@ -17,13 +17,15 @@ from werkzeug.test import TestResponse
 
 from scar.access import Actor
 from scar.api.app import create_app
+from scar.api.page import job_views
 from scar.api.page.parts import EXTENSION, PageParts
 from scar.api.page.young_answers import YoungAnswers
 from scar.bootstrap import Services, bootstrap
+from scar.jobs.record import Job
 from scar.jobs.sign_in_links import SignInLinks
 from scar.settings import Settings
 from tests.contract.conftest import RecordedQueue
-from tests.support.acting_worker import ActingWorker
+from tests.support.acting_worker import ActingClaim, ActingWorker
 
 HOST = "http://localhost"
 TOKENS = {name: f"{name}-secret-000001" for name in ("viewer", "operator", "admin", "nobody")}
@@ -136,8 +138,12 @@ def link(bot: Services) -> Callable[[str], str]:
 
 
 @pytest.fixture
-def browser(services: Services) -> Iterator[Callable[..., Browser]]:
+def browser(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Browser]]:
     """`browser("viewer")`: a browser in which somebody is signed in; `browser()`: nobody."""
+    # No worker here looks after a deploy: a stream would wait for that.
+    monkeypatch.setattr(job_views, "BAKE_BEGINS_MS", 0)
     application = create_app(services)
     parts: PageParts = application.extensions[EXTENSION]
     # The clock stands still, so that cached answers do not expire on a slow machine.
@@ -151,3 +157,18 @@ def browser(services: Services) -> Iterator[Callable[..., Browser]]:
 
     yield opened
     application.extensions["scar"].events.close()
+
+
+@pytest.fixture
+def job(services: Services, worker: ActingWorker) -> Job:  # noqa: ARG001
+    """A deploy that somebody has asked for and confirmed."""
+    project = services.projects.get("shop")
+    command = services.job_service.commands["deploy"]
+    return services.job_service.submit(
+        Actor("web", "operator", "operator"), command, project, {}, confirmed=True
+    )
+
+
+@pytest.fixture
+def claim(worker: ActingWorker, job: Job) -> ActingClaim:
+    return worker.claim(job.id)

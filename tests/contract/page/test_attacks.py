@@ -15,9 +15,10 @@ from scar.access import Actor
 from scar.api.page.sessions import Sessions
 from scar.bootstrap import Services
 from scar.jobs.grant import SESSION_SECONDS
+from scar.jobs.record import Job
 from tests.contract.page.conftest import HOST, TOKENS, Browser
-from tests.support.acting_worker import ActingWorker
-from tests.support.job_documents import CONTAINER, FILES, PLANNED, RELEASE, STATUS, USAGE
+from tests.support.acting_worker import ActingClaim, ActingWorker
+from tests.support.job_documents import CONTAINER, DEPLOYED, FILES, PLANNED, RELEASE, STATUS, USAGE
 from tests.support.keys import signatures_of
 
 Open = Callable[..., Browser]
@@ -262,3 +263,22 @@ def test_a_link_on_another_site_opens_the_screen_for_a_signed_in_visitor(browser
     assert "url=/jobs?before=" in answer.text
     assert harmless(answer.text)
     assert HOST not in answer.text
+
+
+def test_the_length_of_an_answer_says_nothing_of_what_it_hides(
+    browser: Open, job: Job, claim: ActingClaim
+) -> None:
+    """BREACH: what is compressed repeats nothing that somebody else has chosen."""
+    admin, zipped = browser("admin"), {"Accept-Encoding": "gzip"}
+    tokens = {
+        re.findall(r'name="csrf" value="([^"]+)"', admin.get("/sessions").text)[0] for _ in "ab"
+    }
+    assert len(tokens) == 2, "masked anew each time"
+    repeating = ("/projects/shop/logs?search=guess", "/projects/guess", "/sign-in?going_to=/guess")
+    assert "Content-Encoding" in admin.get("/projects/shop/logs", headers=zipped).headers
+    for path in repeating:
+        assert "Content-Encoding" not in admin.get(path, headers=zipped).headers
+    refused = admin.client.post("/commands", data={"text": "guess"}, headers=zipped)
+    assert "Content-Encoding" not in refused.headers
+    claim.succeed(DEPLOYED)
+    assert "Content-Encoding" not in admin.get(f"/jobs/{job.id}/live", headers=zipped).headers

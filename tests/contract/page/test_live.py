@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from redis import Redis
 
 from scar.access import Actor
-from scar.api.page import live
+from scar.api.page import live, live_job
 from scar.bootstrap import Services
+from scar.jobs.bake import Bake, BakeBook, BakeFinding
 from scar.jobs.record import Job
+from scar.jobs.signing import Signatures
 from tests.contract.page.conftest import Browser
 from tests.support.acting_worker import ActingClaim, ActingWorker
-from tests.support.job_documents import DEPLOYED, PLANNED
+from tests.support.job_documents import DEPLOYED, PLANNED, STATUS
 
 Open = Callable[..., Browser]
 Event = tuple[str, str, str]
@@ -42,23 +46,8 @@ def lines(seen: list[Event]) -> list[str]:
 
 
 def without_keys(html: str) -> str:
-    """Return HTML without the keys of its buttons, which are made anew each time."""
-    return re.sub(r'name="key" value="[^"]*"', "", html).strip()
-
-
-@pytest.fixture
-def job(services: Services, worker: ActingWorker) -> Job:  # noqa: ARG001
-    """A deploy that somebody has asked for and confirmed."""
-    project = services.projects.get("shop")
-    command = services.job_service.commands["deploy"]
-    return services.job_service.submit(
-        Actor("web", "operator", "operator"), command, project, {}, confirmed=True
-    )
-
-
-@pytest.fixture
-def claim(worker: ActingWorker, job: Job) -> ActingClaim:
-    return worker.claim(job.id)
+    """Return HTML without what is made anew each time: keys and tokens."""
+    return re.sub(r'name="(key|csrf)" value="[^"]*"', "", html).strip()
 
 
 def test_a_job_is_shown_to_its_end(browser: Open, job: Job, claim: ActingClaim) -> None:
@@ -121,7 +110,63 @@ def test_a_stream_ends_when_its_visitor_is_signed_out_while_the_job_writes_outpu
     assert b"after" not in rest
 
 
-def test_a_visitor_without_the_right_to_see_a_job_gets_no_stream(browser: Open, job: Job) -> None:
+def until(stream: Iterator[bytes], words: str) -> bytes:
+    """Read a stream until it says something."""
+    seen = b""
+    while words.encode() not in seen:
+        seen += next(stream)
+    return seen
+
+
+def test_a_project_is_kept_live(browser: Open, services: Services, worker: ActingWorker) -> None:
+    visitor = browser("operator")
+    visitor.get("/projects/shop")
+    for asked in list(services.ledger.recent()):
+        worker.claim(asked.id).succeed(STATUS)
+    answer = visitor.get("/projects/shop/live", buffered=False)
+    stream: Iterator[bytes] = iter(answer.response)  # type: ignore[arg-type]
+    seen = until(stream, "/docker_deploy shop")
+    assert b"shop-web-1" in seen
+    project, other = services.projects.get("shop"), Actor("web", "admin", "admin")
+    locks = services.command_context.locks
+    locks.acquire("shop", other, "the database is being moved")
+    assert b"/docker_deploy shop" not in until(stream, "/docker_unlock shop")
+    locks.release("shop", other)
+    until(stream, "/docker_deploy shop")
+    command = services.job_service.commands["restart"]
+    services.job_service.submit(other, command, project, {}, confirmed=True)
+    until(stream, "restart shop")
+    answer.close()
+
+
+def test_what_is_seen_after_a_deploy_comes_to_its_screen(
+    browser: Open,
+    services: Services,
+    job: Job,
+    claim: ActingClaim,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_job, "_LOOK_SECONDS", 0.01)
+    book = BakeBook(services.redis, Signatures.of(services.settings, "worker:default"))
+    bake = Bake("shop", "default", job.id, "01JAAAAAAAAAAAAAAAAAAAAAAA", began=0, until=600_000)
+    book.put(bake, now=0)
+    claim.succeed(DEPLOYED)
+    visitor = browser("viewer")
+    assert f'sse-connect="/jobs/{job.id}/live' in visitor.get(f"/jobs/{job.id}").text
+    last = services.job_service.get(job.id).last_event
+    answer = visitor.get(f"/jobs/{job.id}/live?after={last}", buffered=False)
+    stream: Iterator[bytes] = iter(answer.response)  # type: ignore[arg-type]
+    until(stream, "Watched for")
+    book.put(bake.with_finding(BakeFinding("web", "restarts", "restarted 3 times", True, 1)), now=0)
+    until(stream, "restarted 3 times")
+    book.put(replace(bake, ended=True), now=0)
+    rest = b"".join(stream)
+    answer.close()
+    assert b"Nothing got worse" in rest
+    assert [name for _, name, _ in events(rest)][-1] == "end"
+
+
+def test_who_may_not_see_a_job_gets_no_stream(browser: Open, job: Job) -> None:
     assert browser().get(f"/jobs/{job.id}/live").status_code == 401
     assert browser("viewer").get("/jobs/01JAAAAAAAAAAAAAAAAAAAAAAA/live").status_code == 404
     assert browser().get("/live").status_code == 401
@@ -144,10 +189,11 @@ def test_a_question_appears_without_reloading_the_page(
     assert "deploy shop asks for your yes" in [data for _, name, data in events(seen)]
 
 
-def test_the_first_load_is_at_most_40_kb(browser: Open) -> None:
-    visitor = browser("viewer")
-    html = visitor.get("/").data
-    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', html.decode())
-    sizes = [len(visitor.get(path, headers={"Accept-Encoding": "gzip"}).data) for path in files]
+def test_the_first_load_is_at_most_40_kb_and_compressed(browser: Open) -> None:
+    visitor, zipped = browser("viewer"), {"Accept-Encoding": "gzip"}
+    first = visitor.get("/", headers=zipped)
+    html = gzip.decompress(first.data).decode()
+    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', html)
+    sizes = [len(visitor.get(path, headers=zipped).data) for path in files]
     assert len(files) == 5
-    assert len(html) + sum(sizes) <= 40_000
+    assert len(first.data) + sum(sizes) <= 40_000

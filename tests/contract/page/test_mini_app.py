@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from redis import Redis
+from werkzeug.test import TestResponse
 
 from scar.access import Actor
 from scar.bootstrap import Services, bootstrap
@@ -55,8 +56,11 @@ def test_a_person_who_opens_the_mini_app_is_signed_in_with_their_own_role(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     visitor = browser()
-    assert 'name="init_data"' in visitor.get("/").text
-    assert visitor.post("/sign-in", {"init_data": init_data()}).location == "/"
+    start = visitor.get("/mini-app").text
+    assert 'name="init_data"' in start
+    assert "<button>Sign in</button>" in start, "nobody is signed in who has not seen as whom"
+    assert 'name="init_data"' not in visitor.get("/").text
+    assert visitor.post("/mini-app", {"init_data": init_data()}).location == "/"
     assert "Olga Ö &amp; P" in visitor.get("/").text
     id = (visitor.say("/docker_restart shop").location or "").removeprefix("/jobs/")
     worker.plan(id, "a" * 64)
@@ -73,25 +77,25 @@ def test_a_mini_app_link_with_another_persons_data_does_not_replace_a_session(
     browser: Callable[..., Browser],
 ) -> None:
     visitor, now = browser(), time.time()
-    assert visitor.post("/sign-in", {"init_data": init_data(at=now)}).location == "/"
-    answer = visitor.post("/sign-in", {"init_data": init_data(2, at=now)})
+    assert visitor.post("/mini-app", {"init_data": init_data(at=now)}).location == "/"
+    answer = visitor.post("/mini-app", {"init_data": init_data(2, at=now)})
     assert answer.status_code == 403
     assert "Sign out first" in answer.text
     assert "telegram:1" in visitor.get("/sessions").text
     again = init_data(at=now - 20)
-    assert visitor.post("/sign-in", {"init_data": again}).location == "/"
+    assert visitor.post("/mini-app", {"init_data": again}).location == "/"
 
 
 def test_mini_app_data_can_be_used_only_once(browser: Callable[..., Browser], redis: Redis) -> None:
     data = init_data()
-    assert browser().post("/sign-in", {"init_data": data}).status_code == 303
+    assert browser().post("/mini-app", {"init_data": data}).status_code == 303
     again = [data, f"{data}%3D%3D", data.replace("signature=", "signature=%0A")]
     for key in list(redis.scan_iter("scar:page:mini-app:*")):
         redis.delete(key)
     for copy in again:
-        answer = browser().post("/sign-in", {"init_data": copy})
+        answer = browser().post("/mini-app", {"init_data": copy})
         assert answer.status_code == 401
-        assert 'name="token"' in answer.text
+        assert 'name="init_data"' in answer.text
 
 
 @pytest.mark.parametrize(
@@ -113,14 +117,14 @@ def test_mini_app_data_can_be_used_only_once(browser: Callable[..., Browser], re
 def test_mini_app_data_without_telegrams_signature_signs_nobody_in(
     browser: Callable[..., Browser], data: str
 ) -> None:
-    answer = browser().post("/sign-in", {"init_data": data})
+    answer = browser().post("/mini-app", {"init_data": data})
     assert answer.status_code == 401
     assert "Set-Cookie" not in answer.headers
 
 
 def test_a_stranger_of_telegram_sees_nothing(browser: Callable[..., Browser]) -> None:
     stranger = browser()
-    assert stranger.post("/sign-in", {"init_data": init_data(5)}).status_code == 303
+    assert stranger.post("/mini-app", {"init_data": init_data(5)}).status_code == 303
     answer = stranger.get("/")
     assert answer.status_code == 401
     assert "Your id is telegram:5" in answer.text
@@ -157,3 +161,34 @@ def test_telegrams_own_example_is_verified() -> None:
     assert user is not None
     assert user.actor.key == "telegram:279058397"
     assert MiniAppProofs("1", key).user(data) is None
+
+
+def test_telegram_web_frames_its_own_session_and_nothing_else_is_framed(
+    browser: Callable[..., Browser],
+) -> None:
+    def may_frame(answer: TestResponse) -> str:
+        policy: str = answer.headers["Content-Security-Policy"]
+        return policy.partition("frame-ancestors ")[2]
+
+    framed, ordinary = browser(), browser()
+    telegram = "https://web.telegram.org"
+    assert may_frame(framed.get("/mini-app")) == telegram
+    assert may_frame(framed.get("/")) == may_frame(framed.get("/sign-in")) == "'none'"
+    cookies = []
+    for visitor, where, age in ((framed, "iframe", 0), (ordinary, "document", 9)):
+        data = init_data(at=time.time() - age)
+        answer = visitor.post("/mini-app", {"init_data": data}, Sec_Fetch_Dest=where)
+        assert answer.location == "/"
+        cookies.append(answer.headers["Set-Cookie"])
+    of_frame, of_page = cookies
+    assert of_frame.startswith("__Host-scar-framed=")
+    assert all(word in of_frame for word in ("Secure", "HttpOnly", "SameSite=None", "Partitioned"))
+    assert "SameSite=Strict" in of_page
+    name, _, value = of_frame.partition(";")[0].partition("=")
+    framed.client.set_cookie(name, value)
+    assert "Olga" in framed.get("/").text
+    assert may_frame(framed.get("/jobs")) == telegram
+    assert may_frame(ordinary.get("/jobs")) == "'none'"
+    refused = framed.post("/commands", {"text": "/docker_restart shop"}, Sec_Fetch_Dest="iframe")
+    assert refused.status_code == 403, "the cookie alone makes nobody act"
+    assert "Max-Age=0" in framed.send("/sign-out").headers["Set-Cookie"]

@@ -38,12 +38,15 @@ SCREENS: dict[str, Role | str] = {
     "/projects-file": Role.ADMIN,
     "/sessions": SIGNED_IN,
     "/sign-in": ANYBODY,
+    "/mini-app": ANYBODY,
 }
 FORMS = {
+    "/alerts/<name>",
     "/commands",
     "/jobs/<job_id>/answer",
     "/jobs/<job_id>/cancel",
     "/locks/<name>",
+    "/mini-app",
     "/sessions/<ref>/end",
     "/sessions/end-others",
     "/sign-in",
@@ -142,10 +145,11 @@ def shown(visitors: dict[str, Browser], name: str, path: str, jobs: dict[str, Jo
 def test_a_live_screen_is_refused_without_the_right(
     visitors: dict[str, Browser], jobs: dict[str, Job]
 ) -> None:
-    for path in ("/live", f"/jobs/{jobs['shop'].id}/live"):
+    for path in ("/live", "/projects/shop/live", f"/jobs/{jobs['shop'].id}/live"):
         assert visitors["nobody"].get(path).status_code == 401
     for name in ("blog viewer", "blog operator", "blog admin"):
-        assert visitors[name].get(f"/jobs/{jobs['shop'].id}/live").status_code == 404
+        for path in (f"/jobs/{jobs['shop'].id}/live", "/projects/shop/live"):
+            assert visitors[name].get(path).status_code == 404
 
 
 def test_a_command_does_nothing_without_the_right(
@@ -206,6 +210,19 @@ def test_a_lock_is_for_operators(visitors: dict[str, Browser], services: Service
             allowed = may(name, LockCommand.role, project)
             assert (locks.of(project) is not None) == allowed, (name, project)
             locks.release(project, CHIEF)
+
+
+def test_a_mute_is_for_operators(visitors: dict[str, Browser], services: Services) -> None:
+    desk = services.command_context.alerts
+    for name in ("shop", "blog"):
+        desk.chats.switch(CHIEF, services.projects.get(name), "telegram:-100", on=True)
+    for name, visitor in visitors.items():
+        for project in ("shop", "blog"):
+            sent = {"csrf": visitor.csrf()} if ROLES[name] else {}
+            visitor.post(f"/alerts/{project}", {"container": "web", "for": "2h", **sent})
+            muted = desk.mutes.all()
+            assert bool(muted) == may(name, Role.OPERATOR, project), (name, project)
+            desk.mutes.remove(muted)
 
 
 def test_a_session_of_somebody_else_is_not_ended(browser: Callable[..., Browser]) -> None:

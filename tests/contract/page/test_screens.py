@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from scar.access import Actor
 from scar.alerts.alert import CRITICAL, Alert, ReleaseRef
 from scar.alerts.alert_book import AlertBook
 from scar.bootstrap import Services
@@ -150,12 +151,20 @@ def test_open_alerts_are_shown_where_they_belong(
         assert words in first
     for words in ("exit 1, not out of memory", "the last line", "/docker_rollback shop 01JAAAAAAA"):
         assert words in own
+    assert "Mute" not in own, "no chat is told"
     assert "was closed" not in first + own
     assert "restarts in a loop" not in operator.get("/projects/blog").text
     blogger = browser()
     blogger.post("/sign-in", {"link": link("78")})
     assert "in a loop" not in blogger.get("/").text
     assert "full disk" not in blogger.get("/").text
+    desk = services.command_context.alerts
+    desk.chats.switch(Actor("api", "a", "A"), services.projects.get("shop"), "telegram:-1", on=True)
+    assert "Until it recovers" in operator.get("/projects/shop").text
+    for word, muted in (("recovery", True), ("on", False)):
+        operator.send("/alerts/shop", **{"container": "shop-web", "for": word})
+        assert ("No chat is told" in operator.get("/projects/shop").text) == muted
+        assert [mute.alerts for mute in desk.mutes.all()] == ([("1",)] if muted else [])
 
 
 def test_logs_can_be_searched(operator: Browser, worker: ActingWorker, services: Services) -> None:

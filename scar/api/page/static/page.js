@@ -112,16 +112,30 @@
   }
 
   // A Mini App has what signs its user in behind the `#` of its address, which no server is sent.
-  function signInFromTelegram() {
+  // Anybody can make such an address, with their own data in it: whoever is to be signed in sees
+  // as whom, and taps.
+  function offerTelegram() {
     const form = document.getElementById("telegram");
     const initData = new URLSearchParams(location.hash.slice(1)).get("tgWebAppData");
     if (!form || !initData) return;
     form.elements.init_data.value = initData;
-    history.replaceState(null, "", location.pathname + location.search);
-    form.submit();
+    history.replaceState(null, "", location.pathname);
+    document.getElementById("telegram-name").textContent = nameIn(initData);
+    document.getElementById("not-telegram").hidden = true;
+    form.hidden = false;
+  }
+
+  function nameIn(initData) {
+    try {
+      const user = JSON.parse(new URLSearchParams(initData).get("user"));
+      const names = [user.first_name, user.last_name].filter(Boolean).join(" ");
+      return `${names} (telegram:${user.id})`;
+    } catch {
+      return "somebody";
+    }
   }
 
   if (window.htmx) htmx.createEventSource = (url) => new LiveSource(url);
   document.addEventListener("htmx:sseMessage", trim);
-  signInFromTelegram();
+  offerTelegram();
 })();

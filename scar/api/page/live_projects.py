@@ -1,0 +1,99 @@
+"""Keeps the first screen and those of projects live: each is drawn anew when a job, an alert, a
+lock or a mute has changed, and now and then, since nobody tells of a container that has started.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+
+from scar.api.auth import visible_project, visible_projects
+from scar.api.context import context
+from scar.api.page import gate, views
+from scar.api.page.live import (
+    BEAT,
+    BEAT_SECONDS,
+    RepeatedCheck,
+    gone,
+    opened,
+    pace,
+    piece,
+    signed_in,
+    wait_for_redis,
+    without_keys,
+)
+from scar.api.page.parts import parts
+from scar.api.page.project_views import project_screen
+from scar.errors import ScarError
+
+_ASK_SECONDS = 60.0
+"""How old the health of a project may be where nothing has changed: each time it is asked for is a
+job, and two lines of the audit trail."""
+
+_ASK_WHILE_IT_STARTS = 5.0
+Draw = Callable[[], tuple[Mapping[str, str], bool]]
+"""Returns the pieces of a screen by name, and whether it is about to change by itself."""
+
+
+def projects() -> ResponseReturnValue:
+    """The stream of the first screen."""
+    visible_projects()
+
+    def draw() -> tuple[Mapping[str, str], bool]:
+        rows = views.project_rows()
+        html = render_template("project_rows.html", rows=rows)
+        return {"projects": html}, any(row.health == "starting" for row in rows)
+
+    return opened(_kept_live(draw))
+
+
+def project(name: str) -> ResponseReturnValue:
+    """The stream of a project's screen."""
+    visible_project(name)
+    csrf = gate.csrf()
+
+    def draw() -> tuple[Mapping[str, str], bool]:
+        screen = project_screen(name)
+        drawn = {
+            part: render_template(f"project_{part}.html", screen=screen, csrf=csrf)
+            for part in ("state", "actions")
+        }
+        return drawn, screen.pending or screen.health == "starting"
+
+    return opened(_kept_live(draw))
+
+
+def _kept_live(draw: Draw) -> Iterator[bytes]:
+    changes, closed = parts().changes, context().events.closed
+    check = RepeatedCheck(signed_in)
+    on_screen: dict[str, str] = {}
+    count = changes.count
+    while not closed.is_set():
+        try:
+            drawn, is_moving = draw()
+            yield _differing(drawn, on_screen) or BEAT
+            seconds = _ASK_WHILE_IT_STARTS if is_moving else _ASK_SECONDS
+            known, until = count, time.monotonic() + seconds
+            while count == known and time.monotonic() < until and not closed.is_set():
+                count = changes.wait(known, min(seconds, BEAT_SECONDS))
+                if not check.holds():
+                    yield gone()
+                    return
+                yield BEAT
+            pace()
+        except ScarError as error:
+            yield wait_for_redis(error)
+
+
+def _differing(drawn: Mapping[str, str], on_screen: dict[str, str]) -> bytes:
+    """Return the pieces that are not on the screen yet, and note that they are."""
+    pieces = b""
+    for name, html in drawn.items():
+        content = without_keys(html)
+        if on_screen.get(name) != content:
+            pieces += piece(name, html)
+            on_screen[name] = content
+    return pieces
