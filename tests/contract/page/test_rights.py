@@ -219,7 +219,8 @@ def test_a_mute_is_for_operators(visitors: dict[str, Browser], services: Service
     for name, visitor in visitors.items():
         for project in ("shop", "blog"):
             sent = {"csrf": visitor.csrf()} if ROLES[name] else {}
-            visitor.post(f"/alerts/{project}", {"container": "web", "for": "2h", **sent})
+            what = {"container": f"{project}-web", "for": "2h"}
+            visitor.post(f"/alerts/{project}", {**what, **sent})
             muted = desk.mutes.all()
             assert bool(muted) == may(name, Role.OPERATOR, project), (name, project)
             desk.mutes.remove(muted)
