@@ -1,9 +1,10 @@
-"""`python -m workers.diversion ARGUMENT`: divert until this process ends.
+"""`python -m workers.diversion ARGUMENT`: divert until this process ends, or hold.
 
-Prints `diverting` once the rules are in force; `unable: REASON`, and ends with 3, where that cannot
-be. `python -m workers.diversion try` prints `able` instead, and ends. It ends by itself when the
-stand-in no longer answers, so that nobody is sent to what is dead. Told to end, it diverts no new
-connection and stays a second for those that are open.
+Prints `diverting` (or `holding`) once the rules are in force; `unable: REASON`, and ends with 3,
+where that cannot be. `try` and `try-hold` instead of the argument print `able`, and end.
+A diversion ends by itself when the stand-in no longer answers, so that nobody is sent to what is
+dead. Told to end, it diverts no new connection and stays a second for those that are open.
+A hold ends by itself when the new container answers, and prints how long it took.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from workers.diversion.door import Diversion, Door
+from workers.diversion.hold import Hold
+from workers.diversion.holding import hold, try_to_hold
 from workers.diversion.nftables import NfTables, Unable
 from workers.diversion.privileges import has_net_admin, keep_only_net_admin
 from workers.diversion.rules import engine_keeps_rules, let_go, rule_that_names, ruleset, tracking
@@ -36,29 +40,47 @@ _OTHER_ADDRESS = "192.0.2.1"  # RFC 5737: nobody's
 
 
 def main(argument: str) -> int:
-    """Divert, or only try whether this host can; return the exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    """Divert, hold, or only try whether this host can; return the exit code."""
+    signal.signal(signal.SIGTERM, _end)
     try:
         if not has_net_admin():
             raise Unable("CAP_NET_ADMIN is missing")
         keep_only_net_admin()
-        if argument == "try":
-            _put_in_force(_nothing()).close()
-            print("able", flush=True)
-            return 0
-        diversion = Diversion.from_argument(argument)
-        tables = _put_in_force(diversion)
+        if argument in _TRIES_OF:
+            _TRIES_OF[argument]()
+            _say("able")
+        elif Hold.is_meant_by(argument):
+            _say(hold(Hold.from_argument(argument), lambda: _say(Hold.begun)))
+        else:
+            divert(Diversion.from_argument(argument))
     except (Unable, OSError, ValueError) as reason:
-        print(f"unable: {reason}", flush=True)
+        _say(f"unable: {reason}")
         return _UNABLE
+    return 0
+
+
+def _end(*_: object) -> None:
+    """End in good order, once: the signal may come again meanwhile."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)
+
+
+def divert(diversion: Diversion) -> None:
+    """Divert until a stand-in no longer answers, or the time is over."""
+    tables = _put_in_force(diversion)
     try:
-        print("diverting", flush=True)
+        _say(Diversion.begun)
         watch(diversion, answers)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         tables.run(let_go(diversion))
         time.sleep(LINGER_SECONDS)
-    return 0
+
+
+def _say(line: str) -> None:
+    """Print a line, unless the worker that reads it has gone."""
+    with suppress(BrokenPipeError):
+        print(line, flush=True)
 
 
 def watch(
@@ -122,7 +144,17 @@ def _is_proxied(bridge: str) -> bool:
 def _nothing() -> Diversion:
     """Return a diversion of an address that this host does not have: for a try."""
     door = Door(9, _OTHER_ADDRESS, _OTHER_ADDRESS, 9, "", 9, 0)
-    return Diversion(f"scar_try_{time.monotonic_ns():x}", (door,))
+    return Diversion(_name_of_a_try(), (door,))
+
+
+def _name_of_a_try() -> str:
+    return f"scar_try_{time.monotonic_ns():x}"
+
+
+_TRIES_OF: dict[str, Callable[[], None]] = {
+    "try": lambda: _put_in_force(_nothing()).close(),
+    "try-hold": lambda: try_to_hold(_name_of_a_try()),
+}
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Diversion:
     """All doors of one project. `table` is the table's name, which is also what the process is
     known by; `seconds` is the longest that it may last.
     """
+
+    begun: ClassVar[str] = "diverting"
 
     table: str
     doors: tuple[Door, ...]
