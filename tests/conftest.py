@@ -53,6 +53,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "engine/test_process.py": (),
     "engine/test_process.py::test_a_command_that_ignores_the_interrupt_is_killed": ("slow",),
     "engine/test_progress.py": (),
+    "engine/test_stop_tap.py": (),
     "files/test_crash.py": ("slow",),
     "files/test_model.py": ("slow",),
     "frontends": ("redis", "slow"),

@@ -1,4 +1,4 @@
-"""Tests the program that diverts connections, without diverting any."""
+"""Tries the program that diverts or holds connections, without doing either."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from scar.cli.docker import DockerCommand
 from scar.errors import ScarError
 
-_PROGRAM = ("-m", "workers.diversion", "try")
 _ROOT = Path(__file__).parents[2]
 _SECONDS = 20
 _LIMITS = (
@@ -18,11 +17,14 @@ _LIMITS = (
 )
 
 
-def try_as_process() -> str:
-    """Test it as a process of this host; return why it fails, an empty text if it works."""
+def try_as_process(attempt: str) -> str:
+    """Try it as a process of this host; return why it cannot, empty where it can.
+
+    `attempt` is `try`, which diverts, or `try-hold`.
+    """
     try:
         completed = subprocess.run(
-            [sys.executable, *_PROGRAM],
+            [sys.executable, "-m", "workers.diversion", attempt],
             cwd=_ROOT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -35,11 +37,9 @@ def try_as_process() -> str:
     return _reason(completed.stdout)
 
 
-def try_as_container(docker: DockerCommand, image: str) -> str:
-    """Test it in a container of `image` with the privileges of a real diversion; return why it
-    fails.
-    """
-    script = "python -m workers.diversion try || true"
+def try_as_container(docker: DockerCommand, image: str, attempt: str) -> str:
+    """Try it as a container of `image`, with what a diversion has; return why it cannot."""
+    script = f"python -m workers.diversion {attempt} || true"
     try:
         return _reason(docker.run("run", "--rm", *_LIMITS, image, "sh", "-c", script))
     except ScarError as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from scar.commands.notices import failure, waiting
 from scar.commands.text_format import capitalized, changed_files, counted, listed, uptime
-from scar.commands.ways_view import offer_lines, way_lines
+from scar.commands.ways_view import offer_lines, wait_lines, way_lines
 from scar.document import Code, Document, Line
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.deploy import DeployPlan, DeployResult
@@ -168,6 +168,7 @@ def result_details(result: DeployResult) -> list[str]:
         up = f" ({uptime(primary.uptime_seconds)} uptime)" if primary.uptime_seconds else ""
         lines.append(f"{capitalized(primary.name)}: {primary.state.capitalize()}{up}")
     lines += _downtime_lines(result)
+    lines += wait_lines(result.ways)
     lines.append("Check status: /docker_status")
     if result.kept:
         kept = _first_names(result.kept)

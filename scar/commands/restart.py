@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scar.commands.job_command import JobCommand
 from scar.commands.notices import failure, waiting
-from scar.commands.ways_view import way_lines
+from scar.commands.ways_view import wait_lines, way_lines
 from scar.document import Button, Code, Document, Line, Mood
 from scar.jobs.record import Job
 from scar.jobs.results.json_record import present
@@ -52,9 +52,11 @@ class RestartCommand(JobCommand):
         blocks: list[Line | Code] = [Line("\n".join(lines))]
         if job.state.ended and job.result and not job.error:
             blocks += [Line(""), Line("✅ All containers healthy. Production is live.")]
-            downtime = present(job.read_result(RestartResult).downtime_seconds)
+            result = job.read_result(RestartResult)
+            downtime = present(result.downtime_seconds)
             if downtime is not None:
                 blocks.append(Line(f"⏱️ Downtime: {downtime:.1f}s"))
+            blocks += [Line(line) for line in wait_lines(result.ways)]
         elif job.state.ended:
             blocks += [Line(""), *failure(job, "Restart failed").blocks]
         return Document(tuple(blocks))

@@ -5,19 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scar.jobs.results.history import ReleaseRow
-from scar.jobs.results.ways import NO_DOWNTIME, PLAIN, ServiceWay
+from scar.jobs.results.json_record import Absent
+from scar.jobs.results.ways import HELD, NO_DOWNTIME, STAND_IN, ServiceWay
 
 _OFFER = 'add "zero_downtime": true to the project in the projects file'
 
 
 def way_lines(ways: Iterable[ServiceWay], downtime: str | None) -> list[str]:
-    """Return one line for each service: how it is replaced, and why. `downtime` is the estimate."""
-    about = downtime if downtime and downtime != NO_DOWNTIME else "some"
+    """Return one line for each service: how it will be, and why. `downtime` is the estimate."""
+    about = downtime if downtime and not downtime.startswith(NO_DOWNTIME) else "some"
+    return [f"{way.service}: {_how(way, about)}" for way in ways]
+
+
+def _how(way: ServiceWay, about: str) -> str:
+    if way.way == STAND_IN:
+        return f"no downtime (stand-in{'; ' if way.why else ''}{way.why})"
+    if way.way == HELD:
+        return f"new connections wait about {way.seconds or 0:.0f} s ({way.why})"
+    return f"{about} of downtime ({way.why})"
+
+
+def wait_lines(ways: tuple[ServiceWay, ...] | Absent) -> list[str]:
+    """Return one line for each service whose connections were held: how long, as measured."""
     return [
-        f"{way.service}: {about} of downtime ({way.why})"
-        if way.way == PLAIN
-        else f"{way.service}: no downtime (stand-in{'; ' if way.why else ''}{way.why})"
-        for way in ways
+        f"⏳ {way.service}: new connections waited {way.seconds or 0:.1f}s"
+        for way in ways or ()
+        if way.way == HELD
     ]
 
 
@@ -29,10 +42,11 @@ def offer_lines(services: tuple[str, ...]) -> list[str]:
 
 
 def forecast_text(release: ReleaseRow) -> str:
-    """Return the downtime that the question had announced, in brackets; an empty text if it
-    announced none.
+    """Return how long connections waited, and what was said before, in brackets; empty where there
+    was neither.
     """
-    return f" (said: {release.forecast})" if release.forecast else ""
+    waited = "" if release.waited is None else f", connections waited {release.waited:.1f}s"
+    return waited + (f" (said: {release.forecast})" if release.forecast else "")
 
 
 def score_lines(releases: Iterable[ReleaseRow]) -> list[str]:

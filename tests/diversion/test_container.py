@@ -61,5 +61,5 @@ def test_what_the_program_says_counts_and_not_what_a_library_does(
     output: bytes, reason: str
 ) -> None:
     container = OneContainer(output)
-    assert ContainerDiverter(cast(Engine, container), "worker:1").able() == reason
+    assert ContainerDiverter(cast(Engine, container), "worker:1").able("try") == reason
     assert container.labels is None, "it is removed"

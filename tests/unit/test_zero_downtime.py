@@ -12,7 +12,7 @@ import pytest
 from scar.commands.ways_view import offer_lines, score_lines, way_lines
 from scar.errors import ScarError
 from scar.jobs.results.history import ReleaseRow
-from scar.jobs.results.ways import PLAIN, STAND_IN, ServiceWay, all_plain, without_downtime
+from scar.jobs.results.ways import PLAIN, STAND_IN, ServiceWay, all_plain, estimate_without_downtime
 from scar.projects import Project
 from tests.support.job_context import job_context, settings_in
 from workers.deployment import restart_ways
@@ -222,8 +222,8 @@ def test_the_plan_says_of_each_service_how_it_will_be_and_why() -> None:
     ]
     tight = replace(ways[1], why="needs 900 MiB of memory twice, 500 MiB are free")
     assert way_lines((tight,), None) == [f"web: no downtime (stand-in; {tight.why})"]
-    assert not without_downtime(ways)
-    assert without_downtime(ways[1:])
+    assert estimate_without_downtime(ways) is None
+    assert estimate_without_downtime(ways[1:]) == "none"
     assert all_plain(ways, "no room")[1] == ServiceWay("web", PLAIN, "no room")
     assert "zero_downtime" in offer_lines(("web",))[0]
 
@@ -272,9 +272,11 @@ def test_the_history_says_how_often_the_downtime_was_as_said() -> None:
         row,
         replace(row, downtime=0.4),
         replace(row, forecast="0-2 seconds", downtime=2.0),
+        replace(row, forecast="none, connections wait about 1 s", waited=0.9),
+        replace(row, forecast="none, connections wait about 1 s", waited=1.2),
         replace(row, forecast=None),
         replace(row, downtime=None),
     )
-    assert [known.as_said for known in rows] == [True, False, True, None, None]
-    assert score_lines(rows) == ["🎯 Downtime as said: 2 of 3"]
-    assert score_lines(rows[3:]) == []
+    assert [known.as_said for known in rows] == [True, False, True, True, False, None, None]
+    assert score_lines(rows) == ["🎯 Downtime as said: 3 of 5"]
+    assert score_lines(rows[5:]) == []

@@ -17,6 +17,7 @@ from dataclasses import replace
 from scar.errors import ScarError
 from scar.jobs.record import JobState
 from scar.jobs.results.deploy import DeployResult
+from workers.deployment.held_doors import HeldDoors
 from workers.deployment.production import Production
 from workers.deployment.takeover import Takeover
 from workers.engine.connection import Engine
@@ -100,7 +101,7 @@ def _wait_for_engine(engine: Engine) -> None:
 def _put_back(context: JobContext, journal: Journal, lock: int) -> None:
     """Undo every effect that the journal says was begun: files, images, containers, folders.
 
-    Stand-ins answer until the containers are as they were.
+    Stand-ins answer until the containers are as they were; what was held is held again.
 
     Raises `ScarError` if that fails; the journal then stays open, so that the next job tries
     again.
@@ -113,11 +114,13 @@ def _put_back(context: JobContext, journal: Journal, lock: int) -> None:
         revert(undo, ContentStore(folder / "objects"), StatCache())
     _restore_images(images, journal)
     production = Production(context, lock)
+    held = HeldDoors(context, production)
     if starting:
         with _running_images(images, journal, starting.get("images", {})):
-            production.restore(starting)
+            production.restore(starting, held.before_stop)
     elif applying:
         production.start_stopped(applying.get("running", ()))
+    held.end()
     Takeover(context, production).end()
     if begun := starting or journal.find("standing in"):
         _remove_folders(begun["folders"], undo)

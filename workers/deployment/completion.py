@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from scar.errors import ScarError
+from workers.deployment.held_doors import HeldDoors
 from workers.deployment.production import Production
 from workers.deployment.takeover import Takeover
 from workers.engine.images import Images
@@ -30,7 +31,9 @@ def complete(context: JobContext, journal: Journal, lock: int) -> None:
 
 def clear_up(context: JobContext, journal: Journal, lock: int) -> None:
     """Clean up after a recorded release, and close the journal; raise `ScarError` if that fails."""
-    Takeover(context, Production(context, lock)).end()
+    production = Production(context, lock)
+    HeldDoors(context, production).end()
+    Takeover(context, production).end()
     _drop_unneeded(context, f"before-{journal.job}")
     journal.write(ENDED)
 

@@ -1,4 +1,5 @@
-"""Decides which services can be replaced behind a stand-in, and says why the others cannot.
+"""Decides which services can be replaced behind a stand-in or a held door, and says why the others
+cannot.
 
 This module does not call the Engine; what the Engine reports is passed in as `Surroundings`.
 """
@@ -26,6 +27,11 @@ _DATABASES = re.compile(
 """
 
 _SHARED_NAMESPACES = ("pid", "ipc", "uts", "userns_mode", "cgroup")
+LONGEST_WINDOW = 5.0
+"""Seconds that a service may have been away lately where its connections are to wait: clients give
+up. An app that ignores SIGTERM is away for the whole grace of its stop, usually ten seconds.
+"""
+
 _DEVICES = ("devices", "gpus", "device_cgroup_rules", "volumes_from", "runtime")
 
 
@@ -84,13 +90,10 @@ def reason_against(
     except volumes that its image declares, and unless it is a known database.
     """
     raw: JsonObject = config.resolved["services"][name]
-    running = [container for container in containers if container.state == "running"]
-    if len(containers) != 1 or _replicas(raw) != 1:
-        return f"it runs {max(len(containers), _replicas(raw))} times"
-    if not running:
-        return "it does not run"
+    if reason := _of_copies(raw, containers):
+        return reason
     reasons = (
-        _of_ports(raw, running[0]),
+        _of_ports(raw, containers[0]),
         _of_namespaces(raw),
         _of_networks(config, name, seen),
         _of_data(raw, name, seen, named=named),
@@ -98,6 +101,30 @@ def reason_against(
         seen.unable if fixed_ports(config, name) else "",
     )
     return next(filter(None, reasons), "")
+
+
+def reason_against_holding(
+    config: ComposeConfig, name: str, containers: Sequence[Container], window: float | None
+) -> str:
+    """Return why new connections to a service cannot wait while it is replaced, empty where they
+    can. `window` is the longest that it was away lately, None where that is not known.
+
+    It may write to whatever it likes: there are never two of it.
+    """
+    raw: JsonObject = config.resolved["services"][name]
+    if reason := _of_copies(raw, containers) or _of_ports(raw, containers[0]):
+        return reason
+    if not diverted_ports(config, name, containers[0]):
+        return "it has no port of a fixed number"
+    if window is not None and window > LONGEST_WINDOW:
+        return f"it was away for {window:.0f} s lately"
+    return ""
+
+
+def _of_copies(raw: JsonObject, containers: Sequence[Container]) -> str:
+    if len(containers) != 1 or _replicas(raw) != 1:
+        return f"it runs {max(len(containers), _replicas(raw))} times"
+    return "" if containers[0].state == "running" else "it does not run"
 
 
 def fixed_ports(config: ComposeConfig, name: str) -> list[FixedPort]:

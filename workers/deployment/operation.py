@@ -6,9 +6,11 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager, ExitStack
 
 from scar.jobs.results.deploy import DeployPlan, DeployResult
+from scar.jobs.results.ways import longest_wait
 from scar.settings.own_container import own_container_id
 from workers.deployment.compensation import compensate
 from workers.deployment.completion import complete
+from workers.deployment.held_doors import measured_ways
 from workers.deployment.outcome import deployed, unchanged
 from workers.deployment.plan import Plan, describe
 from workers.deployment.recovery import recover_deployment
@@ -99,7 +101,8 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
         journal = Journal(context.folder)
         journal.begin(context.request.id)
         transaction = Transaction(context, journal, execution.lock)
-        probe = DowntimeProbe(context.containers, context.project.compose_project)
+        project = context.project.compose_project
+        probe = DowntimeProbe(context.containers, project, held=work.held)
         with ExitStack() as probing:
             try:
                 return self._go_forward(context, transaction, work, execution, probe, probing)
@@ -141,8 +144,9 @@ class DeploymentOperation(WriteJob[Plan, DeployPlan, DeployResult]):
         with context.steps.step(*_VERIFYING):
             containers = transaction.verify(work)
         context.refuse_cancellation()
-        forecast = execution.plan.downtime
-        release = transaction.commit(work, containers, probe, execution.started, forecast)
+        ways = measured_ways(context.folder, ways, transaction.held.end(), probe)
+        said, waited = execution.plan.downtime, longest_wait(ways)
+        release = transaction.commit(work, containers, probe, execution.started, said, waited)
         probing.close()
         complete(context, transaction.journal, execution.lock)
         return deployed(context, work, execution.plan, release, containers, ways)

@@ -54,13 +54,19 @@ def deployed(
 
 
 def _given_up(work: Plan, ways: tuple[ServiceWay, ...]) -> list[str]:
-    """Return a sentence for each service that was planned with a stand-in and replaced without
-    one.
-    """
+    """Return a sentence for each service that was to have a stand-in, or be held, and was not."""
+    plain = [way for way in ways if way.way == PLAIN]
     return [
-        f"{way.service} was replaced without a stand-in: {way.why}"
-        for way in ways
-        if way.way == PLAIN and way.service in work.stand_ins
+        *(
+            f"{way.service} was replaced without a stand-in: {way.why}"
+            for way in plain
+            if way.service in work.stand_ins
+        ),
+        *(
+            f"New connections to {way.service} did not wait: {way.why}"
+            for way in plain
+            if way.service in work.held
+        ),
     ]
 
 

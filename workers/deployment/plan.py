@@ -12,7 +12,7 @@ from scar.jobs.results.compose_changes import NO_CHANGES, ComposeChanges
 from scar.jobs.results.deploy import DeployCounts, DeployPlan
 from scar.jobs.results.file_changes import FileNames
 from scar.jobs.results.history import ReleaseRow
-from scar.jobs.results.ways import NO_DOWNTIME, STAND_IN, without_downtime
+from scar.jobs.results.ways import HELD, STAND_IN, estimate_without_downtime
 from scar.json_object import JsonObject
 from workers.deployment.ways import NO_WAYS, Ways
 from workers.engine.compose_config import ComposeConfig
@@ -70,6 +70,11 @@ class Plan:
     def stand_ins(self) -> tuple[str, ...]:
         """The services that are replaced behind a stand-in."""
         return tuple(way.service for way in self.ways.by_service if way.way == STAND_IN)
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The services whose new connections wait."""
+        return tuple(way.service for way in self.ways.by_service if way.way == HELD)
 
     @property
     def nothing(self) -> bool:
@@ -133,8 +138,8 @@ def describe(plan: Plan, context: JobContext) -> DeployPlan:
 
 
 def _forecast(plan: Plan, context: JobContext) -> str | None:
-    if without_downtime(plan.ways.by_service):
-        return NO_DOWNTIME
+    if estimate := estimate_without_downtime(plan.ways.by_service):
+        return estimate
     return DowntimeHistory(context.folder).estimate("deploy") if _interrupts(plan) else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 
 from scar.errors import ScarError
 from scar.json_object import JsonObject
@@ -17,6 +18,7 @@ from workers.engine.logs import ContainerLogs
 from workers.engine.networks import Networks
 from workers.engine.process import RunControl, no_check
 from workers.engine.restart import restart
+from workers.engine.stop_tap import BeforeStop, stop_tap
 from workers.runtime.context import JobContext
 
 _UP_SECONDS = 3600.0
@@ -52,9 +54,9 @@ class Production:
         """Return the configuration in production's Compose files as they are now."""
         return self._compose.config(self._project())
 
-    def up(self, check: Callable[[], None]) -> None:
+    def up(self, check: Callable[[], None], before_stop: BeforeStop | None = None) -> None:
         """Create, recreate and start containers that differ from the Compose file, except
-        protected ones.
+        protected ones. `before_stop` is called before one is stopped, which waits for it.
         """
         containers = self.containers()
         protected = {c.service for c in containers if c.name in self.project.protected}
@@ -73,7 +75,14 @@ class Production:
             if not services:
                 return  # without names, Compose would start every service
         control = RunControl(check, _UP_SECONDS, (self._lock,))
-        self._compose.up(self._project(), control, services, dependencies=not protected)
+        up = partial(
+            self._compose.up, self._project(), control, services, dependencies=not protected
+        )
+        if before_stop is None:
+            up()
+        else:
+            with stop_tap(self._engine.host, before_stop) as through:
+                up(through=through)
 
     def run_stand_in(self, resolved: JsonObject, service: str, name: str, token: str) -> None:
         """Start a stand-in of a service from its resolved configuration."""
@@ -83,7 +92,12 @@ class Production:
             self._project(), resolved, service, control, name=name, label=label
         )
 
-    def restart_mounted(self, before: Collection[str], services: Collection[str]) -> None:
+    def restart_mounted(
+        self,
+        before: Collection[str],
+        services: Collection[str],
+        before_stop: BeforeStop | None = None,
+    ) -> None:
         """Restart those containers of `services` that have a changed file mounted and that
         Compose did not recreate (their id is in `before`).
         """
@@ -93,6 +107,8 @@ class Production:
                 and container.service in services
                 and container.name not in self.project.protected
             ):
+                if before_stop is not None:
+                    before_stop(container.id)
                 restart(self._engine, self._containers, container)
 
     def wait(
@@ -127,15 +143,16 @@ class Production:
             "folders": _missing_folders(str(self.project.production), config),
         }
 
-    def restore(self, before: JsonObject) -> None:
+    def restore(self, before: JsonObject, before_stop: BeforeStop | None) -> None:
         """Bring containers and networks back to a `state`. Production's files must be back already.
 
-        `mounted` in `before` are the services that have a changed file mounted.
+        `mounted` in `before` are the services that have a changed file mounted. `before_stop` is
+        called as by `up`.
         """
         containers = before["containers"]
         self._remove_half_made()
         if containers:
-            self._up_again()
+            self._up_again(before_stop)
         wanted = {*self.config().active, *containers.values()} if containers else set()
         for container in self.containers():
             if container.id not in containers and container.service not in wanted:
@@ -144,7 +161,7 @@ class Production:
             if network not in before["networks"]:
                 self._networks.remove(network)
         if containers:
-            self.restart_mounted(containers, before["mounted"])
+            self.restart_mounted(containers, before["mounted"], before_stop)
             self.wait(before["running"], stable_seconds=0.0, check=no_check)
 
     def start_stopped(self, ids: Collection[str]) -> None:
@@ -161,11 +178,11 @@ class Production:
             services = {c.service for c in stopped}
             self.wait(services, stable_seconds=0.0, check=no_check)
 
-    def _up_again(self) -> None:
+    def _up_again(self, before_stop: BeforeStop | None) -> None:
         """Run `docker compose up`, up to 3 times."""
         for attempt in range(1, _TRIES + 1):
             try:
-                self.up(no_check)
+                self.up(no_check, before_stop)
             except ScarError:
                 if attempt == _TRIES:
                     raise

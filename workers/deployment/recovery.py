@@ -12,6 +12,7 @@ from workers.deployment.build import drop_build_tree
 from workers.deployment.compensation import compensate
 from workers.deployment.completion import clear_up, complete
 from workers.deployment.future_tree import drop_stale_trees
+from workers.deployment.held_doors import HeldDoors
 from workers.deployment.outcome import resumed
 from workers.deployment.production import Production
 from workers.deployment.takeover import Takeover
@@ -42,7 +43,9 @@ def recover_deployment(context: JobContext, lock: int) -> Outcome[DeployResult] 
     journal = Journal(folder)
     own = journal.job == context.request.id
     if not journal.open:
-        Takeover(context, Production(context, lock)).recover()
+        production = Production(context, lock)
+        HeldDoors(context, production).end()
+        Takeover(context, production).recover()
     if not journal.open and not own:
         # This job began, then a later job worked on the project: so this one ended, but its outcome
         # was lost.

@@ -61,6 +61,6 @@ def _unless_changed(
     way: ServiceWay, config: ComposeConfig, containers: Sequence[Container]
 ) -> ServiceWay:
     hashes = {c.config_hash for c in containers if c.service == way.service}
-    if way.way == PLAIN or hashes == {config.services[way.service].config_hash}:
+    if way.way != STAND_IN or hashes == {config.services[way.service].config_hash}:
         return way
     return replace(way, way=PLAIN, why=_CHANGED)

@@ -18,6 +18,7 @@ import structlog
 from scar.errors import ScarError
 from scar.jobs.results.ways import NO_DOWNTIME, ServiceWay, all_plain
 from workers.deployment.build import ImageBuild
+from workers.deployment.held_doors import HeldDoors
 from workers.deployment.plan import Plan, stat_cache_paths
 from workers.deployment.production import Production
 from workers.deployment.takeover import Takeover
@@ -63,6 +64,11 @@ class Transaction:
     def takeover(self) -> Takeover:
         """The stand-ins of the project."""
         return Takeover(self.context, self.production)
+
+    @cached_property
+    def held(self) -> HeldDoors:
+        """The held doors of the project."""
+        return HeldDoors(self.context, self.production)
 
     @cached_property
     def _folder(self) -> Path:
@@ -142,9 +148,12 @@ class Transaction:
             self.journal.write("standing in", {"folders": before["folders"]})
             if reason := self.takeover.begin(plan.config, plan.stand_ins):
                 ways = all_plain(ways, reason)
+        if plan.held:
+            self.held.begin(plan.config, plan.held)
         self.journal.write("starting", {**before, "mounted": list(plan.mounted)})
-        self.production.up(context.check)
-        self.production.restart_mounted(before["containers"], plan.mounted)
+        before_stop = self.held.before_stop
+        self.production.up(context.check, before_stop)
+        self.production.restart_mounted(before["containers"], plan.mounted, before_stop)
         return ways
 
     def bring_back(self, undo: Undo) -> None:
@@ -183,17 +192,16 @@ class Transaction:
         probe: DowntimeProbe,
         started: float,
         forecast: str | None,
+        waited: float | None,
     ) -> Release:
         """Record the release, which is the point of no return. `started` is the start time by the
-        monotonic clock, `forecast` the downtime that the question announced.
+        monotonic clock, `forecast` the downtime that the question announced, `waited` how long
+        connections were held.
         """
         context = self.context
         request = context.request
         services = _released_services(plan, containers)
-        images = Images(context.engine)
-        for name, service in services.items():
-            if service.image_id:
-                images.pin(context.project.compose_project, name, request.id, service.image_id)
+        self._pin(services)
         downtime = probe.result().seconds
         release = Release(
             id=request.id,
@@ -210,12 +218,21 @@ class Transaction:
             primary=self._primary(),
             subject=self._subject(plan),
             forecast=forecast,
+            waited=waited,
         )
         Releases(self._folder).save(release)
         self.journal.write("committed")
-        if downtime is not None and forecast != NO_DOWNTIME:
+        if downtime is not None and not (forecast or "").startswith(NO_DOWNTIME):
             DowntimeHistory(self._folder).add(request.kind, downtime)
         return release
+
+    def _pin(self, services: Mapping[str, ReleasedService]) -> None:
+        """Protect the images of the release from pruning."""
+        images = Images(self.context.engine)
+        project = self.context.project.compose_project
+        for name, service in services.items():
+            if service.image_id:
+                images.pin(project, name, self.context.request.id, service.image_id)
 
     def _subject(self, plan: Plan) -> str | None:
         if plan.restores is not None:

@@ -1,29 +1,34 @@
-"""Plans how each running service is replaced: behind a stand-in, or without one and why."""
+"""Plans how each service that runs is replaced: behind a stand-in, with its new connections held,
+or plainly and why.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scar.errors import ScarError
-from scar.jobs.results.ways import PLAIN, STAND_IN, ServiceWay
+from scar.jobs.results.ways import HELD, PLAIN, STAND_IN, ServiceWay
 from workers.deployment.eligibility import (
     Surroundings,
     fixed_ports,
     is_asked_for,
     reason_against,
+    reason_against_holding,
 )
 from workers.deployment.memory import with_memory_notes
 from workers.deployment.production import Production
 from workers.engine.compose_config import ComposeConfig
 from workers.engine.container import Container
-from workers.engine.diverter import reason_against_diverting
+from workers.engine.diverter import reason_against_diverting, reason_host_cannot_hold
 from workers.engine.networks import Networks
 from workers.engine.probes import speaks_http
 from workers.engine.usage_counters import UsageReader
 from workers.files.durable import write_synced
 from workers.runtime.context import JobContext
+from workers.state.windows import Windows
 
 _OFFERED = "zero_downtime_offered"
 _COMPOSE_ENDINGS = (".yaml", ".yml", ".env")
@@ -72,21 +77,50 @@ def plan_ways(
 
     if not any_asked:
         return Ways(offer=tuple(name for name in names if not reason(name)))
-    ways = tuple(_way(name, reason(name) if asked[name][0] else _NOT_ASKED) for name in names)
+    why = {name: reason(name) if asked[name][0] else _NOT_ASKED for name in names}
+    ways = _chosen(context, config, containers, why)
     return Ways(
         with_memory_notes(ways, containers, UsageReader(context.engine).read), unknown=unknown
     )
 
 
+def _chosen(
+    context: JobContext,
+    config: ComposeConfig,
+    containers: Sequence[Container],
+    why: Mapping[str, str],
+) -> tuple[ServiceWay, ...]:
+    """Return the way of each service; `why` says why it has no stand-in, empty where it has one.
+
+    Whether this host can hold connections is tried only where it counts.
+    """
+    windows = Windows(context.folder)
+    refused = {}
+    for name in (name for name, reason in why.items() if reason not in ("", _NOT_ASKED)):
+        own = [container for container in containers if container.service == name]
+        refused[name] = reason_against_holding(config, name, own, windows.longest(name))
+    fit = [name for name, reason in refused.items() if not reason]
+    unable = reason_host_cannot_hold(context.engine) if fit else ""
+
+    def way(name: str) -> ServiceWay:
+        if not why[name]:
+            return ServiceWay(name, STAND_IN)
+        if name in fit and not unable:
+            seconds = math.ceil(windows.longest(name) or _USUAL_WINDOW)
+            return ServiceWay(name, HELD, why[name], float(seconds))
+        against = refused.get(name) or unable
+        more = f"; {against}" if against and against != why[name] else ""
+        return ServiceWay(name, PLAIN, why[name] + (more if fixed_ports(config, name) else ""))
+
+    return tuple(map(way, why))
+
+
+_USUAL_WINDOW = 1.0
 _NOT_ASKED = "not in `zero_downtime`"
 
 
 def _named(wanted: bool | tuple[str, ...] | None) -> tuple[str, ...]:
     return wanted if isinstance(wanted, tuple) else ()
-
-
-def _way(name: str, why: str) -> ServiceWay:
-    return ServiceWay(name, PLAIN if why else STAND_IN, why)
 
 
 def note_offer(context: JobContext, ways: Ways) -> None:

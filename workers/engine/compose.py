@@ -146,16 +146,18 @@ class Compose:
         services: Sequence[str] = (),
         *,
         dependencies: bool = True,
+        through: str | None = None,
         on_event: OnEvent = ignore_event,
     ) -> None:
         """Create, recreate and start containers that differ from the Compose configuration.
 
         Builds no image, pulls only missing ones, and removes no container, network or volume that
-        the configuration does not define.
+        the configuration does not define. `through` is another address of the same Engine.
         """
         options = ["-d", "--no-build", "--quiet-pull"]
         options += [] if dependencies else ["--no-deps"]
-        result, progress = self._change(project, ["up", *options, *services], control, on_event)
+        verb = ["up", *options, *services]
+        result, progress = self._change(project, verb, control, on_event, through)
         if result.code != 0:
             raise command_failed("up", result, progress)
 
@@ -182,7 +184,12 @@ class Compose:
             raise command_failed("run", result, progress)
 
     def _change(
-        self, project: ComposeProject, verb: Sequence[str], control: RunControl, on_event: OnEvent
+        self,
+        project: ComposeProject,
+        verb: Sequence[str],
+        control: RunControl,
+        on_event: OnEvent,
+        through: str | None = None,
     ) -> tuple[ProcessResult, ProgressParser]:
         kind = "json" if self.version() >= _JSON_PROGRESS else "plain"
         progress = ProgressParser()
@@ -192,7 +199,7 @@ class Compose:
                 on_event(event)
 
         argv = compose_argv(project, ["--progress", kind, "--ansi", "never"], verb)
-        result = self._run(argv, project.folder, control, parse, parse)
+        result = self._run(argv, project.folder, control, parse, parse, through)
         for event in progress.end(succeeded=result.code == 0):
             on_event(event)
         return result, progress
@@ -213,6 +220,7 @@ class Compose:
         control: RunControl,
         stdout: Callable[[str], None],
         stderr: Callable[[str], None],
+        through: str | None = None,
     ) -> ProcessResult:
         program, more = compose_program(self._env)
         if not more:
@@ -225,7 +233,7 @@ class Compose:
             process = Process(
                 [*program, *argv],
                 cwd=folder,
-                env=self._env | more,
+                env=self._env | more | ({"DOCKER_HOST": through} if through else {}),
                 control=control,
                 name="docker compose",
             )

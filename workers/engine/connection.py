@@ -19,6 +19,7 @@ DEFAULT_HOST = "unix:///var/run/docker.sock"
 TIMEOUT = 30
 """Seconds to wait for a response of the Engine, unless a call sets its own timeout."""
 
+_UNIX = "unix://"
 _FAILURES = (
     DockerException,
     requests.exceptions.RequestException,
@@ -138,7 +139,7 @@ class Engine:
         )
 
     def _permission_denied(self) -> ScarError:
-        socket = Path(self.host.removeprefix("unix://"))
+        socket = Path(socket_of(self.host))
         try:
             group = str(socket.stat().st_gid)
         except OSError:
@@ -152,6 +153,16 @@ class Engine:
                 f'(`group_add: ["{group}"]`, that is group_add: "{group}") and restart SCAR.'
             )
         return ScarError("docker_permission_denied", f"Permission denied accessing {socket}", hint)
+
+
+def is_local(host: str) -> bool:
+    """Return whether an Engine's address is a socket of this machine."""
+    return host.startswith((_UNIX, "/"))
+
+
+def socket_of(host: str) -> str:
+    """Return the path of the socket that the address of a local Engine names."""
+    return host.removeprefix(_UNIX)
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:

@@ -1,4 +1,5 @@
-"""Starts and ends the program that diverts connections (`workers.diversion`), where the Engine is.
+"""Starts and ends the program that diverts or holds connections (`workers.diversion`), where the
+Engine is.
 
 A worker in a container starts it as one more container of its own image, in the host's network and
 with CAP_NET_ADMIN alone; any other worker as a process of its own host. Either outlives the worker.
@@ -13,7 +14,8 @@ from docker.errors import NotFound
 from scar.errors import ScarError
 from scar.settings.own_container import own_container_id
 from workers.diversion.door import Diversion
-from workers.engine.connection import Engine
+from workers.diversion.hold import Hold
+from workers.engine.connection import Engine, is_local
 from workers.engine.diverter_container import ContainerDiverter
 from workers.engine.diverter_process import ProcessDiverter
 
@@ -21,14 +23,21 @@ from workers.engine.diverter_process import ProcessDiverter
 class Diverter(Protocol):
     """The interface for running the program, as a process or in a container."""
 
-    def able(self) -> str:
-        """Return why connections cannot be diverted here; an empty text if they can."""
+    def able(self, attempt: str) -> str:
+        """Return why what `attempt` tries cannot be done here (`try`, `try-hold`), empty where it
+        can.
+        """
 
-    def start(self, diversion: Diversion) -> str:
-        """Divert; return once the rules are in force. Returns why not, empty where they are."""
+    def start(self, work: Diversion | Hold) -> str:
+        """Divert or hold; return once the rules are in force. Returns why not, empty where they
+        are.
+        """
 
-    def stop(self, table: str) -> None:
-        """End a diversion by the name of its table; do nothing where it has ended."""
+    def stop(self, table: str) -> str:
+        """End the program by the name of its table; do nothing where it has ended.
+
+        Returns the last line that it has printed, empty where that is not known.
+        """
 
 
 def diverter_of(engine: Engine) -> Diverter:
@@ -44,10 +53,22 @@ def diverter_of(engine: Engine) -> Diverter:
 
 
 def reason_against_diverting(engine: Engine) -> str:
-    """Return why connections cannot be diverted on this host; an empty text if they can.
+    """Return why no connection can be diverted on this host, empty where it can."""
+    return _reason(engine, "try")
 
-    Looks at the Engine first: a rootless one, and that of Docker Desktop, publish their ports from
-    a network that this host's rules do not reach.
+
+def reason_host_cannot_hold(engine: Engine) -> str:
+    """Return why no connection can be held on this host, empty where it can."""
+    if not is_local(engine.host):
+        return "the Engine is not reached by a socket of this host"
+    return _reason(engine, "try-hold")
+
+
+def _reason(engine: Engine, attempt: str) -> str:
+    """Look at the Engine, then try.
+
+    A rootless one, and that of Docker Desktop, publish their ports from a network that this host's
+    rules do not reach.
     """
     with engine.api() as api:
         info = api.info()
@@ -56,6 +77,6 @@ def reason_against_diverting(engine: Engine) -> str:
     if "Docker Desktop" in str(info.get("OperatingSystem") or ""):
         return "Docker Desktop"
     try:
-        return diverter_of(engine).able()
+        return diverter_of(engine).able(attempt)
     except ScarError as error:
         return error.message

@@ -1,4 +1,4 @@
-"""The diverting program as a container of the worker's own image."""
+"""The program that diverts or holds connections as a container of the worker's own image."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from docker.errors import NotFound
 from docker.types import LogConfig
 
 from workers.diversion.door import Diversion
+from workers.diversion.hold import Hold
 from workers.engine.connection import Engine
 
 LABEL = "scar.diversion"
@@ -23,31 +24,37 @@ class ContainerDiverter:
         self._engine = engine
         self._image = image
 
-    def able(self) -> str:
-        """Return why nothing can be diverted here, empty where it can."""
+    def able(self, attempt: str) -> str:
+        """Return why what `attempt` tries cannot be done here, empty where it can."""
         name = f"scar_try_{time.time_ns():x}"
         try:
-            return self._run(name, "try", "able")
+            return self._run(name, attempt, "able")
         finally:
             self.stop(name)
 
-    def start(self, diversion: Diversion) -> str:
-        """Divert; return why not, empty once the rules are in force."""
-        reason = self._run(diversion.table, diversion.to_argument(), "diverting")
+    def start(self, work: Diversion | Hold) -> str:
+        """Divert or hold; return why not, empty once the rules are in force."""
+        reason = self._run(work.table, work.to_argument(), work.begun)
         if reason:
-            self.stop(diversion.table)
+            self.stop(work.table)
         return reason
 
-    def stop(self, table: str) -> None:
-        """End and remove the container of a table; leave alone what is not ours."""
+    def stop(self, table: str) -> str:
+        """End and remove the container of a table; leave alone what is not ours.
+
+        Returns the last line that its program has printed.
+        """
         with self._engine.api() as api:
             try:
                 labels = api.inspect_container(_name(table))["Config"]["Labels"] or {}
-                if labels.get(LABEL) == table:
-                    api.stop(_name(table), timeout=_END_SECONDS)
-                    api.remove_container(_name(table), force=True)
+                if labels.get(LABEL) != table:
+                    return ""
+                api.stop(_name(table), timeout=_END_SECONDS)
+                printed = api.logs(_name(table), stderr=False)
+                api.remove_container(_name(table), force=True)
             except NotFound:
-                return
+                return ""
+        return next(reversed(printed.decode("utf-8", "replace").splitlines()), "")
 
     def _run(self, table: str, argument: str, expected: str) -> str:
         with self._engine.api() as api:

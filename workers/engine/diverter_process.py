@@ -1,4 +1,4 @@
-"""The diverting program as a process of this host."""
+"""The program that diverts or holds connections as a process of this host."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from pathlib import Path
 
 from scar.errors import ScarError
 from workers.diversion.door import Diversion
+from workers.diversion.hold import Hold
+from workers.engine.connection import is_local
 
 _START_SECONDS = 20.0
 _END_SECONDS = 10.0
 _PROC = Path("/proc")
 _ROOT = Path(__file__).parents[2]
-_DIVERTING = "diverting"
 
 
 class ProcessDiverter:
@@ -27,31 +28,37 @@ class ProcessDiverter:
 
     def __init__(self, host: str) -> None:
         self._host = host
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def able(self) -> str:
-        """Return why nothing can be diverted here, empty where it can."""
-        if not self._host.startswith(("unix://", "/")):
+    def able(self, attempt: str) -> str:
+        """Return why what `attempt` tries cannot be done here, empty where it can."""
+        if not is_local(self._host):
             return "the Engine is on another machine than the worker"
-        said, process = _start(["try"])
+        said, process = _start([attempt])
         if not said:
             process.kill()  # it has said nothing in all that time: it may never end
         process.wait()
         return _reason(said, "able")
 
-    def start(self, diversion: Diversion) -> str:
-        """Divert; return why not, empty once the rules are in force.
+    def start(self, work: Diversion | Hold) -> str:
+        """Divert or hold; return why not, empty once the rules are in force.
 
         The process has no descriptor of this one, so that it does not hold the project's lock.
         """
-        said, process = _start([diversion.to_argument(), diversion.table])
-        reason = _reason(said, _DIVERTING)
+        said, process = _start([work.to_argument(), work.table])
+        reason = _reason(said, work.begun)
         if reason:
             process.kill()
             process.wait()
+        else:
+            self._running[work.table] = process
         return reason
 
-    def stop(self, table: str) -> None:
-        """End the process of a table, and wait until it has; raise `timeout` where it does not."""
+    def stop(self, table: str) -> str:
+        """End the process of a table, and wait until it has; raise `timeout` where it does not.
+
+        Returns the last line that it has printed; empty where another worker has started it.
+        """
         deadline = time.monotonic() + _END_SECONDS
         for pid in _processes(table):
             with suppress(ProcessLookupError):
@@ -65,6 +72,11 @@ class ProcessDiverter:
                     "ask again.",
                 )
             time.sleep(0.02)
+        process = self._running.pop(table, None)
+        if process is None:
+            return ""
+        rest, _ = process.communicate()
+        return rest.decode("utf-8", "replace").strip()
 
 
 def _start(arguments: Sequence[str]) -> tuple[str, subprocess.Popen[bytes]]:
@@ -79,9 +91,8 @@ def _start(arguments: Sequence[str]) -> tuple[str, subprocess.Popen[bytes]]:
         start_new_session=True,
     )
     assert process.stdout is not None
-    with process.stdout as output:
-        ready, _, _ = select.select([output], [], [], _START_SECONDS)
-        line = output.readline() if ready else b""
+    ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
+    line = process.stdout.readline() if ready else b""
     return line.decode("utf-8", "replace").strip(), process
 
 

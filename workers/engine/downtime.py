@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from threading import Event, Thread
 from time import monotonic
@@ -11,6 +11,9 @@ from types import TracebackType
 from workers.engine.container import Container
 from workers.engine.containers import Containers
 from workers.engine.probes import PROBE_SECONDS, HealthProbe, PortProbe, Target, identity
+
+HELD_SECONDS = 10.0
+"""Seconds that a probe waits for a service whose connections are held."""
 
 INTERVAL = 0.1
 """Seconds between two probes of one target."""
@@ -56,13 +59,21 @@ class DowntimeProbe:
     it.
 
     The block must begin before the first container is changed. The targets are the published TCP
-    ports that respond at that moment; in a project without any, its health checks.
+    ports that respond at that moment; in a project without any, its health checks. A service in
+    `held`, whose connections are made to wait, is down where one waits for more than ten seconds.
     """
 
-    def __init__(self, containers: Containers, project: str, names: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        containers: Containers,
+        project: str,
+        names: tuple[str, ...] = (),
+        held: Collection[str] = (),
+    ) -> None:
         self._containers = containers
         self._project = project
         self._names = names
+        self._held = held
         self._stop = Event()
         self._threads: list[Thread] = []
         self._histories: dict[Target, _History] = {}
@@ -93,13 +104,21 @@ class DowntimeProbe:
         outages = [span for history in self._histories.values() for span in history.outages()]
         return Downtime(round(union_seconds(outages), 2) if targets else None, targets)
 
+    def by_service(self) -> dict[str, float]:
+        """Return how long each service that is measured has not responded so far."""
+        spans: dict[str, list[tuple[float, float]]] = {}
+        for target, history in self._histories.items():
+            spans.setdefault(target.service, []).extend(history.outages())
+        return {service: round(union_seconds(outages), 2) for service, outages in spans.items()}
+
     def _probes(self) -> dict[Target, Probe]:
         containers = self._list()
         ports: dict[Target, Probe] = {}
         for container in containers:
             for port in {port.container_port for port in container.ports if port.protocol == "tcp"}:
                 target = Target(identity(container), port)
-                if probe := PortProbe.of(self._list, target, containers):
+                patience = HELD_SECONDS if target.service in self._held else PROBE_SECONDS
+                if probe := PortProbe.of(self._list, target, containers, patience):
                     ports[target] = probe
         if ports:
             return ports

@@ -40,8 +40,15 @@ class PortProbe:
     """Probes a published port with the address and protocol to which it first responded."""
 
     def __init__(
-        self, list_containers: ListContainers, target: Target, address: Address, *, http: bool
+        self,
+        list_containers: ListContainers,
+        target: Target,
+        address: Address,
+        *,
+        http: bool,
+        seconds: float,
     ) -> None:
+        self._seconds = seconds
         self._list_containers = list_containers
         self._target = target
         self._address = address
@@ -49,22 +56,26 @@ class PortProbe:
 
     @classmethod
     def of(
-        cls, list_containers: ListContainers, target: Target, containers: list[Container]
+        cls,
+        list_containers: ListContainers,
+        target: Target,
+        containers: list[Container],
+        seconds: float = PROBE_SECONDS,
     ) -> PortProbe | None:
-        """Return a probe for a port of `containers`; None if the port does not respond at
-        present.
+        """Return a probe for a port of `containers`, which waits up to `seconds`; None if the port
+        does not respond at present.
         """
         for address in published_addresses(containers, target):
             for http in (True, False):
                 if _answers(address, http=http):
-                    return cls(list_containers, target, address, http=http)
+                    return cls(list_containers, target, address, http=http, seconds=seconds)
         return None
 
     def __call__(self) -> bool:
         """Return whether the port responds. A recreated container may have another host port,
         which is looked up.
         """
-        if _answers(self._address, http=self._http):
+        if _answers(self._address, http=self._http, seconds=self._seconds):
             return True
         try:
             addresses = published_addresses(self._list_containers(), self._target)
@@ -139,7 +150,7 @@ def _gateway() -> list[str]:
     return [socket.inet_ntoa(bytes.fromhex(entry)[::-1]) for entry in raw]
 
 
-def _answers(address: Address, *, http: bool) -> bool:
+def _answers(address: Address, *, http: bool, seconds: float = PROBE_SECONDS) -> bool:
     """Return whether the port responds: with HTTP, by a status below 500; otherwise, by keeping the
     connection open.
 
@@ -147,7 +158,7 @@ def _answers(address: Address, *, http: bool) -> bool:
     once, which is no response.
     """
     try:
-        with socket.create_connection(address, timeout=PROBE_SECONDS) as connection:
+        with socket.create_connection(address, timeout=seconds) as connection:
             if http:
                 host = address[0].encode()
                 connection.sendall(b"GET / HTTP/1.0\r\nHost: " + host + b"\r\n\r\n")

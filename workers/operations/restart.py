@@ -10,8 +10,9 @@ from scar.errors import ScarError, container_not_found
 from scar.jobs.record import JobState
 from scar.jobs.results.json_record import ABSENT
 from scar.jobs.results.restart import RestartPlan, RestartResult
-from scar.jobs.results.ways import NO_DOWNTIME, without_downtime
+from scar.jobs.results.ways import HELD, PLAIN, estimate_without_downtime
 from scar.settings.own_container import own_container_id
+from workers.deployment.held_doors import HeldDoors, measured_ways
 from workers.deployment.production import Production
 from workers.deployment.recovery import recover_deployment
 from workers.deployment.requirements import require_not_scar
@@ -72,7 +73,7 @@ class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
         plan = RestartPlan(
             containers=tuple(c.name for c in containers),
             protected=tuple(context.project.protected),
-            downtime=NO_DOWNTIME if without_downtime(ways) else downtime,
+            downtime=estimate_without_downtime(ways) or downtime,
             hash=hashlib.sha256(identity.encode()).hexdigest(),
             ways=ways,
         )
@@ -83,15 +84,22 @@ class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
     ) -> Outcome[RestartResult]:
         """Restart the containers that no earlier attempt of this job has restarted."""
         names = context.project.containers
-        takeover = Takeover(context, Production(context, execution.lock))
-        with DowntimeProbe(context.containers, context.project.compose_project, names) as probe:
-            with takeover.ending():
+        production = Production(context, execution.lock)
+        takeover, held = Takeover(context, production), HeldDoors(context, production)
+        waiting = [way.service for way in execution.plan.ways if way.way == HELD]
+        project = context.project.compose_project
+        with DowntimeProbe(context.containers, project, names, waiting) as probe:
+            with takeover.ending(), held.ending():
                 ways = begin_stand_ins(context, takeover, containers, execution.plan.ways)
-                failures = self._restart_all(context, containers)
+                if waiting:
+                    held.begin(production.config(), waiting)
+                failures = self._restart_all(context, containers, held)
                 if not failures:
                     _wait(context, containers, settled=True)
+                ways = measured_ways(context.folder, ways, held.end(), probe)
             downtime = probe.result()
-        if downtime.seconds is not None and not failures and not without_downtime(ways):
+        plain = not ways or any(way.way == PLAIN for way in ways)
+        if downtime.seconds is not None and not failures and plain:
             DowntimeHistory(context.folder).add(self.kind, downtime.seconds)
         result = RestartResult(
             restarted=tuple(c.name for c in containers if c.name not in failures),
@@ -104,7 +112,7 @@ class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
         return Outcome(JobState.SUCCEEDED, result)
 
     def _restart_all(
-        self, context: JobContext, containers: list[Container]
+        self, context: JobContext, containers: list[Container], held: HeldDoors
     ) -> dict[str, ScarError]:
         """Restart each container whose dependencies are healthy; return the errors by container."""
         failures: dict[str, ScarError] = {}
@@ -120,6 +128,7 @@ class Restart(WriteJob[list[Container], RestartPlan, RestartResult]):
                     if needs:
                         raise _needed(container, needs)
                     if not _restarted_already(context, container):
+                        held.hold(container.id)
                         restart(context.engine, context.containers, container)
                     _wait(context, [container], settled=False)
             except ScarError as error:

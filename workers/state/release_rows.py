@@ -29,4 +29,5 @@ def release_row(release: Release, ago: int) -> ReleaseRow:
         subject=release.subject,
         ago=ago,
         forecast=release.forecast,
+        waited=release.waited,
     )

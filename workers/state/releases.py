@@ -34,7 +34,7 @@ class Release:
     `restored` is the release that a rollback has restored, `primary` the container that was the
     project's primary one, `subject` the first line of the commit's message; these are None in
     releases of earlier versions. `dirty` is None if Git could not tell. `forecast` is the downtime
-    that the question announced.
+    that the question announced, `waited` how long connections were held, in seconds.
     """
 
     id: str
@@ -51,6 +51,7 @@ class Release:
     primary: str | None = None
     subject: str | None = None
     forecast: str | None = None
+    waited: float | None = None
 
     @property
     def contents(self) -> dict[str, Entry]:
@@ -129,5 +130,6 @@ _PLAIN = (
     "primary",
     "subject",
     "forecast",
+    "waited",
 )
 _HINT = "Remove that file: the release is forgotten then, and the one before it counts instead."

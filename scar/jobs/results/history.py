@@ -8,6 +8,7 @@ from typing import Annotated
 
 from scar.jobs.results.job_kind import JobKind
 from scar.jobs.results.json_record import JsonRecord
+from scar.jobs.results.ways import NO_DOWNTIME
 from scar.role import Role
 
 
@@ -30,16 +31,18 @@ class ReleaseRow(JsonRecord):
     forecast: Annotated[str | None, "The downtime that was said before: `0-2 seconds`, `none`"] = (
         None
     )
+    waited: Annotated[float | None, "Seconds that new connections were made to wait"] = None
 
     @property
     def as_said(self) -> bool | None:
-        """Whether the measured downtime was at most the announced one; None if one of them is
-        unknown.
-        """
+        """Whether downtime and wait were at most what was said; None where one is unknown."""
         if self.forecast is None or self.downtime is None:
             return None
         numbers = [int(number) for number in re.findall(r"\d+", self.forecast)]
-        return self.downtime <= (numbers[-1] if numbers else 0)
+        longest = numbers[-1] if numbers else 0
+        if self.forecast.startswith(NO_DOWNTIME):
+            return self.downtime == 0 and (self.waited or 0) <= longest
+        return self.downtime <= longest
 
 
 @dataclass(frozen=True)
