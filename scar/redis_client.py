@@ -22,12 +22,13 @@ def connect(url: str, *, timeout: float = 2.0, retries: int = 1) -> Redis:
     Calls are retried, because every write of SCAR is a script that may run twice. One retry is
     enough, since redis-py also retries each connection: with two, a Redis that hangs blocked a call
     for ten times its timeout. With no retries, calls end within `timeout`. If all 64 connections of
-    the client are in use, a call first waits up to `timeout` for one.
+    the client are in use, a call first waits up to three times `timeout` for one: the end of a job
+    that many wait for wakes all of them at once.
     """
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=_CONNECTIONS,
-        timeout=timeout,
+        timeout=3 * timeout,
         decode_responses=True,
         protocol=2,
         socket_timeout=timeout,
