@@ -13,11 +13,10 @@ from scar.jobs.step import Step, StepState
 from tests.page.conftest import Visit
 from tests.support.acting_worker import ActingClaim
 from tests.support.job_documents import DEPLOYED
-from tests.support.page_scene import WEB, PageScene
+from tests.support.page_scene import PageScene
 
 JOB = re.compile(r"/jobs/[0-9A-Z]{26}$")
 COPYING = Step("copying", "Copying files", StepState.SUCCEEDED)
-RESTARTED = {"restarted": ["web"], "failed": [], "downtime_seconds": 1.0}
 BUILDING = Step("building", "Building new image", StepState.RUNNING)
 _MOST_TABS = 60
 _WATCH_LAYOUT = """
@@ -88,51 +87,6 @@ def test_a_deploy_is_confirmed_and_rolled_back_in_the_browser(
     press(page, "No")
     scene.worker.until(rollback, JobState.CANCELLED)
     expect(page.locator(".told")).to_contain_text("Cancelled by")
-
-
-@pytest.mark.parametrize("press", [by_touch, by_keyboard])
-def test_whatever_a_day_brings_is_done_on_a_phone(
-    scene: PageScene, visit: Visit, press: Callable[[Page, str], None]
-) -> None:
-    page = visit("operator", "/projects/shop")
-    expect(page.locator("article.container")).to_have_count(2)
-
-    press(page, "Restart")
-    restart = job_on(page)
-    scene.worker.plan(restart, downtime="10 seconds", protected=[])
-    press(page, "Yes")
-    scene.worker.until(restart, JobState.QUEUED)
-    scene.worker.claim(restart).succeed(RESTARTED)
-    expect(page.locator(".state-of")).to_contain_text("succeeded")
-    press(page, "Again")
-    again = job_on(page, before=restart)
-    scene.worker.plan(again, downtime="10 seconds", protected=[])
-    press(page, "No")
-    scene.worker.until(again, JobState.CANCELLED)
-
-    page.goto("/projects/shop/logs")
-    page.get_by_label("Lines with").fill("orders/7")
-    press(page, "Show")
-    expect(page.locator("#log")).to_contain_text("GET /orders/70")
-    expect(page.locator("#log")).not_to_contain_text("GET /orders/1 ")
-    press(page, "Follow")
-    follow = job_on(page, before=again)
-    claim = scene.worker.claim(follow)
-    with claim.kept_alive():
-        claim.lines("GET /orders/81")
-        expect(page.locator("#output-lines")).to_contain_text("GET /orders/81")
-        claim.succeed({"container": WEB, "count": 1})
-    expect(page.locator(".state-of")).to_contain_text("succeeded")
-
-    page.goto("/projects/shop")
-    page.locator("summary").click()
-    page.get_by_label("Why nobody").fill("the database is being moved")
-    press(page, "Lock")
-    expect(page.locator(".lock")).to_contain_text("the database is being moved")
-    expect(page.get_by_role("button", name="Deploy")).to_have_count(0)
-    press(page, "Unlock")
-    page.goto("/projects/shop")
-    expect(page.get_by_role("button", name="Deploy")).to_be_visible()
 
 
 def test_no_line_is_lost_or_repeated_and_nothing_moves(scene: PageScene, visit: Visit) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import structlog
 from flask import Response, request, stream_with_context
@@ -26,7 +27,7 @@ _CHECK_SECONDS = 10.0
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 """Line breaks, which must not occur in an event's name because they would begin another event."""
 
-_KEY = re.compile(r'name="key" value="[^"]*"')
+_KEY = re.compile(r'name="(?:key|csrf)" value="[^"]*"')
 _PACE_SECONDS = 0.04
 _PACE_OF_STREAM_SECONDS = 0.001
 _RETRY_SECONDS = 1.0
@@ -67,8 +68,15 @@ def piece(name: str, html: str, id: int | None = None) -> bytes:
 
 
 def without_keys(html: str) -> str:
-    """Return what two drawings of the same screen have in common: each button has a new key."""
+    """Return what two drawings of the same screen have in common: each button has a new key, each
+    form a token that is masked anew.
+    """
     return _KEY.sub("", html)
+
+
+def digest(drawn: Mapping[str, str]) -> str:
+    """Return a short name of what a screen shows, by which its stream knows what is there."""
+    return sha256(without_keys("".join(drawn.values())).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def gone() -> bytes:

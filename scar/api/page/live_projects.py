@@ -7,16 +7,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from flask import render_template
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from scar.api.auth import visible_project, visible_projects
 from scar.api.context import context
-from scar.api.page import gate, views
+from scar.api.page import gate, project_views, views
 from scar.api.page.live import (
     BEAT,
     BEAT_SECONDS,
     RepeatedCheck,
+    digest,
     gone,
     opened,
     pace,
@@ -26,7 +27,6 @@ from scar.api.page.live import (
     without_keys,
 )
 from scar.api.page.parts import parts
-from scar.api.page.project_views import project_screen
 from scar.errors import ScarError
 
 _ASK_SECONDS = 60.0
@@ -56,17 +56,17 @@ def project(name: str) -> ResponseReturnValue:
     csrf = gate.csrf()
 
     def draw() -> tuple[Mapping[str, str], bool]:
-        screen = project_screen(name)
-        drawn = {
-            part: render_template(f"project_{part}.html", screen=screen, csrf=csrf)
-            for part in ("state", "actions")
-        }
+        screen = project_views.project_screen(name)
+        drawn = project_views.draw(screen, csrf)
         return drawn, screen.pending or screen.health == "starting"
 
-    return opened(_kept_live(draw))
+    return opened(_kept_live(draw, request.args.get("shown", "")))
 
 
-def _kept_live(draw: Draw) -> Iterator[bytes]:
+def _kept_live(draw: Draw, shown: str = "") -> Iterator[bytes]:
+    """Send what differs from the screen. `shown` is the digest of what it was loaded with: nobody's
+    button is replaced under the finger for nothing.
+    """
     changes, closed = parts().changes, context().events.closed
     check = RepeatedCheck(signed_in)
     on_screen: dict[str, str] = {}
@@ -74,6 +74,8 @@ def _kept_live(draw: Draw) -> Iterator[bytes]:
     while not closed.is_set():
         try:
             drawn, is_moving = draw()
+            if not on_screen and digest(drawn) == shown:
+                on_screen = {name: without_keys(html) for name, html in drawn.items()}
             yield _differing(drawn, on_screen) or BEAT
             seconds = _ASK_WHILE_IT_STARTS if is_moving else _ASK_SECONDS
             known, until = count, time.monotonic() + seconds

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from scar.access import Role
 from scar.api.auth import actor, visible_project
 from scar.api.context import context
+from scar.api.page import gate
+from scar.api.page.live import digest
 from scar.api.page.open_alerts import ShownAlert, open_alerts, remedies, shown_alerts
 from scar.api.page.reads import Question, ask
 from scar.api.page.rendering import page
@@ -70,7 +73,23 @@ def project(name: str) -> ResponseReturnValue:
     known = visible_project(name)
     may_lock = may(Role.OPERATOR, known)
     screen = project_screen(name)
-    return page("project.html", screen=screen, may_lock=may_lock, parts=parts_of(known))
+    drawn = draw(screen, gate.csrf())
+    return page(
+        "project.html",
+        screen=screen,
+        drawn={part: Markup(html) for part, html in drawn.items()},
+        shown=digest(drawn),
+        may_lock=may_lock,
+        parts=parts_of(known),
+    )
+
+
+def draw(screen: ProjectScreen, csrf: str) -> dict[str, str]:
+    """Return the parts of a project's screen that change while it is open, as HTML."""
+    return {
+        part: render_template(f"project_{part}.html", screen=screen, csrf=csrf)
+        for part in ("state", "actions")
+    }
 
 
 def project_screen(name: str) -> ProjectScreen:

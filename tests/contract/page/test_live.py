@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -127,6 +128,12 @@ def test_a_project_is_kept_live(browser: Open, services: Services, worker: Actin
     stream: Iterator[bytes] = iter(answer.response)  # type: ignore[arg-type]
     seen = until(stream, "/docker_deploy shop")
     assert b"shop-web-1" in seen
+    address = re.search(r'sse-connect="([^"]+)"', visitor.get("/projects/shop").text)
+    assert address
+    again = visitor.get(address[1], buffered=False)
+    first = b"".join(itertools.islice(iter(again.response), 2))  # type: ignore[arg-type]
+    again.close()
+    assert b"event: beat" in first, "what is shown already is not sent again"
     project, other = services.projects.get("shop"), Actor("web", "admin", "admin")
     locks = services.command_context.locks
     locks.acquire("shop", other, "the database is being moved")
