@@ -1,16 +1,12 @@
-"""Reading and following container logs."""
+"""Reading the last lines of containers' logs."""
 
 from __future__ import annotations
-
-import threading
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.support.compose_project import Project
 from tests.support.waiting import eventually
 from workers.engine.container import Container
-from workers.engine.log_lines import LogLine
 from workers.engine.logs import ContainerLogs
 
 
@@ -99,47 +95,3 @@ def test_a_line_longer_than_the_limit_says_how_much_was_cut(
     long, after = logs.tail(app.id, 2).lines
     assert after.text == "after"
     assert long.text.endswith("x [... 451425 bytes of this line cut]")
-
-
-class FollowThread:
-    """Follows a log in a thread and collects its lines."""
-
-    def __init__(self, lines: Callable[[Callable[[], None]], Iterator[LogLine]]) -> None:
-        self.texts: list[str] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(lines,))
-        self._thread.start()
-
-    def _run(self, lines: Callable[[Callable[[], None]], Iterator[LogLine]]) -> None:
-        try:
-            for line in lines(self._check):
-                self.texts.append(line.text)
-        except KeyboardInterrupt:
-            self.texts.append("(stopped)")
-
-    def _check(self) -> None:
-        if self._stop.is_set():
-            raise KeyboardInterrupt
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(timeout=3)
-        assert not self._thread.is_alive()
-
-
-def test_following_continues_across_restarts_until_it_is_stopped(
-    project: Project, logs: ContainerLogs, docker: Callable[..., str]
-) -> None:
-    count = "n=$(cat /done/n 2>/dev/null || echo 0); n=$((n+1)); echo $n > /done/n; echo run $n"
-    app = run(project, count)
-    first = logs.tail(app.id, 1).lines[0]
-    before = threading.active_count()
-    follower = FollowThread(lambda check: logs.follow(app.name, check=check, since=first.at))
-    # `since` is the time of the last line already read: only later lines are new.
-    docker("restart", app.name)
-    eventually(lambda: "run 2" in follower.texts)
-    docker("restart", app.name)
-    eventually(lambda: "run 3" in follower.texts)
-    follower.stop()
-    assert [text for text in follower.texts if text != "run 1"] == ["run 2", "run 3", "(stopped)"]
-    eventually(lambda: threading.active_count() <= before)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,9 +35,13 @@ class RecordedReport:
     def progress(self, step: str, progress: Progress) -> None:
         self.progressed.append((step, progress))
 
-    def output(self, line: str, position: Any) -> None:
-        self.emit("output", {"line": line})
+    def output(self, lines: Sequence[str], position: Any) -> None:
+        for line in lines:
+            self.emit("output", {"line": line})
         self.keep_position(position)
+
+    def await_room(self, _seconds: float) -> bool:
+        return True
 
     def keep_position(self, position: Any) -> None:
         self.positions.append(position)

@@ -12,9 +12,9 @@ from typing import Any, cast
 from scar.projects import Project
 from tests.support.job_context import RecordedReport, job_context, settings_in
 from workers.engine.containers import Containers
+from workers.engine.followed_log import FollowedLog
 from workers.engine.log_lines import LogLine
-from workers.engine.log_position import FollowedLine, LogPosition
-from workers.engine.logs import ContainerLogs
+from workers.engine.log_position import FollowedLines, LogPosition
 from workers.facts.follow import FollowState, follow_lines
 
 NEW = "Zq7-of-the-new-container"
@@ -36,13 +36,12 @@ class Replaced:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def follow_from(self, *_: object, check: Callable[[], None]) -> Iterator[FollowedLine]:
+    def lines(self, _: LogPosition, *, check: Callable[[], None]) -> Iterator[FollowedLines]:
         check()
         (self._folder / ".env").write_text(f"API_TOKEN={OTHER}\n")
-        yield FollowedLine(None, LogPosition("new"))
-        yield FollowedLine(
-            LogLine(AT, "stdout", f"connecting with {NEW} {OTHER}"), LogPosition("new")
-        )
+        yield FollowedLines((), LogPosition("new"), replaced=True)
+        line = LogLine(AT, "stdout", f"connecting with {NEW} {OTHER}")
+        yield FollowedLines((line,), LogPosition("new"))
 
 
 def test_the_secrets_of_the_new_container_are_masked(tmp_path: Path) -> None:
@@ -51,7 +50,7 @@ def test_the_secrets_of_the_new_container_are_masked(tmp_path: Path) -> None:
     context = job_context("follow", {}, settings_in(tmp_path / "s"), project=project, told=told)
     context.containers = cast("Containers", NewContainer())
     state = FollowState(LogPosition("old"), 0, context.wall())
-    follow_lines(context, cast("ContainerLogs", Replaced(tmp_path)), "web", state)
+    follow_lines(context, cast("FollowedLog", Replaced(tmp_path)), "web", state)
     assert "was replaced" in told.lines[0][1]["line"]
     assert "connecting with" in told.lines[1][1]["line"]
     assert NEW not in str(told.lines)

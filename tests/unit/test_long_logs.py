@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+from scar.errors import ScarError
 from tests.support.job_context import RecordedReport, job_context, settings_in
+from tests.support.waiting import eventually
 from workers.engine.text import SHOWN_BYTES, shortened
 from workers.facts.logs import MOST_BYTES, log_tail
+from workers.runtime.reporter import JobReporter
 
 
 def test_a_log_of_many_long_lines_is_cut_to_a_megabyte() -> None:
@@ -41,3 +46,32 @@ def test_a_secret_at_the_cut_is_masked_as_a_whole(tmp_path: Path) -> None:
     [(_, output)] = report.lines
     assert output["line"].startswith("[now] xxx")
     assert "aB3d" not in output["line"]
+
+
+class LedgerAway:
+    """A ledger whose Redis does not answer."""
+
+    def report(self, *_: object, **__: object) -> bool:
+        raise ScarError("redis_unavailable", "away", "")
+
+    def renew(self, *_: object) -> tuple[bool, str]:
+        raise ScarError("redis_unavailable", "away", "")
+
+
+def test_a_log_without_end_waits_where_redis_is_away_instead_of_filling_the_memory() -> None:
+    parts: list[Any] = [
+        LedgerAway(),
+        SimpleNamespace(seal=lambda *_: "sealed"),
+        SimpleNamespace(id="01JZ", cancellation=""),
+        SimpleNamespace(project="shop", changes=False),
+        lambda _: None,
+    ]
+    taken = 0
+    with JobReporter(*parts) as reporter:
+        for _ in range(2):  # one batch is tried again and again, another waits
+            eventually(lambda: reporter.await_room(0.0), "there is room for a batch")
+            while reporter.await_room(0.0):
+                reporter.output(["x" * 1000] * 100, {})
+                taken += 100_000
+        assert not reporter.await_room(0.01)
+    assert taken < 2_000_000

@@ -7,7 +7,6 @@ split into messages with 16 KiB of text, which all have the line's timestamp.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,26 +39,29 @@ class MultiplexedLog:
 
     def __init__(self) -> None:
         self.messages = 0
+        self._rest = b""
         self._stdout, self._stderr = _LineAssembler("stdout"), _LineAssembler("stderr")
 
-    def lines(self, chunks: Iterator[bytes]) -> Iterator[LogLine]:
-        """Yield the lines of both streams in the order in which they end."""
-        buffer = bytearray()
-        for chunk in chunks:
-            buffer += chunk
-            start = 0
-            while len(buffer) >= start + _HEADER.size:
-                number, length = _HEADER.unpack_from(buffer, start)
-                body = start + _HEADER.size
-                if len(buffer) < body + length:
-                    break
-                start = body + length
-                self.messages += 1
-                assembler = self._stderr if number == 2 else self._stdout
-                yield from assembler.feed(bytes(buffer[body:start]))
-            del buffer[:start]
-        yield from self._stdout.end()
-        yield from self._stderr.end()
+    def feed(self, chunk: bytes) -> list[LogLine]:
+        """Return the lines that the next bytes complete, of both streams, in the order in which
+        they end.
+        """
+        buffer = self._rest + chunk
+        start, size = 0, len(buffer)
+        lines: list[LogLine] = []
+        while size >= (body := start + _HEADER.size):
+            number, length = _HEADER.unpack_from(buffer, start)
+            if size < body + length:
+                break
+            start = body + length
+            self.messages += 1
+            (self._stderr if number == 2 else self._stdout).feed(buffer[body:start], lines)
+        self._rest = buffer[start:]
+        return lines
+
+    def end(self) -> list[LogLine]:
+        """Return the last line of each stream, if it has no line break."""
+        return [*self._stdout.end(), *self._stderr.end()]
 
 
 class TerminalLog:
@@ -67,21 +69,27 @@ class TerminalLog:
 
     def __init__(self) -> None:
         self.messages = 0
+        self._rest = b""
         self._assembler = _LineAssembler("stdout")
 
-    def lines(self, chunks: Iterator[bytes]) -> Iterator[LogLine]:
-        """Yield each line of the log once it is complete."""
-        buffer = b""
-        for chunk in chunks:
-            buffer += chunk
-            while (end := _message_end(buffer)) > 0:
-                self.messages += 1
-                yield from self._assembler.feed(buffer[:end])
-                buffer = buffer[end:]
-        if buffer:
+    def feed(self, chunk: bytes) -> list[LogLine]:
+        """Return the lines that the next bytes complete."""
+        buffer = self._rest + chunk
+        lines: list[LogLine] = []
+        while (end := _message_end(buffer)) > 0:
             self.messages += 1
-            yield from self._assembler.feed(buffer)
-        yield from self._assembler.end()
+            self._assembler.feed(buffer[:end], lines)
+            buffer = buffer[end:]
+        self._rest = buffer
+        return lines
+
+    def end(self) -> list[LogLine]:
+        """Return the last line, if it has no line break."""
+        lines: list[LogLine] = []
+        if self._rest:
+            self.messages += 1
+            self._assembler.feed(self._rest, lines)
+        return [*lines, *self._assembler.end()]
 
 
 def log_decoder(*, tty: bool) -> MultiplexedLog | TerminalLog:
@@ -98,22 +106,21 @@ class _LineAssembler:
         self._text = bytearray()
         self._cut = 0
 
-    def feed(self, message: bytes) -> Iterator[LogLine]:
-        """Yield the log lines that a message of the Engine completes."""
+    def feed(self, message: bytes, lines: list[LogLine]) -> None:
+        """Append the log lines that a message of the Engine completes."""
         timestamp, _, text = message.partition(b" ")
         if self._timestamp and timestamp != self._timestamp:
-            yield self._take()
+            lines.append(self._take())
         self._timestamp = timestamp
         room = LINE_BYTES - len(self._text)
         self._text += text[:room]
         self._cut += max(0, len(text) - room)
         if text.endswith(b"\n"):
-            yield self._take()
+            lines.append(self._take())
 
-    def end(self) -> Iterator[LogLine]:
-        """Yield the log's last line if it has no line break."""
-        if self._timestamp:
-            yield self._take()
+    def end(self) -> list[LogLine]:
+        """Return the log's last line if it has no line break."""
+        return [self._take()] if self._timestamp else []
 
     def _take(self) -> LogLine:
         text = decode(bytes(self._text))

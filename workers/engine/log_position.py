@@ -7,7 +7,7 @@ lines after the last of these.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,13 +30,17 @@ class LogPosition:
     count: int = 0
     behind: int = 0
 
-    def after(self, line: LogLine) -> LogPosition:
-        """Return the position behind the next line."""
-        if line.at > self.at:
-            return LogPosition(self.container, line.at, 1)
-        if line.at == self.at:
-            return LogPosition(self.container, self.at, self.count + 1)
-        return LogPosition(self.container, self.at, self.count, self.behind + 1)
+    def after(self, lines: Sequence[LogLine]) -> LogPosition:
+        """Return the position behind the next lines."""
+        at, count, behind = self.at, self.count, self.behind
+        for line in lines:
+            if line.at > at:
+                at, count, behind = line.at, 1, 0
+            elif line.at == at:
+                count, behind = count + 1, 0
+            else:
+                behind += 1
+        return LogPosition(self.container, at, count, behind)
 
     @property
     def since(self) -> str:
@@ -45,35 +49,78 @@ class LogPosition:
 
 
 @dataclass(frozen=True, slots=True)
-class FollowedLine:
-    """A line of a followed log, and the position behind it. Without `is_new`, the line is before
-    the position from which reading resumed. Without a `line`, the container was replaced by another
+class FollowedLines:
+    """New lines of a followed log, and the position behind them. `before` are lines before the
+    position from which reading resumed. `replaced` says that the container was replaced by another
     with its name.
     """
 
-    line: LogLine | None
+    new: Sequence[LogLine]
     position: LogPosition
-    is_new: bool = True
+    before: Sequence[LogLine] = ()
+    replaced: bool = False
 
 
-def beyond(lines: Iterable[LogLine], position: LogPosition) -> Iterator[FollowedLine]:
-    """Yield the lines that the Engine sends since `position.since`, and which of them are new.
+class LogReader:
+    """Tells which lines are new, of those that a source sends.
 
-    No line before the position is later than the position's time. A later line is therefore new,
-    even if the log was rotated and the position's line is gone.
+    A source has the log from the first line on that is not before `since`; it may begin earlier. No
+    line before the position is later than the position's time. A later line is therefore new, even
+    if the log was rotated and the position's line is gone.
     """
-    left, behind = position.count, position.behind
-    for line in lines:
-        if (left or behind) and line.at <= position.at:
-            if left:
-                left -= line.at == position.at
+
+    def __init__(self, position: LogPosition) -> None:
+        self.position = position
+        self.since = position.since
+        self._left, self._behind = position.count, position.behind
+        self._begun = False
+        self._floor: str | None = None
+        self._from_floor = 0
+
+    def count_from(self, floor: str) -> None:
+        """Count from now on the lines from a time on, which another source has too."""
+        self._floor, self._from_floor = floor, 0
+
+    def go_on_at_floor(self) -> None:
+        """Go on with the source that has the log from the time of `count_from` on: what was counted
+        has been read.
+        """
+        assert self._floor is not None
+        self.since, self._floor = self._floor, None
+        self._left, self._behind = 0, self._from_floor
+        self._begun = False
+
+    def take(self, lines: Sequence[LogLine]) -> FollowedLines:
+        """Return which of the next lines are new."""
+        if not self._begun:
+            lines = lines[_first(lines, self.since) :]
+            self._begun = bool(lines)
+        if self._floor is not None:
+            begin = 0 if self._from_floor else _first(lines, self._floor)
+            self._from_floor += len(lines) - begin
+        known = self._count_known(lines)
+        self.position = self.position.after(lines[known:])
+        return FollowedLines(lines[known:], self.position, lines[:known])
+
+    def _count_known(self, lines: Sequence[LogLine]) -> int:
+        """Return how many of the lines, which are the first, come before the position."""
+        known = 0
+        while (self._left or self._behind) and known < len(lines):
+            line = lines[known]
+            if line.at > self.position.at:
+                self._left = self._behind = 0
             else:
-                behind -= 1
-            yield FollowedLine(line, position, is_new=False)
-            continue
-        left = behind = 0
-        position = position.after(line)
-        yield FollowedLine(line, position)
+                if self._left:
+                    self._left -= line.at == self.position.at
+                else:
+                    self._behind -= 1
+                known += 1
+        return known
+
+
+def _first(lines: Sequence[LogLine], since: str) -> int:
+    """Return the index of the first line that is not before a time; their number where all are."""
+    return next((n for n, line in enumerate(lines) if line.at >= since), len(lines))
 
 
 def shifted(at: str, by: timedelta) -> str:

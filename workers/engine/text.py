@@ -26,6 +26,8 @@ def plain(line: str) -> str:
 
     Of parts separated by carriage returns, only the last is kept, as a terminal would display it.
     """
+    if (text := line.rstrip("\r\n")).isprintable():  # as nearly every line is
+        return text
     text = _ESCAPE.sub("", line).rstrip("\r\n")
     return _CONTROL.sub("", text.rsplit("\r", 1)[-1])
 

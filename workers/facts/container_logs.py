@@ -38,4 +38,4 @@ def hide_secrets_of(context: JobContext, container_id: str) -> None:
 
 def stamp(line: LogLine) -> str:
     """Return the timestamp that precedes a log line in a message."""
-    return f"[{line.time:%Y-%m-%d %H:%M:%S}]"
+    return f"[{line.at[:10]} {line.at[11:19]}]"

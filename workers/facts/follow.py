@@ -14,8 +14,9 @@ from scar.jobs.results.follow import FollowResult
 from scar.jobs.time_span import seconds_of_any
 from scar.json_object import JsonObject
 from workers.engine.container import Container
+from workers.engine.followed_log import FollowedLog
 from workers.engine.log_position import LogPosition, shifted
-from workers.engine.logs import ContainerLogs
+from workers.engine.shared_logs import SharedLogs, relay_socket
 from workers.facts.container_logs import container_to_read, hide_secrets_of, stamp
 from workers.runtime.context import JobContext
 from workers.runtime.handlers import ReadJob
@@ -23,6 +24,7 @@ from workers.state.releases import Releases
 
 _SECONDS = 600.0
 _RETRY_SECONDS = 1.0
+_CHECK_SECONDS = 0.2
 _RELEASE_LETTERS = 10
 """How many characters of a release's id are shown."""
 _ALIVE = ("running", "restarting", "paused")
@@ -39,9 +41,7 @@ class FollowState:
     begun_at: float
 
     def to_json(self) -> JsonObject:
-        """Return the state as JSON. It is needed for each line, for which `asdict` would be too
-        slow.
-        """
+        """Return the state as JSON."""
         at = self.position
         position = (at.container, at.at, at.count, at.behind)
         return {"position": position, "count": self.count, "begun_at": self.begun_at}
@@ -63,14 +63,15 @@ class Follow(ReadJob[FollowResult]):
     def answer(self, context: JobContext) -> FollowResult:
         """Report lines as output until ten minutes are over or the job is cancelled."""
         container = container_to_read(context)
-        logs = ContainerLogs(context.engine, context.containers)
+        shared = SharedLogs(relay_socket(context.settings.state_dir))
+        log = FollowedLog(context.engine, context.containers, container.name, shared)
         state = _state_before(context)
         if state is None:
             if container.state not in _ALIVE:
                 raise _stopped(container, context.project.name)
-            state = _begin(context, container, logs.now())
+            state = _begin(context, container, log.now())
         with context.steps.step("following", "Following", detail=container.name):
-            return FollowResult(container.name, follow_lines(context, logs, container.name, state))
+            return FollowResult(container.name, follow_lines(context, log, container.name, state))
 
 
 def _state_before(context: JobContext) -> FollowState | None:
@@ -96,24 +97,26 @@ def _begin(context: JobContext, container: Container, now: str) -> FollowState:
     return state
 
 
-def follow_lines(context: JobContext, logs: ContainerLogs, name: str, state: FollowState) -> int:
+def follow_lines(context: JobContext, log: FollowedLog, name: str, state: FollowState) -> int:
     """Report a container's lines until the time is over; return how many there were."""
     check = partial(_check, context, state.begun_at + _SECONDS)
     takes = LineFilter.of(context.request.args.get("grep", "")).takes
     count = state.count
     with suppress(TimeoutError):
-        for followed in logs.follow_from(name, state.position, check=check):
-            if followed.line is None:
-                hide_secrets_of(context, followed.position.container)
-                text = _replaced(context, name)
-            else:
-                text = context.masker.line(followed.line.text)  # may end a key of earlier lines
-                if not (followed.is_new and takes(text)):
-                    continue
-                text = f"{stamp(followed.line)} {text}"
-                count += 1
-            kept = FollowState(followed.position, count, state.begun_at)
-            context.steps.log_line(text, kept.to_json())
+        for lines in log.lines(state.position, check=check):
+            texts = [_replaced(context, name)] if lines.replaced else []
+            if lines.replaced:
+                hide_secrets_of(context, lines.position.container)
+            for known in lines.before:
+                context.masker.line(known.text)  # a key may go on from these
+            masked = ((line, context.masker.line(line.text)) for line in lines.new)
+            texts += [f"{stamp(line)} {text}" for line, text in masked if takes(text)]
+            if texts:
+                count += len(texts) - lines.replaced
+                while not context.steps.await_room(_CHECK_SECONDS):
+                    check()
+                kept = FollowState(lines.position, count, state.begun_at)
+                context.steps.log_lines(texts, kept.to_json())
     return count
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -29,6 +29,7 @@ from scar.json_object import JsonObject
 
 _RENEW = 1.0
 _RETRY = 0.3
+_MOST_OUTPUT_LETTERS = 1 << 19
 _log = structlog.get_logger(__name__)
 
 
@@ -46,6 +47,7 @@ class _Batch:
     fields: dict[str, str] = field(default_factory=dict)
     steps: tuple[Step, ...] | None = None
     position: JsonObject | None = None
+    letters: int = 0
     final: JobState | None = None
 
     @property
@@ -112,14 +114,22 @@ class JobReporter:
         with self._wake:
             self._pending.position = position
 
-    def output(self, line: str, position: JsonObject) -> None:
-        """Queue a line of output and the position behind it, at which the job continues if its
-        worker is killed. Both are written in one step.
+    def output(self, lines: Sequence[str], position: JsonObject) -> None:
+        """Queue lines of output and the position behind them, at which the job continues if its
+        worker is killed. All are written in one step.
         """
         with self._wake:
-            self._pending.events.append(("output", {"line": line}))
+            self._pending.events += [("output", {"line": line}) for line in lines]
+            self._pending.letters += sum(map(len, lines))
             self._pending.position = position
             self._wake.notify()
+
+    def await_room(self, seconds: float) -> bool:
+        """Wait until little `output` is left to be written; return whether it is so in time."""
+        with self._wake:
+            return self._wake.wait_for(
+                lambda: self._lost or self._pending.letters < _MOST_OUTPUT_LETTERS, seconds
+            )
 
     def steps(self, steps: tuple[Step, ...], changed: Step) -> None:
         """Report a step that began, ended or has a new detail."""
@@ -262,6 +272,7 @@ class JobReporter:
                     return None
                 self._number += 1
                 self._unsent, self._pending = self._pending, _Batch()
+                self._wake.notify_all()
             if self._unsent.steps is not None:
                 steps = [step.to_json() for step in self._unsent.steps]
                 self._unsent.fields["steps"] = self._seal("steps", {"steps": steps})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -79,9 +79,16 @@ class StepReporter:
         elif self._output == _MOST_OUTPUT + 1:
             self._reporter.emit("output", {"line": f"… more than {_MOST_OUTPUT} lines, not shown"})
 
-    def log_line(self, line: str, position: JsonObject) -> None:
-        """Report a masked line of a log, and the position behind it."""
-        self._reporter.output(shortened(line), position)
+    def log_lines(self, lines: Iterable[str], position: JsonObject) -> None:
+        """Report masked lines of a log, and the position behind them."""
+        self._reporter.output([shortened(line) for line in lines], position)
+
+    def await_room(self, seconds: float) -> bool:
+        """Wait until little of what was reported is left to be written; return whether that is so
+        in time. A job that reports without end would otherwise fill the memory while Redis is slow
+        or away.
+        """
+        return self._reporter.await_room(seconds)
 
     def log_position(self, position: JsonObject) -> None:
         """Store the position at which to continue; it is written with the next event."""

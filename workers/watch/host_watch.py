@@ -22,7 +22,9 @@ from scar.settings import Settings
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.engine.events import EngineEvents
+from workers.engine.log_relay import LogRelay
 from workers.engine.logs import ContainerLogs
+from workers.engine.shared_logs import relay_socket
 from workers.files.durable import open_own
 from workers.state.roster import Roster
 from workers.watch.alert_details import AlertDetails
@@ -78,6 +80,7 @@ class HostWatch:
             look_seconds=settings.alert_look_seconds,
         )
 
+        self._relay = LogRelay(engine, relay_socket(settings.state_dir))
         self._checks = HostChecks(keeper, engine, self._own_projects, settings.state_dir)
 
     def _new_baker(self, engine: Engine, redis: Redis, signatures: Signatures) -> Baker:
@@ -100,6 +103,7 @@ class HostWatch:
         self._watcher.stop()
         self._baker.stop()
         self._checks.stop()
+        self._relay.stop()
         self._publisher.stop()
 
     def _wait(self) -> None:
@@ -110,6 +114,7 @@ class HostWatch:
                     self._baker.start()
                     self._watcher.start()
                     self._checks.start()
+                    self._relay.start()
                     return
             except OSError as error:
                 _log.warning("this host is not watched", reason=str(error))
