@@ -30,6 +30,7 @@ STREAMED = {
 }
 _QUIET_SECONDS = 5.0
 _REDIS_RETRY_SECONDS = 1.0
+_json = json.JSONEncoder(separators=(",", ":")).encode
 _log = structlog.get_logger(__name__)
 
 resource = Resource("events", __name__, description="The history of a job, as it is written")
@@ -117,6 +118,7 @@ def _streamed(body: bytes | Iterator[bytes]) -> Response:
 
 def _lines(shared: ApiContext, job_id: str, last: int) -> Generator[bytes, None, None]:
     """Yield the job's events that follow the event `last`, and SSE comments while there are none.
+    Events that were written together are sent together.
 
     While Redis cannot be read, the stream stays open; afterwards it continues without a gap.
     """
@@ -124,11 +126,12 @@ def _lines(shared: ApiContext, job_id: str, last: int) -> Generator[bytes, None,
     yield b"retry: 1000\n\n"  # sent at once, so that the client receives the response headers
     while not shared.events.closed.is_set():
         try:
-            for event in shared.events.follow(job_id, last, idle=_QUIET_SECONDS):
-                if event is not None:
-                    last = event.id
-                    sent(event)
-                    yield _server_sent(event)
+            for batch in shared.events.follow_batches(job_id, last, idle=_QUIET_SECONDS):
+                if batch:
+                    last = batch[-1].id
+                    for event in batch:
+                        sent(event)
+                    yield b"".join(map(_server_sent, batch))
                 elif _nothing_follows(shared, job_id, last):
                     return
                 else:
@@ -142,8 +145,7 @@ def _lines(shared: ApiContext, job_id: str, last: int) -> Generator[bytes, None,
 
 def _server_sent(event: Event) -> bytes:
     """Encode an event as a Server-Sent Event (WHATWG HTML, section 9.2)."""
-    data = json.dumps(event.to_json(), separators=(",", ":"))
-    return f"id: {event.id}\nevent: {event.type}\ndata: {data}\n\n".encode()
+    return f"id: {event.id}\nevent: {event.type}\ndata: {_json(event.to_json())}\n\n".encode()
 
 
 def _nothing_follows(shared: ApiContext, job_id: str, last: int) -> bool:
