@@ -8,7 +8,7 @@ import sys
 
 from rich.console import Console
 
-from tests.bench import alerts, deploy, events, jobs, memory, pages, status, sync
+from tests.bench import alerts, deploy, events, follow, jobs, memory, pages, status, sync
 from tests.bench.scene import BenchScene
 from tests.bench.table import Row, at_most, show
 
@@ -24,7 +24,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 130)
     rows: list[Row] = []
     with BenchScene() as scene, console.status("measuring"):
-        for part in (status, events, pages, jobs, deploy, alerts, memory):
+        for part in (status, events, pages, jobs, deploy, alerts, memory, follow):
             rows += part.rows(scene, short=asked.short)
     files = sync.rows(1, 2000) if asked.short else sync.rows()
     for name, scar, rsync, _, limit in files:

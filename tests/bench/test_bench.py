@@ -17,6 +17,7 @@ NAMES = (
     "rollback to the release before",
     "alert in the chat",
     "memory, idle",
+    "log lines followed",
     "files: no change",
     "files: 1 % changed",
 )
