@@ -233,6 +233,7 @@ def test_clients_that_disconnect_free_their_streams(
     ).encode()
 
     def leave() -> int:
+        assert worker.services.ledger.renew(id, claim.claim.fence)[0]  # this may take a while
         with closing(socket.create_connection(("127.0.0.1", server.port))) as connection:
             connection.sendall(request)
             return int(connection.recv(100).split()[1])
