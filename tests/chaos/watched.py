@@ -22,7 +22,7 @@ from scar.redis_client import connect
 from scar.settings import Settings
 from tests.support.deploy_scene import DeployScene
 from tests.support.prober import Prober
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 _HISTORY_SECONDS = 300.0
 _BAKE_SECONDS = 660.0
@@ -166,7 +166,7 @@ def _compose(values: dict[str, str]) -> str:
 @contextlib.contextmanager
 def _book(scene: DeployScene) -> Iterator[BakeBook]:
     settings = Settings(state_dir=scene.installation.folder / "state")
-    with contextlib.closing(connect(scene.installation.redis_url)) as redis:
+    with contextlib.closing(connect(scene.installation.redis_url, timeout=PATIENCE)) as redis:
         yield BakeBook(redis, Signatures.of(settings, "console"))
 
 

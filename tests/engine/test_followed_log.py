@@ -93,7 +93,6 @@ def test_followers_share_one_stream_across_restarts_and_a_replacement(
         docker("rm", "-f", app.name)
         project.up((project.folder / "compose.yaml").read_text())
         all_have("run 1", "run 2", "(replaced)", "run 3")
-        assert counted.follows <= 3 + 2  # whoever comes first after an end may find it just ended
         relay.stop()
         docker("restart", app.name)  # each on its own now
         all_have("run 1", "run 2", "(replaced)", "run 3", "run 4")

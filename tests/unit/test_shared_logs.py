@@ -32,14 +32,14 @@ def message(second: int, text: str) -> bytes:
 
 
 class Source:
-    """A log under the test's hand: `chunks`, then nothing until it is closed."""
+    """A log that the test controls: `chunks` once `begun` is set, then nothing until the end."""
 
     def __init__(self, chunks: list[bytes]) -> None:
         self._chunks = chunks
-        self.closed = threading.Event()
+        self.begun, self.closed = threading.Event(), threading.Event()
 
     def read(self, seconds: float) -> bytes | None:
-        if self._chunks:
+        if self._chunks and self.begun.wait(0.01):
             return self._chunks.pop(0)
         return b"" if self.closed.wait(min(seconds, 0.01)) else None
 
@@ -56,6 +56,7 @@ def test_what_is_kept_for_latecomers_is_bounded_whole_and_says_where_it_begins()
     ours, theirs = socket.socketpair()
     taking = threading.Thread(target=first.send_all, args=(theirs,), daemon=True)
     taking.start()
+    source.begun.set()
     received = 0
     while received < len(bytes_):
         received += len(ours.recv(1 << 20))

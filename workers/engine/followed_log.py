@@ -78,7 +78,7 @@ class FollowedLog:
         try:
             tty = self._containers.inspect(position.container).tty
             for _ in range(_JOINS):
-                shared = self._shared.open(position.container, reader.since)
+                shared = self._shared.open(position.container, reader.since, check)
                 if shared is None:
                     break
                 if shared.since <= reader.since:

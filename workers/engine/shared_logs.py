@@ -11,13 +11,16 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
-_ANSWER_SECONDS = 2.0
+_ANSWER_SECONDS = 10.0
 """How long the relay may take to begin a stream; after that the Engine is asked."""
+
+_CHECK_SECONDS = 0.2
 
 _CHUNK_BYTES = 65536
 _LONGEST_LINE = 4096
@@ -58,21 +61,40 @@ class SharedLogs:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def open(self, container_id: str, since: str) -> SharedLog | None:
+    def open(
+        self, container_id: str, since: str, check: Callable[[], None] = lambda: None
+    ) -> SharedLog | None:
         """Return the shared log of a container, begun at `since` where nobody follows it yet; None
-        where it cannot be had.
+        where it cannot be had. `check` is called while the relay is waited for.
         """
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(_ANSWER_SECONDS)
+        connection.settimeout(_CHECK_SECONDS)
         try:
             with socket_address(self._path) as address:
                 connection.connect(address)
             send_line(connection, {"container": container_id, "since": since})
+            _await_answer(connection, check)
             answer = read_line(connection)
             return SharedLog(answer["since"], connection)
         except (OSError, ValueError, LookupError):
             connection.close()
             return None
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _await_answer(connection: socket.socket, check: Callable[[], None]) -> None:
+    """Wait for the first byte of an answer; raises `TimeoutError`, which is an `OSError`."""
+    deadline = monotonic() + _ANSWER_SECONDS
+    while True:
+        check()
+        try:
+            connection.recv(1, socket.MSG_PEEK)
+            return
+        except TimeoutError:
+            if monotonic() > deadline:
+                raise
 
 
 def send_line(connection: socket.socket, content: dict[str, str]) -> None:
