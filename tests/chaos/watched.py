@@ -109,9 +109,7 @@ def _round(scene: DeployScene, number: int) -> list[str]:
     wrong = [
         f"{job.request.kind}: {job.state}, {job.error}" for job in jobs if job.state != "succeeded"
     ]
-    return wrong + [
-        f"found in deploy {number}: {found}" for found in (bake.findings if bake else ())
-    ]
+    return wrong + [f"found in deploy {number}: {one}" for one in (bake.findings if bake else ())]
 
 
 def planted(folder: Path) -> list[str]:
@@ -149,7 +147,7 @@ def planted(folder: Path) -> list[str]:
 
 
 def _missed(bake: Bake) -> set[tuple[str, str]]:
-    return _PLANTED - {_key(found.container, found.rule) for found in bake.findings}
+    return _PLANTED - {_key(one.container, one.rule) for one in bake.findings}
 
 
 def _key(container: str, rule: str) -> tuple[str, str]:
