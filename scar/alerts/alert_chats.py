@@ -33,7 +33,9 @@ class ChatSwitch(JsonRecord):
 
 
 class AlertChats:
-    """The hash of switches on Redis, by project and chat, each signed by the chat's front-end."""
+    """The hash of switches on Redis, by project and chat, each signed by the chat's front-end or by
+    the API.
+    """
 
     def __init__(
         self, redis: Redis, signatures: Signatures, clock: Callable[[], float] = time.time

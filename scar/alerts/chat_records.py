@@ -1,4 +1,6 @@
-"""Records of what was set in chats: a hash on Redis, each signed by its chat's front-end."""
+"""Records of what was set for chats: a hash on Redis, each signed by its chat's front-end or the
+API.
+"""
 
 from __future__ import annotations
 

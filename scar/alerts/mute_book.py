@@ -1,4 +1,4 @@
-"""Reads and writes the mutes on Redis, each signed by the front-end in which it was set."""
+"""Reads and writes the mutes on Redis, each signed by its chat's front-end or the API."""
 
 from __future__ import annotations
 
