@@ -98,9 +98,10 @@ class HostReports:
             if content["host"] != host or abs(self._wall() * 1000 - content["at"]) > _OLDEST_MS:
                 return _Report()
             problems = content["problems"].items()
+            containers = content.get("containers", {})  # an older worker tells none
             return _Report(
                 {name: ErrorRecord.from_json(row) for name, row in problems},
-                {name: tuple(map(str, row)) for name, row in content["containers"].items()},
+                {name: tuple(map(str, row)) for name, row in containers.items()},
             )
         except MALFORMED:
             return _Report()

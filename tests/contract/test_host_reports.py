@@ -76,3 +76,13 @@ def test_a_host_cannot_report_errors_about_projects_of_another_host(
         services.redis.set("scar:report:far", signatures.seal("report", content))
         assert far.problems(hosts) == {}
     assert shown(services, operator)
+
+
+def test_a_report_of_an_older_worker_without_containers_counts(services: Services) -> None:
+    signatures = Signatures.of(services.settings, worker_part("default"))
+    at, problems = int(time.time() * 1000), {"shop": WRONG.to_json()}
+    content = {"host": "default", "at": at, "problems": problems}
+    services.redis.set("scar:report:default", signatures.seal("report", content))
+    reports = reports_of(services, "api")
+    assert reports.problems({"shop": "default"}) == {"shop": WRONG}
+    assert reports.containers(services.projects.projects["shop"]) is None
