@@ -7,6 +7,8 @@ import errno
 import multiprocessing
 import os
 import stat
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from scar.keys.key_pair import KeyPair
 from scar.keys.key_store import key_pair, key_path, replace_key, trusted_keys
 from scar.settings import Settings, SettingsError
 from tests.support.keys import signatures_of
+from tests.support.waiting import PATIENCE
 
 SECRET = "a secret that only the tests know"
 
@@ -118,20 +121,22 @@ def test_a_key_file_of_ones_own_is_used(settings: Settings, tmp_path: Path) -> N
         key_pair(own, "telegram")
 
 
+def _make_key(settings: Settings, together: Barrier, ids: Queue[str]) -> None:
+    together.wait(2 * PATIENCE)
+    ids.put(key_pair(settings, "api").public.id)
+
+
 def test_processes_that_start_at_the_same_time_make_one_key(settings: Settings) -> None:
-    context = multiprocessing.get_context("fork")
-    together, ids = context.Barrier(4), context.SimpleQueue()
-
-    def make() -> None:
-        together.wait()
-        ids.put(key_pair(settings, "api").public.id)
-
-    processes = [context.Process(target=make) for _ in range(4)]
+    context = multiprocessing.get_context("spawn")
+    together, ids = context.Barrier(4), context.Queue()
+    arguments = settings, together, ids
+    processes = [context.Process(target=_make_key, args=arguments, daemon=True) for _ in range(4)]
     for process in processes:
         process.start()
-    assert len({ids.get() for _ in processes}) == 1
+    assert len({ids.get(timeout=2 * PATIENCE) for _ in processes}) == 1
     for process in processes:
-        process.join()
+        process.join(PATIENCE)
+    assert [process.exitcode for process in processes] == [0] * 4
     keys = settings.state_dir / "keys"
     assert sorted(path.name for path in keys.iterdir()) == ["api.pem", "trusted"]
 
