@@ -13,15 +13,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scar.errors import ScarError
 from scar.json_object import JsonObject
 from workers.deployment.plan import Plan
+from workers.engine.base_images import base_text, may_be_base
 from workers.engine.compose import Compose
 from workers.engine.compose_command import ComposeProject
 from workers.engine.compose_config import map_paths
 from workers.engine.compose_progress import BuildOutput, BuildStep, ComposeEvent
 from workers.engine.images import Images, provisional_name
 from workers.engine.process import RunControl
-from workers.engine.regular_file import read_regular_file
 from workers.files.content_store import ContentStore
 from workers.files.durable import make_folders
 from workers.runtime.context import JobContext
@@ -66,25 +67,35 @@ class ImageBuild:
             self._name(plan, names)
 
     def _provisional_names(self, plan: Plan, resolved: JsonObject) -> dict[str, str]:
-        """Return the names under which services are built, without those whose own name another
-        service's Dockerfile mentions: that one is built from it.
+        """Return the names under which services are built. One that another may be built from
+        keeps its own: the builder looks for that.
         """
         built = {name: s for name, s in plan.config.services.items() if s.build}
-        texts = {name: _dockerfile(resolved["services"][name]["build"]) for name in built}
+        texts = {name: base_text(resolved["services"][name]["build"]) for name in built}
         project, job = self.context.project.compose_project, self.context.request.id
         return {
             name: provisional_name(project, name, job)
             for name, service in built.items()
-            if not any(service.image in text for other, text in texts.items() if other != name)
+            if not any(
+                may_be_base(service.image, text) for other, text in texts.items() if other != name
+            )
         }
 
     def _name(self, plan: Plan, names: Mapping[str, str]) -> None:
         """Give the images that were built their own names, and remove the provisional ones."""
         images = Images(self.context.engine)
         for service in plan.build:
-            id = images.id_of(names[service]) if service in names else None
-            if id is not None:
-                images.tag(id, plan.config.services[service].image)
+            if service not in names:
+                continue
+            id = images.id_of(names[service])
+            if id is None:
+                raise ScarError(
+                    "build_failed",
+                    f"The build of '{service}' ended without an image on the Engine",
+                    "The builder has to load what it builds: `docker buildx use default` on the "
+                    "worker's host, then deploy again.",
+                )
+            images.tag(id, plan.config.services[service].image)
         images.drop_provisional(self.context.project.compose_project)
 
     def _make_tree(self, plan: Plan) -> Path:
@@ -136,11 +147,3 @@ def _with_images(resolved: JsonObject, names: Mapping[str, str]) -> JsonObject:
     services = resolved["services"]
     renamed = {name: {**services[name], "image": image} for name, image in names.items()}
     return {**resolved, "services": {**services, **renamed}}
-
-
-def _dockerfile(build: JsonObject) -> str:
-    """Return the text of a resolved build section's Dockerfile; an empty one if it is elsewhere."""
-    if build.get("dockerfile_inline"):
-        return str(build["dockerfile_inline"])
-    path = Path(build.get("context") or "", build.get("dockerfile") or "Dockerfile")
-    return (read_regular_file(path) or b"").decode("utf-8", "replace")

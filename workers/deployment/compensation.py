@@ -152,19 +152,20 @@ def _running_images(images: Images, journal: Journal, run: Mapping[str, str]) ->
     """Let each name stand for the image that production ran, while Compose starts containers.
 
     Somebody may have built or pulled another one under that name, and not started it: `up` would.
-    The name gets it back afterwards.
+    The name gets it back afterwards. One that was removed stays the name of what runs.
     """
-    now = {name: images.id_of(name) for name in run}
-    others = {name: id for name, id in now.items() if id not in (None, run[name])}
-    if interrupted := journal.find("naming"):
-        others |= interrupted["images"]
-    elif others:
-        journal.write("naming", {"images": others})
+    others = (journal.find("naming") or {"images": {}})["images"]
+    if not others:
+        now = {name: images.id_of(name) for name, id in run.items() if images.id_of(id)}
+        others = {name: id for name, id in now.items() if id != run[name]}
+        if others:
+            journal.write("naming", {"images": others})
     for name in others:
         images.tag(run[name], name)
     yield
     for name, id in others.items():
-        images.tag(id, name)
+        if id is not None and images.id_of(id):
+            images.tag(id, name)
 
 
 def _remove_folders(missing: Collection[str], undo: Undo | None) -> None:

@@ -118,6 +118,14 @@ class Transaction:
                 images.pin(project, name, f"before-{self.context.request.id}", id)
         self.journal.write("building", {"images": {**before, **noted["images"]}})
 
+    def _pin_running(self, images: Mapping[str, str]) -> None:
+        """Protect from pruning what runs and has lost its name, to this deployment or by hand."""
+        known, pinned_for = Images(self.context.engine), f"before-{self.context.request.id}"
+        for number, (name, id) in enumerate(images.items()):
+            if known.id_of(name) != id and known.id_of(id):
+                project = self.context.project.compose_project
+                known.pin(project, f"running-{number}", pinned_for, id)
+
     def _store_release(self, plan: Plan) -> None:
         """Copy into the store the files that no earlier release has, so that each release is
         stored completely.
@@ -143,6 +151,7 @@ class Transaction:
         except ScarError as error:
             _log.warning("index not kept: the next look takes longer", reason=error.message)
         before = self.production.state(plan.config)
+        self._pin_running(before["images"])
         ways = plan.ways.by_service
         if plan.stand_ins:
             self.journal.write("standing in", {"folders": before["folders"]})
