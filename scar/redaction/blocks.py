@@ -59,17 +59,21 @@ class BlockMasker:
 
     def line(self, line: str) -> str:
         """Return the line, masked if it is part of a secret that began on an earlier line."""
-        if self._in_key or "-----" in line:
-            line = self._key_line(line)
-        elif len(line) >= _SHORTEST_BODY and _may_be_body(line):
-            masked = _BODY_ALONE.sub(MASK, line)
-            self._in_key = masked != line
-            line = masked
+        line = self._without_key(line)
         if self._block:
             return self._block_line(line, self._block)
         if line[-1:] in _ENDS_A_NAME:
             self._open_block(line)
         return line
+
+    def _without_key(self, line: str) -> str:
+        if self._in_key or "-----" in line:
+            return self._key_line(line)
+        if len(line) < _SHORTEST_BODY or not _may_be_body(line):
+            return line
+        masked = _BODY_ALONE.sub(MASK, line)
+        self._in_key = masked != line
+        return masked
 
     def _key_line(self, line: str) -> str:
         begin = _BEGIN.search(line)
@@ -77,7 +81,7 @@ class BlockMasker:
         if end:
             self._in_key = False
             before = line[: begin.start()] if begin and begin.start() < end.start() else ""
-            return f"{before}{MASK}{self._key_line(line[end.end() :])}"
+            return f"{before}{MASK}{self._without_key(line[end.end() :])}"
         if begin:
             self._in_key = True
             return line[: begin.start()] + MASK
