@@ -18,7 +18,7 @@ from workers.engine.followed_log import FollowedLog
 from workers.engine.log_lines import MultiplexedLog
 from workers.engine.log_position import LogPosition
 from workers.engine.log_relay import LogRelay
-from workers.engine.relayed_log import KEPT_BYTES, RelayedLog, terminal_messages
+from workers.engine.relayed_log import KEPT_BYTES, RelayedLog, has_closed, terminal_messages
 from workers.engine.shared_logs import SharedLogs
 
 OLD, NEW = "o" * 64, "n" * 64
@@ -73,6 +73,16 @@ def test_what_is_kept_for_latecomers_is_bounded_whole_and_says_where_it_begins()
     assert source.closed.wait(PATIENCE)
     taking.join(PATIENCE)
     ours.close()
+    theirs.close()
+
+
+def test_a_follower_of_a_log_that_pauses_is_still_there() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(3)
+    assert not has_closed(theirs)
+    assert theirs.gettimeout() == 3
+    ours.close()
+    assert has_closed(theirs)
     theirs.close()
 
 

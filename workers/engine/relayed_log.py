@@ -19,6 +19,7 @@ KEPT_BYTES = 4 << 20
 
 _WAITING_BYTES = 1 << 20
 _STUCK_SECONDS = 5.0
+_SEND_SECONDS = 10.0
 _LOOK_SECONDS = 0.5
 _TIME_LETTERS = 30
 _HEADER = struct.Struct(">BxxxL")
@@ -45,13 +46,13 @@ class LogFollower:
 
     def send_all(self, connection: socket.socket) -> None:
         """Send everything until the log ends; raises `OSError` where the follower has gone."""
-        connection.settimeout(2 * _STUCK_SECONDS)
+        connection.settimeout(_SEND_SECONDS)
         connection.sendall(self.kept)
         self.kept = b""
         while (chunk := self._queue.take(_LOOK_SECONDS)) != b"":
             if chunk is not None:
                 connection.sendall(chunk)
-            elif _has_closed(connection):
+            elif has_closed(connection):
                 return
 
 
@@ -169,11 +170,18 @@ def terminal_messages(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, str]]:
         yield rest, ""
 
 
-def _has_closed(connection: socket.socket) -> bool:
-    """Return whether the other side has closed a connection, on which it sends nothing."""
+def has_closed(connection: socket.socket) -> bool:
+    """Return at once whether the other side has closed a connection, on which it sends nothing.
+
+    `MSG_DONTWAIT` alone would not do: Python waits itself where a socket has a timeout.
+    """
+    before = connection.gettimeout()
+    connection.settimeout(0)
     try:
-        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return not connection.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return False
     except OSError:
         return True
+    finally:
+        connection.settimeout(before)
