@@ -220,8 +220,9 @@ class JobReporter:
             self._pending.final = state
             self._closed = True
             self._wake.notify()
-        while not self._flush():
-            time.sleep(_RETRY)
+        while not self._flush() or not (self._lost or self._pending.empty):
+            if self._unsent is not None:
+                time.sleep(_RETRY)
         if self._lost:
             raise JobLost(self._claim.id)
 
@@ -260,7 +261,7 @@ class JobReporter:
                 return False
             self._unsent = None
             self._lost = self._lost or not kept
-            return self._lost or not (self._pending.events or self._pending.final)
+            return True
 
     def _next_batch(self) -> _Batch | None:
         """Return the batch that Redis did not acknowledge, unchanged and with the same number,
