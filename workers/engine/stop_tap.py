@@ -2,7 +2,8 @@
 
 Compose does not say when it stops a container, and what the Engine reports comes after the signal.
 It therefore talks to the Engine through this socket: everything is passed on as it is, and a call
-that stops a container waits until `before_stop` has returned.
+that stops a container waits until `before_stop` has returned. Where Compose has ended by then, the
+container is not stopped: production may be on its way back to what it was.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from threading import Thread
+from threading import Condition, Thread
 
 import structlog
 
@@ -30,7 +32,10 @@ BeforeStop = Callable[[str], None]
 
 @contextmanager
 def stop_tap(host: str, before_stop: BeforeStop) -> Iterator[str]:
-    """Provide the address of a socket that leads to the local Engine at `host`."""
+    """Provide the address of a socket that leads to the local Engine at `host`.
+
+    After the block, no container is stopped through it, and no `before_stop` is running.
+    """
     folders = tempfile.TemporaryDirectory(prefix="scar-")
     with folders as folder, socket.socket(socket.AF_UNIX) as door:
         path = str(Path(folder) / "engine.sock")
@@ -41,13 +46,16 @@ def stop_tap(host: str, before_stop: BeforeStop) -> Iterator[str]:
         try:
             yield f"unix://{path}"
         finally:
-            door.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            tap.close(door)
 
 
 class _Tap:
     def __init__(self, engine: str, before_stop: BeforeStop) -> None:
         self._engine = engine
         self._before_stop = before_stop
+        self._stops = 0
+        self._closed = False
+        self._changed = Condition()
 
     def serve(self, door: socket.socket) -> None:
         """Pass connections on until the socket is shut down."""
@@ -56,6 +64,13 @@ class _Tap:
                 client, _ = door.accept()
                 Thread(target=self._pass_on, args=(client,), daemon=True).start()
 
+    def close(self, door: socket.socket) -> None:
+        """Let no stop begin any more; return once those that have begun are sent or dropped."""
+        with self._changed:
+            self._closed = True
+            door.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            self._changed.wait_for(lambda: self._stops == 0)
+
     def _pass_on(self, client: socket.socket) -> None:
         with client, socket.socket(socket.AF_UNIX) as engine:
             try:
@@ -63,24 +78,59 @@ class _Tap:
             except OSError as refused:
                 _log.warning("the Engine is not reached", reason=str(refused))
                 return
-            back = Thread(target=_pump, args=(engine, client, lambda _: None), daemon=True)
+            back = Thread(target=_pump, args=(engine, client, client.sendall), daemon=True)
             back.start()
-            _pump(client, engine, self._look)
+            _pump(client, engine, partial(self._send, client, engine))
             back.join()
 
-    def _look(self, data: bytes) -> None:
-        """Look for the call in what Compose sends. A client sends the next request once it has the
-        answer to the one before, so that each begins what is received.
+    def _send(self, client: socket.socket, engine: socket.socket, data: bytes) -> None:
+        """Send to the Engine what Compose has sent; raise `ConnectionAbortedError` instead where it
+        is a stop and Compose has ended. A client sends the next request once it has the answer to
+        the one before, so that each begins what is received.
         """
-        if call := _STOP.match(data):
-            self._before_stop(call[1].decode())
+        call = _STOP.match(data)
+        if call is None:
+            engine.sendall(data)
+            return
+        with self._stop():
+            self._look(call[1].decode())
+            if self._closed or _has_closed(client):
+                raise ConnectionAbortedError
+            engine.sendall(data)
+
+    @contextmanager
+    def _stop(self) -> Iterator[None]:
+        """Count a stop that has begun; raise `ConnectionAbortedError` where none may begin."""
+        with self._changed:
+            if self._closed:
+                raise ConnectionAbortedError
+            self._stops += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._stops -= 1
+                self._changed.notify_all()
+
+    def _look(self, container: str) -> None:
+        try:
+            self._before_stop(container)
+        except Exception:  # noqa: BLE001 (the stop is Compose's: nothing keeps it from happening)
+            _log.exception("not told of a stop", container=container)
 
 
-def _pump(source: socket.socket, target: socket.socket, look: Callable[[bytes], None]) -> None:
-    """Pass on what comes until the source has no more."""
+def _has_closed(client: socket.socket) -> bool:
+    """Return whether a client that waits for an answer has closed its connection."""
+    try:
+        return not client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+
+
+def _pump(source: socket.socket, target: socket.socket, send: Callable[[bytes], None]) -> None:
+    """Send what comes until the source has no more, or it cannot be sent."""
     with suppress(OSError):
         while data := source.recv(_CHUNK):
-            look(data)
-            target.sendall(data)
+            send(data)
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
