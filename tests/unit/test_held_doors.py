@@ -119,7 +119,20 @@ def test_an_engine_that_fails_does_not_keep_a_container_from_being_stopped(
     doors = doors_of(tmp_path)
     doors.begin(config_of(), ["web"])
     doors.hold(RUNNING.id)
-    assert doors.end()["web"].seconds == 0
+    assert doors.end() == {"web": Held(0.0, "no Engine")}
+
+
+def test_a_damaged_record_keeps_nothing_from_being_done(tmp_path: Path, programs: Programs) -> None:
+    doors = doors_of(tmp_path)
+    doors.begin(config_of(), ["web"])
+    (tmp_path / "held_doors.json").write_text("{")
+    doors.hold(RUNNING.id)
+    assert programs.running == {}
+    assert doors.before_stop is None
+    assert doors.end() == {}
+    doors.begin(config_of(), ["web"])
+    doors.hold(RUNNING.id)
+    assert list(programs.running) == [WHERE]
 
 
 def test_the_last_three_windows_of_a_service_decide_about_the_next(tmp_path: Path) -> None:

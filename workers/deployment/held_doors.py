@@ -100,10 +100,11 @@ class HeldDoors:
 
         Where that cannot be, the container is stopped all the same, and `end` says why.
         """
-        record = self._record
-        if record is None:
-            return
+        service = ""  # not known yet
         try:
+            record = self._record
+            if record is None:
+                return
             named = (c for c in self._production.containers() if container in (c.id, c.name))
             service = next((c.service for c in named if c.state == "running"), "")
             if ports := record.ports.get(service):
@@ -112,6 +113,7 @@ class HeldDoors:
                     reason = self._programs.start(Hold(record.table(service), ports))
                     self._reasons[service] = reason
         except (ScarError, OSError) as error:
+            self._reasons[service] = str(error)
             _log.warning("not held", project=self._context.project.name, reason=str(error))
 
     def end(self) -> Mapping[str, Held]:
@@ -139,7 +141,12 @@ class HeldDoors:
 
     @property
     def _record(self) -> HeldRecord | None:
-        return HeldRecord.load(self._context.folder)
+        """None also where it is damaged: what it names ends by itself, so that no job need fail."""
+        try:
+            return HeldRecord.load(self._context.folder)
+        except ScarError as error:
+            _log.warning("not held", project=self._context.project.name, reason=error.message)
+            return None
 
     @property
     def _programs(self) -> Diverter:
