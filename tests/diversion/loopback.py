@@ -51,7 +51,8 @@ def main() -> int:
     for server in (old, new):
         threading.Thread(target=server.serve_forever, daemon=True).start()
     door = Door(old.port, "", "127.0.0.1", new.port, "none", new.port, new.port)
-    command = ["-m", "workers.diversion", Diversion("scar_loopback", (door,)).to_argument()]
+    diversion = Diversion("scar_loopback", (door,), linger=60.0)  # until it is killed
+    command = ["-m", "workers.diversion", diversion.to_argument()]
     before = socket.create_connection((_HOST, old.port), 10)
     with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE) as program:
         try:

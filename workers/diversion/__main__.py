@@ -3,7 +3,7 @@
 Prints `diverting` (or `holding`) once the rules are in force; `unable: REASON`, and ends with 3,
 where that cannot be. `try` and `try-hold` instead of the argument print `able`, and end.
 A diversion ends by itself when the stand-in no longer answers, so that nobody is sent to what is
-dead. Told to end, it diverts no new connection and stays a second for those that are open.
+dead. Told to end, it diverts no new connection and stays for a while for those that are open.
 A hold ends by itself when the new container answers, and prints how long it took.
 """
 
@@ -32,7 +32,6 @@ _ANSWER_SECONDS = 1.0
 _TRACKING_SECONDS = 0.05
 """A connection that was half open when tracking began is open before it could be diverted."""
 
-LINGER_SECONDS = 1.0
 _INTERFACES = Path("/sys/class/net")
 _SYSCTLS = Path("/proc/sys/net/ipv4/conf")
 _LEGACY = Path("/proc/net/ip_tables_names")
@@ -74,7 +73,7 @@ def divert(diversion: Diversion) -> None:
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         tables.run(let_go(diversion))
-        time.sleep(LINGER_SECONDS)
+        time.sleep(diversion.linger)
 
 
 def _say(line: str) -> None:

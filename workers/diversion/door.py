@@ -33,7 +33,8 @@ class Door:
 @dataclass(frozen=True)
 class Diversion:
     """All doors of one project. `table` is the table's name, which is also what the process is
-    known by; `seconds` is the longest that it may last.
+    known by; `seconds` is the longest that it may last, `linger` how long the process stays for
+    open connections once it diverts no new one.
     """
 
     begun: ClassVar[str] = "diverting"
@@ -41,6 +42,7 @@ class Diversion:
     table: str
     doors: tuple[Door, ...]
     seconds: float = 1800.0
+    linger: float = 1.0
 
     def to_argument(self) -> str:
         """Return it as one argument of the program."""
@@ -60,4 +62,4 @@ class Diversion:
                 ipaddress.IPv4Address(address)
             if door.address_ipv6:
                 ipaddress.IPv6Address(door.address_ipv6)
-        return cls(document["table"], doors, float(document["seconds"]))
+        return cls(document["table"], doors, float(document["seconds"]), float(document["linger"]))
