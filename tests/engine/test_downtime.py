@@ -52,14 +52,14 @@ def test_a_service_that_gets_another_host_port_is_still_probed(
     with DowntimeProbe(containers, project.name) as probe:
         begun = time.monotonic()
         docker("stop", web.name)
-        time.sleep(0.5)
+        time.sleep(1.5)
         docker("start", web.name)
         away = time.monotonic() - begun
         assert project.service("web").ports != web.ports
-        time.sleep(1.0)
+        time.sleep(5.0)  # it would count as away, too, if only the old port were asked
     seconds = probe.result().seconds
     assert seconds is not None
-    assert 0.4 < seconds < away + 0.5
+    assert 0.4 < seconds < away + 2.5  # a probe can be late on a busy machine
 
 
 def test_a_published_port_that_nobody_listens_on_is_not_measured(
