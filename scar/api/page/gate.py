@@ -42,6 +42,7 @@ _TELEGRAM_WEB = "https://web.telegram.org"
 there in a frame."""
 
 _MINI_APP = ("page.mini_app", "page.begin_mini_app")
+_OPEN_AGAIN = "Close this, and open it again from the bot's menu in Telegram."
 _HEADERS = {
     # With `no-referrer`, browsers would send `Origin: null` with the page's own forms.
     "Referrer-Policy": "same-origin",
@@ -84,7 +85,7 @@ def admit() -> ResponseReturnValue | None:
         return None
     known = sessions().of_cookie(cookie())
     if known is None:
-        return _comes_from_elsewhere() or sign_in_form(401)
+        return _comes_from_elsewhere() or _of_ended_frame() or sign_in_form(401)
     g.session, g.actor, g.voucher = known, known.actor, known.voucher
     _require_known(known.actor)
     if request.method not in SAFE and not sessions().is_csrf(
@@ -102,6 +103,12 @@ def sign_in_form(status: int, problem: ScarError | None = None) -> ResponseRetur
     if request.method not in SAFE:
         going_to = ""
     body = render_template("sign_in.html", problem=problem, going_to=going_to)
+    return Response(body, status, content_type="text/html; charset=utf-8")
+
+
+def mini_app_form(status: int, problem: ScarError | None = None) -> Response:
+    """Return the start of the Mini App; `problem` says why the last attempt failed."""
+    body = render_template("mini_app.html", problem=problem)
     return Response(body, status, content_type="text/html; charset=utf-8")
 
 
@@ -144,7 +151,8 @@ def _attributes(*, is_framed: bool) -> dict[str, Any]:
 
 def _may_be_framed() -> bool:
     known: Session | None = g.get("session")
-    return request.endpoint in _MINI_APP or (known is not None and known.is_framed)
+    is_of_frame = g.get("is_of_ended_frame", False) or (known is not None and known.is_framed)
+    return request.endpoint in _MINI_APP or is_of_frame
 
 
 def cookie_name() -> str:
@@ -196,6 +204,16 @@ def _require_known(actor: Actor) -> None:
     services = context().services
     if services.access.highest_role(actor, services.projects.projects.values()) is None:
         services.access.require(actor, Role.VIEWER, None)
+
+
+def _of_ended_frame() -> ResponseReturnValue | None:
+    """Return what is shown in a frame whose session has ended, which its site may frame: the
+    sign-in form may not be framed, and would be a blank area there. None outside of a frame.
+    """
+    if request.headers.get("Sec-Fetch-Dest") != "iframe" and _FRAMED_COOKIE not in request.cookies:
+        return None
+    g.is_of_ended_frame = True
+    return mini_app_form(401, ScarError("unauthorized", "You are signed out", _OPEN_AGAIN))
 
 
 def _comes_from_elsewhere() -> ResponseReturnValue | None:

@@ -59,7 +59,7 @@ def begin() -> ResponseReturnValue:
 
 def mini_app() -> ResponseReturnValue:
     """Show the start of the Mini App: as whom Telegram would sign in, and a button."""
-    return _mini_app_form(HTTPStatus.OK)
+    return gate.mini_app_form(HTTPStatus.OK)
 
 
 def begin_mini_app() -> ResponseReturnValue:
@@ -69,7 +69,7 @@ def begin_mini_app() -> ResponseReturnValue:
         known = _of_mini_app(request.form.get("init_data", ""))
         _require_no_other(known)
     except ScarError as error:
-        return _mini_app_form(error.status, error)
+        return gate.mini_app_form(error.status, error)
     is_framed = request.headers.get("Sec-Fetch-Dest") == "iframe"
     cookie = _session_of(known, is_framed=is_framed)
     return gate.keep(_see("/"), cookie, is_framed=is_framed)
@@ -87,17 +87,13 @@ def _session_of(known: SignedIn, *, is_framed: bool = False) -> str:
     )
 
 
-def _mini_app_form(status: int, problem: ScarError | None = None) -> Response:
-    body = render_template("mini_app.html", problem=problem)
-    return Response(body, status, content_type="text/html; charset=utf-8")
-
-
 def sign_out() -> ResponseReturnValue:
     """End the present session."""
     session = gate.session()
     gate.sessions().end(session.actor, session.ref)
     context().services.audit.write(session.actor, "page", "signed out")
-    return gate.forget(_see("/sign-in"))
+    # The sign-in form may not be framed.
+    return gate.forget(_see("/mini-app" if session.is_framed else "/sign-in"))
 
 
 def local_path(path: str) -> str:

@@ -191,4 +191,12 @@ def test_telegram_web_frames_its_own_session_and_nothing_else_is_framed(
     assert may_frame(ordinary.get("/jobs")) == "'none'"
     refused = framed.post("/commands", {"text": "/docker_restart shop"}, Sec_Fetch_Dest="iframe")
     assert refused.status_code == 403, "the cookie alone makes nobody act"
-    assert "Max-Age=0" in framed.send("/sign-out").headers["Set-Cookie"]
+    out = framed.send("/sign-out")
+    assert "Max-Age=0" in out.headers["Set-Cookie"]
+    assert out.location == "/mini-app", "the sign-in form may not be framed"
+    framed.client.set_cookie(name, value)
+    for ended in (framed.get("/jobs"), browser().get("/", headers={"Sec-Fetch-Dest": "iframe"})):
+        assert ended.status_code == 401
+        assert may_frame(ended) == telegram
+        assert "open it again" in ended.text
+    assert ordinary.send("/sign-out").location == "/sign-in"
