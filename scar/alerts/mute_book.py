@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 
 from redis import Redis
 
@@ -39,19 +40,33 @@ class MuteBook:
         seconds: float | None = None,
         alerts: Iterable[str] = (),
     ) -> Mute:
-        """Mute a project or container in a chat: for `seconds`, until the `alerts` (their ids)
+        """Mute a project or container in a chat, as `add_to_all` does."""
+        (mute,) = self.add_to_all(
+            actor, (chat,), project, container, seconds=seconds, alerts=alerts
+        )
+        return mute
+
+    def add_to_all(
+        self,
+        actor: Actor,
+        chats: Collection[str],
+        project: str,
+        container: str = "",
+        *,
+        seconds: float | None = None,
+        alerts: Iterable[str] = (),
+    ) -> list[Mute]:
+        """Mute a project or container in some chats: for `seconds`, until the `alerts` (their ids)
         have recovered, or without an end.
 
-        It replaces a mute of the same thing in that chat. Raises `conflict` if there are too many.
+        It replaces the mutes of the same thing in these chats. Raises `conflict` if there are too
+        many; no chat is muted then.
         """
-        if max(len(chat), len(container)) > LONGEST_NAME:
-            raise ScarError(
-                "invalid_request", "That name is too long", "Use the one of /docker_status."
-            )
+        _require_short(*chats, container)
         now = int(self._clock() * 1000)
         mute = Mute(
-            id=new_job_id(self._clock()),
-            chat=chat,
+            id="",
+            chat="",
             project=project,
             container=container,
             by=actor.key,
@@ -60,12 +75,16 @@ class MuteBook:
             until=None if seconds is None else now + int(seconds * 1000),
             alerts=tuple(alerts),
         )
-        known = self.all()
-        same = [m for m in known if (m.chat, m.thing) == (chat, mute.thing)]
-        kept = [m for m in known if m not in same and (m.until is None or m.until > now)]
-        _require_room(kept, actor)
-        self._records.change([mute], [m.id for m in known if m not in kept])
-        return mute
+        mutes = [replace(mute, id=new_job_id(self._clock()), chat=chat) for chat in chats]
+        known, replaced = self.all(), {(mute.chat, mute.thing) for mute in mutes}
+        kept = [
+            m
+            for m in known
+            if (m.chat, m.thing) not in replaced and (m.until is None or m.until > now)
+        ]
+        _require_room(kept, actor, len(mutes))
+        self._records.change(mutes, [m.id for m in known if m not in kept])
+        return mutes
 
     def remove(self, mutes: Iterable[Mute]) -> None:
         """Remove mutes."""
@@ -78,12 +97,20 @@ class MuteBook:
         return sorted(self._records.all(), key=lambda mute: mute.id)
 
 
-def _require_room(mutes: list[Mute], actor: Actor) -> None:
+def _require_short(*names: str) -> None:
+    if max(map(len, names)) > LONGEST_NAME:
+        raise ScarError(
+            "invalid_request", "That name is too long", "Use the one of /docker_status."
+        )
+
+
+def _require_room(mutes: list[Mute], actor: Actor, more: int) -> None:
     own = sum(mute.by == actor.key for mute in mutes)
-    if len(mutes) >= MOST or own >= MOST_OF_ONE:
-        what = f"{MOST_OF_ONE} of your own" if own >= MOST_OF_ONE else f"{MOST}"
+    of_one = own + more > MOST_OF_ONE
+    if of_one or len(mutes) + more > MOST:
+        what = f"{MOST_OF_ONE} of your own" if of_one else f"{MOST}"
         raise ScarError(
             "conflict",
-            f"There are {what} mutes already",
+            f"At most {what} mutes hold at a time, and this would be one too many",
             "End some first: /docker_alerts list shows them, /docker_alerts PROJECT on ends them.",
         )

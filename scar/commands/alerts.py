@@ -75,7 +75,7 @@ class AlertsCommand(LocalCommand):
         project = context.projects.get(name) if name else context.default()
         context.access.require(actor, self.role, project, what=self.noun)
         if wishes[0] != "on":  # which ends the mute of a container that is no more, too
-            _require_known(container, project, context)
+            require_known_container(container, project, context)
         wish = _Wish(wishes[0], project, container)
         document = self._do(actor, wish, context)
         context.audit.write(actor, self.word, f"{wish.thing}: {wish.word}", project=project.name)
@@ -157,7 +157,7 @@ class AlertsCommand(LocalCommand):
         )
 
 
-def _require_known(container: str, project: Project, context: CommandContext) -> None:
+def require_known_container(container: str, project: Project, context: CommandContext) -> None:
     """Raise `container_not_found` for what is neither a container nor a service of the project, as
     far as its host or the projects file tells. One that is gone is known by its alert.
     """

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 
 from flask import Response, request
 from flask.typing import ResponseReturnValue
 
-from scar.alerts.mute_book import LONGEST_NAME
 from scar.api.auth import actor, visible_project, voucher
 from scar.api.context import context
 from scar.api.page.job_views import readable_job, show
-from scar.api.page.open_alerts import told_chats
 from scar.api.page.rendering import page
 from scar.api.page.spoken import choice, command_context, default_project, parse, visible_file
-from scar.commands.alerts import COMMAND as ALERTS
 from scar.commands.command import WhichProject
 from scar.commands.command_parser import ParsedCommand
 from scar.commands.job_command import Invocation, JobCommand
@@ -25,7 +21,6 @@ from scar.commands.lock import COMMAND as LOCK
 from scar.errors import ScarError
 from scar.jobs.record import Job
 
-_MUTES = ("2h", "recovery", "on")
 _LONGEST_TEXT = 10_000
 _LONGEST_KEY = 64
 
@@ -53,25 +48,6 @@ def lock(name: str) -> ResponseReturnValue:
     known, reason = visible_project(name), " ".join(request.form.get("reason", "").split())
     parsed = ParsedCommand(LOCK, (known.name, *reason.split()))
     _reply(LOCK, parsed)
-    return see_other(f"/projects/{known.name}")
-
-
-def mute(name: str) -> ResponseReturnValue:
-    """Silence a container's alerts in every chat that is told of them, or end that."""
-    known = visible_project(name)
-    container, word = request.form.get("container", "")[:LONGEST_NAME], request.form.get("for", "")
-    if word not in _MUTES or not container or "/" in container:
-        raise ScarError("invalid_request", "This says not what to mute", "Load the page again.")
-    told = told_chats(known)
-    if not told:
-        raise ScarError(
-            "conflict",
-            f"No chat is told of the alerts of {known.name}",
-            f"In a chat, /docker_alerts {known.name} on changes that.",
-        )
-    for chat in told:
-        where = replace(command_context(), chat=chat)
-        ALERTS.reply(actor(), (f"{known.name}/{container}", word), where)
     return see_other(f"/projects/{known.name}")
 
 

@@ -17,6 +17,7 @@ from scar.api.page import (
     job_views,
     live_job,
     live_projects,
+    mutes,
     project_views,
     rendering,
     session_views,
@@ -46,7 +47,7 @@ _SCREENS: Mapping[str, Callable[..., ResponseReturnValue]] = {
 _FORMS: Mapping[str, Callable[..., ResponseReturnValue]] = {
     "/commands": actions.say,
     "/locks/<name>": actions.lock,
-    "/alerts/<name>": actions.mute,
+    "/alerts/<name>": mutes.mute,
     "/jobs/<job_id>/answer": actions.answer,
     "/jobs/<job_id>/cancel": actions.cancel,
     "/sessions/<ref>/end": session_views.end,

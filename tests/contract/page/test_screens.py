@@ -167,6 +167,29 @@ def test_open_alerts_are_shown_where_they_belong(
         assert [mute.alerts for mute in desk.mutes.all()] == ([("1",)] if muted else [])
 
 
+def test_unmute_ends_what_silences_the_alert_and_a_mute_is_for_all_chats_or_none(
+    operator: Browser, services: Services
+) -> None:
+    desk, shop = services.command_context.alerts, services.projects.get("shop")
+    ada, chats = Actor("api", "a", "A"), ["telegram:-1", "telegram:-2"]
+    book = AlertBook(services.redis, Signatures.of(services.settings, "worker:default"))
+    what = ("1", "1", "default", "shop", "shop-web", "web", "restart_loop", CRITICAL)
+    book.put(Alert(*what, what="is in a loop", why="exit 1", opened_at=1, changed_at=1))
+    for chat, container in zip(chats, ("", "web"), strict=True):
+        desk.chats.switch(ada, shop, chat, on=True)
+        desk.mutes.add(ada, chat, "shop", container)
+    other = desk.mutes.add(ada, chats[0], "shop", "db")
+    assert "Unmute" in operator.get("/projects/shop").text
+    operator.send("/alerts/shop", **{"container": "shop-web", "for": "on"})
+    assert "Until it recovers" in operator.get("/projects/shop").text
+    assert desk.mutes.all() == [other]
+    for number in range(49):
+        desk.mutes.add(Actor("web", "operator", ""), "telegram:-1", "shop", f"web-{number}")
+    refused = operator.send("/alerts/shop", **{"container": "shop-web", "for": "2h"})
+    assert refused.status_code == 409
+    assert len(desk.mutes.all()) == 50
+
+
 def test_logs_can_be_searched(operator: Browser, worker: ActingWorker, services: Services) -> None:
     operator.get("/projects/shop/logs?lines=100")
     for job in list(services.ledger.recent()):
