@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from scar.api.auth import visible_project, visible_projects
 from scar.api.context import context
+from scar.api.events import last_seen
 from scar.api.page import gate, project_views, views
 from scar.api.page.live import (
     BEAT,
@@ -34,6 +35,9 @@ _ASK_SECONDS = 60.0
 job, and two lines of the audit trail."""
 
 _ASK_WHILE_IT_STARTS = 5.0
+_RECEIVED = 1
+"""The number of every piece: all that a client tells of it is that it has received one."""
+
 Draw = Callable[[], tuple[Mapping[str, str], bool]]
 """Returns the pieces of a screen by name, and whether it is about to change by itself."""
 
@@ -60,7 +64,9 @@ def project(name: str) -> ResponseReturnValue:
         drawn = project_views.draw(screen, csrf)
         return drawn, screen.pending or screen.health == "starting"
 
-    return opened(_kept_live(draw, request.args.get("shown", "")))
+    # A client that reconnects shows what it was sent last, not what it was loaded with.
+    is_first = not last_seen({"after": request.args.get("after", 0, type=int)})
+    return opened(_kept_live(draw, request.args.get("shown", "") if is_first else ""))
 
 
 def _kept_live(draw: Draw, shown: str = "") -> Iterator[bytes]:
@@ -96,6 +102,6 @@ def _differing(drawn: Mapping[str, str], on_screen: dict[str, str]) -> bytes:
     for name, html in drawn.items():
         content = without_keys(html)
         if on_screen.get(name) != content:
-            pieces += piece(name, html)
+            pieces += piece(name, html, _RECEIVED)
             on_screen[name] = content
     return pieces

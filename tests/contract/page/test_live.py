@@ -134,6 +134,10 @@ def test_a_project_is_kept_live(browser: Open, services: Services, worker: Actin
     first = b"".join(itertools.islice(iter(again.response), 2))  # type: ignore[arg-type]
     again.close()
     assert b"event: beat" in first, "what is shown already is not sent again"
+    changed = visitor.get(f"{address[1]}&after=1", buffered=False)
+    first = b"".join(itertools.islice(iter(changed.response), 2))  # type: ignore[arg-type]
+    changed.close()
+    assert b"event: state" in first, "a screen that was changed since may show anything"
     project, other = services.projects.get("shop"), Actor("web", "admin", "admin")
     locks = services.command_context.locks
     locks.acquire("shop", other, "the database is being moved")
