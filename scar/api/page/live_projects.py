@@ -14,6 +14,7 @@ from scar.api.auth import visible_project, visible_projects
 from scar.api.context import context
 from scar.api.events import last_seen
 from scar.api.page import gate, project_views, views
+from scar.api.page.asking_pace import AskingPace
 from scar.api.page.live import (
     BEAT,
     BEAT_SECONDS,
@@ -30,11 +31,12 @@ from scar.api.page.live import (
 from scar.api.page.parts import parts
 from scar.errors import ScarError
 
-_ASK_SECONDS = 60.0
-"""How old the health of a project may be where nothing has changed: each time it is asked for is a
-job, and two lines of the audit trail."""
+_DRAW_SECONDS = 60.0
+_DRAW_SECONDS_WHILE_IT_STARTS = 5.0
+"""After how long a screen is drawn where nothing has changed. How often that asks a host is decided
+by `AskingPace`.
+"""
 
-_ASK_WHILE_IT_STARTS = 5.0
 _RECEIVED = 1
 """The number of every piece: all that a client tells of it is that it has received one."""
 
@@ -45,11 +47,14 @@ Draw = Callable[[], tuple[Mapping[str, str], bool]]
 def projects() -> ResponseReturnValue:
     """The stream of the first screen."""
     visible_projects()
+    asking = AskingPace()
 
     def draw() -> tuple[Mapping[str, str], bool]:
-        rows = views.project_rows()
+        rows = views.project_rows(asking.reuse_seconds)
+        for row in rows:
+            asking.note(row.project.name, row.health)
         html = render_template("project_rows.html", rows=rows)
-        return {"projects": html}, any(row.health == "starting" for row in rows)
+        return {"projects": html}, any(asking.is_quick(row.project.name) for row in rows)
 
     return opened(_kept_live(draw))
 
@@ -57,12 +62,12 @@ def projects() -> ResponseReturnValue:
 def project(name: str) -> ResponseReturnValue:
     """The stream of a project's screen."""
     visible_project(name)
-    csrf = gate.csrf()
+    csrf, asking = gate.csrf(), AskingPace()
 
     def draw() -> tuple[Mapping[str, str], bool]:
-        screen = project_views.project_screen(name)
-        drawn = project_views.draw(screen, csrf)
-        return drawn, screen.pending or screen.health == "starting"
+        screen = project_views.project_screen(name, asking.reuse_seconds(name))
+        asking.note(name, screen.health)
+        return project_views.draw(screen, csrf), screen.pending or asking.is_quick(name)
 
     # A client that reconnects shows what it was sent last, not what it was loaded with.
     is_first = not last_seen({"after": request.args.get("after", 0, type=int)})
@@ -83,7 +88,7 @@ def _kept_live(draw: Draw, shown: str = "") -> Iterator[bytes]:
             if not on_screen and digest(drawn) == shown:
                 on_screen = {name: without_keys(html) for name, html in drawn.items()}
             yield _differing(drawn, on_screen) or BEAT
-            seconds = _ASK_WHILE_IT_STARTS if is_moving else _ASK_SECONDS
+            seconds = _DRAW_SECONDS_WHILE_IT_STARTS if is_moving else _DRAW_SECONDS
             known, until = count, time.monotonic() + seconds
             while count == known and time.monotonic() < until and not closed.is_set():
                 count = changes.wait(known, min(seconds, BEAT_SECONDS))

@@ -26,6 +26,7 @@ from scar.api.page.views import (
     result_of,
     status_of,
 )
+from scar.api.page.young_answers import YOUNG_SECONDS
 from scar.commands.logs import MOST_LINES
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.locks import Lock
@@ -92,12 +93,14 @@ def draw(screen: ProjectScreen, csrf: str) -> dict[str, str]:
     }
 
 
-def project_screen(name: str) -> ProjectScreen:
-    """Return what the screen of a project shows to the visitor."""
+def project_screen(name: str, reuse_seconds: float = YOUNG_SECONDS) -> ProjectScreen:
+    """Return what the screen of a project shows to the visitor, made of a status that is at most
+    `reuse_seconds` old.
+    """
     known = visible_project(name)
     latest = latest_change(name)
     alerts = open_alerts().get(name, ())
-    job, problem = result_of(ask([status_of(known, latest, alerts)])[0])
+    job, problem = result_of(ask([status_of(known, latest, alerts, reuse_seconds)])[0])
     status = job.read_result(StatusResult) if job else None
     running = latest if latest and not latest.state.ended else None
     lock = context().services.command_context.locks.of(name)

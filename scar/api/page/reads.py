@@ -13,6 +13,7 @@ from scar.api.auth import actor
 from scar.api.context import context
 from scar.api.jobs import submit
 from scar.api.page.parts import parts
+from scar.api.page.young_answers import YOUNG_SECONDS
 from scar.errors import ScarError
 from scar.jobs.record import Job
 from scar.jobs.stream import ends
@@ -25,13 +26,14 @@ _WAIT_SECONDS = 3.0
 @dataclass(frozen=True)
 class Question:
     """What to read of a project. `not_before` is the time of its last change in milliseconds since
-    the epoch; older answers are not used.
+    the epoch; older answers are not used, nor those older than `reuse_seconds`.
     """
 
     kind: str
     project: Project
     args: JsonObject
     not_before: int = 0
+    reuse_seconds: float = YOUNG_SECONDS
 
     @property
     def key(self) -> str:
@@ -55,7 +57,8 @@ def _job(question: Question) -> Job | ScarError:
     try:
         known = answers.get(question.key)
         job = services.ledger.get(known.id) if known else None
-        if known and job and _counts(job, question, is_young=answers.is_young(known)):
+        is_young = known is not None and answers.is_young(known, question.reuse_seconds)
+        if job and _counts(job, question, is_young=is_young):
             return job
         command = services.job_service.commands[question.kind]
         job = submit(command, question.project, question.args)

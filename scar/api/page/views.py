@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,6 +15,7 @@ from scar.api.context import context
 from scar.api.page.open_alerts import HOSTS, open_alerts
 from scar.api.page.reads import Question, ask
 from scar.api.page.rendering import page
+from scar.api.page.young_answers import YOUNG_SECONDS
 from scar.errors import ErrorRecord, ScarError
 from scar.jobs.record import Job, JobState
 from scar.jobs.results.status import StatusResult
@@ -49,12 +50,17 @@ def projects() -> ResponseReturnValue:
     return page("projects.html", rows=project_rows(), problem=problem, host_alerts=of_hosts)
 
 
-def project_rows() -> list[ProjectRow]:
-    """Return one row for each project that the visitor may see."""
+def project_rows(
+    reuse_seconds: Callable[[str], float] = lambda _: YOUNG_SECONDS,
+) -> list[ProjectRow]:
+    """Return one row for each project that the visitor may see. `reuse_seconds` says how old the
+    answer about a project may be.
+    """
     visible, alerts = visible_projects(), open_alerts()
     latest = {name: latest_change(name) for name in visible}
     questions = [
-        status_of(project, latest[name], alerts.get(name, ())) for name, project in visible.items()
+        status_of(project, latest[name], alerts.get(name, ()), reuse_seconds(name))
+        for name, project in visible.items()
     ]
     return [
         _row(project, answer, latest[project.name], alerts.get(project.name, ()))
@@ -62,10 +68,19 @@ def project_rows() -> list[ProjectRow]:
     ]
 
 
-def status_of(project: Project, latest: Job | None, alerts: Sequence[Alert]) -> Question:
-    """Return the question for a project's status, which must be newer than its latest change."""
+def status_of(
+    project: Project,
+    latest: Job | None,
+    alerts: Sequence[Alert],
+    reuse_seconds: float = YOUNG_SECONDS,
+) -> Question:
+    """Return the question for a project's status, which must be newer than its latest change, and
+    is asked often while a job changes it.
+    """
+    if latest is not None and not latest.state.ended:
+        reuse_seconds = YOUNG_SECONDS
     changes = (changed_at(latest), *(alert.changed_at for alert in alerts))
-    return Question("status", project, {}, not_before=max(changes))
+    return Question("status", project, {}, max(changes), reuse_seconds)
 
 
 def changed_at(latest: Job | None) -> int:

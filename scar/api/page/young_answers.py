@@ -8,9 +8,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_YOUNG_SECONDS = 10.0
-"""How many seconds an answer is reused. Each new one costs a job and two lines of the audit trail.
-A change of the project invalidates its answers (`Question.not_before`).
+YOUNG_SECONDS = 10.0
+"""How many seconds an answer is reused if nothing else is said. Each new one costs a job and two
+lines of the audit trail. A change of the project invalidates its answers (`Question.not_before`).
 """
 
 _MOST_KEPT = 1000
@@ -37,9 +37,9 @@ class YoungAnswers:
         with self._lock:
             return self._asked.get(key)
 
-    def is_young(self, answer: YoungAnswer) -> bool:
-        """Return whether an answer is recent enough to be reused."""
-        return self._clock() - answer.at < _YOUNG_SECONDS
+    def is_young(self, answer: YoungAnswer, seconds: float) -> bool:
+        """Return whether an answer is younger than `seconds`."""
+        return self._clock() - answer.at < seconds
 
     def put(self, key: str, id: str) -> None:
         """Store the job for a key."""

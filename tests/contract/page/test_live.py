@@ -12,14 +12,17 @@ import pytest
 from redis import Redis
 
 from scar.access import Actor
-from scar.api.page import live, live_job
+from scar.api.page import live, live_job, live_projects
+from scar.api.page.asking_pace import AskingPace
+from scar.api.page.parts import EXTENSION
+from scar.api.page.young_answers import YoungAnswers
 from scar.bootstrap import Services
 from scar.jobs.bake import Bake, BakeBook, BakeFinding
 from scar.jobs.record import Job
 from scar.jobs.signing import Signatures
 from tests.contract.page.conftest import Browser
-from tests.support.acting_worker import ActingClaim, ActingWorker
-from tests.support.job_documents import DEPLOYED, PLANNED, STATUS
+from tests.support.acting_worker import ActingClaim, ActingWorker, status_of
+from tests.support.job_documents import CONTAINER, DEPLOYED, PLANNED, STATUS
 
 Open = Callable[..., Browser]
 Event = tuple[str, str, str]
@@ -208,3 +211,54 @@ def test_the_first_load_is_at_most_40_kb_and_compressed(browser: Open) -> None:
     sizes = [len(visitor.get(path, headers=zipped).data) for path in files]
     assert len(files) == 5
     assert len(first.data) + sum(sizes) <= 40_000
+
+
+def test_only_projects_that_start_are_asked_often_and_for_a_minute(
+    browser: Open,
+    services: Services,
+    worker: ActingWorker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(live_projects, "_DRAW_SECONDS_WHILE_IT_STARTS", 0.01)
+    monkeypatch.setattr(live_projects, "AskingPace", lambda: AskingPace(lambda: now))
+    visitor = browser("operator")
+    extensions = visitor.client.application.extensions
+    answers = YoungAnswers(lambda: now)
+    extensions[EXTENSION] = replace(extensions[EXTENSION], answers=answers)
+    starting = {**STATUS, "containers": [{**CONTAINER, "health": "starting"}]}
+    states = {"shop": starting, "blog": status_of("blog")}
+
+    def answer_all() -> list[str | None]:
+        asked = [job for job in services.ledger.recent() if not job.state.ended]
+        for job in asked:
+            worker.claim(job.id).succeed(states[job.request.project or ""])
+        return [job.request.project for job in asked]
+
+    visitor.get("/")
+    assert len(answer_all()) == 2
+    answer = visitor.get("/live", buffered=False)
+    stream: Iterator[bytes] = iter(answer.response)  # type: ignore[arg-type]
+    until(stream, "Starts")
+    now = 15.0
+    while not (asked := answer_all()):
+        next(stream)
+    assert asked == ["shop"]
+    answer.close()
+
+
+def test_a_container_that_starts_for_ever_is_not_asked_often_for_ever() -> None:
+    now = 0.0
+    asking = AskingPace(lambda: now)
+    quick = []
+    for second in range(0, 600, 10):
+        now = float(second)
+        asking.note("shop", "starting" if second % 20 else "ill")
+        quick.append(asking.is_quick("shop"))
+    assert sum(quick) == 3
+    assert not any(quick[8:])
+    asking.note("shop", "well")
+    now = 1000.0
+    asking.note("shop", "starting")
+    assert asking.is_quick("shop")
+    assert asking.reuse_seconds("shop") < asking.reuse_seconds("blog")
