@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from scar.json_object import JsonObject
 from tests.support.compose_project import run_docker
 from tests.support.deploy_scene import COMPOSE, DeployScene
 from tests.support.new_connections import NewConnections
+from tests.support.waiting import eventually
 from workers.engine.connection import Engine
 from workers.engine.diverter import reason_host_cannot_hold
+
+_TIMES = 4
 
 DRAINING = """\
 FROM IMAGE
@@ -41,43 +46,62 @@ def record(scene: DeployScene) -> Path:
     return scene.installation.folder / "state" / "projects" / "shop" / "held_doors.json"
 
 
-def most_at_once(scene: DeployScene, since: str) -> int:
-    """Return how many containers of the service ran at once at most, by the Engine's events."""
-    filters = ("--filter", f"label=com.docker.compose.project={scene.name}")
-    until = run_docker("info", "--format", "{{.SystemTime}}").strip()
-    lines = run_docker(
-        "events", "--since", since, "--until", until, *filters, "--format", "{{json .}}"
-    ).splitlines()
-    running, most = 1, 1
-    for event in map(json.loads, lines):
-        if event["Actor"]["Attributes"].get("com.docker.compose.service") == "web":
-            running += {"start": 1, "die": -1}.get(event["Action"], 0)
-            most = max(most, running)
-    return most
+@pytest.fixture
+def steps_of(writing: DeployScene) -> Iterator[Callable[[], list[str]]]:
+    """Yield what tells how the containers of the service have ended and started since, in order.
 
-
-def test_new_connections_wait_and_none_is_refused(writing: DeployScene) -> None:
-    scene = writing
+    The Engine keeps its last 256 events only: they are followed from the start.
+    """
     since = run_docker("info", "--format", "{{.SystemTime}}").strip()
-    outside = NewConnections(scene.port, every=0.033)
+    project = f"label=com.docker.compose.project={writing.name}"
+    filters = (project, "label=com.docker.compose.service=web", "event=die", "event=start")
+    command = ["docker", "events", "--since", since, "--format", "{{.Action}}"]
+    command += [f"--filter={wanted}" for wanted in filters]
+    steps: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as events:
+        assert events.stdout is not None
+        lines = map(str.strip, events.stdout)
+        reading = threading.Thread(target=steps.extend, args=(lines,), daemon=True)
+        reading.start()
+        yield lambda: steps
+        events.terminate()
+        reading.join()
 
-    scene.write(page="two")
-    deployed = scene.do("deploy")
-    assert deployed.state == "succeeded", deployed.error
-    assert deployed.result is not None
-    (way,) = (way for way in deployed.result["ways"] if way["service"] == "web")
-    assert way["way"] == "held", deployed.result
+
+def replaced(scene: DeployScene, kind: str) -> tuple[JsonObject, int]:
+    """Replace the service with its connections held; return its way, and how often it took.
+
+    A busy machine may need longer than connections are held: then it is replaced once more.
+    """
+    for times in range(1, _TIMES + 1):
+        # Once it was away for long, nothing would be held.
+        (record(scene).parent / "windows.json").unlink(missing_ok=True)
+        scene.write(page=f"{kind} {times}")
+        with NewConnections(scene.port, every=0.033) as outside:
+            job = scene.do(kind)
+        assert job.state == "succeeded", job.error
+        assert job.result is not None
+        (way,) = (way for way in job.result["ways"] if way["service"] == "web")
+        assert not record(scene).exists()
+        if "did not answer within" not in way["why"]:
+            assert outside.made > 10
+            assert outside.failed == []
+            return way, times
+    pytest.fail(f"it took more than 8 s {_TIMES} times")
+
+
+def test_new_connections_wait_and_none_is_refused(
+    writing: DeployScene, steps_of: Callable[[], list[str]]
+) -> None:
+    way, deploys = replaced(writing, "deploy")
+    assert way["way"] == "held", way
     assert "it writes to" in way["why"]
     assert way["seconds"] > 0
-    assert scene.site() == "two"
-    assert not record(scene).exists()
+    assert writing.site() == f"deploy {deploys}"
 
-    restarted = scene.do("restart")
-    assert restarted.state == "succeeded", restarted.error
-    assert [w["way"] for w in (restarted.result or {})["ways"] if w["service"] == "web"] == ["held"]
+    way, restarts = replaced(writing, "restart")
+    assert way["way"] == "held", way
 
-    outside.stop()
-    assert outside.made > 20
-    assert outside.failed == []
-    assert most_at_once(scene, since) == 1
-    assert not record(scene).exists()
+    one_at_a_time = ["die", "start"] * (deploys + restarts)
+    eventually(lambda: len(steps_of()) >= len(one_at_a_time))
+    assert steps_of() == one_at_a_time
