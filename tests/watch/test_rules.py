@@ -297,11 +297,10 @@ def test_every_published_port_is_asked_for_its_certificate_and_a_plain_one_three
         row = Container.parse({"Id": "c", "Names": ["/web"], "State": "running", "Ports": ports})
         certificates = ServedCertificates()
         for _ in range(4):
-            certificates.begin_round([row])
-            assert list(certificates.of(row)) == [(tls, end)]
+            assert certificates.ask([row])["c"].ends == [(tls, end)]
         assert len(greeted) == 3
-        certificates.begin_round([])  # another container takes its place
-        assert list(certificates.of(row)) == [(tls, end)]
+        certificates.ask([])  # another container takes its place
+        assert certificates.ask([row])["c"].ends == [(tls, end)]
         assert len(greeted) == 4
 
 

@@ -97,24 +97,25 @@ class HostChecks:
 
     def check_certificates(self) -> None:
         """Tell of each container that serves a certificate that ends soon: of its first to end. One
-        that serves none now, since it is down or busy, is as it was.
+        that serves none now, since it is down or busy, is as it was; so is one of which a port does
+        not answer that may serve another.
         """
         now = datetime.fromtimestamp(self._wall(), UTC)
         problems: dict[Subject, Problem] = {}
         unknown: list[Subject] = []
         rows = self._containers.all()
-        self._certificates.begin_round(rows)
         own = [(p, row) for p in self._projects().values() for row in rows if is_of(p, row)]
+        served = self._certificates.ask([row for _, row in own])
         for project, row in own:
             subject = Subject(project.name, row.name, row.service)
-            served = list(self._certificates.of(row)) if row.is_up else []
-            if not served:
-                unknown.append(subject)
-                continue
-            port, end = min(served, key=lambda one: one[1])
-            problem = certificate(port, end, now)
+            ends, problem = served[row.id].ends, None
+            if ends:
+                port, end = min(ends, key=lambda one: one[1])
+                problem = certificate(port, end, now)
             if problem is not None:
                 problems[subject] = problem
+            elif not ends or not served[row.id].whole:
+                unknown.append(subject)
         self._keeper.settle("certificate", problems, unknown)
 
     def _drop_others(self) -> None:
