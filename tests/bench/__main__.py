@@ -24,7 +24,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 130)
     rows: list[Row] = []
     with BenchScene() as scene, console.status("measuring"):
-        for part in (status, events, pages, jobs, deploy, alerts, memory, follow):
+        for part in (status, events, jobs, deploy, alerts, memory, follow, pages):
             rows += part.rows(scene, short=asked.short)
     files = sync.rows(1, 2000) if asked.short else sync.rows()
     for name, scar, rsync, _, limit in files:
