@@ -181,9 +181,9 @@ class PageScene:
         self.services.job_service.confirm(who, job.id, "yes", shown=shown)
 
     def settle(self) -> None:
-        """End every job that an earlier test has left open."""
+        """End every job and every lock that an earlier test has left."""
         for id in _open_jobs(self.services):
             job = self.services.ledger.get(id)
             if job is not None and job.request.changes:
                 self.services.job_service.cancel(job.request.requested_by, job.id)
-        self.services.redis.delete("scar:hold:shop")
+        self.services.redis.delete("scar:hold:shop", "scar:locks")
