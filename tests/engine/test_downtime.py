@@ -49,6 +49,9 @@ def test_a_service_that_gets_another_host_port_is_still_probed(
     project: Project, containers: Containers, docker: Callable[..., str]
 ) -> None:
     (web,) = project.up(HTTP.format(port=0))
+    outside = Prober(web.ports[0].host_port)
+    eventually(lambda: outside.answered, "the container answers")
+    outside.stop()
     with DowntimeProbe(containers, project.name) as probe:
         begun = time.monotonic()
         docker("stop", web.name)

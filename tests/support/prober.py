@@ -11,12 +11,14 @@ from urllib.request import urlopen
 class Prober:
     """Sends fifty requests a second to a port of this machine, from construction until `stop`.
 
-    `longest_pause` is the longest time between two answers, in seconds: what `down` is exact to.
+    `answered` is whether the port ever has. `longest_pause` is the longest time between two
+    answers, in seconds: what `down` is exact to.
     """
 
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}/"
         self._end = threading.Event()
+        self.answered = False
         self.down = 0.0
         self.longest_pause = 0.0
         self._thread = threading.Thread(target=self._run)
@@ -26,6 +28,7 @@ class Prober:
         last, answered = time.monotonic(), True
         while not self._end.is_set():
             now = self._answers()
+            self.answered = self.answered or now
             moment = time.monotonic()
             self.longest_pause = max(self.longest_pause, moment - last)
             self.down += 0.0 if answered and now else moment - last

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
 
@@ -71,7 +72,7 @@ class Engine:
         self, path: str, params: Mapping[str, str | int], *, read_timeout: float | None
     ) -> requests.Response:
         """Send a GET request and return the response unread; the caller reads its `.raw` and closes
-        it.
+        it. Raises docker-py's `NotFound`, also for a container that is just being removed.
 
         Needed because docker-py has no call that returns the two streams of a log separately.
         """
@@ -85,6 +86,8 @@ class Engine:
             try:
                 response.raise_for_status()
             except requests.exceptions.HTTPError as refused:
+                if response.status_code == HTTPStatus.CONFLICT:
+                    raise NotFound("it is being removed", response) from refused
                 create_api_error_from_http_exception(refused)
             return response
 
