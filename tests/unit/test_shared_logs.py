@@ -10,14 +10,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from scar.errors import ScarError
 from tests.support.waiting import PATIENCE, eventually
+from workers.engine import shared_logs
 from workers.engine.connection import Engine
 from workers.engine.containers import Containers
 from workers.engine.followed_log import FollowedLog
 from workers.engine.log_lines import MultiplexedLog
 from workers.engine.log_position import LogPosition
 from workers.engine.log_relay import LogRelay
+from workers.engine.log_source import EngineSource
 from workers.engine.relayed_log import KEPT_BYTES, RelayedLog, has_closed, terminal_messages
 from workers.engine.shared_logs import SharedLogs
 
@@ -125,3 +129,42 @@ def test_a_container_that_was_replaced_meanwhile_is_followed_on(tmp_path: Path) 
     position = LogPosition(OLD, "2026-01-31T12:00:00.000000000Z", 1)
     lines = next(log.lines(position, check=lambda: None))
     assert (lines.replaced, lines.position) == (True, LogPosition(NEW))
+
+
+class HangingContainers:
+    """An Engine that does not answer about one container until it is `released`."""
+
+    def __init__(self) -> None:
+        self.asked, self.released = threading.Event(), threading.Event()
+
+    def inspect(self, id: str) -> Any:
+        if id == OLD:
+            self.asked.set()
+            assert self.released.wait(2 * PATIENCE)
+        return SimpleNamespace(tty=False)
+
+
+def test_a_log_that_the_engine_does_not_begin_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_logs, "_ANSWER_SECONDS", PATIENCE)
+    late, other = Source([]), Source([])
+    sources = {OLD: late, NEW: other}
+    monkeypatch.setattr(EngineSource, "open", lambda _, id, *__, **___: sources[id])
+    path, hanging = tmp_path / "logs", HangingContainers()
+    relay = LogRelay(cast("Engine", None), path)
+    monkeypatch.setattr(relay, "_containers", hanging)
+    relay.start()
+    waiting = threading.Thread(target=SharedLogs(path).open, args=(OLD, ""), daemon=True)
+    waiting.start()
+    try:
+        assert hanging.asked.wait(PATIENCE)
+        log = SharedLogs(path).open(NEW, "")
+        assert log is not None
+        relay.stop()
+        assert other.closed.wait(PATIENCE)
+        log.close()
+    finally:
+        hanging.released.set()
+    assert late.closed.wait(PATIENCE), "what begins after the stop ends"
+    waiting.join(PATIENCE)

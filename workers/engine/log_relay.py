@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,7 +34,8 @@ class LogRelay:
         self._containers = Containers(engine)
         self._path = path
         self._lock = threading.Lock()
-        self._logs: dict[str, RelayedLog] = {}
+        self._logs: dict[str, Future[RelayedLog]] = {}
+        self._stopped = False
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._connections = {self._listener}
         self._thread = threading.Thread(target=self._accept, name="log-relay", daemon=True)
@@ -53,12 +55,13 @@ class LogRelay:
         self._thread.start()
 
     def stop(self) -> None:
-        """End all streams."""
+        """End all streams; one that the Engine is yet to begin ends then."""
         shut_down(self._listener)
         with self._lock:
-            logs = list(self._logs.values())
-        for log in logs:
-            log.end()
+            self._stopped = True
+            for log in self._logs.values():
+                if log.done() and log.exception() is None:
+                    log.result().end()
 
     def _accept(self) -> None:
         with suppress(OSError):  # it was stopped
@@ -98,13 +101,30 @@ class LogRelay:
                 self._connections.discard(connection)
 
     def _log_of(self, container_id: str, since: str) -> RelayedLog:
-        """Return the log of a container, begun now where nobody follows it."""
+        """Return the log of a container, begun now where nobody follows it. The Engine may take
+        long to begin one: only who follows the same container waits for it.
+        """
         with self._lock:
-            log = self._logs.get(container_id)
-            if log is None or log.has_ended:
-                tty = self._containers.inspect(container_id).tty
-                source = EngineSource.open(self._engine, container_id, since, follow=True)
-                log = RelayedLog.begin(source, since, tty=tty)
-                self._logs[container_id] = log
-            self._logs = {id: one for id, one in self._logs.items() if not one.has_ended}
-            return log
+            self._logs = {id: log for id, log in self._logs.items() if not _has_ended(log)}
+            known = self._logs.get(container_id)
+            log = known or self._logs.setdefault(container_id, Future())
+        if known is None:
+            self._begin(log, container_id, since)
+        return log.result()
+
+    def _begin(self, log: Future[RelayedLog], container_id: str, since: str) -> None:
+        try:
+            tty = self._containers.inspect(container_id).tty
+            source = EngineSource.open(self._engine, container_id, since, follow=True)
+            begun = RelayedLog.begin(source, since, tty=tty)
+        except BaseException as error:
+            log.set_exception(error)
+            raise
+        with self._lock:
+            log.set_result(begun)
+            if self._stopped:
+                begun.end()
+
+
+def _has_ended(log: Future[RelayedLog]) -> bool:
+    return log.done() and (log.exception() is not None or log.result().has_ended)
