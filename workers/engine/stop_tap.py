@@ -120,7 +120,10 @@ class _Tap:
 
 
 def _has_closed(client: socket.socket) -> bool:
-    """Return whether a client that waits for an answer has closed its connection."""
+    """Return whether a client that waits for an answer has closed its connection.
+
+    The socket stays blocking, unlike in `relayed_log.has_closed`: another thread writes to it.
+    """
     try:
         return not client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
